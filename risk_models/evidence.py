@@ -299,8 +299,8 @@ def build_evidence_lookup(answers: Answers, model: Model, on: date) -> Callable[
 def describe_evidence(weight: EvidenceWeight) -> str:
     """Return a piece and its weight as a sentence: "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today."."""
     piece = weight.piece
-    title, on = GRADE_TITLES[piece.grade], "on" if piece.grade == "self_declared" else "dated"
-    dated = f"{title} {on} {format_day(piece.date)}" if piece.date else f"{title}, no date given"
+    title, link = GRADE_TITLES[piece.grade], {"self_declared": " on ", "worker_voice": ", "}.get(piece.grade, " dated ")
+    dated = f"{title}{link}{format_day(piece.date)}" if piece.date else f"{title}, no date given"
     source = f" ({piece.source})" if piece.source else ""
     until = f", valid until {format_day(piece.expires)}" if piece.expires else ""
     until += f", limited to {weight.capped_months:g} months" if weight.capped_months is not None else ""

@@ -75,7 +75,7 @@ def test_worker_voice_evidence_is_named_only_to_roles_that_may_see_it(
     answers = {"name": "Red Quay Foods", "country": "TH", "papers_retention": "never", "evidence": [piece]}
     make_portal(app, organisation).put("/suppliers/S-2", answers)
     page = make_browser(app, make_user(database, organisation, role)).get("/suppliers/S-2").get_data(as_text=True)
-    assert ("Workers, union or NGO of 1 September 2026" in page) == (role in ROLES_THAT_SEE)
+    assert ("Workers, union or NGO, 1 September 2026" in page) == (role in ROLES_THAT_SEE)
 
 
 def test_no_api_response_reveals_a_report_to_a_restricted_key(app: Flask, organisation: str):

@@ -251,7 +251,7 @@ def test_a_sheet_without_any_country_or_sector_is_reported_with_its_row_count():
     result = {issue.code: issue for issue in found.issues}
     assert {code for code in result if code.startswith("sheet.")} == {"sheet.no_country", "sheet.no_sector"}
     assert result["sheet.no_country"].severity == "warning"
-    assert "all 2 rows" in result["sheet.no_country"].describe()
+    assert "Rows affected: 2." in result["sheet.no_country"].describe()
     filled = parse_files(
         [("s.csv", b"Name\nBlue\n")], Choices(kind="site", country="TH", sector="1020"), date(2026, 11, 1)
     )

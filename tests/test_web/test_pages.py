@@ -78,7 +78,7 @@ def test_pages_have_no_inline_code_as_the_content_security_policy_demands(app: F
     "address",
     [
         "/suppliers?page=-1", "/suppliers?page=999999999999999999999", "/suppliers?page=x", "/suppliers?sort=;drop",
-        "/suppliers?country=%00", "/suppliers?text=%25%27%22%3Cscript%3E", "/suppliers?sector=%25", "/suppliers?review=soon",
+        "/suppliers?country=XX", "/suppliers?text=%25%27%22%3Cscript%3E", "/suppliers?sector=%25", "/suppliers?review=soon",
     ],
 )  # fmt: skip
 def test_invalid_query_parameters_show_the_unfiltered_table(app: Flask, address: str) -> None:
