@@ -326,7 +326,7 @@ def _render_blind_spots(ranked: CountryRankings, goods: Floats, names: Mapping[s
     )
     yield (
         f"- Highest-ranked countries that are not listed: {list_countries(high)}. Most of these states are at war or closed to "
-        "observers. A country is not cleared because it is not listed."
+        "observers. Absence from the list does not clear a country."
     )
 
 

@@ -187,7 +187,7 @@ class FactScaler:
             return self._scale_destination(fact, name)
         if table == "goods":
             return self._scale_goods(fact, name)
-        raise ValueError(f"{fact.fact}: facts of a sector belong to the contexts of country and sector")
+        raise ValueError(f"{fact.fact}: facts about a sector belong in the country and sector contexts")
 
     def _build_column(
         self, fact: ScaledFact, raw: Sequence[float], declined: Sequence[bool], codes: Codes

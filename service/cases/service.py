@@ -362,7 +362,7 @@ def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Parse the answers of a finding; one that does not say whether it was found counts as found."""
     parsed = _parse_answers(answers, FINDING_QUESTIONS, on)
     if "finding" not in parsed:
-        raise DomainError("finding.missing", 422, "Enter what was found or asked about.")
+        raise DomainError("finding.missing", 422, "Enter what was found, or what was checked without being found.")
     return {**dict.fromkeys(FINDING_QUESTIONS), **parsed, "found": parsed.get("found") != "no"}
 
 

@@ -62,7 +62,7 @@ def list_model_faults() -> list[str]:
         for finding in find_unaddressed_findings(findings, actions)
     ]
     faults += [
-        f"actions: the action {action} addresses no possible finding"
+        f"actions: the action {action} does not address any finding that can occur"
         for action in find_unused_actions(findings, actions)
     ]
     newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}

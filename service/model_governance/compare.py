@@ -177,7 +177,7 @@ def _find_cause(before: _ScoredSupplier, after: _ScoredSupplier) -> ChangeCause:
         share = 100 * float(
             new.coverage_without_reports[position_after] - old.coverage_without_reports[position_before]
         )
-        return ChangeCause("level", "Share of the weight that was answered, in percentage points", share)
+        return ChangeCause("level", "Change in the share answered (percentage points)", share)
     levels_by_score = (
         int(assign_levels(s.total[j : j + 1], m)[0])
         for s, j, m in ((old, position_before, block_before.model), (new, position_after, block_after.model))

@@ -168,7 +168,7 @@ def test_a_flag_that_was_declined_counts_as_the_top_of_the_scale_and_a_country_i
 
 
 def test_facts_of_the_sector_are_read_with_the_place_alone() -> None:
-    with pytest.raises(ValueError, match=r"sector\.hazard: facts of a sector belong"):
+    with pytest.raises(ValueError, match=r"sector\.hazard: facts about a sector belong"):
         build_scaler({}).scale_fact(build_scaled_fact("sector.hazard"))
 
 

@@ -71,7 +71,7 @@ JOB_PAGE = page_of(JobSchema, "JobPage")
 
 
 class JobProgressSchema(ApiSchema):
-    """The progress of an import's job."""
+    """The progress of an import job."""
 
     state = StrictChoice(JOB_STATES)
     progress = StrictNumber()
