@@ -57,7 +57,7 @@ def test_the_lowest_risk_is_that_of_the_best_answer() -> None:
 
 
 def test_a_rule_about_a_date_needs_a_day() -> None:
-    with pytest.raises(ValueError, match="the day it is read on"):
+    with pytest.raises(ValueError, match="a date rule needs a reference date"):
         Since(((1, 0.7),)).risk("2026-11-24")
 
 
