@@ -34,6 +34,7 @@ REVIEWS = ("overdue", "soon")
 SOON = timedelta(days=30)
 INHERENT_LEVELS = tuple(level for level in LEVELS if level != "insufficient_evidence")
 SELECTED_ID = re.compile(r"[0-9a-f-]{36}")
+NOTHING_SELECTED = "none"  # the id of no supplier
 QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "queue": QUEUE,
@@ -75,7 +76,10 @@ class SupplierFilter:
 
 
 def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> SupplierFilter:
-    """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty."""
+    """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty.
+
+    A selection without a valid id selects no supplier, so that it never exports or reports the whole list.
+    """
     names = [name for name in SupplierFilter.__dataclass_fields__ if name != "own_answers_only"]
     fields = {name: str(values.get(name, "")).strip()[:200] for name in names}
     allowed_values: Mapping[str, Sequence[str]] = {
@@ -89,7 +93,8 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
         if fields[name] not in allowed:
             fields[name] = ""
     fields["text"] = clean_search_text(fields["text"])
-    fields["selected"] = ",".join(SELECTED_ID.findall(str(values.get("selected", "")))[:PAGE])
+    selection = str(values.get("selected", "")).strip()
+    fields["selected"] = ",".join(SELECTED_ID.findall(selection)[:PAGE]) or (NOTHING_SELECTED if selection else "")
     return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
 
 

@@ -57,6 +57,7 @@ def test_each_filter_narrows_the_table(database: Database) -> None:
         assert names(session, sector="03") == ["Lime Trawler"]
         assert names(session, country="unknown") == ["Plum 100%"]
         assert names(session, selected=f"{lime},nonsense") == ["Lime Mill"]
+        assert names(session, selected="nonsense") == []
         assert names(session, kind="agency") == ["Agency Lime"]
         assert set(names(session, level="nonsense", sort="nonsense", inherent_level="insufficient_evidence")) == set(
             names(session)
