@@ -119,7 +119,7 @@ EVIDENCE = (
 
 
 def build_site(vendor_no: str, supplier: str, country: str, industry: str, *answers: Row, **fields: Cell) -> Row:
-    """Return a row of the suppliers sheet; ``told`` are identity and evidence by header as written by `argument_name`."""
+    """Return a row of the suppliers sheet; ``fields`` are further columns, by header as `argument_name` writes it."""
     named = {
         next(h for h in (*IDENTITY, *EVIDENCE) if argument_name(h) == word): value for word, value in fields.items()
     }

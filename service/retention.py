@@ -171,7 +171,7 @@ def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
         "firing": delete(ScheduleRun).where(ScheduleRun.fired_at < before),
         "case_record": delete(StoredCase).where(or_(StoredCase.closed_at < before, unlinked)),
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
-        # A decision on a match that is no longer found is kept in case it is found again, but not for ever.
+        # A decision about a match that is no longer found is stored for a while, in case it is found again.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
         # The newest change stays: ids are drawn from the highest one, and readers wait behind it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),

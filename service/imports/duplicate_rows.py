@@ -15,7 +15,7 @@ from service.assessment.assess import Batch
 from service.suppliers.identity import group_by_key, supplier_keys
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, merge_duplicates
 
-LISTED_SUPPLIERS = 40  # suppliers of each code that are told of one by one; of the others the number
+LISTED_SUPPLIERS = 40  # suppliers of each code that are listed one by one; the others are only counted
 
 
 class ParsedSheet(NamedTuple):

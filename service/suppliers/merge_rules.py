@@ -26,7 +26,7 @@ from service.assessment.models_in_force import list_models_in_force
 
 Row = Mapping[str, Any]
 
-REPORTS = ("reported_harms", "worker_reported_items")  # what others tell of it: it stays until it is told anew
+REPORTS = ("reported_harms", "worker_reported_items")  # what others reported about it; it stays until they report again
 # What the rules for one row hold against each other (questionnaires/validation/rules.py).
 WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
 HARM = 0.5  # r from which an answer admits harm (method section 3)

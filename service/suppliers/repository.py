@@ -49,10 +49,7 @@ from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import request_screening
 from service.watchlists.matches import move_decisions
 
-INPUT_CAUSES = (
-    "import",
-    "api",
-)  # causes by which somebody told of suppliers; by any other what is kept is assessed again
+INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any other the stored answers are assessed again
 
 
 @dataclass(frozen=True)
@@ -465,7 +462,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
-    # Whoever tells of either just now has done so before, or finds the one that stays.
+    # A concurrent upload or call about either supplier has finished before, or finds the remaining one.
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
