@@ -160,6 +160,14 @@ def count_suppliers_by_level(session: Session, filter_: SupplierFilter, on: date
     return {level: counts.get(level, 0) for level in LEVELS}
 
 
+def count_insufficient_by_inherent(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
+    """Return how many suppliers with insufficient evidence that match a filter have each inherent level."""
+    matching = (*build_filter_conditions(filter_, on), Supplier.level == "insufficient_evidence")
+    by_inherent = select(Supplier.inherent_level, func.count()).where(*matching).group_by(Supplier.inherent_level)
+    counts = dict(session.execute(by_inherent).all())
+    return {level: counts.get(level, 0) for level in INHERENT_LEVELS}
+
+
 def build_filter_conditions(filter_: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
     """Build the SQL conditions of a filter. Only suppliers that are assessed and not deleted match."""
     chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]

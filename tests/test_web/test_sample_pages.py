@@ -120,3 +120,16 @@ def test_the_page_of_an_import_says_what_became_of_its_rows(app: Flask, harbour:
     page = send(client, "/sample").location
     work(app)
     assert "31 suppliers scored, 1 row not used." in read(client, page)
+
+
+def test_the_page_of_an_import_counts_insufficient_evidence_by_inherent_risk(app: Flask, harbour: str):
+    client = sign_in_as(app, harbour, "officer")
+    page = send(client, "/sample").location
+    work(app)
+    links = re.findall(
+        r'href="(/suppliers\?[^"]*inherent_level=\w+[^"]*)">(Critical|High|Medium|Low) (\d+)</a>', read(client, page)
+    )
+    assert links
+    for address, _, count in links:
+        assert "imported=" in address
+        assert f"<strong>{count} supplier" in read(client, address.replace("&amp;", "&"))

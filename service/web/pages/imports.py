@@ -145,6 +145,7 @@ def _render_import(
             filter_ = supplier_list.SupplierFilter(imported=import_.id)
             data |= {
                 "counts": supplier_list.count_suppliers_by_level(session, filter_, on),
+                "insufficient_by_inherent": supplier_list.count_insufficient_by_inherent(session, filter_, on),
                 "page": supplier_list.get_supplier_page(session, filter_, on),
             }
     return make_response(render_template("import.html", **data), error.status if error else 200)
