@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from service.auth import passwords
+from service.blob_store import BlobStore
 from service.db.session import Database
 from service.log import configure_logging
 from service.settings import Settings
@@ -66,6 +67,12 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     empty: databases.Empty = request.getfixturevalue(request.param)
     with empty() as engine:
         yield Database(engine)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    """Return a blob store in a folder of the test."""
+    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture

@@ -43,11 +43,6 @@ def portal(app: Flask, database: Database) -> Portal:
     return make_portal(app, make_organisation(database))
 
 
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
-
-
 def upload(portal: Portal, name: str, data: bytes, **choices: str) -> Import:
     return upload_files.sync(client=portal.client, body=Upload([File(BytesIO(data), name, "text/csv")], **choices))
 

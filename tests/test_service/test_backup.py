@@ -21,12 +21,6 @@ from service.db.session import Database
 from service.db.tables import Organisation
 
 
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    """The files of the database that is saved."""
-    return BlobStore(tmp_path / "blobs")
-
-
 @pytest.fixture(params=KINDS)
 def target(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A second, empty database, of each kind in turn."""

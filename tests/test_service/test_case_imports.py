@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,11 +49,6 @@ def harbour(database: Database) -> str:
         rows = [suppliers.IncomingSupplier(answers, {"row": 2})]
         suppliers.save_suppliers(session, "site", rows, suppliers.Origin(at.date(), at, BY, "import"))
     return organisation
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
 
 
 def build_sheet(*lines: str) -> bytes:

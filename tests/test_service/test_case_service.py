@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,11 +34,6 @@ def harbour(database: Database) -> str:
     organisation = make_organisation(database)
     save_supplier(database, organisation, CANNERY)
     return organisation
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
 
 
 def save_supplier(database: Database, organisation: str, answers: dict[str, Any], kind: str = "site") -> None:

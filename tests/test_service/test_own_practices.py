@@ -47,11 +47,6 @@ def portal(app: Flask, harbour: str) -> Portal:
     return make_portal(app, harbour)
 
 
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
-
-
 def save_answers(
     database: Database, organisation_id: str, *rows: dict[str, Any], on: date = ON, at: datetime = AT
 ) -> None:

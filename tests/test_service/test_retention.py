@@ -23,12 +23,6 @@ NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years
 YEAR = timedelta(days=365)
 
 
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    """The files of the database."""
-    return BlobStore(tmp_path / "blobs")
-
-
 def settle(blobs: BlobStore) -> None:
     """Makes it a day since the files were put."""
     for digest in blobs.list_digests():

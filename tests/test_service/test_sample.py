@@ -1,7 +1,6 @@
 """Test the sample list: loaded into an empty portfolio, and removed without touching what came from elsewhere."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import openpyxl
@@ -32,11 +31,6 @@ OWN_LIST = """
     | SAMPLE-001 | Blue Pier Foods | Thailand | 1020 |
     | S-9 | Red Quay | Thailand | 1020 |
     """
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture

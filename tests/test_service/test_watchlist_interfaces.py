@@ -25,11 +25,6 @@ from service.watchlists import lists
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
-
-
-@pytest.fixture
 def harbour(database: Database, blobs: BlobStore) -> str:
     """An organisation with a supplier that a list may hold."""
     organisation_id = make_organisation(database)

@@ -1,7 +1,5 @@
 """Imports of watchlists, screening of suppliers, and decisions, which hold until something changes."""
 
-from pathlib import Path
-
 import pytest
 from callers import make_organisation
 from examples import examples
@@ -20,11 +18,6 @@ from service.errors import DomainError
 from service.jobs.table import LostLease, claim_job
 from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "blobs")
 
 
 @pytest.fixture
