@@ -32,7 +32,7 @@ def decide(result: Mapping[str, Any], model: Model) -> Decision:
         reasons.append(
             (
                 "level.critical",
-                "There are indicators consistent with severe harm, or such harm is common in the country and sector. "
+                "There are indicators consistent with severe harm, or the country and sector risk is critical. "
                 "Act on this first.",
             )
         )
