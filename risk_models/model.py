@@ -23,7 +23,7 @@ from risk_models.transforms import Choices, Ramp, Rule, parse_rule
 MODELS_FOLDER = Path(__file__).parent / "models"
 GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
-METHODS = (1, 2, 3)
+METHODS = (1, 2, 3, 4)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
 FACT_PREFIXES = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
 

@@ -60,7 +60,7 @@ def load_invalid(tmp_path: Path, old: str, new: str) -> str:
         ('weight = 2\nweight_because = "Far', 'weight = 200\nweight_because = "Far', "more than a fifth of the weight"),
         ("insufficient_below = 0.5", 'insufficient_below = 0.5\nmood = "good"', "unknown key 'mood'"),
         ("high = 50", "high = 20", "levels: must be in ascending order"),
-        ("method = 3", "method = 4", "'method' is 4, not one of 1, 2, 3"),
+        ("method = 3", "method = 5", "'method' is 5, not one of 1, 2, 3, 4"),
         ("official = { q = 0.80, months = 24 }", "", "credibility: needs exactly"),
         ('case = "pattern"', 'case = "hunch"', "'case' is 'hunch'"),
     ],
