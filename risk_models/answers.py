@@ -25,14 +25,27 @@ CASE_HARMS = "case_harms"  # in no form: the indicators that case records set
 CASE_DATE = "case_told"  # in no form either: the day of their newest finding
 
 
+class Confirmation(NamedTuple):
+    """The buyer's confirmation of a piece of evidence: by whom, on which ISO day, its reference, and for which questions."""
+
+    by: str
+    on: str
+    reference: str | None = None
+    covers: tuple[str, ...] = ()
+
+
 class EvidencePiece(NamedTuple):
-    """One piece of evidence (see risk_models/evidence.py). In a frame it may be any tuple of these five."""
+    """One piece of evidence (see risk_models/evidence.py). In a frame it may be any tuple of these six.
+
+    Without a confirmation it is claimed: since method 4 it then counts for nothing.
+    """
 
     grade: str
     date: str | None = None
     expires: str | None = None
     covers: tuple[str, ...] = ()
     source: str | None = None
+    confirmation: Confirmation | None = None  # JSON: confirmed
 
 
 class Column(NamedTuple):
@@ -100,17 +113,30 @@ class Answers:
 
 def to_json_value(value: Any) -> Any:
     """Return an answer as a JSON value: a list for a tuple, an object without empty fields for a piece of evidence."""
-    if isinstance(value, EvidencePiece):
-        return {name: to_json_value(field) for name, field in value._asdict().items() if field not in (None, ())}
+    if isinstance(value, EvidencePiece | Confirmation):
+        fields = value._asdict()
+        if "confirmation" in fields:
+            fields["confirmed"] = fields.pop("confirmation")
+        return {name: to_json_value(field) for name, field in fields.items() if field not in (None, ())}
     return [to_json_value(item) for item in value] if isinstance(value, tuple) else value
+
+
+def parse_piece(piece: Mapping[str, Any] | Sequence[Any]) -> EvidencePiece:
+    """Return a piece of evidence given as an object or as a tuple."""
+    if not isinstance(piece, Mapping):
+        *fields, confirmation = (*piece, None)[: len(EvidencePiece._fields)]
+        return EvidencePiece(*fields, confirmation and Confirmation(*confirmation))
+    given = {**piece, "covers": tuple(piece.get("covers") or ())}
+    confirmed = given.pop("confirmed", None)
+    if confirmed:
+        given["confirmation"] = Confirmation(**{**confirmed, "covers": tuple(confirmed.get("covers") or ())})
+    return EvidencePiece(**given)
 
 
 def _normalize_value(question: str, value: Any) -> Any:
     """Return an answer in hashable form: tuples for lists, EvidencePieces for evidence given as objects or as tuples."""
     if question == EVIDENCE and isinstance(value, list | tuple):
-        fields = EvidencePiece._fields
-        pieces = [item if isinstance(item, Mapping) else dict(zip(fields, item, strict=True)) for item in value]
-        return tuple(EvidencePiece(**{**piece, "covers": tuple(piece.get("covers") or ())}) for piece in pieces)
+        return tuple(parse_piece(item) for item in value)
     return tuple(value) if isinstance(value, list) else value
 
 

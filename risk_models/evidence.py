@@ -5,6 +5,9 @@ An answer is supported by the declaration itself (as old as its form), by the gr
 best is the one that counts most today, whatever its kind (method section 3, EN-3). A piece without a date is no more than a
 declaration and adds nothing to the existing one; a piece with a future date counts nothing. A certificate counts no longer than
 the model says, whatever its day of expiry.
+
+Since method 4 a piece counts only where the buyer confirmed it, for the questions of the confirmation; the graded evidence of a
+row counts for nothing, and the age of a declaration is never read off its evidence (method-4, section 1).
 """
 
 from __future__ import annotations
@@ -61,8 +64,15 @@ class EvidenceWeight:
     capped_months: float | None = None
 
 
+def needs_confirmation(model: Model) -> bool:
+    """Return whether evidence counts under a model only where the buyer confirmed it: since method 4."""
+    return model.method >= 4
+
+
 def list_declaration_date_questions(model: Model) -> tuple[str, ...]:
     """Return the questions that date a declaration under a model; the first with a date counts."""
+    if needs_confirmation(model):
+        return ("form_returned", "answered_on")
     if model.method == RELEASE_0_1_0_METHOD:
         return ("answered_on", "form_returned", "evidence_date")
     return DECLARATION_DATE_QUESTIONS if model.method > 1 else ("evidence_date", "form_returned", "answered_on")
@@ -92,13 +102,14 @@ def compute_credibility(grade: Credibility, months: Floats) -> Floats:
 
 
 def weigh_piece(piece: EvidencePiece, model: Model, on: date, *, void: bool) -> EvidenceWeight | None:
-    """Return the weight of a piece on a day; None for one without a date, which is no more than a declaration.
+    """Return the weight of a piece on a day; None for one without a date, which is no more than a declaration, and since method 4
+    for one with a future date, which would otherwise renew an expired answer.
 
     A certificate counts as an audit, over its own validity where it has an expiry, at most the months the model allows; any
     other grade over its shelf life, or until it expires where that is sooner.
     """
     age = compute_age_in_months(piece.date, on)
-    if np.isnan(age):
+    if np.isnan(age) or (age < 0 and needs_confirmation(model)):
         return None
     grade = model.credibility["audit" if piece.grade == CERTIFICATE else piece.grade]
     months_valid = grade.months
@@ -116,11 +127,17 @@ def weigh_piece(piece: EvidencePiece, model: Model, on: date, *, void: bool) -> 
     return EvidenceWeight(piece, q, expired, capped_months=capped_months)
 
 
-def iter_pieces_covering(pieces: object, question: str) -> Iterator[EvidencePiece]:
-    """Yield the pieces of an answer to ``evidence`` that cover a question."""
+def iter_pieces_covering(pieces: object, question: str, model: Model) -> Iterator[EvidencePiece]:
+    """Yield the pieces of an answer to ``evidence`` that cover a question; since method 4 only those confirmed for it."""
     for piece in pieces if isinstance(pieces, tuple) else ():
-        if not piece.covers or question in piece.covers:
+        covers = not piece.covers or question in piece.covers
+        if covers and (not needs_confirmation(model) or is_confirmed_for(piece, question)):
             yield piece
+
+
+def is_confirmed_for(piece: EvidencePiece, question: str) -> bool:
+    """Return whether the buyer confirmed a piece for a question."""
+    return piece.confirmation is not None and question in piece.confirmation.covers
 
 
 class Belief:
@@ -133,12 +150,22 @@ class Belief:
         self.pieces = answers.column(EVIDENCE)
         pieces = [piece for value in self.pieces.values if isinstance(value, tuple) for piece in value]
         self.covered_questions = {question for piece in pieces for question in piece.covers}
-        self._cache: dict[str, tuple[Floats, Flags]] = {}
+        self.covered_questions |= {q for piece in pieces if piece.confirmation for q in piece.confirmation.covers}
+        self._cache: dict[str, tuple[Floats, Flags, Flags]] = {}
 
     def get_belief(self, question: str) -> tuple[Floats, Flags]:
         """Return q of the best unexpired evidence behind each answer to a question (n,), and where all of it has expired (n,)."""
         if not self.pieces.values:
             return self.row
+        return self._get_with_pieces(question)[:2]
+
+    def has_evidence(self, question: str) -> Flags:
+        """Return where a piece of evidence that counts on the day supports an answer, beyond its declaration (n,)."""
+        if not self.pieces.values:
+            return np.zeros(len(self.answers), dtype=bool)
+        return self._get_with_pieces(question)[2]
+
+    def _get_with_pieces(self, question: str) -> tuple[Floats, Flags, Flags]:
         key = question if question in self.covered_questions else ""
         if key not in self._cache:
             self._cache[key] = self._compute_with_pieces(key)
@@ -156,13 +183,13 @@ class Belief:
         """Return where unexpired evidence from workers, a union, an NGO or an authority supports an answer (n,)."""
         confirmed = np.zeros(len(self.answers), dtype=bool)
         ages = compute_ages_in_months(self.answers, "evidence_date", self.on)
-        for name in CONFIRMING_GRADES:
+        for name in () if needs_confirmation(self.model) else CONFIRMING_GRADES:
             unexpired = compute_credibility(self.model.credibility[name], ages) > 0  # False where there is no date
             confirmed |= is_answer_in(self.answers, "evidence_grade", (name,)) & unexpired
         confirmed_by_pieces = [
             any(
                 weight is not None and weight.q > 0
-                for piece in iter_pieces_covering(pieces, question)
+                for piece in iter_pieces_covering(pieces, question, self.model)
                 if piece.grade in CONFIRMING_GRADES
                 for weight in [weigh_piece(piece, self.model, self.on, void=False)]
             )
@@ -171,18 +198,18 @@ class Belief:
         confirmed |= np.array([*confirmed_by_pieces, False])[self.pieces.codes]
         return confirmed
 
-    def _compute_with_pieces(self, question: str) -> tuple[Floats, Flags]:
+    def _compute_with_pieces(self, question: str) -> tuple[Floats, Flags, Flags]:
         best, all_expired = (np.zeros((2, len(self.pieces.values) + 1)) for _ in range(2))
         all_expired[:] = 1.0
         for code, pieces in enumerate(self.pieces.values):
-            for piece in iter_pieces_covering(pieces, question):
+            for piece in iter_pieces_covering(pieces, question, self.model):
                 for void in (False, True):
                     weight = weigh_piece(piece, self.model, self.on, void=void)
                     if weight is not None:
                         best[int(void), code] = max(best[int(void), code], weight.q)
                         all_expired[int(void), code] *= weight.expired
         index = (self.void.astype(np.intp), self.pieces.codes)
-        return np.maximum(self.row[0], best[index]), self.row[1] & (all_expired[index] > 0)
+        return np.maximum(self.row[0], best[index]), self.row[1] & (all_expired[index] > 0), best[index] > 0
 
 
 def _compute_row_belief(answers: Answers, model: Model, on: date, void: Flags) -> tuple[Floats, Flags]:
@@ -199,7 +226,7 @@ def _compute_row_belief(answers: Answers, model: Model, on: date, void: Flags) -
     declaration = model.credibility["self_declared"]
     belief = compute_credibility(declaration, declaration_age)
     expired = declaration_age >= declaration.months
-    grades_given = answers.column("evidence_grade").values
+    grades_given = () if needs_confirmation(model) else answers.column("evidence_grade").values
     for name, grade in model.credibility.items():
         if name not in grades_given:
             continue
@@ -219,7 +246,8 @@ def compute_report_belief(answers: Answers, model: Model, on: date) -> Floats:
 
     Case records have a date of their own, that of their newest finding, and not the date of the row.
     """
-    evidence_age = compute_ages_in_months(answers, "evidence_date", on)
+    # Since method 4 a report has a day of its own, and no other.
+    evidence_age = compute_ages_in_months(answers, "reported_on" if needs_confirmation(model) else "evidence_date", on)
     answer_age = compute_ages_in_months(answers, "answered_on", on)
     age = np.where(np.isnan(evidence_age), np.where(np.isnan(answer_age), 0.0, answer_age), evidence_age)
     by_officials = is_answer_in(answers, "reported_by", ("official",))
@@ -281,11 +309,11 @@ def build_evidence_lookup(answers: Answers, model: Model, on: date) -> Callable[
     dates = (row.get(name) for name in list_declaration_date_questions(model))
     declared_on = next((day for day in dates if not np.isnan(compute_age_in_months(day, on))), None)
     row_pieces = [EvidencePiece("self_declared", declared_on)] if declared_on else []
-    if row.get("evidence_grade") in model.credibility:
+    if row.get("evidence_grade") in model.credibility and not needs_confirmation(model):
         row_pieces.append(EvidencePiece(row["evidence_grade"], row.get("evidence_date")))
 
     def find_best(question: str) -> EvidenceWeight:
-        pieces = (*row_pieces, *iter_pieces_covering(row.get(EVIDENCE), question))
+        pieces = (*row_pieces, *iter_pieces_covering(row.get(EVIDENCE), question, model))
         weights = [weight for piece in pieces if (weight := weigh_piece(piece, model, on, void=void)) is not None]
         if declared_on is None:
             declaration = EvidencePiece("self_declared")

@@ -18,9 +18,18 @@ from questionnaires.lookups import load_common_words
 from questionnaires.text_normalize import fold_text
 
 
+class Confirmation(NamedTuple):
+    """The buyer's confirmation of a piece of evidence: by whom, on which ISO day, its reference, and the ids of the questions."""
+
+    by: str
+    on: str
+    reference: str | None = None
+    covers: tuple[str, ...] = ()
+
+
 class EvidencePiece(NamedTuple):
     """One piece of evidence. ``grade`` is its kind, ``date`` and ``expires`` are ISO dates; ``covers`` holds question ids,
-    none for the whole form; ``source`` is where it can be looked up.
+    none for the whole form; ``source`` is where it can be looked up; ``confirmation`` is the buyer's, None where it is claimed.
     """
 
     grade: str
@@ -28,6 +37,7 @@ class EvidencePiece(NamedTuple):
     expires: str | None = None
     covers: tuple[str, ...] = ()
     source: str | None = None
+    confirmation: Confirmation | None = None
 
 
 Value = str | float | tuple[str, ...] | tuple[EvidencePiece, ...]

@@ -26,6 +26,9 @@ DATE = re.compile(r"(?<![0-9A-Za-z])[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}(?![0-
 MAX_WORDS = 3  # of a spelling in [parts]
 MAX_SOURCE_LENGTH = 120
 HIDDEN = "(not shown)"
+PART_NAMES = tuple(
+    name for name in EvidencePiece._fields if name != "confirmation"
+)  # a sender never confirms its own evidence
 Parts = Sequence[tuple[str, str]]
 
 
@@ -86,7 +89,7 @@ class EvidenceField(AnswerField):
             for name, content in item.items():
                 is_list = name == "covers" and isinstance(content, list | tuple)
                 texts = [content] if not is_list else list(content)
-                if name not in EvidencePiece._fields:
+                if name not in PART_NAMES:
                     raise AnswerError("evidence.part", name)
                 if not all(isinstance(text, str) for text in texts if text is not None):
                     raise AnswerError("field.type", content)
@@ -134,7 +137,7 @@ class EvidenceField(AnswerField):
                 if name == "covers":
                     covers_all |= fold_text(text) in load_spellings()["all"]
                     covers += [] if fold_text(text) in load_spellings()["all"] else [self.find_question(text)]
-                elif name not in EvidencePiece._fields:
+                elif name not in PART_NAMES:
                     raise self.build_error("evidence.part", text)
                 elif name in values:
                     raise AnswerError("evidence.twice", text)

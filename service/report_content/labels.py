@@ -8,7 +8,7 @@ from questionnaires.form import Questionnaire
 from questionnaires.lookups import load_countries, load_sectors
 from reports.document import LEVEL_TITLES, Step
 from reports.formatting import format_iso_date
-from risk_models.answers import EvidencePiece
+from risk_models.answers import EvidencePiece, parse_piece
 from risk_models.evidence import GRADE_TITLES
 from risk_models.explain import Reason, describe_own_answer
 from risk_models.facts.facts import FactSnapshot, get_description_id
@@ -35,7 +35,7 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
     grade, date and source.
     """
     if isinstance(answer, (dict, EvidencePiece)):
-        piece = answer if isinstance(answer, EvidencePiece) else EvidencePiece(**answer)
+        piece = answer if isinstance(answer, EvidencePiece) else parse_piece(answer)
         return " ".join(
             filter(
                 None,
