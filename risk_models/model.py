@@ -25,7 +25,9 @@ GRADES = ("self_declared", "document", "audit", "worker_voice", "official")
 LEVELS = ("low", "medium", "high", "critical")
 METHODS = (1, 2, 3, 4)
 CASES = ("none_recorded", "signals", "pattern", "emergency")
-FACT_PREFIXES = ("answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.")
+FACT_PREFIXES = (
+    "answer.", "country.", "sector.", "goods.", "corridor.", "destination.", "flag.", "vessel.", "sector_goods.",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,22 @@ class Credibility:
 
 @dataclass(frozen=True)
 class ScaledFact:
-    """A fact scaled to risk 0..1: linear between the ends of its ramp, flat outside."""
+    """A fact scaled to risk 0..1: linear between the ends of its ramp, flat outside.
+
+    ``share_facts``: where there are any, the fact applies to a share of the workers only, which the largest of them gives.
+    """
 
     fact: str
     ramp: Ramp
+    share_facts: tuple[ScaledFact, ...] = ()  # TOML: share
 
 
 @dataclass(frozen=True)
 class Context:
-    """One step of the inherent risk: it closes ``lift`` x (mean of its scaled facts) of the remaining gap to 1."""
+    """One step of the inherent risk: it closes ``lift`` x (mean of its scaled facts) of the remaining gap to 1.
+
+    ``takes_largest``: its facts describe one conduct, so that the largest of them counts and not their mean.
+    """
 
     id: str
     title: str
@@ -55,6 +64,12 @@ class Context:
     facts: tuple[ScaledFact, ...]
     lift: float
     only_where_known: bool  # TOML: where_known
+    takes_largest: bool = False  # TOML: largest
+
+    @property
+    def all_facts(self) -> tuple[ScaledFact, ...]:
+        """Return its facts and those that give their share."""
+        return (*self.facts, *(share for fact in self.facts for share in fact.share_facts))
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,11 @@ class SharperContext:
     because: str
     sources: tuple[str, ...]
     facts: tuple[ScaledFact, ...]
+
+    @property
+    def all_facts(self) -> tuple[ScaledFact, ...]:
+        """Return its facts and those that give their share."""
+        return (*self.facts, *(share for fact in self.facts for share in fact.share_facts))
 
 
 @dataclass(frozen=True)
@@ -260,23 +280,24 @@ def select_models(
 class _ModelReader(DataFileReader):
     """Parses the tables of one model file into a Model, rejecting invalid values."""
 
-    def parse_scaled_facts(self, raw: Mapping[str, Any], item: str) -> tuple[ScaledFact, ...]:
+    def parse_scaled_facts(self, raw: Mapping[str, Any], item: str, key: str = "facts") -> tuple[ScaledFact, ...]:
         facts = []
-        for entry in self.require(raw, "facts", item, list):
+        for entry in self.require(raw, key, item, list):
             name = self.require(entry, "fact", item, str)
             if not name.startswith(FACT_PREFIXES):
                 raise self.build_error(item, f"the fact {name!r} must start with one of {', '.join(FACT_PREFIXES)}")
-            zero, one = (float(self.require(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
+            zero, one = (float(self.require(entry, end, f"{item} {name}", (int, float))) for end in ("from", "to"))
             if zero == one:
                 raise self.build_error(item, f"{name}: 'from' equals 'to'")
-            facts.append(ScaledFact(name, Ramp(zero, one)))
+            share = self.parse_scaled_facts(entry, f"{item} {name}", "share") if "share" in entry else ()
+            facts.append(ScaledFact(name, Ramp(zero, one), share))
         if not facts:
             raise self.build_error(item, "has no facts")
         return tuple(facts)
 
     def parse_context(self, raw: Mapping[str, Any]) -> Context:
         item = f"context {raw.get('id')!r}"
-        self.check_keys(raw, "id title because sources lift lift_because where_known facts notes", item)
+        self.check_keys(raw, "id title because sources lift lift_because where_known largest facts notes", item)
         return Context(
             id=self.require(raw, "id", item, str),
             title=self.require(raw, "title", item, str),
@@ -285,6 +306,7 @@ class _ModelReader(DataFileReader):
             facts=self.parse_scaled_facts(raw, item),
             lift=self.read_share(raw.get("lift"), item, "'lift'"),
             only_where_known=bool(raw.get("where_known", False)),
+            takes_largest=bool(raw.get("largest", False)),
         )
 
     def parse_sharper_context(self, raw: Mapping[str, Any]) -> SharperContext:
@@ -459,6 +481,10 @@ class _ModelReader(DataFileReader):
             and not context.only_where_known
             for context in model.contexts
         ]
+        for context, is_place in zip(model.contexts, is_place_context, strict=True):
+            if is_place and (context.takes_largest or len(context.all_facts) > len(context.facts)):
+                fault = "'largest' and 'share' belong in a context that counts only where it is known (where_known)"
+                raise self.build_error(f"context {context.id!r}", fault)
         if is_place_context != sorted(is_place_context, reverse=True):
             raise self.build_error("context", "contexts with country and sector facts must come first")
         if model.method not in METHODS:

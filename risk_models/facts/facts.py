@@ -1,7 +1,8 @@
 """Facts about countries, sectors, goods and corridors: what was known on a day, where it comes from, how to read it.
 
 The tables (``facts/*.csv``) are append-only: a row has the year it describes and the day it was published, and a
-correction is a later row, so any past day can be replayed. An empty value withdraws a fact from that day on.
+correction is a later row, so any past day can be replayed. An empty value withdraws a fact from that day on. A file of its own
+(``SEPARATE_FILES``) holds the rows of a table whose licence asks that they are shared alike.
 ``facts/facts.toml`` describes each fact and says whether a model may score it; ``facts/goods_words.csv`` lists the words
 that name a good.
 """
@@ -37,6 +38,8 @@ CODE_PATTERNS = {
     "corridor": r"(?:[A-Z]{2}|\*)>(?:[A-Z]{2}|\*)",
     "goods": r"[A-Z]{2}/[a-z0-9_]+",
 }
+# Rows of the country table under a share-alike licence, which must not mix with rows under other licences.
+SEPARATE_FILES = {"country_vdem": "country"}
 USES = ("scored", "note", "exposure")
 # A missing fact is filled from this many countries, the nearest in the facts that are known (method section 3).
 NEIGHBOUR_COUNT = 15
@@ -47,7 +50,11 @@ UNSPACED_SCRIPTS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u
 
 @dataclass(frozen=True)
 class FactDescription:
-    """The description of a fact. ``use``: "scored", "note" (shown only) or "exposure"; ``partial``: absence proves nothing."""
+    """The description of a fact. ``use``: "scored", "note" (shown only) or "exposure"; ``partial``: absence proves nothing.
+
+    ``compared``: whether the nearest countries, which fill gaps, are found by it. Facts added since method 4 are not compared, so
+    that they do not move what earlier models fill.
+    """
 
     id: str
     title: str
@@ -61,6 +68,12 @@ class FactDescription:
     use: str
     partial: bool
     read: str
+    compared: bool = True
+
+    @property
+    def flags(self) -> str:
+        """Return what a digest says of the fact: how its values are read, as far as that can change a score."""
+        return f"{self.riskier_when_higher},{self.partial}" + ("" if self.compared else ",False")
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,7 @@ class FactSnapshot:
             for (code, name), fact in sorted(rows.items()):
                 description = self.descriptions[f"{table}.{name}"]
                 if description.use == "scored":
-                    flags = f"{description.riskier_when_higher},{description.partial}"
-                    lines.append(f"{table},{code},{name},{fact.value!r},{flags}")
+                    lines.append(f"{table},{code},{name},{fact.value!r},{description.flags}")
         lines += [f"{name},{'|'.join(good.words)},{'|'.join(good.hs)}" for name, good in sorted(self.goods.items())]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -219,6 +231,10 @@ class FactSnapshot:
         """Return all country facts: index alpha-2 codes in order, columns facts in order, float64, NaN where not known."""
         return self._country_facts.copy()
 
+    def is_known_anywhere(self, name: str) -> bool:
+        """Return whether a country fact ("wgi_voice") is known of any country on the day."""
+        return name in self._country_facts.columns
+
     def fill_gaps(self, names: Sequence[str]) -> FilledFacts:
         """Return country facts ("wgi_voice", without prefix) for every country of the table, with gaps filled and marked.
 
@@ -259,7 +275,7 @@ class FactSnapshot:
         columns = []
         for name in self._country_facts.columns:
             description = self.descriptions[f"country.{name}"]
-            if description.use == "scored" and not description.partial:
+            if description.use == "scored" and description.compared and not description.partial:
                 column = self._country_facts[name].to_numpy(dtype=np.float64)
                 known = column[~np.isnan(column)].tolist()
                 mean = math.fsum(known) / len(known)
@@ -284,7 +300,7 @@ def _compute_distances(standard: Sequence[Floats], row: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """All rows of all tables, whenever they were published."""
+    """All rows of all tables, whenever they were published. Each row names its file (without suffix) and line, from 0."""
 
     rows: Mapping[str, pd.DataFrame]
     descriptions: Mapping[str, FactDescription]
@@ -315,7 +331,8 @@ def _take_snapshot(facts: Facts, on: date) -> FactSnapshot:
 def get_description_id(fact_id: str) -> str:
     """Return the id under which a fact is described: that of a flag is the country's, that of a destination the corridor's."""
     table, _, name = fact_id.partition(".")
-    return f"{ {'flag': 'country', 'destination': 'corridor'}.get(table, table) }.{name}"
+    tables = {"flag": "country", "vessel": "country", "destination": "corridor", "sector_goods": "goods"}
+    return f"{tables.get(table, table)}.{name}"
 
 
 def normalize_text(text: str) -> str:
@@ -329,7 +346,11 @@ def load_facts(folder: Path = FACTS_FOLDER) -> Facts:
     """Return the fact tables of a folder, fully checked. Raises DataFileError with file and row for the first fault found."""
     descriptions = _parse_descriptions(folder / "facts.toml")
     goods = _parse_goods(folder / "goods_words.csv")
-    rows = {table: _parse_rows(folder / f"{table}.csv", table, descriptions, goods) for table in CODE_PATTERNS}
+    files: dict[str, list[pd.DataFrame]] = {table: [] for table in CODE_PATTERNS}
+    for name, table in {**{table: table for table in CODE_PATTERNS}, **SEPARATE_FILES}.items():
+        if name not in SEPARATE_FILES or (folder / f"{name}.csv").exists():
+            files[table].append(_parse_rows(folder / f"{name}.csv", table, descriptions, goods))
+    rows = {table: _join_files(table, parts) for table, parts in files.items()}
     return Facts(MappingProxyType(rows), MappingProxyType(descriptions), MappingProxyType(goods))
 
 
@@ -364,6 +385,7 @@ def _parse_descriptions(file: Path) -> dict[str, FactDescription]:
             riskier_when_higher=entry["higher"] == "riskier",
             use=str(entry["use"]),
             partial=bool(entry.get("partial", False)),
+            compared=bool(entry.get("compared", True)),
             **texts,
         )
     return descriptions
@@ -404,7 +426,15 @@ def _parse_rows(
             first = rows[invalid].iloc[0]
             line = f"line {int(np.flatnonzero(invalid)[0]) + 2}: {first['code']} {first['fact']} {first['known_from']}"
             raise DataFileError(file.name, line, fault)
-    return rows.assign(value=number).sort_values("known_from", kind="stable")
+    return rows.assign(value=number, file=file.stem, line=range(len(rows)))
+
+
+def _join_files(table: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join the rows of the files of a table in order of publication. Raises DataFileError where two files hold the same fact."""
+    owners = pd.concat(parts).groupby("fact")["file"].nunique()
+    for fact in owners[owners > 1].index:
+        raise DataFileError(f"{table}.csv", str(fact), "has rows in two files; keep a fact in one file")
+    return pd.concat(parts, ignore_index=True).sort_values("known_from", kind="stable")
 
 
 def _are_days(texts: pd.Series[str]) -> pd.Series[bool]:

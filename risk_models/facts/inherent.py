@@ -32,6 +32,7 @@ from risk_models.facts.scales import (
     States,
     fill_unknown,
     list_place_contexts,
+    take_largest,
 )
 from risk_models.model import Context, Model, ScaledFact
 
@@ -154,7 +155,7 @@ def _compute_uncached(
     answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
 ) -> InherentRisk:
     scaler = FactScaler(answers, model, facts)
-    place = _compute_place_risk(scaler, list_place_contexts(model))
+    place = _compute_place_risk(scaler, scaler.place_contexts)
     (h, low, high), context_parts = _add_further_contexts(scaler, model, place)
     parts = [*place.parts, *context_parts]
     for part in parts:
@@ -204,22 +205,7 @@ def _raise_by_sharper(
 
 def _scale_sharper_context(scaler: FactScaler, facts: Sequence[ScaledFact]) -> ScaledFactColumn:
     """Return a sharper context: the largest of its facts."""
-    return _take_largest([scaler.scale_fact(fact) for fact in facts])
-
-
-def _take_largest(columns: Sequence[ScaledFactColumn]) -> ScaledFactColumn:
-    """Return the largest of several facts, supplier by supplier; an unknown one only raises the top of the range."""
-    x, low, high, value, state = (columns[0].x, columns[0].low, columns[0].high, columns[0].value, columns[0].state)
-    for column in columns[1:]:
-        larger = np.isnan(x) | (column.x > x)
-        larger &= ~np.isnan(column.x)
-        x, value, state = (
-            np.where(larger, column.x, x),
-            np.where(larger, column.value, value),
-            np.where(larger, column.state, state),
-        )
-        low, high = np.fmax(low, column.low), np.fmax(high, column.high)
-    return ScaledFactColumn(x, low, high, value, state)
+    return take_largest([scaler.scale_fact(fact) for fact in facts])
 
 
 def _add_further_contexts(
@@ -233,15 +219,36 @@ def _add_further_contexts(
         if context in place_contexts:
             continue
         scaled = [scaler.scale_fact(fact) for fact in context.facts]
-        before, m = h, len(scaled)
-        for fact, s in zip(context.facts, scaled, strict=True):
-            x = fill_unknown(s.x, 0.0)
-            gain = context.lift * x / m * (1.0 - before)
+        before, m = h, 1 if context.takes_largest else len(scaled)
+        xs = [fill_unknown(s.x, 0.0) for s in scaled]
+        lows, highs = [fill_unknown(s.low, 0.0) for s in scaled], [fill_unknown(s.high, 1.0) for s in scaled]
+        counts = _find_largest(xs) if context.takes_largest else [np.ones(scaler.n)] * m
+        for fact, s, x, counted in zip(context.facts, scaled, xs, counts, strict=True):
+            gain = context.lift * (x * counted) / m * (1.0 - before)
             h = h + gain
             parts.append(InherentRiskPart(fact.fact, context.id, x, s.value, s.state, gain))
-        low = low + context.lift * sum(np.where(np.isnan(s.x), 0.0, s.low) for s in scaled) / m * (1.0 - low)
-        high = high + context.lift * sum(np.where(np.isnan(s.x), 1.0, s.high) for s in scaled) / m * (1.0 - high)
+        low = low + context.lift * (_get_largest(lows) if context.takes_largest else sum(lows)) / m * (1.0 - low)
+        high = high + context.lift * (_get_largest(highs) if context.takes_largest else sum(highs)) / m * (1.0 - high)
     return (h, low, high), parts
+
+
+def _get_largest(columns: Sequence[Floats]) -> Floats:
+    """Return the largest of several columns, supplier by supplier (n,)."""
+    largest = columns[0]
+    for column in columns[1:]:
+        largest = np.maximum(largest, column)
+    return largest
+
+
+def _find_largest(columns: Sequence[Floats]) -> list[Floats]:
+    """Return 1 where a column is the first of the largest, 0 elsewhere: (n,) for each column."""
+    largest, found = _get_largest(columns), np.zeros(len(columns[0]), dtype=bool)
+    counts = []
+    for column in columns:
+        is_first = (column == largest) & ~found
+        found |= is_first
+        counts.append(is_first.astype(np.float64))
+    return counts
 
 
 class _PlaceRisk(NamedTuple):

@@ -1,7 +1,8 @@
 """Releases of the facts: what the tables held at each release, so that an assessment made then can be replayed.
 
-Tables only grow at their end, so a release is the first lines of each. ``facts/RELEASED`` gives, for every release, how many
-lines of each table it has and the sha256 over them and over the use of its facts, which reveals any changed line.
+Files only grow at their end, so a release is the first lines of each. ``facts/RELEASED`` gives, for every release, how many
+lines of each file it has and the sha256 over them and over the use of its facts, which reveals any changed line. A file that came
+later than a release has no number in its line, and the release none of its rows.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ from pathlib import Path
 from types import MappingProxyType
 
 from risk_models.data_file import list_released_lines
-from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, Facts, FactSnapshot, load_facts
+from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, SEPARATE_FILES, Facts, FactSnapshot, load_facts
 
-TABLES = (*CODE_PATTERNS, "goods_words")
+GOODS_FILE = "goods_words"
+FILES = (*CODE_PATTERNS, GOODS_FILE, *SEPARATE_FILES)
+FACT_FILES = {**{table: table for table in CODE_PATTERNS}, **SEPARATE_FILES}
 
 
 @dataclass(frozen=True)
 class FactRelease:
-    """One release: its name, the lines in each table without the header (in the order of TABLES), and their digest."""
+    """One release: its name, the lines in each file without the header (in the order of FILES), and their digest."""
 
     name: str
     lines: tuple[int, ...]
     digest: str
+
+    def count_lines(self, file: str) -> int:
+        """Return how many lines of a file the release has: 0 of one that came later."""
+        return dict(zip(FILES, self.lines, strict=False)).get(file, 0)
 
 
 @cache
@@ -39,11 +46,9 @@ def load_releases(folder: Path = FACTS_FOLDER) -> tuple[FactRelease, ...]:
 @lru_cache(maxsize=8)
 def restrict_to_release(facts: Facts, release: FactRelease) -> Facts:
     """Return the facts that a release held."""
-    *counts, goods = release.lines
-    rows = {
-        table: facts.rows[table][facts.rows[table].index < n] for table, n in zip(CODE_PATTERNS, counts, strict=True)
-    }
-    released_goods = dict(list(facts.goods.items())[:goods])
+    counts = {file: release.count_lines(file) for file in FACT_FILES}
+    rows = {table: part[part["line"] < part["file"].map(counts)] for table, part in facts.rows.items()}
+    released_goods = dict(list(facts.goods.items())[: release.count_lines(GOODS_FILE)])
     return replace(facts, rows=MappingProxyType(rows), goods=MappingProxyType(released_goods))
 
 
@@ -64,8 +69,14 @@ def find_snapshot_by_digest(
 def build_current_release(name: str, folder: Path = FACTS_FOLDER) -> FactRelease:
     """Build the release that the current tables of a folder would make."""
     facts = load_facts(folder)
-    lines = (*(len(facts.rows[table]) for table in CODE_PATTERNS), len(facts.goods))
+    lines = tuple(_count_lines(folder, file) for file in FILES)
     return FactRelease(name, lines, _compute_digest(facts, lines, folder))
+
+
+def _count_lines(folder: Path, file: str) -> int:
+    """Return the lines of a file without its header; 0 where there is no such file."""
+    path = folder / f"{file}.csv"
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
 
 
 def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
@@ -87,13 +98,15 @@ def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
 
 
 def _compute_digest(facts: Facts, lines: tuple[int, ...], folder: Path) -> str:
-    digest = hashlib.sha256()
-    for table, n in zip(TABLES, lines, strict=True):
-        released_lines = (folder / f"{table}.csv").read_text(encoding="utf-8").splitlines()[: n + 1]
-        digest.update("\n".join(released_lines).encode())
-    for table, n in zip(CODE_PATTERNS, lines, strict=False):
-        for name in sorted(set(facts.rows[table]["fact"][facts.rows[table].index < n])):
+    digest, counts = hashlib.sha256(), dict(zip(FILES, lines, strict=False))
+    for file, n in counts.items():
+        if n > 0:
+            released_lines = (folder / f"{file}.csv").read_text(encoding="utf-8").splitlines()[: n + 1]
+            digest.update("\n".join(released_lines).encode())
+    for file, table in FACT_FILES.items():
+        rows = facts.rows[table]
+        released = rows[(rows["file"] == file) & (rows["line"] < counts.get(file, 0))]
+        for name in sorted(set(released["fact"])):
             description = facts.descriptions[f"{table}.{name}"]
-            flags = f"{description.riskier_when_higher},{description.partial}"
-            digest.update(f"\n{description.id},{description.use},{flags}".encode())
+            digest.update(f"\n{description.id},{description.use},{description.flags}".encode())
     return digest.hexdigest()

@@ -7,7 +7,7 @@ worst that a truthful answer could have named).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -66,6 +66,22 @@ def list_place_contexts(model: Model) -> tuple[Context, ...]:
     )
 
 
+def _drop_later_facts(contexts: Sequence[Context], model: Model, facts: FactSnapshot) -> tuple[Context, ...]:
+    """Return the contexts without country facts of which nothing had been published on the day (method 4 on).
+
+    Else an assessment as of a past day would take every place for unknown.
+    """
+    if model.method < 4:
+        return tuple(contexts)
+
+    def is_published(fact: ScaledFact) -> bool:
+        table, _, name = fact.fact.partition(".")
+        return table != "country" or facts.is_known_anywhere(name)
+
+    kept = [replace(context, facts=tuple(filter(is_published, context.facts))) for context in contexts]
+    return tuple(context for context in kept if context.facts)
+
+
 @lru_cache(maxsize=32)
 def build_place_table(facts: FactSnapshot, names: tuple[str, ...]) -> PlaceTable:
     """Build the table of these country facts ("country.wgi_voice"), with gaps filled.
@@ -90,7 +106,8 @@ class FactScaler:
 
     def __init__(self, answers: Answers, model: Model, facts: FactSnapshot) -> None:
         self.answers, self.model, self.facts, self.n = answers, model, facts, len(answers)
-        names = [fact.fact for context in list_place_contexts(model) for fact in context.facts]
+        self.place_contexts = _drop_later_facts(list_place_contexts(model), model, facts)
+        names = [fact.fact for context in self.place_contexts for fact in context.facts]
         self.table = build_place_table(
             facts, tuple(dict.fromkeys(name for name in names if name.startswith("country.")))
         )
@@ -176,11 +193,17 @@ class FactScaler:
 
         Raises ValueError for a fact of a sector.
         """
+        if fact.share_facts:
+            return self._scale_for_share(fact)
         table, name = fact.fact.split(".", 1)
         if table == "answer":
             return self._scale_answer(fact, name)
         if table in ("country", "flag"):
             return self._scale_answered_country(fact, "country" if table == "country" else "flag", name)
+        if table == "vessel":
+            return self._scale_vessel(fact, name)
+        if table == "sector_goods":
+            return self._scale_sector_goods(fact, name)
         if table == "corridor":
             return self._scale_corridor(fact, name)
         if table == "destination":
@@ -207,6 +230,52 @@ class FactScaler:
         values, codes = self.get_column(question)
         raw = [self.facts.get_value("country", str(value), name) for value in values]
         return self._build_column(fact, raw, [value == DECLINED and question == "flag" for value in values], codes)
+
+    def _scale_vessel(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
+        """Return the riskiest value of the states a vessel answers to: country, flag and owner's country.
+
+        A flag or an owner's country counts only where it is given, or declined; one of them without a value may be the worst.
+        """
+        columns = []
+        for question in ("country", "flag", "owner_country"):
+            column, given = self._scale_answered_country(fact, question, name), self.get_column(question)[1] >= 0
+            declined = self.is_declined(question) & (question != "country")
+            x, is_unknown = np.where(declined, 1.0, column.x), given & ~declined & np.isnan(column.x)
+            high = np.where(is_unknown, 1.0, x)
+            columns.append(
+                ScaledFactColumn(x, np.where(is_unknown, 0.0, x), high, column.value, _find_states(x, declined))
+            )
+        return take_largest(columns)
+
+    def _scale_for_share(self, fact: ScaledFact) -> ScaledFactColumn:
+        """Return a fact that applies to a share of the workers: it counts for that share, and in full where it is unknown."""
+        column = self.scale_fact(replace(fact, share_facts=()))
+        shares = [self.scale_fact(share_fact) for share_fact in fact.share_facts]
+        share = take_largest(shares)
+        high_share = np.where(np.any([np.isnan(s.high) for s in shares], axis=0), 1.0, share.high)
+        x = column.x * fill_unknown(share.x, 1.0)
+        low = fill_unknown(column.low, 0.0) * fill_unknown(share.low, 0.0)
+        high = fill_unknown(column.high, 1.0) * high_share
+        return ScaledFactColumn(x, low, high, column.value, column.state)
+
+    def _scale_sector_goods(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
+        """Return the largest value of the goods of the site's sectors that are listed for the country of work."""
+        sectors, sector_codes = self.get_column("sector")
+        countries, country_codes = self.get_column("country")
+        pairs, which = find_combinations(sector_codes, country_codes)
+        raw = []
+        for sector, country in pairs:
+            answer = sectors[sector] if sector >= 0 else ()
+            own = [str(code) for code in answer] if isinstance(answer, tuple) else []
+            goods = [
+                good
+                for good, known in self.facts.goods.items()
+                if any(code.startswith(isic) or isic.startswith(code) for code in own for isic in known.isic)
+            ]
+            values = [self.facts.get_value("goods", f"{countries[country]}/{good}", name) for good in goods]
+            known_values = [value for value in values if country >= 0 and not np.isnan(value)]
+            raw.append(max(known_values) if known_values else np.nan)
+        return self._build_column(fact, raw, [False] * len(raw), which.astype(np.int32))
 
     def _scale_corridor(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
         """Return the riskiest value over all corridors between the countries of origin and of work."""
@@ -292,6 +361,21 @@ class FactScaler:
         is_declined, gap = np.array([*declined, False])[codes], np.array([*has_gap, False])[codes]
         x = np.where(is_declined, 1.0, score / 100.0)
         return ScaledFactColumn(x, x, np.where(gap, 1.0, x), score, _find_states(x, is_declined))
+
+
+def take_largest(columns: Sequence[ScaledFactColumn]) -> ScaledFactColumn:
+    """Return the largest of several facts, supplier by supplier; an unknown one only raises the top of the range."""
+    x, low, high, value, state = (columns[0].x, columns[0].low, columns[0].high, columns[0].value, columns[0].state)
+    for column in columns[1:]:
+        larger = np.isnan(x) | (column.x > x)
+        larger &= ~np.isnan(column.x)
+        x, value, state = (
+            np.where(larger, column.x, x),
+            np.where(larger, column.value, value),
+            np.where(larger, column.state, state),
+        )
+        low, high = np.fmax(low, column.low), np.fmax(high, column.high)
+    return ScaledFactColumn(x, low, high, value, state)
 
 
 def _list_countries(answer: object) -> list[str]:

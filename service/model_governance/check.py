@@ -164,7 +164,7 @@ def _check_reports(model: Model, form: Questionnaire, name: str) -> list[str]:
 def _check_contexts(model: Model, form: Questionnaire, facts: Facts, name: str) -> list[str]:
     """Return the facts that contexts of a model read and that neither a form asks nor a fact table holds."""
     faults = []
-    for scaled in [fact for context in model.all_contexts for fact in context.facts]:
+    for scaled in [fact for context in model.all_contexts for fact in context.all_facts]:
         if scaled.fact.startswith("answer."):
             if scaled.fact.removeprefix("answer.") not in form.by_id:
                 faults.append(f"{name}: a context reads {scaled.fact}, which no form asks")
