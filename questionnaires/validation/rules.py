@@ -15,7 +15,7 @@ import numpy as np
 
 from questionnaires.form import DATE_QUESTIONS, Questionnaire, list_versions, load_form
 from questionnaires.lookups import load_common_words, load_countries
-from questionnaires.parse.answer import Value
+from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece, Value
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import AnswerColumn, Indices, IssueText, Mask, ValidationContext
 from questionnaires.validation.contradictions import resolve_contradictions
@@ -278,6 +278,24 @@ def complete_partial_dates(context: ValidationContext) -> None:
         answers.map_values(lambda value: f"{value}-01-01"[:10] if YEAR_OR_MONTH.fullmatch(str(value)) else value)
 
 
+def report_undated_evidence(context: ValidationContext) -> None:
+    """Report evidence without a date that is understood: it counts for nothing. A declaration is dated by its form."""
+    graded, dated = context.answers.get("evidence_grade"), context.answers.get("evidence_date")
+    if graded is not None:
+        undated = graded.answered & ~dated.answered if dated is not None else graded.answered
+        for grade in graded.values:
+            if grade not in ("self_declared", *RESERVED_ANSWERS):
+                where = undated & graded.equals(grade)
+                context.report("evidence.undated", "evidence_grade", where, IssueText(str(grade)))
+    given = context.answers.get("evidence")
+    if given is not None:
+        for pieces in given.values:
+            for piece in pieces if isinstance(pieces, tuple) else ():
+                if isinstance(piece, EvidencePiece) and not piece.date and piece.grade != "self_declared":
+                    seen = " ".join(filter(None, (piece.grade, piece.source)))
+                    context.report("evidence.undated", "evidence", given.equals(pieces), IssueText(seen))
+
+
 def decline_blanks_in_returned_forms(context: ValidationContext, form: Questionnaire) -> None:
     """Read a blank as "declined" where the row says that our form was sent and returned, and its version asked the question.
 
@@ -355,4 +373,5 @@ def apply_rules(context: ValidationContext, form: Questionnaire) -> None:
         report_place_in_other_country(context, question)
     report_place_in_two_countries(context)
     complete_partial_dates(context)
+    report_undated_evidence(context)
     decline_blanks_in_returned_forms(context, form)

@@ -7,10 +7,10 @@ Evidence belongs to a whole row: it never supports an answer that it did not com
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,23 @@ class RiskLookup:
     def answers_practice(self, row: Row) -> bool:
         """Return whether a row answers, or declines, any question about practice."""
         return any(row.get(question) is not None for question in row.keys() & self.practice_questions)
+
+    def is_less_risky(self, question: str, before: object, after: object) -> bool:
+        """Return whether an answer is less risky than the one before it, or cannot be compared with it."""
+        if before == after:
+            return False
+        risk = self.risk(question, after)
+        return risk == UNKNOWN or risk < self.risk(question, before) or self.reassures(question, after)
+
+    def list_confirmable_questions(self, row: Row) -> list[str]:
+        """List the answered questions of a row that evidence can be confirmed for: all that bear on a score, save reports."""
+        return [
+            question
+            for question, answer in row.items()
+            if answer not in (None, DECLINED)
+            and question not in REPORTS
+            and (question in self.risk_questions or self.reassures(question, answer))
+        ]
 
     def list_evidenced_questions(self, row: Row) -> list[str]:
         """List the questions of a row that its evidence supports: those about practice, and reassuring ones."""
@@ -161,7 +178,7 @@ def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) ->
     parts = [[row.get(question) for question in WORKFORCE] for row in rows]
     if any(part != parts[0] for part in parts):
         merged = _resolve_workforce(merged, kind)
-    return MergedRows(merged | _merge_records(rows, risk_lookup), tuple(contradicted), tuple(differing))
+    return MergedRows(merged | _merge_records(rows, merged, risk_lookup), tuple(contradicted), tuple(differing))
 
 
 def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup) -> Any:
@@ -178,9 +195,10 @@ def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup
     return new if risk_lookup.reassures(question, current) else current
 
 
-def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, Any]:
+def _merge_records(rows: Sequence[Row], merged: Row, risk_lookup: RiskLookup) -> dict[str, Any]:
     """Merge the records of rows (evidence and dates). Where they differ, each row's evidence covers what that row answers, and
-    the declaration is as old as the oldest of them.
+    the declaration is as old as the oldest of them. A confirmation is kept for those answers of its row that count in
+    ``merged``.
     """
     evidenced_rows = [row for row in rows if risk_lookup.list_evidenced_questions(row)] or [
         row for row in rows if _record_fields(row)
@@ -189,7 +207,9 @@ def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, An
     if not records:
         return {}
     if all(record == records[0] for record in records):
-        return records[0]
+        return _limit_confirmations(
+            records[0], lambda question: any(_is_same_answer(row, merged, question) for row in evidenced_rows)
+        )
     pieces: list[Any] = []
     for row, record in zip(evidenced_rows, records, strict=True):
         row_evidence = {"grade": record.get("evidence_grade"), "date": record.get("evidence_date")}
@@ -198,10 +218,36 @@ def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, An
             *([row_evidence] if all(row_evidence.values()) else []),
             *(pieces_given if isinstance(pieces_given, list) else []),
         ]:
-            covering = {**piece, "covers": piece.get("covers") or risk_lookup.list_evidenced_questions(row)}
+            limited = limit_confirmation(piece, partial(_is_same_answer, row, merged))
+            covering = {**limited, "covers": piece.get("covers") or risk_lookup.list_evidenced_questions(row)}
             pieces += [covering] if covering["covers"] and covering not in pieces else []
     days = [day for record in records if (day := _answered_on(record)) is not None]
     return ({EVIDENCE: pieces} if pieces else {}) | ({"answered_on": min(days)} if days else {})
+
+
+def _is_same_answer(row: Row, merged: Row, question: str) -> bool:
+    return bool(row.get(question) == merged.get(question))
+
+
+def limit_confirmation(piece: Any, counts: Callable[[str], bool]) -> Any:
+    """Return a piece of evidence that is confirmed only for those questions for which its confirmation still counts."""
+    confirmed = piece.get("confirmed") if isinstance(piece, Mapping) else None
+    if not confirmed:
+        return piece
+    covers = [question for question in confirmed.get("covers") or () if counts(question)]
+    return {**piece, "confirmed": {**confirmed, "covers": covers}} if covers else without_confirmation(piece)
+
+
+def without_confirmation(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a piece of evidence as claimed."""
+    return {name: value for name, value in piece.items() if name != "confirmed"}
+
+
+def _limit_confirmations(record: Row, counts: Callable[[str], bool]) -> dict[str, Any]:
+    pieces = record.get(EVIDENCE)
+    if not isinstance(pieces, list | tuple):
+        return dict(record)
+    return {**record, EVIDENCE: [limit_confirmation(piece, counts) for piece in pieces]}
 
 
 def _record_fields(row: Row) -> dict[str, Any]:
@@ -248,7 +294,10 @@ def _merge_listing(
     if entered_on is not None and is_undated(stored, risk_lookup):
         record["answered_on"] = entered_on.isoformat()
     lasting = {question: answer for question, answer in stored.items() if question not in ROW_EVIDENCE_QUESTIONS}
-    return _overlay(lasting, facts, kind) | record
+    merged = _overlay(lasting, facts, kind)
+    if has_evidence:
+        record = _limit_confirmations(record, lambda question: _still_counts(question, stored, merged, risk_lookup))
+    return merged | record
 
 
 def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str) -> dict[str, Any]:
@@ -273,7 +322,35 @@ def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: 
             and risk_lookup.admits_harm(question, lasting[question])
         )
     }
-    return _overlay(lasting, answered, kind)
+    return _keep_confirmations(stored, _overlay(lasting, answered, kind), risk_lookup)
+
+
+def _still_counts(question: str, stored: Row, merged: Row, risk_lookup: RiskLookup) -> bool:
+    """Return whether the confirmation of a stored answer counts for the answer after a merge: one that is no less risky."""
+    answer = merged.get(question)
+    if answer is None or answer == DECLINED:
+        return False
+    return not risk_lookup.is_less_risky(question, stored.get(question), answer)
+
+
+def _keep_confirmations(stored: Row, merged: dict[str, Any], risk_lookup: RiskLookup) -> dict[str, Any]:
+    """Return merged answers with the stored confirmations that still count for them.
+
+    A piece that was sent again gets its confirmation back; any other stays for the questions that its confirmation counts for,
+    and for no others, since it did not come with the new answers.
+    """
+    earlier = stored.get(EVIDENCE)
+    pieces = list(merged.get(EVIDENCE) or ())
+    for piece in earlier if isinstance(earlier, list | tuple) else ():
+        limited = limit_confirmation(piece, lambda question: _still_counts(question, stored, merged, risk_lookup))
+        if not limited.get("confirmed"):
+            continue
+        claimed = without_confirmation(limited)
+        if claimed in pieces:
+            pieces[pieces.index(claimed)] = limited
+        elif claimed not in map(without_confirmation, pieces):
+            pieces.append({**limited, "covers": list(limited["confirmed"]["covers"])})
+    return {**merged, EVIDENCE: pieces} if pieces else merged
 
 
 def _overlay(stored: Row, incoming: Row, kind: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     # tests/test_service, on merging answers, rows and suppliers
     *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
     "known.merged",
+    # tests/test_service/test_evidence_confirmed.py
+    *("evidence.names_no_question", "evidence.returned_form"),
 }
 # tests/test_questionnaires/test_watchlist.py
 REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}
@@ -48,6 +50,7 @@ CASES = {
     "evidence.no_kind": "| Supplier | Evidence pieces |\n| A | 2026-03-01 |",
     "evidence.part": "| Supplier | Evidence pieces |\n| A | audit; glanced at |",
     "evidence.person": "| Supplier | Evidence pieces |\n| A | audit; ref ana@mill.example |",
+    "evidence.undated": "| Supplier | Evidence pieces |\n| A | audit; ref SMETA-123 |",
     "evidence.twice": "| Supplier | Evidence pieces |\n| A | audit; document |",
     "identifier.invalid": "| Supplier | IMO number |\n| A | 9074728 |",
     "number.ambiguous": "| Supplier | Workers |\n| A | 1,234 |",

@@ -1,0 +1,254 @@
+"""Confirm evidence, and withdraw confirmations: pure functions of the answers of one supplier (method-4, section 1).
+
+Evidence is claimed until the buyer's side confirms it: by whom, on which day, by which reference and for which questions. Only an
+audit or a certificate is of the whole place, and may be confirmed for all questions answered at that time; any other piece is
+confirmed for the questions that it or its confirmation names. A confirmation always lists its questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from questionnaires.parse.evidence import MAX_SOURCE_LENGTH, contains_personal_data
+from risk_models.answers import EVIDENCE
+from risk_models.evidence import AUDIT_GRADES, GRADE_TITLES
+from service.errors import DomainError, not_found
+from service.suppliers.merge_rules import RiskLookup, Row, limit_confirmation, without_confirmation
+
+SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behind it to confirm
+CONTENT = ("grade", "date", "expires", "covers", "source")  # what a piece is, whoever confirmed it
+Piece = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Voucher:
+    """What the buyer confirms evidence with: by whom, on which day, by which reference, and for which questions (none named: all
+    that the evidence covers).
+    """
+
+    by: str
+    on: date
+    reference: str | None = None
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvidenceEntry:
+    """A piece of evidence in the answers of a supplier, and an id that stays the same while its content does.
+
+    ``from_row``: it is the evidence of the whole row (``evidence_grade`` and ``evidence_date``), which is no piece until it is
+    confirmed.
+    """
+
+    id: str
+    piece: Piece
+    from_row: bool = False
+
+    @property
+    def confirmed(self) -> Mapping[str, Any] | None:
+        """The buyer's confirmation; None where the piece is claimed."""
+        confirmed: Mapping[str, Any] | None = self.piece.get("confirmed")
+        return confirmed
+
+    @property
+    def is_whole_place(self) -> bool:
+        """Whether the piece may be confirmed for all questions answered."""
+        return self.piece["grade"] in AUDIT_GRADES
+
+
+def list_entries(answers: Row) -> tuple[EvidenceEntry, ...]:
+    """Return the evidence in the answers of a supplier: that of the whole row, then its pieces. Declarations are left out."""
+    pieces = [piece for piece in answers.get(EVIDENCE) or () if isinstance(piece, Mapping)]
+    graded = _build_row_piece(answers)
+    from_row = graded is not None and not any(_is_same_evidence(graded, piece) for piece in pieces)
+    given = [*([graded] if from_row and graded is not None else []), *pieces]
+    entries: list[EvidenceEntry] = []
+    for position, piece in enumerate(given):
+        if piece["grade"] == SELF_DECLARED:
+            continue
+        name = _build_id(piece)
+        repeats = sum(entry.id.split("-")[0] == name for entry in entries)
+        entries.append(EvidenceEntry(f"{name}-{repeats + 1}" if repeats else name, piece, from_row and position == 0))
+    return tuple(entries)
+
+
+def _build_row_piece(answers: Row) -> dict[str, Any] | None:
+    """Return the evidence of the whole row as a piece; None where there is none."""
+    grade, day = answers.get("evidence_grade"), answers.get("evidence_date")
+    if grade not in GRADE_TITLES:
+        return None
+    return {"grade": grade, **({"date": day} if _parse_day(day) else {})}
+
+
+def _is_same_evidence(graded: Piece, piece: Piece) -> bool:
+    """Return whether a piece is the evidence of the whole row."""
+    return not piece.get("covers") and all(graded.get(name) == piece.get(name) for name in ("grade", "date"))
+
+
+def _build_id(piece: Piece) -> str:
+    content = json.dumps([piece.get(name) or None for name in CONTENT]).encode()
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def list_confirmable_questions(answers: Row, piece: Piece, risk_lookup: RiskLookup) -> list[str]:
+    """List the answered questions that a piece can be confirmed for, in the order of the form."""
+    answered = risk_lookup.list_confirmable_questions(answers)
+    return [question for question in answered if not piece.get("covers") or question in piece["covers"]]
+
+
+def confirm_entry(answers: Row, entry_id: str, voucher: Voucher, risk_lookup: RiskLookup) -> dict[str, Any]:
+    """Return the answers with one piece confirmed; an earlier confirmation of it is replaced.
+
+    Raises DomainError, 404, for an unknown piece, and 422 for one that cannot be confirmed: ``evidence.undated``,
+    ``evidence.future``, ``evidence.covers_required``, ``evidence.not_answered``, ``evidence.reference``.
+    """
+    entry = get_entry(answers, entry_id)
+    confirmed = confirm_piece(answers, entry.piece, voucher, risk_lookup)
+    if entry.from_row:
+        return {**answers, EVIDENCE: [*(answers.get(EVIDENCE) or ()), confirmed]}
+    return {**answers, EVIDENCE: [confirmed if piece is entry.piece else piece for piece in answers[EVIDENCE]]}
+
+
+def withdraw_entry(answers: Row, entry_id: str) -> dict[str, Any]:
+    """Return the answers with one piece claimed again. Raises DomainError, 404 or 409 where it is not confirmed."""
+    entry = get_entry(answers, entry_id)
+    if entry.confirmed is None:
+        raise DomainError("evidence.not_confirmed", 409, "This piece of evidence is not confirmed.")
+    claimed = without_confirmation(entry.piece)
+    return {**answers, EVIDENCE: [claimed if piece is entry.piece else piece for piece in answers[EVIDENCE]]}
+
+
+def get_entry(answers: Row, entry_id: str) -> EvidenceEntry:
+    """Return a piece by its id. Raises DomainError, 404."""
+    entry = next((entry for entry in list_entries(answers) if entry.id == entry_id), None)
+    if entry is None:
+        raise not_found("Piece of evidence not found.")
+    return entry
+
+
+def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: RiskLookup) -> dict[str, Any]:
+    """Return a piece confirmed for the questions that the voucher names, or for all that it covers.
+
+    Raises DomainError, 422, as :func:`confirm_entry` does.
+    """
+    fault = find_fault(piece, voucher)
+    if fault is not None:
+        raise fault
+    confirmable = list_confirmable_questions(answers, piece, risk_lookup)
+    unanswered = [question for question in voucher.covers if question not in confirmable]
+    if unanswered or not confirmable:
+        seen = f" ({', '.join(unanswered[:5])})" if unanswered else ""
+        raise DomainError(
+            "evidence.not_answered",
+            422,
+            f"Evidence can only be confirmed for questions that it covers and that are answered{seen}.",
+        )
+    named = set(voucher.covers or piece.get("covers") or confirmable)
+    return _with_confirmation(piece, voucher, [question for question in confirmable if question in named])
+
+
+def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
+    """Return why a piece cannot be confirmed, whatever was answered; None where it can."""
+    day = _parse_day(piece.get("date"))
+    if piece["grade"] == SELF_DECLARED:
+        return DomainError("evidence.self_declared", 422, "A self-declaration has no evidence behind it to confirm.")
+    if day is None:
+        return DomainError(
+            "evidence.undated", 422, "This evidence has no full date, so it counts for nothing and cannot be confirmed."
+        )
+    if day > voucher.on:
+        return DomainError(
+            "evidence.future", 422, "This evidence is dated in the future. It cannot be confirmed until then."
+        )
+    if piece["grade"] not in AUDIT_GRADES and not voucher.covers and not piece.get("covers"):
+        return DomainError(
+            "evidence.covers_required",
+            422,
+            "Name the questions that this evidence is about. Only an audit or a certificate can be confirmed for all of them.",
+        )
+    if voucher.reference is not None:
+        if len(voucher.reference) > MAX_SOURCE_LENGTH:
+            return DomainError(
+                "evidence.reference", 422, f"A reference can have at most {MAX_SOURCE_LENGTH} characters."
+            )
+        if contains_personal_data(voucher.reference, reference=True):
+            return DomainError(
+                "evidence.reference", 422, "The reference looks like personal data. Enter a document number instead."
+            )
+    return None
+
+
+def _with_confirmation(piece: Piece, voucher: Voucher, covers: Sequence[str]) -> dict[str, Any]:
+    confirmed = {"by": voucher.by, "on": voucher.on.isoformat()}
+    confirmed |= {"reference": voucher.reference} if voucher.reference else {}
+    return {**piece, "confirmed": {**confirmed, "covers": list(covers)}}
+
+
+@dataclass(frozen=True)
+class VouchedRow:
+    """A row after the buyer vouched for its evidence: its answers, and for each piece that stays claimed the code of the issue
+    that says why, with the piece in words.
+    """
+
+    answers: dict[str, Any]
+    claimed: tuple[tuple[str, str], ...]
+
+
+def is_returned_form(answers: Row) -> bool:
+    """Return whether a row is a form that came back: its evidence is always claimed."""
+    return answers.get("form_returned") is not None
+
+
+def vouch_for_row(
+    answers: Row, voucher: Voucher, risk_lookup: RiskLookup, *, is_returned: bool | None = None
+) -> VouchedRow:
+    """Return a row with all its evidence confirmed that the buyer may vouch for at once; the rest stays claimed.
+
+    ``is_returned``: whether the row is a returned form, where the row itself does not say so.
+    """
+    entries = list_entries(answers)
+    if not entries:
+        return VouchedRow(dict(answers), ())
+    if is_returned or (is_returned is None and is_returned_form(answers)):
+        return VouchedRow(dict(answers), (("evidence.returned_form", describe_piece(entries[0].piece)),))
+    vouched, claimed = dict(answers), []
+    for entry in entries:
+        confirmable = list_confirmable_questions(answers, entry.piece, risk_lookup)
+        named = [question for question in voucher.covers if question in confirmable]
+        own = Voucher(voucher.by, voucher.on, voucher.reference, tuple(named))
+        fault = find_fault(entry.piece, own)
+        if fault is not None and fault.code != "evidence.covers_required":
+            claimed.append((fault.code, describe_piece(entry.piece)))
+        elif fault is not None or not confirmable or (voucher.covers and not named):
+            claimed.append(("evidence.names_no_question", describe_piece(entry.piece)))
+        else:
+            vouched = confirm_entry(vouched, entry.id, own, risk_lookup)
+    return VouchedRow(vouched, tuple(claimed))
+
+
+def describe_piece(piece: Piece) -> str:
+    """Return the kind and the date of a piece in words."""
+    return ", ".join(filter(None, (GRADE_TITLES[piece["grade"]], piece.get("date"), piece.get("source"))))
+
+
+def drop_confirmations(answers: Row, questions: Sequence[str]) -> dict[str, Any]:
+    """Return the answers with the evidence claimed again for some questions."""
+    pieces = answers.get(EVIDENCE)
+    if not isinstance(pieces, list | tuple):
+        return dict(answers)
+    return {
+        **answers,
+        EVIDENCE: [limit_confirmation(piece, lambda question: question not in questions) for piece in pieces],
+    }
+
+
+def _parse_day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
