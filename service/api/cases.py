@@ -14,8 +14,10 @@ from service.api.schemas.base import Resource
 from service.api.views import page_reply
 from service.auth.caller import get_caller
 from service.cases import service as case_service
+from service.cases.service import WorkerCheck
 from service.clock import now, today
 from service.db.case_tables import StoredCase
+from service.errors import DomainError
 from service.queries import lists
 
 Values = Mapping[str, Any]
@@ -57,8 +59,15 @@ def add_finding(session: Session, case_id: str, body: Values) -> Reply:
 
 
 def close_case(session: Session, case_id: str, body: Values) -> Reply:
-    """Close a case, and return it."""
-    return Reply(_case(session, case_service.close_case(session, case_id, body["outcome"], *_act())))
+    """Close a case, or propose to close an emergency, and return it."""
+    check = None
+    if {"checked_on", "workers", "chosen_by"} <= body.keys():
+        try:
+            checked_on = date.fromisoformat(body["checked_on"])
+        except ValueError as fault:
+            raise DomainError("field.value", 422, "checked_on: Enter a date as YYYY-MM-DD.") from fault
+        check = WorkerCheck(checked_on, body["workers"], body["chosen_by"])
+    return Reply(_case(session, case_service.close_case(session, case_id, body["outcome"], *_act(), check)))
 
 
 def _finding(values: Values) -> dict[str, Any]:
@@ -71,7 +80,18 @@ def _act() -> tuple[date, datetime, str]:
 
 
 def _case_line(case: StoredCase) -> Resource:
-    return Resource(case, strength=STRENGTHS[case.strength])
+    return Resource(case, strength=STRENGTHS[case.strength], closing=_closing(case))
+
+
+def _closing(case: StoredCase) -> dict[str, Any] | None:
+    """Return the proposal to close an open case, with its dates as such."""
+    if case.closing is None or case.state == "closed":
+        return None
+    dates = {
+        "checked_on": date.fromisoformat(case.closing["checked_on"]),
+        "at": datetime.fromisoformat(case.closing["at"]),
+    }
+    return {**case.closing, **dates}
 
 
 def _case(session: Session, case: StoredCase) -> Resource:
@@ -79,5 +99,9 @@ def _case(session: Session, case: StoredCase) -> Resource:
     view = case_service.get_case_detail(session, case, today(get_caller().time_zone))
     steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.due_at} for step in view.steps]
     return Resource(
-        case, **{name: view.reading[name] for name in OF_READING}, first_steps=steps, findings=view.findings
+        case,
+        **{name: view.reading[name] for name in OF_READING},
+        first_steps=steps,
+        findings=view.findings,
+        closing=_closing(case),
     )

@@ -50,11 +50,40 @@ FORM_ID = "case"
 FINDING_QUESTIONS = ("finding", "phase", "found", "source", "found_on", "note")
 CASE_QUESTIONS = ("case_id", *SINGLE_ANSWER_QUESTIONS, *LIST_QUESTIONS)
 MAX_LENGTHS = {"case_id": 100, "job": 200, "linked_reference": 300, "linked_name": 300, "note": 2000}
+# Who chose the workers that were spoken to before an emergency is closed. Those whom the management chose are often coached or
+# afraid (SAFE-6), and where nobody was spoken to, only a mistake can be corrected.
+MANAGEMENT, NO_ONE, MISTAKE = "management", "no_one", "entered_by_mistake"
+CHOSEN_BY = {
+    "workers": "The workers themselves",
+    "worker_organisation": "A union, a worker committee or an NGO",
+    "interviewer": "An independent interviewer",
+    "authority": "An authority",
+    MANAGEMENT: "The management of the site or agency",
+    NO_ONE: "No one: no workers were spoken to",
+}
+
+
+@dataclass(frozen=True)
+class WorkerCheck:
+    """How it was established that an emergency is over: when and with how many workers somebody spoke, and who chose them."""
+
+    checked_on: date
+    workers: int
+    chosen_by: str
 
 
 def list_outcomes() -> Mapping[str, str]:
     """Return the outcomes with which a case may be closed: title by id."""
     return {outcome["id"]: outcome["title"] for outcome in load_case_rules().raw["outcome"]}
+
+
+def needs_two_users(session: Session, case: StoredCase) -> bool:
+    """Return whether closing a case takes two users: it is an emergency, or was one at any time since it was opened.
+
+    The strength of the evidence falls with its age, and the people concerned may still be there.
+    """
+    record = to_case_record(case, list_findings(session, [case]).get(case.id, ())).case
+    return "emergency" in (STRENGTHS[case.strength], read_case(record, case.created_at.date()).strength)
 
 
 def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
@@ -153,15 +182,106 @@ def add_finding(
     return case
 
 
-def close_case(session: Session, case_id: str, outcome: str, on: date, at: datetime, by: str) -> StoredCase:
-    """Close a case. Raises DomainError: ``case.outcome``, ``case.closed``, ``not_found``."""
+def close_case(
+    session: Session,
+    case_id: str,
+    outcome: str,
+    on: date,
+    at: datetime,
+    by: str,
+    check: WorkerCheck | None = None,
+) -> StoredCase:
+    """Close a case. An emergency is not closed, but the proposal to close it is recorded (:func:`confirm_closing`).
+
+    ``check``: required for an emergency. Raises DomainError: ``case.outcome``, ``case.closed``, ``not_found``, and for the
+    check of an emergency ``case.closing_check``, ``case.chosen_by_management`` and ``date.future``.
+    """
     if outcome not in list_outcomes():
         raise DomainError("case.outcome", 422, f"Choose one of these outcomes: {', '.join(list_outcomes())}.")
+    case = _get_open_case(session, case_id)
+    if not needs_two_users(session, case):
+        return _close(session, case, outcome, on, at, by, {"outcome": outcome})
+    case.closing = {**_describe_check(case, outcome, check, on), "by": by, "at": at.isoformat()}
+    record_event(session, by, "case.closing_proposed", "case", case.id, _get_closing_details(case.closing))
+    return case
+
+
+def confirm_closing(session: Session, case_id: str, on: date, at: datetime, by: str) -> StoredCase:
+    """Close an emergency as another user proposed. A user who confirms what an API key proposed proposes it in turn.
+
+    Raises DomainError: ``case.closing_by_key`` for an API key, ``case.same_user``, ``case.not_proposed``, ``case.closed``,
+    ``not_found``.
+    """
+    case = _get_open_case(session, case_id)
+    if not is_user(by):
+        raise DomainError(
+            "case.closing_by_key", 403, "An API key can propose to close an emergency. Two users close it."
+        )
+    if case.closing is None:
+        raise DomainError("case.not_proposed", 409, "Nobody has proposed to close this case.")
+    if case.closing["by"] == by:
+        raise DomainError("case.same_user", 409, "You proposed to close this case. A different user has to confirm it.")
+    details = _get_closing_details(case.closing)
+    if not is_user(case.closing["by"]):
+        case.closing = {**case.closing, "by": by, "at": at.isoformat()}
+        record_event(session, by, "case.closing_proposed", "case", case.id, details)
+        return case
+    return _close(session, case, case.closing["outcome"], on, at, by, {**details, "proposed_by": case.closing["by"]})
+
+
+def is_user(actor: str) -> bool:
+    """Return whether an actor of the audit trail is a user, and not an API key or a process."""
+    return actor.startswith("user:")
+
+
+def _get_open_case(session: Session, case_id: str) -> StoredCase:
     case = get_case(session, case_id, lock=True)
     if case.state == "closed":
         raise DomainError("case.closed", 409, "The case is already closed.")
+    return case
+
+
+def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, on: date) -> dict[str, Any]:
+    """Return an outcome with the check behind it as JSON. Raises DomainError as :func:`close_case` does."""
+    needed = "the day on which somebody spoke to the workers, how many they were, and who chose them"
+    if check is None:
+        raise DomainError("case.closing_check", 422, f"To close an emergency, enter {needed}.")
+    if check.checked_on > on:
+        raise DomainError("date.future", 422, "The day on which somebody spoke to the workers is in the future.")
+    if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
+        raise DomainError("case.closing_check", 422, "Somebody has to speak to the workers after the case was opened.")
+    if check.chosen_by not in CHOSEN_BY:
+        raise DomainError("case.closing_check", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
+    if check.chosen_by == MANAGEMENT:
+        raise DomainError(
+            "case.chosen_by_management",
+            422,
+            "Workers whom the management chose may not be able to speak freely. The case stays open until workers chosen by "
+            "others were spoken to.",
+        )
+    if (check.workers < 1) != (check.chosen_by == NO_ONE) or (check.workers < 1 and outcome != MISTAKE):
+        raise DomainError(
+            "case.closing_check",
+            422,
+            "Enter how many workers were spoken to. It can be 0 only for a case entered by mistake.",
+        )
+    return {
+        "outcome": outcome,
+        "checked_on": check.checked_on.isoformat(),
+        "workers": check.workers,
+        "chosen_by": check.chosen_by,
+    }
+
+
+def _get_closing_details(closing: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: closing[name] for name in ("outcome", "checked_on", "workers", "chosen_by")}
+
+
+def _close(
+    session: Session, case: StoredCase, outcome: str, on: date, at: datetime, by: str, details: Mapping[str, Any]
+) -> StoredCase:
     case.state, case.outcome, case.closed_by, case.closed_at = "closed", outcome, by, at
-    record_event(session, by, "case.closed", "case", case.id, {"outcome": outcome})
+    record_event(session, by, "case.closed", "case", case.id, details)
     session.flush()
     _reassess(session, [case], on, at, by)
     return case
@@ -295,6 +415,7 @@ def _build_case(
         acts=list(lists["acts"]),
         asked_in_full=list(lists["asked_in_full"]),
         state="open",
+        closing=None,
         strength=0,
         strength_since=at,
         created_by=by,
@@ -343,6 +464,8 @@ def _add_findings(
     if added and case.state == "closed":
         case.state, case.outcome, case.closed_by, case.closed_at = "open", None, None, None
         record_event(session, by, "case.opened_again", "case", case.id, {})
+    if added:
+        case.closing = None  # whoever proposed to close the case did not know of this finding
     strength = STRENGTHS.index(read_case(to_case_record(case, [*stored, *added]).case, on).strength)
     if strength != case.strength:
         case.strength, case.strength_since = strength, at

@@ -15,7 +15,8 @@ class StoredCase(Owned, Base):
     """A case: a group of people, the site or agency it is about (None: none that is known), and whether it is open.
 
     ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
-    computed, reached at ``strength_since``. ``outcome``: why it was closed. It is deleted with the supplier it is about.
+    computed, reached at ``strength_since``. ``outcome``: why it was closed. ``closing``: the proposal to close an emergency, with
+    the check behind it, by whom and when; None where nobody proposed it. It is deleted with the supplier it is about.
     """
 
     __tablename__ = "case_record"
@@ -40,6 +41,7 @@ class StoredCase(Owned, Base):
     strength_since: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), default="open")
     outcome: Mapped[str | None] = mapped_column(String(30))
+    closing: Mapped[dict[str, Any] | None]
     closed_by: Mapped[str | None] = mapped_column(String(80))
     closed_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(80))

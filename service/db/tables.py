@@ -160,13 +160,17 @@ class AuditEvent(Owned, Base):
 
 
 class Upload(Owned, Base):
-    """An uploaded file; its bytes are in the blob store under their digest."""
+    """An uploaded file; its bytes are in the blob store under their digest.
+
+    ``redacted``: the bytes are its sheets without the notes in which personal data was detected, not the file itself.
+    """
 
     __tablename__ = "upload"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(255))
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
+    redacted: Mapped[bool | None]
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
 

@@ -120,6 +120,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/cases/<case_id>", "one_case", cases.show_case),
     Route("POST", "/cases/<case_id>/findings", "add_finding", cases.add_finding),
     Route("POST", "/cases/<case_id>/close", "close_case", cases.close_case),
+    Route("POST", "/cases/<case_id>/close/confirm", "confirm_case_closing", cases.confirm_closing),
     Route("GET", "/watchlists", "watchlists", watchlists.show_watchlists),
     Route("POST", "/matches/<match_id>", "decide_match", watchlists.decide_match),
     Route("GET", "/repayment", "repayment", repayment.show_form),

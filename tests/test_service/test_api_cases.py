@@ -11,6 +11,7 @@ from portal import Portal, make_portal, run_jobs
 from sheets import text
 
 from service.blob_store import BlobStore
+from service.clock import now
 from service.db.session import Database
 
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
@@ -53,31 +54,52 @@ def test_a_case_is_opened_read_added_to_and_closed(portal: Portal):
     added = add_finding.sync(case.id, client=client, body=NewFinding("violence", phase="work", found=False))
     assert [(f.number, f.finding, f.found) for f in added.findings] == [(1, "locked_in", True), (2, "violence", False)]
 
-    closed = close_case.sync(case.id, client=client, body=CaseClosing("remedied"))
-    assert (closed.state, closed.outcome, closed.first_steps) == ("closed", "remedied", [])
-    assert get_supplier.sync("S-1", client=client).case_evidence == "none_recorded"
     history = list_supplier_assessments.sync("S-1", client=client).items
-    assert len(history) == 4
     strengths = [get_assessment.sync(one.id, client=client).case_evidence for one in history]
-    assert strengths == ["none_recorded", "emergency", "emergency", "none_recorded"]
+    assert strengths == ["emergency", "emergency", "none_recorded"]
+
+
+def test_a_case_below_an_emergency_is_closed(portal: Portal):
+    client = portal.client
+    case = open_case.sync(client=client, body=NewCase(**CASE, findings=[NewFinding("papers_held", phase="work")]))
+    closed = close_case.sync(case.id, client=client, body=CaseClosing("remedied"))
+    assert (closed.state, closed.outcome, closed.closing) == ("closed", "remedied", None)
+    assert get_supplier.sync("S-1", client=client).case_evidence == "none_recorded"
+
+
+def test_a_key_can_only_propose_to_close_an_emergency(portal: Portal):
+    case = portal.post("/cases", {**CASE, "findings": [LOCKED]}).json
+    close = f"/cases/{case['id']}/close"
+    without = portal.post(close, {"outcome": "remedied"})
+    assert (without.status_code, without.json["code"]) == (422, "case.closing_check")
+    spoken = {"checked_on": now().date().isoformat(), "workers": 7, "chosen_by": "workers"}
+    no_day = portal.post(close, {"outcome": "remedied", **spoken, "checked_on": "2026-02-31"})
+    assert (no_day.status_code, no_day.json["code"]) == (422, "field.value")
+    for _ in range(2):  # proposing twice does not close it either
+        proposed = portal.post(close, {"outcome": "remedied", **spoken}).json
+        assert (proposed["state"], proposed["outcome"]) == ("open", None)
+        assert {name: proposed["closing"][name] for name in spoken} == spoken
+    assert proposed["closing"]["by"].startswith("key:")
+    assert portal.get("/cases").json["items"][0]["closing"]["outcome"] == "remedied"
 
 
 def test_cases_are_listed_the_strongest_first_by_state_and_supplier(portal: Portal):
     client, locked = portal.client, NewFinding(**LOCKED)
     for number, findings in (("C-1", []), ("C-2", [locked])):
         open_case.sync(client=client, body=NewCase(**CASE | {"number": number}, findings=findings))
-    elsewhere = open_case.sync(client=client, body=NewCase("C-3", findings=[locked]))
+    elsewhere = open_case.sync(client=client, body=NewCase("C-3", findings=[NewFinding("papers_held", phase="work")]))
     close_case.sync(elsewhere.id, client=client, body=CaseClosing("entered_by_mistake"))
+    open_case.sync(client=client, body=NewCase("C-4", findings=[locked]))
     site = get_supplier.sync("S-1", client=client).id
 
     def numbers(**narrowed: str) -> list[str]:
         return [case.number for case in list_cases.sync(client=client, **narrowed).items]
 
-    assert numbers(state="open") == ["C-2", "C-1"]
+    assert numbers(state="open") == ["C-4", "C-2", "C-1"]
     assert numbers(state="closed") == ["C-3"]
     assert numbers(supplier_id=site) == ["C-2", "C-1"]
     first = portal.get("/cases?limit=1").json
-    assert [case["number"] for case in first["items"]] == ["C-3"]  # equally strong, and the newer
+    assert [case["number"] for case in first["items"]] == ["C-4"]  # equally strong, and the newer
     assert [c["number"] for c in portal.get(first["next"].removeprefix("/api/v1")).json["items"]] == ["C-2"]
 
 

@@ -21,7 +21,8 @@ from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 ON = AT.date()
-BY = "user:ana"
+BY, OTHER, KEY = "user:ana", "user:ben", "key:procurement"
+CHECK = case_service.WorkerCheck(ON, 7, "worker_organisation")
 CANNERY = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 CREW = {"case_id": "C-1", "linked_reference": "S-1", "nationality": "MM", "job": "Packer", "age_group": "adults"}
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
@@ -48,6 +49,15 @@ def open_case(
     """Open a case by hand and return its id."""
     with database.for_organisation(organisation) as session:
         return case_service.open_case(session, {**CREW, **answers}, findings, at.date(), at, BY).id
+
+
+def close_emergency(
+    database: Database, organisation: str, case: str, outcome: str = "remedied", at: datetime = AT
+) -> None:
+    """Close an emergency: one user proposes it, another confirms it."""
+    with database.for_organisation(organisation) as session:
+        case_service.close_case(session, case, outcome, at.date(), at, BY, CHECK)
+        case_service.confirm_closing(session, case, at.date(), at, OTHER)
 
 
 def list_results(database: Database, organisation: str) -> Sequence[Result]:
@@ -99,8 +109,7 @@ def test_results_are_recomputed_exactly_whatever_is_recorded_later(database: Dat
     with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, LOCKED, ON, AT + timedelta(hours=2), BY)
     documents.append(get_latest_result(database, harbour)[0])
-    with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "remedied", ON, AT + timedelta(hours=3), BY)
+    close_emergency(database, harbour, case, at=AT + timedelta(hours=3))
     documents.append(get_latest_result(database, harbour)[0])
     strengths = []
     for stored, document in zip(list_results(database, harbour), documents, strict=True):
@@ -120,16 +129,14 @@ def test_a_closed_case_counts_unless_remedied_or_entered_by_mistake(
     database: Database, harbour: str, outcome: str, counts: bool
 ):
     case = open_case(database, harbour, LOCKED, at=AT + timedelta(hours=1))
-    with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, outcome, ON, AT + timedelta(hours=2), BY)
+    close_emergency(database, harbour, case, outcome, AT + timedelta(hours=2))
     assert get_latest_result(database, harbour)[0]["case_evidence"] == ("emergency" if counts else "none_recorded")
     assert list_first_steps(database, harbour, case) == []
 
 
 def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
-    with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "remedied", ON, AT, BY)
+    close_emergency(database, harbour, case)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="already closed"):
         case_service.close_case(session, case, "remedied", ON, AT, BY)
     with database.for_organisation(harbour) as session:
@@ -137,6 +144,101 @@ def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
     [stored] = list_cases(database, harbour)
     assert (stored.state, stored.outcome, stored.closed_by, stored.closed_at) == ("open", None, None, None)
     assert get_latest_result(database, harbour)[0]["case_evidence"] == "emergency"
+
+
+def test_an_emergency_stays_open_until_a_second_user_confirms(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "remedied", ON, AT, BY, CHECK)
+    [stored] = list_cases(database, harbour)
+    assert (stored.state, stored.outcome, stored.closing["by"]) == ("open", None, BY)
+    assert get_latest_result(database, harbour)[0]["case_evidence"] == "emergency"
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.confirm_closing(session, case, ON, AT, BY)
+    assert (error.value.code, error.value.status) == ("case.same_user", 409)
+    with database.for_organisation(harbour) as session:
+        case_service.confirm_closing(session, case, ON, AT, OTHER)
+    [stored] = list_cases(database, harbour)
+    assert (stored.state, stored.outcome, stored.closed_by) == ("closed", "remedied", OTHER)
+    assert get_latest_result(database, harbour)[0]["case_evidence"] == "none_recorded"
+
+
+def test_one_user_and_an_api_key_do_not_close_an_emergency(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "remedied", ON, AT, KEY, CHECK)
+    with database.for_organisation(harbour) as session:  # the user makes the proposal of the key their own
+        assert case_service.confirm_closing(session, case, ON, AT, BY).state == "open"
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="different user"):
+        case_service.confirm_closing(session, case, ON, AT, BY)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.confirm_closing(session, case, ON, AT, KEY)
+    assert (error.value.code, error.value.status) == ("case.closing_by_key", 403)
+    with database.for_organisation(harbour) as session:
+        assert case_service.confirm_closing(session, case, ON, AT, OTHER).state == "closed"
+
+
+def test_an_emergency_that_has_aged_still_takes_two_users(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    late = AT + timedelta(days=800)
+    with database.for_organisation(
+        harbour
+    ) as session:  # the finding is too old for an emergency, and the case is read anew
+        case_service.add_finding(session, case, PAPERS, late.date(), late, BY)
+    assert list_cases(database, harbour)[0].strength < 3
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.close_case(session, case, "remedied", late.date(), late, BY)
+    assert error.value.code == "case.closing_check"
+
+
+def test_a_new_finding_withdraws_the_proposal_to_close(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "remedied", ON, AT, BY, CHECK)
+        case_service.add_finding(session, case, PAPERS, ON, AT, BY)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.confirm_closing(session, case, ON, AT, OTHER)
+    assert error.value.code == "case.not_proposed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "check", "code"),
+    [
+        ("remedied", None, "case.closing_check"),
+        ("remedied", (ON + timedelta(days=1), 7, "workers"), "date.future"),
+        ("remedied", (ON - timedelta(days=9), 7, "workers"), "case.closing_check"),
+        ("remedied", (ON, 0, "no_one"), "case.closing_check"),
+        ("remedied", (ON, 0, "workers"), "case.closing_check"),
+        ("entered_by_mistake", (ON, 4, "no_one"), "case.closing_check"),
+        ("remedied", (ON, 7, "nobody_knows"), "case.closing_check"),
+        ("remedied", (ON, 7, "management"), "case.chosen_by_management"),
+    ],
+)
+def test_an_emergency_is_closed_only_on_what_workers_said_freely(
+    database: Database, harbour: str, outcome: str, check: tuple[Any, ...] | None, code: str
+):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        case_service.close_case(
+            session, case, outcome, ON, AT, BY, None if check is None else case_service.WorkerCheck(*check)
+        )
+    assert error.value.code == code
+    assert list_cases(database, harbour)[0].closing is None
+
+
+def test_an_emergency_entered_by_mistake_is_closed_without_speaking_to_workers(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    nobody = case_service.WorkerCheck(ON, 0, "no_one")
+    with database.for_organisation(harbour) as session:
+        case_service.close_case(session, case, "entered_by_mistake", ON, AT, BY, nobody)
+        case_service.confirm_closing(session, case, ON, AT, OTHER)
+    assert list_cases(database, harbour)[0].state == "closed"
+
+
+def test_a_case_below_an_emergency_is_closed_by_one_user(database: Database, harbour: str):
+    case = open_case(database, harbour, PAPERS)
+    with database.for_organisation(harbour) as session:
+        assert case_service.close_case(session, case, "remedied", ON, AT, BY).state == "closed"
 
 
 def test_a_case_number_is_unique_within_an_organisation(database: Database, harbour: str):
@@ -233,11 +335,17 @@ def test_first_steps_are_due_from_the_moment_of_the_emergency(database: Database
 
 def test_the_audit_trail_records_actions_without_the_texts_of_a_case(database: Database, harbour: str):
     case = open_case(database, harbour, {**LOCKED, "note": "gate chained at night"})
-    with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "passed_on", ON, AT, BY)
+    close_emergency(database, harbour, case, "passed_on")
     with database.for_organisation(harbour, write=False) as session:
         trail = session.scalars(select(AuditEvent).where(AuditEvent.object_id == case).order_by(AuditEvent.id)).all()
-        assert [event.action for event in trail] == ["case.opened", "case.finding_added", "case.closed"]
+        assert [(event.action, event.actor) for event in trail] == [
+            ("case.opened", BY),
+            ("case.finding_added", BY),
+            ("case.closing_proposed", BY),
+            ("case.closed", OTHER),
+        ]
+        check = {"outcome": "passed_on", "checked_on": "2026-11-02", "workers": 7, "chosen_by": "worker_organisation"}
+        assert [event.details for event in trail[2:]] == [check, {**check, "proposed_by": BY}]
         assert not [word for word in ("chained", "Packer", "C-1") if word in repr([event.details for event in trail])]
 
 
@@ -262,9 +370,9 @@ def test_expired_cases_are_purged_if_closed_or_unlinked(database: Database, harb
     for number, changes in (("open", {}), ("closed", {}), ("nobody", {"linked_reference": "S-77"}), ("added to", {})):
         reference = {"linked_reference": "S-78"} if number == "added to" else {}
         case = open_case(database, harbour, LOCKED, case_id=number, **{**changes, **reference})
+        if number == "closed":
+            close_emergency(database, harbour, case, "passed_on")
         with database.for_organisation(harbour) as session:
-            if number == "closed":
-                case_service.close_case(session, case, "passed_on", ON, AT, BY)
             if number == "added to":
                 case_service.add_finding(session, case, PAPERS, ON, late - timedelta(days=30), BY)
     answers = {**CANNERY, "workers_total": 12}

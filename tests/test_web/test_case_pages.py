@@ -42,6 +42,11 @@ def officer(chromium: Browser, office: Office) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
+def admin(chromium: Browser, office: Office) -> Iterator[Page]:
+    yield from browser_of(chromium, office, "admin")
+
+
+@pytest.fixture(scope="module")
 def viewer(chromium: Browser, office: Office) -> Iterator[Page]:
     yield from browser_of(chromium, office, "viewer")
 
@@ -65,7 +70,10 @@ def none_stays_open(office: Office) -> Iterator[None]:
     yield
     with office.database.for_organisation(office.harbour) as session:
         for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
-            case_service.close_case(session, left, "remedied", now().date(), now(), "user:web")
+            by_now = now().date(), now()
+            check = case_service.WorkerCheck(by_now[0], 3, "workers")
+            if case_service.close_case(session, left, "remedied", *by_now, "user:web", check).state == "open":
+                case_service.confirm_closing(session, left, *by_now, "user:web-2")
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
@@ -143,7 +151,7 @@ def test_the_start_page_begins_with_people_who_may_be_in_danger_now(
         assert faults(page, f"portfolio, {name}") == []
 
 
-def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handler: Page) -> None:
+def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler: Page, admin: Page) -> None:
     handler.goto("/cases")
     handler.get_by_role("link", name=case).click()
     handler.get_by_label("Finding", exact=True).select_option("papers_held")
@@ -155,7 +163,24 @@ def test_a_finding_is_added_and_the_case_closed_with_an_outcome(case: str, handl
     expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
     expect(handler.get_by_text("Not used in the results below because the phase is missing:")).to_be_visible()
     handler.get_by_label("Remedied, and the people concerned say so themselves").check()
-    handler.get_by_role("button", name="Close case").click()
+    handler.get_by_label("Date on which someone spoke to the workers").fill(now().date().isoformat())
+    handler.get_by_label("Number of workers spoken to").fill("7")
+    handler.get_by_label("Who chose these workers").select_option("management")
+    handler.get_by_role("button", name="Propose closing").click()
+    expect(handler.get_by_role("alert")).to_contain_text("may not be able to speak freely")
+    expect(handler.get_by_label("Number of workers spoken to")).to_have_value("7")
+    handler.get_by_label("Who chose these workers").select_option("workers")
+    handler.get_by_role("button", name="Propose closing").click()
+    expect(handler.get_by_text("A different user has to confirm this.")).to_be_visible()
+    expect(handler.get_by_role("button", name="Confirm and close case")).to_have_count(0)
+    expect(handler.get_by_text("Protect people first")).to_be_visible()
+    assert faults(handler, "case, proposed") == []
+    admin.goto("/cases")
+    admin.get_by_role("link", name=case).click()
+    assert faults(admin, "case, to be confirmed") == []
+    admin.get_by_role("button", name="Confirm and close case").click()
+    expect(admin.get_by_text("Two users agreed.")).to_be_visible()
+    handler.reload()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []
     handler.goto("/cases?state=closed")

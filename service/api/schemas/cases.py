@@ -10,6 +10,7 @@ from service.api.fields import (
     CurrentChoice,
     StrictBoolean,
     StrictChoice,
+    StrictDay,
     StrictInteger,
     StrictList,
     StrictNested,
@@ -49,6 +50,31 @@ class FirstStepSchema(ApiSchema):
     by = fields.DateTime()
 
 
+class CaseClosingSchema(ApiSchema):
+    """How a case is closed. An emergency needs all fields: when somebody spoke to workers, to how many, and who chose them.
+
+    For an emergency this is a proposal. Two users have to confirm it.
+    """
+
+    outcome = CurrentChoice(case_service.list_outcomes(), required=True)
+    checked_on = StrictDay()
+    workers = StrictInteger(
+        0, 100_000, metadata={"description": "How many workers were spoken to. 0 only for a case entered by mistake."}
+    )
+    chosen_by = CurrentChoice(case_service.CHOSEN_BY, metadata={"description": "Who chose these workers."})
+
+
+class ProposedClosingSchema(ApiSchema):
+    """A proposal to close an emergency, which another user has not confirmed yet."""
+
+    outcome = fields.String()
+    checked_on = fields.Date()
+    workers = StrictInteger(0)
+    chosen_by = fields.String()
+    by = fields.String(metadata={"description": "The user (`user:...`) or API key (`key:...`) that proposed it."})
+    at = fields.DateTime()
+
+
 class CaseLineSchema(ApiSchema):
     """A case in a list."""
 
@@ -62,6 +88,12 @@ class CaseLineSchema(ApiSchema):
     strength = StrictChoice(STRENGTHS, dump_only=True)
     created_at = fields.DateTime(dump_only=True)
     closed_at = fields.DateTime(dump_only=True, allow_none=True)
+    closing = fields.Nested(
+        ProposedClosingSchema,
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "The proposal to close an emergency that another user still has to confirm."},
+    )
 
 
 class CaseSchema(CaseLineSchema):
@@ -90,7 +122,7 @@ class CaseSchema(CaseLineSchema):
 
 
 NEW_CASE = CaseSchema(exclude=("outcome",))
-CASE_CLOSING = CaseSchema(only=("outcome",), sent_as="CaseClosing")
+CASE_CLOSING = CaseClosingSchema(sent_as="CaseClosing")
 CASE_PAGE = page_of(CaseLineSchema, "CasePage")
 
 

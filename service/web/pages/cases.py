@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import Question, load_form
@@ -16,8 +18,10 @@ from questionnaires.sheet import Limits
 from risk_models.cases.rules import STRENGTHS, load_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.cases import service as case_service
+from service.cases.service import WorkerCheck
 from service.clock import now, today
-from service.db.tables import Supplier
+from service.db.case_tables import StoredCase
+from service.db.tables import Supplier, User
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.queries import lists
@@ -59,6 +63,7 @@ def _get_labels() -> dict[str, Any]:
         "choice_title": _get_choice_title,
         "strengths": STRENGTHS,
         "outcomes": case_service.list_outcomes(),
+        "chosen_by": case_service.CHOSEN_BY,
         "dimensions": {dimension["number"]: dimension["title"] for dimension in rules.raw["dimension"]},
         "phases": rules.phases,
     }
@@ -123,10 +128,29 @@ def _render_case(case_id: str, error: DomainError | None) -> Response:
     with read_session() as session:
         case = case_service.get_case(session, case_id)
         detail = case_service.get_case_detail(session, case, today(get_caller().time_zone))
+        two_users = case.state == "open" and case_service.needs_two_users(session, case)
+        proposed_by = _get_proposer_name(session, case)
     html = render_template(
-        "case.html", detail=detail, error=error, time_left=format_time_left, values=request.form, **_get_labels()
+        "case.html",
+        detail=detail,
+        two_users=two_users,
+        proposed_by=proposed_by,
+        is_own_proposal=case.closing is not None and case.closing["by"] == get_caller().actor,
+        today=today(get_caller().time_zone),
+        error=error,
+        time_left=format_time_left,
+        values=request.form,
+        **_get_labels(),
     )
     return make_response(html, error.status if error else 200)
+
+
+def _get_proposer_name(session: Session, case: StoredCase) -> str:
+    """Return the name of the user who proposed to close a case; "" where nobody did, or an API key."""
+    if case.closing is None or not case_service.is_user(case.closing["by"]):
+        return ""
+    user = session.get(User, case.closing["by"].partition(":")[2])
+    return user.name if user else str(_("a user who no longer has an account"))
 
 
 def format_time_left(deadline: datetime) -> str:
@@ -157,16 +181,46 @@ def add_finding(case_id: str) -> AnyResponse:
 
 
 def close_case(case_id: str) -> AnyResponse:
-    """Close a case with an outcome; an error is shown above the form."""
+    """Close a case with an outcome, or propose to close an emergency; an error is shown above the form."""
+    return _change_closing(
+        case_id,
+        lambda session: case_service.close_case(
+            session, case_id, request.form.get("outcome", ""), *_get_change_context(), _parse_check()
+        ),
+    )
+
+
+def confirm_closing(case_id: str) -> AnyResponse:
+    """Close an emergency as another user proposed; an error is shown above the form."""
+    return _change_closing(
+        case_id, lambda session: case_service.confirm_closing(session, case_id, *_get_change_context())
+    )
+
+
+def _change_closing(case_id: str, change: Callable[[Session], StoredCase]) -> AnyResponse:
     try:
         with write_session() as session:
-            case_service.close_case(session, case_id, request.form.get("outcome", ""), *_get_change_context())
+            is_closed = change(session).state == "closed"
     except DomainError as error:
         if error.code == "not_found":
             raise
         return _render_case(case_id, error)
-    flash(_("Case closed."))
+    flash(
+        _("Case closed.") if is_closed else _("Proposal recorded. The case stays open until another user confirms it.")
+    )
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def _parse_check() -> WorkerCheck | None:
+    """Return the check behind the proposal to close an emergency; None where a field is blank or cannot be read."""
+    try:
+        return WorkerCheck(
+            date.fromisoformat(request.form.get("checked_on", "")),
+            int(request.form.get("workers", "")),
+            request.form.get("chosen_by", ""),
+        )
+    except ValueError:
+        return None
 
 
 def _parse_fields(names: tuple[str, ...]) -> dict[str, Any]:
