@@ -124,8 +124,9 @@ def to_json_value(value: Any) -> Any:
 def parse_piece(piece: Mapping[str, Any] | Sequence[Any]) -> EvidencePiece:
     """Return a piece of evidence given as an object or as a tuple."""
     if not isinstance(piece, Mapping):
-        *fields, confirmation = (*piece, None)[: len(EvidencePiece._fields)]
-        return EvidencePiece(*fields, confirmation and Confirmation(*confirmation))
+        fields = dict(zip(EvidencePiece._fields, piece, strict=False))
+        confirmation = fields.get("confirmation")
+        return EvidencePiece(**{**fields, "confirmation": Confirmation(*confirmation) if confirmation else None})
     given = {**piece, "covers": tuple(piece.get("covers") or ())}
     confirmed = given.pop("confirmed", None)
     if confirmed:

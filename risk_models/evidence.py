@@ -54,7 +54,8 @@ GRADE_TITLES = {
 @dataclass(frozen=True)
 class EvidenceWeight:
     """The weight of a piece of evidence on a day: ``q`` (0..1), whether it has expired, whether the context voids audits, and
-    ``capped_months``, the longest validity in months where a certificate claims a longer one.
+    ``capped_months``, the longest validity in months where a certificate claims a longer one; ``disregarded``: labour imposed by
+    a state is documented there, so that no evidence counts.
     """
 
     piece: EvidencePiece
@@ -62,6 +63,7 @@ class EvidenceWeight:
     expired: bool
     void: bool = False
     capped_months: float | None = None
+    disregarded: bool = False
 
 
 def needs_confirmation(model: Model) -> bool:
@@ -297,10 +299,13 @@ def is_reported(answers: Answers, indicator: Indicator) -> Flags | None:
     return reported
 
 
-def build_evidence_lookup(answers: Answers, model: Model, on: date) -> Callable[[str], EvidenceWeight]:
+def build_evidence_lookup(
+    answers: Answers, model: Model, on: date, *, documented: bool = False
+) -> Callable[[str], EvidenceWeight]:
     """Return a function from a question to the evidence that counts most for its answer on a day, as :class:`Belief` counts it.
 
-    ``answers`` are of one supplier. Where all pieces have expired, the function returns the latest of them.
+    ``answers`` are of one supplier; ``documented``: labour imposed by a state is documented there. Where all pieces have expired,
+    the function returns the latest of them.
     """
     row: Mapping[str, Any] = {
         name: column.values[column.codes[0]] for name, column in answers.columns.items() if column.codes[0] >= 0
@@ -319,7 +324,8 @@ def build_evidence_lookup(answers: Answers, model: Model, on: date) -> Callable[
             declaration = EvidencePiece("self_declared")
             weights.append(EvidenceWeight(declaration, model.credibility["self_declared"].q, expired=False))
         best = max(weights, key=lambda weight: (weight.q, not weight.expired, weight.piece.date or ""))
-        return replace(best, void=any(weight.void for weight in weights))
+        best = replace(best, void=any(weight.void for weight in weights))
+        return replace(best, q=0.0, disregarded=True) if documented else best
 
     return find_best
 
@@ -334,6 +340,8 @@ def describe_evidence(weight: EvidenceWeight) -> str:
     until += f", limited to {weight.capped_months:g} months" if weight.capped_months is not None else ""
     weighs = "expired, so its weight is" if weight.expired else "weight"
     void = " Audits and certificates do not count here." if weight.void else ""
+    if weight.disregarded:
+        void = " Where labour is imposed by a state, nobody can speak freely, so no evidence counts."
     return f"{dated}{source}{until}: {weighs} {weight.q:.2f} out of 1 today.{void}"
 
 

@@ -11,7 +11,7 @@ from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.engine.frame import WORST_OF_LOW
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
-from risk_models.model import Context, Floor, Indicator, Model, ScreeningQuestion
+from risk_models.model import Context, Floor, ImposedLabourContext, Indicator, Model, ScreeningQuestion
 from risk_models.plan import Action
 from risk_models.transforms import bind_day
 
@@ -33,6 +33,11 @@ UNKNOWN_PLACE_TEXT = (
 DECLINED_PLACE_TEXT = (
     "Flag or owner's country left blank",
     "The flag or the owner's country was asked for but left blank. The highest value in the fact table is used.",
+)
+
+PLACE_OPEN = (
+    "The region was not given, and it is documented in a region of this country. It therefore counts in the worst case, and the "
+    "level cannot be Low."
 )
 
 
@@ -73,18 +78,22 @@ def explain_result(
     agency: str = "",
     other_models: Sequence[Model] = (),
     answers: Mapping[str, object] = MappingProxyType({}),
+    imposed_labour: Mapping[str, str] | None = None,
 ) -> tuple[Reason, ...]:
     """Return the stored reasons of one supplier in words, then the contexts that are unknown and only widen the range.
 
     ``stored_reasons``: the ``reasons`` of a result. ``get_answer_title(question, answer)``: an answer in words, by its
     questionnaire. ``get_evidence_text(question)``: the sentence about the evidence for an answer. ``agency``: the sentence about
     the agency whose score counts. ``other_models``: of its other sectors, whose findings are reasons without points.
-    ``answers``: all of its answers, to find those that contradict a declaration.
+    ``answers``: all of its answers, to find those that contradict a declaration. ``imposed_labour``: the ``state_imposed`` of a
+    result.
     """
     sources = _index_indicators(model, other_models)
     reasons = [
         _explain_answer(entry, sources[str(entry["indicator"])], facts.on, get_answer_title, get_evidence_text, answers)
         if entry["kind"] == "answer"
+        else _explain_imposed_labour(entry, model.imposed_labour, imposed_labour)
+        if model.imposed_labour is not None and entry["indicator"] == model.imposed_labour.id
         else _explain_context(entry, model, facts, country, agency)
         for entry in stored_reasons
     ]
@@ -227,6 +236,33 @@ def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, count
     )
 
 
+def _explain_imposed_labour(
+    entry: StoredJson, context: ImposedLabourContext, imposed_labour: Mapping[str, str] | None
+) -> Reason:
+    """Return the reason of labour that a state imposes: who says so, and what it means for the answers."""
+    state = str(entry["state"])
+    if state == "unknown":
+        text = f"{context.because_documented} {PLACE_OPEN}"
+    else:
+        is_documented = imposed_labour is not None and imposed_labour["grade"] == "documented"
+        text = context.because_documented if is_documented else context.because_named
+        if state == "declined":
+            text += " What would rule it out was left blank, so it is assumed."
+    sources = context.sources if imposed_labour is None else (imposed_labour["source"], *context.sources)
+    return Reason(
+        id=context.id,
+        kind="context",
+        title=context.title,
+        text=text,
+        state=state,
+        value="",
+        effective=_parse_number(entry.get("e")),
+        context=None,
+        points=_parse_number(entry["points"]) or 0.0,
+        sources=sources,
+    )
+
+
 def _index_contexts(model: Model) -> dict[str, Context]:
     """Return the contexts of a model by their ids and by the names of their facts."""
     by_fact = {scaled.fact: context for context in model.contexts for scaled in context.facts}
@@ -264,6 +300,8 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
     It says what low still needs. ``result``: as in assessment.json; ``reasons``: those explained from it.
     """
     score, worst = _parse_number(result["score"]) or 0.0, _parse_number(result["worst"]) or 0.0
+    if result.get("core_confirmed"):
+        worst = _parse_number(result["worst_given"]) or 0.0
     if result["level"] != "medium" or round(score, 6) >= model.levels["medium"]:
         return ()
     text = f"A score of {score:.1f} on its own would be rated Low."
@@ -286,6 +324,8 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
         )
         if unknown:
             text += f" Facts that are not known here also raise it: {', '.join(unknown)}."
+    if result.get("place_open"):
+        text += f" {PLACE_OPEN}"
     return (
         Reason("level", "context", "Why the level is not Low", text, "", "", None, None, 0.0, ("method section 3",)),
     )

@@ -9,7 +9,7 @@ suppliers by code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
@@ -26,12 +26,15 @@ from risk_models.facts.inherent import InherentRisk, compute_inherent_risk
 from risk_models.model import LEVELS, Model
 from risk_models.transforms import Rule, bind_day
 
-CANNOT_APPLY: Final = "cannot_apply"
+CANNOT_APPLY: Final = "cannot_apply"  # offered to every question by the forms 2026.1 and 2026.2
+NOT_APPLICABLE: Final = "not_applicable"  # given where the form allows it (method-4, section 2)
 
 
-def _compute_answer_risk(rule: Rule, answer: object) -> float:
-    """Return r of an answer: 0 for "cannot apply", NaN for a declined answer."""
-    return 0.0 if answer == CANNOT_APPLY else np.nan if answer == DECLINED else rule.risk(answer)
+def _compute_answer_risk(rule: Rule, method: int, answer: object) -> float:
+    """Return r of an answer: 0 where it does not apply, NaN for a declined answer and, since method 4, "cannot apply"."""
+    if answer == NOT_APPLICABLE or (answer == CANNOT_APPLY and method < 4):
+        return 0.0
+    return np.nan if answer in (DECLINED, CANNOT_APPLY) else rule.risk(answer)
 
 
 def _get_confirmed_risk(confirmed: Mapping[str, float], answer: object) -> float:
@@ -43,7 +46,7 @@ def _get_confirmed_risk(confirmed: Mapping[str, float], answer: object) -> float
 def _build_risk_functions(model: Model, on: date) -> tuple[tuple[str, Callable[[object], float]], ...]:
     """Return the question of each indicator, and the function that gives r of an answer to it on a day."""
     return tuple(
-        (indicator.question, partial(_compute_answer_risk, bind_day(indicator.rule, on)))
+        (indicator.question, partial(_compute_answer_risk, bind_day(indicator.rule, on), model.method))
         for indicator in model.indicators
     )
 
@@ -81,7 +84,9 @@ def build_features(
     inherent = compute_inherent_risk(answers, model, facts, agency_scores)
     evidence = Belief(answers, model, on)
     belief, expired = evidence.get_beliefs([indicator.question for indicator in model.indicators])
-    indicators = _read_indicators(answers, model, evidence, on)
+    imposed_labour = inherent.imposed_labour
+    believable = np.ones(n, dtype=bool) if imposed_labour is None else ~imposed_labour.documented
+    indicators = _read_indicators(answers, model, evidence, on, believable)
     screened_out, screening_belief = _read_screening_questions(answers, model, evidence)
     frame = Frame(
         risk=indicators.risk,
@@ -105,7 +110,49 @@ def build_features(
         critical_by_declined=_find_critical_by_declined_answers(answers, inherent, model, facts, agency_scores),
         case=np.zeros(n, dtype=np.int8) if case is None else case,
     )
+    if inherent.imposed_labour is not None:
+        frame = _add_method_4(frame, answers, model, inherent, evidence)
     return Features(frame, inherent)
+
+
+def _add_method_4(frame: Frame, answers: Answers, model: Model, inherent: InherentRisk, evidence: Belief) -> Frame:
+    """Return a frame with what counts since method 4: confirmations, labour imposed by a state, and our own gaps.
+
+    Where labour is documented as imposed by a state, no answer, declaration or piece of evidence is believed (section 5).
+    """
+    imposed_labour = inherent.imposed_labour
+    if imposed_labour is None:
+        raise ValueError(f"{model.id} {model.version} knows no labour imposed by a state")
+    documented = imposed_labour.documented
+    shape = frame.risk.shape
+    believable = ~documented
+    confirmed = np.broadcast_to(np.zeros(shape[1], dtype=bool), shape)
+    screening_confirmed = confirmed
+    if evidence.pieces.values:
+        confirmed = np.array([evidence.has_evidence(i.question) & believable for i in model.indicators])
+        screening_confirmed = _find_confirmed_declarations(answers, model, evidence) & believable
+    return replace(
+        frame,
+        belief=frame.belief * believable,
+        screening_belief=frame.screening_belief * believable,
+        context_high_given=inherent.context_high_given,
+        confirmed=confirmed,
+        screening_confirmed=screening_confirmed,
+        documented=documented,
+        place_open=imposed_labour.place_open,
+    )
+
+
+def _find_confirmed_declarations(answers: Answers, model: Model, evidence: Belief) -> Flags:
+    """Return where a declaration that rules an indicator out is supported by confirmed evidence (k, n)."""
+    confirmed = np.zeros((len(model.indicators), len(answers)), dtype=bool)
+    for screening in model.screening_questions:
+        declared = is_answer_in(answers, screening.question, screening.none_answers)
+        declared &= evidence.has_evidence(screening.question)
+        for i, indicator in enumerate(model.indicators):
+            if indicator.id in screening.indicators:
+                confirmed[i] |= declared
+    return confirmed
 
 
 class _IndicatorReadings(NamedTuple):
@@ -117,7 +164,10 @@ class _IndicatorReadings(NamedTuple):
     reported: Flags
 
 
-def _read_indicators(answers: Answers, model: Model, evidence: Belief, on: date) -> _IndicatorReadings:
+def _read_indicators(
+    answers: Answers, model: Model, evidence: Belief, on: date, believable: Flags
+) -> _IndicatorReadings:
+    """Read the indicators; ``believable`` (n,): where evidence may count at all."""
     shape = (len(model.indicators), len(answers))
     risk = np.full(shape, np.nan)
     declined, ruled_out, reported = (np.zeros(shape, dtype=bool) for _ in range(3))
@@ -131,7 +181,8 @@ def _read_indicators(answers: Answers, model: Model, evidence: Belief, on: date)
                 confirmed = map_answers(
                     answers, question, partial(_get_confirmed_risk, indicator.confirmed_risks), np.nan
                 )
-                risk[i] = np.where(evidence.is_confirmed(question) & ~np.isnan(confirmed), confirmed, risk[i])
+                remedied = evidence.is_confirmed(question) & ~np.isnan(confirmed) & believable
+                risk[i] = np.where(remedied, confirmed, risk[i])
             if DECLINED in answers.columns[question].values:
                 declined[i] = is_answer_in(answers, question, (DECLINED,))
         for other_source, values in indicator.ruled_out_by.items():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from risk_models.action_releases import read_action_release
 from risk_models.data_file import DataFileError, DataFileReader
@@ -86,6 +86,31 @@ class SharperContext:
     def all_facts(self) -> tuple[ScaledFact, ...]:
         """Return its facts and those that give their share."""
         return (*self.facts, *(share for fact in self.facts for share in fact.share_facts))
+
+
+@dataclass(frozen=True)
+class ImposedLabourContext:
+    """How much labour that a state imposes raises the inherent risk (TOML: ``state_imposed``; method-4, section 5).
+
+    Where it is documented, it closes ``documented_lift`` of the remaining gap to 1, the inherent risk is at least
+    ``documented_minimum``, and no answer counts; where a government is only named, it closes ``named_lift``.
+    """
+
+    id: ClassVar[str] = "state_imposed"
+    facts: ClassVar[tuple[ScaledFact, ...]] = ()
+
+    title: str
+    because_documented: str
+    because_named: str
+    sources: tuple[str, ...]
+    documented_lift: float
+    documented_minimum: float
+    named_lift: float
+
+    @property
+    def because(self) -> str:
+        """Return why it raises the risk, where it is documented and where a government is named."""
+        return f"{self.because_documented} {self.because_named}"
 
 
 @dataclass(frozen=True)
@@ -190,6 +215,7 @@ class Model:
     audit_counts: bool
     audit_void_when: tuple[str, ...]
     contexts: tuple[Context, ...]
+    imposed_labour: ImposedLabourContext | None  # TOML: state_imposed; since method 4
     sharper_contexts: tuple[SharperContext, ...]  # TOML: sharper
     indicators: tuple[Indicator, ...]
     screening_questions: tuple[ScreeningQuestion, ...]  # TOML: gate
@@ -197,9 +223,10 @@ class Model:
     digest: str
 
     @property
-    def all_contexts(self) -> tuple[Context | SharperContext, ...]:
+    def all_contexts(self) -> tuple[Context | ImposedLabourContext | SharperContext, ...]:
         """Return the steps of the inherent risk, then the sharper contexts."""
-        return (*self.contexts, *self.sharper_contexts)
+        imposed_labour = () if self.imposed_labour is None else (self.imposed_labour,)
+        return (*self.contexts, *imposed_labour, *self.sharper_contexts)
 
     @cached_property
     def total_weight(self) -> float:
@@ -320,6 +347,22 @@ class _ModelReader(DataFileReader):
             facts=self.parse_scaled_facts(raw, item),
         )
 
+    def parse_imposed_labour(self, raw: Mapping[str, Any]) -> ImposedLabourContext:
+        item = "state_imposed"
+        self.check_keys(raw, "title because_documented because_named sources lifts lifts_because notes", item)
+        lifts = self.require(raw, "lifts", item, dict)
+        self.check_keys(lifts, "documented at_least named", item)
+        self.require(raw, "lifts_because", item, str)
+        return ImposedLabourContext(
+            title=self.require(raw, "title", item, str),
+            because_documented=self.require(raw, "because_documented", item, str),
+            because_named=self.require(raw, "because_named", item, str),
+            sources=self.read_sources(raw, item),
+            documented_lift=self.read_share(lifts.get("documented"), item, "'documented'"),
+            documented_minimum=self.read_share(lifts.get("at_least"), item, "'at_least'"),
+            named_lift=self.read_share(lifts.get("named"), item, "'named'"),
+        )
+
     def parse_rule(self, raw: Mapping[str, Any], item: str) -> Rule:
         try:
             return parse_rule(raw)
@@ -414,7 +457,7 @@ class _ModelReader(DataFileReader):
     def parse_model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.check_keys(raw, known + "gate floor actions groups notes", "model")
+        self.check_keys(raw, known + "gate floor actions groups notes state_imposed", "model")
         credibility = {
             grade: Credibility(
                 self.read_share(entry.get("q"), grade, "'q'"), float(self.require(entry, "months", grade, (int, float)))
@@ -447,6 +490,7 @@ class _ModelReader(DataFileReader):
             audit_counts=bool(raw.get("audit_counts", True)),
             audit_void_when=self.read_texts(raw, "audit_void_when", "model"),
             contexts=tuple(self.parse_context(entry) for entry in self.require(raw, "context", "model", list)),
+            imposed_labour=self.parse_imposed_labour(raw["state_imposed"]) if "state_imposed" in raw else None,
             sharper_contexts=tuple(self.parse_sharper_context(entry) for entry in raw.get("sharper", [])),
             indicators=tuple(self.parse_indicator(i, groups) for i in self.require(raw, "indicator", "model", list)),
             screening_questions=tuple(self.parse_screening_question(entry) for entry in raw.get("gate", [])),
@@ -489,6 +533,8 @@ class _ModelReader(DataFileReader):
             raise self.build_error("context", "contexts with country and sector facts must come first")
         if model.method not in METHODS:
             raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
+        if (model.method >= 4) != (model.imposed_labour is not None):
+            raise self.build_error("state_imposed", "is needed since method 4, and not known before it")
         if not any(indicator.core for indicator in model.indicators):
             raise self.build_error("model", "has no core indicator")
         # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.

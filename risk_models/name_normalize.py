@@ -1,4 +1,4 @@
-"""Normalize names, licences and references to the key under which they are compared."""
+"""Normalize names, licences and references to the key under which they are compared, and texts to the words they contain."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def name_key(text: str) -> str:
         ch for ch in decomposed if ch.isalnum() or unicodedata.category(ch) in ("Mc", "Mn") and ord(ch) > 0x036F
     )
     return unicodedata.normalize("NFC", letters)
+
+
+def normalize_text(text: str) -> str:
+    """Return the words of a text case-folded, without punctuation, single-spaced. Accents stay: thé is not "the"."""
+    letters = unicodedata.normalize("NFC", text).casefold()
+    return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in letters).split())

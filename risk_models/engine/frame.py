@@ -37,9 +37,12 @@ class Frame:
     declares that the indicator does not apply, with ``screening_belief`` q of the evidence for that declaration. Most indicators
     share a context: ``context`` c, ``context_low`` and ``context_high`` have a row for each distinct one, (m, n), and
     ``context_row`` (k,) gives the row of each indicator.
+    ``context_high_given``: as ``context_high``, with our own gaps at their point value. ``confirmed``: evidence confirmed by the
+    buyer supports the answer; ``screening_confirmed``: the same of the declaration. All are None before method 4.
     Per supplier (n,): ``inherent_known``, the share of context facts that are known; ``place_known``, country and sector are
     known; ``critical_by_declined``, the inherent risk is critical only because declined facts count as the worst there are;
-    ``case``: 0 none recorded, 1 signals, 2 pattern, 3 emergency.
+    ``case``: 0 none recorded, 1 signals, 2 pattern, 3 emergency; ``documented``: labour imposed by a state is documented there,
+    so that no answer counts; ``place_open``: it may be, as the place was not given. The last two are None before method 4.
     """
 
     risk: Floats
@@ -62,6 +65,11 @@ class Frame:
     place_known: Flags
     critical_by_declined: Flags
     case: Codes
+    context_high_given: Floats | None = None
+    confirmed: Flags | None = None
+    screening_confirmed: Flags | None = None
+    documented: Flags | None = None
+    place_open: Flags | None = None
 
 
 # Per supplier, for robustness: weighted means of the products of effective risk e, context c and "covered by its own answer",
@@ -79,8 +87,10 @@ class Scores:
     floors reached, shown and in the worst case. ``level`` and ``inherent_level`` index LEVEL_NAMES. ``capped``: the score would
     be critical, but only through declined answers; it is shown as "up to". ``practice``: the points of what was asked, out of
     ``practice_of``; ``asked``: anything was asked or reported. ``core_declined``, ``core_settled``: any core question declined,
-    all of them answered or ruled out. ``coverage_without_reports``: coverage by own answers alone. ``moments`` (7, n): see
-    MOMENTS.
+    all of them answered or ruled out; ``core_confirmed``: all of them ruled out, or answered with confirmed evidence.
+    ``worst_given``: the worst case with our own gaps at their point value; ``documented`` and ``place_open`` as in Frame. Before
+    method 4 these are False, and ``worst_given`` is ``worst``. ``coverage_without_reports``: coverage by own answers alone.
+    ``moments`` (7, n): see MOMENTS.
     """
 
     base: Floats
@@ -102,6 +112,10 @@ class Scores:
     worst_floor_points: Floats
     core_declined: Flags
     core_settled: Flags
+    core_confirmed: Flags
+    worst_given: Floats
+    documented: Flags
+    place_open: Flags
     coverage_without_reports: Floats
     moments: Floats
 
@@ -161,7 +175,8 @@ def empty_cells(frame: Frame, model: Model) -> Cells:
 def take(arrays: Arrays, suppliers: slice | NDArray[np.intp]) -> Arrays:
     """Return the same arrays for some of the suppliers (positions); for a slice they are views, not copies."""
     names = [field.name for field in fields(arrays) if field.name not in PER_INDICATOR]
-    return replace(arrays, **{name: getattr(arrays, name)[..., suppliers] for name in names})
+    values = {name: value for name in names if (value := getattr(arrays, name)) is not None}
+    return replace(arrays, **{name: value[..., suppliers] for name, value in values.items()})
 
 
 @lru_cache(maxsize=64)

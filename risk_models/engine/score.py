@@ -51,8 +51,9 @@ HARM_FROM: Final = 0.5  # r from which an answer admits harm
 class IndicatorBlock:
     """The results of some indicators (a slice of the model's) for n suppliers, arrays (m, n).
 
-    ``floor_risk``: the r that floors read; ``settled``: answered, declared not to apply or ruled out. Numbers 1 or 0: ``asked``,
-    anything was answered, declined or reported; ``covered``, it is answered; ``covered_or_reported``.
+    ``floor_risk``: the r that floors read; ``settled``: answered, declared not to apply or ruled out; ``confirmed``: settled by
+    facts or with confirmed evidence; ``worst_given``: as ``worst``, with our own gaps at their point value. Numbers 1 or 0:
+    ``asked``, anything was answered, declined or reported; ``covered``, it is answered; ``covered_or_reported``.
     """
 
     indicators: slice
@@ -61,10 +62,12 @@ class IndicatorBlock:
     effective: Floats
     best: Floats
     worst: Floats
+    worst_given: Floats
     harm: Flags
     declined: Flags
     reported: Flags
     settled: Flags
+    confirmed: Flags
     belief: Floats
     floor_risk: Floats
     asked: Floats
@@ -76,14 +79,15 @@ class IndicatorBlock:
 class _BlockInputs:
     """The inputs of a block, flat (m * n,), but for ``lowest_risk`` (m,) and ``shape`` (m, n).
 
-    ``risk``: r, 0 where there is no answer; ``reassures``: an answer that lowers the risk as far as it is believed; ``counts``:
-    an answer that says something, good or bad.
+    ``context_highs`` (1, m * n), since method 4 (2, m * n): the second takes our own gaps at their point value. ``risk``: r, 0
+    where there is no answer; ``reassures``: an answer that lowers the risk as far as it is believed; ``counts``: an answer that
+    says something, good or bad. ``documented`` and ``place_open``: None where they hold of no supplier.
     """
 
     shape: tuple[int, ...]
     context: Floats
     context_low: Floats
-    context_high: Floats
+    context_highs: Floats
     lowest_risk: Floats
     risk: Floats
     belief: Floats
@@ -96,11 +100,13 @@ class _BlockInputs:
     ruled_out: Flags
     declined: Flags
     expired: Flags
+    documented: Flags | None
+    place_open: Flags | None
 
 
 @dataclass
 class _BlockCells:
-    """The results of a block while they are computed, flat (m * n,); see IndicatorBlock."""
+    """The results of a block while they are computed, flat (m * n,), ``worst`` as ``context_highs``; see IndicatorBlock."""
 
     effective: Floats
     best: Floats
@@ -141,11 +147,16 @@ def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Mod
             )
             _write_reported(cells, inputs, at, report_risk, report_belief)
         if (at := exceptions[inputs.ruled_out[exceptions]]).size:
-            _write_ruled_out(cells, at)
+            _write_ruled_out(cells, inputs, at)
+    if inputs.documented is not None:
+        # Nothing said on site counts there, so no case is better than what is to be expected (method-4, section 5).
+        np.maximum(cells.best, inputs.context_low * inputs.documented, out=cells.best)
 
     # Low and high of an uncertain context may cross a score computed at its point: the range always contains the score.
     np.minimum(cells.best, cells.effective, out=cells.best)
     np.maximum(cells.worst, cells.effective, out=cells.worst)
+    if inputs.place_open is not None:
+        cells.worst[:, inputs.place_open & ~inputs.ruled_out] = 1.0  # in the worst case no answer counts
     covered_or_reported = cells.covered
     if inputs.reported.any():
         covered_or_reported = cells.covered.copy()
@@ -155,7 +166,8 @@ def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Mod
         "state": cells.state,
         "effective": cells.effective,
         "best": cells.best,
-        "worst": cells.worst,
+        "worst": cells.worst[0],
+        "worst_given": cells.worst[-1],
         "harm": cells.harm,
         "declined": inputs.declined,
         "reported": inputs.reported,
@@ -164,6 +176,7 @@ def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Mod
         "floor_risk": cells.floor_risk,
         "asked": cells.asked,
         "covered": cells.covered,
+        "confirmed": _find_confirmed(frame, indicators, inputs),
     }
     shaped = {name: values.reshape(inputs.shape) for name, values in arrays.items()}
     same = covered_or_reported is cells.covered
@@ -172,6 +185,16 @@ def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Mod
         covered_or_reported=shaped["covered"] if same else covered_or_reported.reshape(inputs.shape),
         **shaped,
     )
+
+
+def _find_confirmed(frame: Frame, indicators: slice, inputs: _BlockInputs) -> Flags:
+    """Return where facts or confirmed evidence settle an indicator, flat (m * n,); False before method 4."""
+    if frame.confirmed is None or frame.screening_confirmed is None:
+        return np.zeros_like(inputs.answered)
+    own = frame.confirmed[indicators].ravel() & inputs.answered & ~inputs.expired
+    declared = frame.screening_confirmed[indicators].ravel() & inputs.screened_out
+    confirmed: Flags = own | declared | inputs.ruled_out
+    return confirmed
 
 
 def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Model) -> _BlockInputs:
@@ -188,11 +211,12 @@ def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Mo
     declined = frame.declined[indicators].ravel() & ~screened_out
     if model.method > 1:
         declined &= ~ruled_out  # declining to answer about what cannot occur has no effect
+    highs = [frame.context_high] if frame.context_high_given is None else [frame.context_high, frame.context_high_given]
     return _BlockInputs(
         shape=context.shape,
         context=context.ravel(),
         context_low=frame.context_low[rows].ravel(),
-        context_high=frame.context_high[rows].ravel(),
+        context_highs=np.array([high[rows].ravel() for high in highs]),
         lowest_risk=frame.lowest_risk[indicators].ravel(),
         risk=risk,
         belief=frame.belief[indicators].ravel(),
@@ -205,7 +229,14 @@ def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Mo
         ruled_out=ruled_out,
         declined=declined,
         expired=frame.expired[indicators].ravel() & answered & ~admits,
+        documented=_repeat_flags(frame.documented, len(context)),
+        place_open=_repeat_flags(frame.place_open, len(context)),
     )
+
+
+def _repeat_flags(flags: Flags | None, times: int) -> Flags | None:
+    """Return flags of suppliers (n,) for each of m indicators, flat (m * n,); None where there are none."""
+    return np.tile(flags, times) if flags is not None and flags.any() else None
 
 
 def _compute_answered_cells(inputs: _BlockInputs) -> _BlockCells:
@@ -219,7 +250,7 @@ def _compute_answered_cells(inputs: _BlockInputs) -> _BlockCells:
     effective *= reassuring_belief
     np.subtract(context, effective, out=effective)
     np.maximum(effective, risk, out=effective)
-    worst = np.maximum(risk, inputs.context_high)
+    worst = np.maximum(risk, inputs.context_highs)
     np.subtract(1.0, worst, out=worst)
     worst *= reassuring_belief
     np.subtract(1.0, worst, out=worst)
@@ -245,7 +276,7 @@ def _write_expired(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp
     lowest_risk = inputs.lowest_risk[at // inputs.shape[1]]
     cells.effective[at] = np.maximum(inputs.context[at], inputs.risk[at])
     cells.best[at] = np.minimum(inputs.context_low[at], lowest_risk)
-    cells.worst[at] = 1.0
+    cells.worst[:, at] = 1.0
     cells.state[at], cells.settled[at], cells.covered[at], cells.belief[at] = EXPIRED, False, 0.0, 0.0
 
 
@@ -254,7 +285,7 @@ def _write_screened_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np
     context = inputs.context[at]
     cells.effective[at] = np.minimum(cells.effective[at], context - belief * context)
     cells.best[at] = np.minimum(cells.best[at], 0.0)
-    cells.worst[at] = np.minimum(cells.worst[at], 1.0 - belief * (1.0 - inputs.context_high[at]))
+    cells.worst[:, at] = np.minimum(cells.worst[:, at], 1.0 - belief * (1.0 - inputs.context_highs[:, at]))
     cells.state[at], cells.settled[at], cells.covered[at] = ANSWERED, True, 1.0
     cells.belief[at] = np.maximum(cells.belief[at], belief)
     cells.asked[at] = 1.0
@@ -262,7 +293,8 @@ def _write_screened_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np
 
 
 def _write_declined(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp]) -> None:
-    cells.effective[at], cells.best[at], cells.worst[at] = 1.0, inputs.lowest_risk[at // inputs.shape[1]], 1.0
+    cells.effective[at], cells.best[at] = 1.0, inputs.lowest_risk[at // inputs.shape[1]]
+    cells.worst[:, at] = 1.0
     cells.state[at], cells.settled[at], cells.covered[at] = DECLINED, False, 0.0
     cells.belief[at], cells.asked[at] = 0.0, 1.0
 
@@ -273,14 +305,21 @@ def _write_reported(
     """Write the cells with a report, which raises a value and never replaces a higher one."""
     cells.effective[at] = np.maximum(np.maximum(report_risk, inputs.context[at]), cells.effective[at])
     cells.best[at] = np.maximum(report_risk, cells.best[at])
-    cells.worst[at] = 1.0
+    cells.worst[:, at] = 1.0
     cells.state[at], cells.belief[at], cells.asked[at] = REPORTED, np.maximum(cells.belief[at], report_belief), 1.0
     cells.floor_risk[at] = np.fmax(cells.floor_risk[at], report_risk)
 
 
-def _write_ruled_out(cells: _BlockCells, at: NDArray[np.intp]) -> None:
-    """Write the cells that facts rule out, whatever the answer; only a report of harm contradicts the facts."""
-    cells.effective[at], cells.best[at], cells.worst[at], cells.floor_risk[at] = 0.0, 0.0, 0.0, 0.0
+def _write_ruled_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp]) -> None:
+    """Write the cells that facts rule out, whatever the answer; only a report of harm contradicts the facts.
+
+    Where labour is documented as imposed by a state, what is ruled out stays at its context (method-4, section 5).
+    """
+    documented = 0.0 if inputs.documented is None else inputs.documented[at]
+    possibly = documented if inputs.place_open is None else documented + inputs.place_open[at]
+    cells.effective[at], cells.best[at] = inputs.context[at] * documented, inputs.context_low[at] * documented
+    cells.worst[:, at] = inputs.context_highs[:, at] * possibly
+    cells.floor_risk[at] = 0.0
     cells.harm[at] = False
     cells.state[at], cells.settled[at], cells.covered[at] = RULED_OUT, True, 0.0
     cells.belief[at], cells.asked[at] = 0.0, 0.0
@@ -349,12 +388,12 @@ class _Totals:
     """What is added up over the indicators for n suppliers: sums (n,), flags (n,), and signals of floors (3, s, n)."""
 
     def __init__(self, model: Model, scores: Scores, n: int) -> None:
-        self.base, self.best, self.worst, self.contributions = np.zeros((4, n))
+        self.base, self.best, self.worst, self.worst_given, self.contributions = np.zeros((5, n))
         self.practice, self.practice_of, self.covered_or_reported, self.covered, self.believed = np.zeros((5, n))
         *self.products, self.lowest, self.highest = scores.moments
         scores.moments[:], self.lowest[:] = 0.0, 1.0
         self.harm, self.core_declined = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-        self.core_settled = np.ones(n, dtype=bool)
+        self.core_settled, self.core_confirmed = np.ones((2, n), dtype=bool)
         # Found, declined or found, bad in the worst case.
         self.signals = np.zeros((3, len(build_floor_inputs(model).floor), n), dtype=bool)
 
@@ -373,6 +412,7 @@ class _Totals:
             (self.contributions, contributions),
             (self.best, points * block.best),
             (self.worst, points * block.worst),
+            (self.worst_given, points * block.worst_given),
             (self.practice, asked * block.effective),
             (self.practice_of, asked),
             (self.covered, covered),
@@ -390,6 +430,7 @@ class _Totals:
         if core.any():
             self.core_declined |= block.declined[core].any(axis=0)
             self.core_settled &= block.settled[core].all(axis=0)
+            self.core_confirmed &= block.confirmed[core].all(axis=0)
 
     def mark_signals(self, block: IndicatorBlock, model: Model) -> None:
         """Mark the signals of floors that the indicators of a block give."""
@@ -439,9 +480,13 @@ def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -
     # The sums above and the total are added in different orders: the range gives way by the last bits, the score does not.
     scores.best[:] = np.minimum(np.maximum(totals.best, best_floor), scores.total)
     scores.worst[:] = np.maximum(np.minimum(np.maximum(totals.worst, worst_floor), 100.0), scores.total)
+    scores.worst_given[:] = np.maximum(np.minimum(np.maximum(totals.worst_given, worst_floor), 100.0), scores.total)
     scores.floor_points[:], scores.worst_floor_points[:] = floor_points, worst_floor
     scores.harm[:] = totals.harm | (frame.case >= 1)
     scores.core_declined[:], scores.core_settled[:] = totals.core_declined, totals.core_settled
+    scores.core_confirmed[:] = totals.core_confirmed
+    scores.documented[:] = False if frame.documented is None else frame.documented
+    scores.place_open[:] = False if frame.place_open is None else frame.place_open
     scores.practice[:], scores.practice_of[:] = totals.practice, totals.practice_of
     scores.asked[:] = totals.practice_of > 0
     scores.coverage[:] = np.minimum(totals.covered_or_reported, 1.0)
@@ -483,7 +528,9 @@ def _assign_shown_levels(model: Model, frame: Frame, scores: Scores) -> tuple[Co
         frame.critical_by_declined & ~scores.harm, np.minimum(inherent_level, high), inherent_level
     )
     level = assign_levels(scores.total, model)
-    level[(level == low) & ~((np.round(scores.worst, 6) < WORST_OF_LOW) & scores.core_settled)] = medium
+    # Where all core answers are confirmed, a gap in our own tables keeps nobody from low (method-4, section 8).
+    worst = np.where(scores.core_confirmed, scores.worst_given, scores.worst)
+    level[(level == low) & ~((np.round(worst, 6) < WORST_OF_LOW) & scores.core_settled & ~scores.place_open)] = medium
     capped = (level == critical) & ~scores.harm & (inherent_level < critical)
     level[capped] = high
     low_coverage = (np.round(scores.coverage_without_reports, 12) < model.insufficient_below) | ~frame.place_known

@@ -13,7 +13,6 @@ import hashlib
 import math
 import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +26,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk_models.data_file import DataFileError
+from risk_models.facts.state_imposed import (
+    ImposedLabour,
+    Region,
+    load_imposed_labour,
+    load_regions,
+    select_rows_known,
+)
+from risk_models.name_normalize import normalize_text
 
 Floats = NDArray[np.float64]
 
@@ -115,6 +122,8 @@ class FactSnapshot:
     tables: Mapping[str, Mapping[tuple[str, str], Fact]]
     descriptions: Mapping[str, FactDescription]
     goods: Mapping[str, Good]
+    imposed_labour: tuple[ImposedLabour, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -130,6 +139,13 @@ class FactSnapshot:
                 if description.use == "scored":
                     lines.append(f"{table},{code},{name},{fact.value!r},{description.flags}")
         lines += [f"{name},{'|'.join(good.words)},{'|'.join(good.hs)}" for name, good in sorted(self.goods.items())]
+        lines += [
+            f"{row.grade},{row.country},{row.region},{row.sector},{row.good},{row.sender}"
+            for row in self.imposed_labour
+            if row.grade != "note"
+        ]
+        if self.imposed_labour:
+            lines += [f"{r.country},{r.id},{'|'.join(r.names)},{'|'.join(r.postcodes)}" for r in self.regions]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def get_fact(self, table: str, code: str, fact: str) -> Fact | None:
@@ -305,6 +321,8 @@ class Facts:
     rows: Mapping[str, pd.DataFrame]
     descriptions: Mapping[str, FactDescription]
     goods: Mapping[str, Good]
+    imposed_labour: tuple[ImposedLabour, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def as_of(self, on: date) -> FactSnapshot:
         """Return the facts as they were known on a day: one object a day, so that its cached properties are computed once."""
@@ -325,7 +343,8 @@ def _take_snapshot(facts: Facts, on: date) -> FactSnapshot:
         columns = zip(known["value"].tolist(), known["year"].tolist(), known["source"].tolist(), strict=True)
         latest = (Fact(value, int(year) if year else None, source) for value, year, source in columns)
         tables[name] = MappingProxyType(dict(zip(keys, latest, strict=True)))
-    return FactSnapshot(on, MappingProxyType(tables), facts.descriptions, facts.goods)
+    imposed_labour = select_rows_known(facts.imposed_labour, on)
+    return FactSnapshot(on, MappingProxyType(tables), facts.descriptions, facts.goods, imposed_labour, facts.regions)
 
 
 def get_description_id(fact_id: str) -> str:
@@ -333,12 +352,6 @@ def get_description_id(fact_id: str) -> str:
     table, _, name = fact_id.partition(".")
     tables = {"flag": "country", "vessel": "country", "destination": "corridor", "sector_goods": "goods"}
     return f"{tables.get(table, table)}.{name}"
-
-
-def normalize_text(text: str) -> str:
-    """Return the words of a text case-folded, without punctuation, single-spaced. Accents stay: thé is not "the"."""
-    letters = unicodedata.normalize("NFC", text).casefold()
-    return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in letters).split())
 
 
 @cache
@@ -351,7 +364,13 @@ def load_facts(folder: Path = FACTS_FOLDER) -> Facts:
         if name not in SEPARATE_FILES or (folder / f"{name}.csv").exists():
             files[table].append(_parse_rows(folder / f"{name}.csv", table, descriptions, goods))
     rows = {table: _join_files(table, parts) for table, parts in files.items()}
-    return Facts(MappingProxyType(rows), MappingProxyType(descriptions), MappingProxyType(goods))
+    return Facts(
+        MappingProxyType(rows),
+        MappingProxyType(descriptions),
+        MappingProxyType(goods),
+        load_imposed_labour(folder, goods),
+        load_regions(folder),
+    )
 
 
 def _parse_descriptions(file: Path) -> dict[str, FactDescription]:

@@ -4,6 +4,9 @@ Each context of a model closes a share of what is left to 1:  H := H + lift * x 
 of the context's facts, each scaled to 0..1. So no fact ever dilutes another, more hazard never lowers H, and each fact has
 its own points. Single indicators may name a sharper context: c = max(H, x).
 
+Labour that a state imposes closes a share of its own, and where it is documented, H is at least as high as the model says
+(method-4, section 5).
+
 Where the country or the sector is unknown, the step-by-step value of country and sector is replaced by the 75th percentile of
 the same value over the release's own fact table, with the whole span as its range (method section 3).
 """
@@ -22,6 +25,7 @@ from risk_models.answers import Answers, Column
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.scales import (
     DECLINED_STATE,
+    FILLED_STATE,
     KNOWN_STATE,
     UNKNOWN_STATE,
     Codes,
@@ -34,7 +38,8 @@ from risk_models.facts.scales import (
     list_place_contexts,
     take_largest,
 )
-from risk_models.model import Context, Model, ScaledFact
+from risk_models.facts.state_imposed import ImposedLabourFindings, find_imposed_labour
+from risk_models.model import Context, ImposedLabourContext, Model, ScaledFact
 
 UNKNOWN_PLACE = "unknown_place"
 PART_STATES = ("known", "filled", "unknown", "declined")
@@ -60,16 +65,20 @@ class InherentRisk:
     """Contexts of n suppliers, and the parts whose points add up to the base.
 
     ``context`` c with low and high has a row for each that differs (m, n); ``context_row`` (k,) says which row an indicator has.
-    ``known_share`` (n,): the share of the place's facts that are known; ``place_known`` (n,): whether country and sector are.
+    ``context_high_given`` takes our own gaps, facts that the tables lack about what was given, at their point value (method-4,
+    section 8). ``known_share`` (n,): the share of the place's facts that are known; ``place_known`` (n,): whether country and
+    sector are; ``imposed_labour``: what is known of labour imposed by a state, None before method 4.
     """
 
     context: Floats
     context_low: Floats
     context_high: Floats
+    context_high_given: Floats
     context_row: NDArray[np.intp]
     parts: tuple[InherentRiskPart, ...]
     known_share: Floats
     place_known: Flags
+    imposed_labour: ImposedLabourFindings | None
 
     @cached_property
     def has_declined_facts(self) -> bool:
@@ -156,16 +165,22 @@ def _compute_uncached(
 ) -> InherentRisk:
     scaler = FactScaler(answers, model, facts)
     place = _compute_place_risk(scaler, scaler.place_contexts)
-    (h, low, high), context_parts = _add_further_contexts(scaler, model, place)
+    imposed_labour = None if model.imposed_labour is None else _find_imposed_labour(answers, model, facts)
+    base, context_parts = _add_further_contexts(scaler, model, place, imposed_labour)
     parts = [*place.parts, *context_parts]
+    if model.imposed_labour is not None and imposed_labour is not None:
+        base, part = _add_imposed_labour(base, model.imposed_labour, imposed_labour)
+        parts.append(part)
     for part in parts:
         part.points[:] *= 100.0
 
     sharper = {context.id: _scale_sharper_context(scaler, context.facts) for context in model.sharper_contexts}
     sharper["agency"] = scaler.scale_agency_score(agency_scores)
+    given = {context.id: _is_any_given(scaler, context.facts) for context in model.sharper_contexts}
+    given["agency"] = np.zeros(len(answers), dtype=bool)  # an agency that nobody assessed is no gap in our tables
     weighted_gains = {name: np.zeros(len(answers)) for name in sharper}
     has_values = {name: not (np.isnan(s.x) & np.isnan(s.high)).all() for name, s in sharper.items()}
-    rows: list[tuple[Floats, Floats, Floats]] = []
+    rows: list[_Range] = []
     row_by_names: dict[tuple[str, ...], int] = {}
     gains: list[list[Floats]] = []
     context_row = []
@@ -173,34 +188,95 @@ def _compute_uncached(
         names = tuple(filter(has_values.__getitem__, indicator.sharper_contexts))
         if names not in row_by_names:
             row_by_names[names] = len(rows)
-            row, row_gains = _raise_by_sharper((h, low, high), [sharper[name] for name in names])
+            row, row_gains = _raise_by_sharper(base, [(sharper[name], given[name]) for name in names])
             rows.append(row)
             gains.append(row_gains)
         context_row.append(row_by_names[names])
         for name, gain in zip(names, gains[row_by_names[names]], strict=True):
             weighted_gains[name] += indicator.weight * gain
-    c, c_low, c_high = (np.array(values) for values in zip(*rows, strict=True))
+    c, c_low, c_high, c_high_given = (np.array(values) for values in zip(*rows, strict=True))
     for name, gain in weighted_gains.items():
         s = sharper[name]
         points = 100.0 * gain / model.total_weight
         parts.append(InherentRiskPart(name, name, fill_unknown(s.x, 0.0), s.value, s.state, points))
     context_rows = np.array(context_row, dtype=np.intp)
-    return InherentRisk(c, c_low, c_high, context_rows, tuple(parts), place.known_share, place.known)
+    return InherentRisk(
+        c,
+        c_low,
+        c_high,
+        c_high_given,
+        context_rows,
+        tuple(parts),
+        place.known_share,
+        place.known,
+        imposed_labour,
+    )
 
 
-def _raise_by_sharper(
-    base: tuple[Floats, Floats, Floats], sharper: Sequence[ScaledFactColumn]
-) -> tuple[tuple[Floats, Floats, Floats], list[Floats]]:
-    """Return a context (c, low, high) raised by sharper ones, and by how much each of them raises c."""
-    c, low, high = base
+class _Range(NamedTuple):
+    """A risk 0..1 of n suppliers at its point, with its range; ``high_given`` takes our own gaps at their point value."""
+
+    point: Floats
+    low: Floats
+    high: Floats
+    high_given: Floats
+
+
+def _find_imposed_labour(answers: Answers, model: Model, facts: FactSnapshot) -> ImposedLabourFindings:
+    isic = {name: good.isic for name, good in facts.goods.items()}
+    return find_imposed_labour(answers, model.kind, facts.imposed_labour, facts.regions, facts.find_goods, isic)
+
+
+def _add_imposed_labour(
+    base: _Range, context: ImposedLabourContext, findings: ImposedLabourFindings
+) -> tuple[_Range, InherentRiskPart]:
+    """Return the inherent risk raised by labour that a state imposes, and its part (points still 0..1).
+
+    A place that was not given is documented in the worst case; what was declined counts at the point, not at the low end.
+    """
+    lifts = np.array([0.0, context.named_lift, context.documented_lift])
+    minimums = np.array([0.0, 0.0, context.documented_minimum])
+    documented = len(lifts) - 1
+
+    def raise_by(h: Floats, grade: Codes) -> Floats:
+        raised: Floats = np.maximum(h + lifts[grade] * (1.0 - h), minimums[grade])
+        return raised
+
+    grade, worst_grade = findings.grade, np.where(findings.place_open, documented, findings.grade)
+    risk = _Range(
+        raise_by(base.point, grade),
+        raise_by(base.low, findings.grade_without_declined),
+        raise_by(base.high, worst_grade),
+        raise_by(base.high_given, worst_grade),
+    )
+    state = np.where(grade > findings.grade_without_declined, DECLINED_STATE, KNOWN_STATE)
+    state = np.where((grade == 0) & findings.place_open, UNKNOWN_STATE, state).astype(np.int8)
+    points = risk.point - base.point
+    return risk, InherentRiskPart(context.id, context.id, lifts[grade], np.full(len(grade), np.nan), state, points)
+
+
+def _is_any_given(scaler: FactScaler, facts: Sequence[ScaledFact]) -> Flags:
+    """Return where the supplier gave what any of the facts is looked up by (n,)."""
+    given: Flags = np.logical_or.reduce([scaler.is_given(fact) for fact in facts])
+    return given
+
+
+def _raise_by_sharper(base: _Range, sharper: Sequence[tuple[ScaledFactColumn, Flags]]) -> tuple[_Range, list[Floats]]:
+    """Return a context raised by sharper ones, and by how much each of them raises its point.
+
+    Each comes with where the supplier gave what it is looked up by.
+    """
+    c, low, high, high_given = base
     gains = []
-    for s in sharper:
+    for s, given in sharper:
         raised = s.x > c  # NaN compares false: an unknown sharper context leaves the inherent risk
         gains.append(np.where(raised, s.x - c, 0.0))
         c = np.where(raised, s.x, c)
         low = np.where(np.isnan(s.x), low, np.maximum(low, s.low))
         high = np.where(np.isnan(s.high), high, np.maximum(high, s.high))
-    return (c, low, high), gains
+        top = np.where(given, s.x, s.high)
+        high_given = np.where(np.isnan(top), high_given, np.maximum(high_given, top))
+    return _Range(c, low, high, high_given), gains
 
 
 def _scale_sharper_context(scaler: FactScaler, facts: Sequence[ScaledFact]) -> ScaledFactColumn:
@@ -209,27 +285,43 @@ def _scale_sharper_context(scaler: FactScaler, facts: Sequence[ScaledFact]) -> S
 
 
 def _add_further_contexts(
-    scaler: FactScaler, model: Model, place: _PlaceRisk
-) -> tuple[tuple[Floats, Floats, Floats], list[InherentRiskPart]]:
+    scaler: FactScaler, model: Model, place: _PlaceRisk, imposed_labour: ImposedLabourFindings | None
+) -> tuple[_Range, list[InherentRiskPart]]:
     """Return H with its range after the contexts beyond country and sector, and their parts (points still 0..1)."""
-    h, low, high = place.h, place.low, place.high
+    h, low, high, high_given = place.h, place.low, place.high, place.high_given
     parts = []
     place_contexts = list_place_contexts(model)
     for context in model.contexts:
         if context in place_contexts:
             continue
         scaled = [scaler.scale_fact(fact) for fact in context.facts]
+        if imposed_labour is not None:  # one conduct counts once: a good on the table adds nothing as a listed good
+            scaled = [
+                _clear_column(s, imposed_labour.by_good) if "goods.forced_labour" in fact.fact else s
+                for fact, s in zip(context.facts, scaled, strict=True)
+            ]
         before, m = h, 1 if context.takes_largest else len(scaled)
         xs = [fill_unknown(s.x, 0.0) for s in scaled]
         lows, highs = [fill_unknown(s.low, 0.0) for s in scaled], [fill_unknown(s.high, 1.0) for s in scaled]
+        highs_given = [
+            np.where(scaler.is_given(fact), x, top) for fact, x, top in zip(context.facts, xs, highs, strict=True)
+        ]
         counts = _find_largest(xs) if context.takes_largest else [np.ones(scaler.n)] * m
         for fact, s, x, counted in zip(context.facts, scaled, xs, counts, strict=True):
             gain = context.lift * (x * counted) / m * (1.0 - before)
             h = h + gain
             parts.append(InherentRiskPart(fact.fact, context.id, x, s.value, s.state, gain))
-        low = low + context.lift * (_get_largest(lows) if context.takes_largest else sum(lows)) / m * (1.0 - low)
-        high = high + context.lift * (_get_largest(highs) if context.takes_largest else sum(highs)) / m * (1.0 - high)
-    return (h, low, high), parts
+        combine = _get_largest if context.takes_largest else sum
+        low = low + context.lift * combine(lows) / m * (1.0 - low)
+        high = high + context.lift * combine(highs) / m * (1.0 - high)
+        high_given = high_given + context.lift * combine(highs_given) / m * (1.0 - high_given)
+    return _Range(h, low, high, high_given), parts
+
+
+def _clear_column(column: ScaledFactColumn, where: Flags) -> ScaledFactColumn:
+    """Return a fact that is 0, and certain, for some of the suppliers."""
+    x, low, high = (np.where(where, 0.0, values) for values in (column.x, column.low, column.high))
+    return ScaledFactColumn(x, low, high, column.value, column.state)
 
 
 def _get_largest(columns: Sequence[Floats]) -> Floats:
@@ -257,6 +349,7 @@ class _PlaceRisk(NamedTuple):
     h: Floats
     low: Floats
     high: Floats
+    high_given: Floats
     parts: list[InherentRiskPart]
     known: Flags
     known_share: Floats
@@ -271,6 +364,7 @@ class _StateRisk(NamedTuple):
     h: Floats
     low: Floats
     high: Floats
+    high_given: Floats
     unknown: Flags
     gains: dict[str, Floats]
     scaled: dict[str, ScaledFactColumn]
@@ -280,7 +374,7 @@ class _StateRisk(NamedTuple):
 def _compute_state_risk(
     scaler: FactScaler, contexts: Sequence[Context], hazard: ScaledFactColumn, place_rows: Codes, declined: Flags
 ) -> _StateRisk:
-    h, low, high = np.zeros(scaler.n), np.zeros(scaler.n), np.zeros(scaler.n)
+    h, low, high, high_given = np.zeros((4, scaler.n))
     gains: dict[str, Floats] = {}
     scaled: dict[str, ScaledFactColumn] = {}
     facts_known = np.zeros(scaler.n)
@@ -298,12 +392,15 @@ def _compute_state_risk(
             facts_known += s.state == KNOWN_STATE
         low = low + context.lift * sum(fill_unknown(s.low, 0.0) for s in columns) / m * (1.0 - low)
         high = high + context.lift * sum(fill_unknown(s.high, 1.0) for s in columns) / m * (1.0 - high)
+        tops = [np.where(s.state == FILLED_STATE, s.x, fill_unknown(s.high, 1.0)) for s in columns]
+        high_given = high_given + context.lift * sum(tops) / m * (1.0 - high_given)
     unknown = np.isnan(hazard.x) | (place_rows < 0)
     if unknown.any():
         estimate, lowest, highest = scaler.estimate_unknown_place(contexts, place_rows, hazard.x, unknown)
         h = np.where(unknown, np.where(declined, highest, estimate), h)
         low, high = np.where(unknown, lowest, low), np.where(unknown, highest, high)
-    return _StateRisk(h, low, high, unknown, gains, scaled, facts_known)
+        high_given = np.where(unknown, highest, high_given)
+    return _StateRisk(h, low, high, high_given, unknown, gains, scaled, facts_known)
 
 
 def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _PlaceRisk:
@@ -313,7 +410,7 @@ def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _Pla
     context_by_fact = {fact.fact: context.id for context in contexts for fact in context.facts}
     fact_count = sum(len(context.facts) for context in contexts)
     best_h = np.full(n, -1.0)
-    low, high, known_share = np.zeros(n), np.zeros(n), np.zeros(n)
+    low, high, high_given, known_share = np.zeros((4, n))
     place_known = np.zeros(n, dtype=bool)
     parts = [
         InherentRiskPart(name, context, np.zeros(n), np.full(n, np.nan), np.zeros(n, dtype=np.int8), np.zeros(n))
@@ -337,6 +434,7 @@ def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _Pla
         best_h = np.where(worse, h, best_h)
         low = np.where(counts & ~declined, np.maximum(low, state_risk.low), low)
         high = np.where(counts, np.maximum(high, state_risk.high), high)
+        high_given = np.where(counts, np.maximum(high_given, state_risk.high_given), high_given)
         unknown_points = np.where(worse, np.where(unknown, h, 0.0), unknown_points)
         unknown_state = np.where(worse, np.where(declined, DECLINED_STATE, UNKNOWN_STATE), unknown_state).astype(
             np.int8
@@ -350,4 +448,4 @@ def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _Pla
     unknown_part = InherentRiskPart(
         UNKNOWN_PLACE, UNKNOWN_PLACE, unknown_points, np.full(n, np.nan), unknown_state, unknown_points.copy()
     )
-    return _PlaceRisk(best_h, low, high, [unknown_part, *parts], place_known, known_share)
+    return _PlaceRisk(best_h, low, high, high_given, [unknown_part, *parts], place_known, known_share)

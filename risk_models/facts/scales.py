@@ -188,6 +188,30 @@ class FactScaler:
             h = h + context.lift * x / len(context.facts) * (1.0 - h)
         return h
 
+    def is_given(self, fact: ScaledFact) -> Flags:
+        """Return where the supplier gave what a fact is looked up by (n,): an unknown value is then a gap in our tables."""
+        table = fact.fact.split(".", 1)[0]
+        place = "country" if self.model.kind == "site" else "destination_countries"
+        if table == "destination":
+            return self._is_answered("destination_countries") | self._is_answered("country")
+        questions = {
+            "country": ("country",),
+            "flag": ("flag",),
+            "vessel": ("flag",),
+            "sector_goods": ("country", "sector"),
+            "corridor": ("worker_origin_countries", place),
+            "goods": ("product", "country"),
+        }.get(table)
+        if questions is None:
+            return np.zeros(self.n, dtype=bool)
+        given: Flags = np.logical_and.reduce([self._is_answered(question) for question in questions])
+        return given
+
+    def _is_answered(self, question: str) -> Flags:
+        values, codes = self.get_column(question)
+        answered: Flags = np.array([*(value != DECLINED for value in values), False], dtype=np.bool_)[codes]
+        return answered
+
     def scale_fact(self, fact: ScaledFact) -> ScaledFactColumn:
         """Return any fact but those of the place contexts: NaN where unknown, at the top of its scale where declined.
 

@@ -21,6 +21,7 @@ from risk_models.engine.score import CHUNK_SIZE, assign_levels, compute_queue_ra
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import InherentRiskPart
 from risk_models.facts.scales import AGENCY_SECTOR
+from risk_models.facts.state_imposed import ImposedLabourFindings
 from risk_models.features import CANNOT_APPLY, build_features
 from risk_models.model import Floor, Model, list_models_in_force, select_models
 from risk_models.name_normalize import name_key
@@ -60,7 +61,8 @@ class Batch:
 class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
-    ``parts``: the parts of their inherent risk. ``cells`` is None for more than CHUNK_SIZE suppliers, to save memory; see
+    ``parts``: the parts of their inherent risk; ``imposed_labour``: see InherentRisk.
+    ``cells`` is None for more than CHUNK_SIZE suppliers, to save memory; see
     :meth:`compute_cells`. ``sectors``: the ISIC code to display for each supplier, None if unknown; of several the one with the
     largest hazard among those the model serves.
     """
@@ -74,6 +76,7 @@ class Block:
     cells: Cells | None
     plan: Plan
     sectors: list[str | None]
+    imposed_labour: ImposedLabourFindings | None
 
     def compute_cells(self, positions: NDArray[np.intp]) -> Cells:
         """Return the indicator values of the suppliers at some positions in the block; recompute them where they were dropped."""
@@ -235,7 +238,18 @@ def assess_batch(
             _select_sectors(answers, model, facts),
         )
         blocks.append(
-            Block(model, members, answers, features.inherent.parts, features.frame, scores, cells, actions, sectors)
+            Block(
+                model,
+                members,
+                answers,
+                features.inherent.parts,
+                features.frame,
+                scores,
+                cells,
+                actions,
+                sectors,
+                features.inherent.imposed_labour,
+            )
         )
     block_indexes, positions = np.full(n, -1, dtype=np.intp), np.zeros(n, dtype=np.intp)
     best_total, best_rank = np.full(n, -1.0), np.full(n, 127, dtype=np.int8)
@@ -279,6 +293,10 @@ def _merge_sector_results(assessed: AssessedBatch) -> AssessedBatch:
             scores.total[target] = total
             scores.best[target] = np.minimum(np.maximum(scores.best[target], other.scores.best[source]), total)
             scores.worst[target] = np.maximum(np.maximum(scores.worst[target], other.scores.worst[source]), total)
+            scores.worst_given[target] = np.maximum(
+                np.maximum(scores.worst_given[target], other.scores.worst_given[source]), total
+            )
+            scores.core_confirmed[target] &= other.scores.core_confirmed[source]
             ids = {floor.id: f for f, floor in enumerate(other.model.floors)}
             for f, floor in enumerate(block.model.floors):
                 if floor.id in ids:

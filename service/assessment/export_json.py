@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
+from risk_models.facts.state_imposed import ImposedLabourFindings
 from risk_models.model import CASES, Model
 from risk_models.plan import Action, load_actions, sort_steps
 from service.assessment.answer_codec import NULL, AnswerEncoder, Positions
@@ -216,21 +217,54 @@ def _iter_block_rows(block: Block, positions: Positions, assessed: AssessedBatch
         _encode_floats(scores.uplift[positions]),
         _encode_flagged(floor_states > 0, ids),
         _encode_flagged(floor_states == 1, ids),
-        [b"true" if capped else b"false" for capped in scores.capped[positions].tolist()],
+        _encode_flags(scores.capped[positions]),
         [plan[0] for plan in plans],
         answers.encode_rows(),
         _iter_reasons(assessed, block, positions, answers),
         [plan[1] for plan in plans],
         batch.rows[block.members[positions]].tolist(),
     ]
+    if model.method >= 4:
+        columns += _encode_method_4(block, positions)
     template = (
         b'{"kind":"%s","reference":%%b,"name":%%b,"country":%%b,"sector":%%b,"model":"%s",'
         b'"level":%%b,"score":%%b,"best":%%b,"worst":%%b,'
         b'"inherent":%%b,"inherent_level":%%b,"practice":%%b,"case_evidence":%%b,"coverage":%%b,"confidence":%%b,"uplift":%%b,'
         b'"floors":%%b,"cannot_be_ruled_out":%%b,"up_to":%%b,"next_step":%%b,"answers":{%%b},"reasons":[%%b],"actions":[%%b],'
-        b'"row":{%s,"row":%%d}}'
+        b'"row":{%s,"row":%%d}' + (METHOD_4_MEMBERS if model.method >= 4 else b"") + b"}"
     ) % (model.kind.encode(), model.id.encode(), source.replace(b"%", b"%%"))
     yield from (template % row for row in zip(*columns, strict=True))
+
+
+METHOD_4_MEMBERS = b',"worst_given":%%b,"core_confirmed":%%b,"place_open":%%b,"state_imposed":%%b'
+
+
+def _encode_method_4(block: Block, positions: Positions) -> list[list[bytes]]:
+    """Return the members of a result since method 4, in the order of METHOD_4_MEMBERS."""
+    scores = block.scores
+    return [
+        _encode_floats(scores.worst_given[positions]),
+        _encode_flags(scores.core_confirmed[positions]),
+        _encode_flags(scores.place_open[positions]),
+        _encode_imposed_labour(block.imposed_labour, positions),
+    ]
+
+
+def _encode_flags(flags: NDArray[np.bool_]) -> list[bytes]:
+    return [b"true" if flag else b"false" for flag in flags.tolist()]
+
+
+def _encode_imposed_labour(findings: ImposedLabourFindings | None, positions: Positions) -> list[bytes]:
+    """Return the row of the table of imposed labour that applies to each supplier, null where none does."""
+    if findings is None:
+        return [NULL] * len(positions)
+    rows = {-1: NULL}
+    for row in set(findings.row[positions].tolist()) - {-1}:
+        entry = findings.rows[row]
+        rows[row] = orjson.dumps(
+            {"grade": entry.grade, "id": entry.id, "publisher": entry.publisher, "source": entry.source}
+        )
+    return [rows[row] for row in findings.row[positions].tolist()]
 
 
 def _encode_floats(values: NDArray[np.float64]) -> list[bytes]:

@@ -286,7 +286,8 @@ def _build_reasons(
     ``position``: of the supplier in its block; ``other_models``: those of its other sectors; ``result``: its result object.
     """
     form = load_combined_form(line.assessed.batch.kind)
-    evidence = build_evidence_lookup(block.answers.take([position]), block.model, on)
+    documented = bool(block.scores.documented[position])
+    evidence = build_evidence_lookup(block.answers.take([position]), block.model, on, documented=documented)
     batch = line.assessed.batch.take([line.position])
     answers = batch.answers.to_rows()[0]
     answers_with_cases = (
@@ -302,6 +303,7 @@ def _build_reasons(
         describe_counted_agency(answers, line.assessed.agency_scores),
         other_models,
         answers_with_cases,
+        result.get("state_imposed"),
     ) + explain_missing_agency(action for action, _ in block.plan.list_steps(position, on))
     sentences = explain_why_not_low(block.model, result, sentences) + sentences
     reasons = [

@@ -131,7 +131,7 @@ def draw_frame(model: Model, n: int, seed: int) -> Frame:
     # Ranges that do not contain their point, as an uncertain place gives them.
     low[:, ::7], high[:, ::5] = np.round(rng.random((2, m, 1)), 2)
     behind = {name for question in model.screening_questions for name in question.indicators}
-    return Frame(
+    frame = Frame(
         risk=risk,
         lowest_risk=np.array([[indicator.rule.lowest_risk] for indicator in model.indicators]),
         belief=np.broadcast_to(rng.choice([0.0, 0.2, 0.55, 0.8, 1.0], n), (k, n)),
@@ -152,4 +152,17 @@ def draw_frame(model: Model, n: int, seed: int) -> Frame:
         place_known=rng.random(n) < 0.9,
         critical_by_declined=rng.random(n) < 0.2,
         case=rng.choice([0, 0, 0, 1, 2, 3], n).astype(np.int8),
+    )
+    if model.method < 4:
+        return frame
+    documented = rng.random(n) < 0.1
+    return replace(
+        frame,
+        belief=frame.belief * ~documented,
+        screening_belief=frame.screening_belief * ~documented,
+        context_high_given=context + (high - context) * rng.random((m, n)),
+        confirmed=draw_flags(0.5) & ~documented,
+        screening_confirmed=draw_flags(0.2) & ~documented,
+        documented=documented,
+        place_open=(rng.random(n) < 0.1) & ~documented,
     )

@@ -1,0 +1,330 @@
+"""Find where labour is imposed by a state: by place, sector, good, or the state that sends the workers (method-4, section 5).
+
+``facts/state_imposed.csv`` is append-only like the other tables. Each row has a scope and a grade: ``documented``, a pattern
+there or a state that itself places the workers; ``named``, a government named for labour that it exacts itself; ``note``, shown
+and never scored. A row holds from its day ``from`` to before ``until``, as far as it was published by the day of the assessment.
+``facts/regions.csv`` lists all regions of each country with a documented one, by which an address is recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from risk_models.answers import DECLINED, Answers, Codes, Flags
+from risk_models.data_file import DataFileError
+from risk_models.name_normalize import normalize_text
+
+GRADES = ("none", "named", "documented")  # in ascending order of their lift
+ANY_COUNTRY = "*"
+IMPOSED_COLUMNS = [
+    "id", "grade", "country", "region", "sector", "good", "sender", "from", "until", "known_from", "publisher", "source", "quote",
+]  # fmt: skip
+REGION_COLUMNS = ["country", "region", "title", "names", "postcodes"]
+PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
+POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+
+
+@dataclass(frozen=True)
+class ImposedLabour:
+    """One row of the table: where a state imposes labour, how well that is documented, and who says so. An empty scope is any."""
+
+    id: str
+    grade: str
+    country: str
+    region: str
+    sector: str
+    good: str
+    sender: str
+    starts: str  # column from
+    ends: str  # column until
+    known_from: str
+    publisher: str
+    source: str
+    quote: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of a country: its id, title, the normalised names by which a text names it, and the prefixes of its postcodes."""
+
+    country: str
+    id: str
+    title: str
+    names: tuple[str, ...]
+    postcodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImposedLabourFindings:
+    """What the table says of n suppliers, arrays (n,).
+
+    ``grade`` and ``grade_without_declined``: the index in GRADES of the gravest row that applies, and of those that apply
+    without a declined answer; ``row``: its position in ``rows``, -1 where none applies; ``by_good``: a row about a good applies.
+    ``place_open``: a region of the country is documented, and the place was not given.
+    """
+
+    rows: tuple[ImposedLabour, ...]
+    grade: Codes
+    grade_without_declined: Codes
+    row: Codes
+    by_good: Flags
+    place_open: Flags
+
+    @property
+    def documented(self) -> Flags:
+        """Return where labour is documented as imposed by a state (n,)."""
+        flags: Flags = self.grade == GRADES.index("documented")
+        return flags
+
+
+def load_imposed_labour(folder: Path, goods: Mapping[str, Any]) -> tuple[ImposedLabour, ...]:
+    """Load ``state_imposed.csv``; no rows where there is no such file. Raises DataFileError with the line of the first fault."""
+    file = folder / "state_imposed.csv"
+    if not file.exists():
+        return ()
+    rows = tuple(ImposedLabour(*values) for values in _read_rows(file, IMPOSED_COLUMNS))
+    regions = {(region.country, region.id) for region in load_regions(folder)}
+    checks: tuple[tuple[str, Callable[[ImposedLabour], bool]], ...] = (
+        ("the grade must be documented, named or note", lambda row: row.grade in (*GRADES[1:], "note")),
+        ("the country must be an alpha-2 code or *", lambda row: bool(re.fullmatch(r"[A-Z]{2}|\*", row.country))),
+        ("the region is not in regions.csv", lambda row: not row.region or (row.country, row.region) in regions),
+        ("the good is not in goods_words.csv", lambda row: not row.good or row.good in goods),
+        ("the sender must be an alpha-2 code", lambda row: bool(re.fullmatch(r"([A-Z]{2})?", row.sender))),
+        ("'from' and 'known_from' must be dates", lambda row: _is_day(row.starts) and _is_day(row.known_from)),
+        ("'until' must be empty or a date", lambda row: not row.ends or _is_day(row.ends)),
+        ("the source is missing", lambda row: bool(row.publisher.strip() and row.source.strip())),
+        (
+            "a row that is not a note needs a scope",
+            lambda row: row.grade == "note" or row.country != "*" or bool(row.sender),
+        ),
+    )
+    ids = [row.id for row in rows]
+    for line, row in enumerate(rows, 2):
+        fault = next((fault for fault, is_valid in checks if not is_valid(row)), None)
+        if fault is None and ids.count(row.id) > 1:
+            fault = "the id appears twice"
+        if fault is not None:
+            raise DataFileError(file.name, f"line {line}: {row.id}", fault)
+    return rows
+
+
+def load_regions(folder: Path) -> tuple[Region, ...]:
+    """Load ``regions.csv``; no regions where there is no such file. Raises DataFileError where its columns differ."""
+    file = folder / "regions.csv"
+    if not file.exists():
+        return ()
+    return tuple(
+        Region(country, region, title, tuple(map(normalize_text, _split(f"{title}|{names}"))), _split(postcodes))
+        for country, region, title, names, postcodes in _read_rows(file, REGION_COLUMNS)
+    )
+
+
+def select_rows_known(rows: Sequence[ImposedLabour], on: date) -> tuple[ImposedLabour, ...]:
+    """Return the rows that had been published by a day and hold on it."""
+    day = on.isoformat()
+    return tuple(
+        row for row in rows if row.known_from <= day and row.starts <= day and (not row.ends or day < row.ends)
+    )
+
+
+def _read_rows(file: Path, columns: list[str]) -> list[tuple[str, ...]]:
+    table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+    if list(table.columns) != columns:
+        raise DataFileError(
+            file.name, "", f"its columns are {', '.join(table.columns)}; they should be {', '.join(columns)}"
+        )
+    return list(table.itertuples(index=False, name=None))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split("|") if part.strip()))
+
+
+class ImposedLabourFinder:
+    """Finds the rows that apply to n suppliers; each distinct answer is read once."""
+
+    def __init__(
+        self,
+        answers: Answers,
+        kind: str,
+        rows: Sequence[ImposedLabour],
+        regions: Sequence[Region],
+        find_goods: Callable[[str], Sequence[str]],
+        goods_isic: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self.answers, self.kind, self.find_goods, self.goods_isic = answers, kind, find_goods, goods_isic
+        self.all_rows = tuple(rows)
+        self.rows = [(position, row) for position, row in enumerate(rows) if row.grade in GRADES]
+        self.regions = {
+            row.country: [r for r in regions if r.country == row.country] for _, row in self.rows if row.region
+        }
+        self._cache: dict[tuple[str, str], Flags] = {}
+
+    def find(self) -> ImposedLabourFindings:
+        """Return the gravest row that applies to each supplier."""
+        n = len(self.answers)
+        grade, certain, row_found = (np.full(n, value, dtype=np.int32) for value in (0, 0, -1))
+        by_good, place_open = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        for position, row in self.rows:
+            country = self.match_country(row)
+            if not country.any():
+                continue
+            sector = self.match(row.sector, self.match_sector)
+            (good, good_declined), (sender, sender_declined) = self.match_good(row), self.match_sender(row)
+            region, region_declined, region_open = self.match_region(row)
+            others = country & sector
+            surely = others & good & sender
+            possibly = others & (good | good_declined) & (sender | sender_declined)
+            applies = possibly & (region | region_declined)
+            code = GRADES.index(row.grade)
+            row_found = np.where(applies & (code > grade), position, row_found).astype(np.int32)
+            grade = np.where(applies, np.maximum(grade, code), grade).astype(np.int32)
+            certain = np.where(surely & region, np.maximum(certain, code), certain).astype(np.int32)
+            if row.good:
+                by_good |= applies
+            if row.grade == "documented":
+                place_open |= possibly & region_open
+        place_open &= grade < GRADES.index("documented")
+        return ImposedLabourFindings(self.all_rows, grade, certain, row_found, by_good, place_open)
+
+    def match(self, value: str, function: Callable[[str], Flags]) -> Flags:
+        """Return where a scope matches, everywhere where it is empty; computed once for each value."""
+        if not value:
+            return np.ones(len(self.answers), dtype=bool)
+        key = (function.__name__, value)
+        if key not in self._cache:
+            self._cache[key] = function(value)
+        return self._cache[key]
+
+    def find_answers(self, question: str, is_match: Callable[[Any], bool]) -> Flags:
+        """Return where an answer matches (n,); no answer never does."""
+        values, codes = self.answers.column(question)
+        flags: Flags = np.array([*(is_match(value) for value in values), False], dtype=np.bool_)[codes]
+        return flags
+
+    def match_country(self, row: ImposedLabour) -> Flags:
+        """Return where a row is about the country of work, the flag, or a destination."""
+        return self.match("" if row.country == ANY_COUNTRY else row.country, self.match_place_of_work)
+
+    def match_place_of_work(self, country: str) -> Flags:
+        """Return where people work in a country or under its flag, or an agency is established there or places workers there."""
+        further = "flag" if self.kind == "site" else "destination_countries"
+        return self.find_answers("country", lambda value: value == country) | self.find_answers(
+            further, lambda value: value == country or (isinstance(value, tuple) and country in value)
+        )
+
+    def match_sector(self, prefix: str) -> Flags:
+        """Return where one of the sectors begins with an ISIC code."""
+        question = "sector" if self.kind == "site" else "placement_sectors"
+        return self.find_answers(
+            question, lambda value: isinstance(value, tuple) and any(str(code).startswith(prefix) for code in value)
+        )
+
+    def match_good(self, row: ImposedLabour) -> tuple[Flags, Flags]:
+        """Return where a good matches: by the product or, where none was given, by the sector; and where it was declined."""
+        n = len(self.answers)
+        if not row.good:
+            return np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+        named = self.match(row.good, self.match_product)
+        blank = self.answers.column("product").codes < 0
+        by_sector = np.zeros(n, dtype=bool)
+        for isic in self.goods_isic[row.good]:
+            by_sector |= self.match(isic, self.match_sector)
+        declined = self.find_answers("product", lambda value: value == DECLINED)
+        return named | (blank & by_sector), declined
+
+    def match_product(self, good: str) -> Flags:
+        """Return where the product names a good."""
+        return self.find_answers("product", lambda value: value != DECLINED and good in self.find_goods(str(value)))
+
+    def match_sender(self, row: ImposedLabour) -> tuple[Flags, Flags]:
+        """Return where a state sends the workers, and where their origins were declined in a country it is known to send to."""
+        n = len(self.answers)
+        if not row.sender:
+            return np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+        declined = self.find_answers("worker_origin_countries", lambda value: value == DECLINED)
+        return self.match(row.sender, self.match_origin), declined & (row.country != ANY_COUNTRY)
+
+    def match_origin(self, sender: str) -> Flags:
+        """Return where workers come from a state: their countries of origin, or the country of an agency."""
+        origins = self.find_answers(
+            "worker_origin_countries", lambda value: isinstance(value, tuple) and sender in value
+        )
+        return origins if self.kind == "site" else origins | self.find_answers("country", lambda value: value == sender)
+
+    def match_region(self, row: ImposedLabour) -> tuple[Flags, Flags, Flags]:
+        """Return where the place is in a region, where it was declined, and where it was not given."""
+        n = len(self.answers)
+        if not row.region:
+            return np.ones(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        given = self.match(row.country, self.match_any_region)
+        own = self.match(f"{row.country}/{row.region}", self.match_own_region)
+        declined = self.find_answers("region", lambda value: value == DECLINED) & ~given
+        return own, declined, ~given & ~declined
+
+    def match_any_region(self, country: str) -> Flags:
+        """Return where the place names any region of a country."""
+        given = np.zeros(len(self.answers), dtype=bool)
+        for region in self.regions[country]:
+            given |= self.match(f"{country}/{region.id}", self.match_own_region)
+        return given
+
+    def match_own_region(self, key: str) -> Flags:
+        """Return where the place names one region ("CN/xinjiang"), of suppliers in its country."""
+        country, _, region_id = key.partition("/")
+        region = next(region for region in self.regions[country] if region.id == region_id)
+        flags = np.zeros(len(self.answers), dtype=bool)
+        in_country = self.match(country, self.match_place_of_work)
+        for question in PLACE_QUESTIONS:
+            values, codes = self.answers.column(question)
+            used = set(codes[in_country].tolist()) - {-1}
+            matches = [
+                code in used and _names_region(str(value), region, question) for code, value in enumerate(values)
+            ]
+            flags |= np.array([*matches, False], dtype=np.bool_)[codes]
+        return flags & in_country
+
+
+@lru_cache(maxsize=65536)
+def _names_region(text: str, region: Region, question: str) -> bool:
+    """Return whether a text names a region: by whole words or, in an address or a postcode, by a prefix of its postcode."""
+    if question in ("postal_code", "address") and any(
+        postcode.startswith(prefix) for postcode in POSTCODE.findall(text) for prefix in region.postcodes
+    ):
+        return True
+    if question == "postal_code":
+        return False
+    normalized = f" {normalize_text(text)} "
+    return any(name in normalized if UNSPACED.search(name) else f" {name} " in normalized for name in region.names)
+
+
+def find_imposed_labour(
+    answers: Answers,
+    kind: str,
+    rows: Sequence[ImposedLabour],
+    regions: Sequence[Region],
+    find_goods: Callable[[str], Sequence[str]],
+    goods_isic: Mapping[str, tuple[str, ...]],
+) -> ImposedLabourFindings:
+    """Return what a table of imposed labour says of n suppliers of one kind ("site" or "agency").
+
+    ``find_goods``: the goods that a product text names; ``goods_isic``: the ISIC codes of each good.
+    """
+    return ImposedLabourFinder(answers, kind, rows, regions, find_goods, goods_isic).find()
