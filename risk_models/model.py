@@ -98,6 +98,7 @@ class ImposedLabourContext:
 
     id: ClassVar[str] = "state_imposed"
     facts: ClassVar[tuple[ScaledFact, ...]] = ()
+    all_facts: ClassVar[tuple[ScaledFact, ...]] = ()
 
     title: str
     because_documented: str
