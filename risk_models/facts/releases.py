@@ -17,8 +17,9 @@ from types import MappingProxyType
 from risk_models.data_file import list_released_lines
 from risk_models.facts.facts import CODE_PATTERNS, FACTS_FOLDER, SEPARATE_FILES, Facts, FactSnapshot, load_facts
 
-GOODS_FILE = "goods_words"
-FILES = (*CODE_PATTERNS, GOODS_FILE, *SEPARATE_FILES)
+GOODS_FILE, IMPOSED_FILE, REGIONS_FILE = "goods_words", "state_imposed", "regions"
+# In the order in which they came: a release names as many counts as there were files.
+FILES = (*CODE_PATTERNS, GOODS_FILE, *SEPARATE_FILES, IMPOSED_FILE, REGIONS_FILE)
 FACT_FILES = {**{table: table for table in CODE_PATTERNS}, **SEPARATE_FILES}
 
 
@@ -49,7 +50,13 @@ def restrict_to_release(facts: Facts, release: FactRelease) -> Facts:
     counts = {file: release.count_lines(file) for file in FACT_FILES}
     rows = {table: part[part["line"] < part["file"].map(counts)] for table, part in facts.rows.items()}
     released_goods = dict(list(facts.goods.items())[: release.count_lines(GOODS_FILE)])
-    return replace(facts, rows=MappingProxyType(rows), goods=MappingProxyType(released_goods))
+    return replace(
+        facts,
+        rows=MappingProxyType(rows),
+        goods=MappingProxyType(released_goods),
+        imposed_labour=facts.imposed_labour[: release.count_lines(IMPOSED_FILE)],
+        regions=facts.regions[: release.count_lines(REGIONS_FILE)],
+    )
 
 
 def find_snapshot_by_digest(

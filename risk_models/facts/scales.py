@@ -194,16 +194,18 @@ class FactScaler:
         place = "country" if self.model.kind == "site" else "destination_countries"
         if table == "destination":
             return self._is_answered("destination_countries") | self._is_answered("country")
+        if table == "vessel":
+            return self._is_answered("country") | self._is_answered("flag")
         questions = {
             "country": ("country",),
             "flag": ("flag",),
-            "vessel": ("flag",),
             "sector_goods": ("country", "sector"),
             "corridor": ("worker_origin_countries", place),
             "goods": ("product", "country"),
         }.get(table)
         if questions is None:
             return np.zeros(self.n, dtype=bool)
+        questions += tuple(s.fact.removeprefix("answer.") for s in fact.share_facts if s.fact.startswith("answer."))
         given: Flags = np.logical_and.reduce([self._is_answered(question) for question in questions])
         return given
 
