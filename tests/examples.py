@@ -12,3 +12,8 @@ TIMES = settings.default.max_examples // 100  # 1 in the suite
 def examples(count: int, *suppressed: HealthCheck) -> settings:
     """Settings for as many examples as 100 are in the suite; how long they take to draw never counts."""
     return settings(max_examples=count * TIMES, suppress_health_check=[HealthCheck.too_slow, *suppressed])
+
+
+def invariant(count: int) -> settings:
+    """Settings for an invariant of the method: ``count`` examples in the suite, 20,000 with ``--long``."""
+    return settings(max_examples=count if TIMES == 1 else 20_000, suppress_health_check=[HealthCheck.too_slow])

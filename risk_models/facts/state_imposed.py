@@ -171,6 +171,7 @@ class ImposedLabourFinder:
     ) -> None:
         self.answers, self.kind, self.find_goods, self.goods_isic = answers, kind, find_goods, goods_isic
         self.all_rows = tuple(rows)
+        self.further_place = "flag" if kind == "site" else "destination_countries"
         self.rows = [(position, row) for position, row in enumerate(rows) if row.grade in GRADES]
         self.regions = {
             row.country: [r for r in regions if r.country == row.country] for _, row in self.rows if row.region
@@ -183,15 +184,14 @@ class ImposedLabourFinder:
         grade, certain, row_found = (np.full(n, value, dtype=np.int32) for value in (0, 0, -1))
         by_good, place_open = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         for position, row in self.rows:
-            country = self.match_country(row)
-            if not country.any():
+            country, country_declined = self.match_country(row)
+            if not (country | country_declined).any():
                 continue
             sector = self.match(row.sector, self.match_sector)
             (good, good_declined), (sender, sender_declined) = self.match_good(row), self.match_sender(row)
             region, region_declined, region_open = self.match_region(row)
-            others = country & sector
-            surely = others & good & sender
-            possibly = others & (good | good_declined) & (sender | sender_declined)
+            surely = country & sector & good & sender
+            possibly = (country | country_declined) & sector & (good | good_declined) & (sender | sender_declined)
             applies = possibly & (region | region_declined)
             code = GRADES.index(row.grade)
             row_found = np.where(applies & (code > grade), position, row_found).astype(np.int32)
@@ -219,15 +219,20 @@ class ImposedLabourFinder:
         flags: Flags = np.array([*(is_match(value) for value in values), False], dtype=np.bool_)[codes]
         return flags
 
-    def match_country(self, row: ImposedLabour) -> Flags:
-        """Return where a row is about the country of work, the flag, or a destination."""
-        return self.match("" if row.country == ANY_COUNTRY else row.country, self.match_place_of_work)
+    def match_country(self, row: ImposedLabour) -> tuple[Flags, Flags]:
+        """Return where a row is about the country of work, the flag or a destination, and where these were declined.
+
+        A flag that was declined may be that of any state; no flag and no destination is in a region.
+        """
+        own = self.match("" if row.country == ANY_COUNTRY else row.country, self.match_place_of_work)
+        if row.country == ANY_COUNTRY or row.region:
+            return own, np.zeros(len(self.answers), dtype=bool)
+        return own, self.find_answers(self.further_place, lambda value: value == DECLINED)
 
     def match_place_of_work(self, country: str) -> Flags:
         """Return where people work in a country or under its flag, or an agency is established there or places workers there."""
-        further = "flag" if self.kind == "site" else "destination_countries"
         return self.find_answers("country", lambda value: value == country) | self.find_answers(
-            further, lambda value: value == country or (isinstance(value, tuple) and country in value)
+            self.further_place, lambda value: value == country or (isinstance(value, tuple) and country in value)
         )
 
     def match_sector(self, prefix: str) -> Flags:
