@@ -38,7 +38,12 @@ from risk_models.facts.scales import (
     list_place_contexts,
     take_largest,
 )
-from risk_models.facts.state_imposed import ImposedLabourFindings, find_imposed_labour
+from risk_models.facts.state_imposed import (
+    PLACE_QUESTIONS,
+    ImposedLabourFindings,
+    build_region_index,
+    find_imposed_labour,
+)
 from risk_models.model import Context, ImposedLabourContext, Model, ScaledFact
 
 UNKNOWN_PLACE = "unknown_place"
@@ -108,7 +113,8 @@ class _RecordingAnswers:
         return len(self.answers)
 
     def column(self, question: str) -> Column:
-        self.questions.add(question)
+        if question not in PLACE_QUESTIONS:  # only the region that they name counts
+            self.questions.add(question)
         return self.answers.column(question)
 
 
@@ -122,6 +128,7 @@ class _CachedRisk:
 
 
 MAX_CACHED_PLACES = 1024
+LOCATING_QUESTIONS = (*PLACE_QUESTIONS, "country", "flag", "destination_countries")
 _questions_read: dict[int, frozenset[str]] = {}  # by id of the model: the questions that its contexts were seen to read
 _cached_risks: dict[Any, _CachedRisk] = {}
 
@@ -157,7 +164,15 @@ def _build_cache_key(
 ) -> Any:
     columns = ((question, answers.columns.get(question)) for question in questions)
     given = frozenset((q, c.values[c.codes[0]]) for q, c in columns if c is not None and c.codes[0] >= 0)
-    return id(model), id(facts), given, frozenset(agency_scores.items())
+    place = _locate(answers, facts) if model.imposed_labour is not None else None
+    return id(model), id(facts), given, place, frozenset(agency_scores.items())
+
+
+def _locate(answers: Answers, facts: FactSnapshot) -> Any:
+    """Return the regions that the answers of one supplier name, as far as labour imposed by a state depends on them."""
+    columns = ((question, answers.columns.get(question)) for question in LOCATING_QUESTIONS)
+    row = {q: c.values[c.codes[0]] for q, c in columns if c is not None and c.codes[0] >= 0}
+    return build_region_index(facts.regions).locate(row)
 
 
 def _compute_uncached(

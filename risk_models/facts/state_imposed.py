@@ -9,7 +9,7 @@ and never scored. A row holds from its day ``from`` to before ``until``, as far 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -31,6 +31,7 @@ IMPOSED_COLUMNS = [
 REGION_COLUMNS = ["country", "region", "title", "names", "postcodes"]
 PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
 POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
+MAX_CACHED_PLACES = 65_536
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
@@ -157,6 +158,78 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split("|") if part.strip()))
 
 
+class RegionIndex:
+    """Finds the regions that a text names: by whole words or, in a postcode or an address, by a prefix of a postcode."""
+
+    def __init__(self, regions: Sequence[Region]) -> None:
+        self.names: dict[str, dict[str, list[str]]] = {}
+        self.unspaced: dict[str, list[tuple[str, str]]] = {}
+        self.postcodes: dict[str, list[tuple[str, str]]] = {}
+        for region in regions:
+            names = self.names.setdefault(region.country, {})
+            unspaced = self.unspaced.setdefault(region.country, [])
+            for name in region.names:
+                if UNSPACED.search(name):
+                    unspaced.append((name, region.id))
+                else:
+                    names.setdefault(name, []).append(region.id)
+            self.postcodes.setdefault(region.country, []).extend((prefix, region.id) for prefix in region.postcodes)
+        self.longest = max((len(name.split()) for names in self.names.values() for name in names), default=0)
+        self._cache: dict[tuple[str, str, str], frozenset[str]] = {}
+
+    def find_regions(self, country: str, question: str, text: str) -> frozenset[str]:
+        """Return the ids of the regions of a country that an answer to a question about the place names."""
+        key = (country, question, text)
+        found = self._cache.get(key)
+        if found is None:
+            if len(self._cache) >= MAX_CACHED_PLACES:
+                self._cache.clear()
+            found = self._cache[key] = frozenset(self._iter_regions(country, question, text))
+        return found
+
+    def locate(self, row: Mapping[str, object]) -> tuple[frozenset[str], bool] | None:
+        """Return the regions that the answers of one supplier name, and whether the region was declined.
+
+        None where no region of its country, flag or destinations is listed.
+        """
+        countries = [row.get("country"), row.get("flag"), *_list_codes(row.get("destination_countries"))]
+        listed = [country for country in countries if country in self.names]
+        if not listed:
+            return None
+        named = {
+            f"{country}/{region}"
+            for country in listed
+            for question in PLACE_QUESTIONS
+            if row.get(question) is not None
+            for region in self.find_regions(str(country), question, str(row[question]))
+        }
+        return frozenset(named), row.get("region") == DECLINED
+
+    def _iter_regions(self, country: str, question: str, text: str) -> Iterator[str]:
+        if question in ("postal_code", "address"):
+            for postcode in POSTCODE.findall(text):
+                yield from (region for prefix, region in self.postcodes.get(country, ()) if postcode.startswith(prefix))
+        if question == "postal_code":
+            return
+        normalized = normalize_text(text)
+        words, names = normalized.split(), self.names.get(country, {})
+        for size in range(1, self.longest + 1):
+            for start in range(len(words) - size + 1):
+                yield from names.get(" ".join(words[start : start + size]), ())
+        if UNSPACED.search(normalized):
+            yield from (region for name, region in self.unspaced.get(country, ()) if name in normalized)
+
+
+def _list_codes(answer: object) -> tuple[object, ...]:
+    return answer if isinstance(answer, tuple) else ()
+
+
+@lru_cache(maxsize=16)
+def build_region_index(regions: tuple[Region, ...]) -> RegionIndex:
+    """Build the index of some regions, once."""
+    return RegionIndex(regions)
+
+
 class ImposedLabourFinder:
     """Finds the rows that apply to n suppliers; each distinct answer is read once."""
 
@@ -173,9 +246,7 @@ class ImposedLabourFinder:
         self.all_rows = tuple(rows)
         self.further_place = "flag" if kind == "site" else "destination_countries"
         self.rows = [(position, row) for position, row in enumerate(rows) if row.grade in GRADES]
-        self.regions = {
-            row.country: [r for r in regions if r.country == row.country] for _, row in self.rows if row.region
-        }
+        self.index = build_region_index(tuple(regions))
         self._cache: dict[tuple[str, str], Flags] = {}
 
     def find(self) -> ImposedLabourFindings:
@@ -286,38 +357,28 @@ class ImposedLabourFinder:
 
     def match_any_region(self, country: str) -> Flags:
         """Return where the place names any region of a country."""
-        given = np.zeros(len(self.answers), dtype=bool)
-        for region in self.regions[country]:
-            given |= self.match(f"{country}/{region.id}", self.match_own_region)
-        return given
+        return self.match(country, self.match_place_of_work) & self.find_place(country, bool)
 
     def match_own_region(self, key: str) -> Flags:
         """Return where the place names one region ("CN/xinjiang"), of suppliers in its country."""
-        country, _, region_id = key.partition("/")
-        region = next(region for region in self.regions[country] if region.id == region_id)
+        country, _, region = key.partition("/")
+        return self.match(country, self.match_place_of_work) & self.find_place(
+            country, lambda regions: region in regions
+        )
+
+    def find_place(self, country: str, is_match: Callable[[frozenset[str]], bool]) -> Flags:
+        """Return where the regions of a country that any answer about the place names match (n,)."""
         flags = np.zeros(len(self.answers), dtype=bool)
         in_country = self.match(country, self.match_place_of_work)
         for question in PLACE_QUESTIONS:
             values, codes = self.answers.column(question)
-            used = set(codes[in_country].tolist()) - {-1}
+            used = set(codes[in_country].tolist())
             matches = [
-                code in used and _names_region(str(value), region, question) for code, value in enumerate(values)
+                code in used and is_match(self.index.find_regions(country, question, str(value)))
+                for code, value in enumerate(values)
             ]
             flags |= np.array([*matches, False], dtype=np.bool_)[codes]
-        return flags & in_country
-
-
-@lru_cache(maxsize=65536)
-def _names_region(text: str, region: Region, question: str) -> bool:
-    """Return whether a text names a region: by whole words or, in an address or a postcode, by a prefix of its postcode."""
-    if question in ("postal_code", "address") and any(
-        postcode.startswith(prefix) for postcode in POSTCODE.findall(text) for prefix in region.postcodes
-    ):
-        return True
-    if question == "postal_code":
-        return False
-    normalized = f" {normalize_text(text)} "
-    return any(name in normalized if UNSPACED.search(name) else f" {name} " in normalized for name in region.names)
+        return flags
 
 
 def find_imposed_labour(
