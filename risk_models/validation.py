@@ -1,6 +1,6 @@
 """Validate the ranking of countries by inherent risk against outcomes that it does not use, for ``docs/validation.md``.
 
-The ranking is based on country facts alone: all countries are scored in the same sector, without a product, corridor or workforce.
+The ranking is based on country facts alone: all countries are scored in one sector, without a product, corridor or workforce.
 The outcomes are lists of goods, which the country contexts do not use. :func:`render_page` returns the whole document, which is
 identical byte for byte for the same facts, models and date.
 """
