@@ -74,8 +74,7 @@ def _floor_rows(floors: Sequence[Floor]) -> list[Tree]:
 
 
 def _usual_evidence(answers: Sequence[Reason]) -> str:
-    """Return the most common evidence if several answers share it, so that it can be stated once for all of them; otherwise
-    ""."""
+    """Return the most common evidence if several answers share it, so that it can be stated once for all; otherwise ""."""
     evidence, answered = max(
         Counter(r.evidence for r in answers if r.evidence).items(), key=lambda item: item[1], default=("", 0)
     )

@@ -211,7 +211,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BuyerFinding:
-    """One of the buyer's own practices in one of its units. `state`: "harm", "declined", "not_asked" or "answered" (no finding)."""
+    """One of the buyer's own practices in one of its units; it never affects a supplier's score.
+
+    `state`: "harm", "declined", "not_asked" or "answered" (no finding).
+    """
 
     unit: str
     title: str

@@ -71,8 +71,7 @@ _MAX_EMERGENCIES = 5
 
 
 def build_view_model(report: Report, rows: int, explain: int) -> Tree:
-    """Return the content of a report in words, with at most `rows` results in its tables and `explain` of them explained in
-    full."""
+    """Return the content of a report in words, with at most `rows` results in its tables, `explain` of them explained."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
     sources = cited_sources(report, report.details[:explain])
     none = ModelUsed("", "", "", "", 0)  # a report on case records alone contains no scores
