@@ -21,8 +21,7 @@ WEIGHT_INCREASE = 0.5  # the share by which a weight is raised
 
 @dataclass(frozen=True)
 class RankRange:
-    """Ranks by score (n,), where 1 is the highest: under the model's weights, and the range that covers 90 of 100 drawn
-    weightings."""
+    """Ranks by score (n,), 1 being the highest: under the model's weights, and the range in 90 of 100 drawn weightings."""
 
     rank: NDArray[np.int64]
     low: NDArray[np.int64]

@@ -43,8 +43,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Ramp:
-    """A risk that is linear between one bound (risk 0) and another (risk 1) and constant outside; either bound may be the
-    larger."""
+    """A linear risk between one bound (risk 0) and another (risk 1), constant outside; either bound may be larger."""
 
     lowest_risk_at: float
     highest_risk_at: float
