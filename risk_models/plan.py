@@ -112,7 +112,7 @@ class Action:
 
     @cached_property
     def tie_break(self) -> tuple[bool, int]:
-        """Return the sort key for actions due on the same day: safety, then position or, without positions, Bali Process priority."""
+        """Return the sort key for actions due on the same day: safety, then position or (without any) Bali Process priority."""
         return (not self.safety, PRIORITIES.index(self.priority) if self.position < 0 else self.position)
 
     def get_sort_key(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
