@@ -1,6 +1,6 @@
 """Measure a large upload through the web pages, and pages opened later: run `python benchmarks/pages.py` (see README.md).
 
-`diligence serve` runs in a separate process with an empty data folder. An officer signs in over HTTP, uploads a workbook of 10,000
+`diligence serve` runs in a separate process on an empty data folder. An officer signs in over HTTP, uploads a workbook of 10,000
 suppliers, confirms the import, and then opens the pages of a hundred of them. Meanwhile, another user keeps opening pages.
 """
 

@@ -1,9 +1,9 @@
 """Measure scoring: `python benchmarks/score.py` prints ratios and memory; README.md explains them.
 
-Suppliers with answers in every state are generated at random, with a fixed seed, for a model with 60 indicators. The programs run
-in turn on the same suppliers, each in its own process. The figure for each is the median CPU time over all rounds. Each round uses
-the faster of two runs in a process, because the first run writes to memory that the machine may not have allocated yet. Memory
-is the largest amount that a run holds at once, measured in a process that is not timed.
+Suppliers with answers in every state are generated at random, with a fixed seed, for a model with 60 indicators. The programs
+run in turn on the same suppliers, each in its own process. The figure for each is the median CPU time over all rounds. Each
+round uses the faster of two runs in a process, because the first run writes to memory that the machine may not have allocated
+yet. Memory is the largest amount that a run holds at once, measured in a process that is not timed.
 """
 
 import argparse
