@@ -188,7 +188,7 @@ def _render_opening(
     yield f"- Model: {model.id} {model.version}, sha256 `{model.digest[:16]}`." + (
         f" These models rank countries in the same order: {same}." if same else ""
     )
-    yield f"- Facts as known on {on}, sha256 `{facts.as_of(on).digest[:16]}`."
+    yield f"- Facts: as known on {on}, sha256 `{facts.as_of(on).digest[:16]}`."
     yield (
         f"- {len(ranked.codes)} countries with a known population, each scored on its own facts in one sector (ISIC {SECTOR}), "
         "without a product, corridor or workforce."
@@ -258,7 +258,7 @@ def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samp
     yield ""
     yield (
         "| edition | countries listed | newly listed | AUC of the model | AUC of the model within population groups "
-        "| AUC of population |"
+        "| AUC of the population ranking |"
     )
     yield "|---|---|---|---|---|---|"
     third, before = assign_thirds(ranked.population).tolist(), None
@@ -288,7 +288,7 @@ def _render_thirds(ranked: CountryRankings, goods: Floats, samples: BootstrapSam
         figure = (
             _format_interval(compute_interval(samples.auc(ranked.rankings[MODEL_NAME], listed, groups)))
             if n_listed >= MIN_PLACES
-            else "too few"
+            else "too few listed"
         )
         yield f"| {name} | {int(in_third.sum())} | {n_listed} | {figure} |"
 
