@@ -1,4 +1,4 @@
-"""Every route of the API, in one list. Who may call it is in ``service/auth/access.toml``."""
+"""All routes of the API in one list. ``service/auth/access.toml`` says who may call them."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ from service.auth.caller import get_settings
 from service.settings import Settings
 
 PREFIX = "/api/v1"
-NOUNS = {"site": "supplier", "agency": "agency"}  # what operations call them
+NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
 REPORT_FILE = FileTypes(tuple(form.media_type for form in FORMATS.values()))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 
 
 def _of_kind(kind: str) -> tuple[Route, ...]:
-    """Return the routes that suppliers and agencies both have."""
+    """Return the routes that exist for both suppliers and agencies."""
     many, noun, fixed = PLURALS[kind], NOUNS[kind], {"kind": kind}
     one = f"/{many}/<supplier_id>"
     described = {"site": "a supplier", "agency": "an agency"}[kind]
@@ -277,12 +277,12 @@ ROUTES: tuple[Route, ...] = (
 def document_bytes(limits: Settings) -> bytes:
     """Return the OpenAPI document of an installation with these settings, as JSON."""
     made = openapi.document(route for route in ROUTES if not route.open)
-    # What is no JSON by itself is a limit that this installation sets.
+    # The only values that are not JSON already are the limits that this installation sets.
     return orjson.dumps(made, default=lambda limit: getattr(limits, limit.setting))
 
 
 def register(app: Flask) -> None:
-    """Register the API and the two addresses of its health with the application."""
+    """Register the API and its two health checks with the application."""
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for route in ROUTES:
         api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])

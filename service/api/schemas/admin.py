@@ -1,4 +1,4 @@
-"""What an admin looks after: users and their filters, keys, the audit trail, the organisation."""
+"""The objects that admins manage: users and their filters, API keys, the audit trail and the organisation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FilterSchema(TableFilterSchema):
     wanted = fields.Dict(attribute="query", dump_only=True)
 
     class Meta(ApiSchema.Meta):
-        """The fields that are sent, and that are returned in ``wanted``."""
+        """The fields that are sent individually and returned in ``wanted``."""
 
         load_only = tuple(TableFilterSchema().fields)
 

@@ -1,4 +1,4 @@
-"""Case records: what was found of one group of people. No person is in them."""
+"""Case records: what was found about one group of people, without personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the buyer's own units answered about their practices, findings and actions."""
+"""The buyer's own practices: the answers, findings and actions of its units."""
 
 from __future__ import annotations
 

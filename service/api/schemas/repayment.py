@@ -1,4 +1,4 @@
-"""What workers are owed back: the request with rows and rates, and the calculation (``service/remediation/fee_repayment.py``)."""
+"""The repayment calculator: the request with rows and rates, and the calculation (``service/remediation/fee_repayment.py``)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RepaymentRequestSchema(ApiSchema):
 
 
 def money(**options: Any) -> fields.String:
-    """Return the field for an amount of money: a text with two digits after the point."""
+    """Return the field for an amount of money: a string with two decimals."""
     return fields.String(metadata={"pattern": AMOUNT}, **options)
 
 

@@ -1,4 +1,4 @@
-"""Suppliers and agencies, and what is read over all of them: companies, changes, the portfolio, next steps."""
+"""Suppliers and agencies, and views across all of them: companies, changes, the portfolio and next steps."""
 
 from __future__ import annotations
 
