@@ -37,7 +37,9 @@ class BackupError(Exception):
 
 
 class Tally:
-    """Count lines and sum their digests: equal for equal lines in any order, since two databases may sort differently."""
+    """A count of lines and the sum of their digests; the order of the lines does not matter, as databases may sort
+    differently.
+    """
 
     def __init__(self) -> None:
         self.count, self.sum = 0, 0

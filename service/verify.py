@@ -36,7 +36,7 @@ from service.case_reading.records import add_case_evidence, link_to_suppliers, r
 
 Document = dict[str, Any]
 MAX_DISCREPANCIES = 20
-# The models of the time when assessments had no digest yet.
+# The models from before assessments had a digest.
 MODELS_WITHOUT_DIGEST = {
     (name, "2026.1") for name in ("agency", "site_construction", "site_domestic_work", "site_fishing", "site_general")
 }

@@ -151,7 +151,8 @@ class AssessedBatch:
     def unanswered_driven(self) -> NDArray[np.bool_]:
         """Whether the score of each supplier is raised mainly by unanswered questions (n,).
 
-        It is where most floors that apply rest on blank answers alone, and the level would be lower with these read as not asked.
+        This is the case if most floors that apply depend on blank answers alone, and the level would be lower if these were
+        read as not asked.
         """
         driven = np.zeros(len(self.block_indexes), dtype=np.bool_)
         for block, batch_positions, positions in self.iter_chunks():
@@ -307,7 +308,7 @@ def _score_and_plan(
 
 
 def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
-    """Add to a plan the days by the suppliers' own answers alone, for suppliers with reports or cases."""
+    """Add to a plan the deadlines that follow from the suppliers' own answers alone, for suppliers with reports or cases."""
     reported = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(reported):
         return planned

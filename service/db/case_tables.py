@@ -1,4 +1,6 @@
-"""Tables of case records: a group of people and the findings about it. No names, telephone numbers or papers of persons."""
+"""Tables of case records: a group of people and the findings about it. They contain no names, telephone numbers or identity
+documents.
+"""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver opens no transaction of its own
     connection.create_function(
         "lower", 1, _lower, deterministic=True
-    )  # SQLite's own one leaves "Ü" and "Ж" as they are
+    )  # SQLite's built-in function leaves "Ü" and "Ж" unchanged
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -131,7 +131,7 @@ class Database:
             return
         is_acquired = self.write_lock.acquire(
             timeout=WRITER_TIMEOUT
-        )  # after a timeout SQLite decides, as among processes
+        )  # after a timeout SQLite decides who writes, as it does between processes
         try:
             yield
         finally:

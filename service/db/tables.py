@@ -36,7 +36,7 @@ class UTCTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert a time to UTC. Raises ValueError for a time must have a time zone."""
+        """Convert a time to UTC. Raises ValueError for a time without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:

@@ -110,7 +110,9 @@ def claim_job(
 
 
 def _is_claimable(at: datetime) -> ColumnElement[bool]:
-    """Build the condition for jobs that wait long enough, run under an ended lease, or would be held up by a clock set back."""
+    """Build the condition for jobs that can be claimed: they have waited long enough, or their lease has ended, or a clock that
+    was set back would delay them.
+    """
     set_back = or_(Job.created_at > at, and_(Job.fence > 0, Job.not_before > at + MAX_DELAY))
     return or_(
         and_(Job.state == "queued", or_(Job.not_before <= at, set_back)),

@@ -108,7 +108,7 @@ def list_cases(
 
 @dataclass(frozen=True)
 class Company:
-    """Sites that share a name: how many, in which countries, and the worst of them."""
+    """A company, made up of sites that share a name: how many, in which countries, and the site with the highest risk."""
 
     company_key: str
     name: str

@@ -39,7 +39,7 @@ FIXED_QUESTIONS = (
     "reference",
     "name",
     "name_local",
-)  # another place or trade is another supplier
+)  # a different place or trade would make it a different supplier
 TOLERANCE = 1e-9
 UPLIFT = "Minimum-score rules"
 Answers = Mapping[str, Any]
@@ -73,7 +73,7 @@ def load_baseline(result: Result) -> Baseline:
 
 @dataclass(frozen=True)
 class ReasonChange:
-    """One reason before and after: its points and its state ("" where it was no reason)."""
+    """One reason before and after: its points and its state ("" if it was not a reason)."""
 
     kind: str
     title: str
@@ -205,8 +205,8 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
     """Map each action that is due for the supplier of a block, in the order of the library, to the indicators it would close.
 
     ``other_blocks`` are the blocks of its other sectors, whose findings count too. An action closes an indicator that it
-    addresses and that is in a state it answers. One that accompanies others (a remedy plan, a referral) addresses floors alone
-    and closes nothing by itself.
+    addresses, if the indicator is in a state that the action applies to. One that accompanies others (a remedy plan, a
+    referral) addresses floors alone and closes nothing by itself.
     """
     open_indicators: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
     addresses: dict[str, set[str]] = {}

@@ -27,15 +27,14 @@ WORKER_VOICE = "worker_voice"  # the grade of evidence that comes from workers
 
 
 def with_supplier_visible_plan(assessed: AssessedBatch) -> AssessedBatch:
-    """Return the same scores with the plan by the suppliers' own answers alone.
-
-    An action that only reports or cases require would reveal them.
+    """Return the same scores with the plan that follows from the suppliers' own answers alone. An action that only reports or
+    cases require would reveal that there are some.
     """
     return replace(assessed, blocks=tuple(replace(block, plan=block.plan.own_answer_plan) for block in assessed.blocks))
 
 
 def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the answers that a supplier gave itself, of all its stored answers: the basis of its copy of a report.
+    """Return those of a supplier's stored answers that it gave itself; its copy of a report is based on them.
 
     ``form_answers``: its answers in the last form it returned. Then only these, with their evidence, count as its own on
     practice: what arrived later may come from its workers, however it is marked. Where no form was returned, answers whose

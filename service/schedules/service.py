@@ -1,4 +1,4 @@
-"""Schedules of reviews: rules as data, and the dates they give.
+"""Schedules of reviews: rules as data, and the times computed from them.
 
 A ``rolling`` schedule reviews each day the sites and agencies whose review is due. A ``fixed`` one reviews all of them on its
 days. Rules::
@@ -84,7 +84,7 @@ def _list_time_zones() -> frozenset[str]:
 def iterate_scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
     """Yield the scheduled times (UTC) of a valid rule after a moment, without end.
 
-    A local time that is skipped when clocks go forward moves by as much as they do; one that occurs twice means the first.
+    A local time that is skipped when clocks go forward moves by the same amount; one that occurs twice means the first.
     """
     zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
     day, last = after.astimezone(zone).date() - timedelta(days=2), after

@@ -23,7 +23,7 @@ from service.errors import not_found
 Row = Mapping[str, Any]
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
-REGISTERED = ("licence_number", "registration_number")  # unique within a country alone
+REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 
@@ -60,8 +60,8 @@ def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     """Return a row that names a merged supplier, re-keyed to the supplier it was merged into.
 
     Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only where it has
-    none, and a place only where it has none at all: halves of two places are no place, and a register's number belongs to the
-    register's country.
+    none, and a place only where it has none at all: parts of two places must not be combined, and the number in a register
+    belongs to the register's country.
     """
     known = {
         question: answer

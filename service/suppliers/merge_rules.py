@@ -50,7 +50,7 @@ class RiskLookup:
     reassuring_answers: Mapping[str, frozenset[object]]
     rules: Mapping[str, tuple[Rule, ...]]
     unknown_from: float
-    known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
+    known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # risks that were looked up before
 
     def risk(self, question: str, answer: object) -> float:
         """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
@@ -238,7 +238,7 @@ def _merge_listing(
     stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None
 ) -> dict[str, Any]:
     has_evidence = bool(risk_lookup.list_evidenced_questions(stored))
-    # A denial in a list would be believed by the evidence of older answers: beside such it is not taken.
+    # The evidence of older answers would make a denial in a list more credible, so such a denial is ignored if there are any.
     facts = {
         question: answer
         for question, answer in incoming.items()
@@ -263,7 +263,7 @@ def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: 
             or risk_lookup.admits_harm(question, answer)
         ):
             lasting[question] = answer
-    # To decline, or to say that nobody looked, undoes nothing that was admitted: the harm stays.
+    # Declining to answer, or saying that nobody checked, does not undo an admission: the harm stays.
     answered = {
         question: answer
         for question, answer in incoming.items()

@@ -206,7 +206,7 @@ def _write_level_changes(
     before: Mapping[str, tuple[float | None, str | None]],
     origin: Origin,
 ) -> None:
-    """Tell the change feed of every supplier whose level changed."""
+    """Add every supplier whose level changed to the change feed."""
     moves = []
     for supplier_id, summary in zip(ids, summaries, strict=True):
         _, level = before.get(supplier_id, (None, None))
@@ -301,7 +301,9 @@ def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: R
 
 
 def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
-    """Assess suppliers again from their stored answers, agencies first: something else that their results rest on changed."""
+    """Reassess suppliers from their stored answers, agencies first, because something else that their results depend on has
+    changed.
+    """
     suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
     places = {result.supplier_id: result.place for result in latest}
@@ -317,7 +319,7 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
 
 
 def _identity_columns(answers: Mapping[str, Any]) -> Columns:
-    """Return who a supplier is, and its newest answers, as columns of Supplier."""
+    """Return the identity and the newest answers of a supplier, as columns of Supplier."""
     return {
         "reference": answers.get("reference"),
         "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
@@ -328,7 +330,7 @@ def _identity_columns(answers: Mapping[str, Any]) -> Columns:
     }
 
 
-# Built once: every call of the gate asks this.
+# Built only once, because every onboarding check runs this query.
 _AGENCY_SCORES = (
     select(AgencyName.key, Supplier.score)
     .join(Supplier, Supplier.id == AgencyName.agency_id)
@@ -444,7 +446,7 @@ def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
 
 
 def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
-    """Erase a supplier with all its results; the audit trail keeps that it happened."""
+    """Erase a supplier with all its results; the audit trail records that this happened."""
     if supplier.kind == "agency":
         queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     change_feed.write(session, "deleted", supplier.id, {}, at)
@@ -457,8 +459,8 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
 
     The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
     admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
-    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, for two kinds or
-    one supplier, and 404 where one is gone.
+    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, if the two are of
+    different kinds or the same supplier, and 404 if one no longer exists.
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")

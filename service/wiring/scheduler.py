@@ -70,7 +70,7 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
 def _purge(db: Database, blobs: BlobStore) -> None:
     try:
         retention.purge_expired(db, blobs, now())
-    except Exception as error:  # retried the next time; whatever it is, schedules must go on
+    except Exception as error:  # retried next time; whatever the error, schedules must continue to run
         log.error("purge_failed", exc_info=error)
 
 
