@@ -30,7 +30,8 @@ class EncodingModel:
     """
 
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:
-        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes  # looked up now: no file is opened later
+        # Looked up now, because no file can be opened later.
+        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes
         self.weights = (*classes.values(), unlikely)
         others = ANY_DOUBLE if by_bytes else r"[^\x00-\x7f]"
         self.find_tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer

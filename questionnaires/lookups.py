@@ -73,7 +73,7 @@ class Countries:
         """Return the code of the country of this name, synonym or code; None if the word is unknown. Never guesses."""
         word = fold_text(text)
         if len(word) <= 3 and word.isascii() and not text.isascii():
-            return None  # "Mỹ" is the United States to those who write it so, and never Malaysia's code
+            return None  # with its accent, "Mỹ" means the United States and never Malaysia, whose code is MY
         code = self.by_word.get(word)
         if code is None and word.startswith("the"):
             code = self.by_word.get(word[3:])

@@ -295,5 +295,5 @@ def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question
 
 
 def count_lines(text: str, width: int) -> int:
-    """Count the lines that a text takes in a cell of so many characters."""
+    """Count the lines that a text takes up in a cell of a given width in characters."""
     return sum(len(line) // width + 1 for line in text.split("\n"))

@@ -17,7 +17,7 @@ ENCRYPTED, SIZES_FOLLOW, UTF8 = 0x1, 0x8, 0x800
 ZIP64 = 0xFFFFFFFF
 LINK = 0o120000
 BAD_NAME = re.compile(r"^/|\\|(^|/)\.\.?(/|$)|^[A-Za-z]:|[\x00-\x1f\x7f]|//")
-MAX_RATIO, RATIO_CHECKED_FROM = 100, 10_000_000  # an honest workbook of repeated rows is compressed about 50-fold
+MAX_RATIO, RATIO_CHECKED_FROM = 100, 10_000_000  # a genuine workbook of repeated rows is compressed about 50-fold
 CHUNK = 1 << 20
 
 

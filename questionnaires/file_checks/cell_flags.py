@@ -1,4 +1,4 @@
-"""What a workbook's own markup says about its cells and the reading library does not report: errors, formulas, number formats."""
+"""Cell flags from a workbook's markup that the reading library does not report: errors, formulas and number formats."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def clean_text(text: str) -> str:
     Line breaks and no-break spaces become blanks. Raises :class:`AnswerError` for control characters.
     """
     if text.isascii() and text.isidentifier():
-        return text  # one plain word, as a code is: there is nothing to clean
+        return text  # a single plain word, such as a code, needs no cleaning
     if not (text.isascii() and text.isprintable()):
         if FORBIDDEN_CHARACTERS.search(text):
             raise AnswerError("text.forbidden_character", text)

@@ -70,7 +70,8 @@ def find_header_row(sheet: Sheet, forms: Iterable[Questionnaire], column_map: Ma
     best = [(labels, row) for *counts, labels, row in candidates if tuple(counts) == most]
     if any(most):
         return max(best, key=lambda candidate: (candidate[0], -candidate[1]))[1]
-    enough = 0.8 * max(labels for labels, _ in best)  # no header is known: data below may have a label more
+    # No header is known: a row of data below may contain more labels.
+    enough = 0.8 * max(labels for labels, _ in best)
     return next(row for labels, row in best if labels >= enough)
 
 

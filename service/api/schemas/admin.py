@@ -21,7 +21,7 @@ from service.api.schemas.suppliers import TableFilterSchema
 from service.auth import users
 from service.auth.access import ACCESS
 
-ONCE = {"description": "Included only in this response; it cannot be retrieved again."}
+ONCE = {"description": "This secret is included only in this response and cannot be retrieved again."}
 
 
 class UserSchema(ApiSchema):

@@ -82,7 +82,7 @@ class AssessmentSchema(DecidedResultSchema):
 
 
 class ResultLineSchema(ApiSchema):
-    """A result in a supplier's history."""
+    """An earlier or current result, as returned in a supplier's history."""
 
     id = fields.String()
     cause = fields.String()

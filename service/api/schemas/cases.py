@@ -29,7 +29,7 @@ def _codes(question: str) -> tuple[str, ...]:
 
 
 class FindingSchema(ApiSchema):
-    """Something that was looked for in a case, and whether it was found."""
+    """A finding in a case: something that was looked for, and whether it was found."""
 
     number = StrictInteger(0, dump_only=True)
     finding = CurrentChoice(_codes("finding"), required=True)
@@ -42,7 +42,7 @@ class FindingSchema(ApiSchema):
 
 
 class FirstStepSchema(ApiSchema):
-    """One of the first steps, and the time by which it is due."""
+    """One of the first steps to take in a case, and the time by which it is due."""
 
     id = fields.String()
     within_hours = StrictNumber()
@@ -50,7 +50,7 @@ class FirstStepSchema(ApiSchema):
 
 
 class CaseLineSchema(ApiSchema):
-    """A case in a list."""
+    """A case record, as returned in a list."""
 
     id = fields.String(dump_only=True)
     number = StrictString(LONGEST["case_id"], required=True)

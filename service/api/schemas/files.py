@@ -79,7 +79,7 @@ class JobProgressSchema(ApiSchema):
 
 
 class ImportLineSchema(ApiSchema):
-    """An import in a list."""
+    """An import, as returned in a list."""
 
     id = fields.String()
     state = StrictChoice(STATES)
@@ -117,7 +117,7 @@ class ImportQuerySchema(PageQuerySchema):
 
 
 class ImportConfirmationSchema(ApiSchema):
-    """Options for reading the files."""
+    """Options for reading the files of an import."""
 
     default_country = StrictString()
     default_sector = StrictString()

@@ -19,7 +19,7 @@ class MethodSchema(ApiSchema):
 
 
 class ModelLineSchema(ApiSchema):
-    """A model in a list."""
+    """A model, as returned in a list."""
 
     id = fields.String()
     version = fields.String()

@@ -10,7 +10,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class FormSchema(ApiSchema):
-    """A form that can be sent."""
+    """A form that can be sent to suppliers."""
 
     id = fields.String()
     version = fields.String()
