@@ -1,11 +1,11 @@
-"""Compute inherent risk: what facts alone say of a place, a trade and a corridor, step by step so that it can be explained.
+"""Compute inherent risk, which is what facts alone say about a country, sector and corridor, in steps that can be explained.
 
-Each context of a model closes a share of what is left to 1:  H := H + lift * x * (1 - H),  starting at 0, where x is the mean
-of the context's facts, each scaled to 0..1. So no fact ever dilutes another, more hazard never lowers H, and each fact has
-its own points. Single indicators may name a sharper context: c = max(H, x).
+Each context of a model closes a share of the remaining gap to 1: H := H + lift * x * (1 - H), starting at 0, where x is the mean
+of the context's facts, each scaled to 0..1. No fact therefore dilutes another, a greater hazard never lowers H, and each fact has
+its own points. Individual indicators may name a sharper context: c = max(H, x).
 
 Where the country or the sector is unknown, the step-by-step value of country and sector is replaced by the 75th percentile of
-the same value over the release's own fact table, with the whole span as its range (method section 3).
+that value over the release's own fact table, and its range runs from the lowest to the highest value (method section 3).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PART_STATES = ("known", "filled", "unknown", "declined")
 
 @dataclass(frozen=True)
 class InherentRiskPart:
-    """One fact's share of the inherent risk: points (n,), the scaled fact x (n,), its raw value per supplier, how it is known.
+    """One fact's share of the inherent risk: points (n,), the scaled fact x (n,), raw values by supplier, and state.
 
     ``state`` (n,), an index of PART_STATES: 0 known, 1 filled from the nearest countries (our gap), 2 unknown, 3 declined.
     """
@@ -56,10 +56,11 @@ class InherentRiskPart:
 
 @dataclass(frozen=True)
 class InherentRisk:
-    """Contexts of n suppliers, and the parts whose points add up to the base.
+    """The contexts of n suppliers, and the parts whose points add up to the base.
 
-    ``context`` c with low and high has a row for each that differs (m, n); ``context_row`` (k,) says which row an indicator has.
-    ``known_share`` (n,): the share of the place's facts that are known; ``place_known`` (n,): whether country and sector are.
+    ``context`` c, with low and high, has one row for each distinct context (m, n); ``context_row`` (k,) gives the row of each
+    indicator. ``known_share`` (n,): the share of facts about country and sector that are known; ``place_known`` (n,): whether
+    country and sector are known.
     """
 
     context: Floats
@@ -72,17 +73,17 @@ class InherentRisk:
 
     @cached_property
     def has_declined_facts(self) -> bool:
-        """Return whether any fact of any supplier counts at its worst because it was declined."""
+        """Return whether any supplier has a fact with the worst value because the question was declined."""
         return any((part.state == DECLINED_STATE).any() for part in self.parts)
 
 
 def compute_inherent_risk(
     answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
 ) -> InherentRisk:
-    """Compute the context c of every indicator for n suppliers, and the parts it is made of.
+    """Compute the context c of every indicator for n suppliers, and the parts that make it up.
 
-    100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding. The result of a single supplier is cached for the
-    next one in the same place, and its arrays are read-only.
+    100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding. The result for a single supplier is cached for the
+    next one with the same country and sector, and its arrays are read-only.
     """
     compute = _get_cached_or_compute if len(answers) == 1 else _compute_uncached
     return compute(answers, model, facts, agency_scores)
@@ -104,7 +105,7 @@ class _RecordingAnswers:
 
 @dataclass(frozen=True)
 class _CachedRisk:
-    """A cached result. It holds model and facts so that their ids, which are in the key, are not reused."""
+    """A cached result. It refers to the model and facts so that their ids, which are part of the key, are not reused."""
 
     model: Model
     facts: FactSnapshot
@@ -112,14 +113,16 @@ class _CachedRisk:
 
 
 MAX_CACHED_PLACES = 1024
-_questions_read: dict[int, frozenset[str]] = {}  # by id of the model: the questions that its contexts were seen to read
+_questions_read: dict[
+    int, frozenset[str]
+] = {}  # by id of the model: the questions that its contexts have been observed to read
 _cached_risks: dict[Any, _CachedRisk] = {}
 
 
 def _get_cached_or_compute(
     answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
 ) -> InherentRisk:
-    """Return the inherent risk of one supplier, computed once for all with the same answers to what the contexts read.
+    """Return the inherent risk of one supplier, computed once for all suppliers with the same answers to the context questions.
 
     The key holds exactly the answers that were read: the computation takes the same steps for any supplier with the same ones.
     """
@@ -190,11 +193,13 @@ def _compute_uncached(
 def _raise_by_sharper(
     base: tuple[Floats, Floats, Floats], sharper: Sequence[ScaledFactColumn]
 ) -> tuple[tuple[Floats, Floats, Floats], list[Floats]]:
-    """Return a context (c, low, high) raised by sharper ones, and by how much each of them raises c."""
+    """Return a context (c, low, high) raised by sharper contexts, and the amount by which each of them raises c."""
     c, low, high = base
     gains = []
     for s in sharper:
-        raised = s.x > c  # NaN compares false: an unknown sharper context leaves the inherent risk
+        raised = (
+            s.x > c
+        )  # comparisons with NaN are false, so an unknown sharper context leaves the inherent risk unchanged
         gains.append(np.where(raised, s.x - c, 0.0))
         c = np.where(raised, s.x, c)
         low = np.where(np.isnan(s.x), low, np.maximum(low, s.low))
@@ -203,12 +208,12 @@ def _raise_by_sharper(
 
 
 def _scale_sharper_context(scaler: FactScaler, facts: Sequence[ScaledFact]) -> ScaledFactColumn:
-    """Return a sharper context: the largest of its facts."""
+    """Return the value of a sharper context, which is the highest of its facts."""
     return _take_largest([scaler.scale_fact(fact) for fact in facts])
 
 
 def _take_largest(columns: Sequence[ScaledFactColumn]) -> ScaledFactColumn:
-    """Return the largest of several facts, supplier by supplier; an unknown one only raises the top of the range."""
+    """Return the highest of several facts for each supplier; an unknown fact only raises the top of the range."""
     x, low, high, value, state = (columns[0].x, columns[0].low, columns[0].high, columns[0].value, columns[0].state)
     for column in columns[1:]:
         larger = np.isnan(x) | (column.x > x)
@@ -225,7 +230,7 @@ def _take_largest(columns: Sequence[ScaledFactColumn]) -> ScaledFactColumn:
 def _add_further_contexts(
     scaler: FactScaler, model: Model, place: _PlaceRisk
 ) -> tuple[tuple[Floats, Floats, Floats], list[InherentRiskPart]]:
-    """Return H with its range after the contexts beyond country and sector, and their parts (points still 0..1)."""
+    """Return H with its range after adding the contexts other than country and sector, and their parts (points still 0..1)."""
     h, low, high = place.h, place.low, place.high
     parts = []
     place_contexts = list_place_contexts(model)
@@ -245,7 +250,7 @@ def _add_further_contexts(
 
 
 class _PlaceRisk(NamedTuple):
-    """H of country and sector (n,) with its range and parts (points still 0..1), whether and how far the place is known."""
+    """H of country and sector (n,) with its range and parts (points still 0..1), and how much is known about both."""
 
     h: Floats
     low: Floats
@@ -256,9 +261,9 @@ class _PlaceRisk(NamedTuple):
 
 
 class _StateRisk(NamedTuple):
-    """H with its range at one of the states of a supplier (country, flag or owner's country) and where it is estimated (n,).
+    """H with its range for one of a supplier's states (country, flag or owner's country), and whether it is estimated (n,).
 
-    By fact: its gain and scaled values. ``facts_known`` (n,): how many facts are known.
+    For each fact: its gain and scaled values. ``facts_known`` (n,): the number of known facts.
     """
 
     h: Floats
@@ -300,7 +305,8 @@ def _compute_state_risk(
 
 
 def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _PlaceRisk:
-    """Compute H of country and sector: the worst of the states a vessel answers to (country, flag, owner's country)."""
+    """Compute H of country and sector; for a vessel, the worst of the states responsible counts (country, flag, owner's
+    country)."""
     n = scaler.n
     hazard = scaler.scale_sector_hazard()
     context_by_fact = {fact.fact: context.id for context in contexts for fact in context.facts}
@@ -315,14 +321,16 @@ def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _Pla
     unknown_points, unknown_state = np.zeros(n), np.full(n, UNKNOWN_STATE, dtype=np.int8)
     for question in ("country", "flag", "owner_country"):
         place_rows = scaler.find_place_rows(question)
-        # Country and sector are exempt from the rule on declined answers: unknown is insufficient evidence.
+        # Country and sector are exempt from the rule on declined answers: if they are unknown, the result is insufficient
+        # evidence.
         declined = scaler.is_declined(question) & (question != "country")
         named_or_declined = (place_rows >= 0) | declined
         if question != "country" and not named_or_declined.any():
             continue
         state_risk = _compute_state_risk(scaler, contexts, hazard, place_rows, declined)
         h, unknown = state_risk.h, state_risk.unknown
-        # A flag or an owner's state adds only where it is itself named, or declined (as the worst there is); the country always.
+        # A flag or an owner's state counts only if it was named, or declined (which counts as the worst); the country always
+        # counts.
         counts = np.full(n, True) if question == "country" else named_or_declined
         worse = (h > best_h) & counts
         if question == "country":
