@@ -244,8 +244,8 @@ class Detail:
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
-        rest, them = ("rests", "it") if blank == 1 else ("rest", "them")
-        rules = f"{blank} of {len(self.floors)} minimum-score rules {rest} on questions left blank"
+        are, them = ("is", "it") if blank == 1 else ("are", "them")
+        rules = f"{blank} of {len(self.floors)} minimum-score rules {are} triggered only by questions left blank"
         return f"{rules}; without {them} the level would be lower."
 
     @property

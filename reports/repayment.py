@@ -139,7 +139,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield ("Figure stated by management (a minimum, never an estimate)", Decimal(management["figure"]))
         yield ("Central figure for fees as a multiple of management's figure", Decimal(management["ratio"]))
         yield (
-            "The multiple found by the independent check in the published case",
+            "Multiple found by the independent check in the published case",
             Decimal(management["published_ratio"]),
         )
     yield ()
@@ -148,7 +148,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield (step["text"], ", ".join(step["sources"]))
     if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
-        yield ("Data that was not used, or was used differently", "Location", "Cohort")
+        yield ("Data that was not used, or was used in a different way", "Location", "Cohort")
         for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
         for issue in calculation["input"]["issues"]:

@@ -1,7 +1,7 @@
-"""Find where each published indicator, principle and flag is covered: by a model, a question, an action or a case rule.
+"""Find where each published indicator, principle and warning sign is covered: by a model, a question, an action or a case rule.
 
-The ids are those of ``risk_models/standards/``. What is not covered is listed in ``risk_models/excused.toml`` with the reason.
-``docs/coverage.md`` is the page built here.
+The ids are those of ``risk_models/standards/``. Those that are not covered are listed with the reason in
+``risk_models/excused.toml``. This module builds the page ``docs/coverage.md``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ covered is left out on purpose, for the reason given in `risk_models/excused.tom
 
 @dataclass(frozen=True)
 class Exclusions:
-    """The families that must be covered, and the reason for each id that is not."""
+    """The families that must be covered, and the reasons for the ids that are not."""
 
     families: tuple[str, ...]
     reasons: Mapping[str, str]
@@ -68,7 +68,7 @@ def list_required_sources(exclusions: Exclusions) -> dict[str, list[Source]]:
 
 @cache
 def index_citations() -> Mapping[str, Mapping[str, str]]:
-    """Return the items that cite a source, as text, by source id and kind of item (one of CITATION_KINDS)."""
+    """Return the items that cite each source, as text, by source id and kind of item (one of CITATION_KINDS)."""
     citations: dict[str, dict[str, dict[str, list[str]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     models = _list_newest_models()
     for model in models:
@@ -97,9 +97,9 @@ def index_citations() -> Mapping[str, Mapping[str, str]]:
 
 
 def list_coverage_faults(exclusions: Exclusions | None = None) -> list[str]:
-    """Return ids that are neither covered nor excluded, exclusions of covered ids, and exclusions of unknown ids, as sentences.
+    """Return sentences about ids that are neither covered nor excluded, and about exclusions of covered or unknown ids.
 
-    ``exclusions``: by default those of the file.
+    ``exclusions``: by default those in the file.
     """
     exclusions = exclusions or load_exclusions()
     required = [source.id for sources in list_required_sources(exclusions).values() for source in sources]
@@ -111,12 +111,12 @@ def list_coverage_faults(exclusions: Exclusions | None = None) -> list[str]:
             if source_id not in citations and source_id not in reasons
         ]
         + [
-            f"{source_id} is listed as left out, but is covered by {_format_citations(citations[source_id])}"
+            f"{source_id} is excluded but is covered by {_format_citations(citations[source_id])}"
             for source_id in reasons
             if source_id in citations
         ]
         + [
-            f"{source_id} is listed as excluded, but these families have no such ID"
+            f"{source_id} is excluded but does not exist in these families"
             for source_id in reasons
             if source_id not in required
         ]
@@ -161,7 +161,7 @@ def _iter_texts(data: object) -> Iterator[str]:
 
 
 def _format_names(names: Mapping[str, list[str]], kind_by_model: Mapping[str, str]) -> str:
-    """Return names as text, grouped by their models; these follow in brackets, unless they are all models of their kind."""
+    """Return names as text, grouped by their models, which follow in brackets unless they are all models of that kind."""
     names_by_models: dict[str, list[str]] = defaultdict(list)
     for name, models in names.items():
         of_kind = {kind_by_model[model] for model in models if model in kind_by_model}
