@@ -1,4 +1,4 @@
-"""Look up the words a sheet may use: countries, sectors and everyday words.
+"""Look up the words that a sheet may contain: countries, sectors and everyday words.
 
 The lists are data (``lists/``): a country, a sector or a spelling is added there, not here.
 """

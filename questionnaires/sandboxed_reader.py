@@ -1,4 +1,4 @@
-"""The file reader, run in a process of its own: bytes of a file in, columns of distinct texts and codes out.
+"""The file reader, which runs in its own process: it takes the bytes of a file and returns columns of distinct texts and codes.
 
 Started by :mod:`questionnaires.sheet`. It imports little, because its start is part of the cost of every file.
 """

@@ -1,10 +1,10 @@
 """Parse a watchlist: the OpenSanctions table of targets, or a custom table. Only what screening needs is taken from it.
 
-``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target a row, several values in a cell separated by semicolons as
-in CSV. Taken are id, schema, names, countries, the programmes under which it is listed, and its data set; of the identifiers
-IMO numbers and LEIs with valid check digits, and other numbers of companies. Never taken are birth dates, addresses, phones,
-e-mails, nor any number of a person; persons are taken only where their row has a sanction, since an owner may be one.
-Vehicles, wallets and the like are skipped.
+``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target per row, with several values in a cell separated by
+semicolons, as in CSV. The parser takes the id, schema, names, countries, the programmes under which the target is listed, and
+its data set. Of the identifiers, it takes IMO numbers and LEIs with valid check digits, and other numbers of companies. It
+never takes birth dates, addresses, phone numbers, email addresses or any number of a person. People are included only if their
+row has a sanction, since an owner may be one. Vehicles, wallets and the like are skipped.
 
 A custom table has the columns of ``CUSTOM_COLUMNS``, of which only ``name`` is required (docs/watchlists.md).
 """

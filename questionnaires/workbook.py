@@ -66,7 +66,8 @@ def load_template_texts() -> Mapping[str, Any]:
 
 
 def build_template(form: Questionnaire, *, for_request: bool = False) -> bytes:
-    """Build the bytes of an .xlsx workbook of a form. Filled in and read back, it gives the answers that were chosen.
+    """Build the bytes of an .xlsx workbook of a form. When it is filled in and read again, it gives the answers that were
+    chosen.
 
     Questions about a person are left out: their answers would not be stored. ``for_request``: it is sent under a questionnaire
     request, so that a blank in it will count as declined, and it says so.

@@ -1,4 +1,4 @@
-"""Retention: erase an organisation with all its data, and purge what is older than an organisation keeps.
+"""Retention: erase an organisation with all its data, and purge data that is past an organisation's retention period.
 
 A file belongs to every organisation with a row that refers to it; two organisations that uploaded the same bytes share them,
 and they are deleted with the last reference.
@@ -44,7 +44,7 @@ from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
 ACTOR = "system:retention"
-# A file is stored before the row that refers to it: a younger one may still get its row.
+# A file is stored before the row that refers to it, so a file that is newer than this may still get its row.
 FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
 ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
@@ -60,8 +60,8 @@ log = structlog.get_logger("service.retention")
 def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
     """Erase an organisation: its rows, its audit trail, and the files that nobody else uses. Return the counts of each.
 
-    Only an ``Erasure`` remains: when, by whom and how much, without a name. Files that were stored within the last hour are
-    deleted by the next ``purge_expired``.
+    Only an ``Erasure`` remains, which records when, by whom and how much was erased, without a name. Files that were stored
+    within the last hour are deleted by the next ``purge_expired``.
     """
     with db.unscoped() as session:
         counts = count_rows(session, organisation_id)

@@ -41,8 +41,8 @@ class SheetOptions:
 class Submission:
     """The validated content of a sheet.
 
-    ``answers``: one row an accepted row, one column a question that has a column in the sheet or a default; categoricals whose
-    categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
+    ``answers``: one row per accepted row, and one column per question that has a column in the sheet or a default; categoricals
+    whose categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
     spreadsheet. ``accepted + rejected = n_rows``, the data rows.
     """
 

@@ -1,4 +1,4 @@
-"""Encode the answers of suppliers as JSON. Each distinct answer is encoded once, and put into rows by its code."""
+"""Encode the answers of suppliers as JSON. Each distinct answer is encoded only once; rows refer to it by its code."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class AnswerEncoder:
 def _encode_each(values: Sequence[object]) -> list[bytes]:
     """Return each value as JSON.
 
-    Texts and numbers are encoded in one call and split, which takes a tenth of the time. Texts are split at their quotes; that is
-    safe where nothing was escaped, since then no text contains a quote.
+    Texts and numbers are encoded in one call and then split, which takes a tenth of the time. Texts are split at their
+    quotation marks; this is safe if nothing was escaped, since then no text contains one.
     """
     types = set(map(type, values)) if len(values) > 1 else set()
     if types == {str} and b"\\" not in (encoded := orjson.dumps(values)):

@@ -1,7 +1,7 @@
-"""Assess suppliers: from answers, facts and models to scores, their reasons, and plans.
+"""Assess suppliers: compute scores, their reasons and plans from answers, facts and models.
 
-Agencies are assessed before the sites that name them, since a site's score reads the scores of its agencies. This module is
-pure: it reads no file and no clock.
+Agencies are assessed before the sites that name them, since a site's score depends on the scores of its agencies. This module
+is pure: it reads neither files nor the clock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from risk_models.model import Floor, Model, list_models_in_force, select_models
 from risk_models.name_normalize import name_key
 from risk_models.plan import Plan, build_plan, empty_plan, find_circumstances
 
-# The answers of an agency by which a site may name it.
+# The answers of an agency under which a site may name it.
 AGENCY_NAME_QUESTIONS = ("name", "name_local", "reference", "licence_number")
 # The questions that date and grade the evidence of a whole row. They count for the answers of that row only.
 ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
@@ -61,8 +61,8 @@ class Block:
     """The suppliers of a batch that one model scored: ``members`` are their positions in the batch.
 
     ``parts``: the parts of their inherent risk. ``cells`` is None for more than CHUNK_SIZE suppliers, to save memory; see
-    :meth:`compute_cells`. ``sectors``: the ISIC code to display for each supplier, None if unknown; of several the one with the
-    largest hazard among those the model serves.
+    :meth:`compute_cells`. ``sectors``: the ISIC code to display for each supplier, None if unknown; if there are several, the
+    one with the largest hazard among those the model serves.
     """
 
     model: Model
@@ -86,7 +86,7 @@ class Block:
 class AssessedBatch:
     """A batch with its scores: for each supplier the index of the block with its headline (-1: none), and its position there.
 
-    A supplier of several sectors is in several blocks. The results of the others count in the block of its headline (score,
+    A supplier in several sectors is in several blocks. The results of the others count in the block of its headline (score,
     range, floors that both models have, actions) or are reported in addition (:meth:`iter_other_blocks`). ``agency_scores``: the
     scores of agencies it was assessed with, see :func:`compute_agency_scores`.
     """
@@ -198,7 +198,7 @@ def assess(
 
 
 def compute_agency_scores(agencies: Iterable[AssessedBatch]) -> dict[str, float]:
-    """Return the score of each agency by every normalised name it has; of several agencies with one name, the highest score."""
+    """Return the score of each agency by every normalised name it has; if several agencies share a name, the highest score."""
     scores: dict[str, float] = {}
     for assessed in agencies:
         totals = assessed.get_scores("total")
@@ -226,7 +226,7 @@ def assess_batch(
     for model, members in _select_models(batch, on, models):
         answers = batch.answers if len(members) == n else batch.answers.take(members)
         case = batch.case_evidence.take(members) if batch.case_evidence else None
-        # Harm from cases counts like a report. It is no answer of the supplier, so the stored answers do not contain it.
+        # Harm from cases counts like a report. It is not an answer of the supplier, so the stored answers do not contain it.
         answers_with_cases = add_case_harms(answers, case) if case else answers
         features = build_features(answers_with_cases, model, facts, on, agency_scores, case.strength if case else None)
         unknown = _find_unknowns(answers, model, agency_scores)
@@ -243,7 +243,7 @@ def assess_batch(
     rank_first = all(block.model.method > 1 for block in blocks)
     for index, block in enumerate(blocks):
         total, rank = block.scores.total, compute_queue_rank(block.scores.level, block.scores.inherent_level)
-        # A supplier of several sectors is scored on each and shows the worst.
+        # A supplier in several sectors is scored for each of them; the worst score is shown.
         previous_total, previous_rank = best_total[block.members], best_rank[block.members]
         if rank_first:
             worse = (rank < previous_rank) | ((rank == previous_rank) & _is_higher(total, previous_total))
@@ -257,16 +257,16 @@ def assess_batch(
 
 
 def _is_higher(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return where ``points`` are higher by more than a rounding error, by which the sums of two models may differ."""
+    """Return where ``points`` are higher by more than a rounding error; the sums of two models may differ by that much."""
     higher: NDArray[np.bool_] = np.round(points, 9) > np.round(reference, 9)
     return higher
 
 
 def _merge_sector_results(assessed: AssessedBatch) -> AssessedBatch:
-    """Merge the results of suppliers of several sectors into their headline: the highest score, the whole range, all actions.
+    """Merge the results of suppliers in several sectors into their headline: the highest score, the whole range, all actions.
 
-    The difference to a higher score of another model is added to the uplift, so that points and uplift still add up to the
-    score.
+    If the score of another model is higher, the difference is added to the uplift, so that points and uplift still add up to
+    the score.
     """
     blocks = list(assessed.blocks)
     for index, block in enumerate(assessed.blocks):
@@ -323,7 +323,8 @@ def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[st
 
 
 def _select_models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
-    """Return the models that score suppliers of a batch, each with their positions; a supplier of several sectors has several.
+    """Return the models that score suppliers of a batch, each with their positions; a supplier in several sectors has several
+    models.
 
     Since method 3 a supplier of unknown sector is also scored under the packs that its answers point to (docs/method.md).
     """

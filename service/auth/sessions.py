@@ -1,4 +1,4 @@
-"""Server-side sessions of signed-in users: the browser holds a random token, the database its hash."""
+"""Server-side sessions of signed-in users: the browser stores a random token, and the database stores its hash."""
 
 from __future__ import annotations
 

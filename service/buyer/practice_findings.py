@@ -1,7 +1,7 @@
 """Evaluate the buyer's own practices, for the part ``buyer`` of assessment.json and for pages and reports.
 
-The part holds each text once, and the answers with the unit that gave them. It does not depend on results of suppliers, nor they
-on it.
+The part holds each text once, and the answers with the unit that gave them. It does not depend on the results of suppliers, and
+they do not depend on it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from service.report_content.labels import build_step, format_answer
 
 
 def build_buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:
-    """Return the part ``buyer`` of an assessment, None where no unit of the buyer answered.
+    """Return the part ``buyer`` of an assessment, None if no unit of the buyer answered.
 
     Raises LookupError where no rules are in force on that day.
     """
@@ -110,7 +110,7 @@ def find_buyer_discrepancies(part: Mapping[str, Any], on: date) -> list[str]:
 
 @dataclass(frozen=True)
 class DescribedFinding:
-    """A finding in words; ``actions``: those that address it, each with its days and its due date."""
+    """A finding in words. ``actions``: the actions that address it, each with the days allowed and its due date."""
 
     finding: PracticeFinding
     answer_text: str

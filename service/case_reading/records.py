@@ -35,8 +35,8 @@ SupplierPosition = tuple[int, int]  # index of the batch, index of the supplier 
 class CaseRecord:
     """One case: its findings, the supplier it names, the group of people, and its rows in a sheet (Excel's numbers).
 
-    ``cohort``: answers to COHORT_QUESTIONS, None for blanks. ``notes`` and ``finding_rows``: one for each finding of the case, in
-    the same order.
+    ``cohort``: answers to COHORT_QUESTIONS, None for blanks. ``notes`` and ``finding_rows``: one for each finding of the case,
+    in the same order.
     """
 
     case: Case

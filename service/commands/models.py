@@ -1,6 +1,6 @@
 """``diligence models``: check, list, show and compare the scoring models, and test them against outcomes and other weights.
 
-Exit status: 0 done; 1 a fault was found; 2 it cannot be done: one sentence says why.
+Exit status: 0 if the command succeeded; 1 if a fault was found; 2 if it failed, with one sentence that says why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of a buyer's own practices: the answers of each of its units, every time it answered."""
+"""The table of a buyer's own practices, with the answers of each unit for every time that it answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One session factory for web, worker and command line; every statement on a customer's rows is filtered by its organisation.
+"""The session factory of web, worker and command line; every statement on a customer's rows is filtered by organisation.
 
 The filter fails closed: a session without an organisation gets an error for such a statement, never rows, and a statement
 that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that spans organisations (the
@@ -123,8 +123,8 @@ class Database:
 
     @contextmanager
     def _serialize_writers(self, *, write: bool) -> Iterator[None]:
-        """Let the writers of a process take turns on SQLite, which does not wake waiting writers: they only retry every tenth of
-        a second, so that a job that writes chunk after chunk would be first for seconds.
+        """Let the writers of a process take turns on SQLite. SQLite does not wake waiting writers: they only retry every tenth
+        of a second, so a job that writes chunk after chunk would keep them waiting for seconds.
         """
         if self.write_lock is None or not write:
             yield

@@ -107,7 +107,7 @@ class User(Owned, Base):
 
 
 class SignIn(Owned, Base):
-    """A signed-in browser: the cookie holds a random token, this row its hash."""
+    """A signed-in browser: the cookie contains a random token, and this row contains its hash."""
 
     __tablename__ = "sign_in"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -119,7 +119,7 @@ class SignIn(Owned, Base):
 
 
 class SignInAttempt(Base):
-    """A failed sign-in, by hashed e-mail and address, for throttling. It has no owner: the account may not exist."""
+    """A failed sign-in, by hashed email and IP address, for throttling. It has no owner: the account may not exist."""
 
     __tablename__ = "sign_in_attempt"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -128,7 +128,7 @@ class SignInAttempt(Base):
 
 
 class ApiKey(Owned, Base):
-    """A key for machines: shown once, stored hashed."""
+    """An API key for programs: it is shown once and stored as a hash."""
 
     __tablename__ = "api_key"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

@@ -1,7 +1,7 @@
 """The repayment calculator: rows of answers become cohorts, and cohorts become a document.
 
-Nothing is stored: the input comes back with the result. Sheet, API and page use the same rows, so that they give the same
-figures. The document is written as ``repayment.json``, shown on the page, and rendered as a workbook.
+Nothing is stored: the input is returned with the result. The sheet, the API and the page all use the same rows, so they give
+the same figures. The document is written as ``repayment.json``, shown on the page, and rendered as a workbook.
 """
 
 from __future__ import annotations

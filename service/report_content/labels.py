@@ -68,7 +68,7 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
 
 
 def format_reason_value(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
-    """Return the value of a reason so that it is clear by itself.
+    """Return the value of a reason in a form that can be understood on its own.
 
     Facts get their unit, numbers and dates the title of their question; a report comes before the supplier's own answer.
     """

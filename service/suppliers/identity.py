@@ -1,6 +1,6 @@
 """Identify suppliers: the key a row is found by, and the aliases left by merged suppliers.
 
-Lists go on naming a supplier by its old number for years after a merge; no new supplier is created under such a key.
+Lists often use a supplier's old number for years after a merge; no new supplier is created under such a key.
 """
 
 from __future__ import annotations

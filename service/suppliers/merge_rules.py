@@ -36,7 +36,7 @@ UNKNOWN = -1.0  # below every r: an answer that no model in force can read
 
 @dataclass(frozen=True)
 class RiskLookup:
-    """How risky the answers of a kind of supplier are on a day, by the models in force then.
+    """How risky the answers of sites or agencies are on a day, according to the models in force then.
 
     ``practice_questions``: what a supplier answers about its own practice and an indicator reads. ``risk_questions``: those,
     and what the buyer answers about it that an indicator reads. ``reassuring_answers``: by question, the answers that speak
@@ -55,7 +55,7 @@ class RiskLookup:
     def risk(self, question: str, answer: object) -> float:
         """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
 
-        A declined answer ranks right below admitted harm: it may be as bad, but was not admitted.
+        A declined answer ranks just below admitted harm: it may hide something as bad, but nothing was admitted.
         """
         if answer == DECLINED:
             return JUST_BELOW
@@ -138,8 +138,8 @@ class MergedRows:
 def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) -> MergedRows:
     """Merge rows of one supplier into one.
 
-    Of contradictory answers about practice the riskier one counts, never the better. Lists are united; of two shares the
-    larger counts, of a denial and anything else the other, of any other two the first.
+    Of contradictory answers about practice the riskier one counts, never the better. Lists are combined. Of two shares, the
+    larger one counts; a denial gives way to any other answer; in all other cases, the first answer counts.
     """
     if len(rows) == 1:
         return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())

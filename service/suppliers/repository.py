@@ -55,7 +55,7 @@ INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any othe
 @dataclass(frozen=True)
 class Origin:
     """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``review``, ``merge``), and
-    the import they came with.
+    the import that contained them.
     """
 
     on: date
@@ -419,8 +419,8 @@ def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
 
 @dataclass(frozen=True)
 class AgencyReach:
-    """How far an agency reaches: how many sites name it, how many of them give numbers of its workers, and how many workers
-    that is.
+    """The reach of an agency: how many sites name it, how many of them say how many workers it supplied, and the total of those
+    workers.
     """
 
     sites: int
@@ -429,7 +429,7 @@ class AgencyReach:
 
 
 def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> AgencyReach:
-    """Compute how far an agency reaches, from the sites that name it (:func:`list_sites_using`)."""
+    """Compute the reach of an agency from the sites that name it (:func:`list_sites_using`)."""
     keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
     counts = [count for site in sites if (count := count_workers_from_agency(keys, site.answers)) is not None]
     return AgencyReach(len(sites), len(counts), sum(counts))

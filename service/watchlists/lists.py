@@ -1,4 +1,4 @@
-"""Imports of watchlists: an import replaces the list of its name, whole or not at all.
+"""Imports of watchlists: an import replaces the list with the same name, either completely or not at all.
 
 Only what ``questionnaires.watchlist`` reads from a file is stored: the file itself, which may hold birth dates and phone
 numbers, never is. New entries are loaded in chunks next to those in force and replace them in one transaction, which also
