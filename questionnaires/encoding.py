@@ -113,7 +113,7 @@ def decode_text(data: bytes) -> tuple[str, str]:
 
 
 def try_decode(data: bytes, encoding: str) -> str | None:
-    """Return the text, or None where the bytes are not valid in the encoding."""
+    """Return the text, or None if the bytes are not valid in the encoding."""
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:

@@ -84,7 +84,9 @@ class Question:
 
     @property
     def declinable(self) -> bool:
-        """Return whether a blank in a returned form counts as declined; not so for facts of a place, which can be found out."""
+        """Return whether a blank in a returned form counts as declined; facts about a place do not, because they can be looked
+        up.
+        """
         return bool(self.feeds) and not self.person and not self.buyer_answered
 
     def build_choice_lookup(self) -> dict[str, str]:
@@ -172,7 +174,7 @@ class Questionnaire:
     def headers(self) -> Mapping[str, tuple[int, str]]:
         """Return folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym.
 
-        Raises :class:`DataFileError` where one header would name two questions.
+        Raises :class:`DataFileError` if one header would name two questions.
         """
         headers: dict[str, tuple[int, str]] = {}
         for question in self.questions:
@@ -241,7 +243,7 @@ def load_combined_form(kind: str, folder: Path = FORMS_DIR) -> Questionnaire:
 
 
 def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question, ...]:
-    """Merge the questions of both, each once. Raises :class:`DataFileError` where they define one id in two ways."""
+    """Merge the questions of both, each once. Raises :class:`DataFileError` if they define one id in two ways."""
     for question in pack.questions:
         if core.by_id.get(question.id, question) != question:
             raise DataFileError(
@@ -254,7 +256,7 @@ def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question,
 
 
 def check_headers(form: Questionnaire) -> Questionnaire:
-    """Return the form. Raises :class:`DataFileError` where one of its headers names two questions."""
+    """Return the form. Raises :class:`DataFileError` if one of its headers names two questions."""
     _ = form.headers
     return form
 

@@ -87,7 +87,7 @@ class Countries:
 
 @cache
 def load_countries() -> Countries:
-    """Load ``lists/country.csv``. Raises :class:`DataFileError` where one word would mean two countries."""
+    """Load ``lists/country.csv``. Raises :class:`DataFileError` if one word would mean two countries."""
     by_word: dict[str, str] = {}
     names: dict[str, str] = {}
     for row in read_list("country.csv"):

@@ -72,7 +72,7 @@ def _load_words() -> _PersonWords:
 
 
 def detect_personal_data(text: str, *, company_name: bool = False, reference: bool = False) -> str | None:
-    """Return the issue code of the personal data in a text (one of PERSON_CODES); None where none is detected.
+    """Return the issue code of the personal data in a text (one of PERSON_CODES); None if none is detected.
 
     ``company_name``: the text is the name of a site or agency, which may be a person's name; ``reference``: it is a number of
     one.

@@ -33,7 +33,7 @@ TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
 
 
 class BackupError(Exception):
-    """A backup that cannot be restored, or was not written completely: one sentence that says why."""
+    """Raised for a backup that cannot be restored or was not written completely; the message is a sentence that says why."""
 
 
 class Tally:

@@ -45,7 +45,7 @@ class BlobStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Return the bytes of a digest. Raises FileNotFoundError where they are not stored."""
+        """Return the bytes of a digest. Raises FileNotFoundError if they are not stored."""
         return self._get_path(digest).read_bytes()
 
     def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:

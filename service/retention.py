@@ -94,7 +94,7 @@ def list_used_files(session: Session) -> set[str]:
 
 
 def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
-    """Delete the files that no row refers to and that were stored before a moment; return how many."""
+    """Delete the files that no row refers to and that were stored before a given time; return how many."""
     with db.unscoped(write=False) as session:
         used = list_used_files(session)
     return sum(blobs.delete_unless_put_since(digest, before) for digest in blobs.list_digests() if digest not in used)

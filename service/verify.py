@@ -43,11 +43,11 @@ MODELS_WITHOUT_DIGEST = {
 
 
 class InvalidAssessmentFile(Exception):
-    """The file is not an assessment.json; the message is a sentence that says why."""
+    """Raised for a file that is not an assessment.json; the message is a sentence that says why."""
 
 
 def parse_document(data: bytes) -> Document:
-    """Return the document in a file. Raises InvalidAssessmentFile where it is not JSON or lacks a part of the contract."""
+    """Return the document in a file. Raises InvalidAssessmentFile if it is not JSON or lacks a part of the contract."""
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:

@@ -45,7 +45,7 @@ class Header(NamedTuple):
 def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     """Return the parts by name, in the order of the table of contents. Nothing is decompressed.
 
-    Raises FileRefused where the table and the archive do not match to the byte: an archive that two programs could read in two
+    Raises FileRefused if the table and the archive do not match to the byte: an archive that two programs could read in two
     ways is not read at all.
     """
     table_end = data.rfind(b"PK\5\6", max(0, len(data) - END.size - 0xFFFF))
@@ -137,7 +137,7 @@ def read_zip64_sizes(extra: bytes, *values: int) -> tuple[int, int, int]:
 
 
 def check_local_header(data: bytes, local: int, expected: Header) -> int:
-    """Return where the compressed bytes of a part begin. Raises FileRefused where its own header contradicts the table."""
+    """Return where the compressed bytes of a part begin. Raises FileRefused if its own header contradicts the table."""
     name, flags, method, crc, compressed, size = expected
     if local + LOCAL.size > len(data):
         raise FileRefused("archive.corrupt")

@@ -29,7 +29,7 @@ class CellFlags:
     n_columns: int = 0
 
     def add_filled_cell(self, row: int, column: int, limits: Limits) -> None:
-        """Extend the rectangle to a filled cell. Raises FileRefused where the sheet becomes too large."""
+        """Extend the rectangle to a filled cell. Raises FileRefused if the sheet becomes too large."""
         if row > self.n_rows:
             self.n_rows = row
             if row > limits.rows:

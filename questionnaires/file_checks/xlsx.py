@@ -167,7 +167,7 @@ class Package:
         return displays
 
     def check_unread_parts(self) -> None:
-        """Refuse what the parts that are not read may hide: definitions, and links to other programs."""
+        """Refuse the workbook if a part that is not read hides definitions or links to other programs."""
         for name in sorted(self.parts.keys() - self.examined):
             if name.endswith((".xml", ".rels", ".vml")) and contains(self.read(name), DEFINITIONS):
                 raise FileRefused("xml.dtd_forbidden")

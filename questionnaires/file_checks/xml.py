@@ -1,4 +1,4 @@
-"""Parse XML defensively: no definitions, limited depth and size; and skip plain, repeated elements at speed."""
+"""Parse XML defensively: no definitions, limited depth and size; and skip plain, repeated elements quickly."""
 
 from __future__ import annotations
 

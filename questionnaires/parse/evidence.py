@@ -124,7 +124,7 @@ class EvidenceField(AnswerField):
         return distinct
 
     def build_piece(self, parts: Parts) -> tuple[EvidencePiece | None, list[AnswerError]]:
-        """Return one piece, None where it is invalid, and its errors."""
+        """Return one piece, None if it is invalid, and its errors."""
         errors: list[AnswerError] = []
         values: dict[str, str] = {}
         covers: list[str] = []

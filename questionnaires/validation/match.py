@@ -38,7 +38,7 @@ class ColumnMatch:
 
 
 def get_row_cells(sheet: Sheet, row: int) -> list[str]:
-    """Return the texts of a row (as the spreadsheet numbers it), one a column; "" where a cell is empty."""
+    """Return the texts of a row (as the spreadsheet numbers it), one a column; "" if a cell is empty."""
     index = row - sheet.first_row
     return [column.values[column.codes[index]].strip() if column.codes[index] >= 0 else "" for column in sheet.columns]
 
@@ -185,7 +185,7 @@ def apply_column_map(
 ) -> dict[str, int]:
     """Return the columns that a map names, by question.
 
-    Raises :class:`UnusableSheet` where a question or header is unknown, or occurs twice.
+    Raises :class:`UnusableSheet` if a question or header is unknown, or occurs twice.
     """
     columns: dict[str, int] = {}
     for question, header in column_map.items():

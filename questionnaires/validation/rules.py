@@ -87,7 +87,7 @@ def normalize_agency_counts(context: ValidationContext) -> None:
 
 
 def normalize_agency_count(text: str) -> str:
-    """Return one agency and its workers as "NAME: 60" or "NAME: 12.5%"; "" where the text is not such a pair."""
+    """Return one agency and its workers as "NAME: 60" or "NAME: 12.5%"; "" if the text is not such a pair."""
     match = AGENCY_COUNT.fullmatch(text)
     if match is None:
         return ""

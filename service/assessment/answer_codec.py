@@ -43,7 +43,7 @@ class AnswerEncoder:
         return entry
 
     def encode_texts(self, question: str) -> list[bytes]:
-        """Return the answer of each supplier as JSON, null where it was declined."""
+        """Return the answer of each supplier as JSON, null if it was declined."""
         fragments, codes = self.encode_values(question)
         return [NULL if fragments[code] == DECLINED_JSON else fragments[code] for code in codes]
 

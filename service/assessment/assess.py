@@ -36,7 +36,7 @@ ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "for
 class Batch:
     """Suppliers of one kind from one sheet: their answers and Excel row numbers.
 
-    ``case_evidence``: the evidence of case records about them (service/case_reading/records.py), None where there are no cases.
+    ``case_evidence``: the evidence of case records about them (service/case_reading/records.py), None if there are no cases.
     """
 
     kind: str
@@ -187,7 +187,7 @@ def assess(
     on: date,
     models: Sequence[Model] | None = None,
 ) -> tuple[AssessedBatch, ...]:
-    """Assess batches and return them with their scores, agencies first. Raises LookupError where no model is in force.
+    """Assess batches and return them with their scores, agencies first. Raises LookupError if no model is in force.
 
     ``models``: the models to choose from, by default all released ones; an old assessment is replayed with its own.
     """

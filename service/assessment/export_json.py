@@ -366,7 +366,7 @@ def _encode_other_sector_reasons(
 
 
 def _encode_context_reasons(parts: Sequence[InherentRiskPart], positions: Positions) -> list[list[bytes]]:
-    """Return the reasons for each part of the inherent risk, for each supplier; empty where it is left out.
+    """Return the reasons for each part of the inherent risk, for each supplier; empty if it is left out.
 
     An unknown country or sector is one reason: the facts it replaces are left out, and sharper contexts that added nothing.
     """

@@ -36,7 +36,9 @@ def start_session(session: Session, user: User, settings: Settings) -> str:
 
 
 def find_session(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
-    """Return the sign-in of a token, its user and organisation; None if it is unknown or expired, or the user is inactive."""
+    """Return the session of a token, with its user and organisation; None if it is unknown or expired, or the user is
+    inactive.
+    """
     row = session.execute(
         select(SignIn, User, Organisation)
         .join(User, User.id == SignIn.user_id)

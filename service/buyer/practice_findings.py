@@ -30,7 +30,7 @@ from service.report_content.labels import build_step, format_answer
 def build_buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:
     """Return the part ``buyer`` of an assessment, None if no unit of the buyer answered.
 
-    Raises LookupError where no rules are in force on that day.
+    Raises LookupError if no rules are in force on that day.
     """
     units = [
         {**unit, "row": {"file": batch.file, "sheet": batch.sheet, "row": int(row)}}
@@ -124,7 +124,7 @@ def describe_findings(
     """Return for each unit (its answers, and the day of them) the findings on all practices on a day, in the order of the rules.
 
     Actions are due from the first day of their finding: the day of the answers, or a later one where a check of recruitment
-    became too old. Raises LookupError where no rules are in force on that day.
+    became too old. Raises LookupError if no rules are in force on that day.
     """
     form, rules = load_form("buyer"), find_practice_rules_in_force(on)
     described = []

@@ -139,7 +139,7 @@ def _build_finding(answers: Mapping[str, Any], place: str) -> Finding:
 def link_to_suppliers(
     records: Sequence[CaseRecord], batches: Sequence[Batch]
 ) -> tuple[tuple[SupplierPosition, ...], ...]:
-    """Return for each record the positions of its suppliers; empty where none is found, or a name is not unique."""
+    """Return for each record the positions of its suppliers; empty if none is found, or a name is not unique."""
     if not records:
         return ()
     by_number, by_name = (

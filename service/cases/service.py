@@ -58,7 +58,7 @@ def list_outcomes() -> Mapping[str, str]:
 
 
 def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
-    """Return a case by id, locked for update if asked. Raises DomainError, 404, where there is none."""
+    """Return a case by id, locked for update if asked. Raises DomainError, 404, if there is none."""
     query = select(StoredCase).where(StoredCase.id == case_id)
     case = session.scalars(query.with_for_update() if lock else query).first()
     if case is None:
@@ -251,7 +251,7 @@ def link_unlinked_cases(session: Session) -> list[StoredCase]:
 
 
 def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
-    """Return the id of the supplier that each record is about, by reference or by a unique name; None where none is found."""
+    """Return the id of the supplier that each record is about, by reference or by a unique name; None if none is found."""
     if not records:
         return []
     batches, ids = [], []

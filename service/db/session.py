@@ -198,7 +198,7 @@ def _filter_statement(state: ORMExecuteState) -> None:
 
 
 def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
-    """Return the names of customers' tables anywhere in a statement. Raises UnfilteredStatement where the filter cannot reach."""
+    """Return the names of customers' tables anywhere in a statement. Raises UnfilteredStatement if the filter cannot reach."""
     mapped: set[Any] = set()
     bare: set[Any] = set()
     for element in visitors.iterate(cast(ExternallyTraversible, statement)):

@@ -425,7 +425,7 @@ def on_failure(session: Session, job: Job) -> None:
 
 
 def get_import(session: Session, import_id: str) -> Import:
-    """Return an import by id. Raises DomainError, 404, where there is none."""
+    """Return an import by id. Raises DomainError, 404, if there is none."""
     import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
     if import_ is None:
         raise DomainError("not_found", 404, "Import not found.")

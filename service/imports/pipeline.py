@@ -137,7 +137,7 @@ def parse_files(
     *,
     allow_buyer_only: bool = False,
 ) -> ParsedUpload:
-    """Parse, match and validate files (name, bytes). Raises NoUsableRows where no row can be scored.
+    """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
     ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted.
     """

@@ -133,7 +133,7 @@ def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[
     ``columns`` (question: header).
 
     Only differences from what was detected are included; a column that is to answer nothing leaves its question empty ("").
-    Raises DomainError ``columns.tied`` where two columns of one sheet would answer one question.
+    Raises DomainError ``columns.tied`` if two columns of one sheet would answer one question.
     """
     maps = []
     for table in list_tables(import_):

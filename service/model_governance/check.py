@@ -35,7 +35,7 @@ NUMBER_TYPES = ("number", "money", "percent")
 
 
 def list_model_faults() -> list[str]:
-    """Return the inconsistencies between models, forms, actions and case rules as sentences; empty where there are none."""
+    """Return the inconsistencies between models, forms, actions and case rules as sentences; empty if there are none."""
     try:
         models, actions, facts = load_models(), load_actions(), load_facts()
         for form in list_form_ids():

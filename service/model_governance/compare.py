@@ -81,7 +81,7 @@ class Comparison:
 def load_models_at(version: str, on: date) -> tuple[Model, ...]:
     """Return the models at a version ("2026.2"); or one of them ("site_fishing@2026.2"), and all others as in force.
 
-    They count as in force on the day, so that a version can be tried before it is. Raises LookupError where there is none.
+    They count as in force on the day, so that a version can be tried before it is. Raises LookupError if there is none.
     """
     name, _, number = version.rpartition("@")
     known = {model.version for model in load_models() if not name or model.id == name}
@@ -106,7 +106,7 @@ def compare_models(
 ) -> Comparison:
     """Assess the same suppliers under both versions and compare them; level changes are sorted worst first.
 
-    Raises LookupError where a version has no model for a kind of supplier.
+    Raises LookupError if a version has no model for a kind of supplier.
     """
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
     level_changes: list[LevelChange] = []

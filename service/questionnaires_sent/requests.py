@@ -105,7 +105,7 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
 
 
 def _format_answer(question: str, answer: Any) -> str:
-    """Return an answer as text that the form reader understands; "" where there is none."""
+    """Return an answer as text that the form reader understands; "" if there is none."""
     if not answer or answer in RESERVED_ANSWERS:
         return ""
     if question == "sector":
@@ -143,7 +143,7 @@ def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> 
 
 
 def get_request(session: Session, supplier: Supplier, request_id: str) -> QuestionnaireRequest:
-    """Return a questionnaire request of a supplier. Raises DomainError, 404, where there is none."""
+    """Return a questionnaire request of a supplier. Raises DomainError, 404, if there is none."""
     query = select(QuestionnaireRequest).where(
         QuestionnaireRequest.id == request_id, QuestionnaireRequest.supplier_id == supplier.id
     )

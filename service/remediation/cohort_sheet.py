@@ -55,7 +55,7 @@ class CohortSheet:
 def read_cohorts(
     data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
 ) -> CohortSheet:
-    """Read the rows of a file. Raises :class:`NoUsableCohorts` where none can be used."""
+    """Read the rows of a file. Raises :class:`NoUsableCohorts` if none can be used."""
     form = load_combined_form(KIND)
     try:
         sheet, header_row, matched = _find_table(_select_sheets(read_sheets(data, name, Limits()), sheet_name), form)
@@ -103,7 +103,7 @@ def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
 def _find_table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
     """Return the first sheet with a table of cohorts, its header row and columns.
 
-    Raises :class:`UnusableSheet` where there is none, :class:`NoUsableCohorts` for a column of personal data.
+    Raises :class:`UnusableSheet` if there is none, :class:`NoUsableCohorts` for a column of personal data.
     """
     errors = []
     for sheet in sheets:

@@ -185,7 +185,7 @@ def _build_block_lines(
 
 
 def _list_identities(block: Block) -> dict[str, list[str | None]]:
-    """Return the answers that identify each supplier of a block, by question; None where blank or declined."""
+    """Return the answers that identify each supplier of a block, by question; None if blank or declined."""
     texts = {}
     for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
         column = block.answers.column(question)

@@ -82,9 +82,8 @@ def _remove_worker_derived(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result object of the contract without worker-derived detail.
-
-    It must come from an assessment :func:`with_supplier_visible_plan`.
+    """Return a result object without worker-derived details. It must come from an assessment made
+    :func:`with_supplier_visible_plan`.
     """
     answers = _remove_worker_derived(result["answers"])
     case_floors = _list_case_floors()
@@ -109,7 +108,7 @@ def _is_worker_derived(question: str, answer: object) -> bool:
 
 
 def redact_detail(detail: Detail) -> Detail:
-    """Return the detail of a result without what is worker-derived."""
+    """Return the details of a result without those that are worker-derived."""
     reasons = tuple(_redact_reason(reason) for reason in detail.reasons)
     floors = tuple(floor for floor in detail.floors if floor.title not in _list_case_floors())
     steps = steps_from_own_answers(detail.steps)
@@ -123,7 +122,7 @@ def _redact_headline(headline: Headline) -> Headline:
 
 
 def redact_report(report: Report) -> Report:
-    """Return a report without worker-derived detail. It must come from assessments :func:`with_supplier_visible_plan`."""
+    """Return a report without worker-derived details. It must come from assessments made :func:`with_supplier_visible_plan`."""
     details = tuple(redact_detail(detail) for detail in report.details)
     return replace(report, results=tuple(map(_redact_headline, report.results)), details=details, cases=())
 

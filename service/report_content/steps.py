@@ -31,7 +31,7 @@ class ResultLine:
 
 
 def list_first_step_titles(actions: Sequence[Action], days: Any) -> list[str]:
-    """Return the title of the first action of each supplier, "" where it has none. ``days`` (a, n): as in Plan."""
+    """Return the title of the first action of each supplier, "" if it has none. ``days`` (a, n): as in Plan."""
     seen: dict[bytes, str] = {}
     steps = []
     for column in days.T.copy():

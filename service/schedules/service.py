@@ -142,7 +142,7 @@ def update_schedule(
     time_zone: str | None = None,
     active: bool | None = None,
 ) -> Schedule:
-    """Change the given fields. Times missed while a schedule was paused are not caught up. Raises DomainError, 404 or 422."""
+    """Change the given fields. Runs missed while a schedule was paused are not made up. Raises DomainError, 404 or 422."""
     schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _parse_name(name)

@@ -140,7 +140,7 @@ def move_aliases(session: Session, source: Supplier, target: Supplier, at: datet
 def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
     """Remove an alias of a supplier; the next row with that key creates a supplier of its own, without history.
 
-    What was imported under that key stays here. Raises DomainError, 404, where the supplier has no such alias.
+    What was imported under that key stays here. Raises DomainError, 404, if the supplier has no such alias.
     """
     query = select(MergedKey).where(MergedKey.id == merged_key_id, MergedKey.supplier_id == supplier.id)
     old = session.scalars(query).first()

@@ -26,12 +26,12 @@ from service.assessment.models_in_force import list_models_in_force
 
 Row = Mapping[str, Any]
 
-REPORTS = ("reported_harms", "worker_reported_items")  # what others reported about it; it stays until they report again
+REPORTS = ("reported_harms", "worker_reported_items")  # reported by others; this stays until they report again
 # What the rules for one row hold against each other (questionnaires/validation/rules.py).
 WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
 HARM = 0.5  # r from which an answer admits harm (method section 3)
 JUST_BELOW = math.nextafter(HARM, 0.0)
-UNKNOWN = -1.0  # below every r: an answer that no model in force can read
+UNKNOWN = -1.0  # lower than every r: for an answer that no model in force can read
 
 
 @dataclass(frozen=True)
@@ -224,9 +224,9 @@ def merge_answers(
 ) -> dict[str, Any]:
     """Merge a new row into the stored answers of its supplier.
 
-    A row without answers about practice is an entry of a list: all stored answers stay, with their record; only identity and
-    context that the row gives are replaced. A row with some replaces the stored answers, except admitted or reported harm and
-    what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
+    A row without answers about practice is an entry in a list: all stored answers stay, with their record; only identity and
+    context that the row gives are replaced. A row with such answers replaces the stored answers, except admitted or reported
+    harm and what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
     entered; they age from then.
     """
     if risk_lookup.answers_practice(incoming):

@@ -361,7 +361,7 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
     """Return a supplier by id or by the buyer's own reference; a merged supplier's reference gives its survivor, unless
     ``itself``.
 
-    Raises DomainError, 404, where there is none.
+    Raises DomainError, 404, if there is none.
     """
     key = f"ref:{name_key(name)}"
     supplier = session.scalars(
@@ -464,7 +464,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
-    # A concurrent upload or call about either supplier has finished before, or finds the remaining one.
+    # A concurrent upload or call about either supplier has either finished already or will find the remaining supplier.
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")

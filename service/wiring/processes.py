@@ -97,7 +97,7 @@ def run_scheduler_process(settings: Settings) -> None:
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database of an installation; the data folder is created if needed, readable by its owner alone."""
+    """Open the database of an installation; the data folder is created if needed, readable only by its owner."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Database(open_engine(settings.database))
 

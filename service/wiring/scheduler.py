@@ -42,7 +42,7 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
         self.interval = interval
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, at: datetime) -> datetime:
-        """Return the next time to fire."""
+        """Return the next time at which the trigger fires."""
         return at + self.interval
 
 
