@@ -108,12 +108,12 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
     blank = 0
     for record in records:
         if len(record) > limits.columns:
-            raise FileRefused("limit.columns", f"It has {len(record):,}; the maximum is {limits.columns:,}.")
+            raise FileRefused("limit.columns", f"It has {len(record):,} columns; the maximum is {limits.columns:,}.")
         if not any(map(str.strip, record)):
             blank += 1
             continue
         if len(widths) + blank >= limits.rows:
-            raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+            raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         for _ in range(blank):
             widths.append(0)
             yield []

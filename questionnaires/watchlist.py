@@ -127,7 +127,7 @@ def _parse_records(records: Iterator[list[str]], misquoted: array[int], name: st
         if any(map(str.strip, record)):
             rows += 1
             if rows > limits.rows:
-                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
             if misquoted[-1:] == array("i", [number]):
                 parser.add_issue("csv.quoting", number)
             elif len(record) != len(header):

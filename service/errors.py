@@ -22,7 +22,7 @@ class DomainError(Exception):
 
 
 def not_found(detail: str = "") -> DomainError:
-    """Build the error for an object that does not exist or belongs to another organisation: callers cannot tell them apart."""
+    """Build the error for an object that does not exist or belongs to another organisation; callers cannot tell which."""
     return DomainError("not_found", 404, detail or "Not found.")
 
 

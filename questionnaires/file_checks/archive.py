@@ -73,7 +73,7 @@ def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     if len({name.casefold() for name in parts}) != count:
         raise FileRefused("archive.duplicate_entry")
     if any(end > begin for (_, end), (begin, _) in pairwise(sorted(spans))):
-        raise FileRefused("archive.corrupt", "Its parts overlap.")
+        raise FileRefused("archive.corrupt", "The parts of the workbook overlap.")
     if sum(part.size for part in parts.values()) > limits.expanded:
         raise FileRefused("archive.expands_too_large")
     return parts

@@ -33,11 +33,11 @@ class CellFlags:
         if row > self.n_rows:
             self.n_rows = row
             if row > limits.rows:
-                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         if column >= self.n_columns:
             self.n_columns = column + 1
             if column >= limits.columns:
-                raise FileRefused("limit.columns", f"The maximum is {limits.columns:,}.")
+                raise FileRefused("limit.columns", f"The maximum is {limits.columns:,} columns.")
 
 
 def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:

@@ -84,7 +84,7 @@ def follow_chain(table: array[int], number: int) -> Iterator[int]:
             break
         yield number
         number = table[number]
-    raise FileRefused("file.corrupt", "Its parts refer to each other in a loop.")
+    raise FileRefused("file.corrupt", "Its parts refer to each other in a circle.")
 
 
 def iter_directory(directory: bytes) -> Iterator[Stream]:

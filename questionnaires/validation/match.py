@@ -20,7 +20,7 @@ from questionnaires.text_normalize import find_nearest, fold_text
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
 IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row needs one of them
-# Who a row is about, and where: a sheet with the same header twice for one of them is unusable.
+# The questions that say who a row is about and where: a sheet that has the same header twice for one of them is unusable.
 UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
 CASE_QUESTIONS = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 MIN_SIMILARITY = 86  # per cent, for a header to be proposed
@@ -38,7 +38,7 @@ class ColumnMatch:
 
 
 def get_row_cells(sheet: Sheet, row: int) -> list[str]:
-    """Return the texts of a row (as the spreadsheet numbers it), one a column; "" if a cell is empty."""
+    """Return the texts of a row (as the spreadsheet numbers it), one per column; "" if a cell is empty."""
     index = row - sheet.first_row
     return [column.values[column.codes[index]].strip() if column.codes[index] >= 0 else "" for column in sheet.columns]
 

@@ -48,7 +48,9 @@ class AnswerEncoder:
         return [NULL if fragments[code] == DECLINED_JSON else fragments[code] for code in codes]
 
     def encode_references(self) -> list[bytes]:
-        """Return the reference of each supplier as JSON: the buyer's own, else an identifier with its type, else null."""
+        """Return the reference of each supplier as JSON: the buyer's own, otherwise an identifier with its type, otherwise
+        null.
+        """
         references = self.encode_texts("reference")
         for question, label in IDENTIFIERS:
             if NULL not in references:

@@ -49,7 +49,7 @@ class StoredCase(Owned, Base):
 
 
 class StoredFinding(Owned, Base):
-    """One recorded finding of a case: it is added and never changed. ``number`` counts within the case.
+    """One recorded finding of a case, which is added but never changed. ``number`` counts within the case.
 
     ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None if it was entered by hand or sent through the
     API.

@@ -60,7 +60,7 @@ class Base(DeclarativeBase):
 
 
 class Organisation(Base):
-    """A customer, which owns all other rows."""
+    """An organisation, the customer that all other rows belong to."""
 
     __tablename__ = "organisation"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -71,7 +71,7 @@ class Organisation(Base):
 
 
 class Erasure(Base):
-    """The record of an erased organisation, which is all that remains of it. ``counts``: rows of each table, and files."""
+    """The record of an erased organisation, the only row that remains of it. ``counts``: rows of each table, and files."""
 
     __tablename__ = "erasure"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)

@@ -1,12 +1,12 @@
 """The job queue: a job is enqueued in the transaction that requests it, and claimed by any worker of any process.
 
-A claim is a lease and a fence. Until the lease ends no other worker takes the job; a worker whose lease ends may be dead, and
-the job is claimed again. The fence rises with each claim. Every effect is written in one transaction with the checkpoint and
-only under the current fence: a worker that was merely slow writes nothing after another took over, and no effect is written
-twice.
+A claim consists of a lease and a fence. Until the lease ends, no other worker takes the job; when it ends, the worker may have
+died, and the job is claimed again. The fence rises with each claim. Every effect is written in one transaction with the
+checkpoint and only under the current fence: a worker that was merely slow writes nothing after another took over, and no effect
+is written twice.
 
-Times come from the clock of the machine, which may be set: a lease or back-off that ends later than any possible one counts as
-ended.
+Times come from the clock of the machine, which may be adjusted: a lease or back-off that ends later than any possible one
+counts as ended.
 """
 
 from __future__ import annotations

@@ -81,7 +81,8 @@ class Comparison:
 def load_models_at(version: str, on: date) -> tuple[Model, ...]:
     """Return the models at a version ("2026.2"); or one of them ("site_fishing@2026.2"), and all others as in force.
 
-    They count as in force on the day, so that a version can be tried before it is. Raises LookupError if there is none.
+    They are treated as in force on the day, so that a version can be tried out before it comes into force. Raises LookupError
+    if there is none.
     """
     name, _, number = version.rpartition("@")
     known = {model.version for model in load_models() if not name or model.id == name}

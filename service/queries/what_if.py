@@ -94,7 +94,7 @@ class WhatIfResult:
 
 @dataclass(frozen=True)
 class FewestActions:
-    """Actions that would change the level, in the order they were chosen; none where not even all of them would.
+    """Actions that would change the level, in the order they were chosen; none if not even all of them together would.
 
     ``level`` and ``score`` are those after these actions, or after all that are available.
     """
@@ -229,7 +229,7 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
 
 
 def get_best_answer(rule: Rule, on: date) -> Any:
-    """Return the answer with the lowest risk, as JSON; of equal ones the first."""
+    """Return the answer with the lowest risk, as JSON; if several are equal, the first."""
     if isinstance(rule, Choices):
         return min(rule.table, key=lambda code: rule.table[code])
     if isinstance(rule, Ramp):

@@ -1,7 +1,7 @@
 """Schedules of reviews: rules as data, and the times computed from them.
 
-A ``rolling`` schedule reviews each day the sites and agencies whose review is due. A ``fixed`` one reviews all of them on its
-days. Rules::
+Every day, a ``rolling`` schedule reviews the sites and agencies whose review is due. A ``fixed`` schedule reviews all of them
+on fixed days. Rules::
 
     {"kind": "rolling", "time": "06:00"}
     {"kind": "fixed", "every": "day", "time": "06:00"}

@@ -179,8 +179,8 @@ def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup
 
 
 def _merge_records(rows: Sequence[Row], risk_lookup: RiskLookup) -> dict[str, Any]:
-    """Merge the records of rows (evidence and dates). Where they differ, each row's evidence covers what that row answers, and
-    the declaration is as old as the oldest of them.
+    """Merge the records of rows (evidence and dates). If they differ, each row's evidence covers only the answers of that row,
+    and the declaration is as old as the oldest of them.
     """
     evidenced_rows = [row for row in rows if risk_lookup.list_evidenced_questions(row)] or [
         row for row in rows if _record_fields(row)
@@ -215,7 +215,7 @@ def _answered_on(record: Row) -> str | None:
 
 
 def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
-    """Return whether stored answers have no date at all: they count as made when they were entered."""
+    """Return whether stored answers have no date at all: these count as given on the day they were entered."""
     return bool(risk_lookup.list_evidenced_questions(stored)) and _answered_on(stored) is None
 
 

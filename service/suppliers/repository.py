@@ -343,7 +343,7 @@ _AGENCY_SCORES = (
 
 
 def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the scores of the agencies that sites name, by key; where several agencies share a name, the worst."""
+    """Return the scores of the agencies that sites name, by key; if several agencies share a name, the worst score."""
     keys = {
         name_key(str(name))
         for row in answers
@@ -407,7 +407,7 @@ def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Suppl
 
 
 def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
-    """List the sites that name an agency, worst first."""
+    """List the sites that name an agency, highest risk first."""
     keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
     sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
     return session.scalars(
@@ -436,7 +436,7 @@ def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplie
 
 
 def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
-    """List the other sites of the same company, worst first."""
+    """List the other sites of the same company, highest risk first."""
     query = select(Supplier).where(
         Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
     )

@@ -29,7 +29,12 @@ TOTALS = {
     "confidence": "confidence",
     "coverage": "coverage",
 }
-SHARED_COLUMNS = (*TOTALS, "model", "level", "inherent_level")  # what a supplier repeats of its latest result
+SHARED_COLUMNS = (
+    *TOTALS,
+    "model",
+    "level",
+    "inherent_level",
+)  # the columns of its latest result that a supplier repeats
 
 
 def build_summaries(assessed: AssessedBatch, on: date) -> list[Columns]:

@@ -27,7 +27,7 @@ class ApiSchema(Schema):
     """
 
     class Meta:
-        """Refuse fields that are not declared."""
+        """Reject fields that are not declared in the schema."""
 
         unknown = RAISE
 

@@ -63,7 +63,7 @@ class RepaymentRequestSchema(ApiSchema):
 
 
 def money(**options: Any) -> fields.String:
-    """Return the field for an amount of money: a string with two decimals."""
+    """Return the field for an amount of money, which is a string with two decimals."""
     return fields.String(metadata={"pattern": AMOUNT}, **options)
 
 
