@@ -59,7 +59,7 @@ class Question:
     """One question; its ``id`` never changes.
 
     ``min`` and ``max`` are numbers, or ISO dates; a date's ``max`` may be ``"today"``. ``sources``: ids of the published rules it
-    asks about, where no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
+    asks about, if no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
     recipient of the form. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that an explicit
     "declined" is an answer.
     """
@@ -113,7 +113,7 @@ class Question:
     ) -> AnswerField:
         """Build the field that parses an answer.
 
-        ``as_of``: the ISO date after which a date is in the future, where the question forbids that. ``headers``: those of the
+        ``as_of``: the ISO date after which a date is in the future, if the question forbids that. ``headers``: those of the
         form (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
         """
         if not self.feeds and self.type in ("text", "country", "sector"):
@@ -350,7 +350,7 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
 
 
 def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` where one word names two choices of a question, or has a reserved meaning."""
+    """Raise :class:`DataFileError` if one word names two choices of a question, or has a reserved meaning."""
     codes: dict[str, str] = {}
     reserved = load_common_words().reserved
     for choice in choices:
@@ -383,7 +383,7 @@ def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
 
 
 def reject_unknown_keys(data: Mapping[str, Any], known: Iterable[str], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` where a table has a key that has no meaning."""
+    """Raise :class:`DataFileError` if a table has a key that has no meaning."""
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise DataFileError(

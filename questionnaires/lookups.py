@@ -133,7 +133,7 @@ class Sectors:
 def load_sectors() -> Sectors:
     """Load ``lists/sector.csv``, in the order of ISIC.
 
-    A word of several codes means the broader ones where they are nested, else all.
+    A word of several codes means the broader ones if they are nested, otherwise all.
     """
     names: dict[str, str] = {}
     section_by_code: dict[str, str] = {}

@@ -170,7 +170,7 @@ def _follows_cue(text: str) -> bool:
 
 
 def detect_personal_column(header: str) -> str | None:
-    """Return the issue code where a header announces a column of personal data; None for any other header."""
+    """Return the issue code if a header announces a column of personal data; None for any other header."""
     word = fold_text(header) if header.strip() else ""
     for code, whole_words, parts in _load_words().columns:
         if word and (word in whole_words or any(part in word for part in parts)):

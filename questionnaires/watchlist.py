@@ -58,7 +58,7 @@ COMPANY_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{2,38}[A-Za-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ListedEntity:
-    """One entry of a list. ``key`` is unique within the list; ``kind`` is "" where the list does not say.
+    """One entry of a list. ``key`` is unique within the list; ``kind`` is "" if the list does not say.
 
     ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers. ``list``, ``listed_on`` (ISO date),
     ``reason`` and ``source`` say on which list the entity is, since when and why, in the words of the list; "" if unknown.
@@ -98,7 +98,7 @@ class ParsedWatchlist:
 def read_watchlist(data: bytes, name: str, limits: Limits = WATCHLIST_LIMITS) -> ParsedWatchlist:
     """Parse the watchlist in a text file (.csv, .tsv, .txt).
 
-    Raises FileRefused for a file that is not one, and UnusableSheet where it has no column of names or no readable row.
+    Raises FileRefused for a file that is not one, and UnusableSheet if it has no column of names or no readable row.
     """
     kind = check_file(data, name, limits)
     if kind not in TEXT_TYPES:
@@ -207,7 +207,7 @@ class _RowParser:
         )
 
     def _parse_custom(self, number: int, cells: Mapping[str, str]) -> ListedEntity | None:
-        """Parse a row of a custom table; None, with an issue, where its kind or country is unknown."""
+        """Parse a row of a custom table; None, with an issue, if its kind or country is unknown."""
         row = {column: cells.get(column, "") for column in CUSTOM_COLUMNS}
         kind = fold_text(row["kind"]) if row["kind"] else ""
         if kind not in KINDS:
@@ -265,7 +265,7 @@ def split_values(cell: str) -> list[str]:
 
 
 def build_entity_key(kind: str, name: str, countries: str, imo: str, lei: str, licence: str) -> str:
-    """Return the key of an entity in a table without ids: an identifier, else a hash of its kind, countries and name."""
+    """Return the key of an entity in a table without ids: an identifier, otherwise a hash of its kind, countries and name."""
     if imo or lei:
         return f"imo:{imo}" if imo else f"lei:{lei}"
     text = f"{kind}|{countries}|{fold_text(licence)}" if licence else f"{kind}|{countries}|{fold_text(name)}"

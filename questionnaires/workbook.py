@@ -110,7 +110,7 @@ def list_options(question: Question) -> tuple[str, ...]:
 
 
 def write_lists(sheet: Worksheet, questions: Sequence[Question]) -> dict[tuple[str, ...], str]:
-    """Write each list of options once, one a column; return the cell range of each list, as a formula names it."""
+    """Write each list of options once, one per column; return the cell range of each list, as a formula names it."""
     ranges: dict[tuple[str, ...], str] = {}
     for options in map(list_options, questions):
         if options and options not in ranges:

@@ -75,7 +75,7 @@ def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at:
 
 
 def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
-    """Count the rows of an organisation in each table where it has any."""
+    """Count the rows of an organisation in each table that has any."""
     counts: dict[str, int] = {}
     for mapper in Base.registry.mappers:
         table: Any = mapper.class_
@@ -142,7 +142,7 @@ def set_retention(session: Session, organisation_id: str, months: int, by: str) 
 
 
 def subtract_months(at: datetime, months: int) -> datetime:
-    """Return the moment a number of months earlier; the last day of that month where it has no such day."""
+    """Return the moment a number of months earlier; the last day of that month if it is too short."""
     return at + (summary.add_months(at.date(), -months) - at.date())
 
 

@@ -28,7 +28,7 @@ PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
 MAX_STYLES = 100
 
 # What nearly every row looks like; @ stands for the prefix of the elements, STYLES for the styles that are flagged. No cell of
-# an unflagged row is an error, a formula or in such a style; group 2 is set where the row has flagged cells. A group inside a
+# an unflagged row is an error, a formula or in such a style; group 2 is set if the row has flagged cells. A group inside a
 # possessive part would lose its span (CPython), and what is not possessive could be tried in exponentially many ways.
 TEXT_ELEMENT = rb'(?:<@t(?: xml:space="preserve")?+>[^<]*+</@t>|<@t ?/>)'
 SHARED_STRINGS = rb"(?:<@si>" + TEXT_ELEMENT + rb'(?:<@phoneticPr(?: \w+="\w*")*+ ?/>)?+</@si>|<@si ?/>)++'

@@ -63,7 +63,7 @@ class AnswerError(Exception):
 
     @property
     def cure(self) -> str:
-        """Return the cure of the catalogue, after "Did you mean ...?" where there are suggestions."""
+        """Return the cure of the catalogue, after "Did you mean ...?" if there are suggestions."""
         names = self.suggest(self.seen) if self.suggest else ()
         return (f"Did you mean {' or '.join(names)}? " if names else "") + ISSUES[self.code].cure
 

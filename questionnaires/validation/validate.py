@@ -105,7 +105,7 @@ def validate_sheet(
 
 
 def reject_nameless_rows(context: ValidationContext) -> None:
-    """Reject rows without a name or reference, and warn of rows with a reference only, where the sheet has names."""
+    """Reject rows without a name or reference, and warn of rows with a reference only, if the sheet has names."""
     columns, n_rows = context.column_match.columns, len(context.rows)
     nameless = ~find_answered((context.answers.get(question) for question in IDENTIFYING_QUESTIONS), n_rows)
     named = find_answered((context.answers.get(question) for question in ("name", "name_local")), n_rows)

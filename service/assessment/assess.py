@@ -76,7 +76,7 @@ class Block:
     sectors: list[str | None]
 
     def compute_cells(self, positions: NDArray[np.intp]) -> Cells:
-        """Return the indicator values of the suppliers at some positions in the block; recompute them where they were dropped."""
+        """Return the indicator values of the suppliers at some positions in the block; recompute them if they were dropped."""
         if self.cells is None:
             return score(take(self.frame, positions), self.model)[1]
         return self.cells if len(positions) == len(self.members) == 1 else take(self.cells, positions)
@@ -98,7 +98,7 @@ class AssessedBatch:
     agency_scores: Mapping[str, float]
 
     def get_scores(self, name: str) -> NDArray[np.float64]:
-        """Return one column of the scores (a field of Scores) for the whole batch (n,), NaN where no model scores a supplier."""
+        """Return one column of the scores (a field of Scores) for the whole batch (n,), NaN if no model scores a supplier."""
         values = np.full(len(self.block_indexes), np.nan)
         for index, block in enumerate(self.blocks):
             in_block = self.block_indexes == index

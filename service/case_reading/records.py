@@ -1,6 +1,6 @@
 """Parse case records from sheets, and link them to the sites and agencies they are about.
 
-A record is linked by the reference of its site or agency; by name only where it gives no reference and the name is unique. It
+A record is linked by the reference of its site or agency; by name only if it gives no reference and the name is unique. It
 counts for every row it is linked to. Records are never merged (method, section 4).
 """
 

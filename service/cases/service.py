@@ -214,7 +214,7 @@ def save_cases(
 def has_conflicting_group(session: Session, case: StoredCase, case_record: CaseRecord) -> bool:
     """Return whether a record describes another group than the stored case with its number.
 
-    Two different references are no conflict where they belong to one supplier.
+    Two different references are no conflict if they belong to one supplier.
     """
     stored = {**case.cohort, "age_group": case.age_group, "linked_reference": case.linked_reference}
     new = _get_group(case_record)

@@ -199,8 +199,8 @@ class Import(Owned, Base):
 
 
 class Supplier(Owned, Base):
-    """A site or an agency, identified by its key: own reference, else identifier, else name, country and address; also by the
-    keys of suppliers that were merged into it (MergedKey).
+    """A site or an agency, identified by its key (its own reference, or else an identifier, or else name, country and address),
+    and by the keys of suppliers that were merged into it (MergedKey).
 
     ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join.
     """
@@ -284,7 +284,7 @@ class AgencyName(Owned, Base):
 
 
 class Result(Owned, Base):
-    """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when somebody reads them.
+    """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when they are read.
 
     ``case_evidence``: the evidence of its case records on that day (service/suppliers/case_evidence.py), None without any.
     """

@@ -148,7 +148,7 @@ def _find_column(read: ParsedSheet, question: str) -> int:
 
 
 def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> str:
-    """Return the cell of a question in a row, with sheet and file where they differ from those of ``first_sheet``."""
+    """Return the cell of a question in a row, with sheet and file if they differ from those of ``first_sheet``."""
     batch = place.read.batch
     cell = cell_name(place.row, _find_column(place.read, question))
     if place.read is first_sheet:
@@ -159,7 +159,7 @@ def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> s
 
 
 def _describe_rows(places: Sequence[_Place]) -> str:
-    """Describe rows as "rows 2, 3 and 5", with the sheet where there are several."""
+    """Describe rows as "rows 2, 3 and 5", with the sheet if there are several."""
     several = len({id(place.read) for place in places}) > 1
     numbers = [f"{place.row} of '{place.read.batch.sheet}'" if several else str(place.row) for place in places]
     if len(numbers) > 6:

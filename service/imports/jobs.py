@@ -327,7 +327,7 @@ def _group_by_supplier(
 def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) -> list[_SupplierRows]:
     """Append the rows of merged suppliers to those of their survivors.
 
-    The number of groups stays the same: the progress of an import is counted in it, whatever is merged meanwhile.
+    The number of groups stays the same: the progress of an import is counted in it, whatever is merged in the meantime.
     """
     result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
     for kind in ("agency", "site"):

@@ -237,7 +237,7 @@ def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFi
 
 
 def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:
-    """Say in one sentence why no row can be scored: each file that could not be read, else the first error."""
+    """Say in one sentence why no row can be scored: each file that could not be read, otherwise the first error."""
     failures = [file.failure for file in files if file.failure]
     if failures:
         return " ".join(failures)

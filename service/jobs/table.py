@@ -196,7 +196,7 @@ def _set_ended(job: Job, state: End, message: str, result: Mapping[str, Any] | N
 def requeue(db: Database, claimed: ClaimedJob, message: str, *, counted: bool = True) -> None:
     """Put the job back into the queue for another attempt after a back-off. Raises LostLease.
 
-    ``counted``: whether this attempt counts; it does not where the job was not at fault.
+    ``counted``: whether this attempt counts; it does not if the job was not at fault.
     """
     with db.for_organisation(claimed.organisation_id) as session:
         job = _lock_job(session, claimed)

@@ -105,7 +105,7 @@ def _split_version(version: str) -> list[int]:
 def compare_models(
     batches: Sequence[Batch], facts: FactSnapshot, on: date, before: Sequence[Model], after: Sequence[Model]
 ) -> Comparison:
-    """Assess the same suppliers under both versions and compare them; level changes are sorted worst first.
+    """Assess the same suppliers under both versions and compare them; level changes are sorted highest risk first.
 
     Raises LookupError if a version has no model for a kind of supplier.
     """
@@ -170,7 +170,7 @@ def _build_level_change(batch: Batch, row_index: int, before: _ScoredSupplier, a
 
 
 def _find_cause(before: _ScoredSupplier, after: _ScoredSupplier) -> ChangeCause:
-    """Return the rule that changed the level; where the score crossed a bound, the largest change of points in that direction."""
+    """Return the rule that changed the level; if the score crossed a bound, the largest change of points in that direction."""
     (block_before, position_before, *_), (block_after, position_after, *_) = before, after
     old, new = block_before.scores, block_after.scores
     levels = int(old.level[position_before]), int(new.level[position_after])

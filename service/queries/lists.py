@@ -35,7 +35,7 @@ def list_suppliers(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Return a page of sites or agencies, worst first: by level, inherent risk, worst case, score.
+    """Return a page of sites or agencies, highest risk first: by level, inherent risk, worst case, score.
 
     Raises DomainError ``cursor.unknown``.
     """

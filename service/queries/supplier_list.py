@@ -208,7 +208,7 @@ class FilterOptions:
 
 
 def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
-    """Return the countries and divisions of the stored suppliers, with "unknown" where some supplier has none."""
+    """Return the countries and divisions of the stored suppliers, with "unknown" if some supplier has none."""
     query = (
         select(Supplier.country, Supplier.sector)
         .where(*build_filter_conditions(SupplierFilter(kind=kind), date.max))

@@ -252,7 +252,7 @@ def _get_highest_floor(block: Block, ids: Set[str]) -> float:
 
 
 def _answer_best(baseline: Baseline, ids: Set[str], grade: str | None) -> dict[str, Any]:
-    """Return the answers with some indicators answered best, and their reports closed where the evidence can close them."""
+    """Return the answers with some indicators answered best, and their reports closed if the evidence can close them."""
     answers = dict(baseline.answers)
     released = stored_results.list_models_released_with(baseline.model)
     models = (*(model for model in released if model.kind == baseline.model.kind), baseline.model)

@@ -1,6 +1,6 @@
 """The cohort sheet of the repayment calculator: read its rows and collect its issues.
 
-It is read like any questionnaire sheet (``questionnaires``). Names and contact data of persons are refused and never repeated:
+It is read like any questionnaire sheet (``questionnaires``). Names and contact details of people are refused and never repeated:
 a column for them rejects the whole sheet, a cell its row.
 """
 
@@ -88,7 +88,7 @@ def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
-    """Return the sheet of a name, else that of the template, else the visible ones. Raises :class:`NoUsableCohorts`."""
+    """Return the sheet of a name, else that of the template, otherwise the visible ones. Raises :class:`NoUsableCohorts`."""
     template_sheet = str(load_template_texts()["entity"][KIND]["sheet"])
     selected = name or (
         template_sheet if any(sheet.stamp and sheet.name == template_sheet for sheet in sheets) else None

@@ -19,12 +19,12 @@ MEASURED_TYPES = ("number", "percent", "money", "date")  # question types whose 
 
 
 def get_country_name(code: str | None) -> str:
-    """Return the English name of a country, "Country unknown" where there is none."""
+    """Return the English name of a country, "Country unknown" if there is none."""
     return "Country unknown" if code is None else load_countries().names.get(code, code)
 
 
 def get_sector_title(code: str | None) -> str:
-    """Return the title of an ISIC code, "Sector unknown" where there is none."""
+    """Return the title of an ISIC code, "Sector unknown" if there is none."""
     return "Sector unknown" if code is None else load_sectors().names.get(code, code)
 
 

@@ -29,7 +29,7 @@ KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 
 
 def supplier_key(answers: Row) -> str:
-    """Return the key a supplier is found by: its own reference, else an identifier, else name, country and address."""
+    """Return the key a supplier is found by: its own reference, or else an identifier, or else name, country and address."""
     reference = answers.get("reference")
     if reference:
         return f"ref:{name_key(str(reference))}"

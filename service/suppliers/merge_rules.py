@@ -53,7 +53,7 @@ class RiskLookup:
     known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # risks that were looked up before
 
     def risk(self, question: str, answer: object) -> float:
-        """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
+        """Return the highest r (0..1) of an answer under any model that reads it; -1 if none can.
 
         A declined answer ranks just below admitted harm: it may hide something as bad, but nothing was admitted.
         """

@@ -112,8 +112,8 @@ def save_supplier(
 def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> None:
     """Assess and save suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.merge_duplicates`).
 
-    Where somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
-    RuntimeError where two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
+    If somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
+    RuntimeError if two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
     """
     save = _resolve(session, kind, incoming, origin)
     before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
@@ -238,8 +238,8 @@ def _affected_names(
     former_names: Mapping[str, Set[str]],
     before: Mapping[str, tuple[float | None, str | None]],
 ) -> set[str]:
-    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed, else those that
-    it gained or lost.
+    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed; for others,
+    the names that they gained or lost.
     """
     names: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
     for link in links:
@@ -279,7 +279,7 @@ def _merge_with_stored(
 def _answers_with_entry_dates(
     session: Session, kind: str, suppliers: Sequence[Supplier], on: date
 ) -> list[dict[str, Any]]:
-    """Return stored answers, dated with the day they were entered where they have no date: reassessing makes them no younger."""
+    """Return stored answers, dated with the day they were entered if they have no date: reassessing makes them no younger."""
     entered_on = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
     return [
         supplier.answers | ({"answered_on": entered_on[supplier.id].isoformat()} if supplier.id in entered_on else {})

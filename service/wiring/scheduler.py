@@ -95,7 +95,7 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
     """
     query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
-    if schedule is None:  # paused or removed meanwhile
+    if schedule is None:  # paused or removed in the meantime
         return []
     first, later = schedule.next_due, iterate_scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
