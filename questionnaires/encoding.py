@@ -25,8 +25,8 @@ MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, 
 class EncodingModel:
     """An encoding and the classes of characters likely in it, each with the log-probability of one character of the class.
 
-    What is in no class but not ASCII has the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a character
-    may have two of them.
+    Other characters that are not ASCII have the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a
+    character may have two of them.
     """
 
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:
@@ -130,7 +130,7 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
             score, share = model.score(sample)
             if share >= MIN_LIKELY_SHARE:
                 candidates.append((score, text, model.encoding))
-    candidates.sort(key=lambda candidate: -candidate[0])  # of equals, the first listed stays first
+    candidates.sort(key=lambda candidate: -candidate[0])  # if several are equal, the first listed stays first
     if not candidates:
         raise FileRefused("csv.encoding")
     best, text, encoding = candidates[0]

@@ -173,7 +173,7 @@ def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision about a match that is no longer found is stored for a while, in case it is found again.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
-        # The newest change stays: ids are drawn from the highest one, and readers wait behind it.
+        # The newest change is kept: new ids continue from the highest one, and readers wait for changes after it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }
     counts: dict[str, int] = {}

@@ -48,7 +48,7 @@ def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:
 
 
 def parse_number_format(code: str) -> str:
-    """Return how a number format displays numbers where that carries meaning: "%", or a zero for each digit; else ""."""
+    """Return how a number format displays numbers, if that carries meaning: "%", or a zero for each digit; otherwise ""."""
     positive = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|_.', "", code.split(";", 1)[0])
     if "%" in positive:
         return "%"

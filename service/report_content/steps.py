@@ -62,7 +62,7 @@ def list_steps(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
 def _build_step(
     action: Action, days: float, own_answer_days: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()
 ) -> Step:
-    """Return a step, with the date on which it is due by the suppliers' own answers alone where that differs."""
+    """Return a step, with the date on which it is due according to the suppliers' own answers alone, if that is different."""
     full_step = build_step(action, compute_due_date(on, days), days, suppliers, names)
     if isinf(own_answer_days):
         return replace(full_step, from_workers=True)

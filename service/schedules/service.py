@@ -31,7 +31,7 @@ from service.errors import DomainError, not_found
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 KINDS, INTERVALS = ("rolling", "fixed"), ("day", "week", "month", "quarter")
 FIRST_OF_QUARTER = (1, 4, 7, 10)
-LAST_DAY = 28  # every month has it
+LAST_DAY = 28  # the last day that every month has
 TIME, DEFAULT_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
 Rule = Mapping[str, Any]
 
