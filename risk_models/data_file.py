@@ -35,7 +35,7 @@ class DataFileReader:
         self.file = file
 
     def build_error(self, item: str, fault: str) -> DataFileError:
-        """Return the error about an item, to be raised."""
+        """Return an error about an item, for the caller to raise."""
         return DataFileError(self.file, item, fault)
 
     def require(self, raw: Mapping[str, Any], key: str, item: str, expected_type: type | tuple[type, ...]) -> Any:
@@ -43,7 +43,7 @@ class DataFileReader:
         if key not in raw:
             raise self.build_error(item, f"{key!r} is missing")
         if not isinstance(raw[key], expected_type) or (isinstance(raw[key], bool) and expected_type is not bool):
-            raise self.build_error(item, f"{key!r} is {raw[key]!r}")
+            raise self.build_error(item, f"{key!r} has an invalid value: {raw[key]!r}")
         return raw[key]
 
     def read_texts(self, raw: Mapping[str, Any], key: str, item: str) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ class DataFileReader:
         """Return the ids of the sources of an item; at least one is required."""
         sources = self.read_texts(raw, "sources", item)
         if not sources:
-            raise self.build_error(item, "has no source")
+            raise self.build_error(item, "at least one source is required")
         return sources
 
     def check_keys(self, raw: Mapping[str, Any], known: str, item: str) -> None:

@@ -268,10 +268,10 @@ class _ModelReader(DataFileReader):
                 raise self.build_error(item, f"the fact {name!r} must start with one of {', '.join(FACT_PREFIXES)}")
             zero, one = (float(self.require(entry, key, f"{item} {name}", (int, float))) for key in ("from", "to"))
             if zero == one:
-                raise self.build_error(item, f"{name}: 'from' equals 'to'")
+                raise self.build_error(item, f"{name}: 'from' and 'to' must differ")
             facts.append(ScaledFact(name, Ramp(zero, one)))
         if not facts:
-            raise self.build_error(item, "has no facts")
+            raise self.build_error(item, "at least one fact is required")
         return tuple(facts)
 
     def parse_context(self, raw: Mapping[str, Any]) -> Context:
@@ -321,7 +321,7 @@ class _ModelReader(DataFileReader):
         self.check_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
         reads = self.require(raw, "reads", item, str)
         if not reads.startswith("answer."):
-            raise self.build_error(item, f"reads {reads!r}, but an indicator must read one answer")
+            raise self.build_error(item, f"an indicator must read exactly one answer, but this one reads {reads!r}")
         weight = float(self.require(raw, "weight", item, (int, float)))
         if weight <= 0:
             raise self.build_error(item, "weight must be above 0")
@@ -378,9 +378,9 @@ class _ModelReader(DataFileReader):
         if not 0 < floor.minimum_score <= 100:
             raise self.build_error(item, "'at_least' must be between 0 and 100")
         if floor.case is not None and floor.case not in CASES[1:]:
-            raise self.build_error(item, f"'case' is {floor.case!r}")
+            raise self.build_error(item, f"'case' has an invalid value: {floor.case!r}")
         if sum((bool(floor.signals), floor.declined_core, floor.case is not None)) != 1:
-            raise self.build_error(item, "needs exactly one of 'any', 'declined_core', 'case'")
+            raise self.build_error(item, "exactly one of 'any', 'declined_core' and 'case' is required")
         if not all(floor.signals):
             raise self.build_error(item, "the list 'any' is empty")
         if floor.signals and not 1 <= floor.min_signals <= len(floor.signals):
@@ -400,7 +400,7 @@ class _ModelReader(DataFileReader):
             for grade, entry in self.require(raw, "credibility", "model", dict).items()
         }
         if set(credibility) != set(GRADES):
-            raise self.build_error("credibility", f"needs exactly {', '.join(GRADES)}")
+            raise self.build_error("credibility", f"must contain exactly these grades: {', '.join(GRADES)}")
         levels = {level: float(self.require(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
             raise self.build_error("levels", "must be in ascending order")
@@ -464,7 +464,7 @@ class _ModelReader(DataFileReader):
         if model.method not in METHODS:
             raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
         if not any(indicator.core for indicator in model.indicators):
-            raise self.build_error("model", "has no core indicator")
+            raise self.build_error("model", "at least one core indicator is required")
         # Method section 3: if facts rule out more than a fifth of the weight, the model should be split in two.
         if sum(i.weight for i in model.indicators if i.ruled_out_by) > 0.2 * model.total_weight:
             raise self.build_error(

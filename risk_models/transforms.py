@@ -117,7 +117,7 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     """Parse the rule of an entry in a model file. Raises ValueError that states what is wrong."""
     kinds = [key for key in ("choices", "ramp", "steps", "since") if key in raw]
     if len(kinds) != 1:
-        raise ValueError("needs exactly one of 'choices', 'ramp', 'steps', 'since'")
+        raise ValueError("exactly one of 'choices', 'ramp', 'steps' and 'since' is required")
     value = raw[kinds[0]]
     if kinds == ["choices"]:
         if not value:
@@ -126,7 +126,7 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     if kinds == ["ramp"]:
         start, end = (parse_number(value.get(key), f"{key!r}") for key in ("from", "to"))
         if start == end:
-            raise ValueError("'from' equals 'to'")
+            raise ValueError("'from' and 'to' must differ")
         return Ramp(start, end)
     steps = tuple((parse_number(start, "a step's value"), parse_share(risk, "a step's risk")) for start, risk in value)
     if not steps or list(steps) != sorted(steps):
