@@ -1,6 +1,6 @@
 """Measure the assessment of a large sheet: `python benchmarks/assess.py` prints ratios; README.md explains them.
 
-Every run is a fresh process; the contestants take turns, and the median of each counts.
+Every run is a new process. The programs run in turn, and the median of the runs of each program is shown.
 """
 
 import argparse
@@ -28,26 +28,26 @@ MOST_BYTES = 250.0
 
 @dataclass(frozen=True)
 class Run:
-    """The CPU seconds and the largest resident memory, in bytes, of a process and its descendants."""
+    """How many CPU seconds and, at most, how many bytes of resident memory a process and its descendants used."""
 
     cpu: float
     memory: int
 
 
 def read_tree_memory(pid: int) -> int:
-    """Return the resident bytes of a process and its descendants now; shared pages count once for each."""
+    """Return how many bytes of memory a process and its descendants use now. Shared pages are counted for each process."""
     total = 0
     for process in [pid, *list_descendants(pid)]:
         try:
             resident = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
-        except OSError:  # it has ended meanwhile
+        except OSError:  # the process has ended in the meantime
             continue
         total += int(resident) * os.sysconf("SC_PAGE_SIZE")
     return total
 
 
 def list_descendants(pid: int) -> list[int]:
-    """Return the process ids of children, their children and so on."""
+    """Return the IDs of all processes that a process started, directly or indirectly."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
@@ -57,7 +57,7 @@ def list_descendants(pid: int) -> list[int]:
 
 
 def run(command: list[str], watch: bool = False) -> Run:
-    """Run a command in a fresh process. ``watch`` samples its memory, which itself takes CPU: its time is then invalid."""
+    """Run a command in a new process. If ``watch`` is true, its memory is sampled. Sampling uses CPU, so ignore the time."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "NO_COLOR": "1"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     peak, ended = 0, threading.Event()
@@ -83,20 +83,22 @@ def run(command: list[str], watch: bool = False) -> Run:
 
 
 def read_results(path: Path, first_cut: bool) -> list[tuple[str, str, float]]:
-    """Return the reference, level and score of every result."""
+    """Return the reference, level and score of each result."""
     document = json.loads(path.read_text(encoding="utf-8"))
     rows = document if first_cut else document["results"]
     return [(row["reference"], row["level"], round(row["score"], 6)) for row in rows]
 
 
 def main() -> None:
-    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
+    """Run the benchmark and print its results. The exit status is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=BENCHMARKS.parent / "out/benchmark")
     parser.add_argument(
-        "--without-first-cut", action="store_true", help="skip the first cut (about a minute per round)"
+        "--without-first-cut",
+        action="store_true",
+        help="skip the first-cut pipeline, which takes about a minute per round",
     )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +128,7 @@ def main() -> None:
             DAY,
         ]
 
-    # Before this process grows: one just started is as large as the one that started it.
+    # Memory is measured before this process grows, because a new process starts out as large as its parent.
     start = run([sys.executable, "-c", f"import {IMPORTS}; time.sleep(0.1)"], watch=True).memory
     peak = statistics.median(run(assess(many_rows), watch=True).memory for _ in range(3))
 
@@ -139,15 +141,17 @@ def main() -> None:
         first_cut_results = read_results(options.out / "first-cut-many/results.json", first_cut=True)
         differing = sum(result != other for result, other in zip(results, first_cut_results, strict=True))
         if differing:
-            sys.exit(f"the first cut answers {differing} of {len(results)} rows differently: nothing to compare")
-        print(f"{len(results):,} rows have the same levels and scores")
+            sys.exit(
+                f"The first cut gives different results for {differing} of {len(results)} rows, so nothing can be compared."
+            )
+        print(f"Both programs give {len(results):,} rows the same levels and scores")
 
     times: dict[tuple[str, Path], list[float]] = {
         (name, file): [] for name in contestants for file in (many_rows, one_row)
     }
     for number in range(options.rounds):
         for name, command in contestants.items():
-            if name == "first cut" and number >= 3:  # it is slow, and its ratio is not close to anything
+            if name == "first cut" and number >= 3:  # it is slow, and its ratio is far from any limit
                 continue
             for file in (many_rows, one_row):
                 times[name, file].append(run(command(file)).cpu)
@@ -157,17 +161,18 @@ def main() -> None:
     }
 
     print(
-        f"{options.rows:,} rows x {len(workbook.list_columns())} columns, CPU time without start-up, median of {options.rounds}"
+        f"{options.rows:,} rows x {len(workbook.list_columns())} columns: "
+        f"CPU time without start-up, median of {options.rounds} runs"
     )
     for name, seconds in cpu.items():
         spread = f"{min(times[name, many_rows]):.2f} to {max(times[name, many_rows]):.2f} s including start-up"
-        print(f"  {name:12} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} readings   ({spread})")
-    print(f"  assess takes {cpu['assess'] / cpu['read safely']:.1f} times as long as the reading that is part of it")
+        print(f"  {name:12} {seconds:8.2f} s  {seconds / cpu['read']:7.1f} x read   ({spread})")
+    print(f"  assess takes {cpu['assess'] / cpu['read safely']:.1f} times as long as reading the file safely")
     per_cell = (peak - start) / cells
-    print(f"  memory beyond the imports: {(peak - start) / 1e6:.0f} MB, {per_cell:.0f} bytes per cell")
+    print(f"  memory in addition to the imports: {(peak - start) / 1e6:.0f} MB ({per_cell:.0f} bytes per cell)")
     within_limits = cpu["assess"] / cpu["read"] <= MOST_READINGS and per_cell <= MOST_BYTES
     print(
-        f"  at most {MOST_READINGS:g} readings and {MOST_BYTES:g} bytes per cell: {'met' if within_limits else 'NOT MET'}"
+        f"  targets (at most {MOST_READINGS:g} x read, {MOST_BYTES:g} bytes per cell): {'met' if within_limits else 'NOT MET'}"
     )
     sys.exit(0 if within_limits else 1)
 

@@ -1,9 +1,10 @@
-"""Run the pipeline that one would write first, as a reference for the real one: pandas over openpyxl, one marshmallow schema a
-row, `DataFrame.apply` for the scores, a styled openpyxl report. `python benchmarks/first_cut.py IN.xlsx OUT 2026-09-01`
+"""Run a straightforward pipeline with which the real one is compared: `python benchmarks/first_cut.py IN.xlsx OUT 2026-09-01`.
 
-It uses the same form, models and facts, and takes from the library at once what facts say of all places (the contexts).
-The answers of each supplier it scores on its own, by the table of docs/method.md, for the states that a buyer's sheet
-has: answered, expired, not asked. It writes no reasons, no plan and no JSON document, which spares it most of the work.
+It is built as a developer might build a first version: pandas on openpyxl, a marshmallow schema for each row, `DataFrame.apply`
+for the scores and a styled openpyxl report. It uses the same form, models and facts as Diligence, and the library computes the
+contexts of all places in one step. The pipeline scores the answers of each supplier separately, according to the table in
+docs/method.md, for the states that occur in a buyer's sheet: answered, expired and not asked. It does not write reasons, a plan
+or a JSON document, so it avoids most of the work.
 """
 
 import json
@@ -29,7 +30,7 @@ ORDER = ("low", "medium", "high", "critical")
 
 
 def read_answers(path: Path) -> pd.DataFrame:
-    """Return one column per question, None where there is no answer."""
+    """Return one column per question, with None for missing answers."""
     form = load_combined_form("site")
     sheet = pd.read_excel(path, engine="openpyxl", dtype=str, keep_default_na=False)
     titles = {question.title: question.id for question in form.questions}
@@ -40,9 +41,9 @@ def read_answers(path: Path) -> pd.DataFrame:
     rows = []
     for row in sheet.to_dict("records"):
         answers = schema.load({name: cell for name, cell in row.items() if cell})
-        if {"workers_total", "workers_migrant"} <= answers.keys():  # the share of migrants that the numbers make
+        if {"workers_total", "workers_migrant"} <= answers.keys():  # calculate the share of migrant workers
             answers["migrant_pct"] = round(100 * answers["workers_migrant"] / answers["workers_total"], 1)
-        for contradiction in load_contradictions():  # a denial that another answer contradicts is unknown
+        for contradiction in load_contradictions():  # a denial counts as unknown if another answer contradicts it
             if any(answers.get(question) in choices for question, choices in contradiction.contradicted_by.items()):
                 answers = {
                     q: a for q, a in answers.items() if q != contradiction.question or a not in contradiction.denials
@@ -52,34 +53,34 @@ def read_answers(path: Path) -> pd.DataFrame:
 
 
 def is_given(answer: object) -> bool:
-    """Return whether there is an answer."""
+    """Return whether a value is an answer."""
     return answer is not None and not (isinstance(answer, float) and isnan(answer))
 
 
 def is_reached(floor: Floor, risks: dict[str, float]) -> bool:
-    """Return whether the signals of a floor reach it at these risks by indicator."""
+    """Return whether a minimum-score rule applies, given the risk of each indicator."""
     reached_signals = (any(risks[name] >= floor.min_risk for name in signal) for signal in floor.signals)
     return sum(reached_signals) >= floor.min_signals
 
 
 def get_level_position(points: float, model: Model) -> int:
-    """Return the position in ORDER of the level that so many points reach."""
+    """Return the position in ORDER of the level for a number of points."""
     return max(ORDER.index(level) if round(points, 6) >= bound else 0 for level, bound in model.levels.items())
 
 
 def count_months(dated: str | None, on: date) -> float:
-    """Return the months from an ISO date to a day; 0 without a date."""
+    """Return the number of months from an ISO date to a given day, or 0 if there is no date."""
     return 0.0 if dated is None else (on - date.fromisoformat(dated)).days / 30.4375
 
 
 def compute_belief(grade: str, months: float, model: Model) -> float:
-    """Return q of a piece of evidence: full for half its shelf life, then falling to 0."""
+    """Return q for a piece of evidence: its full value for half its shelf life, then falling to 0."""
     full, shelf_life = model.credibility[grade].q, model.credibility[grade].months
     return 0.0 if months < 0 else min(full, max(0.0, full * (shelf_life - months) / (shelf_life / 2)))
 
 
 def weigh_evidence(row: pd.Series, model: Model, on: date, audit_counts: bool) -> tuple[float, bool]:
-    """Return how far the answers of a row are believed, and whether all evidence for them has expired."""
+    """Return how much weight the answers in a row carry, and whether all evidence for them has expired."""
     grade, dated = (row.get(name) if is_given(row.get(name)) else None for name in ("evidence_grade", "evidence_date"))
     declared_on = next((row[name] for name in ("evidence_date", "answered_on") if is_given(row.get(name))), None)
     pieces = [("self_declared", count_months(declared_on, on))]
@@ -94,7 +95,7 @@ def score_row(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Seri
     """Return the level and score of one supplier."""
     c, high = contexts["context"][row.name], contexts["context_high"][row.name]
     risks = [i.rule.risk(row[i.question]) if is_given(row.get(i.question)) else None for i in model.indicators]
-    risks = [r if is_given(r) else None for r in risks]  # an older model does not know choices that were added later
+    risks = [r if is_given(r) else None for r in risks]  # an older model has no risk for choices that were added later
     harm = {i.id for i, r in zip(model.indicators, risks, strict=True) if r is not None and r >= 0.5}
     q, expired = weigh_evidence(row, model, on, model.audit_counts and not harm & set(model.audit_void_when))
     screened_out = set()
@@ -156,7 +157,7 @@ def score_row(row: pd.Series, model: Model, contexts: dict, on: date) -> pd.Seri
 
 
 def assess(answers: pd.DataFrame, on: date) -> pd.DataFrame:
-    """Return the answers with the level and score of every supplier, by the model that serves its sector."""
+    """Return the answers with the level and score of every supplier, using the model for its sector."""
     facts = load_facts().as_of(on)
     model_ids = answers["sector"].map(
         lambda sector: select_models("site", sector if is_given(sector) else (), on)[0].id
@@ -199,7 +200,7 @@ def write_report(results: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Assess the workbook given, and write a report and the results."""
+    """Assess the given workbook, and write a report and the results."""
     file, out, on = Path(sys.argv[1]), Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
     out.mkdir(parents=True, exist_ok=True)
     results = assess(read_answers(file), on)

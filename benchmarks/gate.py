@@ -1,7 +1,7 @@
-"""Measure the onboarding gate: `python benchmarks/gate.py` prints times and ratios; README.md explains them.
+"""Measure the onboarding decision: `python benchmarks/gate.py` prints times and ratios; README.md explains them.
 
-A server runs in a separate process, started as by `diligence web` (waitress), on an empty database with one agency; eight clients
-in this process call it over persistent connections, round by round on each route.
+A server (waitress) runs in a separate process, as with `diligence web`, on a database with only one agency. Eight clients in this
+process call it over persistent connections, one route after another in each round.
 """
 
 import argparse
@@ -50,7 +50,7 @@ server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
 print(server.effective_port, key, flush=True)
 server.run()
 """
-# The gate caches the inherent risk of a place, so that each request is for another country.
+# The service caches the inherent risk of each place, so each request is for a different country.
 COUNTRIES = "TH VN ID BD IN CN MY PK KH LK TR MX BR PT TW QA JO MU KR JP PH NO DE GH".split()
 FEW_ANSWERS = {"country": "TH", "sector": "1020"}
 SOME_ANSWERS = {
@@ -62,14 +62,14 @@ SOME_ANSWERS = {
 
 @dataclass(frozen=True)
 class Round:
-    """The milliseconds of each request, and the CPU milliseconds of the server per request."""
+    """How many milliseconds each request took, and how many milliseconds of CPU time the server used per request."""
 
     times: list[float]
     cpu: float
 
 
 def build_full_answers() -> dict[str, object]:
-    """Return a supplier that answers every question with a choice as well: the largest request of the gate."""
+    """Return a supplier that also answers every multiple-choice question: the largest request for a decision."""
     choices = {q.id: q.choices[0].code for q in load_combined_form("site").questions if q.type == "choice"}
     return {**choices, **SOME_ANSWERS}
 
@@ -81,7 +81,7 @@ def read_cpu_seconds(pid: int) -> float:
 
 
 def call(connection: http.client.HTTPConnection, method: str, path: str, key: str, body: bytes | None) -> None:
-    """Send a request. Exits on an error status."""
+    """Send a request. If the response has an error status, the benchmark stops."""
     headers = {"Authorization": f"Bearer {key}"} | ({"Content-Type": "application/json"} if body else {})
     connection.request(method, path, body, headers)
     response = connection.getresponse()
@@ -91,12 +91,12 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, key: st
 
 
 def build_bodies(body: dict[str, object]) -> list[bytes]:
-    """Return the body as suppliers of many countries and sizes send it."""
+    """Return variants of a request body for suppliers in different countries and of different sizes."""
     return [json.dumps({**body, "country": code, "workers_total": 90 + i}).encode() for i, code in enumerate(COUNTRIES)]
 
 
 def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: list[bytes], requests: int) -> Round:
-    """Send so many requests by eight clients at once, with each of the bodies in turn, and measure them."""
+    """Send a number of requests from eight clients at once, using the bodies in turn, and measure them."""
     times: list[float] = []
 
     def send_requests() -> None:
@@ -108,7 +108,7 @@ def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: lis
         connection.close()
 
     cpu_before = read_cpu_seconds(pid)
-    # A thread that fails ends silently: then there are fewer times than requests.
+    # If a thread fails, it ends without an error, and there are fewer times than requests.
     threads = [threading.Thread(target=send_requests) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
@@ -120,9 +120,9 @@ def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: lis
 
 
 def main() -> None:
-    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
+    """Run the benchmark and print its results. The exit status is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=200, help="number of requests to each route in a round")
+    parser.add_argument("--requests", type=int, default=200, help="number of requests to each route per round")
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args()
     routes = {
@@ -166,7 +166,7 @@ def main() -> None:
     }
 
     def compute_ratio(name: str, reference: str) -> float:
-        """Return CPU as a multiple of another route, round by round: a machine that changes its speed changes both."""
+        """Return the CPU time as a multiple of another route's in the same round, so that the machine's speed does not matter."""
         return statistics.median(a.cpu / b.cpu for a, b in zip(rounds[name], rounds[reference], strict=True))
 
     print(f"{'route':28}{'p95 ms':>10}{'CPU ms':>10}{'x bare':>10}{'x live':>10}")
@@ -176,7 +176,8 @@ def main() -> None:
     gates = [name for name in routes if name.startswith("gate")]
     within_limits = all(p95[name] <= MOST_P95 and compute_ratio(name, "bare") <= MOST_RATIO for name in gates)
     print(
-        "met" if within_limits else "not met", f"(p95 at most {MOST_P95:.0f} ms, CPU at most {MOST_RATIO} times bare)"
+        "met:" if within_limits else "not met:",
+        f"p95 at most {MOST_P95:.0f} ms, CPU time at most {MOST_RATIO} times bare",
     )
     raise SystemExit(0 if within_limits else 1)
 

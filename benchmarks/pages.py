@@ -1,7 +1,7 @@
-"""Measure a large upload through the web pages, and each page after it: `python benchmarks/pages.py` (README.md says more).
+"""Measure a large upload through the web pages, and pages opened later: run `python benchmarks/pages.py` (see README.md).
 
-`diligence serve` runs in a separate process on an empty folder. An officer signs in over HTTP, uploads a workbook of 10,000
-suppliers, confirms the import, and then opens the pages of a hundred of them; meanwhile another user keeps opening pages.
+`diligence serve` runs in a separate process on an empty data folder. An officer signs in over HTTP, uploads a workbook of 10,000
+suppliers, confirms the import, and then opens the pages of a hundred of them. Meanwhile, another user keeps opening pages.
 """
 
 import argparse
@@ -39,7 +39,7 @@ FILE_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 @dataclass
 class Browser:
-    """A browser with its cookies and one persistent connection."""
+    """A simple browser with cookies and one persistent connection."""
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Browser:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
     def call(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[int, str, str]:
-        """Send a request; return status, Location and text of the response. Exits on an error status."""
+        """Send a request, and return the status, Location header and text of the response. An error status ends the benchmark."""
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         self.connection.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
         response = self.connection.getresponse()
@@ -65,19 +65,19 @@ class Browser:
         return self.call("GET", path)[2]
 
     def submit_form(self, form_path: str, to: str, **fields: str) -> str:
-        """Submit a form with its CSRF token; return where it redirects to."""
+        """Submit a form with its CSRF token, and return the address to which it redirects."""
         body = urlencode({"csrf_token": self.get_csrf_token(form_path), **fields}).encode()
         return self.call("POST", to, body, "application/x-www-form-urlencoded")[1]
 
     def get_csrf_token(self, form_path: str) -> str:
-        """Return the CSRF token of the form on a page. Exits where it has no form."""
+        """Return the CSRF token of the form on a page. A page without a form ends the benchmark."""
         match = re.search(r'name="csrf_token" value="([^"]+)"', self.get(form_path))
         if match is None:
             raise SystemExit(f"{form_path} has no form")
         return match[1]
 
     def upload(self, path: Path) -> str:
-        """Upload a file by the page; return where it redirects to."""
+        """Upload a file on the Upload page, and return the address to which it redirects."""
         boundary = "boundary-of-a-part"
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
         file = f'; filename="{path.name}"\r\nContent-Type: {FILE_TYPE}'
@@ -87,7 +87,7 @@ class Browser:
 
 
 def wait_for_state(browser: Browser, page: str, state: str, start: float) -> float:
-    """Return the seconds from ``start`` until the page of an import shows a state."""
+    """Return the number of seconds from ``start`` until the page of an import shows a given state."""
     while state not in (text := browser.get(page)):
         if "note-refused" in text:
             raise SystemExit(f"{page} did not finish")
@@ -97,7 +97,7 @@ def wait_for_state(browser: Browser, page: str, state: str, start: float) -> flo
 
 @contextmanager
 def keep_opening_pages(browser: Browser) -> Iterator[list[float]]:
-    """Keep opening pages in the background; yield the list to which the seconds of each are added."""
+    """Keep opening pages in the background, and yield a list to which the time of each page is added, in seconds."""
     times: list[float] = []
     stop = threading.Event()
 
@@ -115,7 +115,7 @@ def keep_opening_pages(browser: Browser) -> Iterator[list[float]]:
 
 
 def time_page(browser: Browser, path: str) -> float:
-    """Return the seconds that a page takes."""
+    """Return how many seconds a page takes to load."""
     start = time.perf_counter()
     browser.get(path)
     return time.perf_counter() - start
@@ -123,7 +123,7 @@ def time_page(browser: Browser, path: str) -> float:
 
 @contextmanager
 def run_service(folder: Path) -> Iterator[tuple[int, str]]:
-    """Run the whole service on an empty folder; yield its port, and the password of an officer."""
+    """Run the whole service with an empty data folder, and yield its port and the password of an officer."""
     with Database(open_engine(Settings(data=folder).database)) as database:
         migrate(database.engine)
         with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
@@ -146,7 +146,7 @@ def run_service(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 def main() -> None:
-    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
+    """Run the benchmark and print its results. The exit status is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000)
     options = parser.parse_args()
@@ -172,11 +172,11 @@ def main() -> None:
             pages = [time_page(officer, path) for path in suppliers[:SUPPLIERS]]
             lists = {path: time_page(officer, path) for path in (*POLLED_PAGES, page)}
     rows = (
-        (f"{options.rows:,} rows previewed", previewed, MOST_PREVIEW),
-        (f"{options.rows:,} rows then scored", scored, MOST_SCORED),
+        (f"{options.rows:,} rows: time until the preview", previewed, MOST_PREVIEW),
+        (f"{options.rows:,} rows: time until all are scored", scored, MOST_SCORED),
         (f"slowest of {len(polled)} pages opened during scoring", max(polled), MOST_POLLED),
         (f"slowest of {len(pages)} supplier pages", max(pages), MOST_PAGE),
-        *((f"page {path.split('/')[1] or 'portfolio'}", seconds, MOST_PAGE) for path, seconds in lists.items()),
+        *((f"the page {path.split('/')[1] or 'portfolio'}", seconds, MOST_PAGE) for path, seconds in lists.items()),
     )
     for label, seconds, most in rows:
         print(f"{label:50}{seconds:8.2f} s   (at most {most:.1f}){'' if seconds <= most else '   not met'}")

@@ -1,4 +1,4 @@
-"""Read every cell of a workbook as text with the reader that `assess` uses: the minimum that `assess` is compared with."""
+"""Read every cell of a workbook as text with the reader that `assess` uses. This is the baseline for `assess`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Read a workbook as `assess` does: file checks and reader in a separate process, every cell as text."""
+"""Read every cell of a workbook as text, as `assess` does: with file checks, and with the reader in a separate process."""
 
 import sys
 from pathlib import Path

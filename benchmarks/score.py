@@ -1,9 +1,9 @@
 """Measure scoring: `python benchmarks/score.py` prints ratios and memory; README.md explains them.
 
-Suppliers are drawn (seeded): a model of 60 indicators, every state among them. Each contestant runs in a separate process, in
-turns, with the same drawn suppliers. CPU time counts: of two runs in a process the faster, for the first touches memory that the
-machine may not have provided yet, and of all rounds the median. Memory is the most that a run holds at once, measured in a
-process that is not timed.
+Suppliers with answers in every state are generated at random, with a fixed seed, for a model with 60 indicators. The programs
+run in turn on the same suppliers, each in its own process. The figure for each is the median CPU time over all rounds. Each
+round uses the faster of two runs in a process, because the first run writes to memory that the machine may not have allocated
+yet. Memory is the largest amount that a run holds at once, measured in a process that is not timed.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from risk_models.engine.score import score_in_chunks
 from risk_models.model import MODELS_FOLDER, Indicator, Model, load_model
 
 INDICATORS = 60
-MOST_BYTES = 250.0  # of memory for each supplier, at the peak
+MOST_BYTES = 250.0  # bytes of memory per supplier, at the peak
 CONTESTANTS = ("copy", "score", "robustness")
 
 
 def build_large_model() -> Model:
-    """Return the general model with its indicators repeated up to 60; floors and screening questions name the originals."""
+    """Return the general model with its indicators repeated until there are 60. Rules refer only to the original ones."""
     model = load_model(MODELS_FOLDER / "site_general" / "2026.1.toml")
     copies: list[Indicator] = []
     while len(model.indicators) + len(copies) < INDICATORS:
@@ -41,14 +41,14 @@ def build_large_model() -> Model:
 
 
 def draw_frame(rows: int, model: Model, seed: int = 7) -> Frame:
-    """Draw suppliers in every state: of ten cells six answered, three not asked; some declined, expired or reported."""
+    """Generate random suppliers: six in ten cells are answered and three not asked; some are declined, expired or reported."""
     rng = np.random.default_rng(seed)
     k = len(model.indicators)
     shape = (k, rows)
     risk = np.where(rng.random(shape, dtype=np.float32) < 0.6, np.round(rng.random(shape), 2), np.nan)
     answered = ~np.isnan(risk)
     chance = rng.random(shape, dtype=np.float32)
-    sharper = 6  # further contexts, for a fifth of the indicators; the others share one
+    sharper = 6  # number of extra contexts for a fifth of the indicators; the others share one context
     context = np.vstack([usual := rng.random((1, rows)), np.maximum(usual, rng.random((sharper, rows)))])
     screened_ids = {i for question in model.screening_questions for i in question.indicators}
     is_screened = np.array([[indicator.id in screened_ids] for indicator in model.indicators])
@@ -77,7 +77,7 @@ def draw_frame(rows: int, model: Model, seed: int = 7) -> Frame:
 
 
 def prepare(name: str, rows: int) -> Callable[[], object]:
-    """Build the inputs of a contestant, and return the function to measure."""
+    """Prepare the input of a program, and return the function to measure."""
     model = build_large_model()
     frame = draw_frame(rows, model)
     if name == "copy":
@@ -89,7 +89,7 @@ def prepare(name: str, rows: int) -> Callable[[], object]:
 
 
 def score_all(frame: Frame, model: Model) -> Scores:
-    """Score suppliers as an assessment does (service/assessment/assess.py), with the cells of a chunk of them at a time."""
+    """Score suppliers chunk by chunk, as an assessment does (service/assessment/assess.py)."""
     scores, chunks = score_in_chunks(frame, model)
     for _ in chunks:
         pass
@@ -97,7 +97,7 @@ def score_all(frame: Frame, model: Model) -> Scores:
 
 
 def measure_seconds(run: Callable[[], object]) -> float:
-    """Return the CPU seconds of the faster of two runs."""
+    """Return the CPU time of the faster of two runs, in seconds."""
     times = []
     for _ in range(2):
         start = time.process_time()
@@ -107,26 +107,26 @@ def measure_seconds(run: Callable[[], object]) -> float:
 
 
 def measure_peak_memory(run: Callable[[], object]) -> int:
-    """Return the most memory that a run holds at once, in bytes."""
+    """Return the largest amount of memory that a run holds at once, in bytes."""
     tracemalloc.start()
     run()
     return tracemalloc.get_traced_memory()[1]
 
 
 def run_in_process(name: str, rows: int, measure: str) -> float:
-    """Return one contestant measured in a fresh process, in seconds or bytes."""
+    """Run one program in a new process, and return its time in seconds or its memory in bytes."""
     command = [sys.executable, str(Path(__file__)), "--only", name, "--measure", measure, "--rows", str(rows)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     return float(json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout))
 
 
 def main() -> None:
-    """Run the benchmark and print its results; exit with 1 where a limit is exceeded."""
+    """Run the benchmark and print its results. The exit status is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=CONTESTANTS, help="run only this contestant, in this process")
-    parser.add_argument("--measure", choices=("time", "memory"), default="time", help="what to measure")
+    parser.add_argument("--only", choices=CONTESTANTS, help="run only this program, in the current process")
+    parser.add_argument("--measure", choices=("time", "memory"), default="time", help="measure either time or memory")
     options = parser.parse_args()
     if options.only:
         run = prepare(options.only, options.rows)
@@ -139,13 +139,14 @@ def main() -> None:
     cpu = {name: statistics.median(rounds) for name, rounds in times.items()}
     memory = {name: run_in_process(name, options.rows, "memory") / options.rows for name in CONTESTANTS}
     print(
-        f"{options.rows:,} suppliers x {INDICATORS} indicators, CPU time, median of {options.rounds}; memory per supplier"
+        f"{options.rows:,} suppliers x {INDICATORS} indicators: "
+        f"CPU time (median of {options.rounds} rounds) and memory per supplier"
     )
     for name in CONTESTANTS:
         print(f"  {name:12}{cpu[name]:8.3f} s{cpu[name] / cpu['copy']:8.1f} copies{memory[name]:8.0f} bytes")
     within_limits = cpu["robustness"] <= cpu["score"] and max(memory["score"], memory["robustness"]) <= MOST_BYTES
     print(
-        f"  robustness within the scoring time, at most {MOST_BYTES:g} bytes each: {'met' if within_limits else 'NOT MET'}"
+        f"  robustness no slower than scoring, at most {MOST_BYTES:g} bytes each: {'met' if within_limits else 'NOT MET'}"
     )
     sys.exit(0 if within_limits else 1)
 

@@ -1,7 +1,8 @@
-"""Write a supplier workbook of any size, the same on every machine: `python benchmarks/workbook.py 10000 out/suppliers.xlsx`.
+"""Write a supplier workbook of any size, identical on every machine: `python benchmarks/workbook.py 10000 out/suppliers.xlsx`.
 
-It has forty columns of the site form, headed by the titles of its questions: who and where (text that hardly repeats), how many
-(numbers), and practice answers, of which every fifth is left blank. All of it is drawn from a seeded generator.
+It has forty columns from the site form, with the titles of the questions as headers: names and places (text that is rarely
+repeated), numbers, and answers about practice, a fifth of which are left blank. All values come from a random generator with a
+fixed seed.
 """
 
 import random
@@ -15,7 +16,7 @@ from questionnaires.form import Question, load_combined_form
 
 SEED = 20260101
 COLUMNS = 40
-# Columns of a typical buyer's sheet besides the practice answers.
+# The columns of a typical buyer's sheet, apart from answers about practice.
 DESCRIPTIVE_COLUMNS = (
     "reference name name_local parent tier country region city address postal_code sector product occupation "
     "facility_type latitude longitude workers_total workers_migrant female_pct agencies worker_origin_countries "
@@ -37,7 +38,7 @@ def draw_words(rng: random.Random, count: int) -> str:
 
 
 def draw_cell(question: Question, rng: random.Random, row: int, agencies: list[str]) -> str | float | None:
-    """Return one cell, as a buyer would write it; None where it is blank."""
+    """Return the value of one cell as a buyer would write it, or None if the cell is blank."""
     generators = {
         "reference": lambda: f"S-{row:06d}",
         "name": lambda: f"{draw_words(rng, 2)} {rng.choice(('Co., Ltd.', 'Sdn. Bhd.', 'PT', 'Pvt. Ltd.', 'S.A.'))}",
@@ -61,7 +62,7 @@ def draw_cell(question: Question, rng: random.Random, row: int, agencies: list[s
         return None
     if question.type in ("yes_no", "choice", "many"):
         titles = [choice.title for choice in question.choices] or ["Yes", "No"]
-        # The first choice is the reassuring one, and the most frequent in real sheets.
+        # The first choice is the reassuring one, which is also the most frequent in real sheets.
         return rng.choice(titles) if rng.random() < 0.3 else titles[0]
     if question.type == "date":
         return (date(2025, 10, 1) + timedelta(days=rng.randrange(300))).isoformat()
@@ -73,7 +74,7 @@ def draw_cell(question: Question, rng: random.Random, row: int, agencies: list[s
 
 
 def list_columns() -> list[Question]:
-    """Return the questions of the sheet: those that describe a supplier, then practice questions in the order of the form."""
+    """Return the questions in the sheet: those that describe a supplier, then those about practice in the order of the form."""
     form = load_combined_form("site")
     descriptive = [form.by_id[name] for name in DESCRIPTIVE_COLUMNS]
     practice = [question for question in form.questions if question.feeds and question not in descriptive]
@@ -81,11 +82,11 @@ def list_columns() -> list[Question]:
 
 
 def write_workbook(rows: int, path: Path) -> None:
-    """Write the workbook: a header row and so many suppliers."""
+    """Write a workbook with a header row and the given number of suppliers."""
     rng = random.Random(SEED)
     questions = list_columns()
     agencies = [f"{draw_words(rng, 2)} Manpower" for _ in range(200)]
-    with xlsxwriter.Workbook(path) as book:  # shared strings, as Excel writes them
+    with xlsxwriter.Workbook(path) as book:  # with shared strings, as in Excel files
         sheet = book.add_worksheet("Suppliers")
         for column, question in enumerate(questions):
             sheet.write_string(0, column, question.title)

@@ -1,4 +1,4 @@
-"""The agencies of the demo, all invented, with fee items by policy, in practice and as reported by workers."""
+"""Define the fictional agencies of the demo, with fee items under the policy, in practice and as reported by workers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ _ANSWERS: tuple[Row, ...] = tuple(
     )
 )  # fmt: skip
 
-# Policy, practice and what workers reported disagree, as they often do; the last three columns are the buyer's own to fill in.
+# Policy, practice and workers' reports disagree, as they often do. The buyer fills in the last three columns.
 _ITEMS = (
     "Ref", "Policy items", "Fees by item", "Worker-reported items", "Our last check", "How we checked", "Workers called",
 )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Write the demo: files as a buyer of seafood and building works might really send them, messy on purpose.
+"""Write the demo files, as a buyer of seafood and construction work might really send them. They are messy on purpose.
 
-Every company, vessel and agency in it is invented, and says so in its name or in its script. What the mess shows: title
-rows above the header, countries in many spellings and one misspelt, placeholders, percentages as text, dates in many
-shapes, answers refused and forms returned with blanks, an address that looks like a formula, columns we do not know, a
-row of totals, evidence behind single answers. The agencies are in ``agencies.py``, the smaller files in ``records.py``.
+Every company, vessel and agency in the demo is fictional and marked as such in its name, in its own script if necessary. The
+files contain title rows above the header, countries in many spellings (one of them wrong), placeholders, percentages as text,
+dates in many formats, declined answers, returned forms with blanks, an address that looks like a formula, unknown columns, a row
+of totals, and evidence for individual answers. The agencies are in ``agencies.py``, the smaller files in ``records.py``.
 
-Run ``python demo/make_demo.py`` to write all of it again; the bytes are always the same.
+Run ``python demo/make_demo.py`` to write all files again; the result is always the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Cell = str | int | float | date
 Row = Mapping[str, Cell]
 
 # ------------------------------------------------------------------------------------- how three kinds of supplier answer
-# The best kind asked workers; the usual kind says what it knows; keys are the buyer's own headers.
+# The best suppliers asked their workers; typical ones state what they know. The keys are the buyer's own headers.
 
 
 def omit_answers(answers: Row, *headers: str) -> Row:
-    """Return the answers without those to the given headers."""
+    """Return the answers except those under the given headers."""
     return {header: value for header, value in answers.items() if header not in headers}
 
 
@@ -119,7 +119,7 @@ EVIDENCE = (
 
 
 def build_site(vendor_no: str, supplier: str, country: str, industry: str, *answers: Row, **fields: Cell) -> Row:
-    """Return a row of the suppliers sheet; ``fields`` are further columns, by header as `argument_name` writes it."""
+    """Return a row of the suppliers sheet. ``fields``: further columns, by header in the form returned by `argument_name`."""
     named = {
         next(h for h in (*IDENTITY, *EVIDENCE) if argument_name(h) == word): value for word, value in fields.items()
     }
@@ -135,7 +135,7 @@ def build_site(vendor_no: str, supplier: str, country: str, industry: str, *answ
 
 
 def argument_name(header: str) -> str:
-    """Return a header as the name of an argument: "% migrant workers" -> "migrant_workers"."""
+    """Return a header in the form of an argument name: "% migrant workers" -> "migrant_workers"."""
     return "_".join("".join(c if c.isalnum() else " " for c in header).lower().split())
 
 
@@ -346,7 +346,7 @@ def write_suppliers() -> None:
 
 
 def write_sample() -> None:
-    """Write the list that an empty portfolio offers to load: the same suppliers, under references that no real list has."""
+    """Write the sample list offered in an empty portfolio: the same suppliers, with references that no real list has."""
     with closing(create_workbook(HERE / "sample_list.xlsx", "a list to try the service with")) as book:
         sites = [{**row, "Vendor no": str(row["Vendor no"]).replace("SK-", "SAMPLE-")} for row in SITES]
         practice = dict.fromkeys(header for row in sites for header in row if header not in (*IDENTITY, *EVIDENCE))
@@ -366,7 +366,7 @@ def write_records() -> None:
         )
     with closing(create_workbook(HERE / "own_practices.xlsx", "what the buyer says of itself")) as book:
         write_sheet(book, "Buying", records.OWN_HEADER, records.OWN_PRACTICES, ())
-        stamp = book.add_worksheet("_form")  # as in a workbook made from the template: known for the buyer's own
+        stamp = book.add_worksheet("_form")  # as in the template, so that the workbook is recognised as the buyer's own
         stamp.write_column(0, 0, ("form", "version"))
         stamp.write_column(0, 1, ("buyer", "2026.1"))
         stamp.hide()

@@ -1,6 +1,7 @@
-"""The smaller files of the demo, all invented: case records, the buyer's own answers, cohorts with rates, a watchlist.
+"""Define the smaller demo files, all fictional: case records, the buyer's own answers, cohorts with rates, and a watchlist.
 
-Case records hold groups, never names, telephone numbers or papers: a row that seems to hold one is refused.
+Case records describe groups. They never contain names, telephone numbers or identity papers: a row that seems to contain any is
+rejected.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _HOMES = ("CR-3", "AG-7", "Philippines", "Domestic worker", "2026-01", "2026-03"
 
 
 def _build_case_rows(group: tuple[object, ...], *findings: tuple[object, ...]) -> list[tuple[object, ...]]:
-    """Return the rows of a case: the group is described in the first one, the others repeat only the case number."""
+    """Return the rows of a case. The first row describes the group; the others repeat only the case number."""
     return [
         (*(group if at == 0 else (group[0], *[""] * (len(group) - 1))), *finding) for at, finding in enumerate(findings)
     ]

@@ -15,7 +15,7 @@ from questionnaires.encoding import decode_text
 from questionnaires.limits import FileRefused, Limits
 
 DELIMITERS = ",;\t|"
-SAMPLE_RECORDS, SAMPLE_CHARACTERS = 200, 1_000_000  # what the delimiter is detected from
+SAMPLE_RECORDS, SAMPLE_CHARACTERS = 200, 1_000_000  # the part of the text that the delimiter is detected from
 DELIMITER_LINE = re.compile(r"sep=([,;\t|:^~])\r?\n", re.IGNORECASE)
 
 
@@ -24,7 +24,7 @@ class MisquotedText(Exception):
 
 
 class DelimitedText(NamedTuple):
-    """A text that is a table, the encoding of its file, and the character between its fields."""
+    """The text of a table, the encoding of its file, and its delimiter."""
 
     text: str
     encoding: str
@@ -41,7 +41,9 @@ def decode_table(data: bytes, kind: str) -> DelimitedText:
 
 
 def detect_delimiter(text: str, candidates: str) -> str:
-    """Return the delimiter that splits most records into the same number of fields; of equals, the one that makes more."""
+    """Return the delimiter that splits most records into the same number of fields; if several do, the one that gives more
+    fields.
+    """
 
     def rate(delimiter: str) -> tuple[float, int]:
         try:
@@ -106,12 +108,12 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
     blank = 0
     for record in records:
         if len(record) > limits.columns:
-            raise FileRefused("limit.columns", f"It has {len(record):,}; the maximum is {limits.columns:,}.")
+            raise FileRefused("limit.columns", f"It has {len(record):,} columns; the maximum is {limits.columns:,}.")
         if not any(map(str.strip, record)):
             blank += 1
             continue
         if len(widths) + blank >= limits.rows:
-            raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+            raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         for _ in range(blank):
             widths.append(0)
             yield []

@@ -25,12 +25,13 @@ MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, 
 class EncodingModel:
     """An encoding and the classes of characters likely in it, each with the log-probability of one character of the class.
 
-    What is in no class but not ASCII has the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a character
-    may have two of them.
+    Other characters that are not ASCII have the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a
+    character may have two of them.
     """
 
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:
-        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes  # looked up now: no file is opened later
+        # Looked up now, because no file can be opened later.
+        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes
         self.weights = (*classes.values(), unlikely)
         others = ANY_DOUBLE if by_bytes else r"[^\x00-\x7f]"
         self.find_tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer
@@ -112,7 +113,7 @@ def decode_text(data: bytes) -> tuple[str, str]:
 
 
 def try_decode(data: bytes, encoding: str) -> str | None:
-    """Return the text, or None where the bytes are not valid in the encoding."""
+    """Return the text, or None if the bytes are not valid in the encoding."""
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
@@ -129,7 +130,7 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
             score, share = model.score(sample)
             if share >= MIN_LIKELY_SHARE:
                 candidates.append((score, text, model.encoding))
-    candidates.sort(key=lambda candidate: -candidate[0])  # of equals, the first listed stays first
+    candidates.sort(key=lambda candidate: -candidate[0])  # if several are equal, the first listed stays first
     if not candidates:
         raise FileRefused("csv.encoding")
     best, text, encoding = candidates[0]

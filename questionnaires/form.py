@@ -59,7 +59,7 @@ class Question:
     """One question; its ``id`` never changes.
 
     ``min`` and ``max`` are numbers, or ISO dates; a date's ``max`` may be ``"today"``. ``sources``: ids of the published rules it
-    asks about, where no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
+    asks about, if no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
     recipient of the form. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that an explicit
     "declined" is an answer.
     """
@@ -84,7 +84,9 @@ class Question:
 
     @property
     def declinable(self) -> bool:
-        """Return whether a blank in a returned form counts as declined; not so for facts of a place, which can be found out."""
+        """Return whether a blank in a returned form counts as declined; facts about a place do not, because they can be looked
+        up.
+        """
         return bool(self.feeds) and not self.person and not self.buyer_answered
 
     def build_choice_lookup(self) -> dict[str, str]:
@@ -111,7 +113,7 @@ class Question:
     ) -> AnswerField:
         """Build the field that parses an answer.
 
-        ``as_of``: the ISO date after which a date is in the future, where the question forbids that. ``headers``: those of the
+        ``as_of``: the ISO date after which a date is in the future, if the question forbids that. ``headers``: those of the
         form (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
         """
         if not self.feeds and self.type in ("text", "country", "sector"):
@@ -172,7 +174,7 @@ class Questionnaire:
     def headers(self) -> Mapping[str, tuple[int, str]]:
         """Return folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym.
 
-        Raises :class:`DataFileError` where one header would name two questions.
+        Raises :class:`DataFileError` if one header would name two questions.
         """
         headers: dict[str, tuple[int, str]] = {}
         for question in self.questions:
@@ -241,7 +243,7 @@ def load_combined_form(kind: str, folder: Path = FORMS_DIR) -> Questionnaire:
 
 
 def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question, ...]:
-    """Merge the questions of both, each once. Raises :class:`DataFileError` where they define one id in two ways."""
+    """Merge the questions of both, each once. Raises :class:`DataFileError` if they define one id in two ways."""
     for question in pack.questions:
         if core.by_id.get(question.id, question) != question:
             raise DataFileError(
@@ -254,7 +256,7 @@ def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question,
 
 
 def check_headers(form: Questionnaire) -> Questionnaire:
-    """Return the form. Raises :class:`DataFileError` where one of its headers names two questions."""
+    """Return the form. Raises :class:`DataFileError` if one of its headers names two questions."""
     _ = form.headers
     return form
 
@@ -348,7 +350,7 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
 
 
 def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` where one word names two choices of a question, or has a reserved meaning."""
+    """Raise :class:`DataFileError` if one word names two choices of a question, or has a reserved meaning."""
     codes: dict[str, str] = {}
     reserved = load_common_words().reserved
     for choice in choices:
@@ -381,7 +383,7 @@ def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
 
 
 def reject_unknown_keys(data: Mapping[str, Any], known: Iterable[str], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` where a table has a key that has no meaning."""
+    """Raise :class:`DataFileError` if a table has a key that has no meaning."""
     unknown = sorted(set(data) - set(known))
     if unknown:
         raise DataFileError(

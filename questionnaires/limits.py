@@ -23,7 +23,7 @@ class Limits:
     rows: int = 200_000
     columns: int = 1_000
     cells: int = 10_000_000
-    cell_text: int = 32_767  # what Excel holds in a cell
+    cell_text: int = 32_767  # the most that Excel allows in a cell
     longest_text: int = 1_000_000
     all_text: int = 256_000_000
     seconds: int = 60

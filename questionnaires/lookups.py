@@ -1,4 +1,4 @@
-"""Look up the words a sheet may use: countries, sectors and everyday words.
+"""Look up the words that a sheet may contain: countries, sectors and everyday words.
 
 The lists are data (``lists/``): a country, a sector or a spelling is added there, not here.
 """
@@ -73,7 +73,7 @@ class Countries:
         """Return the code of the country of this name, synonym or code; None if the word is unknown. Never guesses."""
         word = fold_text(text)
         if len(word) <= 3 and word.isascii() and not text.isascii():
-            return None  # "Mỹ" is the United States to those who write it so, and never Malaysia's code
+            return None  # with its accent, "Mỹ" means the United States and never Malaysia, whose code is MY
         code = self.by_word.get(word)
         if code is None and word.startswith("the"):
             code = self.by_word.get(word[3:])
@@ -87,7 +87,7 @@ class Countries:
 
 @cache
 def load_countries() -> Countries:
-    """Load ``lists/country.csv``. Raises :class:`DataFileError` where one word would mean two countries."""
+    """Load ``lists/country.csv``. Raises :class:`DataFileError` if one word would mean two countries."""
     by_word: dict[str, str] = {}
     names: dict[str, str] = {}
     for row in read_list("country.csv"):
@@ -133,7 +133,7 @@ class Sectors:
 def load_sectors() -> Sectors:
     """Load ``lists/sector.csv``, in the order of ISIC.
 
-    A word of several codes means the broader ones where they are nested, else all.
+    A word of several codes means the broader ones if they are nested, otherwise all.
     """
     names: dict[str, str] = {}
     section_by_code: dict[str, str] = {}

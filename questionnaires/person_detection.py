@@ -72,7 +72,7 @@ def _load_words() -> _PersonWords:
 
 
 def detect_personal_data(text: str, *, company_name: bool = False, reference: bool = False) -> str | None:
-    """Return the issue code of the personal data in a text (one of PERSON_CODES); None where none is detected.
+    """Return the issue code of the personal data in a text (one of PERSON_CODES); None if none is detected.
 
     ``company_name``: the text is the name of a site or agency, which may be a person's name; ``reference``: it is a number of
     one.
@@ -170,7 +170,7 @@ def _follows_cue(text: str) -> bool:
 
 
 def detect_personal_column(header: str) -> str | None:
-    """Return the issue code where a header announces a column of personal data; None for any other header."""
+    """Return the issue code if a header announces a column of personal data; None for any other header."""
     word = fold_text(header) if header.strip() else ""
     for code, whole_words, parts in _load_words().columns:
         if word and (word in whole_words or any(part in word for part in parts)):

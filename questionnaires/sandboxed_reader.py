@@ -1,4 +1,4 @@
-"""The file reader, run in a process of its own: bytes of a file in, columns of distinct texts and codes out.
+"""The file reader, which runs in its own process: it takes the bytes of a file and returns columns of distinct texts and codes.
 
 Started by :mod:`questionnaires.sheet`. It imports little, because its start is part of the cost of every file.
 """
@@ -54,7 +54,7 @@ class ColumnBuilder:
         self.n_rows += len(rows)
 
     def build(self) -> Iterator[tuple[list[str], array[int]]]:
-        """Yield for each column its distinct texts, in order of first occurrence, and the codes of its rows."""
+        """Yield, for each column, its distinct texts in order of first occurrence and the codes of its rows."""
         for number, codes in zip(self.numbers, self.codes, strict=True):
             del number[""]
             texts = [value if type(value) is str else format_cell(value) for value in number]
@@ -62,7 +62,8 @@ class ColumnBuilder:
                 raise FileRefused("limit.cell_text")
             distinct: dict[str, int] = {}
             table = [distinct.setdefault(text, len(distinct)) for text in texts]
-            unchanged = len(distinct) == len(texts)  # else there is, say, the number 12 and the text "12"
+            # If not, the column contains, for example, both the number 12 and the text "12".
+            unchanged = len(distinct) == len(texts)
             yield list(distinct), codes if unchanged else array("i", map([*table, -1].__getitem__, codes))
 
 

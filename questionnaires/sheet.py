@@ -25,7 +25,7 @@ __all__ = ["Column", "FileRefused", "Limits", "RowFault", "Sheet", "cell_name", 
 
 Codes = npt.NDArray[np.int32]
 READER_CODE = "import sys; sys.path += sys.argv[2:]; from questionnaires.sandboxed_reader import main; main()"
-# A text that is one of these is an error too: the same table saved as a text file has them as texts.
+# These texts are errors as well: if the table was saved as a text file, it contains its errors as text.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 STAMP_SHEET = "_form"
 
@@ -169,7 +169,7 @@ def run_reader(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
 
 
 def parse_output(output: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
-    """Yield the sheets of a reader's output. Raises FileRefused where it reports a refusal, or is inconsistent."""
+    """Yield the sheets of a reader's output. Raises FileRefused if it reports a refusal, or is inconsistent."""
     begin = output.find(b"\n") + 1
     answer = json.loads(output[:begin])
     if "refused" in answer:

@@ -61,7 +61,7 @@ def find_similar(text: str, words: Iterable[str], min_similarity: float) -> Sequ
     matches = process.extract(folded, long_words, scorer=JaroWinkler.similarity, limit=12, score_cutoff=min_similarity)
     return sorted(
         (word for word, _, _ in matches), key=lambda word: word[0] != folded[0]
-    )  # a first letter is seldom wrong
+    )  # the first letter is rarely wrong
 
 
 def find_nearest(text: str, words: Iterable[str], min_similarity: float) -> str | None:

@@ -1,10 +1,10 @@
 """Parse a watchlist: the OpenSanctions table of targets, or a custom table. Only what screening needs is taken from it.
 
-``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target a row, several values in a cell separated by semicolons as
-in CSV. Taken are id, schema, names, countries, the programmes under which it is listed, and its data set; of the identifiers
-IMO numbers and LEIs with valid check digits, and other numbers of companies. Never taken are birth dates, addresses, phones,
-e-mails, nor any number of a person; persons are taken only where their row has a sanction, since an owner may be one.
-Vehicles, wallets and the like are skipped.
+``targets.simple.csv`` (opensanctions.org, docs/bulk/csv): one target per row, with several values in a cell separated by
+semicolons, as in CSV. The parser takes the id, schema, names, countries, the programmes under which the target is listed, and
+its data set. Of the identifiers, it takes IMO numbers and LEIs with valid check digits, and other numbers of companies. It
+never takes birth dates, addresses, phone numbers, email addresses or any number of a person. People are included only if their
+row has a sanction, since an owner may be one. Vehicles, wallets and the like are skipped.
 
 A custom table has the columns of ``CUSTOM_COLUMNS``, of which only ``name`` is required (docs/watchlists.md).
 """
@@ -58,7 +58,7 @@ COMPANY_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{2,38}[A-Za-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class ListedEntity:
-    """One entry of a list. ``key`` is unique within the list; ``kind`` is "" where the list does not say.
+    """One entry of a list. ``key`` is unique within the list; ``kind`` is "" if the list does not say.
 
     ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers. ``list``, ``listed_on`` (ISO date),
     ``reason`` and ``source`` say on which list the entity is, since when and why, in the words of the list; "" if unknown.
@@ -98,7 +98,7 @@ class ParsedWatchlist:
 def read_watchlist(data: bytes, name: str, limits: Limits = WATCHLIST_LIMITS) -> ParsedWatchlist:
     """Parse the watchlist in a text file (.csv, .tsv, .txt).
 
-    Raises FileRefused for a file that is not one, and UnusableSheet where it has no column of names or no readable row.
+    Raises FileRefused for a file that is not one, and UnusableSheet if it has no column of names or no readable row.
     """
     kind = check_file(data, name, limits)
     if kind not in TEXT_TYPES:
@@ -127,7 +127,7 @@ def _parse_records(records: Iterator[list[str]], misquoted: array[int], name: st
         if any(map(str.strip, record)):
             rows += 1
             if rows > limits.rows:
-                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
             if misquoted[-1:] == array("i", [number]):
                 parser.add_issue("csv.quoting", number)
             elif len(record) != len(header):
@@ -207,7 +207,7 @@ class _RowParser:
         )
 
     def _parse_custom(self, number: int, cells: Mapping[str, str]) -> ListedEntity | None:
-        """Parse a row of a custom table; None, with an issue, where its kind or country is unknown."""
+        """Parse a row of a custom table; None, with an issue, if its kind or country is unknown."""
         row = {column: cells.get(column, "") for column in CUSTOM_COLUMNS}
         kind = fold_text(row["kind"]) if row["kind"] else ""
         if kind not in KINDS:
@@ -265,7 +265,7 @@ def split_values(cell: str) -> list[str]:
 
 
 def build_entity_key(kind: str, name: str, countries: str, imo: str, lei: str, licence: str) -> str:
-    """Return the key of an entity in a table without ids: an identifier, else a hash of its kind, countries and name."""
+    """Return the key of an entity in a table without ids: an identifier, otherwise a hash of its kind, countries and name."""
     if imo or lei:
         return f"imo:{imo}" if imo else f"lei:{lei}"
     text = f"{kind}|{countries}|{fold_text(licence)}" if licence else f"{kind}|{countries}|{fold_text(name)}"

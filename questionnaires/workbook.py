@@ -66,7 +66,8 @@ def load_template_texts() -> Mapping[str, Any]:
 
 
 def build_template(form: Questionnaire, *, for_request: bool = False) -> bytes:
-    """Build the bytes of an .xlsx workbook of a form. Filled in and read back, it gives the answers that were chosen.
+    """Build the bytes of an .xlsx workbook of a form. When it is filled in and read again, it gives the answers that were
+    chosen.
 
     Questions about a person are left out: their answers would not be stored. ``for_request``: it is sent under a questionnaire
     request, so that a blank in it will count as declined, and it says so.
@@ -109,7 +110,7 @@ def list_options(question: Question) -> tuple[str, ...]:
 
 
 def write_lists(sheet: Worksheet, questions: Sequence[Question]) -> dict[tuple[str, ...], str]:
-    """Write each list of options once, one a column; return the cell range of each list, as a formula names it."""
+    """Write each list of options once, one per column; return the cell range of each list, as a formula names it."""
     ranges: dict[tuple[str, ...], str] = {}
     for options in map(list_options, questions):
         if options and options not in ranges:
@@ -295,5 +296,5 @@ def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question
 
 
 def count_lines(text: str, width: int) -> int:
-    """Count the lines that a text takes in a cell of so many characters."""
+    """Count the lines that a text takes up in a cell of a given width in characters."""
     return sum(len(line) // width + 1 for line in text.split("\n"))

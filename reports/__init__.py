@@ -1,1 +1,1 @@
-"""How an assessment looks: `document.Report` (plain data) in, bytes out. Pure: no clock, no network, no database."""
+"""Turn an assessment (a `document.Report`, plain data) into files for readers, without a clock, a network or a database."""

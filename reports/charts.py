@@ -1,8 +1,8 @@
-"""Charts as SVG: what a score is made of, how wide its range is, where the risk lies, how many of each level.
+"""Draw the charts of a report as SVG: the parts of a score, likely ranges, the heat map and the number of results by level.
 
-Every chart is one self-contained `<svg>` that reads as text too: a title, a description, a level by its name and its
-shape as well as its colour. Colours run from dark to light with the level, so they hold for colour-blind readers and
-on a grey printer. Hatching means: inherent risk only, practice unknown.
+Every chart is one self-contained `<svg>` with a title and a description for screen readers. A level is shown by its name and
+shape as well as by its colour. Colours get lighter as the level falls, so that colour-blind readers can distinguish them, and so
+that they remain distinct when printed in black and white. Hatching means that only the inherent risk is known, not the practice.
 """
 
 import re
@@ -29,7 +29,9 @@ INKS: dict[Level, str] = {
     "low": "#1d242b",
     "insufficient_evidence": "#1d242b",
 }
-UNANSWERED = "mainly blanks"  # most minimum-score rules behind the score rest on questions left blank
+UNANSWERED = (
+    "mainly blanks"  # most of the minimum-score rules behind the score were triggered only by questions left blank
+)
 INK, QUIET, RULE, PAPER = "#1d242b", "#56616b", "#c9ced3", "#ffffff"
 FACT, UP, DOWN, UPLIFT = "#6b7f92", "#b5482a", "#23768a", "#5b4a86"
 
@@ -41,17 +43,17 @@ _MAX_FACTS, _MAX_ANSWERS, _MAX_SECTORS, _MAX_COUNTRIES = 8, 10, 8, 18
 
 
 def escape_xml(text: str) -> str:
-    """Return `text` as XML and HTML hold it: escaped, and without the characters XML has no place for."""
+    """Return `text` escaped for XML and HTML, without the characters that XML does not allow."""
     return escape(_NOT_XML.sub("", text))
 
 
 def format_coordinate(value: float) -> str:
-    """Return a coordinate in the letters of SVG, to a tenth."""
+    """Return a coordinate as text for SVG, rounded to a tenth."""
     return f"{value:.1f}".removesuffix(".0")
 
 
 class Text(NamedTuple):
-    """A line of text with its baseline at `y`; `anchor` names the end of it at `x`; `halo` makes it readable on any ground."""
+    """A line of text with its baseline at `y`. `anchor`: which end is at `x`; `halo`: a white outline for any background."""
 
     x: float
     y: float
@@ -75,7 +77,7 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture `width` by `height`, and its `description` for those who do not see it. `id` begins every id within it."""
+    """A drawing of size `width` by `height`, with a `description` for screen readers. Every id inside it starts with `id`."""
 
     id: str
     width: float
@@ -83,18 +85,18 @@ class Drawing:
     title: str
     description: str
     parts: tuple[str | Text, ...]
-    role: Literal["img", "group"] = "img"  # a group, where there are links in it
+    role: Literal["img", "group"] = "img"  # "group" if the drawing contains links
 
     def svg(self) -> str:
-        """Return the whole picture."""
+        """Return the complete drawing as an SVG element."""
         return self._around("".join(part.svg() if isinstance(part, Text) else part for part in self.parts))
 
     def shapes(self) -> str:
-        """Return the picture without its lines of text, for a page that sets them itself."""
+        """Return the drawing without its text, for formats that typeset the text themselves."""
         return self._around("".join(part for part in self.parts if isinstance(part, str)))
 
     def texts(self) -> list[Text]:
-        """Return the lines of text that `shapes` leaves out."""
+        """Return the lines of text that `shapes` omits."""
         return [part for part in self.parts if isinstance(part, Text)]
 
     def _around(self, inside: str) -> str:
@@ -109,7 +111,7 @@ class Drawing:
 
 
 def rect(x: float, y: float, width: float, height: float, fill: str, *, edge: str = "", opacity: float = 1) -> str:
-    """Return a filled rectangle, never narrower than can be seen."""
+    """Return a filled rectangle that is wide enough to be visible."""
     size = f'width="{format_coordinate(max(width, 1.0))}" height="{format_coordinate(height)}"'
     style = (f' stroke="{edge}" stroke-width="0.6"' if edge else "") + (
         f' fill-opacity="{opacity}"' if opacity < 1 else ""
@@ -124,7 +126,7 @@ def line(x1: float, y1: float, x2: float, y2: float, *, stroke: str = INK, width
 
 
 def hatch_patterns(chart: str) -> str:
-    """Return the pattern of each level for what is known from the context alone; `hatch_fill(chart, level)` names it."""
+    """Return a hatched pattern for each level, for results where only the inherent risk is known; `hatch_fill` refers to it."""
     patterns = "".join(
         f'<pattern id="{chart}-{level}" width="5" height="5" patternUnits="userSpaceOnUse" '
         f'patternTransform="rotate(45)"><rect width="5" height="5" fill="#f6f6f4"/>'
@@ -136,12 +138,12 @@ def hatch_patterns(chart: str) -> str:
 
 
 def hatch_fill(chart: str, level: Level) -> str:
-    """Return the fill for what is known from the context alone."""
+    """Return the hatched fill for a result where only the inherent risk is known."""
     return f"url(#{chart}-{level})"
 
 
 def mark(level: Level, x: float, y: float, r: float = 5) -> str:
-    """Return the shape of a level: diamond, triangle, square, disc, ring."""
+    """Return the marker of a level: a diamond, triangle, square, disc or ring."""
     paint = f'fill="{FILLS[level]}" stroke="{INK}" stroke-width="1"'
     if level == "critical":
         corners = [(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)]
@@ -158,11 +160,11 @@ def mark(level: Level, x: float, y: float, r: float = 5) -> str:
 
 
 def draw_level_counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
-    """Return how many results have each level, as bars."""
+    """Return a bar chart of the number of results at each level."""
     total = max(sum(by_level.values()), 1)
     longest = max(*by_level.values(), 1)
     parts: list[str | Text] = [hatch_patterns(chart)]
-    y, start = 0.0, 180.0  # the bars begin behind the longest title
+    y, start = 0.0, 180.0  # the bars start to the right of the longest title
     for level in LEVELS:
         n = by_level[level]
         fill = hatch_fill(chart, level) if level == "insufficient_evidence" else FILLS[level]
@@ -182,7 +184,7 @@ def draw_level_counts(chart: str, by_level: Mapping[Level, int]) -> Drawing:
 
 
 def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> Drawing:
-    """Return score and range [best, worst] of each result, over the levels of `model`."""
+    """Return a chart of the score and likely range (best to worst) of each result, drawn over the levels of `model`."""
     height = 34 + 38 * len(headlines)
     parts = _bands(model, 20, height)
     for place, headline in enumerate(headlines):
@@ -202,7 +204,7 @@ def draw_ranges(chart: str, headlines: Sequence[Headline], model: ModelUsed) -> 
 
 
 def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
-    """Return what makes the score, as bars: facts add up to the base, answers move it, a floor may lift it."""
+    """Return a bar chart of how a score is made up: facts add up to the base, answers move it, and a floor may raise it."""
     rows = list_bars(detail)
     height = 34 + 31 * len(rows)
     parts = _bands(model, 20, height)
@@ -229,7 +231,7 @@ def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
 
 
 class Bar(NamedTuple):
-    """A bar from `start` to `end`; `whole`: a sum, drawn from 0, rather than a step."""
+    """A bar from `start` to `end`. `whole`: the bar shows a total, drawn from 0, rather than a step."""
 
     title: str
     start: float
@@ -239,12 +241,12 @@ class Bar(NamedTuple):
 
     @property
     def points(self) -> str:
-        """Return the sum, or the step with its sign."""
+        """Return the total, or the step with its sign, as text."""
         return f"{self.end:.1f}" if self.whole else f"{self.end - self.start:+.1f}".replace("-", "\u2212")
 
 
 def list_bars(detail: Detail) -> list[Bar]:
-    """Return what makes the score: facts add up to the base, answers move it, a floor may lift it."""
+    """Return the bars that show how a score is made up: facts add up to the base, answers move it, and a floor may raise it."""
     headline = detail.headline
     facts = [(r.title, r.points) for r in detail.reasons if r.kind == "context" and r.points]
     moves = [(r.title, r.points) for r in detail.reasons if r.kind == "answer" and r.points]
@@ -254,7 +256,7 @@ def list_bars(detail: Detail) -> list[Bar]:
     for title, points in _largest(facts, _MAX_FACTS, "other fact"):
         rows.append(Bar(title, running, running + points, FACT))
         running += points
-    if headline.inherent is not None:  # a supplier's copy leaves it out
+    if headline.inherent is not None:  # a supplier's copy omits it
         rows.append(Bar("Inherent risk", 0.0, base, INK, whole=True))
     for title, points in _largest(moves, _MAX_ANSWERS, "other answer"):
         rows.append(Bar(title, running, running + points, UP if points > 0 else DOWN))
@@ -269,11 +271,11 @@ def list_bars(detail: Detail) -> list[Bar]:
 
 
 def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
-    """Return countries in rows and sectors in columns, the worst first, with a note on how many are not shown."""
+    """Return a heat map with countries in rows and sectors in columns, worst first, and a note on how many are not shown."""
     rows, columns, more_rows, more_columns = pick_heat_axes(cells)
     left, wide, high = 148, 84, 38
     headers = [wrap(name, 10.5, wide - 2) for name in columns]
-    top = 26 + 13 * max(map(len, headers), default=0)  # below the note on what is left out
+    top = 26 + 13 * max(map(len, headers), default=0)  # below the note on how many countries and sectors are not shown
     parts: list[str | Text] = [hatch_patterns(chart)]
     described = []
     for place, header in enumerate(headers):
@@ -334,7 +336,7 @@ def draw_heat_map(chart: str, cells: Sequence[Cell]) -> Drawing:
 
 
 class HeatAxes(NamedTuple):
-    """The names of the countries and sectors of a heat map, the worst first, and how many more there are of each."""
+    """The names of the countries and sectors in a heat map, worst first, and how many of each are not shown."""
 
     countries: list[str]
     sectors: list[str]
@@ -343,7 +345,7 @@ class HeatAxes(NamedTuple):
 
 
 def pick_heat_axes(cells: Sequence[Cell]) -> HeatAxes:
-    """Return the countries and sectors that a heat map has room for."""
+    """Return the countries and sectors that fit into a heat map."""
     countries = _worst_first((cell.country_name, cell) for cell in cells)
     sectors = _worst_first((cell.sector_title, cell) for cell in cells)
     more_countries, more_sectors = len(countries[_MAX_COUNTRIES:]), len(sectors[_MAX_SECTORS:])
@@ -351,14 +353,14 @@ def pick_heat_axes(cells: Sequence[Cell]) -> HeatAxes:
 
 
 def describe(of: Cell | Place) -> str:
-    """Return a cell or a country in words, for those who do not see its colour."""
+    """Return a text about a cell or a country, for readers who cannot see its colour."""
     only = ", inherent risk only" if of.known == "inherent" else ""
     up_to, silent = "up to " if of.up_to else "", f" ({UNANSWERED})" if of.silent else ""
     return f"{up_to}{of.value:.1f}, {LEVEL_TITLES[of.level]}{silent}{only}, {format_count(of.results, 'supplier')}"
 
 
 def legend(chart: str, x: float, y: float) -> list[str | Text]:
-    """Return the levels and the hatching, in one line."""
+    """Return the legend: the levels and the hatching, in one line."""
     parts: list[str | Text] = []
     for level in LEVELS[:-1]:
         parts += [rect(x, y - 9, 16, 11, FILLS[level], edge=QUIET), Text(x + 21, y, LEVEL_TITLES[level], size=11)]
@@ -368,14 +370,14 @@ def legend(chart: str, x: float, y: float) -> list[str | Text]:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return how wide a line is, near enough to lay it out: full-width characters take an em, others a little over half."""
+    """Return the approximate width of a line of text: full-width characters take one em, others a little over half an em."""
     return size * sum(
         1.0 if unicodedata.east_asian_width(c) in "WF" else 0.0 if unicodedata.combining(c) else 0.56 for c in text
     )
 
 
 def truncate(text: str, size: float, width: float) -> str:
-    """Return `text`, cut with an ellipsis where it would be wider than `width`."""
+    """Return `text`, shortened with an ellipsis if it would be wider than `width`."""
     if text_width(text, size) <= width:
         return text
     while text and text_width(text, size) > width - size:
@@ -384,7 +386,7 @@ def truncate(text: str, size: float, width: float) -> str:
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
-    """Return `text` in lines of at most `width`, broken at spaces."""
+    """Return `text` as lines of at most `width`, broken at spaces."""
     lines: list[str] = []
     for word in text.split():
         if lines and text_width(f"{lines[-1]} {word}", size) <= width:
@@ -407,14 +409,14 @@ def _worst_first(named: Iterable[tuple[str, Cell]]) -> list[str]:
 
 
 def _largest(rows: list[tuple[str, float]], most: int, rest: str) -> list[tuple[str, float]]:
-    """Return the `most` rows that move the score most, in their own order, and the sum of those left over."""
+    """Return the `most` rows that affect the score most, in their original order, and one row for the sum of the others."""
     largest = sorted(sorted(range(len(rows)), key=lambda i: -abs(rows[i][1]))[:most])
     others = [points for i, (_, points) in enumerate(rows) if i not in largest]
     return [rows[i] for i in largest] + ([(format_count(len(others), rest), sum(others))] if others else [])
 
 
 def _bands(model: ModelUsed, top: float, bottom: float) -> list[str | Text]:
-    """Return the levels as faint columns behind a chart that runs from 0 to 100."""
+    """Return the levels as pale background columns for a chart that runs from 0 to 100."""
     levels: tuple[Level, ...] = ("low", "medium", "high", "critical")
     starts = (0.0, model.medium_from, model.high_from, model.critical_from, 100.0)
     parts: list[str | Text] = []

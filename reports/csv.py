@@ -1,8 +1,8 @@
-"""Results as a CSV file: UTF-8 with a byte order mark and CRLF, as spreadsheets expect it, every field in full.
+"""Write results as a CSV file for spreadsheets: UTF-8 with a byte order mark, CRLF line endings, and every field in full.
 
-A spreadsheet runs a text that begins with = + - @, a tab or a line break, or with the full-width forms of these, as a
-formula, whatever quotes stand around it. Such text gets one apostrophe before it, and so does text that begins with an
-apostrophe itself, so that whoever reads the file back strips exactly one. Numbers are not guarded.
+Spreadsheets treat a text that begins with = + - @, a tab or a line break (or the full-width form of one) as a formula, even in
+quotes. An apostrophe is therefore put before such a text, and also before a text that already begins with one, so that a program
+that reads the file can always remove exactly one. Numbers are left unchanged.
 """
 
 import csv
@@ -47,7 +47,7 @@ COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
 
 
 def render(report: Report) -> bytes:
-    """Return one line a result, in the order of the report."""
+    """Return one line for each result, in the order of the report."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([title for title, _ in COLUMNS])
@@ -57,5 +57,5 @@ def render(report: Report) -> bytes:
 
 
 def guard(value: Any) -> Any:
-    """Return a text as a cell may hold it: with GUARD before what a spreadsheet would run; anything else as it is."""
+    """Return a text that is safe in a cell: GUARD comes before anything a spreadsheet would run; other text is unchanged."""
     return GUARD + value if isinstance(value, str) and value.startswith(GUARDED_PREFIXES) else value

@@ -1,4 +1,4 @@
-"""One result explained in words, for HTML and PDF alike."""
+"""Explain one result in words, in the same way for HTML and PDF."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ ANSWER_GROUPS = (
 
 
 def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
-    """Return what makes up a result, in words: facts, grouped answers, minimum-score rules, and the chart of its points.
+    """Return how a result is made up, in words: facts, grouped answers and minimum-score rules, with a chart of its points.
 
-    `chart` is the id of the chart in the page.
+    `chart`: the id of the chart on the page.
     """
     not_asked = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
     reasons = [reason for reason in detail.reasons if reason not in not_asked]
@@ -45,7 +45,7 @@ def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
 
 
 def _grouped_answers(answers: Sequence[Reason]) -> list[Tree]:
-    """Return the answers under ANSWER_GROUPS: found, not to be ruled out, the rest; in each they stay in their order."""
+    """Return the answers in their original order, grouped as in ANSWER_GROUPS: found, cannot be ruled out, and others."""
     groups: dict[str, list[Reason]] = {title: [] for title in ANSWER_GROUPS}
     found, unresolved, rest = groups.values()
     for reason in answers:
@@ -54,7 +54,7 @@ def _grouped_answers(answers: Sequence[Reason]) -> list[Tree]:
 
 
 def _floor_rows(floors: Sequence[Floor]) -> list[Tree]:
-    """Return minimum-score rules, each text without its title or the sentence that the one before began with."""
+    """Return the minimum-score rules. A text does not repeat its title or the first sentence of the text before it."""
     rows: list[Tree] = []
     sentence_before = ""
     for floor in floors:
@@ -74,7 +74,7 @@ def _floor_rows(floors: Sequence[Floor]) -> list[Tree]:
 
 
 def _usual_evidence(answers: Sequence[Reason]) -> str:
-    """Return the evidence behind most answers where several have it: it is then named once for all of them; else ""."""
+    """Return the most common evidence if several answers share it, so that it can be stated once for all; otherwise ""."""
     evidence, answered = max(
         Counter(r.evidence for r in answers if r.evidence).items(), key=lambda item: item[1], default=("", 0)
     )
@@ -82,7 +82,7 @@ def _usual_evidence(answers: Sequence[Reason]) -> str:
 
 
 def _without_repeats(rows: Sequence[Tree]) -> list[Tree]:
-    """Return the rows without a text or sources that repeat the row above: several facts may be of one context and source."""
+    """Return the rows, omitting texts and sources that repeat the row above: several facts may share a context and a source."""
     before = ({"text": "", "sources": []}, *rows)
     return [
         row

@@ -1,7 +1,7 @@
-"""A report as plain data: everything a page shows, so that nothing has to be looked up or calculated again.
+"""Define a report as plain data. It contains everything that a page shows, so nothing has to be looked up or calculated again.
 
 Scores, points and confidence run from 0 to 100, shares and coverage from 0 to 1, risks `e` and `c` from 0 to 1.
-Texts are plain text: no markup in any format, whoever wrote them. Every sequence is in the order in which it is read.
+All texts are plain text: no format interprets markup in them, whoever wrote them. Every sequence is in reading order.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ Audience = Literal["internal", "supplier"]
 Priority = Literal["1", "2", "3a", "3b"]
 
 LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "insufficient_evidence")
-# How the title of a rule ends where only questions that were left blank reached it.
+# The ending of a rule's title if the rule was triggered only by questions left blank.
 CANNOT_BE_RULED_OUT = " (cannot be ruled out)"
 LEVEL_TITLES: dict[Level, str] = {
     "critical": "Critical",
@@ -23,7 +23,7 @@ LEVEL_TITLES: dict[Level, str] = {
     "low": "Low",
     "insufficient_evidence": "Insufficient evidence",
 }
-# The three business priorities of the Bali Process forum; the third is set in its two halves (factbook BP-03, BP-04).
+# The three business priorities of the Bali Process forum; the third is split into its two halves (factbook BP-03, BP-04).
 PRIORITIES: dict[Priority, str] = {
     "1": "Ethical employment",
     "2": "Transparency in supply chains",
@@ -39,7 +39,7 @@ WORDING = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A rule or publication that is cited by its `id`: what it says and whose it is; `caution` where it is our own."""
+    """A rule or publication, cited by its `id`: what it says and who published it. `caution`: set if the rule is our own."""
 
     id: str
     title: str
@@ -49,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file the report was made from; `sha256` may be shortened, `rows` = `accepted` + `rejected`."""
+    """A file that the report is based on. `sha256` may be shortened; `rows` = `accepted` + `rejected`."""
 
     name: str
     sha256: str
@@ -61,7 +61,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class ModelUsed:
-    """A released model, how many results it scored, and the scores its levels start from; `digest` may be shortened."""
+    """A released model, the number of results it scored, and the scores at which its levels start. `digest` may be shortened."""
 
     id: str
     version: str
@@ -75,7 +75,7 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:
-    """A question that was not asked in `unasked` of the `of` results whose model asks it."""
+    """A question that was not asked for `unasked` out of `of` results whose model includes it."""
 
     title: str
     unasked: int
@@ -84,15 +84,14 @@ class NotChecked:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """One result in one line: a site or an agency.
+    """The main figures of one result, for a site or an agency.
 
-    `country` and `sector` are None where they are unknown (their titles then say so), `practice_points` and
-    `practice_of` where nothing was asked. `level_text` begins with the level's title and words it for readers
-    ("insufficient evidence, inherent high"). `inherent` and `uplift` are None only in a supplier's copy. `row` counts
-    as the spreadsheet does, and is 0 where it is left out. `floors` are the titles of the rules that reached: first those that
-    rest on something admitted, reported or found, then those that end in CANNOT_BE_RULED_OUT. `up_to`: declined answers alone
-    lift the score this high, so it is a bound and no finding. `silent`: most of these rules rest on unanswered questions alone,
-    without which the level would be lower.
+    `country` and `sector` are None if they are unknown (their titles then say so); `practice_points` and `practice_of` are None
+    if nothing was asked. `level_text` begins with the level's title and explains it ("insufficient evidence, inherent high").
+    `inherent` and `uplift` are None only in a supplier's copy. `row` is the row number in the spreadsheet, or 0 if it is omitted.
+    `floors` are the titles of the rules that apply: first those triggered by something admitted, reported or found, then those
+    that end in CANNOT_BE_RULED_OUT. `up_to`: only declined answers raise the score this high, so it is an upper bound and not a
+    finding. `silent`: most of these rules were triggered only by unanswered questions, and the level would be lower without them.
     """
 
     kind: Literal["site", "agency"]
@@ -126,18 +125,18 @@ class Headline:
 
     @property
     def place(self) -> str:
-        """Return where the row is in what was uploaded, as file/sheet/row; empty where it came in no file or that is left out."""
+        """Return the location of the row in the upload as file/sheet/row; empty if it did not come from a file or is omitted."""
         return f"{self.file}/{self.sheet}/{self.row}" if self.file else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a score is what it is: `points` of a fact of the context (part of the base) or of an answer (moves it).
+    """One reason for a score: the `points` of a context fact, which are part of the base, or of an answer, which move the score.
 
-    `year` is that of the fact or of the answer's evidence. `from_workers`: it rests on what workers, a union, an NGO or
-    an official reported, so a supplier never sees it. `workers`: how many people it speaks of, where it is about a group.
-    `evidence`: the best piece of evidence behind an answer, and what it counts; no supplier's copy has it. `harm`: the
-    answer is a finding, admitted or reported, also where the place was thought so bad that it adds no point.
+    `year`: of the fact, or of the evidence for the answer. `from_workers`: the reason is based on what workers, a union, an NGO
+    or an official reported, so it is never shown to a supplier. `workers`: the number of people concerned, if it is about a
+    group. `evidence`: the best evidence for the answer and how much it counts; omitted from a supplier's copy. `harm`: the answer
+    is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points.
     """
 
     kind: Literal["context", "answer"]
@@ -157,15 +156,15 @@ class Reason:
 
     @property
     def full_text(self) -> str:
-        """Return the reason in words, and the evidence behind it."""
+        """Return the reason in words, followed by its evidence."""
         return f"{self.text} {self.evidence}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """A named rule that holds the score at `at_least` or above, and the sentence that says why it acts.
+    """A named rule that keeps the score at `at_least` or above, and a sentence that explains why it applies.
 
-    `open`: only questions that were left blank reached it, so what it names cannot be ruled out, and was not found.
+    `open`: the rule was triggered only by questions left blank, so what it describes was not found but cannot be ruled out.
     """
 
     title: str
@@ -177,18 +176,18 @@ class Floor:
 
     @property
     def full_title(self) -> str:
-        """Return the title, and after it CANNOT_BE_RULED_OUT where the rule was not found to hold."""
+        """Return the title, followed by CANNOT_BE_RULED_OUT if the rule was triggered only by questions left blank."""
         return self.title + CANNOT_BE_RULED_OUT * self.open
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action, for one supplier (`suppliers` = 0) or, in the plan, for the `suppliers` it concerns.
+    """An action for one supplier (`suppliers` = 0) or, in the overall plan, for the number of `suppliers` it concerns.
 
-    `within_hours` is used instead of `due` where hours count; `due` is the earliest date over the suppliers concerned.
-    `safety` comes before everything. `names` are the first few concerned. `from_workers`: only what workers, unions, NGOs or
-    officials reported calls for it, or case records do; `own_due` and `own_within_hours`: when it would be due without them
-    (None where they change nothing).
+    `within_hours` replaces `due` if hours matter; `due` is the earliest date for the suppliers concerned. `safety`: the action
+    comes before all others. `names`: the first few suppliers concerned. `from_workers`: only case records, or what workers,
+    unions, NGOs or officials reported, call for the action. `own_due` and `own_within_hours`: when it would be due without these
+    reports (None if they make no difference).
     """
 
     action: str
@@ -212,8 +211,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class BuyerFinding:
-    """One practice of the buyer itself, in one of its units. `state` is "harm", "declined", "not_asked" or "answered", the
-    last being no finding. It never touches the score of a supplier.
+    """One of the buyer's own practices in one of its units; it never affects a supplier's score.
+
+    `state`: "harm", "declined", "not_asked" or "answered" (no finding).
     """
 
     unit: str
@@ -227,9 +227,9 @@ class BuyerFinding:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One result explained. Points of all reasons + `headline.uplift` = `headline.score`.
+    """The explanation of one result. The points of all reasons plus `headline.uplift` add up to `headline.score`.
 
-    `steadiness`: how likely the level stays under other reasonable weights, 0..1; None where nothing was asked.
+    `steadiness`: the probability (0..1) that the level stays the same with other reasonable weights; None if nothing was asked.
     """
 
     headline: Headline
@@ -240,25 +240,26 @@ class Detail:
 
     @property
     def unanswered_note(self) -> str:
-        """Return a sentence where unanswered questions rather than what is known hold the score up; empty elsewhere."""
+        """Return a sentence if unanswered questions, rather than known facts, keep the score up; otherwise an empty text."""
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
-        rest, them = ("rests", "it") if blank == 1 else ("rest", "them")
-        rules = f"{blank} of {len(self.floors)} minimum-score rules {rest} on questions left blank"
+        are, them = ("is", "it") if blank == 1 else ("are", "them")
+        rules = f"{blank} of {len(self.floors)} minimum-score rules {are} triggered only by questions left blank"
         return f"{rules}; without {them} the level would be lower."
 
     @property
     def stable_weightings(self) -> int | None:
-        """Return in how many of 100 alternative weightings the level stays the same; None where that is unknown.
+        """Return the number of alternative weightings, out of 100, that give the same level; None if it is unknown.
 
-        It is rounded down, so that it never promises more; the last bits of a sum of probabilities are no reason to round.
+        The number is rounded down so that it never overstates stability, except where only a floating-point error keeps it below
+        the next whole number.
         """
         return None if self.steadiness is None else int(100 * self.steadiness + 1e-6)
 
     @property
     def stability_text(self) -> str:
-        """Return the stability of the level as a sentence; empty where it is unknown."""
+        """Return the stability of the level as a sentence; empty if it is unknown."""
         if self.stable_weightings is None:
             return ""
         return f"The level is the same in {self.stable_weightings} of 100 alternative weightings."
@@ -266,10 +267,10 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A country and a sector in the heat map: its worst result, and of how many.
+    """A cell of the heat map (a country and a sector): its worst result, and the number of results.
 
-    `known` tells what `value` is: the score where practice is known, the inherent risk where it is not; `up_to` that the score
-    is a bound, `silent` that most of what holds it up are blanks, as in `Headline`.
+    `known` states what `value` is: the score if practice is known, otherwise the inherent risk. `up_to` and `silent` mean the
+    same as in `Headline`.
     """
 
     country: str | None
@@ -286,7 +287,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A country on the map (ISO 3166-1 alpha-2): its worst result, and of how many. `known` and what follows as in `Cell`."""
+    """A country on the map (ISO 3166-1 alpha-2): its worst result and the number of results. Other fields are as in `Cell`."""
 
     country: str
     country_name: str
@@ -300,9 +301,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class IssueLine:
-    """A fault in what was uploaded, once for the `count` cells it was found in, with its cure.
+    """A problem in an uploaded file and how to fix it, listed once for the `count` cells that have it.
 
-    `message` says what is wrong in general, alike for every line of one `code`; `seen` and `cure` are of this line.
+    `message` describes the problem in general and is the same for every line with this `code`; `seen` and `cure` are specific to
+    this line.
     """
 
     code: str
@@ -320,7 +322,7 @@ class IssueLine:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Sites of one company: the worst of them, and the spread of their scores; never an average."""
+    """A company with several sites: its worst site and the range of its scores, never an average."""
 
     name: str
     sites: int
@@ -332,9 +334,9 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
-    """A case record: what it is about, who the group is, how strong the evidence, and what the published rules read in it.
+    """A case record: its subject, the group of workers, the strength of the evidence, and the result under the published rules.
 
-    For internal readers only: a supplier's copy holds none.
+    Case records are for internal readers only; a supplier's copy never contains them.
     """
 
     case: str
@@ -347,10 +349,11 @@ class CaseLine:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An assessment as a reader meets it.
+    """The content of a report on an assessment.
 
-    `results` are all of them, worst first; `details` explains the worst few. `draft` is empty once the supplier has
-    responded. `method` and `limits` are paragraphs. `sources` is the register: a format lists those of it that it cites.
+    `results` contains all results, worst first; `details` explains the worst few. `draft` is empty once the supplier has
+    responded. `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it
+    cites.
     """
 
     title: str

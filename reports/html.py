@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing fetched, readable on paper, by keyboard, and in a narrow window."""
+"""Render a report as one HTML file without scripts or external content, readable on paper, by keyboard and in a narrow window."""
 
 import functools
 from pathlib import Path
@@ -11,11 +11,11 @@ from reports.document import Report
 from reports.view_model import build_view_model
 
 MAX_ROWS = 200
-MAX_DETAILS = 25  # results explained in full
+MAX_DETAILS = 25  # the number of results explained in full
 
 
 def render(report: Report) -> bytes:
-    """Return the page in UTF-8. The template escapes every text; only the charts, which escape their own, come in as markup."""
+    """Return the page in UTF-8. The template escapes all text; the charts escape their own and are inserted as markup."""
     return _template().render(page=build_view_model(report, MAX_ROWS, MAX_DETAILS), fills=FILLS, inks=INKS).encode()
 
 

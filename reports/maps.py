@@ -1,8 +1,9 @@
-"""Maps of the world and of Asia and the Pacific: each country in the colour of its worst result.
+"""Draw maps of the world and of Asia and the Pacific, with each country in the colour of its worst result.
 
-Outlines are those of Natural Earth (public domain), 1:50 million, as the npm package `world-atlas` holds them; set-up
-fetches it. The projection is Equal Earth (Savric, Patterson and Jenny, 2018): areas are true to each other. States too
-small to see are dots. outlines.csv lists which outline is which country, and a place for the few without outline.
+The outlines are from Natural Earth (public domain), at 1:50 million, in the npm package `world-atlas`, which set-up downloads.
+The projection is Equal Earth (Savric, Patterson and Jenny, 2018), which shows areas in true proportion. Countries too small to
+see are drawn as dots. outlines.csv lists which outline belongs to which country, and a location for the few countries without an
+outline.
 """
 
 import csv
@@ -36,14 +37,14 @@ BORDERS = (
     "are shown as dots."
 )
 _NO_RESULT, _COAST, _SEA = "#e4e7e8", "#bcc3c7", "#f4f8fa"
-_DOT_BELOW = 9  # a country that is drawn smaller is marked with a dot
+_DOT_BELOW = 9  # a country that would be drawn smaller than this is marked with a dot
 
 Point = tuple[float, float]
 Line = list[Point]
 
 
 class View(NamedTuple):
-    """A window on the world: the meridian in its middle, its edges in degrees, how many units it is wide."""
+    """The part of the world that a map shows: its central meridian, its edges in degrees, and its width in units."""
 
     title: str
     middle: float
@@ -59,14 +60,14 @@ ASIA_PACIFIC = View("Asia and the Pacific", middle=130, west=44, east=214, south
 
 
 class OutlinesMissingError(FileNotFoundError):
-    """The country outlines were not fetched."""
+    """The country outlines have not been downloaded."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"Country outlines not found at {path}. Run scripts/setup, which downloads them.")
 
 
 class _Shape(NamedTuple):
-    """A country as drawn: the filled path, the path of its edge, and where its largest part lies."""
+    """A country on the map: its filled path, the path of its border, and the location of its largest part."""
 
     filled: str
     edge: str
@@ -81,9 +82,9 @@ def draw_map(
     outlines: Path = OUTLINES,
     link: Callable[[Place], str] | None = None,
 ) -> Drawing:
-    """Return the places on a map of `view`, each linked to the address that `link` gives it.
+    """Return a map of `view` with the given places, each linked to the address that `link` returns for it.
 
-    Raises OutlinesMissingError where `outlines` is not there.
+    Raises OutlinesMissingError if the file `outlines` does not exist.
     """
     shapes = _shapes_in_view(view, outlines)
     left, top, right, bottom = _bounds(view)
@@ -97,7 +98,7 @@ def draw_map(
     for country, shape in shapes.items():
         place = known.get(country)
         country_part = _draw_country(shape, "" if place is None else _fill(chart, place), _describe_place(place))
-        linked = place is not None and shape.extent >= _DOT_BELOW  # a smaller one is linked by its dot
+        linked = place is not None and shape.extent >= _DOT_BELOW  # a smaller country is linked through its dot
         parts.append(_add_link(country_part, place, link) if linked else country_part)
     markers = [(place, at) for place in known.values() if (at := _marker_position(place, shapes, view)) is not None]
     markers.sort(key=lambda pair: (LEVELS.index(pair[0].level), -pair[0].value, pair[0].country))
@@ -112,7 +113,7 @@ def draw_map(
             )
             parts.append(_add_link(circle, place, link))
         offset = 0 if not dot else 15 if x < right - left - 26 else -15
-        hidden = not dot and extent < 24  # a code would cover the country it names
+        hidden = not dot and extent < 24  # a country code would cover the country itself
         if not hidden and all(abs(x + offset - a) > 15 or abs(y - b) > 11 for a, b in labels):
             labels.append((x + offset, y))
             parts.append(Text(x + offset, y + 3.5, place.country, size=10, anchor="middle", bold=True, halo=True))
@@ -161,7 +162,7 @@ def _describe_place(place: Place | None) -> str:
 
 
 def _marker_position(place: Place, shapes: dict[str, _Shape], view: View) -> Point | None:
-    """Return where the country's marker goes, or None where that is outside the view."""
+    """Return the position of the country's marker, or None if it is outside the view."""
     left, top, right, bottom = _bounds(view)
     if place.country in shapes:
         x, y = shapes[place.country].centre
@@ -175,7 +176,7 @@ def _marker_position(place: Place, shapes: dict[str, _Shape], view: View) -> Poi
 
 @functools.cache
 def _country_codes() -> tuple[dict[str, str], dict[str, Point]]:
-    """Return outline number -> country, and country -> place, in degrees, of those without an outline."""
+    """Return the country of each outline number, and the position in degrees of each country without an outline."""
     with (Path(__file__).parent / "outlines.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     seats = {r["country"]: (float(r["longitude"]), float(r["latitude"])) for r in rows if r["longitude"]}
@@ -184,9 +185,9 @@ def _country_codes() -> tuple[dict[str, str], dict[str, Point]]:
 
 @functools.cache
 def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
-    """Return the arcs in degrees, and of each country its rings, a ring being numbers of arcs (~n: arc n backwards).
+    """Return the arcs in degrees, and the rings of each country; a ring is a list of arc numbers (~n means arc n backwards).
 
-    An outline of no country in the sense of ISO 3166 goes by its name in brackets. Antarctica is left out.
+    An outline that is not a country in ISO 3166 is listed under its name in brackets. Antarctica is omitted.
     """
     if not outlines.is_file():
         raise OutlinesMissingError(outlines)
@@ -212,7 +213,7 @@ def _topology(outlines: Path) -> tuple[list[Line], dict[str, list[list[int]]]]:
 
 @functools.cache
 def _shapes_in_view(view: View, outlines: Path) -> dict[str, _Shape]:
-    """Return every country that reaches into the view."""
+    """Return every country that is at least partly within the view."""
     degrees, countries = _topology(outlines)
     lines = [_thin(arc, view) for arc in degrees]
     left, top, right, bottom = _bounds(view)
@@ -222,7 +223,7 @@ def _shapes_in_view(view: View, outlines: Path) -> dict[str, _Shape]:
         for ring in rings:
             points = [at for arc in ring for at in (lines[arc] if arc >= 0 else lines[~arc][::-1])]
             torn = any(abs(a.x - b.x) > (right - left) / 2 for a, b in itertools.pairwise(points))
-            if not torn:  # a ring torn by the far side of the globe lies outside every view
+            if not torn:  # a ring that is split on the far side of the globe is outside every view
                 drawn.append(_Ring([_ViewPoint(at.x - left, at.y - top, at.on_date_line) for at in points]))
         drawn = [r for r in drawn if r.west < right - left and r.east > 0 and r.north < bottom - top and r.south > 0]
         if drawn:
@@ -243,7 +244,7 @@ def _shapes_in_view(view: View, outlines: Path) -> dict[str, _Shape]:
 
 
 class _ViewPoint(NamedTuple):
-    """A point as drawn. `on_date_line`: on the meridian of 180 degrees, where the source cuts countries in two."""
+    """A point on the map. `on_date_line`: it is on the 180-degree meridian, where the source cuts countries in two."""
 
     x: float
     y: float
@@ -251,7 +252,7 @@ class _ViewPoint(NamedTuple):
 
 
 class _Ring:
-    """A closed line: its box, its area, the middle of that area."""
+    """A closed line with its bounding box, its area and the centre of that area."""
 
     def __init__(self, points: list[_ViewPoint]) -> None:
         self.points = points
@@ -267,7 +268,7 @@ class _Ring:
 
 
 def _thin(arc: Line, view: View) -> list[_ViewPoint]:
-    """Return an arc as drawn, without points too near the one before to be seen apart, but with its ends, so that arcs meet."""
+    """Return an arc without points too close to the previous one to be distinguished; its end points stay, so that arcs meet."""
     points: list[_ViewPoint] = []
     for place, (longitude, latitude) in enumerate(arc):
         x, y = _project((longitude, latitude), view)
@@ -279,7 +280,7 @@ def _thin(arc: Line, view: View) -> list[_ViewPoint]:
 
 
 def _split_at_date_line(points: list[_ViewPoint]) -> Iterator[list[_ViewPoint]]:
-    """Yield the stretches of a ring that are a coast or a border, not the source's cut."""
+    """Yield the parts of a ring that are a coast or a border, without the cuts that the source makes at the date line."""
     part = points[:1]
     for a, b in itertools.pairwise(points):
         if a.on_date_line and b.on_date_line:
@@ -293,7 +294,7 @@ def _split_at_date_line(points: list[_ViewPoint]) -> Iterator[list[_ViewPoint]]:
 
 
 def _svg_path(points: Iterable[_ViewPoint]) -> str:
-    """Return a line in the letters of SVG, to a tenth, each point relative to the one before."""
+    """Return a line as an SVG path, rounded to a tenth, with each point relative to the previous one."""
     tenths = [(round(at.x * 10), round(at.y * 10)) for at in points]
     (x, y), steps = tenths[0], []
     for (a, b), (c, d) in itertools.pairwise(tenths):
@@ -303,7 +304,7 @@ def _svg_path(points: Iterable[_ViewPoint]) -> str:
 
 
 def _project(place: Point, view: View) -> Point:
-    """Return degrees as units of the view, down the page, from where the view's middle meets the equator."""
+    """Return degrees as units of the view, measured right and down from where its central meridian meets the equator."""
     longitude, latitude = place
     x, y = _equal_earth((longitude - view.middle + 180) % 360 - 180, latitude)
     unit = _scale(view)
@@ -315,14 +316,14 @@ def _scale(view: View) -> float:
 
 
 def _bounds(view: View) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom of the view, in its units."""
+    """Return the left, top, right and bottom edges of the view, in its units."""
     unit = _scale(view)
     left, right = (_equal_earth(edge - view.middle, 0)[0] * unit for edge in (view.west, view.east))
     return left, -_equal_earth(0, view.north)[1] * unit, right, -_equal_earth(0, view.south)[1] * unit
 
 
 def _equal_earth(longitude: float, latitude: float) -> Point:
-    """Return a place in Equal Earth, from degrees east of the middle of the map; the coefficients are those of its authors."""
+    """Return a point in the Equal Earth projection, from degrees east of the central meridian, with its authors' coefficients."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     t = math.asin(math.sqrt(3) / 2 * math.sin(math.radians(latitude)))
     slope = a1 + 3 * a2 * t**2 + 7 * a3 * t**6 + 9 * a4 * t**8

@@ -1,7 +1,8 @@
-"""The report as a PDF: A4, tagged for screen readers (PDF/UA-1), with fonts for the scripts that names are written in.
+"""Render a report as a PDF: A4, tagged for screen readers (PDF/UA-1), with fonts for the scripts in which names are written.
 
-Set by typst from templates/report.typ. The content goes in as JSON and is printed as text: nothing in it can become
-markup. The fonts are Noto families (SIL Open Font License) in packages of fonts that are never imported, only read.
+The PDF is typeset by typst from templates/report.typ. The content is passed as JSON and printed as text, so nothing in it can
+become markup. The fonts are from the Noto families (SIL Open Font License). Their packages are never imported; only their font
+files are read.
 """
 
 import functools
@@ -19,9 +20,9 @@ from reports.document import Report
 from reports.view_model import build_view_model
 
 MAX_ROWS = 100
-MAX_DETAILS = 5  # results explained in full; the page in HTML and the workbook hold more
+MAX_DETAILS = 5  # the number of results explained in full; the HTML page and the workbook explain more
 FONT_PACKAGES = (
-    "justmytype_western_core",  # Latin with all of Vietnamese, Greek, Cyrillic
+    "justmytype_western_core",  # Latin (including Vietnamese), Greek, Cyrillic
     "justmytype_intl_cjk",  # Chinese (simplified, traditional), Japanese, Korean
     "justmytype_intl_sea",  # Thai, Lao, Khmer, Burmese
     "justmytype_intl_south_asia",  # Devanagari, Bengali, Tamil, Telugu
@@ -32,7 +33,7 @@ _LONG_WORD = re.compile(r"\S{28,}")
 
 
 class FontsMissingError(FileNotFoundError):
-    """The fonts were not installed."""
+    """The fonts have not been installed."""
 
     def __init__(self, package: str) -> None:
         super().__init__(f"The fonts of {package} are not installed. Run scripts/setup.")
@@ -41,8 +42,8 @@ class FontsMissingError(FileNotFoundError):
 def render(report: Report) -> bytes:
     """Return the PDF; the same report gives the same bytes. Raises FontsMissingError.
 
-    A character that none of the fonts has (an emoji in a name, a rarer script) is drawn as a box. PDF/UA-1 allows no
-    boxes, so such a file is tagged all the same but does not claim to meet the standard.
+    A character that is not in any of the fonts (such as an emoji in a name, or a rarer script) is drawn as a box. PDF/UA-1 does
+    not allow such boxes, so the file is still tagged but does not claim to meet the standard.
     """
     content = json.dumps(
         _json_tree(build_view_model(report, MAX_ROWS, MAX_DETAILS)) | {"fills": FILLS, "inks": INKS}, ensure_ascii=False
@@ -80,7 +81,7 @@ def _font_folders() -> list[str]:
 
 
 def _json_tree(content: Any) -> Any:
-    """Return the view model as JSON holds it: charts as shapes and lines of text, and breaks in words too long to fit."""
+    """Return the view model as JSON values: charts become shapes and lines of text, and words too long to fit can be broken."""
     if isinstance(content, Drawing):
         alt = truncate(f"{content.title}. {content.description}", 1, 900)
         texts = [text._asdict() for text in content.texts()]

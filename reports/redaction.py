@@ -1,13 +1,14 @@
-"""What a supplier may see of a report (method section 8): its own answers, open facts, its own steps, and nothing else.
+"""Limit a report to what a supplier may see (method section 8): its own answers, public facts, its own steps, and nothing else.
 
-A supplier's copy is made of an assessment of the supplier's own answers alone, so score, range, confidence and level are what
-they would be had nobody else reported anything: no number in it can betray that somebody did. What rests on workers, unions,
-NGOs, officials or case records is therefore refused here, not left out line by line.
+A supplier's copy is made from an assessment of the supplier's own answers alone. Its score, range, confidence and level are what
+they would be if no one else had reported anything, so no number in it can reveal that someone did. Anything based on workers,
+unions, NGOs, officials or case records is therefore refused here rather than removed line by line.
 
-What remains is narrowed once more. It lists only steps that are the supplier's or the agency's own to do, without what proves
-them: the buyer's protect people, and both they and its visits and calls work while nobody expects them. Of the answers it
-lists what must change; all else (facts, reassuring answers, small groups) is one line that every copy has, so that an answer
-missing from the list betrays nothing. Where the rows were read from is left out: the name of a file may reveal who was asked.
+What remains is narrowed further. The copy lists only the steps that are the responsibility of the supplier or the agency, and
+omits the proof required: the buyer's own steps protect people, and they, like the buyer's visits and calls, work only if no one
+expects them. Of the answers, it lists those that must change. Everything else (facts, reassuring answers, small groups) is
+summarised in one line that every copy contains, so that an answer missing from the list reveals nothing. The location of the
+uploaded rows is omitted, because a file name may reveal who was asked.
 """
 
 from dataclasses import replace
@@ -21,9 +22,9 @@ WITHHELD = "not shown in this copy"
 
 
 def for_audience(report: Report) -> Report:
-    """Return the report as its audience may see it; an internal one unchanged.
+    """Return the report limited to what its audience may see; an internal report is unchanged.
 
-    Raises ValueError for a supplier's copy of what rests on more than the supplier's own answers.
+    Raises ValueError for a supplier's copy that is based on more than the supplier's own answers.
     """
     if report.audience == "internal":
         return report
@@ -38,7 +39,7 @@ def for_audience(report: Report) -> Report:
         details=tuple(_redact_detail(detail) for detail in report.details),
         plan=plan,
         cases=(),
-        heat=(),  # these show inherent risks, and the buyer's other suppliers
+        heat=(),  # these would show inherent risks and the buyer's other suppliers
         places=(),
         files=(),
         issues=(),
@@ -48,17 +49,17 @@ def for_audience(report: Report) -> Report:
 
 
 def steps_from_own_answers(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Return the steps that a supplier's own answers call for, each by the day that they alone would set, the first due first."""
+    """Return the steps that a supplier's own answers call for, due when those answers alone require it, in order of due date."""
     own = [
         step if step.own_due is None else replace(step, due=step.own_due, within_hours=step.own_within_hours)
         for step in steps
         if not step.from_workers
     ]
-    return tuple(sorted(own, key=_due_order))  # what is due on one day stays in the order of the plan
+    return tuple(sorted(own, key=_due_order))  # steps due on the same day stay in the order of the plan
 
 
 def _due_order(step: Step) -> tuple[bool, date]:
-    """Return a sort key: what keeps people safe comes first, then what is due first; part of a day counts as one."""
+    """Return a sort key: steps that keep people safe come first, then those due first; part of a day counts as a whole day."""
     due = step.due or date.max
     return not step.safety, due + timedelta(days=1) if step.within_hours else due
 

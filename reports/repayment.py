@@ -1,7 +1,7 @@
-"""The repayment calculation as a workbook: Summary, Cohorts, Items, Instalments, Assumptions, Reconciliation.
+"""Write a repayment calculation as a workbook: Summary, Cohorts, Items, Instalments, Assumptions and Reconciliation.
 
-It is made from the document of a calculation (``repayment.json``). Text is written as text, so nothing in it becomes a
-formula, a link or a number; amounts are numbers, to the cent. The same document gives the same bytes.
+The input is the document of a calculation (``repayment.json``). Text is written as text, so nothing in it becomes a formula, a
+link or a number. Amounts are numbers, rounded to the cent. The same document always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PAYERS = {
 
 
 def _estimate_columns(title: str, width: float) -> tuple[tuple[str, float], ...]:
-    """Return the columns of an estimate: its low, central and high figure."""
+    """Return the columns of an estimate: its low, central and high figures."""
     return tuple((f"{title} ({name} estimate)", width) for name in READINGS)
 
 
@@ -67,7 +67,7 @@ def render(calculation: Document) -> bytes:
     buffer = BytesIO()
     on = date.fromisoformat(calculation["on"])
     with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
-        # The day of the calculation, not of its making: a workbook can be made again, byte for byte.
+        # Uses the date of the calculation rather than today's, so that the same workbook can be created again, byte for byte.
         created = datetime(on.year, on.month, on.day)  # noqa: DTZ001
         book.set_properties({"title": calculation["title"], "comments": calculation["wording"], "created": created})
         _write_summary(book, calculation)
@@ -82,12 +82,12 @@ def render(calculation: Document) -> bytes:
 
 
 def amounts(reading: Mapping[str, str] | None) -> tuple[Decimal | None, ...]:
-    """Return low, central and high as numbers; None three times where there is no figure."""
+    """Return the low, central and high figures as numbers, or three times None if there is no figure."""
     return tuple(None if reading is None else Decimal(reading[name]) for name in READINGS)
 
 
 def _write_summary(book: xlsxwriter.Workbook, calculation: Document) -> None:
-    """Write the sheet to read: its first row is the title, a row after a blank one is a heading."""
+    """Write the Summary sheet: the first row is the title, and each row after a blank one is a heading."""
     sheet = book.add_worksheet("Summary")
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 64)
@@ -139,7 +139,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield ("Figure stated by management (a minimum, never an estimate)", Decimal(management["figure"]))
         yield ("Central figure for fees as a multiple of management's figure", Decimal(management["ratio"]))
         yield (
-            "The multiple found by the independent check in the published case",
+            "Multiple found by the independent check in the published case",
             Decimal(management["published_ratio"]),
         )
     yield ()
@@ -148,7 +148,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield (step["text"], ", ".join(step["sources"]))
     if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
-        yield ("Data that was not used, or was used differently", "Location", "Cohort")
+        yield ("Data that was not used, or was used in a different way", "Location", "Cohort")
         for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
         for issue in calculation["input"]["issues"]:
@@ -215,7 +215,7 @@ def _write_table(
     rows: Iterable[Row],
     bold_rows: Sequence[str] = (),
 ) -> None:
-    """Write a sheet of rows under a heading, with filters; rows whose first cell is one of ``bold_rows`` are set in bold."""
+    """Write a sheet of rows below a header row with filters; rows whose first cell is one of ``bold_rows`` are in bold."""
     sheet = book.add_worksheet(name)
     heading = book.add_format({"bold": True, "valign": "top", "text_wrap": True, "bottom": 1, "bg_color": "#eef1f4"})
     for column, (_, width) in enumerate(columns):
@@ -234,7 +234,7 @@ def _write_table(
 
 
 def _formats_by_type(book: xlsxwriter.Workbook, **more: bool) -> dict[type, Format]:
-    """Return the format of a cell of each type."""
+    """Return the cell format for each type of value."""
     top = {"valign": "top", **more}
     texts = book.add_format({**top, "text_wrap": True, "num_format": "@"})
     codes = {Decimal: MONEY, int: COUNT, date: DAY}

@@ -1,4 +1,4 @@
-"""Which sources of the register a report cites: those whose ids appear in it."""
+"""Find the sources in the register that a report cites, which are those whose ids appear in the report."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from reports.document import CaseLine, Detail, Report, Source
 
 
 def cited_sources(report: Report, details: Sequence[Detail]) -> list[Source]:
-    """Return the sources that the plans, the cases and these results explained name, in the order of the register."""
+    """Return the sources cited in the plans, the cases and the given explained results, in the order of the register."""
     lists = [step.sources for step in (*report.plan, *report.buyer_plan)] + [
         finding.sources for finding in report.buyer
     ]
@@ -20,6 +20,6 @@ def cited_sources(report: Report, details: Sequence[Detail]) -> list[Source]:
 
 
 def sources_in_case(case: CaseLine, sources: Iterable[Source]) -> list[str]:
-    """Return the ids of sources that the readings of a case name ("CD01 strong"), in the order of the register."""
+    """Return the ids of the sources cited in the readings of a case (such as "CD01 strong"), in the order of the register."""
     words = set(re.findall(r"[\w-]+", " ".join(case.readings)))
     return [source.id for source in sources if source.id in words]

@@ -1,8 +1,8 @@
-"""Word a report: order, wording and rounding, once for HTML and PDF, so that both say the same.
+"""Put a report into words: order, wording and rounding are decided once, so that HTML and PDF say the same.
 
-`build_view_model(report, rows, explain)` gives a tree of dicts, lists and strings, the content of the templates. Everything in
-it is plain text, save the charts, which are drawings. Scores and points are rounded to a tenth, so a list of points may miss its
-sum by one.
+`build_view_model(report, rows, explain)` returns the content of the templates as a tree of dicts, lists and strings. Everything
+in it is plain text, except the charts, which are drawings. Scores and points are rounded to a tenth, so a list of rounded points
+may differ from its total by a tenth.
 """
 
 import statistics
@@ -52,7 +52,7 @@ BUYER_STATES = {
     "answered": "No finding",
 }
 SEVERITIES = {"error": "Not scored", "warning": "Scored with a warning", "info": "For information"}
-# The four parts of the plan under the three business priorities of the Bali Process forum.
+# The four parts of the plan, grouped by the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
     "1": "Fair recruitment and employment: the employer pays recruitment costs, workers keep their own documents, and wages "
     "and hours are as promised.",
@@ -71,10 +71,10 @@ _MAX_EMERGENCIES = 5
 
 
 def build_view_model(report: Report, rows: int, explain: int) -> Tree:
-    """Return the content of a report in words, with at most `rows` results in its tables and `explain` of them in full."""
+    """Return the content of a report in words, with at most `rows` results in its tables, `explain` of them explained."""
     by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
     sources = cited_sources(report, report.details[:explain])
-    none = ModelUsed("", "", "", "", 0)  # a report on case records alone scores nothing
+    none = ModelUsed("", "", "", "", 0)  # a report on case records alone contains no scores
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
     total = len(report.results)
@@ -171,13 +171,13 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
 
 
 def count_by_level(results: Iterable[Headline]) -> dict[Level, int]:
-    """Return how many results have each level, every level of LEVELS among them."""
+    """Return the number of results at each level, including levels without any."""
     counts = Counter(headline.level for headline in results)
     return {level: counts[level] for level in LEVELS}
 
 
 def summary_sentences(report: Report) -> list[str]:
-    """Return what was assessed and what came out, in sentences."""
+    """Return sentences about what was assessed and what the results are."""
     by_level = count_by_level(report.results)
     kinds = Counter(headline.kind for headline in report.results)
     covered = " and ".join(
@@ -258,7 +258,7 @@ def _key_figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
 
 
 def confidence_sentences(results: Sequence[Headline]) -> list[str]:
-    """Return how much confidence the results deserve, in sentences; none without results."""
+    """Return sentences about the confidence in the results; none if there are no results."""
     if not results:
         return []
     if len(results) == 1:
@@ -346,13 +346,13 @@ def _result_row(place: int, headline: Headline) -> Tree:
 
 
 def _name_language(headline: Headline) -> str:
-    """Return the language to draw a name's Han characters in, as a BCP 47 tag; empty for a name without any."""
+    """Return the language in which to draw the Han characters of a name, as a BCP 47 tag; empty for a name without any."""
     east_asian = any(unicodedata.east_asian_width(character) in "WF" for character in headline.name)
     return EAST_ASIAN.get(headline.country or "", "zh-Hans") if east_asian else ""
 
 
 def _step_view(step: Step, of: Headline | None = None) -> Tree:
-    """Return an action in words; in the plan ``of`` an agency, what a supplier would do is the agency's to do."""
+    """Return an action in words. In a plan ``of`` an agency, the steps of a supplier are the agency's responsibility."""
     if step.within_hours is not None:
         when = f"within {step.within_hours:g} hours"
     else:
@@ -383,7 +383,7 @@ def _buyer_row(finding: BuyerFinding) -> Tree:
 
 
 def _clear_practices(findings: Sequence[BuyerFinding]) -> dict[str, str]:
-    """Return by unit the practices that were asked about and in which nothing was found."""
+    """Return, for each unit, the practices that were answered without a finding."""
     titles_by_unit: dict[str, list[str]] = {}
     for finding in findings:
         if finding.state == "answered":
@@ -392,7 +392,7 @@ def _clear_practices(findings: Sequence[BuyerFinding]) -> dict[str, str]:
 
 
 def _issue_groups(issues: Sequence[IssueLine]) -> list[Tree]:
-    """Return the issues by severity, then by kind of fault, the commonest first."""
+    """Return the issues sorted by severity, then grouped by kind, the most frequent first."""
     groups: dict[tuple[str, str], list[IssueLine]] = {}
     for issue in issues:
         groups.setdefault((issue.severity, issue.code), []).append(issue)

@@ -1,7 +1,8 @@
-"""The report as a workbook: Summary, Results (one row a result), Reasons, Actions, Issues, Method, Sources.
+"""Write a report as a workbook: Summary, Results (one row per result), Reasons, Actions, Issues, Method and Sources.
 
-Text is written as text, so nothing in it becomes a formula, a link or a number, whatever it begins with; text longer
-than a cell holds is cut and says so. Numbers are numbers, in full. Rows go out as they come, so memory stays small.
+Text is written as text, so nothing in it becomes a formula, a link or a number, whatever it begins with. Text too long for a cell
+is shortened and marked as such. Numbers are written as numbers, in full precision. Rows are written one by one, so that memory
+use stays low.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +22,8 @@ from reports.view_model import BUYER_STATES, OWNERS, confidence_sentences, count
 from reports.xlsx_rows import Value, write_row
 
 Row = tuple[Value, ...]
-Column = tuple[str, float, str, Callable[[Headline], Any]]  # title, width, "text", "plain" or a number format, value
+# Title, width, format ("text", "plain" or a number format), and the function that returns the value.
+Column = tuple[str, float, str, Callable[[Headline], Any]]
 
 KIND: Column = ("Kind", 8, "text", attrgetter("kind"))
 ROW: Column = ("Row", 8, "plain", lambda headline: headline.row or None)
@@ -45,7 +47,7 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def result_columns(results: Sequence[Headline]) -> tuple[Column, ...]:
-    """Return the columns these results need: their kind where there are two, file and sheet of a row where there are several."""
+    """Return the columns these results need: the kind if there are two, the file and sheet of a row if there are several."""
     kind = (KIND,) if len({headline.kind for headline in results}) > 1 else ()
     place = PLACE if len({(headline.file, headline.sheet) for headline in results}) > 1 else ROW
     return (*kind, *COLUMNS, place)
@@ -55,10 +57,10 @@ POINTS, DATE = "+0.00;-0.00;0.00", "d mmm yyyy"
 
 
 def render(report: Report) -> bytes:
-    """Return the workbook; the same report gives the same bytes."""
+    """Return the workbook; the same report always gives the same bytes."""
     buffer = BytesIO()
     with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
-        # The day of the report, not of its making: a workbook can be made again, byte for byte.
+        # Uses the date of the report rather than today's, so that the same workbook can be created again, byte for byte.
         created = datetime(report.on.year, report.on.month, report.on.day)  # noqa: DTZ001
         book.set_properties({"title": report.title, "comments": report.draft, "created": created})
         _write_text_sheet(book, "Summary", _summary_rows(report))
@@ -77,7 +79,7 @@ def render(report: Report) -> bytes:
 
 
 def _write_results(book: xlsxwriter.Workbook, results: Sequence[Headline]) -> None:
-    """Write one row a result. Colours come from one rule a level for the whole column, not from a style a cell."""
+    """Write one row per result. Colours come from one conditional format per level for the whole column, not from cell styles."""
     columns = result_columns(results)
     sheet = _add_table_sheet(book, "Results", [(title, width) for title, width, _, _ in columns])
     codes = {code for _, _, code, _ in columns} - {"text", "plain"}
@@ -120,12 +122,12 @@ _SOURCES = (("ID", 12), ("What it says", 100), ("Publisher", 40), ("Caution", 50
 
 
 def _reason_rows(report: Report) -> Iterator[Row]:
-    """Yield the reasons of the results explained, with the uplift by rules, so that a result's points add up to its score."""
+    """Yield the reasons for each explained result, including points added by rules, so that all points add up to the score."""
     for detail in report.details:
         who = (detail.headline.reference, detail.headline.name)
         for r in detail.reasons:
             if r.state == "not_asked" and not r.points:
-                continue  # questions that were not asked are in the summary, once
+                continue  # questions that were not asked are listed once, in the summary
             sources = ", ".join(r.sources)
             yield (
                 *who,
@@ -214,7 +216,7 @@ def _method_rows(report: Report) -> Iterator[Row]:
 def _write_table(
     book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]
 ) -> None:
-    """Write a sheet of rows under a heading, with filters."""
+    """Write a sheet of rows below a header row with filters."""
     sheet = _add_table_sheet(book, name, columns)
     formats = _formats_by_type(book)
     last = 0
@@ -224,7 +226,7 @@ def _write_table(
 
 
 def _write_text_sheet(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
-    """Write a sheet to read: its first row is the title, a row after a blank one is a heading."""
+    """Write a sheet of text: the first row is the title, and each row after a blank one is a heading."""
     sheet = book.add_worksheet(name)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 90)
@@ -256,7 +258,7 @@ def _add_table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tup
 
 
 def _formats_by_type(book: xlsxwriter.Workbook) -> dict[type, Format]:
-    """Return the format of a cell of each type in the sheets that are for reading."""
+    """Return the cell format for each type of value in the sheets of text."""
     top = {"valign": "top", "text_wrap": True}
     codes = {str: "@", float: POINTS, int: "0", date: DATE}
     return {kind: book.add_format(top | {"num_format": code}) for kind, code in codes.items()}

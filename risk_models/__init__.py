@@ -1,1 +1,1 @@
-"""What is risky, why, and what to do: answers and facts in, explained scores and a plan out. Knows no web, no database."""
+"""Turn answers and facts into explained scores and a plan, without a database or a web server."""

@@ -1,8 +1,8 @@
-"""Read the releases of the action library (``actions/RELEASED``), and which of them a model uses.
+"""Read the releases of the action library (``actions/RELEASED``), and find the one that a model uses.
 
-A release of the library is its content at that time: the actions whose ``since`` is that release or an earlier one. From the
-release named in ``actions/order.toml`` on, actions are in the order of that file; before it, unordered and with the addresses
-they had then.
+A release of the library is its content at that time: the actions whose ``since`` is that release or an earlier one. Since the
+release named in ``actions/order.toml``, actions are in the order of that file. In earlier releases they have no order, and they
+address what they addressed at that time.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def get_action_releases(folder: Path = ACTIONS_FOLDER) -> dict[str, str]:
 
 
 def read_action_release(model: Mapping[str, Any], reader: DataFileReader) -> str:
-    """Return the release that a model uses: the one in its key ``actions``, or its own version where it need not name one.
+    """Return the release that a model uses: the one in its key ``actions``, or its own version if it does not have to name one.
 
-    Raises the reader's DataFileError where a required name is missing, and for one that was not released.
+    Raises the reader's DataFileError if a required name is missing, or if there is no release with that name.
     """
     if "actions" not in model and reader.require(model, "effective", "model", date) <= RELEASE_NAMED_AFTER:
         return str(reader.require(model, "version", "model", str))

@@ -1,7 +1,7 @@
 """Describe which agency's score counts for a site, and count the workers who came through it (method, section 1).
 
-A site takes the whole score of its worst assessed agency. The agency's share of the workers is shown with it but never reduces
-it: one worker who came through a bad agency paid as much as a hundred.
+The score of a site's worst assessed agency counts in full. The agency's share of the workers is shown but never reduces the
+score: a worker recruited through a bad agency pays as much whether there is one such worker or a hundred.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from risk_models.name_normalize import name_key
 
 
 def describe_counted_agency(answers: Mapping[str, Any], scores: Mapping[str, float]) -> str:
-    """Return a sentence that names the agency whose score counts; "" where none of those named was assessed.
+    """Return a sentence that names the agency whose score counts; "" if none of the agencies named has been assessed.
 
     ``answers``: of the site, as JSON; ``scores``: 0..100 by ``name_key`` of the agency's name, reference or licence number.
     """
@@ -33,9 +33,9 @@ def describe_counted_agency(answers: Mapping[str, Any], scores: Mapping[str, flo
 
 
 def count_workers_from_agency(keys: Collection[str], answers: Mapping[str, Any]) -> float | None:
-    """Return how many workers of a site came through the agency with these ``name_key``; None where the site does not say.
+    """Return how many workers of a site were recruited through the agency with these ``name_key``; None if the site does not say.
 
-    A share ("NAME: 60%") counts where the site says how many workers it has.
+    A share ("NAME: 60%") counts if the site gives its number of workers.
     """
     total, counts = answers.get("workers_total"), []
     for number in _iter_worker_numbers(keys, answers):
@@ -47,7 +47,7 @@ def count_workers_from_agency(keys: Collection[str], answers: Mapping[str, Any])
 
 
 def _describe_share(agency: str, answers: Mapping[str, Any]) -> str:
-    """Return in words how many workers an agency supplies; "" where the site does not say."""
+    """Return in words how many workers an agency supplies; "" if the site does not say."""
     number, total = next(_iter_worker_numbers((name_key(agency),), answers), ""), answers.get("workers_total")
     if number.endswith("%"):
         return f"{number[:-1]}% of the workers"

@@ -1,4 +1,4 @@
-"""Answers of n suppliers as models read them: per question its distinct values once, and for each supplier which one.
+"""Store the answers of n suppliers for models: each distinct value of a question once, and for each supplier which value applies.
 
 Rules are applied to the distinct values and mapped to suppliers by code, which is what makes a large sheet cheap. A frame of
 categorical columns (from a sheet) and rows of JSON (as stored) are both converted to this.
@@ -19,10 +19,10 @@ Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-DECLINED = "declined"  # the answer of a supplier that was asked and left it blank, or declined in words
+DECLINED = "declined"  # the answer of a supplier that was asked but left the question blank, or declined to answer
 EVIDENCE = "evidence"  # the question whose answers are pieces of evidence
-CASE_HARMS = "case_harms"  # in no form: the indicators that case records set
-CASE_DATE = "case_told"  # in no form either: the day of their newest finding
+CASE_HARMS = "case_harms"  # not in any form: the indicators that case records set
+CASE_DATE = "case_told"  # not in any form either: the date of the newest finding in these records
 
 
 class Confirmation(NamedTuple):
@@ -49,7 +49,7 @@ class EvidencePiece(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The distinct answers to one question, and per supplier the position of its own; -1 where it gave none."""
+    """The distinct answers to one question, and for each supplier the position of its answer, or -1 if it gave none."""
 
     values: tuple[object, ...]
     codes: Codes
@@ -66,7 +66,7 @@ class Answers:
         return self.n
 
     def column(self, question: str) -> Column:
-        """Return the answers to a question; an empty column where it is not among the questions."""
+        """Return the answers to a question, or an empty column if the question is not included."""
         column = self.columns.get(question)
         return column if column is not None else self._empty_column
 
@@ -147,20 +147,20 @@ for _code in (_FIRST, _NONE):
 
 
 def _build_single_column(value: object) -> Column:
-    """Return the column of a single supplier's answer; None is no answer. Raises TypeError for a value that cannot be hashed."""
+    """Return a column with one supplier's answer; None means no answer. Raises TypeError for a value that cannot be hashed."""
     hash(value)
     return Column((), _NONE) if value is None else Column((value,), _FIRST)
 
 
 def is_answer_in(answers: Answers, question: str, values: Sequence[object]) -> Flags:
-    """Return where the answer to a question is one of these values (n,)."""
+    """Return for each supplier whether the answer to a question is one of these values (n,)."""
     column = answers.column(question)
     flags: Flags = np.array([*(answer in values for answer in column.values), False], dtype=np.bool_)[column.codes]
     return flags
 
 
 def map_answers(answers: Answers, question: str, function: Callable[[object], float], missing: float) -> Floats:
-    """Return one number per supplier (n,), computed once per distinct answer; ``missing`` where there is no answer."""
+    """Return one number per supplier (n,), computed once per distinct answer, or ``missing`` if there is no answer."""
     column = answers.column(question)
     return np.array([function(answer) for answer in column.values] + [missing], dtype=np.float64)[column.codes]
 
@@ -168,7 +168,7 @@ def map_answers(answers: Answers, question: str, function: Callable[[object], fl
 def map_questions(
     answers: Answers, functions: Sequence[tuple[str, Callable[[object], float]]], missing: float
 ) -> Floats:
-    """Map the answers to m questions, each with its function, to numbers (m, n); ``missing`` where there is no answer.
+    """Map the answers to m questions to numbers (m, n), each with its own function; ``missing`` if there is no answer.
 
     All are looked up in one table.
     """
@@ -185,7 +185,7 @@ def map_questions(
 
 
 def find_combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.intp]]:
-    """Return the distinct combinations of codes in several columns, and per supplier the position of its own."""
+    """Return the distinct combinations of codes in several columns, and for each supplier the position of its combination."""
     seen: dict[tuple[int, ...], int] = {}
     which = [seen.setdefault(row, len(seen)) for row in zip(*(column.tolist() for column in codes), strict=True)]
     return list(seen), np.array(which, dtype=np.intp)

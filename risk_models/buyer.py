@@ -51,13 +51,13 @@ class PracticeRules:
 
     @property
     def possible_findings(self) -> tuple[tuple[str, str], ...]:
-        """Return every finding the rules can make, as (id, state): the library of actions must answer each."""
+        """Return every finding that the rules can make, as (id, state). The library of actions must have an action for each."""
         return tuple((f"buyer:{p.id}", state) for p in self.practices for state in FINDING_STATES)
 
 
 @dataclass(frozen=True)
 class PracticeFinding:
-    """A practice and its state; ``value`` is the answer, None where there is none. "answered" is neither a finding nor praise."""
+    """A practice and its state. ``value``: the answer, or None. The state "answered" is neither a finding nor praise."""
 
     practice: BuyingPractice
     state: State
@@ -79,7 +79,7 @@ class PracticeFinding:
 
 
 def find_practice_rules_in_force(on: date) -> PracticeRules:
-    """Return the latest rules in force on a day. Raises LookupError where there are none."""
+    """Return the latest rules in force on a day. Raises LookupError if there are none."""
     effective = [rules for rules in load_all_practice_rules() if rules.effective <= on]
     if not effective:
         raise LookupError(f"no rules on the buyer's own practices are in force on {on.isoformat()}")

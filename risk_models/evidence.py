@@ -1,4 +1,4 @@
-"""How far answers are believed: the best unexpired piece of evidence behind each, by kind, age, expiry and what it covers.
+"""Determine how credible answers are, from the kind, age, expiry and coverage of the best unexpired evidence behind each.
 
 An answer is supported by the declaration itself (as old as its form), by the graded evidence of the row (``evidence_grade`` and
 ``evidence_date``), and by the pieces of the question ``evidence`` that cover it; a piece that names no question covers all. The
@@ -34,13 +34,13 @@ from risk_models.answers import (
 from risk_models.model import Credibility, Indicator, Model
 
 DAYS_PER_MONTH = 30.4375
-# The method by which release 0.1.0 read models of method 1. No model has it; it serves to verify files of that release.
+# The method that release 0.1.0 used for models of method 1. No model has it; it is needed to verify files of that release.
 RELEASE_0_1_0_METHOD = 0
 CERTIFICATE = "certificate"
 CONFIRMING_GRADES = ("worker_voice", "official")  # only these can close a finding (method section 8)
 # The questions that date a declaration, in order of preference: an answer is as old as its form.
 DECLARATION_DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")
-AUDIT_GRADES = ("audit", CERTIFICATE)  # void where workers could not speak freely
+AUDIT_GRADES = ("audit", CERTIFICATE)  # has no weight where workers could not speak freely
 GRADE_TITLES = {
     "self_declared": "Self-declared",
     "document": "Document",
@@ -81,7 +81,7 @@ def list_declaration_date_questions(model: Model) -> tuple[str, ...]:
 
 
 def compute_age_in_months(iso_date: object, on: date) -> float:
-    """Return the months between an ISO date and a day; negative for a future date, NaN where there is no date."""
+    """Return the months between an ISO date and a day; negative for a future date, NaN if there is no date."""
     if not isinstance(iso_date, str):
         return np.nan
     try:
@@ -91,7 +91,7 @@ def compute_age_in_months(iso_date: object, on: date) -> float:
 
 
 def compute_ages_in_months(answers: Answers, question: str, on: date) -> Floats:
-    """Return the months since the date answered to a question, per supplier (n,); NaN where there is none."""
+    """Return the months since the date that each supplier gave in answer to a question (n,); NaN if it gave none."""
     return map_answers(answers, question, lambda day: compute_age_in_months(day, on), np.nan)
 
 
@@ -99,7 +99,7 @@ def compute_credibility(grade: Credibility, months: Floats) -> Floats:
     """Return q of evidence of one grade at several ages: full for half its shelf life, then falling linearly to 0 (EN-3)."""
     half = grade.months / 2
     fading = np.minimum(np.maximum(grade.q * (grade.months - months) / half, 0.0), grade.q)
-    # A future date counts 0.
+    # Evidence with a future date has a weight of 0.
     return np.where(months < 0, 0.0, fading)
 
 
@@ -107,8 +107,8 @@ def weigh_piece(piece: EvidencePiece, model: Model, on: date, *, void: bool) -> 
     """Return the weight of a piece on a day; None for one without a date, which is no more than a declaration, and since method 4
     for one with a future date, which would otherwise renew an expired answer.
 
-    A certificate counts as an audit, over its own validity where it has an expiry, at most the months the model allows; any
-    other grade over its shelf life, or until it expires where that is sooner.
+    A certificate with an expiry date counts as an audit for as long as it is valid, up to the number of months that the model
+    allows. Any other grade counts for its shelf life, or until it expires if that is sooner.
     """
     age = compute_age_in_months(piece.date, on)
     if np.isnan(age) or (age < 0 and needs_confirmation(model)):
@@ -143,7 +143,7 @@ def is_confirmed_for(piece: EvidencePiece, question: str) -> bool:
 
 
 class Belief:
-    """How far the answers of n suppliers are believed on a day, question by question: q (n,) and whether it has expired (n,)."""
+    """The credibility of the answers of n suppliers on a day, by question: q (n,) and whether the evidence has expired (n,)."""
 
     def __init__(self, answers: Answers, model: Model, on: date) -> None:
         self.answers, self.model, self.on = answers, model, on
@@ -156,7 +156,7 @@ class Belief:
         self._cache: dict[str, tuple[Floats, Flags, Flags]] = {}
 
     def get_belief(self, question: str) -> tuple[Floats, Flags]:
-        """Return q of the best unexpired evidence behind each answer to a question (n,), and where all of it has expired (n,)."""
+        """Return q of the best unexpired evidence for each answer to a question (n,), and whether all of it has expired (n,)."""
         if not self.pieces.values:
             return self.row
         return self._get_with_pieces(question)[:2]
@@ -215,7 +215,7 @@ class Belief:
 
 
 def _compute_row_belief(answers: Answers, model: Model, on: date, void: Flags) -> tuple[Floats, Flags]:
-    """Return q of the better of declaration and graded evidence of each row (n,), and where both have expired (n,).
+    """Return the higher q of the declaration and the graded evidence of each row (n,), and whether both have expired (n,).
 
     Graded evidence without a date counts as a declaration; a declaration without any date counts as made today.
     """
@@ -244,7 +244,7 @@ def _compute_row_belief(answers: Answers, model: Model, on: date, void: Flags) -
 
 
 def compute_report_belief(answers: Answers, model: Model, on: date) -> Floats:
-    """Return q of reports by workers, unions, NGOs (worker voice) or officials, by their date (n,); it only feeds confidence.
+    """Return q of reports by workers, unions, NGOs (worker voice) or officials on their date (n,); it affects confidence only.
 
     Case records have a date of their own, that of their newest finding, and not the date of the row.
     """
@@ -267,8 +267,10 @@ def compute_report_belief(answers: Answers, model: Model, on: date) -> Floats:
 
 
 def is_audit_void(answers: Answers, model: Model) -> Flags:
-    """Return where an audit proves nothing (n,): private homes, state-imposed labour, coached sites, or sites that decline to
-    answer whether workers were coached (method section 3, FLS-d, CD08).
+    """Return where an audit proves nothing (n,).
+
+    These are private homes, state-imposed labour, sites where workers were coached, and sites that decline to say whether they
+    were (method section 3, FLS-d, CD08).
     """
     void = np.full(len(answers), not model.audit_counts)
     for indicator in model.indicators:
@@ -282,7 +284,7 @@ def is_audit_void(answers: Answers, model: Model) -> Flags:
 
 
 def is_reported(answers: Answers, indicator: Indicator) -> Flags | None:
-    """Return where workers or officials report an indicator (n,), or None where no supplier has a report of any indicator.
+    """Return where workers or officials report an indicator (n,), or None if no supplier has a report of any indicator.
 
     Reports come from ``reported_harms``, from case records (which set the same indicators as a report of their kind), and from
     the further questions that the model names.
@@ -331,7 +333,7 @@ def build_evidence_lookup(
 
 
 def describe_evidence(weight: EvidenceWeight) -> str:
-    """Return a piece and its weight as a sentence: "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today."."""
+    """Return a sentence such as "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today"."""
     piece = weight.piece
     title, link = GRADE_TITLES[piece.grade], {"self_declared": " on ", "worker_voice": ", "}.get(piece.grade, " dated ")
     dated = f"{title}{link}{format_day(piece.date)}" if piece.date else f"{title}, no date given"
@@ -346,6 +348,6 @@ def describe_evidence(weight: EvidenceWeight) -> str:
 
 
 def format_day(iso_date: str) -> str:
-    """Return an ISO day in words: 3 March 2026."""
+    """Return an ISO date as text, such as "3 March 2026"."""
     day = date.fromisoformat(iso_date)
     return f"{day.day} {day:%B %Y}"

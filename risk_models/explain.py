@@ -1,4 +1,4 @@
-"""Explain stored results in sentences, at the time they are read. The points of the reasons add up to the score shown."""
+"""Explain stored results in sentences when they are read. The points of all reasons add up to the score shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTERS = {
 }
 
 
-# Titles and texts for a place that is not known.
+# Titles and texts for an unknown country or sector.
 UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
     "The country or the sector is not known. The value used here is higher than that of three quarters of the countries and "
@@ -45,8 +45,8 @@ PLACE_OPEN = (
 class Reason:
     """One reason in words: it moved the score by ``points`` (those of kind "context" build up the inherent risk).
 
-    ``state`` is the stored one, or "cannot_apply" where that is the answer, or a screening question says so. ``evidence``: the
-    evidence for an answer, and how far it is believed. ``harm``: it is a finding, admitted or reported. ``value`` is the
+    ``state`` is the stored one, or "cannot_apply" if this was the answer or follows from a screening question. ``evidence``: the
+    evidence for an answer, and how credible it is. ``harm``: the answer is a finding, admitted or reported. ``value`` is the
     supplier's own ``answer`` to ``question`` in words; ``reported``: what others reported against it, and who.
     """
 
@@ -80,7 +80,7 @@ def explain_result(
     answers: Mapping[str, object] = MappingProxyType({}),
     imposed_labour: Mapping[str, str] | None = None,
 ) -> tuple[Reason, ...]:
-    """Return the stored reasons of one supplier in words, then the contexts that are unknown and only widen the range.
+    """Return the stored reasons of one supplier in words, followed by unknown contexts, which only widen the range.
 
     ``stored_reasons``: the ``reasons`` of a result. ``get_answer_title(question, answer)``: an answer in words, by its
     questionnaire. ``get_evidence_text(question)``: the sentence about the evidence for an answer. ``agency``: the sentence about
@@ -111,7 +111,7 @@ class _IndicatorSource:
 
 
 def _index_indicators(model: Model, other_models: Sequence[Model]) -> dict[str, _IndicatorSource]:
-    """Return every indicator by its id; of those in several models that of ``model``, then of the first other model."""
+    """Return every indicator by its id, taken from ``model`` or else from the first other model that has it."""
     models = (*other_models[::-1], model)
     screening = {name: question for m in models for question in m.screening_questions for name in question.indicators}
     return {
@@ -129,7 +129,7 @@ def _explain_answer(
     get_evidence_text: Callable[[str], str],
     answers: Mapping[str, object],
 ) -> Reason:
-    """Return the reason of an indicator: an answer, a report, or that nothing was answered."""
+    """Return the reason for an indicator: an answer, a report, or the fact that nothing was answered."""
     indicator, screening, state, value = (
         source.indicator,
         source.screening_question,
@@ -142,7 +142,7 @@ def _explain_answer(
     reported = _describe_reports(indicator, answers, get_answer_title) if state == "reported" else ""
     evidence = get_evidence_text(indicator.question) if state in ("answered", "expired") else ""
     if isinstance(value, str) and value in indicator.confirmed_risks and state == "answered":
-        # With the evidence, not in the text: it is about what workers said, which a supplier's copy leaves out.
+        # This goes into the evidence, not the text, because it is about what workers said, which a supplier's copy omits.
         evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
     if state == "answered" and value in (None, "cannot_apply"):
         state = "cannot_apply"
@@ -199,7 +199,7 @@ def _describe_answer(
 
 
 def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, country: str | None, agency: str) -> Reason:
-    """Return the reason of a fact of the inherent risk, or of the score of an agency."""
+    """Return the reason for a fact of the inherent risk, or for the score of an agency."""
     name, state = str(entry["indicator"]), str(entry["state"])
     contexts, sharper = _index_contexts(model), {context.id: context for context in model.sharper_contexts}
     year = None
@@ -280,7 +280,7 @@ def _explain_unknown_contexts(model: Model, reasons: Sequence[Reason]) -> Iterat
 
 
 def explain_missing_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
-    """Return a reason without points where a site employs migrants and names nobody who recruited them; else none.
+    """Return a reason without points if a site employs migrants but does not say who recruited them; otherwise none.
 
     ``actions``: those that its plan calls for.
     """
@@ -295,9 +295,10 @@ def explain_missing_agency(actions: Iterable[Action]) -> tuple[Reason, ...]:
 
 
 def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Return a reason without points where the score alone would be low and the level is medium; else none.
+    """Return a reason without points if the score alone would mean Low but the level is Medium; otherwise none.
 
-    It says what low still needs. ``result``: as in assessment.json; ``reasons``: those explained from it.
+    The reason says what is still needed for a Low rating. ``result``: as in assessment.json; ``reasons``: those explained from
+    it.
     """
     score, worst = _parse_number(result["score"]) or 0.0, _parse_number(result["worst"]) or 0.0
     if result.get("core_confirmed"):
@@ -332,7 +333,7 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
 
 
 def describe_indicator(indicator: Indicator, state: str, answer_text: str, *, harm: bool, reported: str = "") -> str:
-    """Return one indicator in words. Never a verdict: harm reads "indicators consistent with ..."."""
+    """Return a text about one indicator. It is never a verdict: harm is worded as "indicators consistent with ..."."""
     if state == "not_asked":
         return "Not asked: assumed to be typical of the country and sector."
     if state == "declined":
@@ -350,7 +351,7 @@ def describe_indicator(indicator: Indicator, state: str, answer_text: str, *, ha
 
 
 def describe_own_answer(kind: str, answer: object, answer_text: str) -> str:
-    """Return what a supplier itself answered, next to what others reported: "The supplier says: ...".
+    """Return the supplier's own answer, to be shown beside what others reported: "The supplier says: ...".
 
     ``kind``: "site" or "agency"; ``answer``: as stored; ``answer_text``: the same in words.
     """
@@ -361,14 +362,14 @@ def describe_own_answer(kind: str, answer: object, answer_text: str) -> str:
 
 
 def _lowercase_first(text: str) -> str:
-    """Return a text to continue a sentence; one that begins with two capitals (AIS, NGO) is unchanged."""
+    """Return a text that can continue a sentence, in lower case unless it begins with two capitals (AIS, NGO)."""
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _describe_reports(
     indicator: Indicator, answers: Mapping[str, object], get_answer_title: Callable[[str, object], str]
 ) -> str:
-    """Return what was reported, and by whom: "Reported by workers: papers withheld". Reads what evidence.is_reported reads."""
+    """Return what was reported, and by whom: "Reported by workers: papers withheld". Uses the same answers as is_reported."""
     report_sources = {"reported_harms": (indicator.id,), **indicator.report_sources}
     reporter = REPORTERS.get(str(answers.get("reported_by")), "workers or officials")
     introductions = {"reported_harms": f"Reported by {reporter}", CASE_HARMS: "Reported in case records"}
@@ -386,19 +387,19 @@ def _describe_reports(
 
 
 def has_known_sector(answers: Mapping[str, object]) -> bool:
-    """Return whether a site names its sectors; one that does not is scored as any sector that its answers point to."""
+    """Return whether a site names its sectors. If it does not, it is scored for any sector that its answers suggest."""
     sectors = answers.get("sector")
     return isinstance(sectors, (list, tuple)) and bool(sectors)
 
 
 def describe_floor(floor: Floor, *, only_declined: bool) -> str:
-    """Return why a floor applies; ``only_declined``: only declined answers reached it."""
+    """Return a sentence on why a floor applies. ``only_declined``: it was triggered only by declined answers."""
     if only_declined:
         return f"This cannot be ruled out because questions were left blank. {floor.because}"
     return floor.because
 
 
-# For an answer that harm was remedied (method section 8: a finding closes when workers confirm it in private).
+# For an answer that states that harm was remedied (method section 8: a finding is closed when workers confirm this in private).
 UNCONFIRMED = (
     "No evidence from workers or an authority supports this answer, so the problem counts as present until they confirm that "
     "it was remedied."

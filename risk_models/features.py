@@ -1,7 +1,7 @@
-"""Build the features that a model scores from answers and facts, with how each value came about.
+"""Build the features that a model scores from answers and facts, and record how each value was derived.
 
-This is the only place where answers meet facts. A model may read what has one of these prefixes and a name: ``answer.``,
-``country.``, ``sector.``, ``goods.``, ``corridor.`` and ``flag.``; the score of the worst agency named comes in as the sharper
+This is the only place where answers and facts are combined. A model may read names with one of these prefixes: ``answer.``,
+``country.``, ``sector.``, ``goods.``, ``corridor.`` and ``flag.``; the score of the worst agency named is read as the sharper
 context ``agency``. Answers hold each distinct value once, so that every rule is applied to distinct values and mapped to
 suppliers by code.
 """
@@ -38,7 +38,7 @@ def _compute_answer_risk(rule: Rule, method: int, answer: object) -> float:
 
 
 def _get_confirmed_risk(confirmed: Mapping[str, float], answer: object) -> float:
-    """Return r of an answer that workers or an authority confirm; NaN where confirmation does not change it."""
+    """Return r of an answer that workers or an authority confirm; NaN if confirmation does not change it."""
     return confirmed.get(answer, np.nan) if isinstance(answer, str) else np.nan
 
 
@@ -78,7 +78,7 @@ def build_features(
     """Build the frame of n suppliers under one model on a day, and the parts of their inherent risk.
 
     ``agency_scores``: score 0..100 of each assessed agency, by ``name_key`` of its name, reference or licence number.
-    ``case``: per supplier the strength of its case records (see Frame); None where none are recorded.
+    ``case``: the strength of each supplier's case records (see Frame), or None if there are none.
     """
     n, k = len(answers), len(model.indicators)
     inherent = compute_inherent_risk(answers, model, facts, agency_scores)
@@ -156,7 +156,7 @@ def _find_confirmed_declarations(answers: Answers, model: Model, evidence: Belie
 
 
 class _IndicatorReadings(NamedTuple):
-    """What the answers say of each indicator (k, n): its risk, NaN where not answered, and the flags of the frame."""
+    """What the answers say about each indicator (k, n): its risk (NaN if not answered) and the flags of the frame."""
 
     risk: Floats
     declined: Flags
@@ -195,13 +195,13 @@ def _read_indicators(
 
 
 def _read_screening_questions(answers: Answers, model: Model, evidence: Belief) -> tuple[Flags, Floats]:
-    """Return where a screening question rules an indicator out (k, n), and how far that answer is believed (k, n)."""
+    """Return where a screening question rules out an indicator (k, n), and how credible that answer is (k, n)."""
     k, n = len(model.indicators), len(answers)
     screened_out = np.zeros((k, n), dtype=bool)
     screening_belief = [evidence.row[0]] * k
     for screening in model.screening_questions:
         belief, expired = evidence.get_belief(screening.question)
-        # Expired evidence of a declaration rules nothing out.
+        # A declaration with expired evidence does not rule anything out.
         ruled_out = is_answer_in(answers, screening.question, screening.none_answers) & ~expired
         if not ruled_out.any():
             continue
@@ -222,7 +222,7 @@ def _find_critical_by_declined_answers(
 ) -> Flags:
     """Return where the inherent risk is critical only because of declined answers (n,).
 
-    Declined answers alone make a level high at most (method section 3).
+    Declined answers alone can raise a level no further than High (method section 3).
     """
     if model.method < 2 or not inherent.has_declined_facts:
         return np.zeros(len(answers), dtype=bool)

@@ -37,7 +37,7 @@ def list_possible_findings(models: Sequence[Model]) -> tuple[tuple[str, str], ..
 
 
 def find_group_faults(models: Sequence[Model], actions: Sequence[Action]) -> list[str]:
-    """Return, as sentences, the groups that actions address and no indicator is in, and the other way round."""
+    """Return sentences about groups that actions address but no indicator belongs to, and the reverse."""
     addressed = {name for action in actions for name in action.addresses if name.startswith(GROUP_PREFIX)}
     declared = {
         GROUP_PREFIX + group for model in models for indicator in model.indicators for group in indicator.groups

@@ -2,8 +2,8 @@
 
 One TOML file is one dated version (``models/<model>/<version>.toml``), complete or layered over a core (``model_file.py``). It is
 data: every weight and rule carries its reason and the ids of its sources, and an invalid file is rejected with the file, the item
-and the fault. ``README.md`` in this folder shows how to add an indicator. Fields that are named otherwise than their TOML key say
-so in a comment.
+and the fault. ``README.md`` in this folder shows how to add an indicator. A comment gives the TOML key of each field that has a
+different name.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FACT_PREFIXES = (
 
 @dataclass(frozen=True)
 class Credibility:
-    """How far a grade of evidence is believed (q, 0..1), and for how many months."""
+    """The credibility of a grade of evidence (q, 0..1), and the number of months for which it counts."""
 
     q: float
     months: float
@@ -118,9 +118,9 @@ class ImposedLabourContext:
 class Indicator:
     """One thing that a model asks about: its question, its weight, and the rule that turns an answer into risk (r, 0..1).
 
-    ``confirmed_risks``: by answer, the lower risk where workers or an authority confirm it. ``ruled_out_by``: by question, the
-    answers that rule the indicator out. ``report_sources``: by question, further answers that count as a report of it.
-    ``groups``: actions may address the indicator by each of them ("group:fees") as well as by its id. See docs/models.md.
+    ``confirmed_risks``: by answer, the lower risk that applies if workers or an authority confirm it. ``ruled_out_by``: by
+    question, the answers that rule the indicator out. ``report_sources``: by question, further answers that count as a report of
+    it. ``groups``: actions may address the indicator by each of them ("group:fees") as well as by its id. See docs/models.md.
     """
 
     id: str
@@ -166,10 +166,10 @@ class ScreeningQuestion:
 
 @dataclass(frozen=True)
 class Floor:
-    """A minimum-score rule: a score is at least ``minimum_score`` where the rule is reached.
+    """A minimum-score rule: a score is at least ``minimum_score`` if the rule is triggered.
 
-    It is reached by ``min_signals`` of its ``signals`` at r >= ``min_risk``, by a declined core question, or by the strength of
-    case records. A signal is one indicator, or several that report the same fact and together count once.
+    The rule is triggered by ``min_signals`` of its ``signals`` with r >= ``min_risk``, by a declined core question, or by the
+    strength of case records. A signal is one indicator, or several that report the same fact and together count once.
     """
 
     id: str
@@ -256,7 +256,7 @@ def load_models(folder: Path = MODELS_FOLDER) -> tuple[Model, ...]:
 
 
 def get_model_in_force(model_id: str, day: date, models: Iterable[Model] | None = None) -> Model:
-    """Return the latest version of a model that is in force on a day. Raises LookupError where there is none."""
+    """Return the latest version of a model that is in force on a day. Raises LookupError if there is none."""
     candidates = load_models() if models is None else models
     versions = [model for model in candidates if model.id == model_id and model.effective <= day]
     if not versions:
@@ -265,7 +265,7 @@ def get_model_in_force(model_id: str, day: date, models: Iterable[Model] | None 
 
 
 def get_model_version(model_id: str, version: str) -> Model:
-    """Return one version of a model. Raises LookupError where it does not exist."""
+    """Return one version of a model. Raises LookupError if it does not exist."""
     model = next((model for model in load_models() if (model.id, model.version) == (model_id, version)), None)
     if model is None:
         raise LookupError(f"there is no version {version} of the model {model_id}")
@@ -273,7 +273,7 @@ def get_model_version(model_id: str, version: str) -> Model:
 
 
 def list_models_in_force(kind: str, day: date, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
-    """Return the version in force on a day of each model for a kind of supplier. Raises LookupError where there is none."""
+    """Return, for each model for a kind of supplier, the version in force on a day. Raises LookupError if there is none."""
     return _list_models_in_force(kind, day, tuple(load_models() if models is None else models))
 
 
@@ -291,7 +291,7 @@ def select_models(
 ) -> tuple[Model, ...]:
     """Return the models that score a supplier of this kind and these ISIC codes on a day: one for each pack that serves it.
 
-    The longest matching prefix in ``serves`` wins; a supplier without a sector, or of one without a pack, is scored by the
+    The longest matching prefix in ``serves`` wins. A supplier without a sector, or in a sector without a pack, is scored by the
     general model (prefix ""). ``models``: those to choose from, all by default; a sector that none of them serves is skipped.
     """
     in_force = list_models_in_force(kind, day, models)
@@ -316,11 +316,11 @@ class _ModelReader(DataFileReader):
                 raise self.build_error(item, f"the fact {name!r} must start with one of {', '.join(FACT_PREFIXES)}")
             zero, one = (float(self.require(entry, end, f"{item} {name}", (int, float))) for end in ("from", "to"))
             if zero == one:
-                raise self.build_error(item, f"{name}: 'from' equals 'to'")
+                raise self.build_error(item, f"{name}: 'from' and 'to' must differ")
             share = self.parse_scaled_facts(entry, f"{item} {name}", "share") if "share" in entry else ()
             facts.append(ScaledFact(name, Ramp(zero, one), share))
         if not facts:
-            raise self.build_error(item, "has no facts")
+            raise self.build_error(item, "at least one fact is required")
         return tuple(facts)
 
     def parse_context(self, raw: Mapping[str, Any]) -> Context:
@@ -371,7 +371,7 @@ class _ModelReader(DataFileReader):
             raise self.build_error(item, str(fault)) from fault
 
     def parse_confirmed_risks(self, raw: Mapping[str, Any], rule: Rule, item: str) -> dict[str, float]:
-        """Parse the lower r of each answer that workers or an authority may confirm."""
+        """Parse the lower r of each answer that workers or an authority can confirm."""
         confirmed: Mapping[str, Any] = raw.get("confirmed", {})
         for code, risk in confirmed.items():
             table = rule.table if isinstance(rule, Choices) else {}
@@ -387,7 +387,7 @@ class _ModelReader(DataFileReader):
         self.check_keys(raw, known + " since confirmed heard safeguard groups sources notes", item)
         reads = self.require(raw, "reads", item, str)
         if not reads.startswith("answer."):
-            raise self.build_error(item, f"reads {reads!r}, but an indicator must read one answer")
+            raise self.build_error(item, f"an indicator must read exactly one answer, but this one reads {reads!r}")
         weight = float(self.require(raw, "weight", item, (int, float)))
         if weight <= 0:
             raise self.build_error(item, "weight must be above 0")
@@ -444,9 +444,9 @@ class _ModelReader(DataFileReader):
         if not 0 < floor.minimum_score <= 100:
             raise self.build_error(item, "'at_least' must be between 0 and 100")
         if floor.case is not None and floor.case not in CASES[1:]:
-            raise self.build_error(item, f"'case' is {floor.case!r}")
+            raise self.build_error(item, f"'case' has an invalid value: {floor.case!r}")
         if sum((bool(floor.signals), floor.declined_core, floor.case is not None)) != 1:
-            raise self.build_error(item, "needs exactly one of 'any', 'declined_core', 'case'")
+            raise self.build_error(item, "exactly one of 'any', 'declined_core' and 'case' is required")
         if not all(floor.signals):
             raise self.build_error(item, "the list 'any' is empty")
         if floor.signals and not 1 <= floor.min_signals <= len(floor.signals):
@@ -466,7 +466,7 @@ class _ModelReader(DataFileReader):
             for grade, entry in self.require(raw, "credibility", "model", dict).items()
         }
         if set(credibility) != set(GRADES):
-            raise self.build_error("credibility", f"needs exactly {', '.join(GRADES)}")
+            raise self.build_error("credibility", f"must contain exactly these grades: {', '.join(GRADES)}")
         levels = {level: float(self.require(raw["levels"], level, "levels", (int, float))) for level in LEVELS[1:]}
         if list(levels.values()) != sorted(levels.values()):
             raise self.build_error("levels", "must be in ascending order")
@@ -502,7 +502,7 @@ class _ModelReader(DataFileReader):
         return model
 
     def validate(self, model: Model) -> None:
-        """Check what no single entry can know: ids are unique, names refer to something, facts do not rule out too much."""
+        """Check the model as a whole: ids are unique, names refer to existing entries, and facts do not rule out too much."""
         ids = [indicator.id for indicator in model.indicators]
         self.check_unique("indicator", ids)
         self.check_unique("context and sharper", [context.id for context in model.all_contexts])
@@ -537,8 +537,8 @@ class _ModelReader(DataFileReader):
         if (model.method >= 4) != (model.imposed_labour is not None):
             raise self.build_error("state_imposed", "is needed since method 4, and not known before it")
         if not any(indicator.core for indicator in model.indicators):
-            raise self.build_error("model", "has no core indicator")
-        # Method section 3: with more than a fifth of the weight ruled out by facts, it should be two models.
+            raise self.build_error("model", "at least one core indicator is required")
+        # Method section 3: if facts rule out more than a fifth of the weight, the model should be split in two.
         if sum(i.weight for i in model.indicators if i.ruled_out_by) > 0.2 * model.total_weight:
             raise self.build_error(
                 "ruled_out", "facts can rule out more than a fifth of the weight: split it into two models"

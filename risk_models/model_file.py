@@ -1,8 +1,8 @@
 """Read a model file: a pack alone, or a pack layered over the core that it includes.
 
-A core (``models/core/<version>.toml``) holds what several packs share; it is no model. A pack names it (``includes``), adds
-blocks of its own, overrides keys of its blocks by id (``override``) and leaves blocks of it out (``drop``). The result is one
-table, as a pack without a core would write it, and is parsed and validated in the same way. ``docs/add-a-pack.md`` shows a pack.
+A core (``models/core/<version>.toml``) contains what several packs share; it is not a model itself. A pack names it
+(``includes``), adds blocks of its own, overrides keys of its blocks by id (``override``) and omits blocks of the core (``drop``).
+The result is one table, parsed and validated in the same way as a pack without a core. ``docs/add-a-pack.md`` shows a pack.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from risk_models.data_file import DataFileError, DataFileReader
 
 CORE_FOLDER = "core"
 BLOCK_KINDS = ("context", "sharper", "indicator", "gate", "floor")
-PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")  # keys that a core may not have
+PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")  # keys that are not allowed in a core
 COMPOSITION_KEYS = ("includes", "override", "drop")
 
 
@@ -35,12 +35,12 @@ class ModelFile:
 
 
 def list_model_files(folder: Path) -> list[Path]:
-    """Return the files of a folder of models that are models, by id and version: every pack, and no core."""
+    """Return the model files in a folder by id and version: every pack, but no core."""
     return sorted(path for path in folder.glob("*/*.toml") if path.parent.name != CORE_FOLDER)
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model file, layered over its core where it includes one.
+    """Read a model file, layered over its core if it includes one.
 
     The digest is the sha256 of the file; with a core, the sha256 of two lines, the digest of the pack and that of the core, so
     that it changes with either. Raises DataFileError naming the file, the item and the fault.
@@ -76,7 +76,7 @@ def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
 
 
 class _Composer(DataFileReader):
-    """Layers the tables of a pack over those of its core, rejecting what does not fit; ``file`` is the pack."""
+    """Layers the tables of a pack over those of its core and rejects what does not fit. ``file``: the file of the pack."""
 
     def compose(self, pack: Mapping[str, Any], core: Mapping[str, Any]) -> dict[str, Any]:
         """Return one table: the keys of the core, replaced by those of the pack, and the blocks of both."""

@@ -11,7 +11,7 @@ NOT_ALPHANUMERIC = re.compile("[^a-z0-9]+")
 def name_key(text: str) -> str:
     """Return the letters and digits of a name in any script, without case, accents, spaces and punctuation.
 
-    "Del Mar Services, Inc." and "DEL MAR SERVICES INC" share a key; a name of punctuation alone has the key "".
+    "Del Mar Services, Inc." and "DEL MAR SERVICES INC" share a key; a name that consists only of punctuation has the key "".
     """
     folded = text.casefold()
     if folded.isascii():

@@ -1,11 +1,12 @@
 """Build plans: from findings to actions, their order and their due dates.
 
 A finding is an indicator in a state that calls for action (harm, declined, expired, not asked), a floor, an unknown country,
-sector or agency, what a level rests on, or a circumstance, such as that somebody reported harm. The action library
-(``actions/*.toml``, a file for each Bali Process priority) says which actions address it, how many days each may take, and for
-which findings it is withheld. Order: safety of people first, then what is due soonest; among actions due on one day the order of
-``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24: severity before anything else; factbook 7.2).
-A model names the release of the library that its plans use; under releases older than that file plans are unchanged.
+sector or agency, the basis of a level, or a circumstance, for example that someone has reported harm. The action library
+(``actions/*.toml``, one file for each Bali Process priority) defines which actions address each finding, how many days each
+action may take, and for which findings it is withheld. People's safety comes first, then the actions that are due soonest.
+Actions due on the same day are in the order of ``actions/order.toml``: protect, stop the harm, redress, find out, prevent (UG-24:
+severity before anything else; factbook 7.2). A model names the release of the library that its plans use; plans under releases
+older than that file are unchanged.
 """
 
 from __future__ import annotations
@@ -48,35 +49,37 @@ FINDING_STATES = ("harm", "declined", "expired", "not_asked")
 UNKNOWNS = ("country", "sector", "agency", "agencies_not_named")
 # Findings besides indicators, floors and unknowns, with the state in which actions address each.
 CIRCUMSTANCES = {
-    "told:harm": "harm",  # harm was reported: by somebody, or in a case record
-    "young:in_hazard": "harm",  # a worker under 18 is above the minimum age, and does hazardous work
+    "told:harm": "harm",  # harm was reported, by someone or in a case record
+    "young:in_hazard": "harm",  # a worker under 18 but above the minimum age does hazardous work
     "agency:high": "harm",  # an agency that is named has a high or critical score
     "level:insufficient_evidence": "not_asked",
-    "level:worst_case_open": "not_asked",  # low but for its worst case
+    "level:worst_case_open": "not_asked",  # the level would be Low if the worst case were lower
     "level:rests_on_context": "not_asked",  # medium or above, with no harm found and no core question declined
     "level:low": "not_asked",
-    "open:few": "not_asked",  # only a few questions are left to ask
+    "open:few": "not_asked",  # only a few questions have not been asked
 }
-GROUP_PREFIX = "group:"  # of a group of indicators, which an action addresses as if it named each of them
-COERCION_CASE = "case:coercion"  # a case in which coercion at work is reached, whatever its strength
-FEW_OPEN_SHARE = 0.15  # of the weight of a model: a form with no more than this open is not sent again
+GROUP_PREFIX = (
+    "group:"  # prefix of a group of indicators; an action that addresses a group addresses each of its indicators
+)
+COERCION_CASE = "case:coercion"  # a case in which the threshold for coercion at work is reached, whatever its strength
+FEW_OPEN_SHARE = 0.15  # share of a model's weight: if no more than this is open, the form is not sent again
 CHILD_LABOUR_INDICATORS = ("child_labour", "under_18_aboard")
 MINIMUM_AGE_AT_SEA = 16  # C188-1
-NON_SAFETY_DELAY = 1e6  # days, more than any action has: actions that are not for safety sort after all that are
+NON_SAFETY_DELAY = 1e6  # days, more than any action has, so that all other actions are sorted after those for safety
 
 Days = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Finding = tuple[str, str]  # what was found, and its state
+Finding = tuple[str, str]  # (what was found, its state)
 
 
 @dataclass(frozen=True)
 class Action:
-    """One step of remediation: what to do, who owns it, by when, and what proves that it worked.
+    """One remediation step: what to do, who is responsible, when it is due, and how to show that it worked.
 
-    ``since``: the release of the library it came with, if later than the first. ``ends_relationship``: it considers an end of the
-    relationship, and is never proposed to change a level. ``withheld_for``: findings under which it would endanger people or does
-    not fit. ``position``: in the order of the library; -1 in releases older than that order, which use ``addresses_before_order``
-    where it is given.
+    ``since``: the release of the library that introduced it, if later than the first. ``ends_relationship``: the action involves
+    considering whether to end the relationship, and is never proposed to change a level. ``withheld_for``: findings for which the
+    action would endanger people or would not be suitable. ``position``: its place in the order of the library, or -1 in older
+    releases without an order, which use ``addresses_before_order`` if it is given.
     """
 
     id: str
@@ -99,32 +102,33 @@ class Action:
     position: int = -1
 
     def is_in_release(self, release: str) -> bool:
-        """Return whether the action is in a release of the library: a plan made under an older one is unchanged."""
+        """Return whether the action is part of a release of the library; plans made under older releases stay unchanged."""
         return not self.since or _parse_version(self.since) <= _parse_version(release)
 
     def to_unordered(self) -> Action:
-        """Return the action as it is in releases older than the order of the library."""
+        """Return the action as it was in releases made before the library had an order."""
         addresses = self.addresses if self.addresses_before_order is None else self.addresses_before_order
         return replace(self, addresses=addresses, withheld_for=(), position=-1)
 
     @cached_property
     def tie_break(self) -> tuple[bool, int]:
-        """Return the sort key among actions due on one day: safety, then position; without positions, Bali Process priority."""
+        """Return the sort key for actions due on the same day: safety, then position or (without any) Bali Process priority."""
         return (not self.safety, PRIORITIES.index(self.priority) if self.position < 0 else self.position)
 
     def get_sort_key(self, days: float) -> tuple[bool, float, tuple[bool, int], str]:
-        """Return the sort key in a plan that calls for the action within so many days; the smallest comes first.
+        """Return the sort key in a plan that calls for the action within a number of days; the smallest key comes first.
 
-        Part of a day counts as a day: what protects people is not overtaken by a demand that is due some hours sooner.
+        Part of a day counts as a whole day, so that a demand due a few hours sooner does not come before a step that protects
+        people.
         """
         return (not self.safety, days if self.position < 0 else ceil(days), self.tie_break, self.id)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The days until each action of a library is due for n suppliers, (a, n); infinite where not called for or withheld.
+    """The days until each action of a library is due for n suppliers (a, n); infinite if it is not called for or is withheld.
 
-    ``own_answer_days``: the same without reports and case records; None where there are none of either.
+    ``own_answer_days``: the same without reports and case records; None if there are neither.
     """
 
     actions: tuple[Action, ...]
@@ -137,9 +141,9 @@ class Plan:
         return self if self.own_answer_days is None else replace(self, days=self.own_answer_days)
 
     def merge_earliest(self, positions: NDArray[np.intp], other: Plan, other_positions: NDArray[np.intp]) -> Plan:
-        """Return this plan with each action of some suppliers due as soon as either plan says.
+        """Return this plan with each action of some suppliers due on the earlier of the dates in the two plans.
 
-        ``positions`` of the suppliers in this plan, ``other_positions`` of the same suppliers in the other.
+        ``positions``: where the suppliers are in this plan; ``other_positions``: where the same suppliers are in the other plan.
         """
         other_row = {action.id: row for row, action in enumerate(other.actions)}
         shared = [(row, other_row[action.id]) for row, action in enumerate(self.actions) if action.id in other_row]
@@ -161,12 +165,12 @@ class Plan:
         return sort_steps(self.actions, self.days[:, supplier].tolist(), day)
 
     def list_first_steps(self) -> list[str | None]:
-        """Return the id of the first action (by :meth:`Action.get_sort_key`) of each of n suppliers; None where there is none."""
+        """Return the id of the first action (by :meth:`Action.get_sort_key`) of each of n suppliers; None if there is none."""
         called_for = np.flatnonzero((self.days < inf).any(axis=1)).tolist()
         if not called_for:
             return [None] * self.days.shape[1]
         called_for.sort(key=lambda a: self.actions[a].get_sort_key(0.0))
-        # Rows are in the order of what is due on one day: among actions due first, argmin picks the first row.
+        # Rows are in the order used for actions due on the same day, so argmin picks the first of the actions that are due first.
         actions = [self.actions[a] for a in called_for]
         days = self.days[called_for]
         sort_days = np.where([[action.position < 0] for action in actions], days, np.ceil(days))
@@ -176,9 +180,9 @@ class Plan:
 
 
 def sort_steps(actions: Sequence[Action], days: Sequence[float], day: date) -> tuple[tuple[Action, date], ...]:
-    """Return the actions that are called for with their due dates, sorted. Part of a day counts as that day.
+    """Return the actions that are called for, sorted, with their due dates. Part of a day counts as a whole day.
 
-    ``days``: until each action is due, counted from ``day``; infinite where it is not called for.
+    ``days``: the days from ``day`` until each action is due; infinite if it is not called for.
     """
     steps = [(action, due_days) for action, due_days in zip(actions, days, strict=True) if due_days < inf]
     steps.sort(key=lambda step: step[0].get_sort_key(step[1]))
@@ -187,7 +191,7 @@ def sort_steps(actions: Sequence[Action], days: Sequence[float], day: date) -> t
 
 @lru_cache(maxsize=1024)
 def compute_due_date(day: date, due_days: float) -> date:
-    """Return the day by which an action is due; hours count as the day they begin on."""
+    """Return the date by which an action is due; a deadline in hours counts as the day on which it starts."""
     return day + timedelta(days=ceil(due_days) if due_days >= 1 else 0)
 
 
@@ -233,19 +237,19 @@ def _read_order(folder: Path) -> list[str]:
 
 @cache
 def get_order_release(folder: Path = ACTIONS_FOLDER) -> str:
-    """Return the release of the library from which on plans follow its order."""
+    """Return the first release of the library whose order plans follow."""
     return str(tomllib.loads((folder / ORDER_FILE).read_text(encoding="utf-8"))["since"])
 
 
 def list_release_actions(release: str) -> tuple[Action, ...]:
-    """Return the actions of a release of the library, as models that name it and assessments made under it use them."""
+    """Return the actions of a release of the library, in the form used by models and assessments that name this release."""
     library = [action for action in load_actions() if action.is_in_release(release)]
     unordered = _parse_version(release) < _parse_version(get_order_release())
     return tuple(action.to_unordered() if unordered else action for action in library)
 
 
 def expand_groups(actions: Iterable[Action], models: Iterable[Model]) -> tuple[Action, ...]:
-    """Return the actions with each group in their addresses replaced by the indicators of the models that are in it."""
+    """Return the actions, with each group that they address replaced by the models' indicators in that group."""
     members: dict[str, dict[str, None]] = {}
     for indicator in (indicator for model in models for indicator in model.indicators):
         for group in indicator.groups:
@@ -332,8 +336,8 @@ def empty_plan(supplier_count: int, model: Model) -> Plan:
 def build_plan(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> Plan:
     """Build the plan of n suppliers that a model scored.
 
-    ``flags`` (n,): for each of UNKNOWNS, and those of :func:`find_circumstances`. "agency": one is named that was not assessed;
-    "agencies_not_named": none is named though migrants are employed.
+    ``flags`` (n,): for each of UNKNOWNS, and those of :func:`find_circumstances`. "agency": an agency is named that has not been
+    assessed; "agencies_not_named": no agency is named although migrants are employed.
     """
     library = _load_library(model)
     plan = empty_plan(scores.total.shape[0], model)
@@ -352,7 +356,7 @@ def build_plan(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, F
 
 
 def _collect_findings(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> dict[Finding, Flags]:
-    """Return where indicators, floors and unknowns are findings, (n,) each."""
+    """Return for which suppliers each indicator, floor and unknown is a finding, (n,) each."""
     findings: dict[Finding, Flags] = {}
     ids = [indicator.id for indicator in model.indicators]
     indicator_states = {
@@ -362,7 +366,7 @@ def _collect_findings(scores: Scores, cells: Cells, model: Model, flags: Mapping
         "not_asked": cells.state == NOT_ASKED,
     }
     for state, in_state in indicator_states.items():
-        # Most possible findings occur at no supplier; they are skipped.
+        # Most possible findings do not occur at any supplier; they are skipped.
         findings |= {(ids[i], state): in_state[i] for i in np.flatnonzero(in_state.any(axis=1)).tolist()}
     for state, reached in (("harm", scores.floors == 2), ("declined", scores.floors == 1)):
         findings |= {(f"floor:{floor.id}", state): called for floor, called in zip(model.floors, reached, strict=True)}
@@ -372,7 +376,7 @@ def _collect_findings(scores: Scores, cells: Cells, model: Model, flags: Mapping
 
 
 def _write_days(days: Days, findings: Mapping[Finding, Flags], calls: Calls) -> None:
-    """Write the days until each action is due (a, n): the fewest that any finding gives it."""
+    """Write the days until each action is due (a, n): the shortest period that any of its findings allows."""
     if days.shape[1] == 1:  # a single assessment by the API: an array of one costs more than the number in it
         soonest = [inf] * len(days)
         for finding in (finding for finding, called in findings.items() if called[0]):
@@ -387,13 +391,13 @@ def _write_days(days: Days, findings: Mapping[Finding, Flags], calls: Calls) -> 
 
 
 def _combine_circumstances(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, Flags]) -> dict[str, Flags]:
-    """Return where each of CIRCUMSTANCES applies, (n,); ``flags``: those read from answers, nowhere unless given."""
+    """Return for which suppliers each of CIRCUMSTANCES applies, (n,). ``flags``: those read from answers; by default none."""
     level_by_points = assign_levels(scores.total, model)
     reported = cells.state == REPORTED
     case_floors, child_labour, safeguard = _index_report_rules(model)
     by_cases = [scores.floors[f] == 2 for f in case_floors]
     open_share = (get_weight_shares(model) * (cells.state == NOT_ASKED)).sum(axis=0)
-    # A case may report what no indicator of the model reads: harm, and none of it in an answer.
+    # A case may report harm that no indicator of the model covers, so that it is not part of any answer.
     by_cases.append(scores.harm & ~(cells.harm & ~safeguard).any(axis=0))
     no_harm = ~scores.harm & ~scores.core_declined & (scores.level != INSUFFICIENT)
     nowhere = np.zeros(scores.total.shape, dtype=bool)
@@ -422,10 +426,11 @@ def _index_report_rules(model: Model) -> tuple[list[int], list[int], Flags]:
 
 
 def find_circumstances(answers: Answers, model: Model, agency_scores: Mapping[str, float]) -> dict[str, Flags]:
-    """Return where the answers of n suppliers give one of CIRCUMSTANCES, flags (n,).
+    """Return for which of n suppliers the answers show each of CIRCUMSTANCES, as flags (n,).
 
-    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. Nobody below the minimum age,
-    or of unknown age, is "young:in_hazard": a child is taken out of the work (RM-04), a young worker off the hazard (RM-05).
+    ``agency_scores``: 0..100 by ``name_key`` of an agency's name, reference or licence number. A worker below the minimum age or
+    of unknown age does not count as "young:in_hazard": a child must be removed from work (RM-04), a young worker from the hazard
+    (RM-05).
     """
 
     def find(question: str, test: Callable[[object], bool]) -> Flags:

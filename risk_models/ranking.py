@@ -1,7 +1,7 @@
-"""Measure how well a value ranks places against an outcome, with intervals: the statistics behind ``docs/validation.md``.
+"""Measure how well a value ranks places by an outcome, with intervals. These are the statistics in ``docs/validation.md``.
 
-Everything is counted over pairs of a place with the outcome and one without. The bootstrap draws places (seeded); its counts are
-whole numbers and halves, so that they are the same on any machine.
+Everything is counted over pairs of a place with the outcome and a place without it. The bootstrap draws places (with a fixed
+seed). Its counts are whole and half numbers, so they are the same on any machine.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BootstrapSamples:
     def auc(self, values: Floats, outcome: Flags, groups: Sequence[object] | None = None) -> tuple[float, Floats]:
         """Return the probability that a place with the outcome ranks above one without (ties count half).
 
-        With ``groups`` only places of the same group are compared with each other. NaN where there is no such pair.
+        If ``groups`` is given, only places in the same group are compared. NaN if there is no such pair.
         """
         positive, negative = np.flatnonzero(outcome), np.flatnonzero(~outcome)
         difference = values[positive, None] - values[None, negative]
@@ -73,12 +73,12 @@ def compute_interval(figure: tuple[float, Floats]) -> Interval:
 
 
 def compute_difference(first: tuple[float, Floats], second: tuple[float, Floats]) -> Interval:
-    """Return by how much one figure exceeds another on the same samples."""
+    """Return the difference between two figures on the same samples, with its interval."""
     return compute_interval((first[0] - second[0], first[1] - second[1]))
 
 
 def rank_values(values: Floats) -> Floats:
-    """Return ranks from 1, the lowest first; equal values share their mean rank."""
+    """Return ranks starting at 1 for the lowest value; equal values share their mean rank."""
     _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
     mean: Floats = (last - (count - 1) / 2.0)[inverse]

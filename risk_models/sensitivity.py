@@ -1,6 +1,6 @@
 """Analyse the sensitivity of ranks and scores to the weights of a model.
 
-Rank ranges are drawn at random (seeded), since they have no closed form; everything else about weights is in
+Rank ranges are simulated (with a fixed seed) because there is no closed form for them. Everything else about weights is in
 ``engine/robustness.py``.
 """
 
@@ -16,12 +16,12 @@ from risk_models.engine.robustness import compute_concentration
 from risk_models.model import Model
 
 DRAWS, SEED = 500, 2026
-WEIGHT_INCREASE = 0.5  # by which a weight is raised: half as large again
+WEIGHT_INCREASE = 0.5  # the share by which a weight is raised
 
 
 @dataclass(frozen=True)
 class RankRange:
-    """Ranks by score (n,), 1 the highest: under the model's weights, and the range of 90 of 100 drawn ones."""
+    """Ranks by score (n,), 1 being the highest: under the model's weights, and the range in 90 of 100 drawn weightings."""
 
     rank: NDArray[np.int64]
     low: NDArray[np.int64]
@@ -47,11 +47,11 @@ def _rank_highest_first(points: Floats) -> NDArray[np.int64]:
 
 
 def compute_weight_effects(scores: Scores, cells: Cells, model: Model) -> Floats:
-    """Return by how many points raising each weight by half changes the score of a supplier on average, up or down (k,)."""
+    """Return the average change in a supplier's score, up or down, when each weight is raised by half, in points (k,)."""
     share = get_weight_shares(model)
     base = (share * cells.effective).sum(axis=0)
     change = 100.0 * WEIGHT_INCREASE * share * (cells.effective - base) / (1.0 + WEIGHT_INCREASE * share)
-    # Where a floor determines a score, changes below it have no effect.
+    # If a floor determines a score, changes below it have no effect.
     score_change = np.maximum(100.0 * base + change, scores.floor_points) - np.maximum(
         100.0 * base, scores.floor_points
     )

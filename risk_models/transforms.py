@@ -3,11 +3,11 @@
 A rule is one of four kinds, written in a model file as data:
 
 - ``choices``: a table from the code of an answer to its risk ("yes" and "no" are codes too);
-- ``ramp``: a number, linear from one bound (risk 0) to another (risk 1), flat outside;
-- ``steps``: a number, the risk of the last step that it reached;
-- ``since``: a date, steps over the days since then on the day of the assessment (below 0: days still to come).
+- ``ramp``: for a number, a risk that rises linearly from one bound (risk 0) to the other (risk 1) and is constant outside them;
+- ``steps``: for a number, the risk of the last step that it reaches;
+- ``since``: for a date, steps by the number of days from that date to the assessment (negative if the date is in the future).
 
-Rules are applied to the distinct answers of a column, never cell by cell.
+Rules are applied to the distinct answers in a column, never cell by cell.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Answer = object
 
 @dataclass(frozen=True)
 class Choices:
-    """A table from answer codes to risk; where an answer has several codes, the riskiest counts."""
+    """A table of the risk of each answer code; if an answer has several codes, the riskiest counts."""
 
     table: Mapping[str, float]
 
@@ -43,7 +43,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Ramp:
-    """Linear from one bound (risk 0) to another (risk 1), flat outside; either may be the larger."""
+    """A linear risk between one bound (risk 0) and another (risk 1), constant outside; either bound may be larger."""
 
     lowest_risk_at: float
     highest_risk_at: float
@@ -63,7 +63,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Steps:
-    """Pairs of a value and the risk that applies from it; below the first value the risk is 0."""
+    """Pairs of a value and the risk that applies from that value on; below the first value the risk is 0."""
 
     steps: tuple[tuple[float, float], ...]
 
@@ -82,13 +82,13 @@ class Steps:
 
 @dataclass(frozen=True)
 class Since:
-    """Steps over the days from a date (ISO text) to the day of the assessment; negative for a date in the future."""
+    """Steps by the number of days from a date (ISO text) to the day of the assessment; negative for a date in the future."""
 
     steps: tuple[tuple[float, float], ...]
     day: date | None = None
 
     def risk(self, answer: Answer) -> float:
-        """Return the risk 0..1, or NaN where the answer is not a date. Raises ValueError before :func:`bind_day` set the day."""
+        """Return the risk 0..1, or NaN if the answer is not a date. Raises ValueError if :func:`bind_day` has not set the day."""
         if self.day is None:
             raise ValueError("a date rule needs a reference date")
         if not isinstance(answer, str):
@@ -109,15 +109,15 @@ Rule = Choices | Ramp | Steps | Since
 
 
 def bind_day(rule: Rule, day: date) -> Rule:
-    """Return the rule with the day of the assessment set; only rules about dates change."""
+    """Return the rule for a given assessment date; only rules about dates change."""
     return replace(rule, day=day) if isinstance(rule, Since) else rule
 
 
 def parse_rule(raw: Mapping[str, Any]) -> Rule:
-    """Parse the one rule of an entry of a model file. Raises ValueError with the fault."""
+    """Parse the rule of an entry in a model file. Raises ValueError that states what is wrong."""
     kinds = [key for key in ("choices", "ramp", "steps", "since") if key in raw]
     if len(kinds) != 1:
-        raise ValueError("needs exactly one of 'choices', 'ramp', 'steps', 'since'")
+        raise ValueError("exactly one of 'choices', 'ramp', 'steps' and 'since' is required")
     value = raw[kinds[0]]
     if kinds == ["choices"]:
         if not value:
@@ -126,7 +126,7 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
     if kinds == ["ramp"]:
         start, end = (parse_number(value.get(key), f"{key!r}") for key in ("from", "to"))
         if start == end:
-            raise ValueError("'from' equals 'to'")
+            raise ValueError("'from' and 'to' must differ")
         return Ramp(start, end)
     steps = tuple((parse_number(start, "a step's value"), parse_share(risk, "a step's risk")) for start, risk in value)
     if not steps or list(steps) != sorted(steps):
@@ -135,14 +135,14 @@ def parse_rule(raw: Mapping[str, Any]) -> Rule:
 
 
 def parse_number(value: Any, name: str) -> float:
-    """Return a number of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
+    """Return a number from a model file. Raises ValueError, with ``name`` in the message, if it is not a number."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise ValueError(f"{name} must be a number, but is {value!r}")
     return float(value)
 
 
 def parse_share(value: Any, name: str) -> float:
-    """Return a number in 0..1 of a model file. Raises ValueError, with ``name`` in the message, where it is none."""
+    """Return a number between 0 and 1 from a model file. Raises ValueError, with ``name`` in the message, if it is not one."""
     if not 0 <= parse_number(value, name) <= 1:
         raise ValueError(f"{name} must be between 0 and 1, but is {value!r}")
     return float(value)

@@ -1,8 +1,8 @@
-"""Validate the ranking of countries by inherent risk against outcomes that it does not use: ``docs/validation.md``.
+"""Validate the ranking of countries by inherent risk against outcomes that it does not use, for ``docs/validation.md``.
 
-Only country facts are ranked: the same trade everywhere, no product, no corridor, no workforce. The outcomes are lists of goods
-that no context of a country reads. :func:`render_page` gives the whole document, the same bytes for the same facts, models and
-day.
+The ranking is based on country facts alone: all countries are scored in one sector, without a product, corridor or workforce.
+The outcomes are lists of goods, which the country contexts do not use. :func:`render_page` returns the whole document, which is
+identical byte for byte for the same facts, models and date.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from risk_models.transforms import Ramp
 VALIDATION_FILE = Path(__file__).with_name("validation.toml")
 SUBREGIONS_FILE = Path(__file__).with_name("subregions.toml")
 DRAWS, SEED = 2000, 2026
-SECTOR = "14"  # the same trade for all countries: making clothes
-MIN_PLACES = 3  # places that a subregion needs both with and without the outcome to be ranked
+SECTOR = "14"  # all countries are scored in the same sector: the manufacture of clothes
+MIN_PLACES = 3  # a subregion is ranked only if it has this many countries with the outcome and as many without it
 MAX_BLIND_SPOTS = 12  # how many blind spots of each kind are listed
 MODEL_NAME = "This model"
 POPULATION_NAME = "Population (a measure of exposure, not risk)"
@@ -35,9 +35,9 @@ POPULATION_NAME = "Population (a measure of exposure, not risk)"
 
 @dataclass(frozen=True)
 class CountryRankings:
-    """The countries ranked: codes, population, subregion, and the values of each ranking (higher: more risk), the model first.
+    """The ranked countries with their codes, populations, subregions and values in each ranking, with the model first.
 
-    ``same``: other models of sites that give the same order of countries.
+    A higher value means a higher risk. ``same`` lists other site models that rank the countries in the same order.
     """
 
     codes: tuple[str, ...]
@@ -49,9 +49,10 @@ class CountryRankings:
 
 
 def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRankings:
-    """Rank all countries of known population by the newest general model of sites and by everything it is compared with.
+    """Rank all countries with a known population by the newest general site model and by everything it is compared with.
 
-    Rankings: the model, each country fact it reads, the equal-weight mean of those facts, and population, which is exposure.
+    The rankings are the model, each country fact it reads, the equal-weight mean of those facts, and population, which measures
+    exposure.
     """
     snapshot = facts.as_of(on)
     table = snapshot.get_country_table()
@@ -81,7 +82,7 @@ def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRa
 
 
 def _compute_country_risk(model: Model, codes: Sequence[str], facts: Facts, on: date) -> Floats:
-    """Return the inherent risk 0..100 of each country in one trade, by the facts of the country itself."""
+    """Return the inherent risk (0 to 100) of each country in one sector, based only on the country's own facts."""
     answers = from_rows({"country": code, "sector": (SECTOR,)} for code in codes)
     own = {context.id for context in model.contexts} | {UNKNOWN_PLACE}
     parts = compute_inherent_risk(answers, model, facts.as_of(on), {}).parts
@@ -96,7 +97,7 @@ def _list_subregions(codes: Sequence[str]) -> tuple[str, ...]:
 
 
 def count_listed_goods(facts: Facts, fact: str, codes: Sequence[str]) -> dict[str, Floats]:
-    """Return by edition of the list how many goods of each country are on it (0 for most)."""
+    """Return, for each edition of the list, how many goods it names for each country (0 for most countries)."""
     rows = facts.rows["goods"]
     rows = rows[(rows["fact"] == fact) & (rows["value"] == 1)]
     country = rows["code"].str.partition("/")[0]
@@ -112,9 +113,10 @@ def count_listed_goods(facts: Facts, fact: str, codes: Sequence[str]) -> dict[st
 
 @dataclass(frozen=True)
 class Comparison:
-    """One ranking against an outcome: AUC raw and within thirds of population, rank correlation with the number of goods.
+    """How well one ranking agrees with an outcome.
 
-    ``model_lead``: by how much the model's AUC exceeds it on the same samples, raw and within thirds; None for the model itself.
+    It holds the AUC, both across all countries and within population groups, and the rank correlation with the number of goods.
+    ``model_lead`` is the model's AUC minus that of this ranking on the same samples; it is None for the model itself.
     """
 
     name: str
@@ -126,7 +128,7 @@ class Comparison:
 
 
 def compare_rankings(ranked: CountryRankings, goods: Floats, samples: BootstrapSamples) -> list[Comparison]:
-    """Compare every ranking with the presence of a listed good, the model first."""
+    """Compare every ranking, starting with the model, with whether any goods are listed for each country."""
     listed, third = goods > 0, assign_thirds(ranked.population).tolist()
     raw = {name: samples.auc(values, listed) for name, values in ranked.rankings.items()}
     within = {name: samples.auc(values, listed, third) for name, values in ranked.rankings.items()}
@@ -144,7 +146,7 @@ def compare_rankings(ranked: CountryRankings, goods: Floats, samples: BootstrapS
 
 
 def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[str, str], draws: int = DRAWS) -> str:
-    """Return the whole document. ``names``: of countries by code; ``draws``: number of bootstrap samples."""
+    """Return the whole document. ``names`` maps country codes to names; ``draws`` is the number of bootstrap samples."""
     ranked = rank_countries(facts, models, on)
     forced, child = (count_listed_goods(facts, fact, ranked.codes) for fact in ("forced_labour", "child_labour"))
     newest = max(forced)
@@ -160,7 +162,7 @@ def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[
     for outcome, table in tables.items():
         lines += ["", f"## Goods listed for {outcome}, {newest}", "", *_render_table(table)]
     lines += ["", "## By edition of the list", "", *_render_editions(ranked, forced, samples)]
-    lines += ["", "## By size of population", "", *_render_thirds(ranked, forced[newest], samples)]
+    lines += ["", "## By population size", "", *_render_thirds(ranked, forced[newest], samples)]
     lines += ["", "## By subregion", "", *_render_subregions(ranked, forced[newest])]
     lines += ["", "## Blind spots", "", *_render_blind_spots(ranked, forced[newest], names)]
     texts = tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))
@@ -186,26 +188,26 @@ def _render_opening(
     yield f"- Model: {model.id} {model.version}, sha256 `{model.digest[:16]}`." + (
         f" These models rank countries in the same order: {same}." if same else ""
     )
-    yield f"- Facts as known on {on}, sha256 `{facts.as_of(on).digest[:16]}`."
+    yield f"- Facts: as known on {on}, sha256 `{facts.as_of(on).digest[:16]}`."
     yield (
         f"- {len(ranked.codes)} countries with a known population, each scored on its own facts in one sector (ISIC {SECTOR}), "
         "without a product, corridor or workforce."
     )
     yield (
         "- Outcome: whether the US Department of Labor's List of Goods names any goods made with forced labour in the "
-        f"country ({int((forced[newest] > 0).sum())} of these countries were listed in {newest}), and how many. Country risk "
-        "does not use this list. Supplier scores do use it, but only for individual goods."
+        f"country, and how many ({int((forced[newest] > 0).sum())} of these countries were listed in {newest}). The country "
+        "ranking does not use this list. Supplier scores do use it, but only for individual goods."
     )
     yield (
         "- AUC: the probability that a listed country ranks above one that is not listed; 0.5 is no better than chance, "
         "and 1 is perfect. "
-        "*Within population thirds* compares only countries in the same third by population, because large countries are listed "
-        "more often, which reflects exposure rather than risk. The model's advantage is its AUC minus that of the other "
-        "ranking. Correlation: Spearman's rank correlation with the number of goods."
+        "*Within population groups* means that countries are compared only with others of similar population (in three groups "
+        "of equal size), because large countries are listed more often, which reflects exposure rather than risk. The model's "
+        "advantage is its AUC minus that of the other ranking. Correlation: Spearman's rank correlation with the number of goods."
     )
     yield (
         f"- Figures in brackets: 95% intervals from {draws:,} bootstrap samples of countries (seed {SEED}). "
-        "Differences are paired."
+        "Differences are paired: both rankings are compared on the same samples."
     )
 
 
@@ -219,7 +221,7 @@ def _render_claims(tables: Mapping[str, list[Comparison]], newest: str) -> Itera
         compared = [comparison for comparison in table if comparison.name != MODEL_NAME]
         leads = (
             ("across all countries", {comparison.name: comparison.model_lead for comparison in compared}),
-            ("within population thirds", {comparison.name: comparison.model_lead_within for comparison in compared}),
+            ("within population groups", {comparison.name: comparison.model_lead_within for comparison in compared}),
         )
         for scope, lead_by_name in leads:
             better = [name for name, lead in lead_by_name.items() if lead and lead.low > 0]
@@ -238,7 +240,7 @@ def _join_names(names: Sequence[str]) -> str:
 
 
 def _render_table(table: Sequence[Comparison]) -> Iterator[str]:
-    yield "| | AUC | AUC within population thirds | correlation | model's advantage | advantage within population thirds |"
+    yield "| | AUC | AUC within population groups | correlation | model's advantage | advantage within population groups |"
     yield "|---|---|---|---|---|---|"
     for comparison in table:
         figures = (comparison.raw, comparison.within, comparison.correlation)
@@ -251,12 +253,12 @@ def _render_table(table: Sequence[Comparison]) -> Iterator[str]:
 def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samples: BootstrapSamples) -> Iterator[str]:
     yield (
         "All editions name nearly the same countries. Using several of them therefore repeats the same test of the ranking, and "
-        "says nothing about change over time. Every edition is compared with today's facts."
+        "says nothing about change over time. Every edition is compared with the current facts."
     )
     yield ""
     yield (
-        "| edition | countries listed | new since the previous one | AUC of the model | AUC within population thirds "
-        "| AUC of population |"
+        "| edition | countries listed | newly listed | AUC of the model | AUC of the model within population groups "
+        "| AUC of the population ranking |"
     )
     yield "|---|---|---|---|---|---|"
     third, before = assign_thirds(ranked.population).tolist(), None
@@ -275,26 +277,26 @@ def _render_editions(ranked: CountryRankings, forced: Mapping[str, Floats], samp
 
 
 def _render_thirds(ranked: CountryRankings, goods: Floats, samples: BootstrapSamples) -> Iterator[str]:
-    yield "| population third | countries | listed | AUC of the model |"
+    yield "| population group | countries | listed | AUC of the model |"
     yield "|---|---|---|---|"
     third, listed = assign_thirds(ranked.population), goods > 0
-    for number, name in enumerate(("smallest", "middle", "largest")):
+    for number, name in enumerate(("smallest third", "middle third", "largest third")):
         in_third = third == number
-        # Each country of another third is a group of its own, so that it is compared with none.
+        # Each country outside this third forms a group of its own, so that it is not compared with any other.
         groups = [0 if inside else code for inside, code in zip(in_third.tolist(), ranked.codes, strict=True)]
         n_listed = int((listed & in_third).sum())
         figure = (
             _format_interval(compute_interval(samples.auc(ranked.rankings[MODEL_NAME], listed, groups)))
             if n_listed >= MIN_PLACES
-            else "too few"
+            else "too few listed"
         )
         yield f"| {name} | {int(in_third.sum())} | {n_listed} | {figure} |"
 
 
 def _render_subregions(ranked: CountryRankings, goods: Floats) -> Iterator[str]:
     yield (
-        f"No intervals are given, because subregions are small. A subregion is ranked only if at least {MIN_PLACES} of its "
-        f"countries are listed and at least {MIN_PLACES} are not."
+        "No intervals are given, because each subregion contains few countries. A subregion is ranked only if at least "
+        f"{MIN_PLACES} of its countries are listed and at least {MIN_PLACES} are not."
     )
     yield ""
     yield "| subregion | countries | listed | mean inherent risk | AUC of the model |"
@@ -321,30 +323,30 @@ def _render_blind_spots(ranked: CountryRankings, goods: Floats, names: Mapping[s
     yield f"The figure in brackets is the rank among {len(ranked.codes)} countries, where 1 is the highest risk."
     yield ""
     yield (
-        f"- Lowest-ranked countries that are listed: {list_countries(low)}. "
+        f"- Listed countries that rank lowest: {list_countries(low)}. "
         "For these countries, look at the goods, the corridor and the workforce first, and only then at the country itself."
     )
     yield (
-        f"- Highest-ranked countries that are not listed: {list_countries(high)}. Most of these states are at war or closed to "
-        "observers. Absence from the list does not clear a country."
+        f"- Countries that rank highest but are not listed: {list_countries(high)}. Most of these states are at war or closed to "
+        "observers. A country that is not on the list is not necessarily free of forced labour."
     )
 
 
 def _render_variants(
     ranked: CountryRankings, facts: Facts, on: date, forced: Floats, child: Floats, samples: BootstrapSamples
 ) -> Iterator[str]:
-    """Render by how much each other model of ``validation.toml`` is ahead of the model."""
+    """Render how the AUC of each alternative model in ``validation.toml`` differs from that of the model."""
     third = assign_thirds(ranked.population).tolist()
     outcomes = [(goods > 0, groups) for goods in (forced, child) for groups in (None, third)]
     model_aucs = [samples.auc(ranked.rankings[MODEL_NAME], listed, groups) for listed, groups in outcomes]
     table = facts.as_of(on).get_country_table()
     known = set(table.columns[table.notna().any()])
     yield (
-        "The figures are the AUC of each alternative minus that of the model. An asterisk means that the interval does not "
+        "Each figure is the AUC of the alternative minus that of the model. An asterisk means that the interval does not "
         "include 0."
     )
     yield ""
-    yield "| | forced labour | within population thirds | child labour | within population thirds |"
+    yield "| | forced labour | forced labour, within population groups | child labour | child labour, within population groups |"
     yield "|---|---|---|---|---|"
     for variant in tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))["variant"]:
         if not {f["fact"].removeprefix("country.") for f in variant.get("add", ())} <= known:

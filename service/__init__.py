@@ -1,1 +1,1 @@
-"""The shell around the three libraries: it fetches, calls and keeps."""
+"""The service built around the three libraries: it loads data, calls the libraries and stores the results."""

@@ -1,7 +1,7 @@
-"""The audit trail: who did what to which object, appended in the transaction that did it.
+"""The audit trail: who did what to which object, recorded in the same transaction as the action itself.
 
-The database itself refuses changes and deletion (``db/audit_triggers.py``). Details are codes, ids, counts and dates, never text
-that a person typed or that a cell held, so that no event holds a worker's name.
+The database itself refuses changes and deletion (``db/audit_triggers.py``). Details are codes, ids, counts and dates, never
+text that a person typed or that was in a cell, so that no event contains a worker's name.
 """
 
 from __future__ import annotations

@@ -33,11 +33,13 @@ TABLES: tuple[Table, ...] = tuple(Base.metadata.sorted_tables)
 
 
 class BackupError(Exception):
-    """A backup that cannot be restored, or was not written completely: one sentence that says why."""
+    """Raised for a backup that cannot be restored or was not written completely; the message is a sentence that says why."""
 
 
 class Tally:
-    """Count lines and sum their digests: equal for equal lines in any order, since two databases may sort differently."""
+    """A count of lines and the sum of their digests; the order of the lines does not matter, as databases may sort
+    differently.
+    """
 
     def __init__(self) -> None:
         self.count, self.sum = 0, 0

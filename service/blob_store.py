@@ -45,13 +45,13 @@ class BlobStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Return the bytes of a digest. Raises FileNotFoundError where they are not stored."""
+        """Return the bytes of a digest. Raises FileNotFoundError if they are not stored."""
         return self._get_path(digest).read_bytes()
 
     def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
-        """Delete the bytes of a digest unless they were put again since a moment; return whether they are deleted.
+        """Delete the bytes of a digest unless they were stored again after a given time; return whether they are deleted.
 
-        The file is first moved aside, where a concurrent ``put`` cannot touch it, and moved back if it was put again.
+        The file is first moved aside, where a concurrent ``put`` cannot touch it, and moved back if it was stored again.
         """
         target = self._get_path(digest)
         aside = target.with_name(digest + ".gone")

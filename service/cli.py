@@ -1,7 +1,7 @@
-"""The command line. ``diligence --help`` lists the commands; docs/command-line.md shows them at work.
-
-Exit status: 0 every row was scored; 1 some rows were rejected, the rest is scored and written (or a check failed);
-2 nothing was usable and nothing was written: one sentence on standard error says why; 70 an internal error, with an id.
+"""The command line. ``diligence --help`` lists the commands; docs/command-line.md explains them. Exit status: 0 if every row
+was scored; 1 if some rows were rejected and the rest were scored and written (or a check failed); 2 if nothing was usable and
+nothing was written, in which case one sentence on standard error says why; 70 if an internal error occurred, which is logged
+with an id.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     from service.case_reading.export_json import build_cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
-    # One run creates millions of small objects and then ends: a search for reference cycles finds none and takes time.
+    # One run creates millions of small objects and then ends, so searching for reference cycles would only take time.
     gc.disable()
     on = _parse_day(arguments.on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())

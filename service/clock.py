@@ -1,4 +1,4 @@
-"""The current time: read here and nowhere else, so that tests can set it."""
+"""The current time, which is read only here, so that tests can set it."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 class DomainError(Exception):
     """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
-    Codes are lower-case words with dots between, and never change; ``extra`` holds further members of the problem object
+    Codes are lower-case words separated by dots, and never change; ``extra`` holds further members of the problem object
     (RFC 9457, section 3.2). ``headers`` are sent with the response.
     """
 
@@ -22,7 +22,7 @@ class DomainError(Exception):
 
 
 def not_found(detail: str = "") -> DomainError:
-    """Build the error for an object that does not exist or belongs to another organisation: callers cannot tell them apart."""
+    """Build the error for an object that does not exist or belongs to another organisation; callers cannot tell which."""
     return DomainError("not_found", 404, detail or "Not found.")
 
 

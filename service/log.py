@@ -1,7 +1,7 @@
-"""The log: one JSON object a line, on standard error. It never holds the content of a cell, a form or an answer.
+"""The log: one JSON object per line, on standard error. It never contains the content of a cell, a form or an answer.
 
-Lines carry codes, counts and ids. Of an exception they carry its type and where it was raised, not its message, since messages
-quote values.
+Lines carry codes, counts and ids. For an exception, they give its type and where it was raised, but not its message, since
+messages quote values.
 """
 
 from __future__ import annotations

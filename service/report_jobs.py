@@ -206,7 +206,7 @@ class ReportState:
 
 
 def get_report_state(session: Session, job_id: str) -> ReportState:
-    """Return the state of a requested report. Raises DomainError ``not_found`` for a job that is no report."""
+    """Return the state of a requested report. Raises DomainError ``not_found`` for a job that is not a report."""
     job = get_job(session, job_id)
     if job.kind != RENDER_REPORT:
         raise not_found("Report not found.")

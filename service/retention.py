@@ -1,4 +1,4 @@
-"""Retention: erase an organisation with all its data, and purge what is older than an organisation keeps.
+"""Retention: erase an organisation with all its data, and purge data that is past an organisation's retention period.
 
 A file belongs to every organisation with a row that refers to it; two organisations that uploaded the same bytes share them,
 and they are deleted with the last reference.
@@ -44,7 +44,7 @@ from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
 ACTOR = "system:retention"
-# A file is stored before the row that refers to it: a younger one may still get its row.
+# A file is stored before the row that refers to it, so a file that is newer than this may still get its row.
 FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
 ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
@@ -60,8 +60,8 @@ log = structlog.get_logger("service.retention")
 def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
     """Erase an organisation: its rows, its audit trail, and the files that nobody else uses. Return the counts of each.
 
-    Only an ``Erasure`` remains: when, by whom and how much, without a name. Files that were stored within the last hour are
-    deleted by the next ``purge_expired``.
+    Only an ``Erasure`` remains, which records when, by whom and how much was erased, without a name. Files that were stored
+    within the last hour are deleted by the next ``purge_expired``.
     """
     with db.unscoped() as session:
         counts = count_rows(session, organisation_id)
@@ -75,7 +75,7 @@ def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at:
 
 
 def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
-    """Count the rows of an organisation in each table where it has any."""
+    """Count the rows of an organisation in each table that has any."""
     counts: dict[str, int] = {}
     for mapper in Base.registry.mappers:
         table: Any = mapper.class_
@@ -94,7 +94,7 @@ def list_used_files(session: Session) -> set[str]:
 
 
 def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
-    """Delete the files that no row refers to and that were stored before a moment; return how many."""
+    """Delete the files that no row refers to and that were stored before a given time; return how many."""
     with db.unscoped(write=False) as session:
         used = list_used_files(session)
     return sum(blobs.delete_unless_put_since(digest, before) for digest in blobs.list_digests() if digest not in used)
@@ -142,7 +142,7 @@ def set_retention(session: Session, organisation_id: str, months: int, by: str) 
 
 
 def subtract_months(at: datetime, months: int) -> datetime:
-    """Return the moment a number of months earlier; the last day of that month where it has no such day."""
+    """Return the moment a number of months earlier; the last day of that month if it is too short."""
     return at + (summary.add_months(at.date(), -months) - at.date())
 
 
@@ -173,7 +173,7 @@ def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision about a match that is no longer found is stored for a while, in case it is found again.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
-        # The newest change stays: ids are drawn from the highest one, and readers wait behind it.
+        # The newest change is kept: new ids continue from the highest one, and readers wait for changes after it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }
     counts: dict[str, int] = {}

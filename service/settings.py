@@ -50,7 +50,7 @@ class Settings:
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
-        """Refuse to send pages, and with them cookies, unencrypted over a network."""
+        """Refuse to send pages and cookies unencrypted over a network."""
         if self.plain_http and self.host not in LOOPBACK:
             raise SettingError(
                 f"Without TLS the service may only listen on {' or '.join(LOOPBACK)}, not on {self.host}."
@@ -67,7 +67,7 @@ class Settings:
         return self.data / "blobs"
 
     def get_secret_key(self) -> bytes:
-        """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable by its owner alone."""
+        """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable only by its owner."""
         path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
         if not path.exists():
             _create_secret_key(path)

@@ -36,18 +36,18 @@ from service.case_reading.records import add_case_evidence, link_to_suppliers, r
 
 Document = dict[str, Any]
 MAX_DISCREPANCIES = 20
-# The models of the time when assessments had no digest yet.
+# The models from before assessments had a digest.
 MODELS_WITHOUT_DIGEST = {
     (name, "2026.1") for name in ("agency", "site_construction", "site_domestic_work", "site_fishing", "site_general")
 }
 
 
 class InvalidAssessmentFile(Exception):
-    """The file is not an assessment.json; the message is a sentence that says why."""
+    """Raised for a file that is not an assessment.json; the message is a sentence that says why."""
 
 
 def parse_document(data: bytes) -> Document:
-    """Return the document in a file. Raises InvalidAssessmentFile where it is not JSON or lacks a part of the contract."""
+    """Return the document in a file. Raises InvalidAssessmentFile if it is not JSON or lacks a part of the contract."""
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError as error:

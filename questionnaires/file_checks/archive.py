@@ -17,7 +17,7 @@ ENCRYPTED, SIZES_FOLLOW, UTF8 = 0x1, 0x8, 0x800
 ZIP64 = 0xFFFFFFFF
 LINK = 0o120000
 BAD_NAME = re.compile(r"^/|\\|(^|/)\.\.?(/|$)|^[A-Za-z]:|[\x00-\x1f\x7f]|//")
-MAX_RATIO, RATIO_CHECKED_FROM = 100, 10_000_000  # an honest workbook of repeated rows is compressed about 50-fold
+MAX_RATIO, RATIO_CHECKED_FROM = 100, 10_000_000  # a genuine workbook of repeated rows is compressed about 50-fold
 CHUNK = 1 << 20
 
 
@@ -45,7 +45,7 @@ class Header(NamedTuple):
 def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     """Return the parts by name, in the order of the table of contents. Nothing is decompressed.
 
-    Raises FileRefused where the table and the archive do not match to the byte: an archive that two programs could read in two
+    Raises FileRefused if the table and the archive do not match to the byte: an archive that two programs could read in two
     ways is not read at all.
     """
     table_end = data.rfind(b"PK\5\6", max(0, len(data) - END.size - 0xFFFF))
@@ -73,7 +73,7 @@ def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
     if len({name.casefold() for name in parts}) != count:
         raise FileRefused("archive.duplicate_entry")
     if any(end > begin for (_, end), (begin, _) in pairwise(sorted(spans))):
-        raise FileRefused("archive.corrupt", "Its parts overlap.")
+        raise FileRefused("archive.corrupt", "The parts of the workbook overlap.")
     if sum(part.size for part in parts.values()) > limits.expanded:
         raise FileRefused("archive.expands_too_large")
     return parts
@@ -137,7 +137,7 @@ def read_zip64_sizes(extra: bytes, *values: int) -> tuple[int, int, int]:
 
 
 def check_local_header(data: bytes, local: int, expected: Header) -> int:
-    """Return where the compressed bytes of a part begin. Raises FileRefused where its own header contradicts the table."""
+    """Return where the compressed bytes of a part begin. Raises FileRefused if its own header contradicts the table."""
     name, flags, method, crc, compressed, size = expected
     if local + LOCAL.size > len(data):
         raise FileRefused("archive.corrupt")

@@ -1,4 +1,4 @@
-"""What a workbook's own markup says about its cells and the reading library does not report: errors, formulas, number formats."""
+"""Cell flags from a workbook's markup that the reading library does not report: errors, formulas and number formats."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class CellFlags:
     n_columns: int = 0
 
     def add_filled_cell(self, row: int, column: int, limits: Limits) -> None:
-        """Extend the rectangle to a filled cell. Raises FileRefused where the sheet becomes too large."""
+        """Extend the rectangle to a filled cell. Raises FileRefused if the sheet becomes too large."""
         if row > self.n_rows:
             self.n_rows = row
             if row > limits.rows:
-                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,}.")
+                raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         if column >= self.n_columns:
             self.n_columns = column + 1
             if column >= limits.columns:
-                raise FileRefused("limit.columns", f"The maximum is {limits.columns:,}.")
+                raise FileRefused("limit.columns", f"The maximum is {limits.columns:,} columns.")
 
 
 def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:
@@ -48,7 +48,7 @@ def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:
 
 
 def parse_number_format(code: str) -> str:
-    """Return how a number format displays numbers where that carries meaning: "%", or a zero for each digit; else ""."""
+    """Return how a number format displays numbers, if that carries meaning: "%", or a zero for each digit; otherwise ""."""
     positive = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|_.', "", code.split(";", 1)[0])
     if "%" in positive:
         return "%"

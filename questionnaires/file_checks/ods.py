@@ -86,7 +86,7 @@ class ContentScanner:
         """Refuse the workbook if its sheets together span too many cells."""
         total = sum(sheet.n_rows * sheet.n_columns for sheet in self.sheets)
         if total > self.limits.cells:
-            raise FileRefused("limit.cells", f"It spans {total:,}.")
+            raise FileRefused("limit.cells", f"It spans {total:,} cells.")
 
     def handle_plain_row(self, match: re.Match[bytes]) -> None:
         """Count a row without flags, by its markup alone."""
@@ -102,7 +102,7 @@ class ContentScanner:
             self.sheets.append(CellFlags())
             self.row = 1
             if len(self.sheets) > self.limits.sheets:
-                raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
+                raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         elif name == "table-row":
             self.row_repeats, self.column, self.cells = get_repeat_count(attributes, "number-rows-repeated"), 0, []
         elif name in ("table-cell", "covered-table-cell"):

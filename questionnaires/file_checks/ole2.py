@@ -76,7 +76,7 @@ class CompoundFile:
 
 
 def follow_chain(table: array[int], number: int) -> Iterator[int]:
-    """Yield the sector numbers of a chain. Raises FileRefused where it leads nowhere or back into itself."""
+    """Yield the sector numbers of a chain. Raises FileRefused if it leads nowhere or back into itself."""
     for _ in range(len(table) + 1):
         if number >= FIRST_SPECIAL_SECTOR:
             return
@@ -84,7 +84,7 @@ def follow_chain(table: array[int], number: int) -> Iterator[int]:
             break
         yield number
         number = table[number]
-    raise FileRefused("file.corrupt", "Its parts refer to each other in a loop.")
+    raise FileRefused("file.corrupt", "Its parts refer to each other in a circle.")
 
 
 def iter_directory(directory: bytes) -> Iterator[Stream]:

@@ -12,14 +12,14 @@ ZIP = b"PK\x03\x04"
 TEXT_TYPES = ("csv", "tsv", "txt")
 TYPES = ("xlsx", "xls", "ods", *TEXT_TYPES)
 
-# What is never a text table, whatever its name says: pictures, programs, archives, documents, web pages.
+# Files that are never text tables, whatever their name says: pictures, programs, archives, documents, web pages.
 NOT_TEXT = re.compile(
     rb"PK[\x03\x05]|\xd0\xcf\x11\xe0|%PDF|GIF8|\x89PNG|\xff\xd8\xff|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|MZ[^\n]{0,200}\x00"
     rb"|\{\\rtf|(?:\xef\xbb\xbf)?\s{0,100}<(?:!doctype|html|head|body|table|script|svg|\?xml|\?mso)"
     rb"|ID;P[^\r\n]*\r?\n(?:[BCFOPW]|N[ENU]);",  # SYLK by its first two records: a header may begin with "ID;P"
     re.IGNORECASE,
 )
-# A name is only ever displayed; one that is a path, a header line or two names in one was not given by a person.
+# A name is only ever displayed. A name that is a path, a header line or two names in one was not chosen by a person.
 BAD_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]|;\\s*\\.|\\.\\w+;|[. ]$')
 
 # Parts that are executed or that hold other files; and the parts a workbook has, most known by their ending, some without one.

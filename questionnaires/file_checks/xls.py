@@ -87,12 +87,12 @@ class WorkbookScanner:
         if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
             raise FileRefused("file.active_content")
         if len(sheets) > self.limits.sheets:
-            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
+            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         self.displays = {style: formats[code] for style, code in enumerate(styles) if formats.get(code)}
         flags = [self.scan_sheet(offset) if sheet_type == WORKSHEET else CellFlags() for offset, sheet_type in sheets]
         cells = sum(sheet.n_rows * sheet.n_columns for sheet in flags)
         if cells > self.limits.cells:
-            raise FileRefused("limit.cells", f"It spans {cells:,}.")
+            raise FileRefused("limit.cells", f"It spans {cells:,} cells.")
         return flags
 
     def get_format_code(self, record: bytes) -> str:

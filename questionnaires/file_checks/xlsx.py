@@ -28,7 +28,7 @@ PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
 MAX_STYLES = 100
 
 # What nearly every row looks like; @ stands for the prefix of the elements, STYLES for the styles that are flagged. No cell of
-# an unflagged row is an error, a formula or in such a style; group 2 is set where the row has flagged cells. A group inside a
+# an unflagged row is an error, a formula or in such a style; group 2 is set if the row has flagged cells. A group inside a
 # possessive part would lose its span (CPython), and what is not possessive could be tried in exponentially many ways.
 TEXT_ELEMENT = rb'(?:<@t(?: xml:space="preserve")?+>[^<]*+</@t>|<@t ?/>)'
 SHARED_STRINGS = rb"(?:<@si>" + TEXT_ELEMENT + rb'(?:<@phoneticPr(?: \w+="\w*")*+ ?/>)?+</@si>|<@si ?/>)++'
@@ -75,7 +75,7 @@ def examine(data: bytes, limits: Limits) -> list[CellFlags]:
             else:
                 text += size * strings.longest
         if cells > limits.cells:
-            raise FileRefused("limit.cells", f"It spans {cells:,}.")
+            raise FileRefused("limit.cells", f"It spans {cells:,} cells.")
         if text > limits.all_text:
             raise FileRefused("archive.expands_too_large", "Too many cells repeat the same long text.")
         flags.append(scanner.flags)
@@ -99,7 +99,7 @@ class Package:
         """Return the bytes of a part, chunk by chunk. Raises FileRefused if it is missing."""
         self.examined.add(name.casefold())
         if not self.has(name):
-            raise FileRefused("file.corrupt", f"It has no part '{name[:80]}'.")
+            raise FileRefused("file.corrupt", f"The workbook has no part called '{name[:80]}'.")
         return inflate(self.data, self.parts[name.casefold()])
 
     def check_content_types(self) -> None:
@@ -139,7 +139,7 @@ class Package:
 
         SafeXmlParser(handle_start).read(self.read("xl/workbook.xml"))
         if len(sheet_ids) > self.limits.sheets:
-            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets}.")
+            raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         return sheet_ids
 
     def get_style_displays(self) -> dict[str, str]:
@@ -167,12 +167,12 @@ class Package:
         return displays
 
     def check_unread_parts(self) -> None:
-        """Refuse what the parts that are not read may hide: definitions, and links to other programs."""
+        """Refuse the workbook if a part that is not read hides definitions or links to other programs."""
         for name in sorted(self.parts.keys() - self.examined):
             if name.endswith((".xml", ".rels", ".vml")) and contains(self.read(name), DEFINITIONS):
                 raise FileRefused("xml.dtd_forbidden")
             if name.startswith("xl/externallinks/") and contains(self.read(name), LIVE_LINK):
-                raise FileRefused("file.active_content", "It links to another program.")
+                raise FileRefused("file.active_content", "The workbook links to another program.")
 
 
 class RepetitivePart:
@@ -183,7 +183,7 @@ class RepetitivePart:
         match = re.search(rb"<(\w{1,20}:)?" + root + rb"[\s>]", first)
         self.chunks = chain([first], chunks)
         self.prefix = match[1] or b"" if match else b""
-        # So many styles would be slow to try one by one: then any style may be a flagged one.
+        # So many styles would be slow to try one by one, so any style is treated as possibly flagged.
         self.styles = "|".join(styles).encode() or b"-" if len(styles) <= MAX_STYLES else rb"\d{1,5}"
 
     def compile(self, pattern: bytes) -> re.Pattern[bytes]:
@@ -220,7 +220,7 @@ class SharedStrings:
         self.longest = max(self.lengths, default=0)
 
     def handle_plain_texts(self, run: re.Match[bytes]) -> None:
-        """Measure a run of plain texts; with its tags each counts as a little longer than it is."""
+        """Measure a run of plain texts; each counts as slightly longer than it is, because its tags are included."""
         self.lengths.extend(map(len, run[0].split(self.end_tag)[:-1]))
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:

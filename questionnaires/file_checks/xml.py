@@ -1,4 +1,4 @@
-"""Parse XML defensively: no definitions, limited depth and size; and skip plain, repeated elements at speed."""
+"""Parse XML defensively: no definitions, limited depth and size; and skip plain, repeated elements quickly."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class PlainElements(NamedTuple):
 class SafeXmlParser:
     """Parses XML chunk by chunk, and calls handlers for its elements, by their name without prefix.
 
-    Raises FileRefused for definitions (DTD), depth, and whatever makes a parser slow; ``file.corrupt`` for what is not XML.
+    Raises FileRefused for definitions (DTD), too much depth, and anything that makes a parser slow; ``file.corrupt`` for what
+    is not XML.
     """
 
     def __init__(

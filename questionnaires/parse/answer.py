@@ -73,7 +73,7 @@ class AnswerError(Exception):
 
     @property
     def cure(self) -> str:
-        """Return the cure of the catalogue, after "Did you mean ...?" where there are suggestions."""
+        """Return the cure of the catalogue, after "Did you mean ...?" if there are suggestions."""
         names = self.suggest(self.seen) if self.suggest else ()
         return (f"Did you mean {' or '.join(names)}? " if names else "") + ISSUES[self.code].cure
 
@@ -90,7 +90,7 @@ def clean_text(text: str) -> str:
     Line breaks and no-break spaces become blanks. Raises :class:`AnswerError` for control characters.
     """
     if text.isascii() and text.isidentifier():
-        return text  # one plain word, as a code is: there is nothing to clean
+        return text  # a single plain word, such as a code, needs no cleaning
     if not (text.isascii() and text.isprintable()):
         if FORBIDDEN_CHARACTERS.search(text):
             raise AnswerError("text.forbidden_character", text)

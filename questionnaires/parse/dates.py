@@ -98,7 +98,7 @@ def resolve_day_month(first: int, second: int, year_text: str, order: str | None
     """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` where both orders are possible."""
     year = int(year_text)
     if len(year_text) == 2:
-        year += 2000 if year < 70 else 1900  # as POSIX reads two digits
+        year += 2000 if year < 70 else 1900  # two digits are read as in POSIX
     if first > 12 or first == second:
         day, month = first, second
     elif second > 12:

@@ -98,7 +98,7 @@ class EvidenceField(AnswerField):
         return self.build_pieces(pieces) if pieces else None
 
     def split_parts(self, line: str) -> Parts:
-        """Split a line into its parts: the field name of each ("" where it is unknown) and its text."""
+        """Split a line into its parts: the field name of each ("" if it is unknown) and its text."""
         parts: list[tuple[str, str]] = []
         for part in map(clean_text, re.split("[;；]", line)):
             if not part:
@@ -127,7 +127,7 @@ class EvidenceField(AnswerField):
         return distinct
 
     def build_piece(self, parts: Parts) -> tuple[EvidencePiece | None, list[AnswerError]]:
-        """Return one piece, None where it is invalid, and its errors."""
+        """Return one piece, None if it is invalid, and its errors."""
         errors: list[AnswerError] = []
         values: dict[str, str] = {}
         covers: list[str] = []
@@ -199,7 +199,7 @@ def contains_personal_data(text: str, *, reference: bool = False) -> bool:
 
 
 def identify_part(part: str) -> tuple[str, str]:
-    """Return the name and the text of a part: by the word it begins with, else a kind of evidence or a date by itself."""
+    """Return the name and the text of a part: by the word it begins with, otherwise a kind of evidence or a date by itself."""
     spellings = load_spellings()
     head, colon, rest = part.replace("：", ":").partition(":")
     if colon and fold_text(head) in spellings["parts"]:

@@ -104,7 +104,7 @@ class NumberField(AnswerField):
         return number + 0.0  # -0.0 is 0.0
 
     def describe_range(self) -> str:
-        """Return the range in words; "" where there is none."""
+        """Return the range in words; "" if there is none."""
         if self.minimum is not None and self.maximum is not None:
             return f"a number from {self.minimum:g} to {self.maximum:g}"
         return (

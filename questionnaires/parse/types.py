@@ -112,7 +112,9 @@ WEAK_SEPARATORS = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the slash of n/a or F/V
 
 
 def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) -> list[str]:
-    """Split a cell of several values at ; | and line breaks, and at commas and slashes (if allowed) where a part is unknown."""
+    """Split a cell of several values at ; | and line breaks, and also at commas and slashes (if allowed) when a part is
+    unknown.
+    """
     parts = []
     for part in re.split(SEPARATORS, text):
         smaller = re.split(WEAK_SEPARATORS, part) if split_commas and not is_known(part.strip()) else [part]
@@ -159,7 +161,7 @@ class MultiValueField(AnswerField):
         return ()
 
     def parse_word(self, text: str, word: str) -> Value | None:
-        """Return the answers, where the whole text is one of them."""
+        """Return the answers, if the whole text is one of them."""
         return self.parse_part(text) or None
 
     def parse_text(self, text: str) -> tuple[str, ...]:
@@ -215,7 +217,7 @@ class MultiChoiceField(MultiValueField):
 class CountryField(AnswerField):
     """An ISO 3166-1 alpha-2 code, from a code or a name in many languages.
 
-    ``has_codes``: whether the column holds other codes. "NA" is Namibia; where it occurs among names, that is reported.
+    ``has_codes``: whether the column holds other codes. "NA" is Namibia; if it occurs among names, that is reported.
     ``unknown_code``: the error code for an unknown country.
     """
 

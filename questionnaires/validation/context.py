@@ -67,7 +67,7 @@ class AnswerColumn:
         )
 
     def to_numbers(self) -> npt.NDArray[np.float64]:
-        """Return the numbers of the rows; NaN where the answer is not a number."""
+        """Return the numbers of the rows; NaN if the answer is not a number."""
         value_numbers = [value if isinstance(value, float) else np.nan for value in self.values]
         numbers: npt.NDArray[np.float64] = np.array([*value_numbers, np.nan])[self.codes]
         return numbers
@@ -97,7 +97,7 @@ class AnswerColumn:
 class ValidationContext:
     """The data rows of a sheet and their answers and issues; ``rejected`` marks the rows with an error.
 
-    ``rows``: the indices of the data rows in the sheet (counted from its first row), where they are known beforehand.
+    ``rows``: the indices of the data rows in the sheet (counted from its first row), if they are known in advance.
     """
 
     def __init__(self, sheet: Sheet, header_row: int, column_match: ColumnMatch, rows: Indices | None = None) -> None:

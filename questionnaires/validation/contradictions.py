@@ -89,7 +89,7 @@ def reject_denials(context: ValidationContext, question: str, contradicting: str
 
 
 def resolve_agency_contradictions(context: ValidationContext) -> None:
-    """Make "no agency is used" unknown where an agency is named: the named agency counts."""
+    """Make "no agency is used" unknown if an agency is named: the named agency counts."""
     denied = context.answers.get("uses_agencies")
     for question in ("agencies", "workers_by_agency"):
         agencies = context.answers.get(question)
@@ -99,9 +99,9 @@ def resolve_agency_contradictions(context: ValidationContext) -> None:
 
 
 def resolve_migrant_contradictions(context: ValidationContext, form: Questionnaire) -> None:
-    """Make "no migrants" unknown where a share of migrants, or a foreign country that workers come from, contradicts it.
+    """Make "no migrants" unknown if a share of migrants, or a foreign country that workers come from, contradicts it.
 
-    Where the number of workers is known, :func:`~questionnaires.validation.rules.reconcile_migrant_share` compares the numbers
+    If the number of workers is known, :func:`~questionnaires.validation.rules.reconcile_migrant_share` compares the numbers
     with the share.
     """
     count, share = context.answers.get("workers_migrant"), context.answers.get("migrant_pct")

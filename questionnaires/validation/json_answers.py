@@ -29,7 +29,7 @@ RULE_QUESTIONS = {
 }  # fmt: skip
 DERIVED_QUESTIONS = {"name_local", "naics"}
 TRIGGERS = frozenset(RULE_QUESTIONS | DERIVED_QUESTIONS)
-# What the rules read besides; for blanks in a returned form they look at all answers.
+# The other questions that the rules read; for blanks in a returned form they look at all answers.
 RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "uses_agencies"}
 RULE_INPUTS = TRIGGERS | RELATED_QUESTIONS.union(
     *(contradiction.contradicted_by for contradiction in load_contradictions())

@@ -20,7 +20,7 @@ from questionnaires.text_normalize import find_nearest, fold_text
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
 IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row needs one of them
-# Who a row is about, and where: a sheet with the same header twice for one of them is unusable.
+# The questions that say who a row is about and where: a sheet that has the same header twice for one of them is unusable.
 UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
 CASE_QUESTIONS = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 MIN_SIMILARITY = 86  # per cent, for a header to be proposed
@@ -38,7 +38,7 @@ class ColumnMatch:
 
 
 def get_row_cells(sheet: Sheet, row: int) -> list[str]:
-    """Return the texts of a row (as the spreadsheet numbers it), one a column; "" where a cell is empty."""
+    """Return the texts of a row (as the spreadsheet numbers it), one per column; "" if a cell is empty."""
     index = row - sheet.first_row
     return [column.values[column.codes[index]].strip() if column.codes[index] >= 0 else "" for column in sheet.columns]
 
@@ -70,7 +70,8 @@ def find_header_row(sheet: Sheet, forms: Iterable[Questionnaire], column_map: Ma
     best = [(labels, row) for *counts, labels, row in candidates if tuple(counts) == most]
     if any(most):
         return max(best, key=lambda candidate: (candidate[0], -candidate[1]))[1]
-    enough = 0.8 * max(labels for labels, _ in best)  # no header is known: data below may have a label more
+    # No header is known: a row of data below may contain more labels.
+    enough = 0.8 * max(labels for labels, _ in best)
     return next(row for labels, row in best if labels >= enough)
 
 
@@ -184,7 +185,7 @@ def apply_column_map(
 ) -> dict[str, int]:
     """Return the columns that a map names, by question.
 
-    Raises :class:`UnusableSheet` where a question or header is unknown, or occurs twice.
+    Raises :class:`UnusableSheet` if a question or header is unknown, or occurs twice.
     """
     columns: dict[str, int] = {}
     for question, header in column_map.items():

@@ -65,7 +65,7 @@ def redact_pii(
         for code, numbers in values_by_code.items():
             rows = np.flatnonzero(np.isin(column.codes, numbers))
             if question or column_code or (code == "person.name" and not is_certainly_name(header)):
-                rows = rows[rows != header_index]  # a header may sound like a name, and is a word of its own
+                rows = rows[rows != header_index]  # a header may look like a name and still be an ordinary word
             if len(rows):
                 redacted.append(RedactedCells(code, index, rows))
                 codes[rows] = -1

@@ -50,7 +50,7 @@ def remove_placeholder_counts(context: ValidationContext) -> None:
 
 
 def remove_impossible_migrant_counts(context: ValidationContext) -> None:
-    """Make both numbers unknown where there are more migrant workers than workers."""
+    """Make both numbers unknown if there are more migrant workers than workers."""
     total, migrant = context.answers.get("workers_total"), context.answers.get("workers_migrant")
     if total and migrant:
         totals, migrants = total.to_numbers(), migrant.to_numbers()
@@ -87,7 +87,7 @@ def normalize_agency_counts(context: ValidationContext) -> None:
 
 
 def normalize_agency_count(text: str) -> str:
-    """Return one agency and its workers as "NAME: 60" or "NAME: 12.5%"; "" where the text is not such a pair."""
+    """Return one agency and its workers as "NAME: 60" or "NAME: 12.5%"; "" if the text is not such a pair."""
     match = AGENCY_COUNT.fullmatch(text)
     if match is None:
         return ""
@@ -231,7 +231,7 @@ MAX_SHARE_GAP = 5.0  # percentage points: figures are rounded, and counted on di
 
 
 def reconcile_migrant_share(context: ValidationContext) -> None:
-    """Use the larger of the reported share of migrants and the share of the numbers of workers, where they differ much."""
+    """If the reported share of migrants and the share computed from the numbers of workers differ a lot, use the larger."""
     questions = ("workers_total", "workers_migrant", "migrant_pct")
     total, count, share = (context.answers.get(question) for question in questions)
     if total is None or count is None or share is None:
@@ -247,7 +247,7 @@ def reconcile_migrant_share(context: ValidationContext) -> None:
 
 
 def compute_migrant_share(context: ValidationContext, form: Questionnaire) -> None:
-    """Compute the share of migrants from both numbers of workers where it is blank and the form asks for it."""
+    """Compute the share of migrants from both numbers of workers if it is blank and the form asks for it."""
     if "migrant_pct" not in form.by_id:
         return
     total, count = context.answers.get("workers_total"), context.answers.get("workers_migrant")
@@ -297,7 +297,7 @@ def report_undated_evidence(context: ValidationContext) -> None:
 
 
 def decline_blanks_in_returned_forms(context: ValidationContext, form: Questionnaire) -> None:
-    """Read a blank as "declined" where the row says that our form was sent and returned, and its version asked the question.
+    """Read a blank as "declined" if the row says that our form was sent and returned, and its version asked the question.
 
     An error in that record does not excuse the blanks, or a wrong date would make silence cheaper (method, section 3: declining
     costs at least as much as any truth). A date that cannot be read, or is in the future, still says that the form was

@@ -41,8 +41,8 @@ class SheetOptions:
 class Submission:
     """The validated content of a sheet.
 
-    ``answers``: one row an accepted row, one column a question that has a column in the sheet or a default; categoricals whose
-    categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
+    ``answers``: one row per accepted row, and one column per question that has a column in the sheet or a default; categoricals
+    whose categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
     spreadsheet. ``accepted + rejected = n_rows``, the data rows.
     """
 
@@ -105,7 +105,7 @@ def validate_sheet(
 
 
 def reject_nameless_rows(context: ValidationContext) -> None:
-    """Reject rows without a name or reference, and warn of rows with a reference only, where the sheet has names."""
+    """Reject rows without a name or reference, and warn of rows with a reference only, if the sheet has names."""
     columns, n_rows = context.column_match.columns, len(context.rows)
     nameless = ~find_answered((context.answers.get(question) for question in IDENTIFYING_QUESTIONS), n_rows)
     named = find_answered((context.answers.get(question) for question in ("name", "name_local")), n_rows)

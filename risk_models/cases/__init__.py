@@ -1,1 +1,1 @@
-"""Case records read by the published rules."""
+"""Interpret case records with the published rules."""

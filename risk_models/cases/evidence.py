@@ -15,7 +15,7 @@ from risk_models.cases.rules import STRENGTHS
 
 @dataclass(frozen=True)
 class CaseEvidence:
-    """The evidence in the cases of n suppliers: strength (index of STRENGTHS), indicators set, ISO day of the newest finding."""
+    """The evidence in the cases of n suppliers: strength (index of STRENGTHS), indicators set, ISO date of the newest finding."""
 
     strength: NDArray[np.int8]
     harms: Column
@@ -29,7 +29,7 @@ class CaseEvidence:
 
 
 def build_evidence_from_readings(readings: Sequence[Sequence[CaseReading]]) -> CaseEvidence:
-    """Build the evidence of n suppliers from the readings of each one's cases: the strongest case counts, never a sum."""
+    """Build the evidence of n suppliers from the readings of their cases. The strongest case counts; cases are never added up."""
     strength = [max((STRENGTHS.index(case.strength) for case in cases), default=0) for cases in readings]
     harms = [tuple(sorted({name for case in cases for name in case.indicators})) for cases in readings]
     days = [[case.newest_finding_on for case in cases if case.newest_finding_on] for cases in readings]
@@ -39,7 +39,7 @@ def build_evidence_from_readings(readings: Sequence[Sequence[CaseReading]]) -> C
 def build_evidence_from_values(
     strength: Sequence[int], harms: Sequence[tuple[str, ...]], days: Sequence[str | None]
 ) -> CaseEvidence:
-    """Build the evidence of n suppliers from each one's strength, indicators set, and ISO day of the newest finding."""
+    """Build the evidence of n suppliers from the strength, the indicators set and the ISO date of the newest finding of each."""
     return CaseEvidence(np.array(strength, dtype=np.int8), _build_column(harms), _build_column(days))
 
 
@@ -50,6 +50,6 @@ def _build_column(values: Sequence[tuple[str, ...] | str | None]) -> Column:
 
 
 def add_case_harms(answers: Answers, evidence: CaseEvidence) -> Answers:
-    """Return the answers with the indicators that cases set, which count in the engine like reports."""
+    """Return the answers including the indicators that cases set, which the engine treats like reports."""
     case_columns = {CASE_HARMS: evidence.harms, CASE_DATE: evidence.newest_finding_on}
     return replace(answers, columns={**answers.columns, **case_columns})

@@ -1,9 +1,9 @@
-"""Read case records by the published rules: the findings of one cohort in, readings with their reasons out.
+"""Read case records by the published rules: turn the findings about one cohort into readings with their reasons.
 
-A cohort is one group of people: nationality, job and intake period, adults or children. Findings of different cohorts are
-never combined. What was not asked about is unknown: each reading has a ``best`` (the unknown is absent) and a ``worst``
-(the unknown is present). A reading says what indicators are consistent with; it is never a verdict about anyone.
-Sources of the rules: ``cases/*.toml``, and docs/cases.md.
+A cohort is one group of people with the same nationality, job and intake period, either adults or children. Findings about
+different cohorts are never combined. Anything not asked about is unknown, so each reading has a ``best`` (the unknown is absent)
+and a ``worst`` (the unknown is present). A reading states what the indicators are consistent with; it is never a verdict on
+anyone. Sources of the rules: ``cases/*.toml``, and docs/cases.md.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from risk_models.cases.rules import ILO_INDICATORS, LISTS, STRENGTHS, CaseRules,
 
 DAYS_PER_MONTH: Final = 30.4375
 FOUND, NOT_FOUND, NOT_ASKED, FOUND_ALONE = "found", "not_found", "not_asked", "found_alone"
-NO_ACT: Final = "nobody"  # the answer "neither recruited, moved nor received by anybody"
+NO_ACT: Final = "nobody"  # the answer that nobody recruited, moved or received the workers
 
 Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding of a record: its id in ``cases/findings.toml``, the phase, whether it was found, who reports it, when
-    (ISO day, month or year), and ``place``, where in the source it is recorded.
+    """One finding in a case record.
+
+    It has an id from ``cases/findings.toml``, a phase, whether it was found, who reported it, and when (ISO date, month or year).
+    ``place``: where in the source it is recorded.
     """
 
     finding_id: str
@@ -39,8 +41,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """A case record. ``people``: "adults", "children", "both" or None (not known). ``acts``: what was done to bring people
-    there. ``phases_asked``: phases asked about in full, in which a finding that is not recorded is absent.
+    """A case record about one group of people.
+
+    ``people``: "adults", "children", "both" or None (not known). ``acts``: what was done to bring people there.
+    ``phases_asked``: the phases that were asked about in full, so that findings not recorded for them are absent.
     """
 
     id: str
@@ -52,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Reading:
-    """The result of a rule for a record at best and at worst, and the sentence that gives rule, indicators and records."""
+    """The result of a rule for a record in the best and the worst case, and a sentence with the rule, indicators and records."""
 
     best: bool
     worst: bool
@@ -61,7 +65,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Dimension(Reading):
-    """One of the six dimensions: the ``rule`` that reached it, the indicators found, and how many were not asked about."""
+    """One of the six dimensions: the ``rule`` that makes it positive, the indicators found, and how many were not asked about."""
 
     number: int
     rule: str | None
@@ -71,7 +75,7 @@ class Dimension(Reading):
 
 @dataclass(frozen=True)
 class ListReading:
-    """A record read by the list for adults or for children. ``classes``: the published class at best and at worst."""
+    """A record read with the list for adults or for children. ``classes``: the published class in the best and the worst case."""
 
     people: str
     dimensions: tuple[Dimension, ...]
@@ -86,10 +90,10 @@ class ListReading:
 
 @dataclass(frozen=True)
 class IndicatorCheck:
-    """One of the ILO indicators as a line of a checklist, by the list of 2012 and by its revision of 2025.
+    """One ILO indicator as a line of a checklist, according to the list of 2012 and to its revision of 2025.
 
-    ``in_2025`` is "found_alone" where it is found without an indication that people cannot leave, which the revision requires.
-    ``stressed``: the findings that the revision stresses or adds.
+    ``in_2025`` is "found_alone" if the indicator is found without a sign that people cannot leave, which the revision requires.
+    ``stressed``: the findings that the revision emphasises or adds.
     """
 
     id: str
@@ -101,9 +105,11 @@ class IndicatorCheck:
 
 @dataclass(frozen=True)
 class CaseReading:
-    """The complete reading of a case. ``strength`` of STRENGTHS, with its reasons; ``indicators``: those it sets in a model;
-    ``unplaced_findings``: findings without a known phase; ``newest_finding_on``: its day, None where no finding has a date;
-    ``urgent``: coercion at work is reached (CC-5).
+    """The complete reading of a case.
+
+    ``strength``: one of STRENGTHS, with its reasons; ``indicators``: those that the case sets
+    in a model; ``unplaced_findings``: findings without a known phase; ``newest_finding_on``: the date of the newest finding, or
+    None if no finding has a date; ``urgent``: coercion at work is reached (CC-5).
     """
 
     lists: tuple[ListReading, ...]
@@ -123,7 +129,7 @@ class _CellRecord:
         self.case, self.rules = case, rules
         self.places: dict[Cell, list[str]] = {}
         self.absent: set[Cell] = set()
-        self.found_ids: dict[str, None] = {}  # in any phase or none, in the order they are recorded
+        self.found_ids: dict[str, None] = {}  # in any phase or none, in the order in which they are recorded
         placed = set()
         for finding in case.findings:
             phase = rules.findings[finding.finding_id].resolve_phase(finding.phase)
@@ -143,20 +149,20 @@ class _CellRecord:
         return NOT_FOUND if cell in self.absent or cell[1] in self.case.phases_asked else NOT_ASKED
 
     def combine_states(self, cells: Iterable[Cell]) -> str:
-        """Return the state of an indicator that is read in several cells."""
+        """Return the combined state of an indicator that is read from several cells."""
         states = {self.get_state(cell) for cell in cells}
         return FOUND if FOUND in states else NOT_ASKED if NOT_ASKED in states or not states else NOT_FOUND
 
     def describe_places(self, cells: Iterable[Cell]) -> str:
-        """Return where the findings of these cells are recorded, as text; "" where they have no places."""
+        """Return where the findings in these cells are recorded, as text; "" if no places are given."""
         places = sorted({place for cell in cells for place in self.places.get(cell, ())})
         return self.rules.format("places", places=", ".join(places)) if any(places) else ""
 
 
 def read_case(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
-    """Read a case on a day by all the lists.
+    """Read a case with all the lists, as of a day.
 
-    Where it is not known whether children are concerned, it is read by both lists, and only the one for adults decides the
+    If it is not known whether children are concerned, the case is read with both lists, and only the one for adults decides the
     strength. Raises KeyError for a finding that is not defined.
     """
     rules = rules or load_case_rules()
@@ -214,7 +220,7 @@ def _read_by_list(record: _CellRecord, people: str) -> ListReading:
 
 
 def _find_rule(weights: Iterable[str], combinations: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the id of the first combination that the weights of different indicators satisfy; None where none."""
+    """Return the id of the first combination that the weights of different indicators satisfy; None if there is none."""
     counts = Counter(weights)
     for entry in combinations:
         needed = Counter(entry["needs"])
@@ -230,7 +236,7 @@ def _read_dimension(record: _CellRecord, people: str, number: int, title: str) -
     states = {w.id: record.combine_states(rules.cells_by_indicator[w.id]) for w in weights}
     found = [w for w in weights if states[w.id] == FOUND]
     possible = [w for w in weights if states[w.id] != NOT_FOUND]
-    # Disputed weights are tried both ways: the softer ones for the best reading, the published ones for the worst.
+    # Disputed weights are used in both ways: the softer ones for the best case, the published ones for the worst case.
     rule = _find_rule((w.softer[people] for w in found), combinations)
     published = _find_rule((w.by_list[people] for w in found), combinations)
     worst = _find_rule((w.by_list[people] for w in possible), combinations) is not None
@@ -257,7 +263,7 @@ def _find_class(classes: Sequence[Mapping[str, Any]], reached: set[int]) -> str:
 
 
 def _read_stage(record: _CellRecord, stage: str) -> Reading:
-    """Read involuntariness and the menace of a penalty in one stage, at least one of them strong, from different findings."""
+    """Check one stage for involuntariness and the menace of a penalty, at least one of them strong, from different findings."""
     limbs = [limb for limb in record.rules.limbs.values() if stage in limb.stages]
     cells = [
         (limb, cell)
@@ -291,13 +297,14 @@ def _read_stage(record: _CellRecord, stage: str) -> Reading:
 
 
 def _describe_memory_marks(rules: CaseRules, used: Iterable[str]) -> str:
-    """Return a sentence that names the indicators used whose weight is known from memory only; "" where there are none."""
+    """Return a sentence that names the indicators used whose weight is known only from memory; "" if there are none."""
     unsure = sorted(name for name in used if rules.marks[name].startswith("memory"))
     return rules.format("memory", names=", ".join(unsure)) if unsure else ""
 
 
 def _counts_in_stage(limb: str, cell: Cell, stage: str) -> bool:
-    """Return whether a cell counts: involuntariness in any phase, a penalty only in the stage it was threatened in."""
+    """Return whether a cell counts: involuntariness counts in any phase, a penalty only in the stage in which it was
+    threatened."""
     return limb == "involuntariness" or cell[1] == stage
 
 
@@ -351,7 +358,7 @@ def _read_forced_labour(
         numbers = " and ".join(map(str, sorted(needed)))
         reasons.append(record.rules.format("forced_labour_dimensions", numbers=numbers))
     if people == "child":
-        # The work of a child is forced where a third party coerces child or parents, or the parents are themselves bound.
+        # A child's work is forced if a third party coerces the child or the parents, or if the parents are themselves in bondage.
         penalties = [limb.id for limb in record.rules.limbs.values() if _is_penalty(record, limb.id, FOUND)]
         if penalties:
             reasons.append(record.rules.format("forced_labour_penalty", names=", ".join(sorted(penalties))))
@@ -364,13 +371,13 @@ def _read_forced_labour(
 
 
 def _is_penalty(record: _CellRecord, name: str, state: str) -> bool:
-    """Return whether an indicator is one of a penalty and in this state."""
+    """Return whether an indicator shows a penalty and is in this state."""
     limb = record.rules.limbs[name]
     return limb.limb == "penalty" and record.combine_states(record.rules.cells_by_indicator[name]) == state
 
 
 def _combine_readings(readings: Sequence[Reading], rules: CaseRules, sentence: str) -> Reading:
-    """Return a reading that needs all of several ones."""
+    """Return a reading that requires all of several readings."""
     best, worst = (all(r.best for r in readings), all(r.worst for r in readings))
     result = rules.format("all_recorded" if best else "not_all_recorded" if worst else "not_all_possible")
     reasons = " ".join(r.because for r in readings)
@@ -410,7 +417,7 @@ def _meets_strength_rule(rule: Mapping[str, Any], record: _CellRecord, lists: Se
 
 
 def _count_days_since(partial_date: str | None, on: date) -> float:
-    """Return the days since the last day that an ISO day, month or year can mean; 0 where there is no date."""
+    """Return the days since the last day that an ISO date, month or year can mean; 0 if there is no date."""
     if not partial_date:
         return 0.0
     year, month, day = (*map(int, partial_date.split("-")), 0, 0)[:3]

@@ -1,6 +1,6 @@
 """Load the published lists by which case records are read: findings, weights, rules of combination (``cases/*.toml``).
 
-Every entry has its source and a mark that says how sure we are of it; no number of the rules is in the code.
+Every entry has a source and a mark that shows how certain we are of it. The code contains none of the numbers in the rules.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ ILO_INDICATORS: Final = (*(f"FL{number:02}" for number in range(1, 12)), "FLS")
 
 @dataclass(frozen=True)
 class FindingDefinition:
-    """A finding that can be recorded: the list indicators it shows by phase, and the indicators of a model that it sets.
+    """A finding that can be recorded: the published indicators it shows in each phase, and the indicators that it sets in a
+    model.
 
     ``ilo_2025``: "stressed" or "added" by the revision of 2025, else empty.
     """
@@ -38,7 +39,7 @@ class FindingDefinition:
     indicators: tuple[str, ...]
 
     def resolve_phase(self, recorded: str | None) -> str | None:
-        """Return the phase it is read in: its only one, else the recorded one; None where neither is known."""
+        """Return the phase in which the finding is read: its only phase, or else the recorded one; None if neither is known."""
         if len(self.indicators_by_phase) == 1:
             return next(iter(self.indicators_by_phase))
         return recorded if recorded in self.indicators_by_phase else None
@@ -46,7 +47,8 @@ class FindingDefinition:
 
 @dataclass(frozen=True)
 class IndicatorWeight:
-    """An operational indicator: its dimension, and its weight by list; ``softer`` is the lower weight where it is disputed."""
+    """An operational indicator with its dimension and its weight in each list. ``softer``: the lower weight, if the weight is
+    disputed."""
 
     id: str
     dimension: int
@@ -56,7 +58,7 @@ class IndicatorWeight:
 
 @dataclass(frozen=True)
 class Limb:
-    """An indicator of involuntariness or of a penalty: the stages it can count in, and whether it is strong."""
+    """An indicator of involuntariness or of a penalty: the stages in which it can count, and whether it is strong."""
 
     id: str
     limb: str
@@ -66,7 +68,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class CaseRules:
-    """All of ``cases/*.toml``; ``digest`` is the sha256 over the files in order of name."""
+    """The content of all ``cases/*.toml`` files. ``digest``: the sha256 of the files in order of name."""
 
     findings: Mapping[str, FindingDefinition]
     weights: Mapping[str, IndicatorWeight]
@@ -92,7 +94,7 @@ class CaseRules:
 
     @cached_property
     def cells_by_indicator(self) -> Mapping[str, tuple[tuple[str, str], ...]]:
-        """Return for every indicator of the lists and every ILO indicator the cells (finding, phase) in which it is read."""
+        """Return, for every published indicator and every ILO indicator, the cells (finding, phase) in which it is read."""
         cells: dict[str, list[tuple[str, str]]] = {name: [] for name in (*self.weights, *self.limbs, *ILO_INDICATORS)}
         for finding in self.findings.values():
             for phase, ids in finding.indicators_by_phase.items():
@@ -114,9 +116,9 @@ def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
 
 @cache
 def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
-    """Return the rules in a folder, by default those in force; a file that it lacks is as in the default folder.
+    """Return the rules in a folder, by default those in force. A file that is missing there is taken from the default folder.
 
-    Raises KeyError or tomllib.TOMLDecodeError where one of the files is broken.
+    Raises KeyError or tomllib.TOMLDecodeError if one of the files is invalid.
     """
     paths = {name: folder / name for name in RULE_FILES}
     contents = {name: (path if path.exists() else CASES_FOLDER / name).read_bytes() for name, path in paths.items()}

@@ -1,7 +1,7 @@
 """The sentences in which readings of case records are written, by id.
 
-They are part of an assessment, which is recomputed word for word: those below are of the rules of 2026.1, and are never changed.
-Later rules bring sentences of their own in the table ``sentence`` of ``rules.toml``, with the same placeholders.
+They are part of an assessment, which is recomputed word for word. The sentences below belong to the rules of 2026.1 and are never
+changed. Later rules have their own sentences in the table ``sentence`` of ``rules.toml``, with the same placeholders.
 """
 
 from __future__ import annotations

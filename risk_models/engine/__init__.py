@@ -1,1 +1,1 @@
-"""The scoring engine: frames in, scores, minimum-score rules and robustness out."""
+"""Compute scores, minimum-score rules and robustness from frames of input arrays."""

@@ -1,7 +1,7 @@
 """Evaluate floors: minimum-score rules on signals, on declined core questions, or on the strength of case records.
 
-A signal is one indicator, or several that report the same fact (risk_models.model.Floor). Each is counted in three ways: what was
-found, what was declined or found, and what is bad in the worst case.
+A signal is one indicator, or several that report the same fact (risk_models.model.Floor). Signals are counted in three ways:
+those found, those declined or found, and those that are bad in the worst case.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from risk_models.model import CASES, Model
 
 @dataclass(frozen=True)
 class FloorInputs:
-    """Which indicators the signals of floors read, one row for each pair, ordered by signal.
+    """The indicators that the signals of floors read, with one row for each pair, ordered by signal.
 
-    ``signal``, ``indicator`` (m,): positions; ``min_risk`` (m, 1): the r from which the indicator counts; ``by_report`` (m, 1):
-    any report of it counts. ``floor`` (s,): the floor of each signal, ordered by floor.
+    ``signal``, ``indicator`` (m,): positions; ``min_risk`` (m, 1): the lowest r at which the indicator counts; ``by_report`` (m,
+    1): whether any report of it counts. ``floor`` (s,): the floor of each signal, ordered by floor.
     """
 
     floor: NDArray[np.intp]
@@ -35,7 +35,7 @@ class FloorInputs:
 def build_floor_inputs(model: Model) -> FloorInputs:
     """Return what the floors of a model read.
 
-    Any report counts for a floor that reads severe indicators alone; other floors read the risk alone.
+    For a floor that reads only severe indicators, any report counts; other floors read only the risk.
     """
     severe = {indicator.id for indicator in model.indicators if indicator.severe}
     position = {indicator.id: i for i, indicator in enumerate(model.indicators)}
@@ -52,7 +52,7 @@ def build_floor_inputs(model: Model) -> FloorInputs:
 
 @lru_cache(maxsize=1024)
 def select_floor_inputs(model: Model, start: int, stop: int) -> FloorInputs:
-    """Return what the floors of a model read of its indicators from position ``start`` up to ``stop``."""
+    """Return what the floors of a model read from its indicators at positions ``start`` up to ``stop``."""
     inputs = build_floor_inputs(model)
     rows = np.flatnonzero((inputs.indicator >= start) & (inputs.indicator < stop))
     return FloorInputs(
@@ -61,7 +61,7 @@ def select_floor_inputs(model: Model, start: int, stop: int) -> FloorInputs:
 
 
 def mark_signals(marked: Flags, signal: NDArray[np.intp], flags: Flags) -> None:
-    """Mark in ``marked`` (3, s, n) the signals for which any row is set.
+    """Mark, in ``marked`` (3, s, n), the signals for which any row is set.
 
     ``flags`` (3, m, n): the rows; ``signal`` (m,): the signal of each row, in ascending order.
     """
@@ -74,7 +74,7 @@ def mark_signals(marked: Flags, signal: NDArray[np.intp], flags: Flags) -> None:
 
 
 def count_signals(signals: Flags, floor: NDArray[np.intp], floors: int) -> NDArray[np.int16]:
-    """Return how many of its signals each floor has (3, f, n).
+    """Return the number of marked signals of each floor (3, f, n).
 
     ``signals`` (3, s, n): which are marked; ``floor`` (s,): the floor of each signal, in ascending order; ``floors``: how many.
     """
@@ -91,7 +91,7 @@ def count_signals(signals: Flags, floor: NDArray[np.intp], floors: int) -> NDArr
 def evaluate_floors(
     model: Model, counts: NDArray[np.int16], case: NDArray[np.int8], core_declined: Flags, core_settled: Flags
 ) -> tuple[Flags, Flags, Flags]:
-    """Return where each floor is reached (f, n): by what was found, by what was declined, and in the worst case.
+    """Return for which suppliers each floor is reached (f, n): by what was found, by what was declined, and in the worst case.
 
     ``counts`` (3, f, n): how many of its signals were found, declined or found, and bad in the worst case; ``case`` (n,) as in
     Frame.

@@ -23,16 +23,16 @@ DTYPES: Final[dict[str, type[np.generic]]] = {"Floats": np.float64, "Flags": np.
 STATES: Final = ("not_asked", "answered", "reported", "declined", "expired", "ruled_out")
 NOT_ASKED, ANSWERED, REPORTED, DECLINED, EXPIRED, RULED_OUT = range(6)
 INSUFFICIENT: Final = len(LEVELS)
-WORST_OF_LOW: Final = 75.0  # "low" needs a worst case below this
+WORST_OF_LOW: Final = 75.0  # the level Low requires a worst case below this value
 LEVEL_NAMES: Final = (*LEVELS, "insufficient_evidence")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The inputs of a model for n suppliers: arrays (k, n) unless said otherwise.
+    """The inputs of a model for n suppliers: arrays (k, n) unless stated otherwise.
 
-    ``risk``: r of the answer, NaN where there is none; ``lowest_risk``: r of the best possible answer, (k, 1); ``belief``: q of
-    the evidence for the answer. ``answered``, ``declined``, ``expired``, ``ruled_out``: flags of the indicator's own answer.
+    ``risk``: r of the answer, NaN if there is none; ``lowest_risk``: r of the best possible answer, (k, 1); ``belief``: q of the
+    evidence for the answer. ``answered``, ``declined``, ``expired``, ``ruled_out``: flags of the indicator's own answer.
     ``reported``: by workers or officials, with ``report_risk`` r and ``report_belief`` q. ``screened_out``: a screening question
     declares that the indicator does not apply, with ``screening_belief`` q of the evidence for that declaration. Most indicators
     share a context: ``context`` c, ``context_low`` and ``context_high`` have a row for each distinct one, (m, n), and
@@ -72,14 +72,14 @@ class Frame:
     place_open: Flags | None = None
 
 
-# Per supplier, for robustness: weighted means of the products of effective risk e, context c and "covered by its own answer",
-# then the smallest and the largest e over the indicators.
+# For the robustness of each supplier: weighted means of the products of effective risk e, context c and "covered by its own
+# answer", then the smallest and the largest e of all indicators.
 MOMENTS: Final = ("ee", "ec", "cc", "e_covered", "c_covered", "lowest", "highest")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The results of a model for n suppliers, arrays (n,); for the results of each indicator see Cells.
+    """The results of a model for n suppliers as arrays (n,). For the results of each indicator, see Cells.
 
     Scores are points 0..100. ``base``: of the inherent risk; ``uplift``: what floors add; ``best`` and ``worst``: the range of
     ``total``. ``floors`` (f, n): 0 not reached, 1 reached only through declined answers ("cannot be ruled out"), 2 reached
@@ -124,7 +124,7 @@ class Scores:
 class Cells:
     """The results of each indicator of each supplier (k, n): ``state`` (see STATES), effective risk ``effective``, ``harm``.
 
-    ``context`` and ``context_row`` are those of the frame; ``share`` is the share of each indicator in the total weight (k, 1).
+    ``context`` and ``context_row`` are those of the frame. ``share``: the share of each indicator in the total weight (k, 1).
     """
 
     context: Floats
@@ -141,16 +141,16 @@ class Cells:
 
     @property
     def contributions(self) -> Floats:
-        """Return by how many points each indicator moves a score away from the inherent risk (k, n)."""
+        """Return the points by which each indicator moves a score away from the inherent risk (k, n)."""
         return 100.0 * self.share * (self.effective - self.contexts)
 
 
 Arrays = TypeVar("Arrays", Frame, Scores, Cells)
-PER_INDICATOR: Final = ("lowest_risk", "context_row", "share")  # fields that are the same for all suppliers
+PER_INDICATOR: Final = ("lowest_risk", "context_row", "share")  # the fields with the same value for all suppliers
 
 
 def empty_scores(frame: Frame, model: Model) -> Scores:
-    """Allocate the scores of the suppliers of a frame, to be filled in."""
+    """Allocate arrays for the scores of the suppliers in a frame."""
     n = frame.risk.shape[1]
     shapes = {"floors": (len(model.floors), n), "moments": (len(MOMENTS), n)}
     arrays: dict[str, Any] = {
@@ -160,7 +160,7 @@ def empty_scores(frame: Frame, model: Model) -> Scores:
 
 
 def empty_cells(frame: Frame, model: Model) -> Cells:
-    """Allocate the cells of the suppliers of a frame, to be filled in."""
+    """Allocate arrays for the cells of the suppliers in a frame."""
     shape = frame.risk.shape
     return Cells(
         context=frame.context,

@@ -1,13 +1,14 @@
-"""Compute how robust a level is: how likely it stays the same under other reasonable weights.
+"""Compute how robust a level is, which is the probability that it stays the same with other reasonable weights.
 
-Weights are taken as drawn from a Dirichlet distribution around those of the model; ``robustness.toml`` says how widely and why.
-A score is then a weighted mean whose mean and variance are known in closed form; it is approximated by the beta distribution with
-these moments between its smallest and its largest value (exact where there are two values). Everything else is fixed: answers,
-evidence, facts. The rules of the level are applied again: floors hold, "low" needs a bounded worst case, "critical" without
-harm needs a critical inherent risk; and coverage, which weights change as well, decides on insufficient evidence. Where several
-of these are open at once, they are treated as jointly normal with the correlations of the weighted means.
+Weights are assumed to be drawn from a Dirichlet distribution around those of the model; ``robustness.toml`` defines how widely,
+and why. A score is then a weighted mean whose mean and variance are known in closed form. It is approximated by the beta
+distribution with these moments between its smallest and its largest value (this is exact if there are two values). Answers,
+evidence and facts are fixed. The rules for the level are applied again: floors hold, Low requires a bounded worst case, and
+Critical without harm requires a critical inherent risk. Coverage, which also changes with the weights, decides whether there is
+insufficient evidence. If several of these conditions are uncertain at once, they are treated as jointly normal with the
+correlations of the weighted means.
 
-Nothing here enters a score: exp and log are allowed.
+Nothing here is part of a score, so exp and log are allowed.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ from risk_models.engine.score import BLOCK_CELLS, compute_blocks
 from risk_models.model import LEVELS, Model
 
 ROBUSTNESS_FILE = Path(__file__).with_name("robustness.toml")
-CERTAIN: Final = 8.0  # standard deviations: as good as never or always
-OPEN: Final = 3.5  # within so many standard deviations a bound may be crossed
-HALF_OF_6_DECIMALS: Final = 5e-7  # levels are read off 6 decimals
+CERTAIN: Final = 8.0  # in standard deviations: practically never or always
+OPEN: Final = 3.5  # the number of standard deviations within which a bound may be crossed
+HALF_OF_6_DECIMALS: Final = 5e-7  # levels are derived from scores rounded to 6 decimals
 
 
 def _compute_quadrature(node_count: int) -> list[tuple[float, float]]:
@@ -59,16 +60,16 @@ Event = tuple[Floats, int, float]
 
 @cache
 def compute_concentration(indicator_count: int) -> float:
-    """Return the sum of the Dirichlet parameters, at which a weight of average size has the spread of ``robustness.toml``."""
+    """Return the sum of the Dirichlet parameters with which an average weight has the spread given in ``robustness.toml``."""
     with ROBUSTNESS_FILE.open("rb") as file:
         spread = float(tomllib.load(file)["spread"])
     return indicator_count / spread**2 - 1.0
 
 
 def compute_level_probabilities(frame: Frame, model: Model, scores: Scores) -> Floats:
-    """Return the probability of each level under other reasonable weights (5, n), in the order of LEVEL_NAMES.
+    """Return the probability of each level with other reasonable weights (5, n), in the order of LEVEL_NAMES.
 
-    ``scores``: those of the frame under the model. Columns add up to 1.
+    ``scores``: the scores of the frame under the model. Each column adds up to 1.
     """
     n = frame.risk.shape[1]
     probabilities = np.empty((len(LEVEL_NAMES), n))
@@ -79,7 +80,7 @@ def compute_level_probabilities(frame: Frame, model: Model, scores: Scores) -> F
 
 
 def compute_robustness(frame: Frame, model: Model, scores: Scores) -> Floats:
-    """Return the probability (n,) that the level shown stays the same under other reasonable weights."""
+    """Return the probability (n,) that the level shown stays the same with other reasonable weights."""
     probabilities = compute_level_probabilities(frame, model, scores)
     robustness: Floats = probabilities[scores.level, np.arange(probabilities.shape[1])]
     return robustness
@@ -108,9 +109,10 @@ class _WeightedMeans:
 
 @dataclass(frozen=True)
 class _Deviates:
-    """How far each bound is from being crossed, in standard deviations: positive where the weighted mean stays below it.
+    """The distance of each weighted mean from its bound, in standard deviations: positive if the mean is below the bound.
 
-    ``score`` and ``inherent``: for the bound of each level; ``worst``: for that of "low"; ``coverage``: for sufficient evidence.
+    ``score`` and ``inherent``: for the bound of each level; ``worst``: for the bound of Low; ``coverage``: for sufficient
+    evidence.
     """
 
     score: list[Floats]
@@ -131,13 +133,13 @@ def _compute_probabilities(frame: Frame, model: Model, scores: Scores) -> Floats
 
 
 def _compute_deviates(means: _WeightedMeans, frame: Frame, model: Model, scores: Scores) -> _Deviates:
-    """Return the deviates of all bounds; adds the worst case to the means where "low" is possible."""
+    """Return the deviates of all bounds; adds the worst case to the means if Low is possible."""
     bounds = np.array(list(model.levels.values())) / 100.0 - HALF_OF_6_DECIMALS / 100.0
     below = [_compute_deviate(means, SCORE, bound) for bound in bounds]
     inherent_below = [_compute_deviate(means, INHERENT, bound) for bound in bounds]
     uncovered = _compute_deviate(means, COVERAGE, model.insufficient_below)
 
-    # What weights do not change: floors, which questions are settled, whether the place is known.
+    # Weights do not change floors, which questions are settled, or whether country and sector are known.
     for points, deviate in zip(model.levels.values(), below, strict=True):
         deviate[scores.floor_points >= points] = -CERTAIN
     may_be_low = (below[0] > -OPEN) & (scores.worst_floor_points < WORST_OF_LOW) & scores.core_settled
@@ -150,7 +152,7 @@ def _compute_deviates(means: _WeightedMeans, frame: Frame, model: Model, scores:
 
 
 def _compute_cumulative(deviates: _Deviates, correlations: Floats, scores: Scores) -> Floats:
-    """Return the probability of each of LEVELS or a lower one (4, n), insufficient evidence left out."""
+    """Return the probability of each of LEVELS or a lower level (4, n), without insufficient evidence."""
     below, inherent_below, bounded = deviates.score, deviates.inherent, deviates.worst
 
     def joint(*events: Event) -> Floats:
@@ -165,7 +167,7 @@ def _compute_cumulative(deviates: _Deviates, correlations: Floats, scores: Score
     any_level = joint(sufficient)
     at_most[2] = np.where(scores.harm, joint((below[2], SCORE, 1.0), sufficient), any_level - capped)
     at_most[3] = any_level
-    # Without sufficient evidence, harm and a declined core question show a level not below that of the inherent risk.
+    # If evidence is insufficient, harm or a declined core question gives a level no lower than that of the inherent risk.
     has_level_anyway = scores.harm | scores.core_declined
     if has_level_anyway.any():
         lowest = np.where(bounded < below[0], bounded, below[0])
@@ -185,7 +187,7 @@ def _compute_cumulative(deviates: _Deviates, correlations: Floats, scores: Score
 
 
 def _build_weighted_means(model: Model, scores: Scores) -> _WeightedMeans:
-    """Return all weighted means but the worst case, set to its maximum; :func:`_add_worst_case` adds it where it matters."""
+    """Return all weighted means, with the worst case at its maximum; :func:`_add_worst_case` computes it where it matters."""
     n = len(scores.total)
     moments = dict(zip(MOMENTS, scores.moments, strict=True))
     mean, lowest, highest, product = np.ones((4, n)), np.zeros((4, n)), np.ones((4, n)), np.zeros((4, 4, n))
@@ -241,7 +243,7 @@ def _compute_deviate(means: _WeightedMeans, which: int, bound: float) -> Floats:
 
 
 def _compute_correlations(means: _WeightedMeans) -> Floats:
-    """Return the correlations of the weighted means (4, 4, n), which matter where both may cross a bound."""
+    """Return the correlations of the weighted means (4, 4, n), which matter if both of them may cross a bound."""
     correlations = np.zeros_like(means.product)
     deviations = [means.compute_deviation(which) for which in range(4)]
     for a, b in combinations(range(4), 2):
@@ -252,7 +254,7 @@ def _compute_correlations(means: _WeightedMeans) -> Floats:
 
 
 def _compute_normal_cdf(z: Floats) -> Floats:
-    """Return the normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17)."""
+    """Return the normal distribution function, accurate to 1e-7 (Abramowitz and Stegun 26.2.17)."""
     t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     tail = poly * np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
@@ -261,7 +263,7 @@ def _compute_normal_cdf(z: Floats) -> Floats:
 
 
 def _compute_joint_probability(events: list[Event], correlations: Floats) -> Floats:
-    """Return the probability that up to three events all happen."""
+    """Return the probability that all of up to three events happen."""
     probability: Floats = np.prod([_compute_normal_cdf(z) for z, _, _ in events], axis=0)
     is_open = np.array([np.abs(z) < OPEN for z, _, _ in events])
     possible = np.all([z > -OPEN for z, _, _ in events], axis=0)
@@ -279,7 +281,7 @@ def _compute_joint_probability(events: list[Event], correlations: Floats) -> Flo
 
 
 def _get_event_correlation(events: list[Event], a: int, b: int, correlations: Floats, at: NDArray[np.intp]) -> Floats:
-    """Return the correlation of two events: that of their weighted means, negated where they lie on different sides."""
+    """Return the correlation of two events: that of their weighted means, negated if the events are on different sides."""
     correlation: Floats = events[a][2] * events[b][2] * correlations[events[a][1], events[b][1], at]
     return correlation
 
@@ -298,7 +300,7 @@ def _compute_bivariate_cdf(h: Floats, k: Floats, rho: Floats) -> Floats:
 
 def _compute_trivariate_cdf(h: list[Floats], rho: dict[tuple[int, int], Floats]) -> Floats:
     """Return the trivariate normal distribution function: the bivariate one, given the first value, integrated over it."""
-    lowest = -4.5  # what lies below is a few in a million
+    lowest = -4.5  # the probability below this is a few in a million
     width = h[0] - lowest
     first, second = (np.sqrt(1.0 - rho[0, b] ** 2) for b in (1, 2))
     partial_rho = np.clip((rho[1, 2] - rho[0, 1] * rho[0, 2]) / (first * second), -0.999, 0.999)

@@ -2,7 +2,8 @@
 
 Arrays have one row per indicator and one column per supplier (k, n), so that the suppliers of one indicator are contiguous in
 memory. Sums run over the indicators in model order, one after the other: the same inputs give the same number to the last bit,
-alone or in a batch, on any machine. No exp, no log, no matrix product, no sum of fractions over an axis.
+whether alone or in a batch, on any machine. The code uses no exp, no log, no matrix products and no sums of fractions over an
+axis.
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ from risk_models.engine.frame import (
 )
 from risk_models.model import LEVELS, Model
 
-BLOCK_CELLS: Final = 8_192  # cells computed at once: all indicators of a few suppliers, or a few of many
-CHUNK_SIZE: Final = 2_048  # suppliers whose cells are held at once: a block then has four of their indicators
-HARM_FROM: Final = 0.5  # r from which an answer admits harm
+BLOCK_CELLS: Final = (
+    8_192  # the number of cells computed at once: all indicators of a few suppliers, or a few indicators of many
+)
+CHUNK_SIZE: Final = (
+    2_048  # the number of suppliers whose cells are in memory at once; a block then has four of their indicators
+)
+HARM_FROM: Final = 0.5  # the lowest r at which an answer admits harm
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class IndicatorBlock:
 
 @dataclass(frozen=True)
 class _BlockInputs:
-    """The inputs of a block, flat (m * n,), but for ``lowest_risk`` (m,) and ``shape`` (m, n).
+    """The inputs of a block as flat arrays (m * n,), except for ``lowest_risk`` (m,) and ``shape`` (m, n).
 
     ``context_highs`` (1, m * n), since method 4 (2, m * n): the second takes our own gaps at their point value. ``risk``: r, 0
     where there is no answer; ``reassures``: an answer that lowers the risk as far as it is believed; ``counts``: an answer that
@@ -124,7 +129,7 @@ _ZEROS = np.zeros(BLOCK_CELLS)
 
 
 def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Model) -> IndicatorBlock:
-    """Return the table of method section 3 for some indicators; ``overruled``: where harm overrules a screening question.
+    """Return the table of method section 3 for some indicators; ``overruled``: whether harm overrules a screening question.
 
     Every cell is computed as answered or not asked, times 0 or 1 where a part does not apply: branching on random flags is far
     slower, and so is a product of a number and a flag. The few other cells are then overwritten.
@@ -152,7 +157,8 @@ def _compute_block(frame: Frame, indicators: slice, overruled: Flags, model: Mod
         # Nothing said on site counts there, so no case is better than what is to be expected (method-4, section 5).
         np.maximum(cells.best, inputs.context_low * inputs.documented, out=cells.best)
 
-    # Low and high of an uncertain context may cross a score computed at its point: the range always contains the score.
+    # The low and high values of an uncertain context may cross a score computed at its central value, but the range must always
+    # contain the score.
     np.minimum(cells.best, cells.effective, out=cells.best)
     np.maximum(cells.worst, cells.effective, out=cells.worst)
     if inputs.place_open is not None:
@@ -204,7 +210,7 @@ def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Mo
     answered, reported = frame.answered[indicators].ravel(), frame.reported[indicators].ravel()
     risk = np.fmax(frame.risk[indicators].ravel(), _ZEROS[: context.size])
     admits = risk >= HARM_FROM
-    # From ``unknown_from`` on, an answer short of harm says that nobody knows, and does not reassure.
+    # From ``unknown_from`` on, an answer below the level of harm means that nobody knows, so it does not reassure.
     reassures = answered & (risk < min(HARM_FROM, model.unknown_from))
     screened_out = (frame.screened_out[indicators] & ~overruled).ravel()
     ruled_out = frame.ruled_out[indicators].ravel() & ~reported
@@ -240,7 +246,7 @@ def _repeat_flags(flags: Flags | None, times: int) -> Flags | None:
 
 
 def _compute_answered_cells(inputs: _BlockInputs) -> _BlockCells:
-    """Return every cell as answered or not asked. Evidence counts for a reassuring answer alone."""
+    """Return every cell as answered or not asked. Evidence counts only for reassuring answers."""
     risk, context = inputs.risk, inputs.context
     reassuring_belief = inputs.reassures.astype(np.float64)
     reassuring_belief *= inputs.belief
@@ -281,7 +287,8 @@ def _write_expired(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp
 
 
 def _write_screened_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp], belief: Floats) -> None:
-    """Write the cells to which a declaration applies: an answer with r = 0, wherever it gives less than the own answer."""
+    """Write the cells to which a declaration applies: it counts as an answer with r = 0 if this gives less than the cell's own
+    answer."""
     context = inputs.context[at]
     cells.effective[at] = np.minimum(cells.effective[at], context - belief * context)
     cells.best[at] = np.minimum(cells.best[at], 0.0)
@@ -302,7 +309,7 @@ def _write_declined(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.int
 def _write_reported(
     cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.intp], report_risk: Floats, report_belief: Floats
 ) -> None:
-    """Write the cells with a report, which raises a value and never replaces a higher one."""
+    """Write the cells with a report, which can raise a value but never replaces a higher one."""
     cells.effective[at] = np.maximum(np.maximum(report_risk, inputs.context[at]), cells.effective[at])
     cells.best[at] = np.maximum(report_risk, cells.best[at])
     cells.worst[:, at] = 1.0
@@ -326,7 +333,7 @@ def _write_ruled_out(cells: _BlockCells, inputs: _BlockInputs, at: NDArray[np.in
 
 
 def _find_overruled(frame: Frame, model: Model) -> Flags:
-    """Return where harm in any indicator behind a screening question overrules that question (k, n)."""
+    """Return where harm in an indicator behind a screening question overrules that question (k, n)."""
     position = {indicator.id: i for i, indicator in enumerate(model.indicators)}
     overruled = np.zeros(frame.risk.shape, dtype=bool)
     for question in model.screening_questions:
@@ -338,12 +345,12 @@ def _find_overruled(frame: Frame, model: Model) -> Flags:
 def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
     """Score the n suppliers of a frame under a model; return their scores and the results of each indicator.
 
-    For each supplier ``best <= total <= worst``, and ``base + contributions + uplift = total`` to 1e-9. Raises ValueError where
-    the frame has other indicators than the model. Source of the rules: docs/method.md.
+    For each supplier ``best <= total <= worst``, and ``base + contributions + uplift = total`` to 1e-9. Raises ValueError if the
+    frame does not have the indicators of the model. Source of the rules: docs/method.md.
     """
     n = frame.risk.shape[1]
     scores, cells = empty_scores(frame, model), empty_cells(frame, model)
-    if n <= CHUNK_SIZE:  # making slices takes a sixth of the time of scoring one supplier
+    if n <= CHUNK_SIZE:  # creating the slices takes a sixth of the time needed to score one supplier
         _score_chunk(frame, model, scores, cells)
         return scores, cells
     for suppliers in _list_chunks(n):
@@ -352,10 +359,10 @@ def score(frame: Frame, model: Model) -> tuple[Scores, Cells]:
 
 
 def score_in_chunks(frame: Frame, model: Model) -> tuple[Scores, Iterator[tuple[slice, Cells]]]:
-    """Score many suppliers, whose cells would take several times the memory of their scores.
+    """Score many suppliers in chunks, because their cells would take several times as much memory as their scores.
 
-    Returns the scores, which are filled in as the chunks are iterated, and the chunks: which suppliers each contains, with their
-    cells. The first chunk raises ValueError where :func:`score` does.
+    Returns the scores, which are filled in while the caller iterates over the chunks, and the chunks, each with the suppliers it
+    contains and their cells. The first chunk raises ValueError in the same cases as :func:`score`.
     """
     scores = empty_scores(frame, model)
 
@@ -375,7 +382,7 @@ def _list_chunks(supplier_count: int) -> Iterator[slice]:
 
 
 def compute_blocks(frame: Frame, model: Model) -> Iterator[IndicatorBlock]:
-    """Yield the results of all indicators: in one block for a few suppliers, indicator by indicator for many."""
+    """Yield the results of all indicators: as one block for a few suppliers, or indicator by indicator for many."""
     k, n = frame.risk.shape
     overruled = _find_overruled(frame, model)
     step = max(1, BLOCK_CELLS // max(1, n))
@@ -385,7 +392,7 @@ def compute_blocks(frame: Frame, model: Model) -> Iterator[IndicatorBlock]:
 
 
 class _Totals:
-    """What is added up over the indicators for n suppliers: sums (n,), flags (n,), and signals of floors (3, s, n)."""
+    """The totals over all indicators for n suppliers: sums (n,), flags (n,), and signals of floors (3, s, n)."""
 
     def __init__(self, model: Model, scores: Scores, n: int) -> None:
         self.base, self.best, self.worst, self.worst_given, self.contributions = np.zeros((5, n))
@@ -424,8 +431,9 @@ class _Totals:
         np.maximum(self.highest, block.effective.max(axis=0), out=self.highest)
 
     def add_flags(self, block: IndicatorBlock, core: NDArray[np.bool_], safeguard: Flags) -> None:
-        """Add the flags of a block; ``core`` (m,) and ``safeguard`` (m, 1): which of its indicators are these."""
-        # A missing safeguard is a finding, not harm to anyone, unless somebody reports it.
+        """Add the flags of a block; ``core`` (m,) and ``safeguard`` (m, 1): whether its indicators are core questions or
+        safeguards."""
+        # A missing safeguard is a finding but not harm to anyone, unless someone reports it.
         self.harm |= (block.harm & (~safeguard | block.reported)).any(axis=0)
         if core.any():
             self.core_declined |= block.declined[core].any(axis=0)
@@ -433,7 +441,7 @@ class _Totals:
             self.core_confirmed &= block.confirmed[core].all(axis=0)
 
     def mark_signals(self, block: IndicatorBlock, model: Model) -> None:
-        """Mark the signals of floors that the indicators of a block give."""
+        """Mark the signals of floors that the indicators of a block trigger."""
         inputs = select_floor_inputs(model, block.indicators.start, block.indicators.stop)
         if not len(inputs.signal):
             return
@@ -477,7 +485,7 @@ def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -
     without_floors = totals.base + totals.contributions
     scores.base[:], scores.total[:] = totals.base, np.maximum(without_floors, floor_points)
     scores.uplift[:] = scores.total - without_floors
-    # The sums above and the total are added in different orders: the range gives way by the last bits, the score does not.
+    # The sums above and the total are added in different orders, so the last bits of the range, not of the score, are adjusted.
     scores.best[:] = np.minimum(np.maximum(totals.best, best_floor), scores.total)
     scores.worst[:] = np.maximum(np.minimum(np.maximum(totals.worst, worst_floor), 100.0), scores.total)
     scores.worst_given[:] = np.maximum(np.minimum(np.maximum(totals.worst_given, worst_floor), 100.0), scores.total)
@@ -497,9 +505,10 @@ def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -
 
 
 def _add_rows(*sums: tuple[Floats, Floats]) -> None:
-    """Add to each sum (n,) its rows (m, n), one after another: the same to the last bit for one supplier and for many."""
+    """Add the rows (m, n) of each sum (n,) one after another, so that the result is the same to the last bit for one supplier or
+    many."""
     m, n = sums[0][1].shape
-    if m > n:  # few suppliers: an accumulated sum adds the rows in the same order, in one call
+    if m > n:  # for few suppliers, a cumulative sum adds the rows in the same order in one call
         stacked = np.empty((len(sums), m + 1, n))
         for layer, (subtotal, rows) in zip(stacked, sums, strict=True):
             layer[0], layer[1:] = subtotal, rows
@@ -512,7 +521,7 @@ def _add_rows(*sums: tuple[Floats, Floats]) -> None:
 
 
 def assign_levels(points: Floats, model: Model) -> Codes:
-    """Return the level of each number of points (index of LEVELS), read off 6 decimals, bounds inclusive."""
+    """Return the level for each number of points (index of LEVELS), rounded to 6 decimals; lower bounds are inclusive."""
     rounded = np.round(points, 6)
     level = np.zeros(points.shape, dtype=np.int8)
     for name, bound in model.levels.items():
@@ -521,7 +530,8 @@ def assign_levels(points: Floats, model: Model) -> Codes:
 
 
 def _assign_shown_levels(model: Model, frame: Frame, scores: Scores) -> tuple[Codes, Flags]:
-    """Return the level shown (index of LEVEL_NAMES), and where it is capped: only declined answers would make it critical."""
+    """Return the level shown (index of LEVEL_NAMES), and whether it is capped because only declined answers would make it
+    critical."""
     low, medium, high, critical = range(4)
     inherent_level = scores.inherent_level
     inherent_level = np.where(
@@ -542,7 +552,8 @@ def _assign_shown_levels(model: Model, frame: Frame, scores: Scores) -> tuple[Co
 
 
 def compute_queue_rank(level: Codes, inherent_level: Codes) -> Codes:
-    """Return the rank of each level in a list, 0 first: insufficient evidence follows the level of its inherent risk."""
+    """Return the rank of each level in a list, starting at 0; insufficient evidence comes after the level of its inherent
+    risk."""
     worst_first = 2 * (len(LEVELS) - 1 - np.where(level == INSUFFICIENT, inherent_level, level))
     rank: Codes = (worst_first + (level == INSUFFICIENT)).astype(np.int8)
     return rank

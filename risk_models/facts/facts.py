@@ -1,4 +1,4 @@
-"""Facts about countries, sectors, goods and corridors: what was known on a day, where it comes from, how to read it.
+"""Load facts about countries, sectors, goods and corridors: what was known on a day, its source, and how to read it.
 
 The tables (``facts/*.csv``) are append-only: a row has the year it describes and the day it was published, and a
 correction is a later row, so any past day can be replayed. An empty value withdraws a fact from that day on. A file of its own
@@ -48,10 +48,11 @@ CODE_PATTERNS = {
 # Rows of the country table under a share-alike licence, which must not mix with rows under other licences.
 SEPARATE_FILES = {"country_vdem": "country"}
 USES = ("scored", "note", "exposure")
-# A missing fact is filled from this many countries, the nearest in the facts that are known (method section 3).
+# A missing fact is filled from this many countries: those nearest in their known facts (method section 3).
 NEIGHBOUR_COUNT = 15
 HS_CODE = re.compile(r"\b[0-9]{4}\.[0-9]{2}(?:\.?[0-9]{2,4})*\b")
-# Thai, Lao, Burmese, Khmer, kana, Chinese characters, Hangul: no spaces between words, so they are searched for anywhere.
+# Thai, Lao, Burmese, Khmer, kana, Chinese characters, Hangul: these scripts have no spaces between words, so words are searched
+# for anywhere in a text.
 UNSPACED_SCRIPTS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -85,7 +86,7 @@ class FactDescription:
 
 @dataclass(frozen=True)
 class Fact:
-    """One known value. ``year`` is the year it describes, None where the publisher does not give it."""
+    """One known value. ``year``: the year it describes, or None if the publisher does not state it."""
 
     value: float
     year: int | None
@@ -103,9 +104,9 @@ class Good:
 
 @dataclass(frozen=True)
 class FilledFacts:
-    """Country facts with gaps filled, index alpha-2 codes, columns facts: value, its range, whether we filled it.
+    """Country facts with gaps filled (rows: alpha-2 codes, columns: facts): each value, its range, and whether it was filled.
 
-    NaN only where nothing at all is known of a country.
+    A value is NaN only if nothing at all is known about the country.
     """
 
     values: pd.DataFrame
@@ -116,7 +117,7 @@ class FilledFacts:
 
 @dataclass(frozen=True, eq=False)
 class FactSnapshot:
-    """The facts as they were known on a day: per table, the latest row of each code and fact published by that day."""
+    """The facts as known on a day: for each table, the latest row for each code and fact that was published by that day."""
 
     on: date
     tables: Mapping[str, Mapping[tuple[str, str], Fact]]
@@ -127,7 +128,8 @@ class FactSnapshot:
 
     @cached_property
     def digest(self) -> str:
-        """Return the sha256 of all that can change a score on this day: scored facts with their values, and the words of goods.
+        """Return the sha256 of everything that can change a score on this day: scored facts and their values, and words for
+        goods.
 
         Notes, exposure and later publications do not change it, so that an old assessment still verifies against a newer
         release.
@@ -149,11 +151,11 @@ class FactSnapshot:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def get_fact(self, table: str, code: str, fact: str) -> Fact | None:
-        """Return the fact of exactly this code; None if it is not known."""
+        """Return the fact for exactly this code; None if it is not known."""
         return self.tables[table].get((code, fact))
 
     def get_value(self, table: str, code: str, fact: str) -> float:
-        """Return the value of the fact of exactly this code; NaN if it is not known."""
+        """Return the value of the fact for exactly this code; NaN if it is not known."""
         found = self.get_fact(table, code, fact)
         return math.nan if found is None else found.value
 
@@ -166,45 +168,48 @@ class FactSnapshot:
         return self.descriptions[get_description_id(fact_id)].use
 
     def list_country_facts(self, code: str) -> tuple[tuple[str, Fact], ...]:
-        """Return everything known of a country as (name, fact), in the order of ``facts.toml``."""
+        """Return everything known about a country as (name, fact), in the order of ``facts.toml``."""
         names = [full.removeprefix("country.") for full in self.descriptions if full.startswith("country.")]
         known = [(name, self.get_fact("country", code, name)) for name in names]
         return tuple((name, fact) for name, fact in known if fact is not None)
 
     def list_corridor_facts(self, origin: str, destination: str) -> tuple[tuple[str, str, Fact], ...]:
-        """Return everything known of a corridor and of either end alone as (code, name, fact), in the order of ``facts.toml``."""
+        """Return all that is known about a corridor and about each of its ends as (code, name, fact), in the order of
+        ``facts.toml``."""
         names = [full.removeprefix("corridor.") for full in self.descriptions if full.startswith("corridor.")]
         codes = (f"{origin}>{destination}", f"{origin}>*", f"*>{destination}")
         known = [(code, name, self.get_fact("corridor", code, name)) for name in names for code in codes]
         return tuple((code, name, fact) for code, name, fact in known if fact is not None)
 
     def find_sector_fact(self, code: str, fact: str) -> Fact | None:
-        """Return the fact of the longest known prefix of an ISIC code: 0311, else 031, else 03. A section is its own letter."""
+        """Return the fact for the longest known prefix of an ISIC code: 0311, else 031, else 03. A section has only its
+        letter."""
         prefixes = (code[:length] for length in range(len(code), 0, -1))
         found = (self.get_fact("sector", prefix, fact) for prefix in prefixes)
         return next((known for known in found if known is not None), None)
 
     def get_sector_hazard(self, code: str) -> float | None:
-        """Return the hazard (0..1) of an ISIC code by its longest known prefix; None where none is known."""
+        """Return the hazard (0..1) of an ISIC code by its longest known prefix; None if no prefix is known."""
         hazard = self.find_sector_fact(code, "hazard")
         return None if hazard is None else hazard.value
 
     def list_division_hazards(self) -> Floats:
-        """Return the hazards of all ISIC divisions in order of code: the values an unknown sector may have."""
+        """Return the hazards of all ISIC divisions in order of code, which are the possible values for an unknown sector."""
         hazards = {code: known.value for (code, fact), known in self.tables["sector"].items() if fact == "hazard"}
         return np.array([hazards[code] for code in sorted(hazards) if len(code) == 2], dtype=np.float64)
 
     def get_largest_hazard(self) -> float:
-        """Return the largest hazard of any sector: the worst that a declined sector may be."""
+        """Return the highest hazard of any sector, which is the worst possible value for a declined sector."""
         return max(known.value for (_, fact), known in self.tables["sector"].items() if fact == "hazard")
 
     def find_corridor_facts(self, origin: str, destination: str, fact: str) -> tuple[Fact, ...]:
-        """Return a fact of a corridor from every row that covers it: its own, origin to anywhere, anywhere to destination."""
+        """Return a fact from every row that covers a corridor: its own, from its origin to anywhere, and from anywhere to its
+        destination."""
         codes = (f"{origin}>{destination}", f"{origin}>*", f"*>{destination}")
         return tuple(known for known in (self.get_fact("corridor", code, fact) for code in codes) if known is not None)
 
     def find_goods(self, text: str) -> tuple[str, ...]:
-        """Return the goods that a product text names, by words in many languages or by HS codes with a dot (0306.17)."""
+        """Return the goods named in a product text, recognised by words in many languages or by HS codes with a dot (0306.17)."""
         normalized = normalize_text(text)
         words = normalized.split()
         phrases, longest, unspaced = self._goods_index
@@ -244,7 +249,7 @@ class FactSnapshot:
         return table.rename_axis(index=None, columns=None).sort_index()
 
     def get_country_table(self) -> pd.DataFrame:
-        """Return all country facts: index alpha-2 codes in order, columns facts in order, float64, NaN where not known."""
+        """Return all country facts as float64, with sorted alpha-2 codes as rows and facts as columns; NaN if not known."""
         return self._country_facts.copy()
 
     def is_known_anywhere(self, name: str) -> bool:
@@ -254,11 +259,11 @@ class FactSnapshot:
     def fill_gaps(self, names: Sequence[str]) -> FilledFacts:
         """Return country facts ("wgi_voice", without prefix) for every country of the table, with gaps filled and marked.
 
-        A gap takes the value that three quarters of the 15 nearest countries do not exceed in risk, their lowest and
-        highest being its range (method section 3). Distance is the root mean square difference over the scored, complete
-        facts known of both, each in standard deviations; a neighbour must have the missing fact and at least half of the
-        facts known of the country; ties are broken by code. Raises ValueError for a fact that is partial or not scored,
-        since its absence says nothing.
+        A gap is filled with the value that three quarters of the 15 nearest countries do not exceed in risk; its range runs from
+        their lowest to their highest value (method section 3). The distance is the root mean square difference over the scored,
+        complete facts known for both countries, each in standard deviations. A neighbour must have the missing fact and at least
+        half of the facts known for the country. Ties are broken by code. Raises ValueError for a fact that is partial or not
+        scored, since its absence says nothing.
         """
         for name in names:
             description = self.descriptions[f"country.{name}"]
@@ -301,7 +306,7 @@ class FactSnapshot:
 
 
 def _compute_distances(standard: Sequence[Floats], row: int) -> Floats:
-    """Return the distance of each country from the one in a row; NaN where it shares less than half of that one's facts."""
+    """Return the distance of each country from the country in a row; NaN if it shares fewer than half of that country's facts."""
     n = len(standard[0]) if standard else 0
     squares, shared = np.zeros(n), np.zeros(n)
     known = 0
@@ -325,11 +330,11 @@ class Facts:
     regions: tuple[Region, ...] = ()
 
     def as_of(self, on: date) -> FactSnapshot:
-        """Return the facts as they were known on a day: one object a day, so that its cached properties are computed once."""
+        """Return the facts as known on a day. Each day has one object, so that its cached properties are computed only once."""
         return _take_snapshot(self, on)
 
     def is_scored(self, fact_id: str) -> bool:
-        """Return whether there is such a fact and a model may score it."""
+        """Return whether the fact exists and a model may score it."""
         return fact_id in self.descriptions and self.descriptions[fact_id].use == "scored"
 
 
@@ -348,7 +353,7 @@ def _take_snapshot(facts: Facts, on: date) -> FactSnapshot:
 
 
 def get_description_id(fact_id: str) -> str:
-    """Return the id under which a fact is described: that of a flag is the country's, that of a destination the corridor's."""
+    """Return the id under which a fact is described: flags use that of the country, and destinations that of the corridor."""
     table, _, name = fact_id.partition(".")
     tables = {"flag": "country", "vessel": "country", "destination": "corridor", "sector_goods": "goods"}
     return f"{tables.get(table, table)}.{name}"
@@ -356,7 +361,7 @@ def get_description_id(fact_id: str) -> str:
 
 @cache
 def load_facts(folder: Path = FACTS_FOLDER) -> Facts:
-    """Return the fact tables of a folder, fully checked. Raises DataFileError with file and row for the first fault found."""
+    """Return the checked fact tables of a folder. Raises DataFileError with the file and row of the first problem found."""
     descriptions = _parse_descriptions(folder / "facts.toml")
     goods = _parse_goods(folder / "goods_words.csv")
     files: dict[str, list[pd.DataFrame]] = {table: [] for table in CODE_PATTERNS}
@@ -469,7 +474,7 @@ def _is_day(text: str) -> bool:
 
 
 def _read_csv(file: Path, columns: list[str]) -> pd.DataFrame:
-    """Return a table as texts. Nothing is read as missing: NA is Namibia."""
+    """Return a table as text. No value is treated as missing, because NA is Namibia."""
     rows = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
     if list(rows.columns) != columns:
         fault = f"its columns are {', '.join(rows.columns)}; they should be {', '.join(columns)}"

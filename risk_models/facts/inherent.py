@@ -1,14 +1,14 @@
-"""Compute inherent risk: what facts alone say of a place, a trade and a corridor, step by step so that it can be explained.
+"""Compute inherent risk, which is what facts alone say about a country, sector and corridor, in steps that can be explained.
 
-Each context of a model closes a share of what is left to 1:  H := H + lift * x * (1 - H),  starting at 0, where x is the mean
-of the context's facts, each scaled to 0..1. So no fact ever dilutes another, more hazard never lowers H, and each fact has
-its own points. Single indicators may name a sharper context: c = max(H, x).
+Each context of a model closes a share of the remaining gap to 1: H := H + lift * x * (1 - H), starting at 0, where x is the mean
+of the context's facts, each scaled to 0..1. No fact therefore dilutes another, a greater hazard never lowers H, and each fact has
+its own points. Individual indicators may name a sharper context: c = max(H, x).
 
 Labour that a state imposes closes a share of its own, and where it is documented, H is at least as high as the model says
 (method-4, section 5).
 
 Where the country or the sector is unknown, the step-by-step value of country and sector is replaced by the 75th percentile of
-the same value over the release's own fact table, with the whole span as its range (method section 3).
+that value over the release's own fact table, and its range runs from the lowest to the highest value (method section 3).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ PART_STATES = ("known", "filled", "unknown", "declined")
 
 @dataclass(frozen=True)
 class InherentRiskPart:
-    """One fact's share of the inherent risk: points (n,), the scaled fact x (n,), its raw value per supplier, how it is known.
+    """One fact's share of the inherent risk: points (n,), the scaled fact x (n,), raw values by supplier, and state.
 
     ``state`` (n,), an index of PART_STATES: 0 known, 1 filled from the nearest countries (our gap), 2 unknown, 3 declined.
     """
@@ -67,7 +67,7 @@ class InherentRiskPart:
 
 @dataclass(frozen=True)
 class InherentRisk:
-    """Contexts of n suppliers, and the parts whose points add up to the base.
+    """The contexts of n suppliers, and the parts whose points add up to the base.
 
     ``context`` c with low and high has a row for each that differs (m, n); ``context_row`` (k,) says which row an indicator has.
     ``context_high_given`` takes our own gaps, facts that the tables lack about what was given, at their point value (method-4,
@@ -87,17 +87,17 @@ class InherentRisk:
 
     @cached_property
     def has_declined_facts(self) -> bool:
-        """Return whether any fact of any supplier counts at its worst because it was declined."""
+        """Return whether any supplier has a fact with the worst value because the question was declined."""
         return any((part.state == DECLINED_STATE).any() for part in self.parts)
 
 
 def compute_inherent_risk(
     answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
 ) -> InherentRisk:
-    """Compute the context c of every indicator for n suppliers, and the parts it is made of.
+    """Compute the context c of every indicator for n suppliers, and the parts that make it up.
 
-    100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding. The result of a single supplier is cached for the
-    next one in the same place, and its arrays are read-only.
+    100 x sum(w c) / sum(w) equals the sum of the parts' points, to rounding. The result for a single supplier is cached for the
+    next one with the same country and sector, and its arrays are read-only.
     """
     compute = _get_cached_or_compute if len(answers) == 1 else _compute_uncached
     return compute(answers, model, facts, agency_scores)
@@ -120,7 +120,7 @@ class _RecordingAnswers:
 
 @dataclass(frozen=True)
 class _CachedRisk:
-    """A cached result. It holds model and facts so that their ids, which are in the key, are not reused."""
+    """A cached result. It refers to the model and facts so that their ids, which are part of the key, are not reused."""
 
     model: Model
     facts: FactSnapshot
@@ -136,7 +136,7 @@ _cached_risks: dict[Any, _CachedRisk] = {}
 def _get_cached_or_compute(
     answers: Answers, model: Model, facts: FactSnapshot, agency_scores: Mapping[str, float]
 ) -> InherentRisk:
-    """Return the inherent risk of one supplier, computed once for all with the same answers to what the contexts read.
+    """Return the inherent risk of one supplier, computed once for all suppliers with the same answers to the context questions.
 
     The key holds exactly the answers that were read: the computation takes the same steps for any supplier with the same ones.
     """
@@ -359,7 +359,7 @@ def _find_largest(columns: Sequence[Floats]) -> list[Floats]:
 
 
 class _PlaceRisk(NamedTuple):
-    """H of country and sector (n,) with its range and parts (points still 0..1), whether and how far the place is known."""
+    """H of country and sector (n,) with its range and parts (points still 0..1), and how much is known about both."""
 
     h: Floats
     low: Floats
@@ -371,9 +371,9 @@ class _PlaceRisk(NamedTuple):
 
 
 class _StateRisk(NamedTuple):
-    """H with its range at one of the states of a supplier (country, flag or owner's country) and where it is estimated (n,).
+    """H with its range for one of a supplier's states (country, flag or owner's country), and whether it is estimated (n,).
 
-    By fact: its gain and scaled values. ``facts_known`` (n,): how many facts are known.
+    For each fact: its gain and scaled values. ``facts_known`` (n,): the number of known facts.
     """
 
     h: Floats
@@ -419,7 +419,8 @@ def _compute_state_risk(
 
 
 def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _PlaceRisk:
-    """Compute H of country and sector: the worst of the states a vessel answers to (country, flag, owner's country)."""
+    """Compute H of country and sector; for a vessel, the worst of the states responsible counts (country, flag, owner's
+    country)."""
     n = scaler.n
     hazard = scaler.scale_sector_hazard()
     context_by_fact = {fact.fact: context.id for context in contexts for fact in context.facts}
@@ -434,14 +435,16 @@ def _compute_place_risk(scaler: FactScaler, contexts: Sequence[Context]) -> _Pla
     unknown_points, unknown_state = np.zeros(n), np.full(n, UNKNOWN_STATE, dtype=np.int8)
     for question in ("country", "flag", "owner_country"):
         place_rows = scaler.find_place_rows(question)
-        # Country and sector are exempt from the rule on declined answers: unknown is insufficient evidence.
+        # Country and sector are exempt from the rule on declined answers: if they are unknown, the result is insufficient
+        # evidence.
         declined = scaler.is_declined(question) & (question != "country")
         named_or_declined = (place_rows >= 0) | declined
         if question != "country" and not named_or_declined.any():
             continue
         state_risk = _compute_state_risk(scaler, contexts, hazard, place_rows, declined)
         h, unknown = state_risk.h, state_risk.unknown
-        # A flag or an owner's state adds only where it is itself named, or declined (as the worst there is); the country always.
+        # A flag or an owner's state counts only if it was named, or declined (which counts as the worst); the country always
+        # counts.
         counts = np.full(n, True) if question == "country" else named_or_declined
         worse = (h > best_h) & counts
         if question == "country":

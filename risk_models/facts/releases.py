@@ -1,4 +1,4 @@
-"""Releases of the facts: what the tables held at each release, so that an assessment made then can be replayed.
+"""Manage releases of the facts: what the tables contained at each release, so that old assessments can be recomputed.
 
 Files only grow at their end, so a release is the first lines of each. ``facts/RELEASED`` gives, for every release, how many
 lines of each file it has and the sha256 over them and over the use of its facts, which reveals any changed line. A file that came
@@ -38,7 +38,7 @@ class FactRelease:
 
 @cache
 def load_releases(folder: Path = FACTS_FOLDER) -> tuple[FactRelease, ...]:
-    """Return the releases in ``RELEASED``, oldest first; none where there is no such file."""
+    """Return the releases in ``RELEASED``, oldest first; empty if there is no such file."""
     return tuple(
         FactRelease(name, tuple(map(int, lines)), digest) for name, *lines, digest in list_released_lines(folder)
     )
@@ -62,9 +62,9 @@ def restrict_to_release(facts: Facts, release: FactRelease) -> Facts:
 def find_snapshot_by_digest(
     facts: Facts, releases: tuple[FactRelease, ...], digest: str, on: date
 ) -> FactSnapshot | None:
-    """Return the facts as known on a day whose digest this is: the current ones, else those of the newest matching release.
+    """Return the facts on a day that have this digest: the current facts, or else those of the newest matching release.
 
-    None where none matches.
+    Returns None if none of them matches.
     """
     for candidate in (facts, *(restrict_to_release(facts, release) for release in reversed(releases))):
         snapshot = candidate.as_of(on)
@@ -74,7 +74,7 @@ def find_snapshot_by_digest(
 
 
 def build_current_release(name: str, folder: Path = FACTS_FOLDER) -> FactRelease:
-    """Build the release that the current tables of a folder would make."""
+    """Build a release from the current tables in a folder."""
     facts = load_facts(folder)
     lines = tuple(_count_lines(folder, file) for file in FILES)
     return FactRelease(name, lines, _compute_digest(facts, lines, folder))
@@ -87,7 +87,7 @@ def _count_lines(folder: Path, file: str) -> int:
 
 
 def list_release_faults(folder: Path = FACTS_FOLDER) -> list[str]:
-    """Return the faults as sentences: releases whose lines were changed or removed, and lines that no release has."""
+    """Return sentences about problems: releases whose lines were changed or removed, and lines that are not in any release."""
     facts, faults = load_facts(folder), []
     for release in load_releases(folder):
         if _compute_digest(facts, release.lines, folder) != release.digest:

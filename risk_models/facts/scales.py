@@ -1,7 +1,7 @@
-"""Scale facts of n suppliers to 0..1: each distinct answer is looked up once and mapped to suppliers by code.
+"""Scale the facts of n suppliers to 0..1. Each distinct answer is looked up once and mapped to suppliers by code.
 
-An unknown fact is NaN, with the range it may lie in; a declined one is at the top of its scale (for a country or a good: at the
-worst that a truthful answer could have named).
+An unknown fact is NaN, with the range of its possible values. A declined fact is at the top of its scale (for a country or a
+good, this is the worst that a truthful answer could have named).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Flags = NDArray[np.bool_]
 Codes = NDArray[np.int32]
 States = NDArray[np.int8]
 
-# An agency is in the recruitment business whatever else its row says: ISIC division 78.
+# An agency always belongs to ISIC division 78 (recruitment), whatever else its row says.
 AGENCY_SECTOR = "78"
 KNOWN_STATE, FILLED_STATE, UNKNOWN_STATE, DECLINED_STATE = range(4)
 
@@ -86,7 +86,7 @@ def _drop_later_facts(contexts: Sequence[Context], model: Model, facts: FactSnap
 def build_place_table(facts: FactSnapshot, names: tuple[str, ...]) -> PlaceTable:
     """Build the table of these country facts ("country.wgi_voice"), with gaps filled.
 
-    Territories of which no fact is known stay out of the table: they are unknown places.
+    Territories without any known facts are not in the table; they count as unknown places.
     """
     columns = {name: name.removeprefix("country.") for name in names}
     table = facts.fill_gaps(list(columns.values()))
@@ -102,7 +102,7 @@ def build_place_table(facts: FactSnapshot, names: tuple[str, ...]) -> PlaceTable
 
 
 class FactScaler:
-    """Scales the facts that a model reads, one fact of all n suppliers at a time."""
+    """Scales the facts that a model reads, one fact at a time for all n suppliers."""
 
     def __init__(self, answers: Answers, model: Model, facts: FactSnapshot) -> None:
         self.answers, self.model, self.facts, self.n = answers, model, facts, len(answers)
@@ -118,20 +118,20 @@ class FactScaler:
         return column.values, column.codes
 
     def is_declined(self, question: str) -> Flags:
-        """Return where a question about a place was declined (n,); nowhere under method 1, which does not count it."""
+        """Return which suppliers declined a question about a place (n,); none under method 1, which does not count this."""
         return is_answer_in(self.answers, question, (DECLINED,)) & (self.model.method > 1)
 
     def find_place_rows(self, question: str) -> Codes:
-        """Return the row of each supplier's country in the place table (n,), -1 where it is unknown or has no known facts."""
+        """Return the row of each supplier's country in the place table (n,), or -1 if it is unknown or has no known facts."""
         values, codes = self.get_column(question)
         rows = [self.table.countries.get(str(value), -1) for value in values]
         return np.array([*rows, -1], dtype=np.int32)[codes]
 
     def scale_sector_hazard(self) -> ScaledFactColumn:
-        """Return the hazard of the sector, the largest where there are several; NaN where the sector is unknown.
+        """Return the hazard of the sector, or the highest one if there are several; NaN if the sector is unknown.
 
-        Where an agency declines the sectors it places workers in, it takes the largest hazard of all; a site's own sector is
-        exempt from that.
+        If an agency declines to say in which sectors it places workers, it gets the highest hazard of all; a site's own sector is
+        exempt from this rule.
         """
         is_site = self.model.kind == "site"
         values, codes = self.get_column("sector" if is_site else "placement_sectors")
@@ -145,7 +145,7 @@ class FactScaler:
         return ScaledFactColumn(x, x, x, x, _find_states(x, np.array(declined)[codes]))
 
     def scale_country_fact(self, fact: ScaledFact, place_rows: Codes) -> ScaledFactColumn:
-        """Return a country fact at rows of the place table; the range of a filled value is that of its nearest countries."""
+        """Return a country fact for rows of the place table; the range of a filled value is that of the nearest countries."""
         table = self.table
         raw, raw_low, raw_high = (
             np.append(column[fact.fact], np.nan)[place_rows] for column in (table.values, table.lows, table.highs)
@@ -160,7 +160,7 @@ class FactScaler:
     ) -> tuple[Floats, Floats, Floats]:
         """Return H for suppliers of unknown country or sector: its 75th percentile, minimum and maximum over the place table.
 
-        0 for the others. What is known of country or sector narrows the table.
+        Other suppliers get 0. If the country or the sector is known, only the matching part of the table is used.
         """
         result = np.zeros((3, self.n))
         rows, hazards = np.where(unknown, place_rows, -2), np.where(np.isnan(hazard), -1.0, hazard)
@@ -215,7 +215,7 @@ class FactScaler:
         return answered
 
     def scale_fact(self, fact: ScaledFact) -> ScaledFactColumn:
-        """Return any fact but those of the place contexts: NaN where unknown, at the top of its scale where declined.
+        """Return any fact except those of the place contexts: NaN if unknown, the top of its scale if declined.
 
         Raises ValueError for a fact of a sector.
         """
@@ -331,7 +331,7 @@ class FactScaler:
             destinations = _list_countries(place if isinstance(place, tuple) else ())
             at_destinations = [self._get_riskiest_in_corridor(fact, "*", country, name) for country in destinations]
             at_home = self._get_riskiest_in_corridor(fact, "*", str(home), name)
-            # An unknown value of its own country is a gap only where it names no other country.
+            # An unknown value for the agency's own country is a gap only if it names no other country.
             counts_home = not destinations or not np.isnan(at_home)
             values.append([*at_destinations, at_home] if counts_home else at_destinations)
             declined.append(place == DECLINED)
@@ -340,7 +340,7 @@ class FactScaler:
     def _take_riskiest(
         self, fact: ScaledFact, values: Sequence[Sequence[float]], declined: Sequence[bool], codes: Codes
     ) -> ScaledFactColumn:
-        """Return the riskiest of the values for each combination; where any is unknown, the top of the range is 1."""
+        """Return the riskiest of the values for each combination; if any is unknown, the top of the range is 1."""
         known = [[value for value in combination if not np.isnan(value)] for combination in values]
         raw = [max(combination, key=fact.ramp.risk) if combination else np.nan for combination in known]
         has_gap = [len(known_values) < len(all_values) for known_values, all_values in zip(known, values, strict=True)]
@@ -353,10 +353,9 @@ class FactScaler:
         return max(values, key=fact.ramp.risk) if values else np.nan
 
     def _scale_goods(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
-        """Return the largest value of the goods in the product text that are listed for the country of work.
+        """Return the highest value among the goods in the product text that are listed for the country of work.
 
-        A good that is not listed proves nothing. Products that are declined count as listed where any good is listed for the
-        country.
+        If a good is not listed, this proves nothing. Declined products count as listed if any good is listed for the country.
         """
         products, product_codes = self.get_column("product")
         countries, country_codes = self.get_column("country")
@@ -374,7 +373,7 @@ class FactScaler:
         return self._build_column(fact, raw, declined, which.astype(np.int32))
 
     def scale_agency_score(self, agency_scores: Mapping[str, float]) -> ScaledFactColumn:
-        """Return the score of the worst agency named, 0..1; 1 where declined, up to 1 where one named was not assessed."""
+        """Return the score of the worst agency named, 0..1; 1 if declined, up to 1 if a named agency has not been assessed."""
         values, codes = self.get_column("agencies")
         raw, declined, has_gap = [], [], []
         for value in values:
@@ -411,7 +410,7 @@ def _list_countries(answer: object) -> list[str]:
 
 
 def _find_states(x: Floats, declined: Flags) -> States:
-    """Return the state of each value that was not filled: declined, unknown or known (n,)."""
+    """Return the state of each value that has not been filled: declined, unknown or known (n,)."""
     return np.where(declined, DECLINED_STATE, np.where(np.isnan(x), UNKNOWN_STATE, KNOWN_STATE)).astype(np.int8)
 
 

@@ -1,1 +1,1 @@
-"""What workers are owed back for the fees and costs of their recruitment."""
+"""Calculate what workers should be repaid for recruitment fees and related costs."""

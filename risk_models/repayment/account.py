@@ -1,7 +1,7 @@
 """Calculate the account of one cohort.
 
-Its evidence is read line by line, topped up towards the known cost of its corridor where it is weak, and reduced by what was
-paid back.
+The evidence is read line by line. If it is weak, the amount is topped up towards the known cost of the corridor. What was paid
+back is then deducted.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from risk_models.repayment.exchange import ZERO_ESTIMATE, Estimate, Period, sum_
 CENT, ZERO = Decimal("0.01"), Decimal(0)
 WEAKEST_GRADE = "self_declared"
 CORRIDOR_ITEM, REPAID_ITEM, TOTAL_ITEM = "corridor", "repaid", "total"
-STILL_OWED = "owed"  # the payer of a debt that is still open
+STILL_OWED = "owed"  # the code for the payer of a debt that is still open
 
 
 @dataclass(frozen=True)
 class _WeighedLine:
-    """A line with the weight of its evidence (0..1); ``full_amount``: the amount regardless of who paid it."""
+    """A line of an account with the weight of its evidence (0..1). ``full_amount``: the amount regardless of who paid it."""
 
     line: AccountLine
     full_amount: Decimal
@@ -43,7 +43,7 @@ class _WeighedLine:
 
 
 def round_to_cent(value: Decimal) -> Decimal:
-    """Round to the cent, half upwards."""
+    """Round to the cent, with half a cent rounded up."""
     return value.quantize(CENT, ROUND_HALF_UP)
 
 
@@ -97,7 +97,7 @@ class _AccountCalculation:
     def check_basis(
         self, lines: Sequence[AccountLine], evidence: Sequence[_WeighedLine], weight: Decimal, known: KnownCost | None
     ) -> None:
-        """Add issues where the account has no basis, rests on the employer's word alone, or has no number of workers."""
+        """Add issues if the account has no basis, is based only on the employer's statement, or lacks a number of workers."""
         corridor = f"{self.cohort.origin or '?'}>{self.cohort.destination or '?'}"
         if not any(line.counted or line.to_cancel for line in lines):
             self.add_issue("cohort.no_basis", corridor)
@@ -111,7 +111,7 @@ class _AccountCalculation:
         self.notes.issues.append(RepaymentIssue(code, self.cohort.id, value, place))
 
     def build_line(self, item: FeeItem) -> _WeighedLine | None:
-        """Build the line of a fee item; None where it cannot be counted."""
+        """Build the line of a fee item; None if it cannot be counted."""
         grade = item.evidence or WEAKEST_GRADE
         rule, payer = index_repayment_rules("evidence", "grade")[grade], item.paid_by or "not_known"
         low = item.amount * rule["low"] if item.low is None else item.low
@@ -137,7 +137,8 @@ class _AccountCalculation:
         return _WeighedLine(line, amounts.central, Decimal(rule["weight"]))
 
     def subtract_fair_value(self, item: FeeItem, low: Decimal, high: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-        """Return what counts of an item: all, but of lodging and food at work only what exceeds a fair value (RP-9)."""
+        """Return the part of an item that counts: all of it or, for lodging and food at work, what exceeds a fair value
+        (RP-9)."""
         if not index_repayment_rules("item", "code")[item.item].get("fair"):
             if item.fair_value is not None:
                 self.add_issue("item.fair_value", f"{item.fair_value:f} {item.currency}", item.place)
@@ -150,7 +151,7 @@ class _AccountCalculation:
         return next(excess), next(excess), next(excess)
 
     def mark_for_cancellation(self, line: AccountLine) -> AccountLine:
-        """Return the line of an open debt as one to be cancelled, not paid out."""
+        """Return the line of an open debt, marked to be cancelled rather than paid out."""
         if not line.counted:
             return line
         self.notes.add_assumption("still_owed", self.cohort.id)
@@ -166,7 +167,7 @@ class _AccountCalculation:
     ) -> tuple[Estimate, Estimate, Period | None] | None:
         """Return the amounts in the currency of the report, the rate, and the period of payment.
 
-        None, with an issue added, where the amounts are not in order or there is no rate.
+        Returns None and adds an issue if the amounts are not in order or there is no rate.
         """
         paid = item.paid or self.cohort.hired
         if not amounts[0] <= amounts[1] <= amounts[2]:
@@ -188,7 +189,8 @@ class _AccountCalculation:
         return Estimate(low / rate.high, central / rate.central, high / rate.low), rate, paid
 
     def calculate_interest(self, principal: Estimate, paid: Period | None) -> Estimate:
-        """Return simple interest from payment to the day of the calculation: low from the last day, high from the first."""
+        """Return simple interest from the payment to the calculation date: the low figure from the last possible day, the high
+        one from the first."""
         if not self.terms.interest:
             return ZERO_ESTIMATE
         if paid is None:
@@ -199,7 +201,7 @@ class _AccountCalculation:
         return round_estimate(value * rate_per_day * count for value, count in zip(principal, days, strict=True))
 
     def exclude_duplicates(self, entries: Sequence[_WeighedLine]) -> list[_WeighedLine]:
-        """Return the lines, those marked as not counted whose payment another line gives at a higher amount (RP-10)."""
+        """Return the lines, marking as not counted those whose payment is also in another line with a higher amount (RP-10)."""
         excluded: set[int] = set()
         for item in dict.fromkeys(entry.line.item for entry in entries):
             by_grade: dict[str, list[int]] = {}
@@ -218,7 +220,7 @@ class _AccountCalculation:
         ]
 
     def find_lower_groups(self, entries: Sequence[_WeighedLine], groups: list[list[int]], assumption: str) -> set[int]:
-        """Return the positions in all groups but the one with the highest sum; of equals, the one with the stronger evidence."""
+        """Return the positions in all groups except the one with the highest sum or, if sums are equal, the stronger evidence."""
         if len(groups) < 2:
             return set()
         self.notes.add_assumption(assumption, self.cohort.id)
@@ -232,9 +234,9 @@ class _AccountCalculation:
         return {i for group in groups if group is not highest for i in group}
 
     def weigh_evidence(self, entries: Sequence[_WeighedLine]) -> Decimal:
-        """Return the weight (0..1) of the evidence of fees and costs, averaged by amount, whoever paid.
+        """Return the weight (0..1) of the evidence of fees and costs, averaged by amount regardless of who paid.
 
-        It is capped where the account may lack kinds of fees.
+        The weight is capped if some kinds of fees may be missing from the account.
         """
         counted = [entry for entry in entries if entry.line.counted and not is_separate_payment(entry.line)]
         full_amount = sum((entry.full_amount for entry in counted), ZERO)
@@ -255,9 +257,9 @@ class _AccountCalculation:
     def top_up_to_corridor(
         self, paid: Sequence[AccountLine], debts: Sequence[AccountLine], weight: Decimal, known: KnownCost | None
     ) -> list[AccountLine]:
-        """Return the line that tops weak evidence up towards the known cost of the corridor; no line where none is due.
+        """Return the line that tops up weak evidence towards the known cost of the corridor; no line if none is due.
 
-        What is still owed was not paid: the more of it, the less is left of the known cost.
+        Amounts still owed have not been paid, so the larger they are, the less remains of the known cost.
         """
         if known is None:
             return []
@@ -273,7 +275,7 @@ class _AccountCalculation:
         if not any(principal):
             return []
         self.notes.add_assumption("drawn_to_corridor", self.cohort.id)
-        # Days of payment and of hiring may lie so far apart that a higher reading would bear less interest than a lower one.
+        # Payment and hiring dates may be so far apart that a higher figure would bear less interest than a lower one.
         paid_interest = sum_estimates(line.interest for line in paid)
         top_up_interest = self.calculate_interest(principal, self.cohort.hired)
         interest = sum_estimates((paid_interest, top_up_interest)).raise_to_order().subtract(paid_interest)
@@ -281,7 +283,7 @@ class _AccountCalculation:
         return [AccountLine(CORRIDOR_ITEM, principal, interest, paid=self.cohort.hired, reason=reason)]
 
     def list_repaid(self, paid: Estimate) -> list[AccountLine]:
-        """Return what was paid back as negative lines, together never more than was paid. The low reading deducts most."""
+        """Return repayments as negative lines, which together never exceed what was paid. The low figure deducts the most."""
         lines = []
         remaining = paid
         for item in self.cohort.items:
@@ -318,7 +320,7 @@ class _AccountCalculation:
 
 
 def is_separate_payment(line: AccountLine) -> bool:
-    """Return whether a line is a payment of its own, outside the account of fees and costs."""
+    """Return whether a line is a separate payment, outside the account of fees and costs."""
     return bool(index_repayment_rules("item", "code")[line.item].get("alone", False))
 
 

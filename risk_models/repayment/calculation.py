@@ -1,8 +1,8 @@
-"""Calculate what workers are owed back for the fees and costs of their recruitment, per worker and in total.
+"""Calculate what workers should be repaid for recruitment fees and related costs, per worker and in total.
 
-Each figure is an estimate with a low, a central and a high reading. The method is that of the published guidance on repayment;
-its figures, reasons, assumptions and sentences are data, in ``repayment.toml``. Amounts are decimals, each line is rounded to
-the cent for one worker, and every larger figure is a sum of lines: so the totals add up, by cohort and by item.
+Each figure is an estimate with a low, a central and a high value. The method follows the published guidance on repayment; its
+figures, reasons, assumptions and sentences are data in ``repayment.toml``. Amounts are decimals. Each line is rounded to the cent
+for one worker, and every larger figure is a sum of lines, so the totals add up by cohort and by item.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from risk_models.repayment.exchange import Estimate, sum_estimates
 
 
 class TermsError(ValueError):
-    """Terms that cannot be used: one sentence that says which, and what is allowed."""
+    """The terms of a calculation cannot be used. The message is one sentence that names the invalid term and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Instalment:
-    """One payment to the current or past workers of a cohort; cohort "" is what is not divided by cohort."""
+    """One payment to the current or past workers of a cohort. An empty cohort stands for amounts not divided by cohort."""
 
     number: int
     due: date
@@ -48,7 +48,7 @@ class Instalment:
 
 @dataclass(frozen=True)
 class ReconciliationRow:
-    """A row of the reconciliation; ``kind``: "item", "cohort", "part", "sum" or "difference" (which is 0)."""
+    """A row of the reconciliation. ``kind``: "item", "cohort", "part", "sum" or "difference" (which is always 0)."""
 
     kind: str
     title: str
@@ -57,11 +57,11 @@ class ReconciliationRow:
 
 @dataclass(frozen=True)
 class Repayment:
-    """A whole calculation.
+    """A complete repayment calculation.
 
-    ``total`` is the sum of ``fees`` (what workers paid), ``interest`` on them, ``uplift`` (what raises the fees to management's
-    own figure), and ``repaid``, which is negative. ``to_cancel``: open debts, not in the total. ``ratio``: ``fees.central`` to
-    management's own figure.
+    ``total`` is the sum of ``fees`` (what workers paid), ``interest`` on these fees, ``uplift`` (the increase to management's own
+    figure) and ``repaid``, which is negative. ``to_cancel``: open debts, not included in the total. ``ratio``: ``fees.central``
+    divided by management's own figure.
     """
 
     terms: Terms
@@ -88,7 +88,7 @@ class Repayment:
 def calculate_repayment(
     cohorts: Sequence[Cohort], terms: Terms, facts: FactSnapshot, issues: Sequence[RepaymentIssue] = ()
 ) -> Repayment:
-    """Calculate what these cohorts are owed on these terms. ``issues``: those found when the cohorts were read.
+    """Calculate what cohorts are owed under the given terms. ``issues``: those found when the cohorts were read.
 
     Raises :class:`TermsError`.
     """
@@ -140,18 +140,19 @@ def check_terms(terms: Terms) -> None:
 
 
 def compute_ratio(independent: Decimal, own: Decimal) -> Decimal:
-    """Return the ratio of an independent figure to management's own, to two digits (2.57 in the published case, RP-17)."""
+    """Return the ratio of an independent figure to management's own, to two decimal places (2.57 in the published case,
+    RP-17)."""
     return round_to_cent(independent / own)
 
 
 def get_published_ratio() -> Decimal:
-    """Return the ratio of the published case."""
+    """Return the ratio from the published case."""
     case = load_repayment_rules()["published"]
     return compute_ratio(Decimal(case["check"]), Decimal(case["own"]))
 
 
 def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, past: bool) -> None:
-    """Add the assumptions of every calculation, and those that depend on the terms, to the notes."""
+    """Add to the notes the assumptions behind every calculation, and those that depend on the terms."""
     time = load_repayment_rules()["time"]
     for name in ("same_scale", "no_receipts", "full_amounts"):
         notes.add_assumption(name)
@@ -171,9 +172,9 @@ def add_term_assumptions(notes: CalculationNotes, terms: Terms, deadline: date, 
 def build_schedule(
     accounts: Sequence[CohortAccount], uplift: Decimal, terms: Terms, deadline: date
 ) -> Iterator[Instalment]:
-    """Yield the payments of the central reading: monthly instalments to current workers, one payment to past workers (RP-12).
+    """Yield the payments of the central figure: monthly instalments to current workers, and one payment to past workers (RP-12).
 
-    The first instalment includes the cents that cannot be divided.
+    The first instalment includes any cents that cannot be divided evenly.
     """
     first = terms.first_payment or terms.on
 
@@ -195,7 +196,7 @@ def build_schedule(
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day some months later, or the last day of that month where it has no such day."""
+    """Return the same day some months later, or the last day of that month if it has no such day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
@@ -203,7 +204,7 @@ def add_months(day: date, months: int) -> date:
 def build_reconciliation(
     accounts: Sequence[CohortAccount], parts: Sequence[Estimate], total: Estimate, instalments: Sequence[Instalment]
 ) -> Iterator[ReconciliationRow]:
-    """Yield the total recomputed by item, by cohort and from its parts, and the differences, which are 0.
+    """Yield the total recomputed by item, by cohort and from its parts, followed by the differences, which are 0.
 
     ``parts``: fees, interest, uplift to management's own figure, and what was paid back.
     """

@@ -1,6 +1,7 @@
-"""Define cohorts of workers and what they are owed: the values that go into the repayment calculator and come out of it.
+"""Define cohorts of workers and what they are owed, as the input and output of the repayment calculator.
 
-A cohort is workers of one origin, destination and period of hiring, never named persons. The rules are in ``repayment.toml``.
+A cohort is a group of workers with the same origin, destination and hiring period; individuals are never named. The rules are in
+``repayment.toml``.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ RULES_FILE = Path(__file__).with_name("repayment.toml")
 
 @cache
 def load_repayment_rules() -> Mapping[str, Any]:
-    """Return the content of ``repayment.toml``; its fractions are decimals."""
+    """Return the content of ``repayment.toml``, with its fractions as decimals."""
     return tomllib.loads(RULES_FILE.read_text(encoding="utf-8"), parse_float=Decimal)
 
 
 @cache
 def index_repayment_rules(table: str, key: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the entries of one list of the rules by their key."""
+    """Return the entries of one list in the rules, by key."""
     return {entry[key]: entry for entry in load_repayment_rules()[table]}
 
 
 @dataclass(frozen=True)
 class FeeItem:
-    """What one worker of a cohort paid; or, item "repaid", was paid back.
+    """An amount that one worker of a cohort paid or, for the item "repaid", was paid back.
 
-    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``fair_value``: of what was charged for.
-    ``place``: where it is in the source.
+    ``item``, ``evidence`` and ``paid_by`` are codes of the rules, "" where not given. ``fair_value``: the fair value of what was
+    charged for. ``place``: the location in the source.
     """
 
     item: str
@@ -53,10 +54,10 @@ class FeeItem:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Workers of one origin and destination (alpha-2 codes), hired in one period; None or "" is not known.
+    """A group of workers with one origin and destination (alpha-2 codes), hired in one period. None or "" means not known.
 
-    ``left``: when the last of the past workers left. ``wage``: first monthly earnings. ``covers_all``: whether workers were
-    asked about every kind of fee and cost.
+    ``left``: the date when the last of the past workers left. ``wage``: first monthly earnings. ``covers_all``: whether workers
+    were asked about every kind of fee and cost.
     """
 
     id: str
@@ -77,9 +78,9 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Terms:
-    """How repayment is calculated and paid, in the currency of the rates.
+    """The terms on which repayment is calculated and paid, in the currency of the rates.
 
-    ``interest``: per cent a year. ``management``: management's own figure of the total. ``zero_fee_from`` applies to cohorts
+    ``interest``: per cent a year. ``management``: management's own figure for the total. ``zero_fee_from`` applies to cohorts
     without a date of their own.
     """
 
@@ -98,7 +99,7 @@ class Terms:
 class RepaymentIssue:
     """A problem in the data that excluded an amount or a cohort ("error"), or changed how it was read ("warning").
 
-    ``value``: what was found in the data; ``place``: where it is in the source.
+    ``value``: what was found in the data; ``place``: its location in the source.
     """
 
     code: str
@@ -121,8 +122,9 @@ class RepaymentIssue:
 class AccountLine:
     """The amount of one item for one worker, in the currency of the report.
 
-    ``amount_text``: amount and currency as received; ``rate``: units of that currency for one of the report's. ``reason``: why
-    it is not ``counted`` in the sums, or how it was derived. ``to_cancel``: a debt that is still open, which is in no sum.
+    ``amount_text``: amount and currency as received; ``rate``: units of that currency per unit of the report's currency.
+    ``reason``: why the amount is not ``counted`` in the sums, or how it was derived. ``to_cancel``: a debt that is still open and
+    not included in any sum.
     """
 
     item: str
@@ -164,9 +166,9 @@ class KnownCost:
 
 @dataclass(frozen=True)
 class CohortAccount:
-    """What a cohort is owed, in estimates for one worker unless they say otherwise.
+    """What a cohort is owed, as estimates for one worker unless stated otherwise.
 
-    ``weight``: of its evidence, 0 to 1; ``months_of_earnings``: the fees in months of a worker's first earnings.
+    ``weight``: the weight of the evidence, 0 to 1; ``months_of_earnings``: the fees in months of a worker's first earnings.
     """
 
     cohort: Cohort
@@ -201,7 +203,7 @@ class CohortAccount:
 
     @property
     def to_cancel(self) -> Estimate:
-        """Return the debt of one worker that is still open and is to be cancelled, not paid out."""
+        """Return the open debt of one worker, which is to be cancelled rather than paid out."""
         return sum_estimates(line.principal for line in self.lines if line.to_cancel)
 
     @property
@@ -217,7 +219,7 @@ class CohortAccount:
 
 @dataclass(frozen=True)
 class Assumption:
-    """An assumption behind the figures, with its sources and the cohorts it applies to (none: all)."""
+    """An assumption behind the figures, with its sources and the cohorts to which it applies (all, if none are listed)."""
 
     id: str
     text: str

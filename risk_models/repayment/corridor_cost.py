@@ -1,6 +1,6 @@
-"""Estimate what workers are known to pay on a corridor, towards which weak evidence is topped up.
+"""Estimate the known cost of a corridor for workers. Weak evidence is topped up towards this cost.
 
-``repayment.toml`` says which facts are used, and how.
+``repayment.toml`` defines which facts are used, and how.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from risk_models.repayment.exchange import UNIT_ESTIMATE, Estimate, Period
 
 
 def estimate_known_cost(cohort: Cohort, terms: Terms, facts: FactSnapshot, notes: CalculationNotes) -> KnownCost | None:
-    """Estimate the known cost of the cohort's corridor for one worker; None where the facts give none.
+    """Estimate the known cost of the cohort's corridor for one worker; None if no fact states it.
 
     May add the issues ``rate.missing_for_fact`` and ``wage.missing``.
     """
@@ -64,7 +64,7 @@ class _CostSearch:
     wage_missing: bool = field(default=False)
 
     def iter_costs(self, corridor: str, reading: str) -> Iterator[Estimate]:
-        """Yield the costs by the facts of one corridor code that are used for one reading (low, central or high)."""
+        """Yield the costs from facts about one corridor code that are used for one figure (low, central or high)."""
         for entry in load_repayment_rules()["corridor"]["facts"]:
             fact = self.facts.get_fact("corridor", corridor, entry["fact"]) if entry["reading"] == reading else None
             cost = None if fact is None else self.convert_fact(fact, entry)
@@ -73,9 +73,9 @@ class _CostSearch:
                 yield cost
 
     def convert_fact(self, fact: Fact, entry: Mapping[str, Any]) -> Estimate | None:
-        """Convert a fact to the currency of the report at the rates of its year; months of wage at those of the hiring.
+        """Convert a fact to the currency of the report at the rates of its year, or of the hiring date for months of wages.
 
-        None where the wage or a rate is missing.
+        Returns None if the wage or a rate is missing.
         """
         cohort, value = self.cohort, Decimal(str(fact.value))
         if entry.get("months"):
@@ -90,7 +90,7 @@ class _CostSearch:
         return cost
 
     def note_facts_from_memory(self, corridor: str) -> None:
-        """Add the facts known only from memory to the assumptions; they are used for no figure."""
+        """Add facts known only from memory to the assumptions; they are not used for any figure."""
         for name in load_repayment_rules()["corridor"]["from_memory"]:
             fact = self.facts.get_fact("corridor", corridor, name)
             if fact is not None:
@@ -109,7 +109,7 @@ class _CostSearch:
 
 
 def convert_amount(amount: Decimal | None, currency: str, paid: Period | None, terms: Terms) -> Estimate | None:
-    """Convert an amount to the currency of the report at the rates in force; None where there is no amount or no rate."""
+    """Convert an amount to the currency of the report at the rates in force; None if there is no amount or no rate."""
     if amount is None or not currency:
         return None
     rate = find_rate(currency, paid, terms)
@@ -117,14 +117,14 @@ def convert_amount(amount: Decimal | None, currency: str, paid: Period | None, t
 
 
 def find_rate(currency: str, paid: Period | None, terms: Terms) -> Estimate | None:
-    """Return the rate of a currency in the period of a payment; None where there is none. The report's own is always 1."""
+    """Return the rate of a currency in the period of a payment; None if there is none. The report's own currency always has 1."""
     if currency == terms.rates.currency:
         return UNIT_ESTIMATE
     return None if paid is None else terms.rates.find_rate(currency, paid, load_repayment_rules()["time"]["rate_days"])
 
 
 def find_policy_share(cohort: Cohort, terms: Terms, notes: CalculationNotes) -> Estimate:
-    """Return the share of the known cost that counts: 1, or half where workers were hired after a zero-fee policy (RP-17)."""
+    """Return the share of the known cost that counts: 1, or 0.5 for workers hired after a zero-fee policy (RP-17)."""
     policy, share, whole = (
         cohort.zero_fee_from or terms.zero_fee_from,
         load_repayment_rules()["policy"]["share"],

@@ -1,6 +1,6 @@
-"""Parse dated exchange rates that the user supplies, and find the rates of a day or a period.
+"""Parse dated exchange rates supplied by the user, and find the rates for a day or a period.
 
-A rate is never guessed: where the file has none that was in force, there is none. The file is CSV (UTF-8) with the
+A rate is never guessed: if the file has none in force at the time, there is none. The file is CSV (UTF-8) with the
 columns ``date,currency,per_usd``, the last one named after the report's currency: how many units of a currency one
 unit of the report's currency bought on that day.
 """
@@ -22,25 +22,25 @@ MAX_ROWS = 200_000
 
 
 class RatesFileError(ValueError):
-    """A file of rates that cannot be used: one sentence with the line and how to fix it."""
+    """The exchange rate file cannot be used. The message is one sentence with the line and how to fix it."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """The days from ``first`` to ``last``; one day where they are the same."""
+    """The days from ``first`` to ``last``, which may be the same day."""
 
     first: date
     last: date
 
     @property
     def middle(self) -> date:
-        """Return the day halfway."""
+        """Return the day in the middle of the period."""
         return self.first + (self.last - self.first) / 2
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure three times: low, central, high."""
+    """An estimate with a low, a central and a high figure."""
 
     low: Decimal
     central: Decimal
@@ -58,7 +58,8 @@ class Estimate:
         return Estimate(*(value - deduction for value, deduction in zip(self, other, strict=True)))
 
     def raise_to_order(self) -> Estimate:
-        """Return the estimate with central at least low and high at least central: the higher figure in case of doubt (RP-10)."""
+        """Return the estimate with its figures raised into ascending order, since the higher one counts in case of doubt
+        (RP-10)."""
         central = max(self.low, self.central)
         return Estimate(self.low, central, max(central, self.high))
 
@@ -77,14 +78,15 @@ def sum_estimates(estimates: Iterable[Estimate]) -> Estimate:
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates by currency: the days in order, and the rate from each of them; ``currency`` is that of the report."""
+    """Exchange rates by currency: the dates in order, and the rate from each date on. ``currency``: the currency of the
+    report."""
 
     currency: str
     days: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
     values: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
 
     def find_rate(self, currency: str, paid: Period, max_age_days: int) -> Estimate | None:
-        """Return the lowest, mean and highest rate in force in a period; None where there is none.
+        """Return the lowest, mean and highest rate in force in a period; None if there is none.
 
         In force are the rates dated within it, and the last one before it if that is at most ``max_age_days`` older. The
         report's own currency has the rate 1.
@@ -100,7 +102,7 @@ class Rates:
 
 
 def parse_rates_file(data: bytes, currency: str) -> Rates:
-    """Parse a file of rates. Raises :class:`RatesFileError` for the first invalid line."""
+    """Parse an exchange rate file. Raises :class:`RatesFileError` for the first invalid line."""
     columns = f"date,currency,per_{currency.lower()}"
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True))
@@ -122,7 +124,7 @@ def parse_rates_file(data: bytes, currency: str) -> Rates:
 
 
 def parse_rates(currency: str, lines: Mapping[int, Sequence[str]]) -> Rates:
-    """Parse lines by their number, each a day, a currency and a rate. Raises :class:`RatesFileError`."""
+    """Parse numbered lines, each with a date, a currency and a rate. Raises :class:`RatesFileError`."""
     rates: dict[str, dict[date, Decimal]] = {}
     for number, line in lines.items():
         day, code, rate = _parse_line(number, line)

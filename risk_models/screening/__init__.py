@@ -1,1 +1,1 @@
-"""Which entries of a watchlist a supplier may be."""
+"""Find the watchlist entries that may refer to a supplier."""

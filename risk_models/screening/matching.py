@@ -1,8 +1,8 @@
 """Match companies, agencies, vessels and owners with the entries of a watchlist: by identifiers first, then by name.
 
-A match is context and a next step, never a verdict: it says that two records may describe the same party, and why. Identifiers
-are assumed to be valid: whoever creates a :class:`Party` or a :class:`ListedParty` has checked their digits. A list contains
-what its publisher put in it: no match is no proof of absence.
+A match provides context and a next step, never a verdict: it states that two records may describe the same party, and why.
+Identifiers are assumed to be valid: whoever creates a :class:`Party` or a :class:`ListedParty` has checked their digits. A list
+contains only what its publisher put in it, so the absence of a match proves nothing.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ COMPARED: Mapping[Role, frozenset[Kind]] = {
 }
 MATCH_KINDS: tuple[MatchKind, ...] = ("imo", "lei", "licence", "name")
 ROLES: tuple[Role, ...] = tuple(COMPARED)
-JOINED_WORD_WEIGHT = 2.0  # the highest weight of a word that is two words in the other name
-INDEX_TOLERANCE = 0.15  # how much the index may undervalue two names with a common word and a misspelling of it
+JOINED_WORD_WEIGHT = 2.0  # the highest weight of a word that is written as two words in the other name
+INDEX_TOLERANCE = (
+    0.15  # the amount by which the index may underestimate two names with a common word, misspelt in one of them
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ListedParty:
-    """An entry of a watchlist: its key in the list, its kind ("" where the list does not give it), names and identifiers.
+    """An entry of a watchlist: its key in the list, its kind ("" if the list does not state it), names and identifiers.
 
     ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers, valid in those countries only.
     """
@@ -63,7 +65,7 @@ class ListedParty:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A party to be screened, in its role for the supplier; the other fields are those of :class:`ListedParty`."""
+    """A party to be screened and its role for the supplier. The other fields are the same as in :class:`ListedParty`."""
 
     role: Role
     names: tuple[str, ...]
@@ -96,7 +98,7 @@ class Match:
 
 
 def normalize_number(number: str) -> str:
-    """Return a licence or registration number for comparison; "" where it has fewer than 4 characters or no digit."""
+    """Return a licence or registration number for comparison; "" if it has fewer than 4 characters or no digit."""
     plain = "".join(filter(str.isalnum, number)).casefold()
     return plain if len(plain) >= 4 and has_digit(plain) else ""
 
@@ -104,8 +106,8 @@ def normalize_number(number: str) -> str:
 class WatchlistIndex:
     """An index of a watchlist for screening.
 
-    It looks up words that are equal or one letter off, and neighbouring words joined; only names that share enough of them are
-    compared. Indexing 50,000 entries takes about a second, screening one name less than 5 ms.
+    It looks up words that are equal or differ by one letter, and neighbouring words joined together. Only names that share enough
+    of these words are compared. Indexing 50,000 entries takes about a second, screening one name less than 5 ms.
     """
 
     def __init__(self, entries: Iterable[ListedParty]) -> None:
@@ -202,20 +204,22 @@ class Postings:
         self._values: Int64s = table[first, 1]
 
     def get(self, key: int) -> Int64s:
-        """Return the integers of a key, each once, ascending."""
+        """Return the integers stored for a key in ascending order, without duplicates."""
         begin, end = (np.searchsorted(self._keys, key, side) for side in ("left", "right"))
         return self._values[begin:end]
 
 
 def _list_deletions(word: str) -> tuple[str, ...]:
-    """Return the word, and the word without each of its letters: two words one letter apart share one of these."""
+    """Return the word, and its variants with one letter removed. Two words that differ by one letter share at least one of
+    these."""
     if len(word) <= load_screening_rules().exact_up_to or has_digit(word):
         return ()
     return (word, *{word[:i] + word[i + 1 :] for i in range(len(word))})
 
 
 def _join_words(words: Sequence[str]) -> list[tuple[str, float]]:
-    """Return neighbouring words joined, and all words joined where there are more than two, with the sums of their weights."""
+    """Return neighbouring words joined together, and all words joined if there are more than two, with the sums of their
+    weights."""
     pairs = [(x + y, get_word_weight(x) + get_word_weight(y)) for x, y in pairwise(words)]
     return [*pairs, ("".join(words), sum(map(get_word_weight, words)))] if len(words) > 2 else pairs
 
@@ -230,7 +234,8 @@ def _list_identifiers(party: ListedParty | Party) -> list[tuple[MatchKind, str, 
 
 
 def _has_conflicting_identifier(party: Party, entry: ListedParty) -> bool:
-    """Return whether both have an IMO number or an LEI, and not the same: then they are different, whatever their names."""
+    """Return whether both have an IMO number or an LEI but the numbers differ; they are then different parties, whatever their
+    names."""
     return any(a and b and a != b for a, b in ((party.imo, entry.imo), (party.lei, entry.lei)))
 
 
@@ -241,7 +246,7 @@ def _compare_countries(party: Party, entry: ListedParty) -> Countries:
 
 
 def _find_most_similar(given: Sequence[str], listed: Sequence[str]) -> tuple[str, str, NameSimilarity]:
-    """Return the most similar pair of names; empty names where one side has none."""
+    """Return the most similar pair of names; empty names if one side has none."""
     pairs: list[tuple[Any, ...]] = [(a, b, compare_names(split_name(a), split_name(b))) for a in given for b in listed]
     best = max(pairs, key=lambda pair: pair[2].score, default=None)
     return (best[0], best[1], best[2]) if best else ((*given, "")[0], (*listed, "")[0], NameSimilarity(0.0, ()))

@@ -1,6 +1,6 @@
-"""Compare two names: as words without legal forms, in Latin letters, in any order.
+"""Compare two names as words in Latin letters, in any order and without legal forms.
 
-The legal forms and the words that many companies share are data (``name_words.csv``), and so are the costs of differences
+The legal forms and the words shared by many companies are data (``name_words.csv``), as are the costs of differences
 (``screening.toml``).
 """
 
@@ -23,12 +23,12 @@ SCREENING_FOLDER = Path(__file__).parent
 WORD = re.compile("[a-z0-9]+")
 IGNORED_SIGNS = str.maketrans("", "", ".'`\"")
 SURROUNDING_SIGNS = " \t.,;:-–—/\\«»“”\"'"
-MAX_WORDS = 24  # words of a name that are compared; a longer text is not a name
+MAX_WORDS = 24  # the maximum number of words that are compared; a longer text is not a name
 
 
 @dataclass(frozen=True)
 class ScreeningRules:
-    """The parameters in ``screening.toml``, which explains each."""
+    """The parameters in ``screening.toml``, where each is explained."""
 
     at_least: float
     at_least_abroad: float
@@ -85,8 +85,8 @@ def _fold(text: str) -> str:
 def split_name(name: str) -> tuple[str, ...]:
     """Split a name into the words by which it is compared.
 
-    "บริษัท Blue Pier Foods จำกัด" and "BLUE PIER FOODS Co., Ltd." both give (blue, pier, foods). A name of legal forms alone
-    keeps them; one without letters and digits gives no words.
+    "บริษัท Blue Pier Foods จำกัด" and "BLUE PIER FOODS Co., Ltd." both give (blue, pier, foods). A name that consists only of
+    legal forms keeps them; a name without letters or digits gives no words.
     """
     folded = _fold(name)
     latin = anyascii(_strip_affixes(folded) or folded).lower().translate(IGNORED_SIGNS)
@@ -108,7 +108,7 @@ def _strip_affixes(text: str) -> str:
 
 
 def _join_single_letters(words: Sequence[str]) -> list[str]:
-    """Join consecutive single letters to one word: S. A. is SA."""
+    """Join consecutive single letters into one word: S. A. becomes SA."""
     result: list[str] = []
     previous_is_letter = False
     for word in words:
@@ -134,12 +134,13 @@ def _remove_legal_forms(words: Sequence[str]) -> list[str]:
 
 
 def get_word_weight(word: str) -> float:
-    """Return how distinctive a word is for a name: 1 for most, less for common words and places."""
+    """Return how distinctive a word is in a name: 1 for most words, less for common words and place names."""
     return load_lexicon().weights.get(word, 1.0)
 
 
 def compare_words(a: str, b: str) -> float:
-    """Return how far two words agree: 1 where they are equal, 0 where they differ by more than a slip, else between."""
+    """Return how far two words agree: 1 if they are equal, 0 if they differ by more than a typing error, otherwise a value in
+    between."""
     if a == b:
         return 1.0
     rules = load_screening_rules()
@@ -152,7 +153,7 @@ def compare_words(a: str, b: str) -> float:
 
 
 def has_digit(word: str) -> bool:
-    """Return whether a word contains a digit: such words agree only when equal."""
+    """Return whether a word contains a digit; such words agree only if they are equal."""
     return any(map(str.isdigit, word))
 
 
@@ -165,7 +166,7 @@ class NameSimilarity:
 
 
 def compare_names(a: Sequence[str], b: Sequence[str]) -> NameSimilarity:
-    """Compare two names given as words: the weight of the words that agree as a share of the weight of all words.
+    """Compare two names given as words: return the weight of the words that agree as a share of the weight of all words.
 
     Two neighbouring words that are one word in the other name agree with it. Names with different numbers have a similarity of
     0: Star 8 is not Star 9.
@@ -193,7 +194,8 @@ def compare_names(a: Sequence[str], b: Sequence[str]) -> NameSimilarity:
 
 
 def _list_word_pairs(a: Sequence[str], b: Sequence[str]) -> list[tuple[float, tuple[int, ...], tuple[int, ...]]]:
-    """Return the pairs of words that agree, the best first: agreement, and positions in each name (two for joined words)."""
+    """Return the pairs of words that agree, best first, with their agreement and positions in each name (two for joined
+    words)."""
     pairs: list[tuple[float, tuple[int, ...], tuple[int, ...]]] = [
         (agreement, (i,), (j,))
         for i, word_a in enumerate(a)

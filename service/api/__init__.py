@@ -1,4 +1,6 @@
-"""The API: ``/api/v1``. Routes are one flat list (``routes.py``); everything a page does it does, by the same use cases."""
+"""The API under ``/api/v1``. All its routes are listed in ``routes.py``. It can do everything that the pages can, through the
+same use cases.
+"""
 
 from service.api.routes import register
 

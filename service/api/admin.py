@@ -1,4 +1,4 @@
-"""What an admin looks after, through the API: users and their filters, keys, the audit trail, how long data are retained."""
+"""API views for admins: users and their filters, API keys, the audit trail and the retention period."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Values = Mapping[str, Any]
 
 
 def list_users(session: Session) -> Reply:
-    """Return all who may sign in."""
+    """Return all users who may sign in."""
     return whole_list(list(users.list_users(session)))
 
 
 def create_user(session: Session, body: Values) -> Reply:
-    """Create a user. ``password`` is for the first sign-in, and in this response alone."""
+    """Create a user. ``password`` is for the first sign-in and appears only in this response."""
     user, password = users.create_user(session, body["email"], body["name"], body["role"], get_caller().actor)
     return Reply(Resource(user, password=password), 201)
 
 
 def change_user(session: Session, user_id: str, body: Values) -> Reply:
-    """Give a user another role, or end or renew their access."""
+    """Change a user's role, or deactivate or reactivate the user."""
     user, by = users.get_user(session, user_id), get_caller().actor
     if "role" in body:
         users.change_role(session, user.id, body["role"], by)
@@ -44,13 +44,13 @@ def change_user(session: Session, user_id: str, body: Values) -> Reply:
 
 
 def reset_password(session: Session, user_id: str) -> Reply:
-    """Give a user a new password for one sign-in, which is in this response alone."""
+    """Set a one-time password for a user; it appears only in this response."""
     password = users.reset_password(session, user_id, get_caller().actor)
     return Reply(Resource(users.get_user(session, user_id), password=password))
 
 
 def list_filters(session: Session, user_id: str) -> Reply:
-    """Return the filters that a user saved."""
+    """Return a user's saved filters."""
     return whole_list(list(supplier_list.list_saved_filters(session, users.get_user(session, user_id).id)))
 
 
@@ -61,31 +61,31 @@ def save_filter(session: Session, user_id: str, body: Values) -> Reply:
 
 
 def delete_filter(session: Session, user_id: str, filter_id: str) -> Reply:
-    """Delete a filter of a user."""
+    """Delete a user's saved filter."""
     supplier_list.delete_filter(session, user_id, filter_id)
     return Reply(None, 204)
 
 
 def list_keys(session: Session) -> Reply:
-    """Return every API key, newest first, without its text."""
+    """Return the details of every API key, newest first, without the keys themselves."""
     return whole_list(list(keys.list_keys(session)))
 
 
 def create_key(session: Session, body: Values) -> Reply:
-    """Create an API key. ``key`` is its text, which is in this response alone."""
+    """Create an API key. The key itself, ``key``, appears only in this response."""
     longest = get_settings().key_days
     key, text = keys.create_key(session, body["name"], body["scopes"], body["days"], get_caller().actor, longest)
     return Reply(Resource(key, key=text), 201)
 
 
 def revoke_key(session: Session, key_id: str) -> Reply:
-    """End a key at once."""
+    """Revoke an API key immediately."""
     keys.revoke_key(session, key_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def list_audit_events(session: Session, query: Values) -> Reply:
-    """Return the audit trail, newest first; ``until`` is included."""
+    """Return the audit trail, newest first, up to and including the date ``until``."""
     cursor = query.get("cursor")
     page = audit.list_events(
         session,
@@ -99,9 +99,8 @@ def list_audit_events(session: Session, query: Values) -> Reply:
 
 
 def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
-    """Return when a day begins for the organisation, ``later`` days on; None, no bound, beyond all that calendars have.
-
-    Raises DomainError, 422, for what is no day.
+    """Return the moment at which a date, plus ``later`` days, begins in the organisation's time zone; None (no bound) if that
+    is beyond the last possible date. Raises DomainError, 422, for an invalid date.
     """
     if day is None:
         return None
@@ -115,11 +114,11 @@ def _start_of_day(day: str | None, later: int = 0) -> datetime | None:
 
 
 def get_organisation(session: Session) -> Reply:
-    """Return the organisation of the key, and how long it retains its data."""
+    """Return the organisation that the key belongs to, with its retention period."""
     return Reply(session.get_one(Organisation, get_caller().organisation_id))
 
 
 def change_organisation(session: Session, body: Values) -> Reply:
-    """Set how many months data are retained."""
+    """Set for how many months data is retained."""
     who = get_caller()
     return Reply(retention.set_retention(session, who.organisation_id, body["keep_months"], who.actor))

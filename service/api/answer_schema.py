@@ -1,4 +1,4 @@
-"""Answers to questionnaires as the OpenAPI document describes them: the named schemas of bodies that hold answers."""
+"""The OpenAPI schemas of questionnaire answers: a named schema for each kind of body that contains answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.api.fields import NOT_BLANK, PRINTED_OR_EMPTY
 from service.remediation.cohort_sheet import KIND as REPAYMENT
 
 Json = dict[str, Any]
-# JSON types that a question takes, where a text is not the only one.
+# The JSON types that a question accepts, if it accepts more than text.
 TYPES: dict[str, list[str]] = {
     "number": ["number", "string"],
     "money": ["number", "string"],
@@ -39,8 +39,8 @@ PIECE_OF_EVIDENCE: Json = {
 def components() -> Json:
     """Return every schema of answers by its name in the document.
 
-    ``Gate`` is the body of the onboarding gate: the answers of a site or of an agency, as ``kind`` says, which a site may
-    leave out.
+    ``Gate`` is the body of an onboarding request: the answers of a site or an agency, depending on ``kind``, which may be
+    omitted for a site.
     """
     site, agency = answers_schema("site"), answers_schema("agency")
     row = answers_schema(REPAYMENT)
@@ -60,14 +60,14 @@ def components() -> Json:
             "required": ["kind"],
         },
         "Gate": {
-            "description": "The answers of one supplier or agency, which are assessed but not stored.",
+            "description": "The answers of one supplier or agency, to be assessed without being stored.",
             "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
         },
     }
 
 
 def answers_schema(kind: str) -> Json:
-    """Return the JSON schema of answers to the forms of a kind, by question id. Questions about a person are not in it."""
+    """Return the JSON schema of the answers to all forms of a kind, by question id, without questions about a person."""
     form = load_combined_form(kind)
     questions, answer_fields = (
         [question for question in form.questions if not question.person],

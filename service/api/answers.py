@@ -1,4 +1,4 @@
-"""Answers to questionnaires as JSON, held to the same rules as those of a sheet."""
+"""Validation of questionnaire answers sent as JSON, by the same rules as for spreadsheets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.auth.caller import get_caller
 from service.clock import today
 from service.db.tables import Result, Supplier
 
-# Fields of the service, in one table or another, that an answer could be taken for.
+# Fields that the service itself sets in its tables, and that could be mistaken for answers.
 READ_ONLY = {column.key for table in (Supplier, Result) for column in table.__table__.columns} | {
     "decision", "decision_reasons", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
     "cannot_be_ruled_out", "row", "assessment", "also_found_under",
@@ -25,21 +25,22 @@ READ_ONLY = {column.key for table in (Supplier, Result) for column in table.__ta
 
 
 class LoadedAnswers(NamedTuple):
-    """Answers by question id as JSON holds them, and the issues of those that cannot be used, as the response lists them."""
+    """Answers in JSON form, by question id, and the issues of the answers that cannot be used, as listed in the response."""
 
     answers: dict[str, Any]
     issues: list[dict[str, str]]
 
 
 def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
-    """Return the answers of a body by question id; blank ones are left out.
+    """Return the answers in a body by question id, without blank ones.
 
     Raises DomainError, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
     fields = _schema(kind, today(get_caller().time_zone).isoformat()).fields
     loaded: dict[str, Any] = {}
     messages: dict[str, Any] = {name: ["field.unknown"] for name in data if name not in fields}
-    # As the schema would load it, but only the few fields of well over a hundred that are given.
+    # This gives the same result as loading the whole schema, but processes only the few fields that were sent, out of over a
+    # hundred.
     for name in sorted(data.keys() - messages.keys(), key=_order(kind).__getitem__):
         try:
             loaded[name] = fields[name].deserialize(data[name], name, data)
@@ -60,7 +61,7 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
 
 
 def _json(answer: Any) -> Any:
-    """Return an answer as JSON holds it: a tuple as a list, a piece of evidence as an object of its fields."""
+    """Convert an answer to its JSON form: a tuple becomes a list, and a piece of evidence becomes an object."""
     if isinstance(answer, EvidencePiece):
         return {name: _json(value) for name, value in answer._asdict().items() if value not in (None, ())}
     return [_json(each) for each in answer] if isinstance(answer, tuple) else answer
@@ -81,6 +82,6 @@ def _required(kind: str) -> tuple[str, ...]:
     return tuple(question.id for question in load_combined_form(kind).questions if question.required)
 
 
-@lru_cache(maxsize=12)  # a few kinds, and the days that it is somewhere on earth
+@lru_cache(maxsize=12)  # a few kinds, and the dates that are current in some time zone
 def _schema(kind: str, on: str) -> Schema:
     return build_answers_schema(load_combined_form(kind), on)

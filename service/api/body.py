@@ -1,4 +1,4 @@
-"""JSON bodies, read strictly: UTF-8, no duplicate keys, no NaN, no deep nesting, an object and nothing else."""
+"""Strict parsing of JSON bodies: UTF-8, no duplicate keys, no NaN, no deep nesting, and a single object."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from flask import request
 from service.errors import DomainError
 
 DEEPEST = 20
-UNREADABLE = 1_000  # deeper than this no parser should be asked
+UNREADABLE = 1_000  # no parser is given anything nested more deeply
 LONGEST = 1_000_000
-STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # one that is not closed goes to the end
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an unclosed string extends to the end
 BRACKET = re.compile(r"[\[\]{}]")
 
 
 def json_object() -> dict[str, Any]:
-    """Return the JSON object in the body of the request. Raises DomainError with a code for each way in which there is none."""
+    """Return the JSON object in the request body. Raises DomainError, with a different code for each fault."""
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
@@ -33,9 +33,8 @@ def json_object() -> dict[str, Any]:
 
 
 def parse(data: bytes) -> Any:
-    """Return JSON from bytes, read strictly (RFC 8259, with names that are unique and numbers that are finite).
-
-    Raises DomainError: 400, or 422 where it could be read and holds what cannot be.
+    """Parse JSON strictly (RFC 8259, with unique names and finite numbers). Raises DomainError: 400 for malformed JSON, 422 for
+    JSON that is well-formed but contains something that is not allowed.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         raise DomainError("json.encoding", 400, "Send JSON as UTF-8 without a byte order mark.")
@@ -56,10 +55,12 @@ def parse(data: bytes) -> Any:
 
 
 def _depth(text: str) -> int:
-    """Return how deep arrays and objects nest, outside of strings, without a parser: some fall over deep nesting."""
+    """Return how deeply arrays and objects are nested, ignoring brackets in strings; no parser is used, as some crash on deep
+    nesting.
+    """
     openings = text.count("[") + text.count("{")
     if openings <= DEEPEST:
-        return openings  # as deep as that at most
+        return openings  # an upper bound on the depth
     deepest = depth = 0
     for bracket in BRACKET.findall(STRING.sub("", text)):
         if bracket in "[{":

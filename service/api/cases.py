@@ -1,4 +1,4 @@
-"""Case records through the API: opened, read, added to, closed. No person may be in them: such a body is refused."""
+"""API views to open, read, extend and close case records. A body that contains personal data is rejected."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_cases(session: Session, query: Values) -> Reply:
 
 
 def get_case(session: Session, case_id: str) -> Reply:
-    """Return a case with its findings and what they amount to."""
+    """Return a case with its findings and their interpretation."""
     return Reply(_case(session, case_service.get_case(session, case_id)))
 
 
@@ -75,7 +75,7 @@ def _finding(values: Values) -> dict[str, Any]:
 
 
 def _act() -> tuple[date, datetime, str]:
-    """Return on which day, at what moment and by whom something is done."""
+    """Return the date, the time and the actor of the current request."""
     return today(get_caller().time_zone), now(), get_caller().actor
 
 

@@ -1,7 +1,6 @@
-"""Fields of API objects. What is sent is read strictly: a value of another JSON type is refused, never converted, and null is
-no value. Each fault has a code for clients.
-
-A field with ``allow_none`` may be null in a response, where the sender left it out or there is nothing to say.
+"""Fields of API objects. Input is parsed strictly: a value of a different JSON type is rejected, never converted, and null is
+not a value. Each fault has a code for clients. A field with ``allow_none`` may be null in a response if the sender omitted it
+or there is no value.
 """
 
 from __future__ import annotations
@@ -16,42 +15,40 @@ from questionnaires.parse.answer import FORBIDDEN_CHARACTERS
 
 ISO_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-# As the answers to our forms (FORBIDDEN of parse/answer.py), as a schema can write it: less halves of characters, for which
-# many readers of schemas refuse a pattern.
+# The characters that are forbidden in answers to our forms (FORBIDDEN in parse/answer.py), except for surrogates: many schema
+# validators reject a pattern that contains them.
 UNPRINTABLE = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff"
 PRINTABLE = f"[^{UNPRINTABLE}]"
 PRINTED = validate.Regexp(f"^{PRINTABLE}+$", error="text.forbidden_character")
 PRINTED_OR_EMPTY = validate.Regexp(f"^{PRINTABLE}*$", error="text.forbidden_character")
-# What a use case strips of blanks, and refuses with a code of its own where nothing is left.
+# For text that a use case strips of spaces, and rejects with its own code if nothing is left.
 NOT_BLANK = rf"^{PRINTABLE}*[^\s\x85{UNPRINTABLE}]{PRINTABLE}*$"
 
-# marshmallow's own sentences are no codes: every field that can be sent has these instead.
+# The error codes of every field that can be sent; they replace marshmallow's own messages.
 CODES: Any = {"invalid": "field.type", "type": "field.type", "null": "field.type", "required": "field.required"}
 
 
 class InstallationLimit(NamedTuple):
-    """A limit that an installation sets: the OpenAPI document gives the number of the service that serves it."""
+    """A limit that each installation sets; the OpenAPI document gives the value used by the service that returns it."""
 
     setting: str
 
 
 class _Strict(fields.Field[Any]):
-    """A field that refuses null when it is sent, with the codes of the API."""
+    """A field that rejects null in requests, with the API's own error codes."""
 
     default_error_messages = CODES
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        """Return the value read; raise ValidationError with a code."""
+        """Parse the value; raise ValidationError with a code if it is invalid."""
         if value is None:
             raise self.make_error("null")
         return super().deserialize(value, attr, data, **kwargs)
 
 
 class StrictString(_Strict, fields.String):
-    """A text without control characters, of ``shortest`` to ``longest`` characters that match ``pattern``.
-
-    The OpenAPI document has ``documented_pattern`` in place of ``pattern`` where a use case refuses more than the field,
-    with a code of its own.
+    """A text of ``shortest`` to ``longest`` characters, without control characters, that matches ``pattern``. The OpenAPI
+    document shows ``documented_pattern`` instead if a use case rejects more than the field does, with its own code.
     """
 
     def __init__(
@@ -70,18 +67,18 @@ def _has_no_forbidden_character(text: str) -> None:
 
 
 class StrictChoice(StrictString):
-    """One of some codes."""
+    """One of a fixed set of codes."""
 
     def __init__(self, codes: Iterable[str], **options: Any) -> None:
         super().__init__(also=(validate.OneOf(tuple(codes), error="field.value"),), **options)
 
 
 class CurrentChoice(StrictChoice):
-    """One of the codes that there are today; what is stored may be older, so a response may have others."""
+    """One of the current codes. A response may contain others, because stored data may be older."""
 
 
 class StrictDay(_Strict, fields.String):
-    """A day as 2026-03-01. It is read as a text: the use case refuses a day that no calendar has, with a code of its own."""
+    """A date such as 2026-03-01. It is read as text; the use case rejects dates that do not exist, with its own code."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(metadata={"format": "date"}, **options)
@@ -94,22 +91,22 @@ class StrictDay(_Strict, fields.String):
 
 
 class StrictList(_Strict, fields.List[Any]):
-    """An array of ``fewest`` to ``most`` values of one kind."""
+    """An array of ``fewest`` to ``most`` values of one type."""
 
     def __init__(self, each: fields.Field[Any], fewest: int = 0, most: int | None = None, **options: Any) -> None:
         super().__init__(each, validate=validate.Length(fewest, most, error="field.value"), **options)
 
 
 class StrictNested(_Strict, fields.Nested):
-    """An object within another, read as strictly."""
+    """An object nested in another, parsed just as strictly."""
 
 
 class StrictDict(_Strict, fields.Dict):
-    """An object whose keys are not known beforehand, such as answers by question id."""
+    """An object whose keys are not known in advance, such as answers by question id."""
 
 
 class StrictBoolean(_Strict, fields.Boolean):
-    """true or false."""
+    """A boolean: true or false."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -118,7 +115,9 @@ class StrictBoolean(_Strict, fields.Boolean):
 
 
 class StrictInteger(_Strict, fields.Integer):
-    """A whole number of a body, ``least`` to ``most``; 3.0 is one, as in JSON schema. Without ``most`` a use case sets it."""
+    """A whole number in a body, from ``least`` to ``most``; as in JSON Schema, 3.0 is one. Without ``most``, a use case sets
+    the limit.
+    """
 
     def __init__(self, least: int | None = None, most: int | None = None, **options: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(least, most, error="field.value"), **options)
@@ -130,8 +129,9 @@ class StrictInteger(_Strict, fields.Integer):
 
 
 class StrictNumber(_Strict, fields.Float):
-    """A number of a body, ``least`` to ``most``; a whole one stays whole. It is held to the bounds as it was sent: a caller who
-    needs a decimal makes it later, since the double that JSON has for 0.01 is a little more than the decimal 0.01.
+    """A number in a body, from ``least`` to ``most``; a whole number stays an integer. The bounds apply to the number as it was
+    sent: a caller that needs a decimal converts it later, since the double that JSON uses for 0.01 is slightly more than the
+    decimal 0.01.
     """
 
     def __init__(self, least: float | None = None, most: float | None = None, **options: Any) -> None:
@@ -147,7 +147,7 @@ class StrictNumber(_Strict, fields.Float):
 
 
 class ParameterInteger(_Strict, fields.Integer):
-    """A whole number in the query of an address, ``least`` to ``most``."""
+    """A whole number in a query string, from ``least`` to ``most``."""
 
     def __init__(self, least: int, most: int, **options: Any) -> None:
         super().__init__(validate=validate.Range(least, most, error="field.value"), **options)

@@ -1,4 +1,4 @@
-"""Files through the API: imports on their way in, reports on their way out."""
+"""API views for files: uploading imports and downloading reports."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ TEXT_PARTS = UPLOAD.fields.keys() - {"file"}
 
 
 def upload() -> Response:
-    """Take files in. What a file check finds is refused at once; else 202, and jobs read and score the import.
-
-    The effect has its own transaction, after the bytes are safe; the reply under an Idempotency-Key is stored in it.
+    """Receive files for an import. Files that fail a check are rejected immediately; otherwise the response is 202, and jobs
+    read and score the import. The import is created in its own transaction, once the bytes are stored safely; the reply for an
+    Idempotency-Key is stored in the same transaction.
     """
     if request.mimetype != "multipart/form-data":
         raise DomainError("content_type", 415, "Send the files as multipart/form-data.")
@@ -85,7 +85,7 @@ def upload() -> Response:
 
 
 def _choices_of_form() -> dict[str, Any]:
-    """Return the choices in the text parts of an upload. Raises DomainError, 422."""
+    """Return the options in the text parts of an upload. Raises DomainError, 422."""
     form = request.form.to_dict()
     unknown = sorted(form.keys() - TEXT_PARTS)
     if unknown:
@@ -94,7 +94,7 @@ def _choices_of_form() -> dict[str, Any]:
 
 
 def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the sender decided, as an import stores it. It confirms itself unless ``confirm`` is false.
+    """Return the sender's options as an import stores them. The import is confirmed automatically unless ``confirm`` is false.
 
     Raises DomainError, 422.
     """
@@ -139,7 +139,7 @@ def _day(text: str) -> str:
 
 
 def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
-    """Return which column answers which question: a map, question id -> header; or a list of such maps of one sheet each."""
+    """Return the column map, question id -> header, or a list of such maps, one per sheet."""
     data = parse(text.encode("utf-8", "replace"))
     if isinstance(data, dict):
         return _column_map(data)
@@ -177,7 +177,7 @@ def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
 
 
 def get_import(session: Session, import_id: str) -> Reply:
-    """Return an import: how far it is, what was found, what came of it."""
+    """Return an import: its progress, what was found in its files, and its outcome."""
     return Reply(_import(session, _visible_import(session, import_id)))
 
 
@@ -186,7 +186,7 @@ def _visible_import(session: Session, import_id: str) -> Import:
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
-    """Have an import scored as it was found, or read again with other choices."""
+    """Confirm an import as previewed, or have its files read again with different options."""
     texts = dict(body)
     if "columns" in texts:
         texts["columns"] = json.dumps(texts["columns"])
@@ -223,7 +223,7 @@ def _import(session: Session, import_: Import) -> Resource:
 
 
 def cancel_job(session: Session, job_id: str) -> Reply:
-    """Request that a job be cancelled: it ends before its next effect."""
+    """Request the cancellation of a job, which then ends before it writes anything else."""
     return Reply(jobs.cancel_job(session, job_id, get_caller().actor), 202)
 
 
@@ -235,6 +235,6 @@ def report_file(job_id: str) -> Response:
         )
     sent = Response(rendered.data, content_type=rendered.media_type)
     sent.headers["Content-Disposition"] = f'attachment; filename="{rendered.file_name}"'
-    # A report is opened by people: nothing in it may run, wherever it is shown.
+    # People open reports in a browser, so nothing in a report may be executed.
     sent.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
     return sent

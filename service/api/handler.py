@@ -1,8 +1,8 @@
-"""How every request of the API is handled: read as its route declares, run in a transaction, counted, and answered.
+"""The handling of every API request: it is counted, parsed as its route declares, run in a transaction, and answered.
 
-Parameters and body are read strictly, the view runs in one transaction on the rows of the caller's organisation, once for each
-Idempotency-Key, and the schema of the route dumps what it returns. That, the problem objects and the strict JSON are what a
-framework for APIs would bring in another shape.
+Parameters and body are parsed strictly. The view runs in one transaction on the rows of the caller's organisation, once for
+each Idempotency-Key, and the schema of the route serialises what it returns. An API framework would do all this, and handle
+problem objects and strict JSON, in its own way.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def handler(route: Route) -> Callable[..., Response]:
 
 
 def _dumped(route: Route, session: Session, arguments: dict[str, Any]) -> Reply:
-    """Run the view of a route, and return its reply with the body as JSON holds it."""
+    """Run the view of a route and return its reply, with the body in JSON form."""
     reply: Reply = route.view(session, **arguments)
     return replace(reply, body=route.response.dump(reply.body)) if isinstance(route.response, ApiSchema) else reply
 
 
 def count_request() -> None:
-    """Count the request against what its key may make in a minute. Raises DomainError ``too_many_requests``, 429."""
+    """Count the request towards the limit per minute of its key. Raises DomainError ``too_many_requests``, 429."""
     g.hit = None
     if g.caller is None:
         return
@@ -84,7 +84,7 @@ def count_request() -> None:
 
 
 def finish(answer: Response) -> Response:
-    """Return the response with what is left of the minute; a gate that fails, for whatever reason, decides to ask."""
+    """Return the response with the rate-limit headers; if an onboarding check fails for any reason, its decision is ``ask``."""
     hit = g.get("hit")
     if hit is not None:
         values = {"Limit": hit.limit, "Remaining": hit.remaining, "Reset": hit.seconds}

@@ -1,4 +1,6 @@
-"""Whether the service lives, and whether it can serve: for whoever watches over it. Open to all, and says nothing else."""
+"""Health checks for monitoring: whether the process is running, and whether it can serve requests. They are open to everyone
+and reveal nothing else.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ pages = Blueprint("health", __name__, url_prefix="/health")
 
 @pages.get("/live")
 def live() -> Response:
-    """Return 200: the process answers."""
+    """Return 200, which shows that the process is running."""
     return _status("live", 200)
 
 
 @pages.get("/ready")
 def ready() -> Response:
-    """Return 200 if the database answers and has its tables, else 503."""
+    """Return 200 if the database responds and has its tables, otherwise 503."""
     try:
         with get_database().unscoped(write=False) as session:
             session.scalars(select(Organisation.id).limit(1)).all()

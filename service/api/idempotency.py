@@ -1,7 +1,8 @@
-"""Idempotency-Key: a request that is sent again gets the response of the first time, and has its effect once.
+"""Idempotency-Key: a request that is sent again gets the first response and takes effect only once.
 
-The response is stored in the transaction of the effect, both or neither. Of two requests at once, the second waits for the
-first (SQLite) or is refused and may be sent again (PostgreSQL, where both reach the unique key): there are never two effects.
+The response is stored in the same transaction as the effect, so that either both are stored or neither is. If two such requests
+arrive at the same time, the second waits for the first (SQLite), or is refused and may be sent again (PostgreSQL, where both
+reach the unique key): there are never two effects.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LONGEST = 100
 
 
 def key_of_request() -> str | None:
-    """Return the Idempotency-Key of the request, under the API key that sent it; None without one.
+    """Return the Idempotency-Key of the request, combined with the API key that sent it; None if there is none.
 
     Raises DomainError ``idempotency.key``, 400.
     """
@@ -50,7 +51,7 @@ def request_digest(*parts: bytes) -> str:
 
 
 def run_once(session: Session, key: str | None, digest: str, effect: Callable[[], Reply]) -> Reply:
-    """Return the reply of the effect, or the one stored under the key, in which case there is no effect.
+    """Run the effect and return its reply, or return the reply stored under the key without running the effect.
 
     Raises DomainError: ``idempotency.reused``, ``idempotency.at_work``.
     """
@@ -65,9 +66,8 @@ def run_once(session: Session, key: str | None, digest: str, effect: Callable[[]
 
 
 def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
-    """Return the reply stored under a key, None without one.
-
-    Raises DomainError ``idempotency.reused``, 422, where it was given to another request.
+    """Return the reply stored under a key, None if there is none. Raises DomainError ``idempotency.reused``, 422, if it belongs
+    to a different request.
     """
     stored = session.scalars(
         select(IdempotentResponse).where(
@@ -82,7 +82,7 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
 
 
 def store(session: Session, key: str, digest: str, reply: Reply) -> None:
-    """Store a reply in the transaction of its effect, and delete those whose day is over.
+    """Store a reply in the same transaction as its effect, and delete replies that are more than a day old.
 
     Raises DomainError ``idempotency.at_work``, 409.
     """

@@ -1,4 +1,4 @@
-"""How scores come about, through the API: the method in words, facts, models with weights and reasons, actions, sources."""
+"""API views of the method: its description, the facts, the models with weights and reasons, the actions and the sources."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ OF_FACT = ("id", "title", "unit", "publisher", "licence", "reference", "use", "r
 
 
 def action_texts(action: Action) -> Mapping[str, Any]:
-    """Return the texts of an action of the library, as the contract has them."""
+    """Return the texts of an action in the library, as they appear in assessment.json."""
     return build_actions_part([action])[0]
 
 
 def get_method(session: Session) -> Reply:
-    """Return the method in words, the facts with who publishes them, and the library of actions."""
+    """Return a description of the method, the facts with their publishers, and the action library."""
     facts = load_facts().as_of(_today())
     descriptions = sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id))
     return Reply(
@@ -52,7 +52,9 @@ def list_models(session: Session) -> Reply:
 
 
 def get_model(session: Session, model_id: str) -> Reply:
-    """Return a model whole: indicators with weight, reason and sources, contexts, gates, floors, credibility of evidence."""
+    """Return a complete model: indicators with weights, reasons and sources; contexts, gates, floors and the credibility of
+    evidence.
+    """
     try:
         model = get_model_in_force(model_id, _today())
     except LookupError as error:
@@ -81,7 +83,7 @@ def get_model(session: Session, model_id: str) -> Reply:
 
 
 def list_sources(session: Session) -> Reply:
-    """Return every source that a rule, a weight or an action refers to: title, publisher, and how well it was seen."""
+    """Return every source that a rule, a weight or an action cites: its title, its publisher, and how well it was checked."""
     return whole_list(
         [Resource(source, seen=sources.MARK_TITLES[source.mark]) for source in sources.load_sources().values()]
     )

@@ -1,4 +1,6 @@
-"""The OpenAPI 3.1 document, made from the list of routes and their schemas: paths, scopes, parameters, bodies and responses."""
+"""The OpenAPI 3.1 document, built from the list of routes and their schemas: paths, scopes, parameters, bodies and
+responses.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ PROBLEM_COMPONENTS: Json = {
     },
 }  # fmt: skip
 REFUSALS = {
-    400: "The JSON, a cursor or a header in the request is malformed.",
+    400: "The JSON body, a cursor or a header of the request is malformed.",
     401: "The API key is missing or invalid.",
     403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",
@@ -67,15 +69,18 @@ IDEMPOTENCY_KEY: Json = {
     "in": "header",
     "description": "If a request is sent again with the same key and body within 24 hours, the original response is returned and "
     "the request is not processed again.",
-    "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$"},  # HTTP cuts the blanks around a header
+    "schema": {
+        "type": "string",
+        "pattern": "^[!-~]([ -~]{0,98}[!-~])?$",
+    },  # HTTP strips the spaces around a header value
 }
 
 
 class _Converter(OpenAPIConverter):
-    """Describes schemas as named components, in one direction: as they are sent or as they are returned.
+    """Describes schemas as named components, either as they are sent or as they are returned.
 
-    What is sent is held to the constraints of its fields. What is returned has every field that its schema does not call
-    optional; lengths and patterns bind senders alone.
+    Objects that are sent must meet the constraints of their fields. Objects that are returned have every field that their
+    schema does not declare optional; limits on length and patterns apply only to what is sent.
     """
 
     def __init__(self, spec: APISpec, *, sent: bool) -> None:
@@ -86,7 +91,7 @@ class _Converter(OpenAPIConverter):
         self.attribute_functions = [each for each in self.attribute_functions if each.__name__ not in left_out]
 
     def resolve_nested_schema(self, schema: ApiSchema) -> Json:
-        """Return the reference to a schema, which becomes a component. Raises ValueError where two have one name."""
+        """Add a schema to the components and return its reference. Raises ValueError if two schemas have the same name."""
         name = schema.sent_component if self.sent else schema.component
         described, known = self.schema2jsonschema(schema), self.spec.components.schemas
         if known.setdefault(name, described) != described:
@@ -94,7 +99,7 @@ class _Converter(OpenAPIConverter):
         return {"$ref": f"#/components/schemas/{name}"}
 
     def schema2jsonschema(self, schema: ApiSchema) -> Json:
-        """Return the JSON schema of an object, in this direction."""
+        """Return the JSON schema of an object, as it is sent or returned."""
         members = {
             field.data_key or name: field
             for name, field in (schema.load_fields if self.sent else schema.dump_fields).items()
@@ -121,7 +126,7 @@ class _Converter(OpenAPIConverter):
         return super().field2pattern(field)
 
     def field2choices(self, field: fields.Field[Any], **_: Any) -> Json:
-        """Return the codes that a field takes; null is none that can be sent."""
+        """Return the codes that a field accepts; null cannot be sent."""
         if isinstance(field, CurrentChoice) and not self.sent:
             return {}
         described: Json = super().field2choices(field)
@@ -131,7 +136,9 @@ class _Converter(OpenAPIConverter):
 
 
 def document(routes: Iterable[Route]) -> Json:
-    """Return the OpenAPI document of routes that need a key. A limit that an installation sets is an InstallationLimit in it."""
+    """Return the OpenAPI document of the routes that require a key. It contains limits set by an installation as
+    InstallationLimit.
+    """
     about = (
         "Scores suppliers and recruitment agencies for forced labour risk, explains each score, and recommends actions."
     )
@@ -192,7 +199,7 @@ def _body(media_type: str, schema: Json) -> Json:
 def _responses(route: Route, returned: _Converter) -> Json:
     content: Json = {}
     if isinstance(route.response, FileTypes):
-        # Bytes come first: a generator of clients that reads one media type alone then reads any of them whole.
+        # Bytes come first: a client generator that supports only one media type can then read all of these files.
         types = sorted((each.partition(";")[0] for each in route.response.media_types), key=_is_text)
         content = {each: {"schema": TEXT if _is_text(each) else {**TEXT, "format": "binary"}} for each in types}
     elif route.response is not None:

@@ -1,4 +1,4 @@
-"""The portfolio through the API: what needs attention and what to do first; the table as a file; what moved a score; jobs."""
+"""API views of the portfolio: what needs attention, next steps, the exported table, score changes and jobs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ Values = Mapping[str, Any]
 
 
 def get_portfolio(session: Session) -> Reply:
-    """Return the portfolio: counts by level, queues, cells and places, whose level moved and why, reviews that are due."""
+    """Return the portfolio: counts by level, queues, risk by country and sector, level changes with reasons, and reviews that
+    are due.
+    """
     on = today(get_caller().time_zone)
     overview = portfolio.get_portfolio_overview(session, on, now())
     confidence = supplier_list.summarize_confidence(session, SupplierFilter(), on)
@@ -60,7 +62,7 @@ def _contributions(moves: supplier_detail.Contributions) -> list[dict[str, Any]]
 
 
 def list_next_steps(session: Session) -> Reply:
-    """Return what is to be done first over all suppliers: each action with the worst few that it concerns."""
+    """Return the next steps for all suppliers: each action with the few highest-risk suppliers it concerns."""
     library = supplier_list.load_actions_by_id()
     steps = supplier_list.list_next_steps(
         session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
@@ -75,7 +77,7 @@ def list_next_steps(session: Session) -> Reply:
 
 
 def table(query: Values) -> Response:
-    """Return the table of suppliers as a file, narrowed and sorted as the page does it."""
+    """Return the table of suppliers as a file, filtered and sorted as on the page."""
     form, on = query["format"], today(get_caller().time_zone)
     with read_session() as session:
         data = supplier_list.export_table(session, filter_from(query), on, form)
@@ -83,8 +85,8 @@ def table(query: Values) -> Response:
 
 
 def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Return whom a supplier has to do with: agencies it names; sites of its company, or that use the agency and how many
-    workers they say came through it; corridors.
+    """Return a supplier's connections: the agencies it names; the other sites of its company, or the sites that use the agency
+    and how many workers they say it supplied; and migration corridors.
     """
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
@@ -104,7 +106,7 @@ def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
 
 
 def get_moves(session: Session, result_id: str) -> Reply:
-    """Return what moved a score from the assessment before to this one; ``change`` is null for the first."""
+    """Return what changed the score since the previous assessment; ``change`` is null for the first assessment."""
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("Assessment not found.")

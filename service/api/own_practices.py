@@ -1,4 +1,4 @@
-"""The buyer's own practices through the API: answers by question id in, findings with reasons and actions out."""
+"""API views of the buyer's own practices: they take answers by question id, and return findings with reasons and actions."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def put(session: Session, body: Mapping[str, Any]) -> Reply:
 
 
 def history(session: Session, query: Mapping[str, Any]) -> Reply:
-    """Return what units answered, newest first."""
+    """Return the answers of all units, newest first."""
     return page_reply(lists.list_buyer_answers(session, **query), _answers)
 
 
 def erase(session: Session, answers_id: str) -> Reply:
-    """Erase a unit with its past."""
+    """Erase a unit with all its answers."""
     own_practices.erase_unit(session, answers_id, get_caller().actor)
     return Reply(None, 204)
 

@@ -1,4 +1,4 @@
-"""Questionnaires through the API: forms as workbooks, requests to suppliers to answer one, and their return."""
+"""API views for questionnaires: forms as workbooks, the requests sent to suppliers, and their return."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def list_forms(session: Session) -> Reply:
 
 
 def blank_form(form_id: str) -> Response:
-    """Return a form as an empty workbook."""
+    """Return a blank form as a workbook."""
     if form_id not in list_form_ids():
         raise not_found("Form not found.")
     form = load_form(form_id)
@@ -38,14 +38,14 @@ def blank_form(form_id: str) -> Response:
 
 
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Return the requests to a supplier, newest first."""
+    """Return the questionnaires sent to a supplier, newest first."""
     return whole_list(
         list(questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id)))
     )
 
 
 def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
-    """Record that a form goes to a supplier."""
+    """Record that a questionnaire is being sent to a supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     on = today(get_caller().time_zone)
     request = questionnaire_requests.create_request(
@@ -57,7 +57,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
 
 
 def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
-    """Return the form of a request, as the workbook that goes to the supplier."""
+    """Return the workbook of a request, ready to send to the supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         request = questionnaire_requests.get_request(session, supplier, asking_id)
@@ -68,7 +68,7 @@ def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
 
 
 def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
-    """Record on which day a form came back; today where the body names none."""
+    """Record the date on which a form was returned; today if the body gives no date."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get_request(session, supplier, asking_id)
     return Reply(
@@ -77,7 +77,7 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
 
 
 def _day(text: str | None) -> date:
-    """Return the day of a body, today where it has none. Raises DomainError, 422."""
+    """Return the date in a body, or today if it has none. Raises DomainError, 422."""
     try:
         return today(get_caller().time_zone) if text is None else date.fromisoformat(text)
     except ValueError as error:

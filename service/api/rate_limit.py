@@ -1,9 +1,9 @@
-"""How many requests an API key makes in a minute: never more than the limit over all processes, for one write in many requests.
+"""A limit on the requests that an API key makes per minute across all processes, with one database write for many requests.
 
-A counter in memory would allow the limit once for each process; a row written with each request would cost every read a
-synced write, in turn with all others. So the row of the key grants requests in shares of a twentieth of what is left of the
-minute, and each process spends its share from memory. The sum of the shares is the limit, whichever process has them; what is
-lost is what a process has left of its share when the minute ends, which gets smaller as the limit comes near.
+A counter in memory would allow the limit once for each process; a row written with each request would add a synchronous write
+to every read, one after another. Instead, the row of the key grants requests in shares, each a twentieth of what is left in the
+minute, and each process counts down its share in memory. The shares add up to the limit, whichever process holds them. Only
+what a process has left of its share when the minute ends is lost, and this gets smaller as the limit is approached.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from service.db.session import Database
 from service.db.tables import ApiKey
 
 SHARES = 20
-MOST_KEYS = 10_000  # remembered in a process
+MOST_KEYS = 10_000  # keys that a process keeps in memory
 
 
 @dataclass(slots=True)
 class _Share:
-    """What this process has for a key: of which minute, how many requests are left, and how many all processes were granted."""
+    """The share of this process for a key: its minute, how many requests are left in it, and how many all processes were
+    granted.
+    """
 
     minute: datetime
     left: int = 0
     granted: int = 0
 
     def spend(self) -> bool:
-        """Spend one request of the share; return whether there was one."""
+        """Use one request of the share; return whether any was left."""
         if self.left == 0:
             return False
         self.left -= 1
@@ -41,7 +43,9 @@ class _Share:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Whether a request may be made, and how many more before ``seconds`` are over; ``remaining`` is no share of this process."""
+    """Whether a request may be made, and how many more before ``seconds`` have passed; ``remaining`` is the total for all
+    processes.
+    """
 
     allowed: bool
     limit: int
@@ -65,7 +69,7 @@ class RateLimiter:
             share = self.shares.get(caller.id)
             if share is None or share.minute != minute:
                 if len(self.shares) >= MOST_KEYS:
-                    self.shares.clear()  # shares are lost, no limit is exceeded
+                    self.shares.clear()  # this loses shares but never exceeds a limit
                 share = self.shares[caller.id] = _Share(minute)
             allowed = share.spend()
             exhausted = not allowed and share.granted < self.limit
@@ -78,7 +82,9 @@ class RateLimiter:
         return Hit(allowed, self.limit, share.left + self.limit - share.granted if allowed else 0, seconds)
 
     def _next_share(self, caller: Caller, minute: datetime) -> tuple[int, int]:
-        """Return another share of the minute, 0 if it is used up, and how many requests all processes were granted with it."""
+        """Return another share of the minute (0 if the limit is used up), and the total granted to all processes, this share
+        included.
+        """
         with self.database.for_organisation(caller.organisation_id) as session:
             key = session.scalars(select(ApiKey).where(ApiKey.id == caller.id).with_for_update()).one()
             before = key.requests_used if key.minute == minute else 0

@@ -1,4 +1,4 @@
-"""What cohorts of workers are owed back, through the API: rows and rates in, the whole calculation out. Nothing is stored."""
+"""API view of the repayment calculator: it takes rows and rates, and returns the whole calculation. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _decimal(number: float) -> str:
 
 
 def _row(number: int, data: Mapping[str, Any]) -> CohortRow:
-    """Return the answers of a row, read as those of a sheet. Raises DomainError, 422, that names the row."""
+    """Return the answers of a row, parsed like those of a sheet. Raises DomainError, 422, with the number of the row."""
     try:
         answers = load_answers(KIND, data).answers
     except DomainError as refused:

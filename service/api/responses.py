@@ -1,4 +1,4 @@
-"""What a route of the API returns, and the versions of it that requests name (ETag, If-Match, If-None-Match)."""
+"""API responses, and the version conditions in requests (ETag, If-Match, If-None-Match)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ TAGS = re.compile(rf"\*|{TAG}(\s*,\s*{TAG})*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A JSON body, its status, headers, and the tag of its version.
-
-    ``body`` is what the schema of the route dumps, bytes that were dumped before, or None for an empty body.
+    """A JSON body with its status, headers and version tag. ``body`` is what the schema of the route serialises, bytes that
+    were serialised before, or None for an empty body.
     """
 
     body: Any
@@ -30,7 +29,7 @@ class Reply:
 
 
 def response(reply: Reply) -> Response:
-    """Return the response to the request that is under way; 304 where the caller has this version already."""
+    """Return the response to the current request; 304 if the caller already has this version."""
     data = b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     made = Response(data, reply.status, dict(reply.headers))
     if reply.body is None:
@@ -47,14 +46,15 @@ def response(reply: Reply) -> Response:
     return made
 
 
-# The headers that a route with versions heeds, by method; a HEAD is like a GET.
+# The headers that a route with versions honours, by method; HEAD is treated like GET.
 CONDITIONS = {
     "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",)
 }  # fmt: skip
 
 
 def check_conditions() -> None:
-    """Refuse what is no tag in If-Match and If-None-Match: a misspelt one would leave the change it was to guard unguarded.
+    """Reject malformed tags in If-Match and If-None-Match: if one were ignored, the change it should protect would go
+    unprotected.
 
     Raises DomainError ``precondition.malformed``, 400.
     """
@@ -67,7 +67,7 @@ def check_conditions() -> None:
 
 
 def check_version(current: str | None) -> None:
-    """Hold the request to its If-Match and If-None-Match. ``current``: the tag of what is there, None for nothing.
+    """Check the request's If-Match and If-None-Match. ``current``: the tag of the stored object, None if there is none.
 
     Raises DomainError ``precondition.failed``, 412.
     """
@@ -83,5 +83,5 @@ def check_version(current: str | None) -> None:
 
 
 def attachment(data: bytes, media_type: str, name: str) -> Response:
-    """Return a file to be saved under a name rather than opened in place."""
+    """Return a file to be downloaded under a name rather than opened in the browser."""
     return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})

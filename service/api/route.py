@@ -1,4 +1,4 @@
-"""What a route of the API is: all that is needed to serve it and to describe it in the OpenAPI document."""
+"""The definition of an API route: everything needed to serve it and to describe it in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FileTypes(NamedTuple):
 
 
 class Multipart(NamedTuple):
-    """A multipart form: its parts, and the media types that parts which are files may have."""
+    """A multipart form: its parts, and the media types that its files may have."""
 
     parts: ApiSchema
     media_types: Mapping[str, tuple[str, ...]]
@@ -24,12 +24,12 @@ class Multipart(NamedTuple):
 class Route(NamedTuple):
     """One route.
 
-    ``transaction`` says how its view uses rows: "read" a snapshot, "latest" what is committed before each statement, "write",
-    "own" where the view opens its own or needs none.
-    ``response`` describes what it returns; None for an empty body. ``body`` is the schema of a JSON body, or the name of a
-    schema of answers (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself.
-    ``fixed``: arguments that the path fixes. ``secret``: the response holds what is given out once, so it is never stored under
-    an Idempotency-Key. ``open``: anybody may call it.
+    ``transaction`` is the kind of transaction that its view runs in: "read" (on a snapshot), "latest" (each statement sees what
+    was committed before it), "write", or "own" (the view opens its own or needs none). ``response`` describes what it returns;
+    None for an empty body. ``body`` is the schema of a JSON body, or the name of a schema of answers
+    (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself. ``fixed``: arguments
+    that the path fixes. ``secret``: the response contains a secret that is shown only once, so it is never stored under an
+    Idempotency-Key. ``open``: anyone may call it.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""Every route of the API, in one list. Who may call it is in ``service/auth/access.toml``."""
+"""All routes of the API in one list. ``service/auth/access.toml`` says who may call them."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ from service.auth.caller import get_settings
 from service.settings import Settings
 
 PREFIX = "/api/v1"
-NOUNS = {"site": "supplier", "agency": "agency"}  # what operations call them
+NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
 REPORT_FILE = FileTypes(tuple(form.media_type for form in FORMATS.values()))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 
 
 def _of_kind(kind: str) -> tuple[Route, ...]:
-    """Return the routes that suppliers and agencies both have."""
+    """Return the routes that exist for both suppliers and agencies."""
     many, noun, fixed = PLURALS[kind], NOUNS[kind], {"kind": kind}
     one = f"/{many}/<supplier_id>"
     described = {"site": "a supplier", "agency": "an agency"}[kind]
@@ -119,8 +119,8 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               f"Merge {described} into another one, which takes over its results.", SupplierSchema(), transaction="write",
               body=MergeSchema(), fixed=fixed),
         Route("DELETE", f"{one}/merged-keys/<merged_key_id>", f"remove_{noun}_alias", views.remove_alias,
-              "Remove a merged name or reference. Rows that use it then belong to a separate record again.", None, (204,),
-              "write", fixed=fixed),
+              "Remove a name or reference left by a merge. Rows that use it then belong to a separate supplier again.", None,
+              (204,), "write", fixed=fixed),
         Route("POST", f"{one}/what-if", f"what_if_{noun}", what_if.try_change,
               "Calculate how changed answers, different agencies or completed actions would affect the result. Nothing is saved.",
               WhatIfSchema(), body=what_if_change(kind), fixed=fixed),
@@ -167,8 +167,9 @@ ROUTES: tuple[Route, ...] = (
     *_of_kind("agency"),
     Route("GET", "/companies", "list_companies", views.list_companies, "List companies by name, each with its highest-risk site.",
           COMPANY_PAGE, query=PageQuerySchema()),
-    Route("GET", "/changes", "list_changes", views.list_changes, "List the changes since a given cursor, oldest first.",
-          ChangePageSchema(), transaction="latest", query=ChangeQuerySchema()),
+    Route("GET", "/changes", "list_changes", views.list_changes,
+          "List the changes to suppliers since a given cursor, oldest first.", ChangePageSchema(),
+          transaction="latest", query=ChangeQuerySchema()),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,
@@ -234,7 +235,8 @@ ROUTES: tuple[Route, ...] = (
           ScheduleSchema(), transaction="write", body=SCHEDULE_CHANGE),
     Route("DELETE", "/schedules/<schedule_id>", "delete_schedule", schedules.delete, "Delete a schedule.", None, (204,),
           "write"),
-    Route("GET", "/forms", "list_forms", questionnaire_requests.list_forms, "List the forms that can be sent.", FORMS),
+    Route("GET", "/forms", "list_forms", questionnaire_requests.list_forms, "List the forms that can be sent to suppliers.",
+          FORMS),
     Route("GET", "/forms/<form_id>/template", "download_form", questionnaire_requests.blank_form,
           "Get a blank form as a workbook.", WORKBOOK, transaction="own"),
     Route("GET", "/method", "get_method", method.get_method, "Get a description of the method, the facts and the actions.",
@@ -268,7 +270,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/organisation", "get_organisation", admin.get_organisation, "Get the organisation that the API key belongs to.",
           OrganisationSchema()),
     Route("PATCH", "/organisation", "change_organisation", admin.change_organisation,
-          "Set the retention period in months.", OrganisationSchema(), transaction="write", body=ORGANISATION_CHANGE),
+          "Set the organisation's retention period, in months.", OrganisationSchema(), transaction="write",
+          body=ORGANISATION_CHANGE),
     Route("GET", "/openapi.json", "openapi", _document, "Get this OpenAPI document.", None, transaction="own", open=True),
 )  # fmt: skip
 
@@ -277,12 +280,12 @@ ROUTES: tuple[Route, ...] = (
 def document_bytes(limits: Settings) -> bytes:
     """Return the OpenAPI document of an installation with these settings, as JSON."""
     made = openapi.document(route for route in ROUTES if not route.open)
-    # What is no JSON by itself is a limit that this installation sets.
+    # The only values that are not JSON already are the limits that this installation sets.
     return orjson.dumps(made, default=lambda limit: getattr(limits, limit.setting))
 
 
 def register(app: Flask) -> None:
-    """Register the API and the two addresses of its health with the application."""
+    """Register the API and its two health checks with the application."""
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for route in ROUTES:
         api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])

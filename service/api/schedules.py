@@ -1,4 +1,4 @@
-"""Schedules through the API: created, read, changed, deleted. ``service/schedules/service.py`` refuses what is no rule."""
+"""API views to create, read, change and delete schedules. ``service/schedules/service.py`` rejects invalid rules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def create(session: Session, body: Values) -> Reply:
 
 
 def change(session: Session, schedule_id: str, body: Values) -> Reply:
-    """Change what is given of a schedule, and return it."""
+    """Change the given fields of a schedule, and return it."""
     schedules.update_schedule(session, schedule_id, get_caller().actor, **body)
     session.flush()
     return Reply(_schedule(session, schedule_id))

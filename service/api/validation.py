@@ -1,4 +1,4 @@
-"""Requests held to their schemas: query parameters and JSON bodies. Each fault has a code, and a refusal lists them all."""
+"""Validation of query parameters and JSON bodies. Each fault has a code, and the error response lists all faults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def load_parameters(schema: Schema) -> dict[str, Any]:
 
 
 def load_body(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a JSON object as a schema reads it. Raises DomainError, 422, with the code of the gravest fault and all faults."""
+    """Parse a JSON object with a schema. Raises DomainError, 422, with the code of the most serious fault and a list of all
+    faults.
+    """
     try:
         loaded: dict[str, Any] = schema.load(data)
     except ValidationError as fault:
@@ -52,14 +54,14 @@ def load_body(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def errors_of(messages: Mapping[Any, Any]) -> list[dict[str, Any]]:
-    """Return the messages of a marshmallow ValidationError as entries of ``errors`` in a problem object, one a field."""
+    """Return the messages of a marshmallow ValidationError as entries of ``errors`` in a problem object, one per field."""
     errors = []
     for name, message in messages.items():
         first = message[0] if isinstance(message, list) else message
         if isinstance(first, dict) and "code" in first:
             values = {key: first[key] for key in ("seen", "expected") if first.get(key)}
             errors.append(error(first["code"], name, first.get("cure") or "", **values))
-        elif isinstance(first, dict):  # a field within a field
+        elif isinstance(first, dict):  # a nested field
             errors += [{**inner, "field": f"{make_legible(str(name))}.{inner['field']}"} for inner in errors_of(first)]
         else:
             errors.append(error(str(first), name))
@@ -67,13 +69,13 @@ def errors_of(messages: Mapping[Any, Any]) -> list[dict[str, Any]]:
 
 
 def error(code: str, name: object, detail: str = "", **values: Any) -> dict[str, Any]:
-    """Return one entry of ``errors``: the field, the code, what it means, and ``values`` such as what was seen."""
+    """Return one entry of ``errors``: the field, the code, its meaning, and further ``values`` such as what was seen."""
     field = "(body)" if name == "_schema" else make_legible(str(name))
     return {"field": field, "code": code, "detail": detail or DETAILS.get(code, ""), **values}
 
 
 def refusal(errors: list[dict[str, Any]]) -> DomainError:
-    """Return the refusal of a request with these errors: 422, under the code of the gravest."""
+    """Build the error response to a request with these faults: 422, with the code of the most serious one."""
     ranks = {code: rank for rank, code in enumerate(GRAVEST_FIRST)}
     errors.sort(key=lambda each: (ranks.get(each["code"], len(ranks)), each["field"]))
     first = errors[0]

@@ -1,7 +1,7 @@
-"""Suppliers, agencies, companies, changes and reports through the API: each a use case, called and returned.
+"""API views of suppliers, agencies, companies, changes and reports; each calls a use case.
 
-A view takes the session of the request (scoped to the caller's organisation), what the path names, and ``query`` and ``body`` as
-the route loads them. The schema of the route dumps what it returns.
+A view takes the session of the request (scoped to the caller's organisation), the arguments in the path, and ``query`` and
+``body`` as loaded by the route. The schema of the route serialises what it returns.
 """
 
 from __future__ import annotations
@@ -43,30 +43,32 @@ from service.suppliers import identity
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
-# Requests that are assessed at once would take the interpreter from each other at every call of numpy: each then costs half as
-# much again, and all of them wait longer.
+# Concurrent assessments would compete for the interpreter at every call of numpy: each would take half as long again, and all
+# of them would finish later.
 TURN = Lock()
 
 
 def next_page(cursor: object) -> str | None:
-    """Return the address of the next page of the list that is requested; None where there is no cursor for it."""
+    """Return the address of the next page of the requested list; None if there is no cursor for it."""
     return None if cursor is None else f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
 
 
 def page_reply(page: Page, item: Callable[[Any], Any] = lambda row: row) -> Reply:
-    """Return a page of a list, each row through ``item``; the next page is in ``next`` and in the Link header."""
+    """Return a page of a list, each row converted by ``item``; ``next`` and the Link header contain the address of the next
+    page.
+    """
     following = next_page(page.next_cursor)
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
     return Reply({"items": [item(row) for row in page.items], "next": following}, headers=headers)
 
 
 def whole_list(items: list[Any]) -> Reply:
-    """Return a list that fits one page."""
+    """Return a list that fits on one page."""
     return Reply({"items": items, "next": None})
 
 
 def assess(session: Session, body: dict[str, Any]) -> Reply:
-    """Return the decision of the onboarding gate: one supplier assessed, nothing of it stored."""
+    """Assess one supplier without storing anything, and return the onboarding decision."""
     data = dict(body)
     kind = data.pop("kind", "site")
     if not isinstance(kind, str) or kind not in PLURALS:
@@ -81,12 +83,12 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
 
 
 def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[str, Any]:
-    """Return a response to answers with the issues of those that cannot be used, where there are any."""
+    """Return a response with the issues of the answers that cannot be used, if there are any."""
     return {**values, "issues": issues} if issues else values
 
 
 def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
-    """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate."""
+    """Return the result of one supplier, as far as the caller may see it, with the onboarding decision."""
     sees_all = get_caller().sees_worker_derived
     planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
     result = orjson.loads(next(iter_result_json(planned, on)))
@@ -97,7 +99,7 @@ def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
 
 
 def _supplier(session: Session, supplier: Supplier, result: Result) -> dict[str, Any]:
-    """Return a supplier or agency with its latest result and what else it is found under."""
+    """Return a supplier or agency with its latest result and the references of suppliers merged into it."""
     names = ("id", "version", "silent", "assessed_at", "review_due")
     merged = identity.list_aliases(session, supplier)
     return {
@@ -139,17 +141,17 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
 
 
 def etag(supplier: Supplier) -> str:
-    """Return the tag of a version of a supplier, as this release of the method reads it."""
+    """Return the version tag of a supplier under this version of the scoring method."""
     return f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
 
 
 def filter_from(values: Values) -> SupplierFilter:
-    """Return the search of suppliers that a query or body asks for, as the caller may use it."""
+    """Return the supplier filter in a query or body, limited to what the caller may use."""
     return parse_filter(values, own_answers_only=not get_caller().sees_worker_derived)
 
 
 def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
-    """Return suppliers or agencies, worst first."""
+    """Return suppliers or agencies, highest risk first."""
     conditions = dict(query)
     page = {name: conditions.pop(name) for name in ("company", "cursor", "limit") if name in conditions}
     found = lists.list_suppliers(session, kind, filter_from(conditions), today(get_caller().time_zone), **page)
@@ -171,7 +173,7 @@ def history(session: Session, kind: str, supplier_id: str, query: Values) -> Rep
 
 
 def get_result(session: Session, result_id: str) -> Reply:
-    """Return a result, reasons and all, as of its day."""
+    """Return a result with its reasons, as of its assessment date."""
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("Assessment not found.")
@@ -187,7 +189,7 @@ def erase(session: Session, kind: str, supplier_id: str) -> Reply:
 
 
 def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
-    """Merge a supplier into another, and return the other."""
+    """Merge a supplier into another one, and return the remaining supplier."""
     source, target = (
         suppliers.get_supplier(session, kind, supplier_id, itself=True),
         suppliers.get_supplier(session, kind, body["into"]),
@@ -197,14 +199,14 @@ def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
 
 
 def remove_alias(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
-    """Remove from a supplier the key of one that was merged into it."""
+    """Remove the key of a merged supplier from the supplier it was merged into."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
     return Reply(None, 204)
 
 
 def list_companies(session: Session, query: Values) -> Reply:
-    """Return companies by name, with the worst of their sites."""
+    """Return companies by name, each with its highest-risk site."""
     return page_reply(lists.list_companies(session, **query), _company)
 
 
@@ -213,13 +215,13 @@ def _company(company: Company) -> Resource:
 
 
 def list_changes(session: Session, query: Values) -> Reply:
-    """Return what happened since a cursor, in order. ``cursor`` is the one to ask with next, also when there is nothing new."""
+    """Return the changes since a cursor, in order. ``cursor`` is the one to send next time, even if there is nothing new."""
     page = change_feed.read(session, query.get("since"), query["limit"])
     return Reply({"items": page.items, "cursor": page.next_cursor})
 
 
 def request_report(session: Session, body: Values) -> Reply:
-    """Request a report of one supplier, or of all that a search finds."""
+    """Request a report on one supplier, or on all suppliers that match a filter."""
     conditions = dict(body)
     form, audience = conditions.pop("format"), conditions.pop("audience")
     supplier_id = conditions.pop("supplier_id", None)
@@ -243,7 +245,7 @@ def list_reports(session: Session, query: Values) -> Reply:
 
 
 def get_report(session: Session, job_id: str) -> Reply:
-    """Return how far a report is."""
+    """Return the progress of a report."""
     return Reply(_report(report_jobs.get_report_state(session, job_id).job))
 
 

@@ -1,4 +1,4 @@
-"""Watchlists through the API: the lists, the matches, and what people decide on them."""
+"""API views for watchlists: the lists, the matches, and the decisions on matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What if, through the API: changed answers, agencies or actions in, moved points out. Nothing is stored."""
+"""API view of the what-if analysis: it takes changed answers, agencies or actions, and returns what would change. Nothing is
+stored.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from service.suppliers import repository as suppliers
 
 
 def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
-    """Return a supplier before and after a change, and the fewest actions that would move its level."""
+    """Return a supplier before and after a change, and the smallest set of actions that would change its level."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:

@@ -1,4 +1,4 @@
-"""Encode the answers of suppliers as JSON. Each distinct answer is encoded once, and put into rows by its code."""
+"""Encode the answers of suppliers as JSON. Each distinct answer is encoded only once; rows refer to it by its code."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ class AnswerEncoder:
         return entry
 
     def encode_texts(self, question: str) -> list[bytes]:
-        """Return the answer of each supplier as JSON, null where it was declined."""
+        """Return the answer of each supplier as JSON, null if it was declined."""
         fragments, codes = self.encode_values(question)
         return [NULL if fragments[code] == DECLINED_JSON else fragments[code] for code in codes]
 
     def encode_references(self) -> list[bytes]:
-        """Return the reference of each supplier as JSON: the buyer's own, else an identifier with its type, else null."""
+        """Return the reference of each supplier as JSON: the buyer's own, otherwise an identifier with its type, otherwise
+        null.
+        """
         references = self.encode_texts("reference")
         for question, label in IDENTIFIERS:
             if NULL not in references:
@@ -85,8 +87,8 @@ class AnswerEncoder:
 def _encode_each(values: Sequence[object]) -> list[bytes]:
     """Return each value as JSON.
 
-    Texts and numbers are encoded in one call and split, which takes a tenth of the time. Texts are split at their quotes; that is
-    safe where nothing was escaped, since then no text contains a quote.
+    Texts and numbers are encoded in one call and then split, which takes a tenth of the time. Texts are split at their
+    quotation marks; this is safe if nothing was escaped, since then no text contains one.
     """
     types = set(map(type, values)) if len(values) > 1 else set()
     if types == {str} and b"\\" not in (encoded := orjson.dumps(values)):

@@ -1,7 +1,7 @@
-"""Assess suppliers: from answers, facts and models to scores, their reasons, and plans.
+"""Assess suppliers: compute scores, their reasons and plans from answers, facts and models.
 
-Agencies are assessed before the sites that name them, since a site's score reads the scores of its agencies. This module is
-pure: it reads no file and no clock.
+Agencies are assessed before the sites that name them, since a site's score depends on the scores of its agencies. This module
+is pure: it reads neither files nor the clock.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from risk_models.model import Floor, Model, list_models_in_force, select_models
 from risk_models.name_normalize import name_key
 from risk_models.plan import Plan, build_plan, empty_plan, find_circumstances
 
-# The answers of an agency by which a site may name it.
+# The answers of an agency under which a site may name it.
 AGENCY_NAME_QUESTIONS = ("name", "name_local", "reference", "licence_number")
 # The questions that date and grade the evidence of a whole row. They count for the answers of that row only.
 ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
@@ -37,7 +37,7 @@ ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "for
 class Batch:
     """Suppliers of one kind from one sheet: their answers and Excel row numbers.
 
-    ``case_evidence``: the evidence of case records about them (service/case_reading/records.py), None where there are no cases.
+    ``case_evidence``: the evidence of case records about them (service/case_reading/records.py), None if there are no cases.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class Block:
     imposed_labour: ImposedLabourFindings | None
 
     def compute_cells(self, positions: NDArray[np.intp]) -> Cells:
-        """Return the indicator values of the suppliers at some positions in the block; recompute them where they were dropped."""
+        """Return the indicator values of the suppliers at some positions in the block; recompute them if they were dropped."""
         if self.cells is None:
             return score(take(self.frame, positions), self.model)[1]
         return self.cells if len(positions) == len(self.members) == 1 else take(self.cells, positions)
@@ -89,7 +89,7 @@ class Block:
 class AssessedBatch:
     """A batch with its scores: for each supplier the index of the block with its headline (-1: none), and its position there.
 
-    A supplier of several sectors is in several blocks. The results of the others count in the block of its headline (score,
+    A supplier in several sectors is in several blocks. The results of the others count in the block of its headline (score,
     range, floors that both models have, actions) or are reported in addition (:meth:`iter_other_blocks`). ``agency_scores``: the
     scores of agencies it was assessed with, see :func:`compute_agency_scores`.
     """
@@ -101,7 +101,7 @@ class AssessedBatch:
     agency_scores: Mapping[str, float]
 
     def get_scores(self, name: str) -> NDArray[np.float64]:
-        """Return one column of the scores (a field of Scores) for the whole batch (n,), NaN where no model scores a supplier."""
+        """Return one column of the scores (a field of Scores) for the whole batch (n,), NaN if no model scores a supplier."""
         values = np.full(len(self.block_indexes), np.nan)
         for index, block in enumerate(self.blocks):
             in_block = self.block_indexes == index
@@ -154,7 +154,8 @@ class AssessedBatch:
     def unanswered_driven(self) -> NDArray[np.bool_]:
         """Whether the score of each supplier is raised mainly by unanswered questions (n,).
 
-        It is where most floors that apply rest on blank answers alone, and the level would be lower with these read as not asked.
+        This is the case if most floors that apply depend on blank answers alone, and the level would be lower if these were
+        read as not asked.
         """
         driven = np.zeros(len(self.block_indexes), dtype=np.bool_)
         for block, batch_positions, positions in self.iter_chunks():
@@ -189,7 +190,7 @@ def assess(
     on: date,
     models: Sequence[Model] | None = None,
 ) -> tuple[AssessedBatch, ...]:
-    """Assess batches and return them with their scores, agencies first. Raises LookupError where no model is in force.
+    """Assess batches and return them with their scores, agencies first. Raises LookupError if no model is in force.
 
     ``models``: the models to choose from, by default all released ones; an old assessment is replayed with its own.
     """
@@ -200,7 +201,7 @@ def assess(
 
 
 def compute_agency_scores(agencies: Iterable[AssessedBatch]) -> dict[str, float]:
-    """Return the score of each agency by every normalised name it has; of several agencies with one name, the highest score."""
+    """Return the score of each agency by every normalised name it has; if several agencies share a name, the highest score."""
     scores: dict[str, float] = {}
     for assessed in agencies:
         totals = assessed.get_scores("total")
@@ -228,7 +229,7 @@ def assess_batch(
     for model, members in _select_models(batch, on, models):
         answers = batch.answers if len(members) == n else batch.answers.take(members)
         case = batch.case_evidence.take(members) if batch.case_evidence else None
-        # Harm from cases counts like a report. It is no answer of the supplier, so the stored answers do not contain it.
+        # Harm from cases counts like a report. It is not an answer of the supplier, so the stored answers do not contain it.
         answers_with_cases = add_case_harms(answers, case) if case else answers
         features = build_features(answers_with_cases, model, facts, on, agency_scores, case.strength if case else None)
         unknown = _find_unknowns(answers, model, agency_scores)
@@ -256,7 +257,7 @@ def assess_batch(
     rank_first = all(block.model.method > 1 for block in blocks)
     for index, block in enumerate(blocks):
         total, rank = block.scores.total, compute_queue_rank(block.scores.level, block.scores.inherent_level)
-        # A supplier of several sectors is scored on each and shows the worst.
+        # A supplier in several sectors is scored for each of them; the worst score is shown.
         previous_total, previous_rank = best_total[block.members], best_rank[block.members]
         if rank_first:
             worse = (rank < previous_rank) | ((rank == previous_rank) & _is_higher(total, previous_total))
@@ -270,16 +271,16 @@ def assess_batch(
 
 
 def _is_higher(points: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return where ``points`` are higher by more than a rounding error, by which the sums of two models may differ."""
+    """Return where ``points`` are higher by more than a rounding error; the sums of two models may differ by that much."""
     higher: NDArray[np.bool_] = np.round(points, 9) > np.round(reference, 9)
     return higher
 
 
 def _merge_sector_results(assessed: AssessedBatch) -> AssessedBatch:
-    """Merge the results of suppliers of several sectors into their headline: the highest score, the whole range, all actions.
+    """Merge the results of suppliers in several sectors into their headline: the highest score, the whole range, all actions.
 
-    The difference to a higher score of another model is added to the uplift, so that points and uplift still add up to the
-    score.
+    If the score of another model is higher, the difference is added to the uplift, so that points and uplift still add up to
+    the score.
     """
     blocks = list(assessed.blocks)
     for index, block in enumerate(assessed.blocks):
@@ -325,7 +326,7 @@ def _score_and_plan(
 
 
 def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[str, NDArray[np.bool_]]) -> Plan:
-    """Add to a plan the days by the suppliers' own answers alone, for suppliers with reports or cases."""
+    """Add to a plan the deadlines that follow from the suppliers' own answers alone, for suppliers with reports or cases."""
     reported = np.flatnonzero(frame.reported.any(axis=0) | (frame.case > 0))
     if not len(reported):
         return planned
@@ -340,7 +341,8 @@ def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[st
 
 
 def _select_models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:
-    """Return the models that score suppliers of a batch, each with their positions; a supplier of several sectors has several.
+    """Return the models that score suppliers of a batch, each with their positions; a supplier in several sectors has several
+    models.
 
     Since method 3 a supplier of unknown sector is also scored under the packs that its answers point to (docs/method.md).
     """

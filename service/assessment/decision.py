@@ -1,4 +1,6 @@
-"""Decide on onboarding: what a procurement system should do with a supplier. In doubt it asks, and never proceeds."""
+"""Decide on onboarding: what a procurement system should do with a supplier. If in doubt, the decision is to ask, never to
+proceed.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,9 @@ class Decision:
 
 
 def decide(result: Mapping[str, Any], model: Model) -> Decision:
-    """Return the decision on a result object: hold where it is critical, proceed where nothing is open, ask otherwise.
-
-    To proceed takes a low or medium level with enough coverage and no open core question. Hold is not a refusal: engage the
-    supplier first; ending the relationship is the last step (SAFE-8).
+    """Return the decision on a result object: hold if it is critical, proceed if nothing is open, otherwise ask. Proceeding
+    requires a low or medium level with enough coverage and no open core question. Hold is not a refusal: engage the supplier
+    first; ending the relationship is the last step (SAFE-8).
     """
     reasons: list[tuple[str, str]] = []
     level, coverage = result["level"], result["coverage"]

@@ -1,4 +1,4 @@
-"""Write assessment.json, the public contract: each text once, and values for each row.
+"""Write assessment.json, the public contract, with each text once and the values of each row.
 
 The schema is ``assessment.schema.json`` in this folder. Results are written row by row as bytes. Each distinct answer, reason and
 plan is encoded once and combined by its code, so that large files take little more time than writing their bytes.
@@ -83,7 +83,7 @@ def build_models_part(models: Iterable[Model]) -> list[Document]:
 def build_assessment_part(
     assessed: Sequence[AssessedBatch], facts: FactSnapshot, on: date, options: Mapping[str, Any]
 ) -> Document:
-    """Return the part ``assessment``: day, engine, options, models and facts used."""
+    """Return the part ``assessment``: the date, engine, options, models and facts used."""
     used = {block.model.id: block.model for batch in assessed for block in batch.blocks}
     return {
         "on": on.isoformat(),
@@ -155,7 +155,7 @@ def write_document(
 def compute_digest(document: Mapping[str, Any]) -> str:
     """Return the sha256 of a document as :func:`write_document` computes it.
 
-    It covers all but the results and the digest itself, then each result, as JSON without blanks and with keys in their order.
+    It covers all but the results and the digest itself, then each result, as JSON without whitespace and with sorted keys.
     """
     digest = hashlib.sha256(orjson.dumps({k: v for k, v in document.items() if k not in ("results", "digest")}))
     for result in document["results"]:
@@ -400,7 +400,7 @@ def _encode_other_sector_reasons(
 
 
 def _encode_context_reasons(parts: Sequence[InherentRiskPart], positions: Positions) -> list[list[bytes]]:
-    """Return the reasons for each part of the inherent risk, for each supplier; empty where it is left out.
+    """Return the reasons for each part of the inherent risk, for each supplier; empty if it is left out.
 
     An unknown country or sector is one reason: the facts it replaces are left out, and sharper contexts that added nothing.
     """

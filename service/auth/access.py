@@ -20,7 +20,9 @@ class AccessFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Roles and scopes with their purpose; routes ("METHOD endpoint") with the reason they are open, their roles or scope."""
+    """Roles and scopes with their purpose, and routes ("METHOD endpoint") with their roles or scope, or the reason why they are
+    open.
+    """
 
     roles: Mapping[str, str]
     scopes: Mapping[str, str]

@@ -88,7 +88,7 @@ _SELECT_BY_HASH = (
 
 
 def find_key(session: Session, text: str) -> ActiveKey | None:
-    """Return the key of a text, from all organisations; None if there is none, it has expired or was revoked."""
+    """Find the API key with this text in any organisation; None if it does not exist, has expired or was revoked."""
     row = session.execute(_SELECT_BY_HASH, {"hash": _hash_key(text)}).first() if text.startswith("dk_") else None
     if row is None or row[0] <= now():
         return None
@@ -97,7 +97,7 @@ def find_key(session: Session, text: str) -> ActiveKey | None:
 
 
 def revoke_key(session: Session, key_id: str, by: str) -> None:
-    """Revoke a key for good, with immediate effect. Raises DomainError ``not_found``."""
+    """Revoke a key permanently, with immediate effect. Raises DomainError ``not_found``."""
     key = session.get(ApiKey, key_id)
     if key is None:
         raise not_found()

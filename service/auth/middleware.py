@@ -19,7 +19,7 @@ from service.errors import DomainError
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
-NUL = "\0"  # PostgreSQL can neither store it nor look for it
+NUL = "\0"  # PostgreSQL can neither store a NUL nor search for one
 csrf = CSRFProtect()
 
 
@@ -125,7 +125,7 @@ def must_change_password() -> bool:
 def _redirect_to_sign_in() -> AnyResponse:
     next_path = request.full_path.rstrip("?") if request.method == "GET" else None
     if request.headers.get("HX-Request"):
-        next_path = None  # a fragment of a page cannot be returned to
+        next_path = None  # a fragment of a page is not a page to return to after signing in
     return _redirect(url_for("account.sign_in", next=next_path))
 
 

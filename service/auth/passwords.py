@@ -1,4 +1,4 @@
-"""Passwords: Argon2id with the low-memory parameters of RFC 9106; rules of length, none of composition (NIST SP 800-63B).
+"""Passwords: Argon2id with the low-memory parameters of RFC 9106; rules on length, but not on composition (NIST SP 800-63B).
 
 A hash contains its parameters, so that raising them later makes old hashes due for renewal at the next sign-in.
 """
@@ -56,7 +56,9 @@ def needs_rehash(password_hash: str) -> bool:
 
 
 def find_password_fault(password: str, *known: str) -> str | None:
-    """Return the code of the fault of a new password, None without one. ``known``: names and addresses it must not contain."""
+    """Return the code of what is wrong with a new password, None if it is acceptable. ``known``: names and addresses it must
+    not contain.
+    """
     normal = _normalize(password)
     if len(normal) < MIN_LENGTH:
         return "password.short"

@@ -1,4 +1,4 @@
-"""Server-side sessions of signed-in users: the browser holds a random token, the database its hash."""
+"""Server-side sessions of signed-in users: the browser stores a random token, and the database stores its hash."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def start_session(session: Session, user: User, settings: Settings) -> str:
 
 
 def find_session(session: Session, token: str, settings: Settings) -> tuple[SignIn, User, Organisation] | None:
-    """Return the sign-in of a token, its user and organisation; None if it is unknown or expired, or the user is inactive."""
+    """Return the session of a token, with its user and organisation; None if it is unknown or expired, or the user is
+    inactive.
+    """
     row = session.execute(
         select(SignIn, User, Organisation)
         .join(User, User.id == SignIn.user_id)

@@ -1,4 +1,4 @@
-"""Users of an organisation: an admin creates them and hands over a password for one sign-in."""
+"""Users of an organisation: an admin creates them and gives each of them a one-time password."""
 
 from __future__ import annotations
 

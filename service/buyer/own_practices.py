@@ -35,16 +35,17 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """Return its name as it was given, "" where none was."""
+        """Return the name of the unit as it was given, "" if none was given."""
         return str(self.record.answers.get("name") or "")
 
 
 def save_answers(
     session: Session, rows: Iterable[Mapping[str, Any]], on: date, at: datetime, by: str, import_id: str | None = None
 ) -> list[BuyerAnswers]:
-    """Save validated answers of units about themselves, and return the stored rows; of several rows of one unit the last counts.
+    """Save validated answers of units about themselves, and return the stored rows; if a unit has several rows, the last one
+    counts.
 
-    ``on``: the day of the answers where they do not give it. Earlier answers of a unit stay as its history.
+    ``on``: the date of answers that do not give one. Earlier answers of a unit stay as its history.
     """
     version = load_form(FORM_ID).version
     saved = []

@@ -1,7 +1,7 @@
 """Evaluate the buyer's own practices, for the part ``buyer`` of assessment.json and for pages and reports.
 
-The part holds each text once, and the answers with the unit that gave them. It does not depend on results of suppliers, nor they
-on it.
+The part holds each text once, and the answers with the unit that gave them. It does not depend on the results of suppliers, and
+they do not depend on it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from service.report_content.labels import build_step, format_answer
 
 
 def build_buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:
-    """Return the part ``buyer`` of an assessment, None where no unit of the buyer answered.
+    """Return the part ``buyer`` of an assessment, None if no unit of the buyer answered.
 
-    Raises LookupError where no rules are in force on that day.
+    Raises LookupError if no rules are in force on that day.
     """
     units = [
         {**unit, "row": {"file": batch.file, "sheet": batch.sheet, "row": int(row)}}
@@ -110,7 +110,7 @@ def find_buyer_discrepancies(part: Mapping[str, Any], on: date) -> list[str]:
 
 @dataclass(frozen=True)
 class DescribedFinding:
-    """A finding in words; ``actions``: those that address it, each with its days and its due date."""
+    """A finding in words. ``actions``: the actions that address it, each with the days allowed and its due date."""
 
     finding: PracticeFinding
     answer_text: str
@@ -124,7 +124,7 @@ def describe_findings(
     """Return for each unit (its answers, and the day of them) the findings on all practices on a day, in the order of the rules.
 
     Actions are due from the first day of their finding: the day of the answers, or a later one where a check of recruitment
-    became too old. Raises LookupError where no rules are in force on that day.
+    became too old. Raises LookupError if no rules are in force on that day.
     """
     form, rules = load_form("buyer"), find_practice_rules_in_force(on)
     described = []

@@ -13,7 +13,7 @@ from risk_models.cases.rules import STRENGTHS
 
 
 def encode_case_evidence(evidence: CaseEvidence | None, position: int) -> dict[str, Any] | None:
-    """Return the case evidence about the supplier at a position as JSON, None where there is none."""
+    """Return the case evidence about the supplier at a position as JSON, None if there is none."""
     if evidence is None or not (evidence.strength[position] or evidence.harms.codes[position] >= 0):
         return None
     harms, newest_finding_on = (
@@ -28,7 +28,7 @@ def encode_case_evidence(evidence: CaseEvidence | None, position: int) -> dict[s
 
 
 def decode_case_evidence(stored: Sequence[Mapping[str, Any] | None]) -> CaseEvidence | None:
-    """Return the case evidence about suppliers from the JSON of their results, None where no result has any."""
+    """Return the case evidence about suppliers from the JSON of their results, None if no result has any."""
     if not any(stored):
         return None
     entries = [entry or {"strength": STRENGTHS[0], "indicators": (), "told_on": None} for entry in stored]

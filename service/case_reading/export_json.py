@@ -156,7 +156,7 @@ def _build_reading(reading: Reading) -> Document:
 
 
 def parse_case_record(stored: Mapping[str, Any]) -> CaseRecord:
-    """Parse a record from the part ``cases``. Raises KeyError or TypeError where it has another structure."""
+    """Parse a record from the part ``cases``. Raises KeyError or TypeError if it has another structure."""
     row, cohort = stored["row"], stored["cohort"]
     findings = tuple(
         Finding(

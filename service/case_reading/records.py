@@ -1,6 +1,6 @@
 """Parse case records from sheets, and link them to the sites and agencies they are about.
 
-A record is linked by the reference of its site or agency; by name only where it gives no reference and the name is unique. It
+A record is linked by the reference of its site or agency; by name only if it gives no reference and the name is unique. It
 counts for every row it is linked to. Records are never merged (method, section 4).
 """
 
@@ -35,8 +35,8 @@ SupplierPosition = tuple[int, int]  # index of the batch, index of the supplier 
 class CaseRecord:
     """One case: its findings, the supplier it names, the group of people, and its rows in a sheet (Excel's numbers).
 
-    ``cohort``: answers to COHORT_QUESTIONS, None for blanks. ``notes`` and ``finding_rows``: one for each finding of the case, in
-    the same order.
+    ``cohort``: answers to COHORT_QUESTIONS, None for blanks. ``notes`` and ``finding_rows``: one for each finding of the case,
+    in the same order.
     """
 
     case: Case
@@ -139,7 +139,7 @@ def _build_finding(answers: Mapping[str, Any], place: str) -> Finding:
 def link_to_suppliers(
     records: Sequence[CaseRecord], batches: Sequence[Batch]
 ) -> tuple[tuple[SupplierPosition, ...], ...]:
-    """Return for each record the positions of its suppliers; empty where none is found, or a name is not unique."""
+    """Return for each record the positions of its suppliers; empty if none is found, or a name is not unique."""
     if not records:
         return ()
     by_number, by_name = (

@@ -87,7 +87,7 @@ def needs_two_users(session: Session, case: StoredCase) -> bool:
 
 
 def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
-    """Return a case by id, locked for update if asked. Raises DomainError, 404, where there is none."""
+    """Return a case by id, locked for update if asked. Raises DomainError, 404, if there is none."""
     query = select(StoredCase).where(StoredCase.id == case_id)
     case = session.scalars(query.with_for_update() if lock else query).first()
     if case is None:
@@ -334,7 +334,7 @@ def save_cases(
 def has_conflicting_group(session: Session, case: StoredCase, case_record: CaseRecord) -> bool:
     """Return whether a record describes another group than the stored case with its number.
 
-    Two different references are no conflict where they belong to one supplier.
+    Two different references are no conflict if they belong to one supplier.
     """
     stored = {**case.cohort, "age_group": case.age_group, "linked_reference": case.linked_reference}
     new = _get_group(case_record)
@@ -371,7 +371,7 @@ def link_unlinked_cases(session: Session) -> list[StoredCase]:
 
 
 def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
-    """Return the id of the supplier that each record is about, by reference or by a unique name; None where none is found."""
+    """Return the id of the supplier that each record is about, by reference or by a unique name; None if none is found."""
     if not records:
         return []
     batches, ids = [], []

@@ -1,1 +1,1 @@
-"""What the command line does, a module for each group of commands."""
+"""The commands of the command line, with one module for each group of commands."""

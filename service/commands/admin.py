@@ -1,7 +1,7 @@
 """Administration commands: processes, database, organisations, users and API keys of an installation.
 
-Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` override it. Exit status: 0 done;
-1 nothing was done without --yes; 2 it cannot be done: one sentence says why.
+Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` override it. Exit status: 0 if the
+command succeeded; 1 if nothing was done because --yes was missing; 2 if it failed, with one sentence that says why.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _load_settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:
     options = {name: getattr(arguments, name, None) for name in ("data", "host", "port")}
     environment = {**os.environ, **{f"DILIGENCE_{name.upper()}": value for name, value in options.items() if value}}
     if is_serve:
-        # On one's own machine there is no TLS, and the person who started it reads the log.
+        # On a single machine there is no TLS, and the person who started the service reads the log.
         environment.setdefault("DILIGENCE_LOG_LEVEL", "WARNING")
         if environment.get("DILIGENCE_HOST", LOOPBACK[0]) in LOOPBACK and "DILIGENCE_PROXIES" not in environment:
             environment.setdefault("DILIGENCE_PLAIN_HTTP", "1")

@@ -1,6 +1,6 @@
 """``diligence models``: check, list, show and compare the scoring models, and test them against outcomes and other weights.
 
-Exit status: 0 done; 1 a fault was found; 2 it cannot be done: one sentence says why.
+Exit status: 0 if the command succeeded; 1 if a fault was found; 2 if it failed, with one sentence that says why.
 """
 
 from __future__ import annotations
@@ -161,11 +161,11 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
     for name, row in zip(names, comparison.matrix.tolist(), strict=True):
         print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
     print(
-        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} change level; "
-        f"for {comparison.changed_score_count} others only the score changes."
+        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} suppliers change level; "
+        f"for {comparison.changed_score_count} others, only the score changes."
     )
     if comparison.scored_by_one_count:
-        print(f"{comparison.scored_by_one_count} are scored by only one of the two versions.")
+        print(f"{comparison.scored_by_one_count} suppliers are scored by only one of the two versions.")
     for change in comparison.level_changes[:MAX_LISTED]:
         levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
         print(

@@ -1,7 +1,7 @@
 """``diligence repay``: calculate the recruitment fees owed back to cohorts of workers, as a workbook and as JSON.
 
-Exit status: 0 all rows are in the figures; 1 some are not, the rest is calculated and written; 2 nothing could be used and
-nothing was written: one sentence says why.
+Exit status: 0 if all rows are in the figures; 1 if some are not, while the rest were calculated and written; 2 if nothing could
+be used and nothing was written, with one sentence that says why.
 """
 
 from __future__ import annotations

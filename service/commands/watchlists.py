@@ -1,4 +1,6 @@
-"""Watchlist commands. Exit status: 0 done; 1 some rows were rejected; 2 nothing was done, and one sentence says why."""
+"""Watchlist commands. Exit status: 0 if the command succeeded; 1 if some rows were rejected; 2 if nothing was done, with one
+sentence that says why.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ POLL_SECONDS = 0.2  # seconds between polls of a job that another process runs
 
 
 def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Replace a list by the content of a file."""
+    """Replace a list with the content of a file."""
     path = Path(arguments.file)
     parsed = _read_list(path)
     name, blobs = arguments.name or path.stem, BlobStore(settings.files)
@@ -92,7 +94,7 @@ def list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Remove a list with its entries and matches."""
+    """Remove a list together with its entries and matches."""
     with (
         open_current_database(settings) as db,
         db.for_organisation(find_organisation(db, arguments.organisation)) as session,

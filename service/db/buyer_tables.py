@@ -1,4 +1,4 @@
-"""The table of a buyer's own practices: the answers of each of its units, every time it answered."""
+"""The table of a buyer's own practices, with the answers of each unit for every time that it answered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class BuyerAnswers(Owned, Base):
     """Answers of a unit of the organisation about its own practices; the newest row of a unit counts.
 
     ``unit``: the key of its name, "" for one without. ``on``: the date of the answers. ``import_id``: the import they came
-    in; None where they were typed or sent through the API.
+    in; None if they were typed or sent through the API.
     """
 
     __tablename__ = "buyer_answers"

@@ -1,4 +1,6 @@
-"""Tables of case records: a group of people and the findings about it. No names, telephone numbers or papers of persons."""
+"""Tables of case records: a group of people and the findings about it. They contain no names, telephone numbers or identity
+documents.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,9 @@ class StoredCase(Owned, Base):
 
 
 class StoredFinding(Owned, Base):
-    """One recorded finding of a case: it is added and never changed. ``number`` counts within the case.
+    """One recorded finding of a case, which is added but never changed. ``number`` counts within the case.
 
-    ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None where it was entered by hand or sent through the
+    ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None if it was entered by hand or sent through the
     API.
     """
 

@@ -2,9 +2,10 @@
 
 A change is written in the transaction of its cause. Its id is drawn when it is written, but it becomes visible when that
 transaction commits, and on PostgreSQL a later id may commit first: a reader that had moved on to the later one would never see
-the earlier. So a writer, before it draws its first id, takes an advisory lock whose number is the last id drawn by then. All
-writers share these locks, nobody waits for them, and they end with the transaction. A reader reads no farther than the lowest
-lock; writers that take one after it looked draw ids beyond all that it can see. On SQLite only one transaction writes at a time.
+the earlier. Therefore a writer, before it draws its first id, takes an advisory lock whose number is the last id drawn so far.
+These locks are shared, so no writer waits for another, and they end with the transaction. A reader stops at the lowest lock;
+writers that take a lock after the reader has looked draw ids higher than any it can see. On SQLite only one transaction writes
+at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from sqlalchemy.orm import Session
 from service.db.tables import Change
 from service.errors import DomainError
 
-LOCK_CLASS = 0x4348  # the class of these locks among the advisory locks of the database
+LOCK_CLASS = 0x4348  # identifies these locks among the advisory locks of the database
 LOCKS = table("pg_locks", *map(column, ("locktype", "database", "classid", "objid")))
 DATABASES = table("pg_database", column("oid"), column("datname"))
 

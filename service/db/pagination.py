@@ -1,7 +1,7 @@
 """Keyset pagination: page through a query by a cursor, so that pages stay correct while rows are added and removed.
 
 A page begins after the sort values of the last row of the page before, not after a number of rows: rows that are inserted,
-moved or deleted meanwhile neither repeat nor hide others. The cursor holds those values and nothing else.
+moved or deleted in the meantime neither repeat nor hide others. The cursor holds those values and nothing else.
 """
 
 from __future__ import annotations

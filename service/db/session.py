@@ -1,4 +1,4 @@
-"""One session factory for web, worker and command line; every statement on a customer's rows is filtered by its organisation.
+"""The session factory of web, worker and command line; every statement on a customer's rows is filtered by organisation.
 
 The filter fails closed: a session without an organisation gets an error for such a statement, never rows, and a statement
 that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that spans organisations (the
@@ -72,7 +72,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver opens no transaction of its own
     connection.create_function(
         "lower", 1, _lower, deterministic=True
-    )  # SQLite's own one leaves "Ü" and "Ж" as they are
+    )  # SQLite's built-in function leaves "Ü" and "Ж" unchanged
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -123,15 +123,15 @@ class Database:
 
     @contextmanager
     def _serialize_writers(self, *, write: bool) -> Iterator[None]:
-        """Let the writers of a process take turns on SQLite, which does not wake waiting writers: they only retry every tenth of
-        a second, so that a job that writes chunk after chunk would be first for seconds.
+        """Let the writers of a process take turns on SQLite. SQLite does not wake waiting writers: they only retry every tenth
+        of a second, so a job that writes chunk after chunk would keep them waiting for seconds.
         """
         if self.write_lock is None or not write:
             yield
             return
         is_acquired = self.write_lock.acquire(
             timeout=WRITER_TIMEOUT
-        )  # after a timeout SQLite decides, as among processes
+        )  # after a timeout SQLite decides who writes, as it does between processes
         try:
             yield
         finally:
@@ -198,7 +198,7 @@ def _filter_statement(state: ORMExecuteState) -> None:
 
 
 def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
-    """Return the names of customers' tables anywhere in a statement. Raises UnfilteredStatement where the filter cannot reach."""
+    """Return the names of customers' tables anywhere in a statement. Raises UnfilteredStatement if the filter cannot reach."""
     mapped: set[Any] = set()
     bare: set[Any] = set()
     for element in visitors.iterate(cast(ExternallyTraversible, statement)):

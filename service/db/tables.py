@@ -36,7 +36,7 @@ class UTCTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert a time to UTC. Raises ValueError for a time must have a time zone."""
+        """Convert a time to UTC. Raises ValueError for a time without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -60,7 +60,7 @@ class Base(DeclarativeBase):
 
 
 class Organisation(Base):
-    """A customer, which owns all other rows."""
+    """An organisation, the customer that all other rows belong to."""
 
     __tablename__ = "organisation"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -71,7 +71,7 @@ class Organisation(Base):
 
 
 class Erasure(Base):
-    """The record of an erased organisation, which is all that remains of it. ``counts``: rows of each table, and files."""
+    """The record of an erased organisation, the only row that remains of it. ``counts``: rows of each table, and files."""
 
     __tablename__ = "erasure"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -107,7 +107,7 @@ class User(Owned, Base):
 
 
 class SignIn(Owned, Base):
-    """A signed-in browser: the cookie holds a random token, this row its hash."""
+    """A signed-in browser: the cookie contains a random token, and this row contains its hash."""
 
     __tablename__ = "sign_in"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -119,7 +119,7 @@ class SignIn(Owned, Base):
 
 
 class SignInAttempt(Base):
-    """A failed sign-in, by hashed e-mail and address, for throttling. It has no owner: the account may not exist."""
+    """A failed sign-in, by hashed email and IP address, for throttling. It has no owner: the account may not exist."""
 
     __tablename__ = "sign_in_attempt"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -128,7 +128,7 @@ class SignInAttempt(Base):
 
 
 class ApiKey(Owned, Base):
-    """A key for machines: shown once, stored hashed."""
+    """An API key for programs: it is shown once and stored as a hash."""
 
     __tablename__ = "api_key"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -203,8 +203,8 @@ class Import(Owned, Base):
 
 
 class Supplier(Owned, Base):
-    """A site or an agency, identified by its key: own reference, else identifier, else name, country and address; also by the
-    keys of suppliers that were merged into it (MergedKey).
+    """A site or an agency, identified by its key (its own reference, or else an identifier, or else name, country and address),
+    and by the keys of suppliers that were merged into it (MergedKey).
 
     ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join.
     """
@@ -288,7 +288,7 @@ class AgencyName(Owned, Base):
 
 
 class Result(Owned, Base):
-    """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when somebody reads them.
+    """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when they are read.
 
     ``case_evidence``: the evidence of its case records on that day (service/suppliers/case_evidence.py), None without any.
     """

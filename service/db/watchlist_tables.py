@@ -34,7 +34,7 @@ class Watchlist(Owned, Base):
 
 
 class WatchlistEntry(Owned, Base):
-    """An entry of an edition of a list (questionnaires.watchlist.ListedEntity), without birth dates and addresses of persons."""
+    """An entry of an edition of a list (questionnaires.watchlist.ListedEntity), without birth dates and addresses of people."""
 
     __tablename__ = "watchlist_entry"
     __table_args__ = (UniqueConstraint("watchlist_id", "edition", "key", name="one_entry_a_key"),)
@@ -46,7 +46,7 @@ class WatchlistEntry(Owned, Base):
 
 
 class WatchlistMatch(Owned, Base):
-    """A possible match of a supplier with an entry: open until somebody confirms or dismisses it.
+    """A possible match of a supplier with an entry: open until it is confirmed or dismissed.
 
     ``fingerprint``: digest of the supplier's identity and the entry; while it is the same, the decision holds. ``found``: whether
     the last screening still found it. ``why``: the match (risk_models.screening.Match); ``content``: the entry at that time.

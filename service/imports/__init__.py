@@ -1,1 +1,1 @@
-"""Import files: rows in, a preview, and suppliers out once confirmed."""
+"""Import files: read their rows, preview them, and save the suppliers once the import is confirmed."""

@@ -1,7 +1,7 @@
-"""Import sheets of case records: who may send them, what may not be stored, and what becomes of the rest.
+"""Import sheets of case records: check who may send them and what must not be stored, and process the rest.
 
-A file in which a person can be read is not stored: the import is refused, and the file is deleted in the same step. No file of
-case records is stored once its cases are.
+A file with personal data is not stored: the import is refused, and the file is deleted in the same step. Every other file of
+case records is deleted once its cases are stored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ REMOVED = "No copy of the file was kept."
 def find_refusal(
     issues: Sequence[Issue], cases: Sequence[CaseRecord], *, may_bring_cases: bool
 ) -> dict[str, Any] | None:
-    """Return why files may not be stored, as a problem object (RFC 9457); None where nothing speaks against it."""
+    """Return why files must not be stored, as a problem object (RFC 9457); None if they may be stored."""
     persons = [issue for issue in issues if issue.code in PERSON_CODES]
     if persons:
         cells = sum(issue.count for issue in persons)

@@ -1,4 +1,4 @@
-"""Report rows of an upload that belong to one supplier, with their cells."""
+"""Report the rows of an upload that belong to the same supplier, with their cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class ParsedSheet(NamedTuple):
     matched: ColumnMatch
 
 
-_PendingIssue = tuple[int, Callable[[], Issue]]  # how many rows an issue is about, and what makes it
+# The number of rows that an issue concerns, and the function that builds it.
+_PendingIssue = tuple[int, Callable[[], Issue]]
 
 
 class _Place(NamedTuple):
@@ -38,8 +39,8 @@ class _Place(NamedTuple):
 
 
 def list_duplicate_issues(sheets: Sequence[ParsedSheet], kind: str, on: date) -> list[Issue]:
-    """List issues about suppliers of a kind that occur on several rows, in any files and sheets: that they are one supplier,
-    and which questions about practice their rows answer differently, by the models in force on a day.
+    """List the issues of suppliers of one kind that occur in several rows, in any files and sheets: that the rows describe one
+    supplier, and which questions about practice they answer differently, according to the models in force on a day.
     """
     kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
     places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
@@ -139,7 +140,7 @@ def _limit_issues(pending: Sequence[_PendingIssue], what: str) -> list[Issue]:
 
 
 def _find_column(read: ParsedSheet, question: str) -> int:
-    """Return the column of a question; of one that was filled in from elsewhere, the column that names the row."""
+    """Return the column of a question; if the answer was filled in from elsewhere, the column that names the row."""
     columns = read.matched.columns
     return next(
         columns[candidate] for candidate in (question, *IDENTIFYING_QUESTIONS, *columns) if candidate in columns
@@ -147,7 +148,7 @@ def _find_column(read: ParsedSheet, question: str) -> int:
 
 
 def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> str:
-    """Return the cell of a question in a row, with sheet and file where they differ from those of ``first_sheet``."""
+    """Return the cell of a question in a row, with sheet and file if they differ from those of ``first_sheet``."""
     batch = place.read.batch
     cell = cell_name(place.row, _find_column(place.read, question))
     if place.read is first_sheet:
@@ -158,7 +159,7 @@ def _cell_reference(place: _Place, question: str, first_sheet: ParsedSheet) -> s
 
 
 def _describe_rows(places: Sequence[_Place]) -> str:
-    """Describe rows as "rows 2, 3 and 5", with the sheet where there are several."""
+    """Describe rows as "rows 2, 3 and 5", with the sheet if there are several."""
     several = len({id(place.read) for place in places}) > 1
     numbers = [f"{place.row} of '{place.read.batch.sheet}'" if several else str(place.row) for place in places]
     if len(numbers) > 6:

@@ -115,7 +115,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
         if refusal is None and choices.get("kind") == personal_data.CASE_KIND:
-            refusal = to_problem(error)  # what cannot be read was not searched for persons either
+            refusal = to_problem(error)  # a file that cannot be read was not searched for personal data either
         if refusal is not None:
             _refuse_and_remove(db, blobs, claimed, refusal)
         elif "before" in claimed.payload:
@@ -157,8 +157,8 @@ def _describe_lost_sheets(
     previous_choices: Mapping[str, Any] | None,
     choices: Mapping[str, Any],
 ) -> str:
-    """Describe which sheets that were read before are not read with other choices, and why; "" where none is lost, or where
-    the sender named the one sheet to read.
+    """Describe which sheets can no longer be read with changed options, and why; "" if there are none, or if the sender named
+    the one sheet to read.
     """
     if previous_choices is None or choices.get("sheet") != previous_choices.get("sheet"):
         return ""
@@ -175,7 +175,7 @@ def _describe_lost_sheets(
 
 
 def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
-    """Restore the preview from before choices that cannot be used; the import's problem says why, and what was chosen."""
+    """Restore the preview if changed options cannot be used; the import's problem says why, and which options were set."""
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
         import_.problem = {**refusal, "choices": import_.choices}
@@ -207,7 +207,7 @@ def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: 
 def confirm_import(
     session: Session, import_id: str, choices: Mapping[str, Any], by: str, *, may_bring_cases: bool = False
 ) -> Import:
-    """Confirm a previewed import. With changed choices the files are read again first; with the same ones they are assessed
+    """Confirm a previewed import. With changed options the files are read again first; with the same ones they are assessed
     now.
     """
     import_ = get_import(session, import_id)
@@ -282,7 +282,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with job_transaction(db, claimed, result={"rows": parsed.received["accepted"]}) as session:
         import_ = session.get_one(Import, import_id)
         import_.state, import_.finished_at = "done", now()
-        if parsed.cases:  # nobody needs the files any more: what no net has caught goes with the next tidying
+        if parsed.cases:  # the files are no longer needed; the next purge deletes them
             import_cases.detach_uploads(session, import_)
         import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
         request_screening(session, claimed.actor, import_id=import_id)
@@ -327,7 +327,7 @@ def _group_by_supplier(
 def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) -> list[_SupplierRows]:
     """Append the rows of merged suppliers to those of their survivors.
 
-    The number of groups stays the same: the progress of an import is counted in it, whatever is merged meanwhile.
+    The number of groups stays the same: the progress of an import is counted in it, whatever is merged in the meantime.
     """
     result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
     for kind in ("agency", "site"):
@@ -351,7 +351,7 @@ def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) ->
 
 
 def _list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
-    """List how many suppliers of each sheet are stored already, and what of their answers stays."""
+    """List how many suppliers of each sheet are already stored, and which of their answers are kept."""
     issues = []
     for batch in parsed.batches:
         keys = supplier_keys(batch.answers)
@@ -366,7 +366,7 @@ def _list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[
                 Supplier.kind == batch.kind, Supplier.key.in_(keys[start : start + CHUNK])
             )
             stored_keys.update(session.scalars(query))
-        # A form that came back answers or declines, even where all of it is blank.
+        # A returned form contains answers or declined answers, even if it is entirely blank.
         came_back = (batch.file, batch.sheet) in parsed.request_ids
         has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
         answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
@@ -395,9 +395,9 @@ def _display_name(answers: Mapping[str, Any]) -> str:
 def _apply_returned_forms(
     session: Session, parsed: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
 ) -> None:
-    """Add to the answers of returned questionnaires what the request knows: a blank in a returned form was declined.
+    """Complete the answers of returned questionnaires from their requests: a blank in a returned form was declined.
 
-    That holds for the supplier the form was sent to, and for no other row: a short list declines nothing.
+    This applies only to the supplier the form was sent to, not to any other row: a short list declines nothing.
     """
     for batch in parsed.batches:
         asking_id = parsed.request_ids.get((batch.file, batch.sheet))
@@ -414,7 +414,7 @@ def _apply_returned_forms(
 
 
 def on_failure(session: Session, job: Job) -> None:
-    """End an import whose job has failed or was cancelled. What was saved already stays."""
+    """End an import whose job has failed or was cancelled. What was already saved is kept."""
     import_ = session.get(Import, job.payload["import_id"])
     if import_ is not None and import_.state in ("waiting", "running"):
         import_.state, import_.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
@@ -425,7 +425,7 @@ def on_failure(session: Session, job: Job) -> None:
 
 
 def get_import(session: Session, import_id: str) -> Import:
-    """Return an import by id. Raises DomainError, 404, where there is none."""
+    """Return an import by id. Raises DomainError, 404, if there is none."""
     import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
     if import_ is None:
         raise DomainError("not_found", 404, "Import not found.")
@@ -438,7 +438,7 @@ def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
 
 
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
-    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for single sheets."""
+    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for individual sheets."""
     names = ("kind", "country", "sector", "sheet", "date_order")
     options: dict[str, Any] = {name: choices.get(name) or None for name in names}
     columns = choices.get("columns") or {}
@@ -448,7 +448,7 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
 
 
 def to_problem(error: NoUsableRows) -> dict[str, Any]:
-    """Return why nothing could be used as a problem object (RFC 9457), with every issue."""
+    """Return a problem object (RFC 9457) that says why nothing could be used, with every issue."""
     first: Issue | None = next((i for i in error.issues if i.severity == "error"), None)
     code = first.code if first else "file.no_rows"
     return {

@@ -1,4 +1,4 @@
-"""Count what an import brought: suppliers, case records, answers about the buyer's own practices, and rows not used."""
+"""Count the outcome of an import: suppliers, case records, answers about the buyer's own practices, and rows not used."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from service.db.tables import Import, Result
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many suppliers an import scored, how many case records and units of the buyer it brought something new about, and how
-    many of its rows were not used.
+    """How many suppliers an import scored, how many case records and units of the buyer it added to, and how many of its rows
+    were not used.
     """
 
     suppliers: int
@@ -25,7 +25,7 @@ class Outcome:
 
 
 def count_outcome(session: Session, import_: Import) -> Outcome:
-    """Count what a finished import brought."""
+    """Count the outcome of a finished import."""
     columns = {
         "suppliers": (Result.supplier_id, Result.import_id),
         "case_records": (StoredFinding.case_id, StoredFinding.import_id),

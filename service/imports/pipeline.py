@@ -1,4 +1,4 @@
-"""Files in, batches of answers out: which sheets are read, as what, and what must be said about them."""
+"""Turn files into batches of answers: decide which sheets are read and as which kind, and collect their issues."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ COUNTS = ("rows", "accepted", "rejected")
 
 @dataclass(frozen=True)
 class SheetMap:
-    """Which header answers which question in one sheet; an empty ``file`` or ``sheet`` stands for any."""
+    """The column map of one sheet: which header answers which question. An empty ``file`` or ``sheet`` stands for any."""
 
     columns: Mapping[str, str]
     file: str = ""
@@ -51,10 +51,9 @@ class SheetMap:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the sender decided: each is None (or empty) where the file itself is to tell.
-
-    ``columns``: question -> header for all sheets; of several sheets of a file an entry is meant for those that have the header.
-    ``maps``: those of single sheets, which go before.
+    """The options that the sender chose; each is None (or empty) if it is to be detected from the file. ``columns``: question
+    -> header for all sheets; if a file has several sheets, an entry applies to those that have the header. ``maps``: the maps
+    of individual sheets, which take precedence.
     """
 
     kind: str | None = None
@@ -63,7 +62,7 @@ class Choices:
     sheet: str | None = None
     columns: Mapping[str, str] | None = None
     date_order: str | None = None
-    buyer: str | None = None  # the file in which the buyer answers about itself
+    buyer: str | None = None  # the file with the buyer's own answers
     maps: tuple[SheetMap, ...] = ()
 
     def for_file(self, file: str) -> Choices:
@@ -78,7 +77,7 @@ class Choices:
         return {question: header for columns in columns_by_map for question, header in columns.items()}
 
     def to_options(self) -> dict[str, Any]:
-        """Return the choices as the contract stores them, without those that were not made."""
+        """Return the options as assessment.json stores them, without those that were not set."""
         options = {
             "kind": self.kind,
             "country": self.country,
@@ -99,8 +98,8 @@ class ParsedUpload:
     file.
 
     ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
-    answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case
-    records; the batches they concern have taken them in.
+    answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records;
+    the batches they concern already include their evidence.
     """
 
     batches: tuple[Batch, ...]
@@ -113,7 +112,7 @@ class ParsedUpload:
 
 
 class NoUsableRows(Exception):
-    """No row of any file can be scored: one sentence that says why and what to do, and every issue found on the way."""
+    """No row of any file can be scored: one sentence that says why and what to do, and every issue that was found."""
 
     def __init__(self, sentence: str, issues: Sequence[Issue]) -> None:
         super().__init__(sentence)
@@ -121,7 +120,7 @@ class NoUsableRows(Exception):
 
 
 class _Table(NamedTuple):
-    """A sheet that is read: as which kind, with the headers in which row, and what it says."""
+    """A sheet that is read: its kind, the row of its headers, and its content."""
 
     sheet: Sheet
     kind: str
@@ -138,9 +137,9 @@ def parse_files(
     *,
     allow_buyer_only: bool = False,
 ) -> ParsedUpload:
-    """Parse, match and validate files (name, bytes). Raises NoUsableRows where no row can be scored.
+    """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
-    ``allow_buyer_only``: whether it is enough that the buyer answers about itself.
+    ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted.
     """
     parsed: list[_ParsedFile] = []
     for name, data in files:
@@ -238,7 +237,7 @@ def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFi
 
 
 def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:
-    """Say in one sentence why no row can be scored: each file that could not be read, else the first error."""
+    """Say in one sentence why no row can be scored: each file that could not be read, otherwise the first error."""
     failures = [file.failure for file in files if file.failure]
     if failures:
         return " ".join(failures)
@@ -248,7 +247,7 @@ def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue
 
 
 def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:
-    """Return an issue where no row of a whole sheet says in which country, or in which sector, it is."""
+    """Return an issue if no row of a sheet gives a country, and one if no row gives a sector."""
     required = {"site": ("country", "sector"), "agency": ("country",)}.get(kind, ())
     answers = submission.answers
     blank = [question for question in required if question not in answers or not answers[question].notna().any()]
@@ -258,7 +257,7 @@ def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> li
 
 
 def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> tuple[list[_Table], list[Issue]]:
-    """Every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet where none is."""
+    """Return every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet if there is none."""
     sheet_name = choices.sheet or _answer_sheet(sheets)
     chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
     issues: list[Issue] = []
@@ -286,7 +285,7 @@ def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date)
             faults.append(unusable)
     if not tables:
         raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
-    # Notes and cover sheets are common: a sheet that is no table is passed over, and said, once another one is.
+    # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
     issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
     return tables, issues
 
@@ -311,8 +310,8 @@ def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
 
 
 def _is_country_list(submission: Submission) -> bool:
-    """Whether a sheet of three rows or more says no more of them than names, nine in ten those of countries: a list beside the
-    table.
+    """Return whether a sheet of three or more rows contains only names, nine in ten of them names of countries: a list for
+    reference, not a table of suppliers.
     """
     if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
         return False
@@ -328,7 +327,7 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
     header_row = find_header_row(sheet, candidate_forms, choices.columns)
     headers = get_row_cells(sheet, header_row)
     kind = BUYER if BUYER in kinds else choices.kind or detect_kind(headers, sheet.name, forms)
-    if among_several and choices.columns:  # what only another kind of sheet is asked is meant for that one
+    if among_several and choices.columns:  # a question that only another kind of sheet has is meant for that sheet
         other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
         choices = replace(
             choices, columns={q: header for q, header in choices.columns.items() if q not in other_questions}
@@ -341,7 +340,7 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
     except UnusableSheet as unusable:
         if kind != personal_data.CASE_KIND:
             raise
-        # What was taken for a header may be a row of anything: it is not repeated.
+        # The supposed header may be a row of any data, so it is not repeated.
         raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
     options = SheetOptions(choices.date_order, choices.country, choices.sector, on)
     submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)

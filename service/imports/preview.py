@@ -17,12 +17,12 @@ from service.imports.jobs import parse_choices
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import list_jobs
 
-MAX_LISTED_ISSUES = 40  # of one kind of issue, that are shown
+MAX_LISTED_ISSUES = 40  # cells that are shown for each kind of issue
 
 
 @dataclass(frozen=True)
 class IssueGroup:
-    """Issues of one kind: how grave, in how many cells, the first of them, and how many are not shown."""
+    """Issues of one kind: their severity, in how many cells they are, the first of them, and how many are not shown."""
 
     code: str
     severity: str
@@ -35,8 +35,8 @@ class IssueGroup:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a sheet: its header, the question it answers ("" for none), whether the sender said so, and whether it holds
-    the contact of a person, which is never read.
+    """A column of a sheet: its header, the question it answers ("" for none), whether the sender chose it, and whether it
+    contains contact details of a person, which are never read.
     """
 
     header: str
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A sheet that is read: which row its headers are in, what its columns answer, how many rows it has."""
+    """A sheet that is read: the row of its headers, the questions that its columns answer, and its number of rows."""
 
     file: str
     sheet: str
@@ -63,7 +63,7 @@ class Table:
 
     @property
     def contacts(self) -> int:
-        """How many columns hold contacts of persons."""
+        """How many columns contain contact details of people."""
         return sum(column.contact for column in self.columns)
 
 
@@ -99,8 +99,8 @@ def _chosen_columns(choices: Mapping[str, Any], file: str, sheet: str) -> dict[s
 
 
 def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:
-    """List the questions a column may answer, as (id, title) by section in form order; one about a person only for a column
-    that was found to hold that.
+    """List the questions a column may answer, as (id, title) by section in form order; a question about a person only for a
+    column in which such data was detected.
     """
     sections: dict[str, list[tuple[str, str]]] = {}
     for question in load_combined_form(kind).questions:
@@ -133,7 +133,7 @@ def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[
     ``columns`` (question: header).
 
     Only differences from what was detected are included; a column that is to answer nothing leaves its question empty ("").
-    Raises DomainError ``columns.tied`` where two columns of one sheet would answer one question.
+    Raises DomainError ``columns.tied`` if two columns of one sheet would answer one question.
     """
     maps = []
     for table in list_tables(import_):
@@ -151,7 +151,7 @@ def build_column_maps(import_: Import, answers: Sequence[ColumnChoice]) -> list[
 def _corrected_columns(
     table: Table, chosen: Mapping[str, str], corrections: Sequence[tuple[str, str]]
 ) -> dict[str, str]:
-    """Return the columns of one table after corrections (header, question), without what was detected anyway."""
+    """Return the columns of one table after corrections (header, question), without those that were detected anyway."""
     detected = {column.header: column.question for column in table.columns}
     header_of: dict[str, str] = {}
     for header, question in corrections:
@@ -173,7 +173,9 @@ def _corrected_columns(
 
 
 def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
-    """Group issues (as an import stores them) by kind: those that keep a row from being scored first, then the commonest."""
+    """Group issues (as an import stores them) by kind: those that prevent a row from being scored first, then the most
+    frequent.
+    """
     by_code: dict[str, list[Issue]] = {}
     for raw in issues:
         issue = Issue(**{**raw, "cells": tuple(raw["cells"])})
@@ -209,11 +211,11 @@ def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, 
 
 
 def get_current_job(session: Session, import_: Import) -> Job | None:
-    """Return the job that is working on an import, or did so last."""
+    """Return the job that is working on an import, or the last one that did."""
     jobs = (job for kind in (ASSESS_IMPORT, READ_IMPORT) for job in list_jobs(session, kind, limit=200))
     return next((job for job in jobs if job.payload.get("import_id") == import_.id), None)
 
 
 def is_in_progress(import_: Import, job: Job | None) -> bool:
-    """Return whether an import is still being worked on: not once its job has failed or was cancelled."""
+    """Return whether an import is still being processed; it is not if its job has failed or was cancelled."""
     return import_.state in ("waiting", "running") and (job is None or job.state in ("queued", "running"))

@@ -1,7 +1,6 @@
 """Load a fictional sample list into an empty portfolio, and remove it again.
 
-The imports of the list are marked in their choices. To remove the list is to erase the suppliers that came with them and from
-nowhere else.
+The imports of the list are marked in their choices. Removing the list erases the suppliers that came only from these imports.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class _LoadedMeanwhile(Exception):
 
 @dataclass(frozen=True)
 class Removal:
-    """What the removal of the sample list did: how many suppliers were erased, how many stay because they also came from
+    """The outcome of removing the sample list: how many suppliers were erased, how many stay because they also came from
     elsewhere, and the digests of the files that may be deleted.
     """
 
@@ -86,8 +85,8 @@ def remove_sample(session: Session, at: datetime, by: str) -> Removal:
         raise DomainError("sample.loading", 409, "The sample data is still being loaded. Try again in a moment.")
     ids = [import_.id for import_ in imports]
     named = select(Result.supplier_id).where(Result.import_id.in_(ids))
-    # Locked, so that nobody brings answers for one of them meanwhile. Sites first: with them gone, no agency that is erased
-    # has anybody reassessed.
+    # Locked, so that no answers for any of them arrive in the meantime. Sites first: once they are gone, erasing an agency
+    # causes no reassessment.
     query = select(Supplier).where(Supplier.id.in_(named)).order_by(Supplier.kind.desc(), Supplier.id)
     sample_suppliers = session.scalars(query.with_for_update()).all()
     from_elsewhere = set(

@@ -1,1 +1,3 @@
-"""Work done behind the pages: a job is a row, claimed by whoever lives, resumed where it stopped, in effect once."""
+"""Background jobs: each job is a row that any running worker can claim; it is resumed where it stopped and takes effect
+once.
+"""

@@ -1,12 +1,12 @@
 """The job queue: a job is enqueued in the transaction that requests it, and claimed by any worker of any process.
 
-A claim is a lease and a fence. Until the lease ends no other worker takes the job; a worker whose lease ends may be dead, and
-the job is claimed again. The fence rises with each claim. Every effect is written in one transaction with the checkpoint and
-only under the current fence: a worker that was merely slow writes nothing after another took over, and no effect is written
-twice.
+A claim consists of a lease and a fence. Until the lease ends, no other worker takes the job; when it ends, the worker may have
+died, and the job is claimed again. The fence rises with each claim. Every effect is written in one transaction with the
+checkpoint and only under the current fence: a worker that was merely slow writes nothing after another took over, and no effect
+is written twice.
 
-Times come from the clock of the machine, which may be set: a lease or back-off that ends later than any possible one counts as
-ended.
+Times come from the clock of the machine, which may be adjusted: a lease or back-off that ends later than any possible one
+counts as ended.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def claim_job(
 
 
 def _is_claimable(at: datetime) -> ColumnElement[bool]:
-    """Build the condition for jobs that wait long enough, run under an ended lease, or would be held up by a clock set back."""
+    """Build the condition for jobs that can be claimed: they have waited long enough, or their lease has ended, or a clock that
+    was set back would delay them.
+    """
     set_back = or_(Job.created_at > at, and_(Job.fence > 0, Job.not_before > at + MAX_DELAY))
     return or_(
         and_(Job.state == "queued", or_(Job.not_before <= at, set_back)),
@@ -194,7 +196,7 @@ def _set_ended(job: Job, state: End, message: str, result: Mapping[str, Any] | N
 def requeue(db: Database, claimed: ClaimedJob, message: str, *, counted: bool = True) -> None:
     """Put the job back into the queue for another attempt after a back-off. Raises LostLease.
 
-    ``counted``: whether this attempt counts; it does not where the job was not at fault.
+    ``counted``: whether this attempt counts; it does not if the job was not at fault.
     """
     with db.for_organisation(claimed.organisation_id) as session:
         job = _lock_job(session, claimed)

@@ -60,7 +60,7 @@ def run_worker(db: Database, handlers: Mapping[str, Handler], stop: Event, lease
             else:
                 run_job(db, claimed, handlers[claimed.kind])
         except OperationalError as error:
-            # Nothing is lost: where a job could not be requeued, its lease ends and it is claimed again.
+            # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
             log.error("database_unavailable", exc_info=error)
             stop.wait(DATABASE_RETRY_SECONDS)
 

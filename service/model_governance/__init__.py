@@ -1,1 +1,1 @@
-"""Check, compare and cover models before they are released."""
+"""Check and compare models before they are released, and find which published indicators they cover."""

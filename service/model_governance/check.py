@@ -35,7 +35,7 @@ NUMBER_TYPES = ("number", "money", "percent")
 
 
 def list_model_faults() -> list[str]:
-    """Return the inconsistencies between models, forms, actions and case rules as sentences; empty where there are none."""
+    """Return the inconsistencies between models, forms, actions and case rules as sentences; empty if there are none."""
     try:
         models, actions, facts = load_models(), load_actions(), load_facts()
         for form in list_form_ids():
@@ -210,7 +210,9 @@ def _check_practice_rules(rules: PracticeRules) -> list[str]:
     for practice in rules.practices:
         question = form.by_id.get(practice.question)
         if question is None or practice.id not in question.feeds:
-            faults.append(f"{name}: {practice.id} reads {practice.question}, which the form does not ask for it")
+            faults.append(
+                f"{name}: {practice.id} reads {practice.question}, which the form does not link to that practice"
+            )
         else:
             answer_faults = _check_choices(practice, question.type, [c.code for c in question.choices], newest=True)
             faults += [f"{name}: {practice.id}: {fault}" for fault in answer_faults]
@@ -226,7 +228,7 @@ def _check_choices(
         return (
             []
             if question_type in types
-            else [f"reads {description}, and {indicator.question} is asked as {question_type}"]
+            else [f"reads {description}, but {indicator.question} is a question of type {question_type}"]
         )
     offered = {"yes", "no"} if question_type == "yes_no" else set(codes)
     scored = set(indicator.rule.table)

@@ -81,7 +81,8 @@ class Comparison:
 def load_models_at(version: str, on: date) -> tuple[Model, ...]:
     """Return the models at a version ("2026.2"); or one of them ("site_fishing@2026.2"), and all others as in force.
 
-    They count as in force on the day, so that a version can be tried before it is. Raises LookupError where there is none.
+    They are treated as in force on the day, so that a version can be tried out before it comes into force. Raises LookupError
+    if there is none.
     """
     name, _, number = version.rpartition("@")
     known = {model.version for model in load_models() if not name or model.id == name}
@@ -104,9 +105,9 @@ def _split_version(version: str) -> list[int]:
 def compare_models(
     batches: Sequence[Batch], facts: FactSnapshot, on: date, before: Sequence[Model], after: Sequence[Model]
 ) -> Comparison:
-    """Assess the same suppliers under both versions and compare them; level changes are sorted worst first.
+    """Assess the same suppliers under both versions and compare them; level changes are sorted highest risk first.
 
-    Raises LookupError where a version has no model for a kind of supplier.
+    Raises LookupError if a version has no model for a kind of supplier.
     """
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
     level_changes: list[LevelChange] = []
@@ -169,7 +170,7 @@ def _build_level_change(batch: Batch, row_index: int, before: _ScoredSupplier, a
 
 
 def _find_cause(before: _ScoredSupplier, after: _ScoredSupplier) -> ChangeCause:
-    """Return the rule that changed the level; where the score crossed a bound, the largest change of points in that direction."""
+    """Return the rule that changed the level; if the score crossed a bound, the largest change of points in that direction."""
     (block_before, position_before, *_), (block_after, position_after, *_) = before, after
     old, new = block_before.scores, block_after.scores
     levels = int(old.level[position_before]), int(new.level[position_after])

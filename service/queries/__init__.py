@@ -1,1 +1,1 @@
-"""Read models: what pages and API show, worked out from what is stored."""
+"""Queries for the pages and the API, computed from stored data."""

@@ -35,7 +35,7 @@ def list_suppliers(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Return a page of sites or agencies, worst first: by level, inherent risk, worst case, score.
+    """Return a page of sites or agencies, highest risk first: by level, inherent risk, worst case, score.
 
     Raises DomainError ``cursor.unknown``.
     """
@@ -108,7 +108,7 @@ def list_cases(
 
 @dataclass(frozen=True)
 class Company:
-    """Sites that share a name: how many, in which countries, and the worst of them."""
+    """A company, made up of sites that share a name: how many, in which countries, and the site with the highest risk."""
 
     company_key: str
     name: str

@@ -124,7 +124,7 @@ def _count_groups(session: Session, today: date) -> Sequence[Any]:
 
 
 def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
-    """Return the worst supplier of each country and sector, and of each country: its score where practice is known, else its
+    """Return the worst supplier of each country and sector, and of each country: its score if practice is known, otherwise its
     inherent risk.
 
     The database picks them, since fetching every supplier takes longer. Ties go to the first in the queue.

@@ -26,7 +26,7 @@ MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class FoundSuppliers:
-    """The worst few suppliers that a search finds, and how many it finds."""
+    """The few suppliers with the highest risk that a search finds, and how many it finds in total."""
 
     suppliers: Sequence[Supplier]
     total: int
@@ -34,7 +34,7 @@ class FoundSuppliers:
 
 @dataclass(frozen=True)
 class FoundCases:
-    """The newest few cases that a search finds, each with its supplier if it has one, and how many it finds."""
+    """The newest few cases that a search finds, each with its supplier if it has one, and how many it finds in total."""
 
     cases: Sequence[tuple[StoredCase, Supplier | None]]
     total: int

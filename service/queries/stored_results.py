@@ -34,7 +34,8 @@ def find_model_and_facts(result: Result) -> tuple[Model, FactSnapshot]:
 
 
 def list_models_released_with(model: Model) -> list[Model]:
-    """Return this model with those it was in force with: of every other those that read the same actions, else all its versions.
+    """Return this model with those that were in force with it: of every other model, the versions that use the same actions, or
+    else all versions.
 
     Models that are released together name the same release of the action library, whatever their own numbers.
     """

@@ -34,7 +34,7 @@ REVIEWS = ("overdue", "soon")
 SOON = timedelta(days=30)
 INHERENT_LEVELS = tuple(level for level in LEVELS if level != "insufficient_evidence")
 SELECTED_ID = re.compile(r"[0-9a-f-]{36}")
-NOTHING_SELECTED = "none"  # the id of no supplier
+NOTHING_SELECTED = "none"  # an id that no supplier has
 QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "queue": QUEUE,
@@ -99,7 +99,7 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
 
 
 def clean_search_text(text: str) -> str:
-    """Return a text to search for the way names are stored: in NFC, without doubled blanks or invisible marks."""
+    """Normalise a search text in the same way as stored names: to NFC, without repeated spaces or invisible marks."""
     return " ".join(unicodedata.normalize("NFC", INVISIBLE.sub("", text)).split())
 
 
@@ -208,7 +208,7 @@ class FilterOptions:
 
 
 def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
-    """Return the countries and divisions of the stored suppliers, with "unknown" where some supplier has none."""
+    """Return the countries and divisions of the stored suppliers, with "unknown" if some supplier has none."""
     query = (
         select(Supplier.country, Supplier.sector)
         .where(*build_filter_conditions(SupplierFilter(kind=kind), date.max))
@@ -227,7 +227,9 @@ def _sort_by_title(codes: set[str | None], title: Any) -> tuple[tuple[str, str],
 
 
 def get_next_step(supplier: Supplier, *, own_answers_only: bool) -> str | None:
-    """Return the id of the first action for a supplier, on request by its own answers alone; None where no action is due."""
+    """Return the id of a supplier's first action, or on request the first one that its own answers alone require; None if none
+    is due.
+    """
     return supplier.own_step if own_answers_only else supplier.next_step
 
 
@@ -343,7 +345,7 @@ def delete_filter(session: Session, user_id: str, filter_id: str) -> None:
 
 @dataclass(frozen=True)
 class NextStep:
-    """An action that comes first for some suppliers: the worst few of them, and how many there are."""
+    """An action that is the next step for some suppliers: the few with the highest risk, and how many there are in total."""
 
     id: str
     suppliers: Sequence[Supplier]

@@ -39,7 +39,7 @@ FIXED_QUESTIONS = (
     "reference",
     "name",
     "name_local",
-)  # another place or trade is another supplier
+)  # a different place or trade would make it a different supplier
 TOLERANCE = 1e-9
 UPLIFT = "Minimum-score rules"
 Answers = Mapping[str, Any]
@@ -73,7 +73,7 @@ def load_baseline(result: Result) -> Baseline:
 
 @dataclass(frozen=True)
 class ReasonChange:
-    """One reason before and after: its points and its state ("" where it was no reason)."""
+    """One reason before and after: its points and its state ("" if it was not a reason)."""
 
     kind: str
     title: str
@@ -94,7 +94,7 @@ class WhatIfResult:
 
 @dataclass(frozen=True)
 class FewestActions:
-    """Actions that would change the level, in the order they were chosen; none where not even all of them would.
+    """Actions that would change the level, in the order they were chosen; none if not even all of them together would.
 
     ``level`` and ``score`` are those after these actions, or after all that are available.
     """
@@ -205,8 +205,8 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
     """Map each action that is due for the supplier of a block, in the order of the library, to the indicators it would close.
 
     ``other_blocks`` are the blocks of its other sectors, whose findings count too. An action closes an indicator that it
-    addresses and that is in a state it answers. One that accompanies others (a remedy plan, a referral) addresses floors alone
-    and closes nothing by itself.
+    addresses, if the indicator is in a state that the action applies to. One that accompanies others (a remedy plan, a
+    referral) addresses floors alone and closes nothing by itself.
     """
     open_indicators: dict[str, set[str]] = {"harm": set(), "declined": set(), "expired": set(), "not_asked": set()}
     addresses: dict[str, set[str]] = {}
@@ -229,7 +229,7 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
 
 
 def get_best_answer(rule: Rule, on: date) -> Any:
-    """Return the answer with the lowest risk, as JSON; of equal ones the first."""
+    """Return the answer with the lowest risk, as JSON; if several are equal, the first."""
     if isinstance(rule, Choices):
         return min(rule.table, key=lambda code: rule.table[code])
     if isinstance(rule, Ramp):
@@ -252,7 +252,7 @@ def _get_highest_floor(block: Block, ids: Set[str]) -> float:
 
 
 def _answer_best(baseline: Baseline, ids: Set[str], grade: str | None) -> dict[str, Any]:
-    """Return the answers with some indicators answered best, and their reports closed where the evidence can close them."""
+    """Return the answers with some indicators answered best, and their reports closed if the evidence can close them."""
     answers = dict(baseline.answers)
     released = stored_results.list_models_released_with(baseline.model)
     models = (*(model for model in released if model.kind == baseline.model.kind), baseline.model)

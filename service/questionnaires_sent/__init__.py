@@ -1,1 +1,1 @@
-"""Questionnaires on their way: sent to suppliers, and returned by them."""
+"""Questionnaires that were sent to suppliers, and their return."""

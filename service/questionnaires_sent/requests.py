@@ -31,9 +31,9 @@ from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
 
 KIND_PLURALS = {"site": "sites", "agency": "agencies"}
-ANSWER_PERIOD_DAYS = 14  # after which a form that was not returned is overdue
-# Identity, location and trade of a supplier are filled in for it: its form is matched by them, and they are not lost where it
-# leaves them unchanged. Answers about its practice are not filled in: the supplier must not be led.
+ANSWER_PERIOD_DAYS = 14  # days after which a form that was not returned is overdue
+# A supplier's identity, location and trade are filled in for it: its form is matched by them, and they are kept if it leaves
+# them unchanged. Answers about its practice are not filled in, so that they do not influence what it answers.
 PREFILLED_QUESTIONS = (
     "reference", "name", "name_local", "trade_name", "parent", "country", "region", "city", "address", "postal_code", "sector",
     "tax_number", "duns", "mmsi", "call_sign", "flag", *IDENTIFIERS,
@@ -90,7 +90,7 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
     by_title = {question.title: question for question in form.questions}
     for column, header in enumerate(sheet[HEADER_ROW], 1):
         question = by_title[str(header.value)]
-        header.comment = build_header_comment(question)  # openpyxl forgets the size of the note when it reads it
+        header.comment = build_header_comment(question)  # openpyxl loses the size of a note when it reads one
         _write_text(sheet, FIRST_ANSWER_ROW, column, filled.get(question.id, ""))
     stamp = book[STAMP_SHEET]
     for row, (name, text) in enumerate(
@@ -105,7 +105,7 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
 
 
 def _format_answer(question: str, answer: Any) -> str:
-    """Return an answer as text that the form reader understands; "" where there is none."""
+    """Return an answer as text that the form reader understands; "" if there is none."""
     if not answer or answer in RESERVED_ANSWERS:
         return ""
     if question == "sector":
@@ -118,7 +118,7 @@ def _write_text(sheet: Worksheet, row: int, column: int, text: str) -> None:
     if not text:
         return
     cell = sheet.cell(row, column, ILLEGAL_CHARACTERS_RE.sub("", text))
-    cell.data_type = "s"  # a text, though it begin with "="
+    cell.data_type = "s"  # stored as text, even if it begins with "="
 
 
 def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> QuestionnaireRequest:
@@ -143,7 +143,7 @@ def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> 
 
 
 def get_request(session: Session, supplier: Supplier, request_id: str) -> QuestionnaireRequest:
-    """Return a questionnaire request of a supplier. Raises DomainError, 404, where there is none."""
+    """Return a questionnaire request of a supplier. Raises DomainError, 404, if there is none."""
     query = select(QuestionnaireRequest).where(
         QuestionnaireRequest.id == request_id, QuestionnaireRequest.supplier_id == supplier.id
     )

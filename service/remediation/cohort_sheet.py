@@ -1,6 +1,6 @@
 """The cohort sheet of the repayment calculator: read its rows and collect its issues.
 
-It is read like any questionnaire sheet (``questionnaires``). Names and contact data of persons are refused and never repeated:
+It is read like any questionnaire sheet (``questionnaires``). Names and contact details of people are refused and never repeated:
 a column for them rejects the whole sheet, a cell its row.
 """
 
@@ -55,7 +55,7 @@ class CohortSheet:
 def read_cohorts(
     data: bytes, name: str, on: date, sheet_name: str | None = None, date_order: str | None = None
 ) -> CohortSheet:
-    """Read the rows of a file. Raises :class:`NoUsableCohorts` where none can be used."""
+    """Read the rows of a file. Raises :class:`NoUsableCohorts` if none can be used."""
     form = load_combined_form(KIND)
     try:
         sheet, header_row, matched = _find_table(_select_sheets(read_sheets(data, name, Limits()), sheet_name), form)
@@ -88,7 +88,7 @@ def find_personal_data(answers: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
-    """Return the sheet of a name, else that of the template, else the visible ones. Raises :class:`NoUsableCohorts`."""
+    """Return the sheet of a name, else that of the template, otherwise the visible ones. Raises :class:`NoUsableCohorts`."""
     template_sheet = str(load_template_texts()["entity"][KIND]["sheet"])
     selected = name or (
         template_sheet if any(sheet.stamp and sheet.name == template_sheet for sheet in sheets) else None
@@ -103,7 +103,7 @@ def _select_sheets(sheets: Sequence[Sheet], name: str | None) -> list[Sheet]:
 def _find_table(sheets: Sequence[Sheet], form: Questionnaire) -> tuple[Sheet, int, ColumnMatch]:
     """Return the first sheet with a table of cohorts, its header row and columns.
 
-    Raises :class:`UnusableSheet` where there is none, :class:`NoUsableCohorts` for a column of personal data.
+    Raises :class:`UnusableSheet` if there is none, :class:`NoUsableCohorts` for a column of personal data.
     """
     errors = []
     for sheet in sheets:

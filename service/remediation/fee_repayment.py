@@ -1,7 +1,7 @@
 """The repayment calculator: rows of answers become cohorts, and cohorts become a document.
 
-Nothing is stored: the input comes back with the result. Sheet, API and page use the same rows, so that they give the same
-figures. The document is written as ``repayment.json``, shown on the page, and rendered as a workbook.
+Nothing is stored: the input is returned with the result. The sheet, the API and the page all use the same rows, so they give
+the same figures. The document is written as ``repayment.json``, shown on the page, and rendered as a workbook.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ WORDING = (
 def calculate_document(rows: Sequence[CohortRow], terms: Terms, sheet: CohortSheet | None = None) -> Document:
     """Calculate the repayment owed to cohorts and return it as a document.
 
-    Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoUsableCohorts` where nothing can be calculated.
+    Raises :class:`~risk_models.repayment.calculation.TermsError`, and :class:`NoUsableCohorts` if nothing can be calculated.
     """
     cohorts, issues = build_cohorts(rows)
     repayment = calculate_repayment(cohorts, terms, load_facts().as_of(terms.on), issues)
@@ -182,7 +182,7 @@ def _build_cohort(
 
 
 def _build_item(row: CohortRow, cohort: str, issues: list[RepaymentIssue]) -> FeeItem | None:
-    """Build the fee item of a row; return None and add an issue where a part of it is missing."""
+    """Build the fee item of a row; return None and add an issue if a part of it is missing."""
     answers = {question: _get_answer(row.answers, question) for question in row.answers}
     item, amount, currency = (
         answers.get("item"),

@@ -185,7 +185,7 @@ def _build_block_lines(
 
 
 def _list_identities(block: Block) -> dict[str, list[str | None]]:
-    """Return the answers that identify each supplier of a block, by question; None where blank or declined."""
+    """Return the answers that identify each supplier of a block, by question; None if blank or declined."""
     texts = {}
     for question in ("name", "name_local", "reference", "imo", "licence_number", "country"):
         column = block.answers.column(question)
@@ -267,7 +267,7 @@ def _build_detail(
     floors = tuple(sorted(floors, key=lambda floor: floor.open))
     floors += _build_other_sector_floor(others, block, position, from_workers=reported)
     steps = list_steps(block.plan, position, on)
-    # Where nothing was asked no weighting can change the level, so its robustness has no meaning.
+    # If nothing was asked no weighting can change the level, so its robustness has no meaning.
     level_robustness = None if result["practice"] is None else float(robustness[position])
     return Detail(line.headline, tuple(reasons), floors, steps, level_robustness)
 
@@ -341,7 +341,7 @@ def _get_reason_order(reason: Reason) -> tuple[float, ...]:
 def _build_other_sector_floor(
     others: Sequence[tuple[Block, int]], block: Block, position: int, *, from_workers: bool
 ) -> tuple[Floor, ...]:
-    """Return a floor that explains the score where the model of another sector scores a supplier higher."""
+    """Return a floor that explains the score if the model of another sector scores a supplier higher."""
     scores = block.scores
     own_score = max(scores.total[position] - scores.uplift[position], scores.floor_points[position])
     highest, title = max(

@@ -37,7 +37,7 @@ def group_by_country(lines: Sequence[ResultLine]) -> tuple[Place, ...]:
 
 
 def group_by_company(lines: Sequence[ResultLine]) -> tuple[Company, ...]:
-    """Return companies with several sites (sites with equal normalised names), worst first."""
+    """Return companies with several sites (sites with equal normalised names), highest risk first."""
     groups: dict[str, list[ResultLine]] = defaultdict(list)
     for line in lines:
         if line.headline.kind == "site" and line.headline.name:

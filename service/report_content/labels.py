@@ -19,12 +19,12 @@ MEASURED_TYPES = ("number", "percent", "money", "date")  # question types whose 
 
 
 def get_country_name(code: str | None) -> str:
-    """Return the English name of a country, "Country unknown" where there is none."""
+    """Return the English name of a country, "Country unknown" if there is none."""
     return "Country unknown" if code is None else load_countries().names.get(code, code)
 
 
 def get_sector_title(code: str | None) -> str:
-    """Return the title of an ISIC code, "Sector unknown" where there is none."""
+    """Return the title of an ISIC code, "Sector unknown" if there is none."""
     return "Sector unknown" if code is None else load_sectors().names.get(code, code)
 
 
@@ -68,7 +68,7 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
 
 
 def format_reason_value(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:
-    """Return the value of a reason so that it is clear by itself.
+    """Return the value of a reason in a form that can be understood on its own.
 
     Facts get their unit, numbers and dates the title of their question; a report comes before the supplier's own answer.
     """

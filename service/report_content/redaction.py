@@ -27,15 +27,14 @@ WORKER_VOICE = "worker_voice"  # the grade of evidence that comes from workers
 
 
 def with_supplier_visible_plan(assessed: AssessedBatch) -> AssessedBatch:
-    """Return the same scores with the plan by the suppliers' own answers alone.
-
-    An action that only reports or cases require would reveal them.
+    """Return the same scores with the plan that follows from the suppliers' own answers alone. An action that only reports or
+    cases require would reveal that there are some.
     """
     return replace(assessed, blocks=tuple(replace(block, plan=block.plan.own_answer_plan) for block in assessed.blocks))
 
 
 def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the answers that a supplier gave itself, of all its stored answers: the basis of its copy of a report.
+    """Return those of a supplier's stored answers that it gave itself; its copy of a report is based on them.
 
     ``form_answers``: its answers in the last form it returned. Then only these, with their evidence, count as its own on
     practice: what arrived later may come from its workers, however it is marked. Where no form was returned, answers whose
@@ -83,9 +82,8 @@ def _remove_worker_derived(answers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result object of the contract without worker-derived detail.
-
-    It must come from an assessment :func:`with_supplier_visible_plan`.
+    """Return a result object without worker-derived details. It must come from an assessment made
+    :func:`with_supplier_visible_plan`.
     """
     answers = _remove_worker_derived(result["answers"])
     case_floors = _list_case_floors()
@@ -110,7 +108,7 @@ def _is_worker_derived(question: str, answer: object) -> bool:
 
 
 def redact_detail(detail: Detail) -> Detail:
-    """Return the detail of a result without what is worker-derived."""
+    """Return the details of a result without those that are worker-derived."""
     reasons = tuple(_redact_reason(reason) for reason in detail.reasons)
     floors = tuple(floor for floor in detail.floors if floor.title not in _list_case_floors())
     steps = steps_from_own_answers(detail.steps)
@@ -124,7 +122,7 @@ def _redact_headline(headline: Headline) -> Headline:
 
 
 def redact_report(report: Report) -> Report:
-    """Return a report without worker-derived detail. It must come from assessments :func:`with_supplier_visible_plan`."""
+    """Return a report without worker-derived details. It must come from assessments made :func:`with_supplier_visible_plan`."""
     details = tuple(redact_detail(detail) for detail in report.details)
     return replace(report, results=tuple(map(_redact_headline, report.results)), details=details, cases=())
 

@@ -31,7 +31,7 @@ class ResultLine:
 
 
 def list_first_step_titles(actions: Sequence[Action], days: Any) -> list[str]:
-    """Return the title of the first action of each supplier, "" where it has none. ``days`` (a, n): as in Plan."""
+    """Return the title of the first action of each supplier, "" if it has none. ``days`` (a, n): as in Plan."""
     seen: dict[bytes, str] = {}
     steps = []
     for column in days.T.copy():
@@ -62,7 +62,7 @@ def list_steps(plan: Plan, position: int, on: date) -> tuple[Step, ...]:
 def _build_step(
     action: Action, days: float, own_answer_days: float, on: date, suppliers: int = 0, names: tuple[str, ...] = ()
 ) -> Step:
-    """Return a step, with the date on which it is due by the suppliers' own answers alone where that differs."""
+    """Return a step, with the date on which it is due according to the suppliers' own answers alone, if that is different."""
     full_step = build_step(action, compute_due_date(on, days), days, suppliers, names)
     if isinf(own_answer_days):
         return replace(full_step, from_workers=True)

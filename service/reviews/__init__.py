@@ -1,1 +1,1 @@
-"""Re-assess suppliers when they are due."""
+"""Reassess suppliers when their reviews are due."""

@@ -26,7 +26,7 @@ CHUNK = 200  # suppliers reviewed in one transaction
 
 
 def list_due_suppliers(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
-    """Return the sites and agencies whose review is due on a day or overdue, worst first."""
+    """Return the sites and agencies whose review is due on a day or overdue, highest risk first."""
     query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
     return session.scalars(query.order_by(Supplier.rank, Supplier.review_due, Supplier.id).limit(limit)).all()
 
@@ -73,7 +73,7 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
         state |= {"after": ids[-1], "done": state["done"] + len(ids)}
         progress = min(1.0, state["done"] / max(1, state["of"]))  # more suppliers may have come due than were counted
         with job_transaction(db, claimed, checkpoint=state, progress=progress) as session:
-            # Locked, so that a supplier that is deleted meanwhile does not come back.
+            # Locked, so that a supplier that is deleted in the meantime does not come back.
             chunk = session.scalars(select(Supplier).where(in_kind, Supplier.id.in_(ids)).with_for_update()).all()
             _review_chunk(session, chunk, on, claimed.actor)
     with job_transaction(db, claimed, result={"reviewed": state["done"], "on": state["on"]}) as session:

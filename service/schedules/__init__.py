@@ -1,1 +1,1 @@
-"""Schedules of re-assessments: their rules and the times they give."""
+"""Schedules of reassessments: their rules, and the times at which they run."""

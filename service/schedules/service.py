@@ -1,7 +1,7 @@
-"""Schedules of reviews: rules as data, and the dates they give.
+"""Schedules of reviews: rules as data, and the times computed from them.
 
-A ``rolling`` schedule reviews each day the sites and agencies whose review is due. A ``fixed`` one reviews all of them on its
-days. Rules::
+Every day, a ``rolling`` schedule reviews the sites and agencies whose review is due. A ``fixed`` schedule reviews all of them
+on fixed days. Rules::
 
     {"kind": "rolling", "time": "06:00"}
     {"kind": "fixed", "every": "day", "time": "06:00"}
@@ -31,7 +31,7 @@ from service.errors import DomainError, not_found
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 KINDS, INTERVALS = ("rolling", "fixed"), ("day", "week", "month", "quarter")
 FIRST_OF_QUARTER = (1, 4, 7, 10)
-LAST_DAY = 28  # every month has it
+LAST_DAY = 28  # the last day that every month has
 TIME, DEFAULT_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]"), "06:00"
 Rule = Mapping[str, Any]
 
@@ -84,7 +84,7 @@ def _list_time_zones() -> frozenset[str]:
 def iterate_scheduled_times(rule: Rule, time_zone: str, after: datetime) -> Iterator[datetime]:
     """Yield the scheduled times (UTC) of a valid rule after a moment, without end.
 
-    A local time that is skipped when clocks go forward moves by as much as they do; one that occurs twice means the first.
+    A local time that is skipped when clocks go forward moves by the same amount; one that occurs twice means the first.
     """
     zone, at = ZoneInfo(time_zone), time.fromisoformat(rule["time"])
     day, last = after.astimezone(zone).date() - timedelta(days=2), after
@@ -142,7 +142,7 @@ def update_schedule(
     time_zone: str | None = None,
     active: bool | None = None,
 ) -> Schedule:
-    """Change the given fields. Times missed while a schedule was paused are not caught up. Raises DomainError, 404 or 422."""
+    """Change the given fields. Runs missed while a schedule was paused are not made up. Raises DomainError, 404 or 422."""
     schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _parse_name(name)

@@ -1,1 +1,1 @@
-"""Store suppliers and agencies: who is who, how rows merge, what an assessment left with them."""
+"""Store suppliers and agencies: identify them, merge their rows, and save the results of their assessments."""

@@ -53,7 +53,7 @@ def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[
 
 def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by: str) -> None:
     """Queue a job that reassesses the sites naming these agencies (:func:`service.reviews.jobs.follow_agencies`), in the
-    caller's transaction: a site's score takes in that of its worst agency.
+    caller's transaction: a site's score takes that of its worst agency into account.
     """
     named: set[str] = set()
     for chunk in chunks(sorted(keys)):

@@ -90,7 +90,7 @@ def match_unlinked_cases(
 def get_case_evidence(
     session: Session, ids: Sequence[str], on: date, newly_linked: Sequence[tuple[StoredCase, str]] = ()
 ) -> CaseEvidence | None:
-    """Return the evidence of cases about suppliers on a day, None where there is none.
+    """Return the evidence of cases about suppliers on a day, None if there is none.
 
     ``newly_linked``: cases that are being linked, with the ids of their suppliers.
     """

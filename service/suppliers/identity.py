@@ -1,6 +1,6 @@
 """Identify suppliers: the key a row is found by, and the aliases left by merged suppliers.
 
-Lists go on naming a supplier by its old number for years after a merge; no new supplier is created under such a key.
+Lists often use a supplier's old number for years after a merge; no new supplier is created under such a key.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from service.errors import not_found
 Row = Mapping[str, Any]
 
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
-REGISTERED = ("licence_number", "registration_number")  # unique within a country alone
+REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 
 
 def supplier_key(answers: Row) -> str:
-    """Return the key a supplier is found by: its own reference, else an identifier, else name, country and address."""
+    """Return the key a supplier is found by: its own reference, or else an identifier, or else name, country and address."""
     reference = answers.get("reference")
     if reference:
         return f"ref:{name_key(str(reference))}"
@@ -60,8 +60,8 @@ def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     """Return a row that names a merged supplier, re-keyed to the supplier it was merged into.
 
     Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only where it has
-    none, and a place only where it has none at all: halves of two places are no place, and a register's number belongs to the
-    register's country.
+    none, and a place only where it has none at all: parts of two places must not be combined, and the number in a register
+    belongs to the register's country.
     """
     known = {
         question: answer
@@ -140,7 +140,7 @@ def move_aliases(session: Session, source: Supplier, target: Supplier, at: datet
 def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: str) -> None:
     """Remove an alias of a supplier; the next row with that key creates a supplier of its own, without history.
 
-    What was imported under that key stays here. Raises DomainError, 404, where the supplier has no such alias.
+    What was imported under that key stays here. Raises DomainError, 404, if the supplier has no such alias.
     """
     query = select(MergedKey).where(MergedKey.id == merged_key_id, MergedKey.supplier_id == supplier.id)
     old = session.scalars(query).first()

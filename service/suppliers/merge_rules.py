@@ -26,17 +26,17 @@ from service.assessment.models_in_force import list_models_in_force
 
 Row = Mapping[str, Any]
 
-REPORTS = ("reported_harms", "worker_reported_items")  # what others reported about it; it stays until they report again
+REPORTS = ("reported_harms", "worker_reported_items")  # reported by others; this stays until they report again
 # What the rules for one row hold against each other (questionnaires/validation/rules.py).
 WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
 HARM = 0.5  # r from which an answer admits harm (method section 3)
 JUST_BELOW = math.nextafter(HARM, 0.0)
-UNKNOWN = -1.0  # below every r: an answer that no model in force can read
+UNKNOWN = -1.0  # lower than every r: for an answer that no model in force can read
 
 
 @dataclass(frozen=True)
 class RiskLookup:
-    """How risky the answers of a kind of supplier are on a day, by the models in force then.
+    """How risky the answers of sites or agencies are on a day, according to the models in force then.
 
     ``practice_questions``: what a supplier answers about its own practice and an indicator reads. ``risk_questions``: those,
     and what the buyer answers about it that an indicator reads. ``reassuring_answers``: by question, the answers that speak
@@ -50,12 +50,12 @@ class RiskLookup:
     reassuring_answers: Mapping[str, frozenset[object]]
     rules: Mapping[str, tuple[Rule, ...]]
     unknown_from: float
-    known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # the risk of answers that were met
+    known_risks: dict[tuple[str, object], float] = field(default_factory=dict)  # risks that were looked up before
 
     def risk(self, question: str, answer: object) -> float:
-        """Return the highest r (0..1) of an answer under any model that reads it; -1 where none can.
+        """Return the highest r (0..1) of an answer under any model that reads it; -1 if none can.
 
-        A declined answer ranks right below admitted harm: it may be as bad, but was not admitted.
+        A declined answer ranks just below admitted harm: it may hide something as bad, but nothing was admitted.
         """
         if answer == DECLINED:
             return JUST_BELOW
@@ -155,8 +155,8 @@ class MergedRows:
 def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) -> MergedRows:
     """Merge rows of one supplier into one.
 
-    Of contradictory answers about practice the riskier one counts, never the better. Lists are united; of two shares the
-    larger counts, of a denial and anything else the other, of any other two the first.
+    Of contradictory answers about practice the riskier one counts, never the better. Lists are combined. Of two shares, the
+    larger one counts; a denial gives way to any other answer; in all other cases, the first answer counts.
     """
     if len(rows) == 1:
         return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
@@ -261,7 +261,7 @@ def _answered_on(record: Row) -> str | None:
 
 
 def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
-    """Return whether stored answers have no date at all: they count as made when they were entered."""
+    """Return whether stored answers have no date at all: these count as given on the day they were entered."""
     return bool(risk_lookup.list_evidenced_questions(stored)) and _answered_on(stored) is None
 
 
@@ -270,9 +270,9 @@ def merge_answers(
 ) -> dict[str, Any]:
     """Merge a new row into the stored answers of its supplier.
 
-    A row without answers about practice is an entry of a list: all stored answers stay, with their record; only identity and
-    context that the row gives are replaced. A row with some replaces the stored answers, except admitted or reported harm and
-    what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
+    A row without answers about practice is an entry in a list: all stored answers stay, with their record; only identity and
+    context that the row gives are replaced. A row with such answers replaces the stored answers, except admitted or reported
+    harm and what was declined, which stay until the same question is answered. ``entered_on``: when undated stored answers were
     entered; they age from then.
     """
     if risk_lookup.answers_practice(incoming):
@@ -284,7 +284,7 @@ def _merge_listing(
     stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str, entered_on: date | None
 ) -> dict[str, Any]:
     has_evidence = bool(risk_lookup.list_evidenced_questions(stored))
-    # A denial in a list would be believed by the evidence of older answers: beside such it is not taken.
+    # The evidence of older answers would make a denial in a list more credible, so such a denial is ignored if there are any.
     facts = {
         question: answer
         for question, answer in incoming.items()
@@ -312,7 +312,7 @@ def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: 
             or risk_lookup.admits_harm(question, answer)
         ):
             lasting[question] = answer
-    # To decline, or to say that nobody looked, undoes nothing that was admitted: the harm stays.
+    # Declining to answer, or saying that nobody checked, does not undo an admission: the harm stays.
     answered = {
         question: answer
         for question, answer in incoming.items()

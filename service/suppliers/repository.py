@@ -55,7 +55,7 @@ INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any othe
 @dataclass(frozen=True)
 class Origin:
     """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``review``, ``merge``), and
-    the import they came with.
+    the import that contained them.
     """
 
     on: date
@@ -112,8 +112,8 @@ def save_supplier(
 def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> None:
     """Assess and save suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.merge_duplicates`).
 
-    Where somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
-    RuntimeError where two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
+    If somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
+    RuntimeError if two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
     """
     save = _resolve(session, kind, incoming, origin)
     before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
@@ -206,7 +206,7 @@ def _write_level_changes(
     before: Mapping[str, tuple[float | None, str | None]],
     origin: Origin,
 ) -> None:
-    """Tell the change feed of every supplier whose level changed."""
+    """Add every supplier whose level changed to the change feed."""
     moves = []
     for supplier_id, summary in zip(ids, summaries, strict=True):
         _, level = before.get(supplier_id, (None, None))
@@ -238,8 +238,8 @@ def _affected_names(
     former_names: Mapping[str, Set[str]],
     before: Mapping[str, tuple[float | None, str | None]],
 ) -> set[str]:
-    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed, else those that
-    it gained or lost.
+    """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed; for others,
+    the names that they gained or lost.
     """
     names: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
     for link in links:
@@ -279,7 +279,7 @@ def _merge_with_stored(
 def _answers_with_entry_dates(
     session: Session, kind: str, suppliers: Sequence[Supplier], on: date
 ) -> list[dict[str, Any]]:
-    """Return stored answers, dated with the day they were entered where they have no date: reassessing makes them no younger."""
+    """Return stored answers, dated with the day they were entered if they have no date: reassessing makes them no younger."""
     entered_on = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
     return [
         supplier.answers | ({"answered_on": entered_on[supplier.id].isoformat()} if supplier.id in entered_on else {})
@@ -301,7 +301,9 @@ def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: R
 
 
 def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
-    """Assess suppliers again from their stored answers, agencies first: something else that their results rest on changed."""
+    """Reassess suppliers from their stored answers, agencies first, because something else that their results depend on has
+    changed.
+    """
     suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
     places = {result.supplier_id: result.place for result in latest}
@@ -317,7 +319,7 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
 
 
 def _identity_columns(answers: Mapping[str, Any]) -> Columns:
-    """Return who a supplier is, and its newest answers, as columns of Supplier."""
+    """Return the identity and the newest answers of a supplier, as columns of Supplier."""
     return {
         "reference": answers.get("reference"),
         "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
@@ -328,7 +330,7 @@ def _identity_columns(answers: Mapping[str, Any]) -> Columns:
     }
 
 
-# Built once: every call of the gate asks this.
+# Built only once, because every onboarding check runs this query.
 _AGENCY_SCORES = (
     select(AgencyName.key, Supplier.score)
     .join(Supplier, Supplier.id == AgencyName.agency_id)
@@ -341,7 +343,7 @@ _AGENCY_SCORES = (
 
 
 def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the scores of the agencies that sites name, by key; where several agencies share a name, the worst."""
+    """Return the scores of the agencies that sites name, by key; if several agencies share a name, the worst score."""
     keys = {
         name_key(str(name))
         for row in answers
@@ -359,7 +361,7 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
     """Return a supplier by id or by the buyer's own reference; a merged supplier's reference gives its survivor, unless
     ``itself``.
 
-    Raises DomainError, 404, where there is none.
+    Raises DomainError, 404, if there is none.
     """
     key = f"ref:{name_key(name)}"
     supplier = session.scalars(
@@ -405,7 +407,7 @@ def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Suppl
 
 
 def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
-    """List the sites that name an agency, worst first."""
+    """List the sites that name an agency, highest risk first."""
     keys = select(AgencyName.key).where(AgencyName.agency_id == agency.id)
     sites = select(Engagement.site_id).where(Engagement.agency_key.in_(keys))
     return session.scalars(
@@ -417,8 +419,8 @@ def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
 
 @dataclass(frozen=True)
 class AgencyReach:
-    """How far an agency reaches: how many sites name it, how many of them give numbers of its workers, and how many workers
-    that is.
+    """The reach of an agency: how many sites name it, how many of them say how many workers it supplied, and the total of those
+    workers.
     """
 
     sites: int
@@ -427,14 +429,14 @@ class AgencyReach:
 
 
 def get_agency_reach(session: Session, agency: Supplier, sites: Sequence[Supplier]) -> AgencyReach:
-    """Compute how far an agency reaches, from the sites that name it (:func:`list_sites_using`)."""
+    """Compute the reach of an agency from the sites that name it (:func:`list_sites_using`)."""
     keys = frozenset(session.scalars(select(AgencyName.key).where(AgencyName.agency_id == agency.id)))
     counts = [count for site in sites if (count := count_workers_from_agency(keys, site.answers)) is not None]
     return AgencyReach(len(sites), len(counts), sum(counts))
 
 
 def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
-    """List the other sites of the same company, worst first."""
+    """List the other sites of the same company, highest risk first."""
     query = select(Supplier).where(
         Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
     )
@@ -444,7 +446,7 @@ def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
 
 
 def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
-    """Erase a supplier with all its results; the audit trail keeps that it happened."""
+    """Erase a supplier with all its results; the audit trail records that this happened."""
     if supplier.kind == "agency":
         queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     change_feed.write(session, "deleted", supplier.id, {}, at)
@@ -457,12 +459,12 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
 
     The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
     admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
-    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, for two kinds or
-    one supplier, and 404 where one is gone.
+    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, if the two are of
+    different kinds or the same supplier, and 404 if one no longer exists.
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
-    # A concurrent upload or call about either supplier has finished before, or finds the remaining one.
+    # A concurrent upload or call about either supplier has either finished already or will find the remaining supplier.
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")

@@ -20,7 +20,7 @@ from service.suppliers.agency_links import select_agency_scores
 
 Columns = dict[str, Any]
 
-# Totals by the names of their columns, and what they are called where they are worked out.
+# The totals by the names of their columns, and the names under which they are computed.
 TOTALS = {
     "score": "total",
     "best": "best",
@@ -29,13 +29,18 @@ TOTALS = {
     "confidence": "confidence",
     "coverage": "coverage",
 }
-SHARED_COLUMNS = (*TOTALS, "model", "level", "inherent_level")  # what a supplier repeats of its latest result
+SHARED_COLUMNS = (
+    *TOTALS,
+    "model",
+    "level",
+    "inherent_level",
+)  # the columns of its latest result that a supplier repeats
 
 
 def build_summaries(assessed: AssessedBatch, on: date) -> list[Columns]:
     """Build the summary of each supplier of a batch, as columns of Supplier.
 
-    It works column by column over all suppliers of a block: number by number it would take longer than scoring.
+    It works column by column over all suppliers of a block: doing it number by number would take longer than scoring.
     """
     summaries: list[Columns] = [{} for _ in assessed.block_indexes]
     for b, block in enumerate(assessed.blocks):
@@ -108,7 +113,7 @@ def get_facts_digest(on: date) -> str:
 
 
 def add_months(day: date, months: int) -> date:
-    """Return the same day so many months later; the last day of that month where there is no such day."""
+    """Return the same day a number of months later; the last day of that month if the month is too short."""
     year, month = divmod(day.month - 1 + months, 12)
     first_of_next = date(day.year + year + (month == 11), (month + 1) % 12 + 1, 1)
     last = (first_of_next - date.resolution).day

@@ -1,4 +1,4 @@
-"""Imports of watchlists: an import replaces the list of its name, whole or not at all.
+"""Imports of watchlists: an import replaces the list with the same name, either completely or not at all.
 
 Only what ``questionnaires.watchlist`` reads from a file is stored: the file itself, which may hold birth dates and phone
 numbers, never is. New entries are loaded in chunks next to those in force and replace them in one transaction, which also
@@ -87,7 +87,7 @@ def load_watchlist(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     result: dict[str, Any] = {"entries": len(lines), "overtaken": False}
     with job_transaction(db, claimed, result=result) as session:
         watchlist = session.scalars(select(Watchlist).where(Watchlist.id == watchlist_id).with_for_update()).one()
-        if watchlist.requested_edition != edition:  # a later file was received meanwhile
+        if watchlist.requested_edition != edition:  # a later file was received in the meantime
             result["overtaken"] = True
             _delete_entries(session, watchlist_id, edition)
         else:

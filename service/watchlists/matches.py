@@ -1,7 +1,7 @@
 """Watchlist matches: their details, and the decisions of people to confirm or dismiss them. A match is never a verdict.
 
-To confirm says that supplier and entry are the same party, and no more; what the list says about the entry is the list's. To
-dismiss says that they are two parties. A decision holds until the supplier or the entry changes.
+Confirming a match says only that the supplier and the entry are the same party; it does not endorse what the list says about
+the entry. Dismissing it says that they are two different parties. A decision holds until the supplier or the entry changes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ MAX_NOTE = 2000
 
 @dataclass(frozen=True)
 class MatchDetail:
-    """A match with its supplier, the name of its list, and the name of who decided ("" for an API key or without a decision)."""
+    """A match with its supplier, the name of its list, and the name of the person who decided ("" for an API key or without a
+    decision).
+    """
 
     match: WatchlistMatch
     supplier: Supplier

@@ -1,7 +1,7 @@
 """The job that screens suppliers: after an import, when a supplier is saved, and when a list changes.
 
 A decided match is opened again only when the identity of the supplier or the entry has changed. A match never changes a score;
-it only says that somebody should review it.
+it only indicates that somebody should review it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Pages for people: server-rendered, usable by keyboard, without inline code."""
+"""Serve the pages of the web interface: rendered on the server, usable by keyboard, and without inline code."""

@@ -1,4 +1,4 @@
-"""Pages to sign in, sign out and change one's own password."""
+"""Pages for signing in, signing out and changing one's own password."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def sign_in() -> AnyResponse:
     with get_database().for_organisation(user.organisation_id) as db_session:
         record_event(db_session, f"user:{user.id}", "user.signed_in", "user", user.id)
         middleware.set_caller(db_session, user)
-    session.clear()  # forms opened before signing in lose their token
+    session.clear()  # forms that were opened before signing in become invalid
     response = redirect(_get_local_url(request.form.get("next", "")) or get_home_url(), 303)
     middleware.set_cookie(response, token)
     return response
@@ -73,7 +73,7 @@ def sign_out() -> AnyResponse:
 
 @pages.post("/sign-out-everywhere")
 def sign_out_everywhere() -> AnyResponse:
-    """End every session of this user, in all browsers."""
+    """End all sessions of this user, in all browsers."""
     with write_session() as db_session:
         sessions.end_all_sessions(db_session, get_caller().id)
         record_event(db_session, get_caller().actor, "user.signed_out_everywhere", "user", get_caller().id)
@@ -92,7 +92,9 @@ def change_password() -> AnyResponse:
     current, new = request.form.get("current", ""), request.form.get("new", "")
     with read_session() as db_session:
         user = users.get_user(db_session, get_caller().id)
-    attempt = _register_attempt(user.email)  # somebody at an unattended browser must not guess passwords here either
+    attempt = _register_attempt(
+        user.email
+    )  # someone using an unattended browser must not be able to guess passwords here either
     if isinstance(attempt, throttle.Blocked):
         error = DomainError("sign_in.wait", 429, _format_wait(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _render_password_error(error)

@@ -1,4 +1,4 @@
-"""Pages for admins: users, API keys, the audit trail, and how long data is retained."""
+"""Pages for admins: users, API keys, the audit trail and data retention."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY_DAYS = (30, 90, 180, 365)
 
 
 class Credentials(NamedTuple):
-    """What a new user signs in with, shown once."""
+    """The sign-in details of a new user, which are shown only once."""
 
     name: str
     email: str
@@ -34,7 +34,7 @@ class Credentials(NamedTuple):
 
 
 class NewKey(NamedTuple):
-    """The text of a new API key, shown once."""
+    """The text of a new API key, which is shown only once."""
 
     name: str
     text: str
@@ -54,7 +54,7 @@ def show_users() -> Response:
 
 @user_pages.post("", endpoint="create")
 def create_user() -> Response:
-    """Create a user; the password for the first sign-in is shown in this response only."""
+    """Create a user. The password for the first sign-in is shown only in this response."""
     form = request.form
     try:
         with write_session() as session:
@@ -92,7 +92,7 @@ def activate(user_id: str) -> AnyResponse:
 
 @user_pages.post("/<user_id>/password")
 def reset_password(user_id: str) -> Response:
-    """Set a new password for one sign-in; it is shown in this response only."""
+    """Set a temporary password, which works once and is shown only in this response."""
     with write_session() as session:
         password = users.reset_password(session, user_id, get_caller().actor)
         user = users.get_user(session, user_id)
@@ -121,7 +121,7 @@ def show_keys() -> Response:
 
 @key_pages.post("", endpoint="create")
 def create_key() -> Response:
-    """Create an API key; its text is shown in this response only."""
+    """Create an API key. Its text is shown only in this response."""
     form = request.form
     days = form.get("days", "")
     try:
@@ -196,7 +196,8 @@ def show_audit_trail() -> str:
 
 
 def _parse_day_start(day: str, days_later: int = 0) -> datetime | None:
-    """Return when a day, or the day so many days later, begins in the time zone of the organisation; None if invalid."""
+    """Return the start of a day, or of the day some days later, in the time zone of the organisation; None if the day is
+    invalid."""
     try:
         start = datetime.combine(
             date.fromisoformat(day) + timedelta(days=days_later), time(), ZoneInfo(get_caller().time_zone)
@@ -208,7 +209,7 @@ def _parse_day_start(day: str, days_later: int = 0) -> datetime | None:
 
 @organisation_pages.get("", endpoint="show")
 def show_organisation() -> Response:
-    """Show the organisation, and the form for how long its data is retained."""
+    """Show the organisation, and the form to set how long its data is retained."""
     return _render_organisation()
 
 

@@ -1,4 +1,4 @@
-"""Format dates and counts on pages: in the time zone of the reader, and alike everywhere."""
+"""Format dates and counts on pages in a consistent way, in the reader's time zone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reports.formatting import format_iso_date, format_number, format_short_date
 
 
 def format_day(on: date) -> str:
-    """Return a day as "27 Nov 2026"; of a moment, the day it is at the reader's place."""
+    """Return a date as "27 Nov 2026"; a moment is converted to the date in the reader's time zone."""
     return format_short_date(to_user_timezone(on) if isinstance(on, datetime) else on)
 
 
 def format_partial_date(text: str) -> str:
-    """Return an ISO day, month or year as "27 Nov 2026", "Nov 2026" or "2026", and any other text unchanged."""
+    """Return an ISO date, month or year as "27 Nov 2026", "Nov 2026" or "2026"; any other text is unchanged."""
     try:
         date.fromisoformat(f"{text}-01-01"[:10])
     except ValueError:
@@ -29,6 +29,6 @@ def format_moment(at: datetime) -> str:
 
 
 def format_plural(singular: str, plural: str, num: int, **values: object) -> str:
-    """Return the translation of the form that agrees with a number; ``%(num)s`` becomes "12,345"."""
+    """Return the translation of the singular or plural form for a number; ``%(num)s`` becomes "12,345"."""
     text: str = get_domain().get_translations().ungettext(singular, plural, num)
     return text % {"num": format_number(num), **values}

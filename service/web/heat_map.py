@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from reports.charts import pick_heat_axes
 from reports.document import Cell
 
-UNKNOWN = "unknown"  # what the supplier table's filters call a country or sector that is not known
+UNKNOWN = "unknown"  # the filter value for an unknown country or sector in the supplier table
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Countries and sectors as (code of the filter, name), worst first; the cells by both codes; how many are left out."""
+    """Countries and sectors as (filter code, name), worst first; the cells by both codes; and the numbers not shown."""
 
     countries: Sequence[tuple[str, str]]
     sectors: Sequence[tuple[str, str]]
@@ -23,7 +23,7 @@ class HeatMap:
 
 
 def build_heat_map(cells: Sequence[Cell]) -> HeatMap:
-    """Return the heat map of the cells, with as many countries and sectors as the report shows."""
+    """Return the heat map of some cells, with the same countries and sectors as in the report."""
     axes = pick_heat_axes(cells)
     country_codes = {cell.country_name: cell.country or UNKNOWN for cell in cells}
     sector_codes = {cell.sector_title: cell.sector or UNKNOWN for cell in cells}

@@ -1,4 +1,4 @@
-"""The menu of every page: the pages that exist and that the role of the user may open."""
+"""Build the menu of every page from the pages that the user's role may open."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
         ),
     ),
 )
-# Pages that are not in the menu belong to an entry of it, which is marked while they are open.
+# Pages that are not in the menu belong to a menu entry, which is highlighted while they are open.
 BELONGS_TO = {
     "pages.site": "pages.suppliers",
     "pages.site_history": "pages.suppliers",
@@ -84,7 +84,7 @@ class Link:
 
 
 def list_menu() -> list[tuple[LazyString | str, list[Link]]]:
-    """Return the groups of the menu that hold a link the signed-in user may open; none if nobody is signed in."""
+    """Return the menu groups with at least one link that the signed-in user may open; empty if nobody is signed in."""
     if g.get("caller") is None or g.caller.role is None:
         return []
     groups = [(title, [_build_link(*entry) for entry in entries if _is_open(entry[0])]) for title, entries in MENU]

@@ -1,4 +1,4 @@
-"""All pages over the use cases in one list: method, address, endpoint name, view function, fixed arguments.
+"""List all pages in one place: method, address, endpoint name, view function and fixed arguments.
 
 ``service/auth/access.toml`` grants roles access to them under "METHOD pages.<name>".
 """
@@ -44,7 +44,7 @@ from service.web.svg import draw_range_strip
 
 
 class Route(NamedTuple):
-    """A page: ``fixed`` are arguments of the view that do not come from the address."""
+    """A page. ``fixed``: arguments of the view that are not part of the address."""
 
     method: str
     address: str
@@ -54,7 +54,7 @@ class Route(NamedTuple):
 
 
 def _build_table_routes(path: str) -> list[Route]:
-    """Return the routes of a table of suppliers, with its exports and saved filters."""
+    """Return the routes for a table of suppliers, with its exports and saved filters."""
     fixed = {"path": path}
     return [
         Route("GET", f"/{path}", path, suppliers.show_table, fixed),
@@ -65,7 +65,7 @@ def _build_table_routes(path: str) -> list[Route]:
 
 
 def _build_supplier_routes(kind: str) -> list[Route]:
-    """Return the routes of the pages that sites and agencies both have."""
+    """Return the routes of the pages that both sites and agencies have."""
     base, fixed = f"/{suppliers.PATHS[kind]}/<supplier_id>", {"kind": kind}
     return [
         Route("GET", base, kind, suppliers.show_supplier, fixed),
@@ -138,7 +138,7 @@ ROUTES: tuple[Route, ...] = (
 
 
 def is_allowed(name: str, method: str = "POST") -> bool:
-    """Return whether the signed-in user may call a page of the list; templates hide the links and forms of the others."""
+    """Return whether the signed-in user may open a page; templates hide links and forms for pages that they may not."""
     return ACCESS.may_open(get_caller().role or "", f"pages.{name}", method)
 
 
@@ -178,5 +178,5 @@ def register(app: Flask) -> None:
         REPORT_FORMATS=FORMATS,
         SOURCES=load_sources(),
         TERMS=help_page.load_terms(),
-        ngettext=format_plural,  # in place of Babel's, which writes 12345 without its comma
+        ngettext=format_plural,  # replaces Babel's function, which writes 12345 without a comma
     )

@@ -1,7 +1,7 @@
-"""Small drawings for pages, in the shapes and colours of the reports' charts.
+"""Draw small charts for pages, with the same shapes and colours as the charts in reports.
 
-Drawings for pages stretch with the page: places across are percentages, so lines and letters keep their size in every window.
-app.css turns the colours into those of the reader's scheme.
+These drawings stretch with the page: horizontal positions are percentages, so lines and letters keep their size in any window.
+app.css adapts the colours to the reader's colour scheme.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROW_HEIGHT, BAR_HEIGHT = 28, 12
 
 
 def draw_range_strip(supplier: Supplier) -> Markup:
-    """Return an SVG of the range and score of a supplier, as high as a line of text.
+    """Return an SVG of a supplier's likely range and score, as tall as a line of text.
 
     It is hidden from screen readers: the page gives the numbers beside it.
     """
@@ -42,7 +42,7 @@ def draw_range_strip(supplier: Supplier) -> Markup:
 
 
 def draw_range_plot(headline: Headline, model: ModelUsed) -> Markup:
-    """Return an SVG of the likely range, with score and inherent risk, over the levels of the model."""
+    """Return an SVG of the likely range, with score and inherent risk, drawn over the levels of the model."""
     top, height = 22, 34
     middle = top + height / 2
     parts = [*_draw_bands(model, top, height, opacity=0.22), *_draw_level_names(model, top - 8)]
@@ -67,7 +67,7 @@ def draw_range_plot(headline: Headline, model: ModelUsed) -> Markup:
 
 
 class WaterfallRow(NamedTuple):
-    """A row of the waterfall: what it is, its points as text, its bar, and whether it is a sum rather than a step."""
+    """A row of the waterfall chart: its title, its points as text, its bar, and whether it is a total rather than a step."""
 
     title: str
     points: str
@@ -76,7 +76,7 @@ class WaterfallRow(NamedTuple):
 
 
 def build_waterfall(detail: Detail, model: ModelUsed) -> list[WaterfallRow]:
-    """Return what makes up the score, step by step: the rows of a table whose bars together are the chart."""
+    """Return the rows of a table that explains the score step by step; their bars together form the chart."""
     bars = list_bars(detail)
     return [
         WaterfallRow(bar.title, bar.points, _draw_bar(bar, model, leads_on=leads_on), bar.whole)
@@ -85,12 +85,12 @@ def build_waterfall(detail: Detail, model: ModelUsed) -> list[WaterfallRow]:
 
 
 def draw_scale(model: ModelUsed) -> Markup:
-    """Return the names of the levels where they begin: the head of the waterfall."""
+    """Return the heading of the waterfall chart: the names of the levels at the points where they begin."""
     return Markup(f'<svg width="100%" height="18" aria-hidden="true">{"".join(_draw_level_names(model, 13))}</svg>')
 
 
 def _draw_bar(bar: Bar, model: ModelUsed, *, leads_on: bool) -> Markup:
-    """Return the bar of a row over the levels. ``leads_on``: a line leads from its end to the next row."""
+    """Return the bar of a row, drawn over the levels. ``leads_on``: a line connects its end to the next row."""
     low, high = sorted(min(max(value, 0.0), 100.0) for value in (bar.start, bar.end))
     parts = _draw_bands(model, 0, "100%", opacity=0.13)
     if not bar.whole and bar.start:
@@ -125,7 +125,7 @@ def _draw_level_names(model: ModelUsed, y: float) -> list[str]:
 
 def _draw_box(low: float, high: float, top: float | str, height: float, fill: str, *, edge: str = "") -> str:
     stroke = f' stroke="{edge}" stroke-width="1"' if edge else ""
-    width = max(high - low, 0.15)  # never narrower than can be seen
+    width = max(high - low, 0.15)  # always wide enough to be visible
     return f'<rect x="{low:.2f}%" y="{top}" width="{width:.2f}%" height="{height}" fill="{fill}"{stroke}/>'
 
 
@@ -139,6 +139,6 @@ def _draw_upright(
 
 
 def _draw_text(x: float, y: float, text: str, *, margin: float = 2) -> str:
-    """Return a line of text centred at ``x``, or at an edge of the drawing where that is nearer than ``margin``."""
+    """Return a line of text centred at ``x``, or aligned with an edge of the drawing that is closer than ``margin``."""
     anchor = "start" if x < margin else "end" if x > 100 - margin else "middle"
     return f'<text x="{x:.2f}%" y="{y}" font-size="12" fill="{QUIET}" text-anchor="{anchor}">{escape_xml(text)}</text>'

@@ -1,4 +1,4 @@
-"""The web application: pages for people and the API for machines, over the same use cases."""
+"""The web application: pages for people and an API for programs, built on the same use cases."""
 
 from __future__ import annotations
 

@@ -82,7 +82,9 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
 
 
 def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[str, bytes]]) -> None:
-    """Assess the same suppliers as of some months ago, every second with half of its answers, so that some levels change."""
+    """Assess the same suppliers as of some months ago, every second one with half of its answers, so that some levels
+    change.
+    """
     at = now() - EARLIER
     for batch in sorted(
         parse_files(files, Choices(), at.date()).batches, key=lambda batch: batch.kind

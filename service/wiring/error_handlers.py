@@ -1,7 +1,7 @@
 """Error responses: problem objects for the API (RFC 9457) and one page for people.
 
-Use cases raise ``DomainError``. Any other exception is a bug: the caller gets the request id and nothing of its text, the log
-gets the id with the place it was raised.
+Use cases raise ``DomainError``. Any other exception is a bug: the caller is given the request id but none of its text, and the
+log records the id with the place where it was raised.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The handler of each kind of job, one line a kind."""
+"""The handler of each kind of job, one line for each kind."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The processes of an installation: ``serve`` runs everything in one; the web server, worker and scheduler also run alone.
 
-Any number of each may run on one database and one folder of files. A process that is stopped finishes what it has begun or
-leaves it to another: jobs are resumed from their checkpoint.
+Any number of each may run on one database and one folder of files. A process that is stopped finishes its work or leaves it to
+another process: jobs are resumed from their checkpoint.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def run_scheduler_process(settings: Settings) -> None:
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database of an installation; the data folder is created if needed, readable by its owner alone."""
+    """Open the database of an installation; the data folder is created if needed, readable only by its owner."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Database(open_engine(settings.database))
 

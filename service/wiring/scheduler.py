@@ -42,7 +42,7 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
         self.interval = interval
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, at: datetime) -> datetime:
-        """Return the next time to fire."""
+        """Return the next time at which the trigger fires."""
         return at + self.interval
 
 
@@ -70,7 +70,7 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
 def _purge(db: Database, blobs: BlobStore) -> None:
     try:
         retention.purge_expired(db, blobs, now())
-    except Exception as error:  # retried the next time; whatever it is, schedules must go on
+    except Exception as error:  # retried next time; whatever the error, schedules must continue to run
         log.error("purge_failed", exc_info=error)
 
 
@@ -95,7 +95,7 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
     """
     query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
-    if schedule is None:  # paused or removed meanwhile
+    if schedule is None:  # paused or removed in the meantime
         return []
     first, later = schedule.next_due, iterate_scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []

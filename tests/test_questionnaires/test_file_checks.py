@@ -539,5 +539,7 @@ def test_every_refusal_has_a_full_sentence_and_a_cure():
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", code)
         assert sentence.endswith(".")
         assert cure.endswith(".")
-    refused = FileRefused("limit.rows", "The maximum is 200,000.")
-    assert str(refused) == "The sheet has too many rows. The maximum is 200,000. Split the table into several files."
+    refused = FileRefused("limit.rows", "The maximum is 200,000 rows.")
+    assert (
+        str(refused) == "The sheet has too many rows. The maximum is 200,000 rows. Split the table into several files."
+    )

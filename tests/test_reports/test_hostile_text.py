@@ -84,7 +84,7 @@ def test_text_that_a_cell_just_holds_is_whole():
 
 
 def test_a_score_that_is_no_number_makes_no_workbook():
-    with pytest.raises(ValueError, match="no cell holds nan"):
+    with pytest.raises(ValueError, match="nan cannot be written to a cell"):
         render(make_report(make_headline(score=float("nan"))), "xlsx")
 
 

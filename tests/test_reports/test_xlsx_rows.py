@@ -83,7 +83,7 @@ def test_nothing_makes_no_cell_and_an_empty_text_only_where_it_has_a_format():
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_not_finite_is_refused(number):
-    with pytest.raises(ValueError, match="no cell holds"):
+    with pytest.raises(ValueError, match="cannot be written to a cell"):
         workbook_of([number])
 
 

@@ -28,9 +28,9 @@ def load_invalid(tmp_path: Path, old: str, new: str) -> str:
         ('id = "papers"', 'id = "fees"', "indicator 'fees': appears twice"),
         ("weight = 5", "weight = 0", "weight must be above 0"),
         ('weight_because = "Nothing is graver."', "", "'weight_because' is missing"),
-        ('sources = ["FL09"]', "sources = []", "indicator 'fees': has no source"),
+        ('sources = ["FL09"]', "sources = []", "indicator 'fees': at least one source is required"),
         ("some = 0.6", "some = 1.6", "the risk of 'some' must be between 0 and 1, but is 1.6"),
-        ("ramp = { from = 48, to = 80 }", "ramp = { from = 48, to = 48 }", "'from' equals 'to'"),
+        ("ramp = { from = 48, to = 80 }", "ramp = { from = 48, to = 48 }", "'from' and 'to' must differ"),
         ("steps = [[3, 0.6], [6, 0.9]]", "steps = [[6, 0.9], [3, 0.6]]", "'steps' must be in ascending order"),
         ('sharper = ["corridor_fees", "agency"]', 'sharper = ["nowhere"]', "names the sharper context 'nowhere'"),
         (
@@ -56,13 +56,17 @@ def load_invalid(tmp_path: Path, old: str, new: str) -> str:
             "some = 0.6 }\nconfirmed = { ghost = 0.1",
             "'confirmed' 'ghost' must be a choice, with a risk below",
         ),
-        ('reads = "answer.recruitment_fees"', 'reads = "country.tip_tier"', "an indicator must read one answer"),
+        (
+            'reads = "answer.recruitment_fees"',
+            'reads = "country.tip_tier"',
+            "an indicator must read exactly one answer",
+        ),
         ('weight = 2\nweight_because = "Far', 'weight = 200\nweight_because = "Far', "more than a fifth of the weight"),
         ("insufficient_below = 0.5", 'insufficient_below = 0.5\nmood = "good"', "unknown key 'mood'"),
         ("high = 50", "high = 20", "levels: must be in ascending order"),
         ("method = 3", "method = 5", "'method' is 5, not one of 1, 2, 3, 4"),
-        ("official = { q = 0.80, months = 24 }", "", "credibility: needs exactly"),
-        ('case = "pattern"', 'case = "hunch"', "'case' is 'hunch'"),
+        ("official = { q = 0.80, months = 24 }", "", "credibility: must contain exactly"),
+        ('case = "pattern"', 'case = "hunch"', "'case' has an invalid value: 'hunch'"),
     ],
 )
 def test_an_invalid_model_is_rejected_with_file_item_and_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:

@@ -128,14 +128,14 @@ def test_the_digest_of_a_pack_changes_with_its_core_and_with_itself(tmp_path: Pa
     [
         ({"includes": "core/2"}, "includes: there is no core 'core/2'; available: core/1"),
         ({"includes": "toy/1"}, "includes: there is no core 'toy/1'"),
-        ({"includes": ["core/1"]}, "model: 'includes' is ['core/1']"),
+        ({"includes": ["core/1"]}, "model: 'includes' has an invalid value: ['core/1']"),
         ({"override": {"indicator": {"fee": {"weight": 6}}}}, "override: indicator 'fee': the core has no such block"),
         (
             {"drop": {"indicator": ["hours"]}, "override": {"indicator": {"hours": {"weight": 6}}}},
             "override: indicator 'hours': the core has no such block, or the pack drops it",
         ),
         ({"override": {"indicators": {"fees": {"weight": 6}}}}, "override: unknown key 'indicators'"),
-        ({"override": {"indicator": {"fees": 6}}}, "override: 'fees' is 6"),
+        ({"override": {"indicator": {"fees": 6}}}, "override: 'fees' has an invalid value: 6"),
         (
             {"override": {"indicator": {"fees": {"id": "fee"}}}},
             "override: indicator 'fees': an id cannot be overridden",
@@ -180,7 +180,7 @@ def test_a_pack_that_does_not_fit_its_core_is_rejected_with_file_item_and_fault(
         ({"floor": [*TOY["floor"], TOY["floor"][0]]}, "floor of the core 'strong_sign': appears twice"),
         ({"gate": [{"title": "Nameless"}]}, "a gate of the core: 'id' is missing"),
         ({"mood": "good"}, "toy/1.toml over core/1.toml: model: unknown key 'mood'"),
-        ({"indicator": 3}, "model: 'indicator' is 3"),
+        ({"indicator": 3}, "model: 'indicator' has an invalid value: 3"),
     ],
 )
 def test_an_invalid_core_is_rejected(tmp_path: Path, core: dict[str, Any], fault: str) -> None:

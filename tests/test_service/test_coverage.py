@@ -48,8 +48,8 @@ def test_exclusions_of_covered_and_unknown_ids_are_reported() -> None:
     changed = replace(exclusions, reasons={**exclusions.reasons, "SF-F01": "Not asked.", "SF-F99": "There is none."})
     faults = list_coverage_faults(changed)
     assert len(faults) == 2
-    assert faults[0].startswith("SF-F01 is listed as left out, but is covered by indicator ")
-    assert faults[1] == "SF-F99 is listed as excluded, but these families have no such ID"
+    assert faults[0].startswith("SF-F01 is excluded but is covered by indicator ")
+    assert faults[1] == "SF-F99 is excluded but does not exist in these families"
 
 
 def test_citations_name_their_models_unless_they_are_all_of_their_kind() -> None:

@@ -1,3 +1,3 @@
-"""The objects of the API, each declared once: one marshmallow schema reads what is sent, writes what is returned, and is what the
-OpenAPI document shows. A field that is not declared here can be neither sent nor returned.
+"""The objects of the API, each declared once: the same marshmallow schema parses requests, serialises responses and is
+described in the OpenAPI document. A field that is not declared here can be neither sent nor returned.
 """

@@ -1,4 +1,4 @@
-"""What an admin looks after: users and their filters, keys, the audit trail, the organisation."""
+"""The objects that admins manage: users and their filters, API keys, the audit trail and the organisation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.api.schemas.suppliers import TableFilterSchema
 from service.auth import users
 from service.auth.access import ACCESS
 
-ONCE = {"description": "Included only in this response; it cannot be retrieved again."}
+ONCE = {"description": "This secret is included only in this response and cannot be retrieved again."}
 
 
 class UserSchema(ApiSchema):
@@ -55,7 +55,7 @@ class FilterSchema(TableFilterSchema):
     wanted = fields.Dict(attribute="query", dump_only=True)
 
     class Meta(ApiSchema.Meta):
-        """The fields that are sent, and that are returned in ``wanted``."""
+        """The fields that are sent individually and returned in ``wanted``."""
 
         load_only = tuple(TableFilterSchema().fields)
 

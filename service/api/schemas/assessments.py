@@ -1,4 +1,4 @@
-"""Results of an assessment: the object of the contract (``service/assessment/assessment.schema.json``) and what the API adds."""
+"""Assessment results: the object defined in ``service/assessment/assessment.schema.json``, and what the API adds to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DECISIONS = ("proceed", "ask", "hold")
 
 
 def _properties_of_result() -> dict[str, Any]:
-    """Return the JSON schema of each property of a result, with what callers without the scope cases:read get instead."""
+    """Return the JSON schema of each property of a result, including what callers without the scope cases:read get instead."""
     properties: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]["properties"]
     reason = properties["reasons"]["items"]["properties"]
     reason["value"] = {}  # apispec reads "true" as a name
@@ -32,7 +32,7 @@ RESULT = _properties_of_result()
 
 
 def of_contract(name: str) -> fields.Raw:
-    """Return the field for a property of a result, which is written as the contract has it."""
+    """Return the field for a property of a result, which is returned exactly as in assessment.json."""
     return fields.Raw(metadata=RESULT[name])
 
 
@@ -55,7 +55,7 @@ class IssueSchema(ApiSchema):
 
 
 def issues() -> fields.List[Any]:
-    """Return the field for what was sent and cannot be used."""
+    """Return the field that lists the answers that were sent but cannot be used."""
     about = (
         "Answers in the request that cannot be used, with the same issue codes as for a sheet. Included only in responses to "
         "requests that contain answers."
@@ -82,7 +82,7 @@ class AssessmentSchema(DecidedResultSchema):
 
 
 class ResultLineSchema(ApiSchema):
-    """A result in a supplier's history."""
+    """An earlier or current result, as returned in a supplier's history."""
 
     id = fields.String()
     cause = fields.String()

@@ -11,7 +11,7 @@ from service.api.fields import ParameterInteger, StrictList, StrictNested, Stric
 
 
 class Resource:
-    """An API object about to be written: a row and the values computed for it, which take precedence over the row's own."""
+    """An API object to be serialised: a row and the values computed for it, which take precedence over the row's own."""
 
     __slots__ = ("computed", "row")
 
@@ -20,14 +20,14 @@ class Resource:
 
 
 class ApiSchema(Schema):
-    """An object of the API. Loading refuses a field that is not declared, and so does dumping.
-
-    ``optional``: the fields that a response may lack; it has all others. In the OpenAPI document an object that is returned has
-    the name of its class; one that is sent is called ``sent_as``, or New and the name where some fields cannot be sent.
+    """An object of the API. Fields that are not declared are rejected, both in requests and in responses. ``optional``: the
+    fields that may be missing from a response; it always has all others. In the OpenAPI document, an object that is returned
+    has the name of its class. One that is sent is called ``sent_as``, or New followed by the name if some of its fields cannot
+    be sent.
     """
 
     class Meta:
-        """Refuse fields that are not declared."""
+        """Reject fields that are not declared in the schema."""
 
         unknown = RAISE
 
@@ -43,14 +43,14 @@ class ApiSchema(Schema):
 
     @pre_dump
     def refuse_undeclared(self, source: Any, **_: Any) -> Any:
-        """Return the source; raise TypeError where it holds something that this schema does not declare."""
+        """Return the source; raise TypeError if it contains a field that this schema does not declare."""
         given = source if isinstance(source, Mapping) else source.computed if isinstance(source, Resource) else None
         if given and not given.keys() <= self._declared:
             raise TypeError(f"{type(self).__name__} does not declare {sorted(given.keys() - self._declared)}")
         return source
 
     def get_attribute(self, source: Any, attr: str, default: Any) -> Any:
-        """Return the value of a field; raise TypeError where a response would lack one."""
+        """Return the value of a field; raise TypeError if it would be missing from the response."""
         if isinstance(source, Resource):
             if attr in source.computed:
                 return source.computed[attr]

@@ -1,4 +1,4 @@
-"""Case records: what was found of one group of people. No person is in them."""
+"""Case records: what was found about one group of people, without personal data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _codes(question: str) -> tuple[str, ...]:
 
 
 class FindingSchema(ApiSchema):
-    """Something that was looked for in a case, and whether it was found."""
+    """A finding in a case: something that was looked for, and whether it was found."""
 
     number = StrictInteger(0, dump_only=True)
     finding = CurrentChoice(_codes("finding"), required=True)
@@ -43,7 +43,7 @@ class FindingSchema(ApiSchema):
 
 
 class FirstStepSchema(ApiSchema):
-    """One of the first steps, and the time by which it is due."""
+    """One of the first steps to take in a case, and the time by which it is due."""
 
     id = fields.String()
     within_hours = StrictNumber()
@@ -76,7 +76,7 @@ class ProposedClosingSchema(ApiSchema):
 
 
 class CaseLineSchema(ApiSchema):
-    """A case in a list."""
+    """A case record, as returned in a list."""
 
     id = fields.String(dump_only=True)
     number = StrictString(LONGEST["case_id"], required=True)

@@ -1,4 +1,4 @@
-"""Files: imports on their way in, reports on their way out, and the jobs that work on them."""
+"""Imports, reports, and the jobs that process them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'Either an object that maps each question ID to the header of the column that answers it, or to "" if there is none; it '
-    "applies to every sheet with that header. Or an array with one object per sheet: its file, its sheet (omit either to match "
-    "any) and its columns, mapped in the same way."
+    'An object that maps each question ID to the header of the column that answers it, or to "" if there is none; it applies '
+    "to every sheet with that header. To map individual sheets, send an array instead, with one object per sheet: its file, its "
+    "sheet (omit either to match any) and its columns, mapped in the same way."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -46,7 +46,7 @@ SHEET_COLUMNS = {
 
 
 class ColumnsField(fields.Field[Any]):
-    """Which column answers which question, for all sheets or for each sheet; the use case checks the question IDs."""
+    """The column map, for all sheets or for each sheet; the use case checks the question IDs."""
 
     default_error_messages = CODES
 
@@ -79,7 +79,7 @@ class JobProgressSchema(ApiSchema):
 
 
 class ImportLineSchema(ApiSchema):
-    """An import in a list."""
+    """An import, as returned in a list."""
 
     id = fields.String()
     state = StrictChoice(STATES)
@@ -117,7 +117,7 @@ class ImportQuerySchema(PageQuerySchema):
 
 
 class ImportConfirmationSchema(ApiSchema):
-    """Options for reading the files."""
+    """Options for reading the files of an import."""
 
     default_country = StrictString()
     default_sector = StrictString()
@@ -147,7 +147,7 @@ class UploadSchema(ApiSchema):
 
 
 UPLOAD = UploadSchema()
-# The types that questionnaires/file_checks/preflight.py tells by their bytes: xlsx, xls, ods, csv, tsv, txt.
+# The types that questionnaires/file_checks/preflight.py recognises by their bytes: xlsx, xls, ods, csv, tsv, txt.
 SPREADSHEETS = (
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.ms-excel",

@@ -1,4 +1,4 @@
-"""How scores come about: the method in words, models, facts, actions, sources, forms."""
+"""The method: its description, models, facts, actions, sources and forms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MethodSchema(ApiSchema):
 
 
 class ModelLineSchema(ApiSchema):
-    """A model in a list."""
+    """A model, as returned in a list."""
 
     id = fields.String()
     version = fields.String()

@@ -1,4 +1,4 @@
-"""What the buyer's own units answered about their practices, findings and actions."""
+"""The buyer's own practices: the answers, findings and actions of its units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class UnitResponseSchema(ApiSchema):
-    """A unit's answers."""
+    """The answers of one of the buyer's own units."""
 
     id = fields.String()
     form_version = fields.String()
@@ -34,7 +34,7 @@ class DueActionSchema(ApiSchema):
 
 
 class PracticeSchema(ApiSchema):
-    """One of a unit's practices, and the finding on it."""
+    """One of the practices of a buyer's unit, and the finding on it."""
 
     practice = fields.String()
     title = fields.String()
@@ -47,13 +47,13 @@ class PracticeSchema(ApiSchema):
 
 
 class UnitSchema(UnitResponseSchema):
-    """A unit with its findings."""
+    """One of the buyer's own units, with its findings."""
 
     findings = fields.List(fields.Nested(PracticeSchema))
 
 
 class RulesSchema(ApiSchema):
-    """The rules used to interpret the answers."""
+    """The rules used to interpret the buyer's answers."""
 
     version = fields.String()
     digest = fields.String()
@@ -61,7 +61,7 @@ class RulesSchema(ApiSchema):
 
 
 class OwnActionSchema(ApiSchema):
-    """An action for the buyer."""
+    """An action for the buyer to take."""
 
     id = fields.String()
     title = fields.String()

@@ -1,4 +1,4 @@
-"""Questionnaires: the forms there are, and the requests to suppliers to answer them."""
+"""Questionnaires: the available forms, and the requests sent to suppliers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class FormSchema(ApiSchema):
-    """A form that can be sent."""
+    """A form that can be sent to suppliers."""
 
     id = fields.String()
     version = fields.String()
@@ -37,8 +37,8 @@ QUESTIONNAIRE_REQUESTS = page_of(QuestionnaireRequestSchema, "QuestionnaireReque
 
 
 def new_questionnaire_request(kind: str) -> ApiSchema:
-    """Return the schema of a request to a supplier of a kind: the document names the forms of the kind and their versions. One
-    that does not exist is refused by the use case, with a code of its own.
+    """Return the schema of a request to a site or an agency. The OpenAPI document lists the forms of that kind and their
+    versions; the use case rejects any other, with its own code.
     """
     of_kind = [form_id for form_id in list_form_ids() if load_form(form_id).kind == kind]
     all_versions = sorted({version for form_id in of_kind for version in list_versions(form_id)})

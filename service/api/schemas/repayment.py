@@ -1,4 +1,4 @@
-"""What workers are owed back: the request with rows and rates, and the calculation (``service/remediation/fee_repayment.py``)."""
+"""The repayment calculator: the request with rows and rates, and the calculation (``service/remediation/fee_repayment.py``)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RepaymentRequestSchema(ApiSchema):
 
 
 def money(**options: Any) -> fields.String:
-    """Return the field for an amount of money: a text with two digits after the point."""
+    """Return the field for an amount of money, which is a string with two decimals."""
     return fields.String(metadata={"pattern": AMOUNT}, **options)
 
 
@@ -76,14 +76,14 @@ class AmountRangeSchema(ApiSchema):
 
 
 class RepaymentRulesSchema(ApiSchema):
-    """The rules used for the calculation."""
+    """The rules used for a repayment calculation."""
 
     version = fields.String()
     sha256 = fields.String()
 
 
 class RepaymentTermsSchema(ApiSchema):
-    """The terms of the calculation."""
+    """The terms of a repayment calculation."""
 
     interest = fields.String()
     instalments = StrictInteger(0)
@@ -95,7 +95,7 @@ class RepaymentTermsSchema(ApiSchema):
 
 
 class RepaymentInputSchema(ApiSchema):
-    """The rows sent, and how many were used."""
+    """The rows that were sent, and the number of rows that were used."""
 
     file = fields.String(allow_none=True)
     sha256 = fields.String(allow_none=True)
@@ -106,7 +106,7 @@ class RepaymentInputSchema(ApiSchema):
 
 
 class WorkerCountsSchema(ApiSchema):
-    """How many workers are owed money, and how many are left out of the calculation."""
+    """The number of workers who are owed money, and the number left out of the calculation."""
 
     current = StrictInteger(0)
     past = StrictInteger(0)
@@ -182,7 +182,7 @@ class InstalmentSchema(ApiSchema):
 
 
 class AssumptionSchema(ApiSchema):
-    """An assumption, the cohorts it concerns, and its sources."""
+    """An assumption behind the calculation, the cohorts it concerns, and its sources."""
 
     id = fields.String()
     text = fields.String()
@@ -191,7 +191,7 @@ class AssumptionSchema(ApiSchema):
 
 
 class RepaymentStepSchema(ApiSchema):
-    """A step to take, and its sources."""
+    """A step to take towards repayment, and its sources."""
 
     text = fields.String()
     sources = fields.List(fields.String())
@@ -208,7 +208,7 @@ class FaultSchema(ApiSchema):
 
 
 class CheckSchema(ApiSchema):
-    """A line in the reconciliation."""
+    """A line in the reconciliation of the calculation."""
 
     kind = StrictChoice(("item", "cohort", "part", "sum", "difference"))
     title = fields.String()
@@ -218,7 +218,7 @@ class CheckSchema(ApiSchema):
 
 
 class RepaymentSchema(ApiSchema):
-    """What workers are owed. Amounts are strings with two decimals, in the currency of the report."""
+    """A calculation of what workers are owed. Amounts are strings with two decimals, in the currency of the report."""
 
     title = fields.String()
     wording = fields.String()

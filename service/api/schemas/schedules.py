@@ -1,4 +1,4 @@
-"""Schedules: when suppliers are assessed again."""
+"""Schedules, which say when suppliers are reassessed."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ RULE_FIELDS = RuleFieldsSchema()
 
 
 class RuleField(fields.Raw):
-    """The rule of a schedule. Whatever has its fields is read, so that the use case refuses what is no rule with codes of its
-    own; the document shows the few that are rules.
+    """The rule of a schedule. Any object with these fields is accepted here, so that the use case can reject invalid rules with
+    its own codes; the OpenAPI document shows the valid rules.
     """
 
     default_error_messages = CODES

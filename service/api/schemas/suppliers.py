@@ -1,4 +1,4 @@
-"""Suppliers and agencies, and what is read over all of them: companies, changes, the portfolio, next steps."""
+"""Suppliers and agencies, and views across all of them: companies, changes, the portfolio and next steps."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SupplierSchema(DecidedResultSchema):
 
 
 class SupplierLineSchema(ApiSchema):
-    """A supplier or agency in a list."""
+    """A supplier or agency, as returned in a list."""
 
     kind = StrictChoice(KINDS)
     reference = of_contract("reference")
@@ -110,7 +110,7 @@ class ChangeSchema(ApiSchema):
 
 
 class ChangePageSchema(ApiSchema):
-    """Changes in order, and the cursor for the next request."""
+    """A page of changes, in order, and the cursor for the next request."""
 
     items = fields.List(fields.Nested(ChangeSchema))
     cursor = fields.String()
@@ -148,7 +148,7 @@ class ConnectionsSchema(ApiSchema):
 
 
 class LevelCountsSchema(ApiSchema):
-    """How many suppliers are at each level."""
+    """The number of suppliers at each level."""
 
     critical = StrictInteger(0)
     high = StrictInteger(0)
@@ -210,7 +210,7 @@ class PortfolioSchema(ApiSchema):
 
 
 class NextStepSchema(ApiSchema):
-    """An action, the number of suppliers it concerns, and those at highest risk."""
+    """An action, the number of suppliers it concerns, and the ones at highest risk."""
 
     action = fields.Dict()
     total = StrictInteger(0)

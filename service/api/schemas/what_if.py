@@ -21,7 +21,7 @@ class WhatIfStateSchema(ApiSchema):
 
 
 class WhatIfMoveSchema(ApiSchema):
-    """A reason whose points or state would change."""
+    """A reason whose points or state would be different after the change."""
 
     kind = fields.String()
     title = fields.String()
@@ -54,7 +54,7 @@ def what_if_change(kind: str) -> ApiSchema:
     answers_of_kind = [{"$ref": f"#/components/schemas/{kind.capitalize()}Answers"}]
 
     class WhatIfChangeSchema(ApiSchema):
-        """Changed answers, actions treated as done, and the evidence grade used for both."""
+        """The changes to try out: changed answers, actions treated as done, and the evidence grade used for both."""
 
         answers = StrictDict(keys=fields.String(), metadata={"allOf": answers_of_kind})
         actions = StrictList(StrictString(60, "^[a-z0-9_]+$"), 0, 100)

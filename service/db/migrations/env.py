@@ -1,4 +1,4 @@
-"""Run Alembic commands on the connection they are given, else on the database of the settings."""
+"""Run Alembic commands on the connection they are given, otherwise on the database of the settings."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Pages over the use cases: each view parses the request, calls a use case and renders the result."""
+"""Views of the pages: each one parses the request, calls a use case and renders the result."""

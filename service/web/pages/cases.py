@@ -1,4 +1,4 @@
-"""Pages of case records: the list, one case with its readings, and the forms to change it."""
+"""Pages for case records: the list, one case with its readings, and the forms to change it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATES = ("open", "closed")
 
 
 def show_cases() -> Response:
-    """Show the cases in a state, by default the open ones; the strongest evidence first."""
+    """Show the cases with a status (by default the open ones), strongest evidence first."""
     return _render_cases(None)
 
 
@@ -55,7 +55,7 @@ def _render_cases(error: DomainError | None) -> Response:
 
 
 def _get_labels() -> dict[str, Any]:
-    """Return what the templates label things with: the questions of the form, and titles by code."""
+    """Return the labels for the templates: the questions of the form, and titles by code."""
     form, rules = load_form(case_service.FORM_ID), load_case_rules()
     return {
         "questions": {question.id: question for question in form.questions},
@@ -230,5 +230,5 @@ def _parse_fields(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _get_change_context() -> tuple[Any, ...]:
-    """Return the day, the moment and the user that a change is recorded with."""
+    """Return the date, the time and the user to record for a change."""
     return today(get_caller().time_zone), now(), get_caller().actor

@@ -1,4 +1,4 @@
-"""The Help page: the four steps, where to find what, and the terms of the method."""
+"""The Help page: the four steps, where to find things, and the terms of the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of imports: upload files, preview and correct how they were read, confirm, and follow the progress."""
+"""Pages for imports: upload files, preview and correct how they were read, confirm the import, and follow its progress."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def show_progress(import_id: str) -> Response:
 
 
 def confirm_import(import_id: str) -> AnyResponse:
-    """Confirm an import: its rows are assessed as the preview showed them."""
+    """Confirm an import, so that its rows are assessed as shown in the preview."""
     with write_session() as session:
         _get_import_to_confirm(session, import_id)
         import_jobs.confirm_import(
@@ -193,7 +193,7 @@ def _parse_column_choices() -> list[preview.ColumnChoice]:
 
 
 def _get_choice_values(import_: Import, error: DomainError | None) -> Mapping[str, Any]:
-    """Return the defaults to fill the form with: those that could not be used stay, to be corrected."""
+    """Return the defaults for the form; those that could not be used stay so that they can be corrected."""
     if error is not None and request.method == "POST":
         return {name: request.form.get(name, "") for name in CHOICES}
     failed: Mapping[str, Any] | None = (import_.problem or {}).get("choices")
@@ -216,7 +216,7 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
 
 
 def _describe_outcome(counted: outcome.Outcome) -> str:
-    """Return one sentence on what an import brought; what it brought nothing of is left out."""
+    """Return one sentence on the outcome of an import; counts of zero are omitted."""
     suppliers, rows = f"{counted.suppliers:,}", f"{counted.unused_rows:,}"
     parts = []
     if counted.suppliers or not (counted.case_records or counted.own_units):
@@ -240,7 +240,7 @@ def _describe_outcome(counted: outcome.Outcome) -> str:
 
 
 def load_sample() -> AnyResponse:
-    """Load the sample list, and show how far it is. Raises DomainError ``sample.not_empty``."""
+    """Load the sample list and show its progress. Raises DomainError ``sample.not_empty``."""
     caller = get_caller()
     import_ = sample.load_sample(get_database(), get_blob_store(), caller.organisation_id, caller.actor)
     return redirect(url_for("pages.one_import", import_id=import_.id), 303)

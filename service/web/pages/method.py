@@ -1,4 +1,4 @@
-"""Pages of the method: the models, weights, facts and sources that are in force today."""
+"""Pages about the method: the models, weights, facts and sources in force today."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def show_model(model_id: str) -> str:
 
 
 def show_sources() -> str:
-    """Show all sources that rules, weights and actions refer to."""
+    """Show all sources cited by rules, weights and actions."""
     return render_template("sources.html", families=sources.load_source_families(), mark_titles=sources.MARK_TITLES)
 
 

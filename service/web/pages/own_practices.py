@@ -17,8 +17,8 @@ from service.buyer import own_practices
 from service.clock import now, today
 from service.queries import lists
 
-NEW_UNIT = "new"  # value of the parameter ``unit`` for a unit that has not answered yet
-NOT_TYPED = ("form_version", "form_returned")  # they are about a form that was sent out
+NEW_UNIT = "new"  # the value of the parameter ``unit`` for a unit that has not answered yet
+NOT_TYPED = ("form_version", "form_returned")  # these questions are about a form that was sent out
 
 
 def list_questions() -> list[Question]:
@@ -86,11 +86,11 @@ def _render_page(values: Mapping[str, str] | None, errors: Mapping[str, str]) ->
 
 
 def _format_answer(answer: Any) -> str:
-    """Return an answer as somebody would type it."""
+    """Return an answer as a user would type it."""
     return f"{answer:g}" if isinstance(answer, float) else str(answer)
 
 
 def _format_error(errors: Any) -> str:
-    """Return how to correct an invalid answer: the text for the first of its errors."""
+    """Return how to correct an invalid answer, taken from its first error."""
     error = errors[0] if isinstance(errors, list) else errors
     return str(error.get("cure") or error["code"]) if isinstance(error, dict) else str(error)

@@ -1,4 +1,4 @@
-"""The start page, its maps, and the page of the most urgent actions over all suppliers."""
+"""The portfolio page with its maps, and the page of the most urgent actions across all suppliers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show_portfolio() -> str:
 
 
 def show_map(view: str) -> Response:
-    """Return a map of the portfolio as SVG, each country a link to its suppliers.
+    """Return a map of the portfolio as SVG, with each country linked to its suppliers.
 
     Raises DomainError, ``not_found``, for an unknown view.
     """

@@ -1,4 +1,4 @@
-"""The page that calculates what workers are owed back for recruitment fees. Nothing is stored on the server.
+"""The page that calculates what workers should be repaid for recruitment fees. Nothing is stored on the server.
 
 The workbook is embedded in the page as a data URL, since it cannot be downloaded from the server afterwards.
 """

@@ -1,4 +1,4 @@
-"""Pages of reports: request one, follow its job, download the file."""
+"""Pages for reports: request a report, follow its progress and download the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.web.pages.suppliers import build_download, read_filter_fields
 
 
 def request_report() -> AnyResponse:
-    """Request a report on one supplier, or on the suppliers of a filter."""
+    """Request a report on one supplier, or on all suppliers that match a filter."""
     form = request.form
     with write_session() as session:
         job = report_jobs.request_report(

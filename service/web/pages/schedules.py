@@ -1,4 +1,4 @@
-"""The page of review schedules: their next dates and latest runs, and the forms to change them."""
+"""The page for review schedules: their next dates and latest runs, and the forms to change them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def delete_schedule(schedule_id: str) -> AnyResponse:
 
 
 def _parse_rule() -> dict[str, Any]:
-    """Return the rule from the form, without the fields that a rule of its kind does not have."""
+    """Return the rule in the form, without fields that this kind of rule does not have."""
     form = request.form
     rule: dict[str, Any] = {"kind": form.get("kind", ""), "time": form.get("time", "")}
     if rule["kind"] == "fixed":

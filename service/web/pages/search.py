@@ -12,7 +12,7 @@ from service.queries.supplier_list import clean_search_text
 
 
 def show_results() -> str:
-    """Show what the search for a text finds, grouped by kind; cases only to those who may read them."""
+    """Show the search results for a text, grouped by kind. Cases are shown only to users who may read them."""
     caller, text = get_caller(), clean_search_text(request.args.get("q", ""))[: search.MAX_TEXT]
     results = None
     if text:

@@ -26,7 +26,7 @@ from service.web.pages.suppliers import TABLES, build_download, build_query, rea
 
 
 def reassess() -> AnyResponse:
-    """Reassess the selected suppliers, and show their list again."""
+    """Reassess the selected suppliers and show the list again."""
     selection = _read_selection()
     with write_session() as session:
         on, actor = today(get_caller().time_zone), get_caller().actor
@@ -118,7 +118,7 @@ def _list_selected(session: Session, selection: SupplierFilter) -> Sequence[Supp
 
 
 def _list_sent(session: Session) -> list[tuple[QuestionnaireRequest, Supplier]]:
-    """Return the requests in the address. Raises DomainError ``not_found`` if none of them exists."""
+    """Return the questionnaire requests named in the address. Raises DomainError ``not_found`` if none of them exists."""
     sent = questionnaire_requests.list_requests_by_id(session, request.args.getlist("request"))
     if not sent:
         raise not_found(_("The requests were not found."))

@@ -24,7 +24,7 @@ from service.suppliers import identity
 from service.suppliers import repository as suppliers
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
-TABLES = {"suppliers": "", "agencies": "agency"}  # path -> kind of supplier; the first table lists both kinds
+TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; the first table lists both kinds
 PATHS = {"site": "suppliers", "agency": "agencies"}
 
 
@@ -34,7 +34,7 @@ def show_table(path: str) -> Response:
 
 
 def _render_table(path: str, fields: MultiDict[str, str], error: DomainError | None = None) -> Response:
-    """Render a page of the table; ``error``: why the filter in the fields could not be saved under the name in them."""
+    """Render a page of the table. ``error``: the reason why the filter could not be saved under the name entered."""
     filter_ = _parse_filter(path, read_filter_fields(fields))
     number = fields.get("page", "1")
     on = today(get_caller().time_zone)
@@ -97,7 +97,7 @@ def delete_filter(path: str, filter_id: str) -> AnyResponse:
 
 
 def read_filter_fields(fields: MultiDict[str, str]) -> dict[str, str]:
-    """Return the fields of a filter; the ids of ticked suppliers, a field each, are joined."""
+    """Return the fields of a filter; the ids of ticked suppliers, which have one field each, are joined."""
     return {**fields.to_dict(), "selected": ",".join(fields.getlist("selected"))}
 
 
@@ -140,7 +140,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
 
 
 def _get_answer_date(answers: Mapping[str, Any]) -> date | None:
-    """Return the date of the evidence behind the answers, else that of the answers; None where neither is given."""
+    """Return the date of the evidence behind the answers, or else the date of the answers; None if neither is given."""
     for question in ("evidence_date", "answered_on"):
         try:
             return date.fromisoformat(answers[question])
@@ -158,7 +158,7 @@ def show_history(kind: str, supplier_id: str) -> str:
 
 
 def create_request(kind: str, supplier_id: str) -> AnyResponse:
-    """Record that a form is sent to a supplier; the form is downloaded from the supplier's page."""
+    """Record that a form was sent to a supplier. The form can be downloaded from the supplier's page."""
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         form_id, recipient = request.form.get("form", ""), request.form.get("sent_to", "")
@@ -180,7 +180,7 @@ def download_form(kind: str, supplier_id: str, request_id: str) -> Response:
 
 
 def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
-    """Record on which day a form came back."""
+    """Record the date on which a form was returned."""
     try:
         on = date.fromisoformat(request.form.get("on", ""))
     except ValueError as error:
@@ -193,7 +193,7 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
 
 
 def show_erase_confirmation(kind: str, supplier_id: str) -> str:
-    """Show the page to confirm that a supplier is erased."""
+    """Show the page that asks to confirm erasing a supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         result_count = len(suppliers.list_results(session, supplier, limit=1000))
@@ -210,7 +210,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
 
 
 def show_merge_form(kind: str, supplier_id: str) -> str:
-    """Show the form to choose the supplier that this one is merged into."""
+    """Show the form to choose the supplier into which this one is merged."""
     text = supplier_list.clean_search_text(request.args.get("text", ""))[:200]
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
@@ -231,7 +231,7 @@ def merge_supplier(kind: str, supplier_id: str) -> AnyResponse:
 
 
 def remove_alias(kind: str, supplier_id: str, merged_key_id: str) -> AnyResponse:
-    """Remove an alias of a supplier: the key of one that was merged into it no longer finds it."""
+    """Remove an alias of a supplier, so that the key of a merged record no longer leads to it."""
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)

@@ -1,4 +1,4 @@
-"""The page of watchlists: the lists, the matches to review, and the decisions on them."""
+"""The page for watchlists: the lists, the matches to review, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from service.watchlists import lists, matches
 
 
 def show_watchlists() -> Response:
-    """Show the lists, and the matches in a state, by default the open ones."""
+    """Show the lists and the matches with a status (by default the open ones)."""
     return _render_page(None)
 
 
 def decide_match(match_id: str) -> AnyResponse:
-    """Confirm or dismiss a match, and go back to the page that the form was on."""
+    """Confirm or dismiss a match, and return to the page with the form."""
     form = request.form
     try:
         with write_session() as session:

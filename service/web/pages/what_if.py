@@ -1,4 +1,5 @@
-"""The page "what if" of a site or an agency: the score under other answers. For officers and admins; nothing is stored."""
+"""The "What if" page of a site or an agency, which shows the score for other answers. For officers and admins; nothing is
+stored."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class QuestionOptions(NamedTuple):
 
 
 def show_form(kind: str, supplier_id: str) -> str:
-    """Show what can be tried, and the fewest actions that would change the level."""
+    """Show the changes that can be tried, and the fewest actions that would change the level."""
     return _render_page(kind, supplier_id, None)
 
 
@@ -87,7 +88,7 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
 
 
 def _list_questions(kind: str, baseline: Baseline) -> list[QuestionOptions]:
-    """Return the questions with choices that feed the indicators of the model."""
+    """Return the questions with choices that are used by the indicators of the model."""
     form = load_combined_form(kind)
     questions = {}
     for indicator in baseline.model.indicators:

@@ -1,4 +1,4 @@
-// Files may be dropped anywhere on the field that takes them; without this script the field works as browsers do.
+// Files can be dropped anywhere on the upload field. Without this script, the browser's own file field is used.
 document.addEventListener("DOMContentLoaded", () => {
   const field = document.querySelector(".drop");
   if (!field) return;
@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   });
 });
 
-// "/" goes to the search box of every page, unless something is being typed.
+// Pressing "/" moves to the search box, unless the user is typing in a field.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest("input, select, textarea, [contenteditable]")) return;
@@ -24,7 +24,7 @@ document.addEventListener("keydown", (event) => {
   box.select();
 });
 
-// Lists: "select all", the number of selected suppliers, and menus that close. Without this script suppliers are ticked one by one.
+// Lists: "select all", the number of selected suppliers, and menus that close. Without this script, suppliers are ticked one by one.
 document.documentElement.classList.add("scripted");
 const countSelected = () => {
   const count = document.querySelector(".bulk-count b");
@@ -43,7 +43,7 @@ document.addEventListener("change", (event) => {
 document.addEventListener("reset", () => setTimeout(countSelected));
 window.addEventListener("pageshow", countSelected);
 document.addEventListener("keydown", (event) => {
-  // Enter on a checkbox leads to the buttons above the list, so that nobody has to tab through all rows to reach them.
+  // Pressing Enter on a checkbox moves to the buttons above the list, so that users need not tab through all the rows to reach them.
   if (event.key === "Enter" && event.target.matches(".pick")) {
     event.preventDefault();
     document.querySelector("#selection button:not([disabled])").focus();

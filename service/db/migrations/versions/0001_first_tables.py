@@ -1,4 +1,4 @@
-"""The first tables, and what keeps the audit trail from change."""
+"""Create the first tables, and the triggers that protect the audit trail from changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """From an empty database."""
+    """Upgrade an empty database."""
     op.create_table(
         "erasure",
         sa.Column("id", sa.String(length=36), nullable=False),

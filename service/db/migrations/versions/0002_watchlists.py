@@ -1,4 +1,4 @@
-"""Watchlists: lists, entries, matches, and when a supplier was screened."""
+"""Add the tables of watchlists: lists, entries, matches, and when a supplier was screened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a buyer answers about its own practices."""
+"""Add the table of a buyer's answers about its own practices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Case records; with each result what they said of the supplier on that day; the first step that its own answers call for."""
+"""Add case records, the case evidence that each result was based on, and the first step that a supplier's own answers
+require.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-REPORTS = ("reported_harms", "worker_reported_items")  # answers that tell what workers or officials reported
+REPORTS = ("reported_harms", "worker_reported_items")  # answers that contain what workers or officials reported
 
 
 def _owned() -> tuple[sa.schema.SchemaItem, ...]:
@@ -69,6 +71,6 @@ def upgrade() -> None:
     op.create_index("ix_case_finding_organisation_id", "case_finding", ["organisation_id"])
     op.add_column("result", sa.Column("case_evidence", sa.JSON(), nullable=True))
     op.add_column("supplier", sa.Column("own_step", sa.String(length=60), nullable=True))
-    # Whoever has reports among its answers gets its own with its next assessment: until then none is shown.
+    # A supplier with reports among its answers gets this step at its next assessment; until then, none is shown.
     reported = " or ".join(f"cast(answers as text) like '%\"{name}\"%'" for name in REPORTS)
     op.execute(f"update supplier set own_step = next_step where not ({reported})")

@@ -1,4 +1,4 @@
-"""Whether most of what holds a score up are blanks; unknown until the next assessment of a supplier, which works it out."""
+"""Add whether a score is raised mainly by blanks; this is unknown until the next assessment of the supplier."""
 
 from __future__ import annotations
 

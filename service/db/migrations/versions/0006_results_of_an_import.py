@@ -1,4 +1,4 @@
-"""The results of an import are found without reading all results: its page asks for them four times."""
+"""Add an index that finds the results of an import without reading all results; the page of an import needs them four times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a supplier answered in the form that came back from it last, apart from what else is known of it."""
+"""Add the answers in the last form that a supplier returned, separate from everything else that is known about it."""
 
 from __future__ import annotations
 

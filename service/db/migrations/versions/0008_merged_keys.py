@@ -1,4 +1,4 @@
-"""The keys of suppliers that were merged into others: they go on finding the one that was kept."""
+"""Add the keys of suppliers that were merged into others; they continue to identify the remaining supplier."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """From 0007. Of suppliers that were merged before no key is known: they are merged once more when they come back."""
+    """Upgrade from 0007. The keys of suppliers merged before then are unknown, so they must be merged again if they
+    reappear.
+    """
     op.create_table(
         "merged_key",
         sa.Column("id", sa.String(36), primary_key=True),
