@@ -75,7 +75,10 @@ LIMITATIONS = (
     "A tier in the Trafficking in Persons Report grades a government's response, and a fisheries card grades fisheries control. "
     "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
     "Where no figure is available for a country, the report uses the value of the most similar countries, and says so.",
-    "Not every standard that the rules cite has been checked against its original text. The register of sources says which have.",
+    "Not every standard that the rules cite has been checked against its original text. The register of sources says which have. "
+    "Most strengths of the operational indicators of trafficking come from one table that quotes them, and those of the ILO's "
+    "survey guidelines have not been seen: minimum-score rules and case readings that combine such indicators rest on our "
+    "reading of them.",
 )
 
 

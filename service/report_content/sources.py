@@ -45,6 +45,16 @@ class SourceFamily:
     publisher: str
     sources: tuple[Source, ...]
 
+    @property
+    def unseen(self) -> tuple[Source, ...]:
+        """Return the sources of others of which the text was not seen, or only in part."""
+        return tuple(source for source in self.sources if source.mark not in ("seen", "own"))
+
+    @property
+    def unconfirmed(self) -> tuple[Source, ...]:
+        """Return the sources that were seen without something that our models take from them."""
+        return tuple(source for source in self.sources if source.mark == "seen" and source.unconfirmed)
+
 
 @cache
 def load_source_families() -> tuple[SourceFamily, ...]:

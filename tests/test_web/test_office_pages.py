@@ -56,7 +56,19 @@ def test_every_source_that_a_page_names_leads_to_its_line_in_the_register(app: F
     for path in ("/method", "/method/site_general", "/suppliers/S-1"):
         named = set(re.findall(r'href="/method/sources#([^"]+)"', client.get(path).get_data(as_text=True)))
         assert named
-        assert named <= there
+        assert named <= there | {f"family-{family.id}" for family in sources.load_source_families()}
+
+
+def test_the_method_page_counts_what_was_not_seen_of_each_publication(app: Flask):
+    page = sign_in_as(app, "viewer").get("/method").get_data(as_text=True)
+    table = page.split('id="checked"')[1].split("</table>")[0]
+    rows = dict(re.findall(r'#family-(\w+)">.*?</td>(.*?)</tr>', table))
+    families = {family.id: family for family in sources.load_source_families()}
+    assert rows.keys() == {name for name, family in families.items() if family.unseen or family.unconfirmed}
+    for name, cells in rows.items():
+        family = families[name]
+        counts = [int(n) for n in re.findall(r">(\d+)</td>", cells)]
+        assert counts == [len(family.sources), len(family.unseen), len(family.unconfirmed)]
 
 
 def test_all_earlier_assessments_are_shown_in_pages(app: Flask):

@@ -24,6 +24,7 @@ def show_method() -> str:
         "method.html",
         method=METHOD_NOTES,
         limits=LIMITATIONS,
+        families=sources.load_source_families(),
         models=_list_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
