@@ -291,16 +291,16 @@ class FactScaler:
         pairs, which = find_combinations(sector_codes, country_codes)
         raw = []
         for sector, country in pairs:
-            answer = sectors[sector] if sector >= 0 else ()
+            answer = sectors[sector] if sector >= 0 and country >= 0 else ()
             own = [str(code) for code in answer] if isinstance(answer, tuple) else []
             goods = [
                 good
-                for good, known in self.facts.goods.items()
-                if any(code.startswith(isic) or isic.startswith(code) for code in own for isic in known.isic)
+                for good, described in self.facts.goods.items()
+                if any(code.startswith(isic) or isic.startswith(code) for code in own for isic in described.isic)
             ]
             values = [self.facts.get_value("goods", f"{countries[country]}/{good}", name) for good in goods]
-            known_values = [value for value in values if country >= 0 and not np.isnan(value)]
-            raw.append(max(known_values) if known_values else np.nan)
+            known = [value for value in values if not np.isnan(value)]
+            raw.append(max(known) if known else np.nan)
         return self._build_column(fact, raw, [False] * len(raw), which.astype(np.int32))
 
     def _scale_corridor(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
