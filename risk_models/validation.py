@@ -19,9 +19,10 @@ import numpy as np
 from risk_models.answers import from_rows
 from risk_models.facts.facts import Facts
 from risk_models.facts.inherent import UNKNOWN_PLACE, compute_inherent_risk
-from risk_models.model import Model, ScaledFact
+from risk_models.model import Context, Model, ScaledFact
 from risk_models.ranking import BootstrapSamples, Floats, Interval, assign_thirds, compute_difference, compute_interval
 from risk_models.transforms import Ramp
+from risk_models.validation_trades import get_outcome, list_regions, measure_agreement, render_trades
 
 VALIDATION_FILE = Path(__file__).with_name("validation.toml")
 SUBREGIONS_FILE = Path(__file__).with_name("subregions.toml")
@@ -84,10 +85,15 @@ def rank_countries(facts: Facts, models: Sequence[Model], on: date) -> CountryRa
 def _compute_country_risk(model: Model, codes: Sequence[str], facts: Facts, on: date) -> Floats:
     """Return the inherent risk (0 to 100) of each country in one sector, based only on the country's own facts."""
     answers = from_rows({"country": code, "sector": (SECTOR,)} for code in codes)
-    own = {context.id for context in model.contexts} | {UNKNOWN_PLACE}
+    own = {context.id for context in model.contexts if not _reads_list(context)} | {UNKNOWN_PLACE}
     parts = compute_inherent_risk(answers, model, facts.as_of(on), {}).parts
     risk: Floats = np.sum([part.points for part in parts if part.context in own], axis=0)
     return risk
+
+
+def _reads_list(context: Context) -> bool:
+    """Return whether a context reads the list of goods, which is an outcome here."""
+    return any("goods." in fact.fact or ".fish_" in fact.fact for fact in context.facts)
 
 
 def _list_subregions(codes: Sequence[str]) -> tuple[str, ...]:
@@ -173,6 +179,7 @@ def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[
         *_render_variants(ranked, facts, on, forced[newest], child[newest], samples),
     ]
     lines += ["", texts["tied"], "", texts["size"]]
+    lines += ["", *render_trades(facts, models, on, names)]
     lines += ["", "## Limitations", "", *(f"- {limit}" for limit in texts["limits"])]
     return "\n".join(lines) + "\n"
 
@@ -196,7 +203,7 @@ def _render_opening(
     yield (
         "- Outcome: whether the US Department of Labor's List of Goods names any goods made with forced labour in the "
         f"country, and how many ({int((forced[newest] > 0).sum())} of these countries were listed in {newest}). The country "
-        "ranking does not use this list. Supplier scores do use it, but only for individual goods."
+        "ranking leaves out the contexts that read this list. Supplier scores read it, for the product and the sector."
     )
     yield (
         "- AUC: the probability that a listed country ranks above one that is not listed; 0.5 is no better than chance, "
@@ -343,21 +350,31 @@ def _render_variants(
     known = set(table.columns[table.notna().any()])
     yield (
         "Each figure is the AUC of the alternative minus that of the model. An asterisk means that the interval does not "
-        "include 0."
+        "include 0. The last column is the agreement within world regions with V-Dem's rating of freedom from forced labour "
+        f"(see Trades), which is {_measure_outcome(ranked, ranked.rankings[MODEL_NAME], facts, on):.3f} for the model."
     )
     yield ""
-    yield "| | forced labour | forced labour, within population groups | child labour | child labour, within population groups |"
-    yield "|---|---|---|---|---|"
+    yield (
+        "| | forced labour | forced labour, within population groups | child labour | child labour, within population groups "
+        "| agreement within regions |"
+    )
+    yield "|---|---|---|---|---|---|"
     for variant in tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))["variant"]:
         if not {f["fact"].removeprefix("country.") for f in variant.get("add", ())} <= known:
-            yield f"| {variant['title']} | its facts were not known on that date | | | |"
+            yield f"| {variant['title']} | its facts were not known on that date | | | | |"
             continue
         values = _compute_country_risk(_apply_variant(ranked.model, variant), ranked.codes, facts, on)
         leads = [
             compute_difference(samples.auc(values, listed, groups), model_auc)
             for (listed, groups), model_auc in zip(outcomes, model_aucs, strict=True)
         ]
-        yield f"| {variant['title']} | {' | '.join(map(_format_difference, leads))} |"
+        agreement = _measure_outcome(ranked, values, facts, on)
+        yield f"| {variant['title']} | {' | '.join(map(_format_difference, leads))} | {agreement:.3f} |"
+
+
+def _measure_outcome(ranked: CountryRankings, values: Floats, facts: Facts, on: date) -> float:
+    outcome = get_outcome(ranked.codes, facts.as_of(on))
+    return measure_agreement(values, outcome, list_regions(ranked.codes))[0]
 
 
 def _apply_variant(model: Model, variant: Mapping[str, Any]) -> Model:

@@ -19,7 +19,7 @@ from risk_models.validation import (
     render_page,
 )
 
-ON = date(2026, 9, 1)
+ON = date(2026, 12, 1)
 DRAWS = 60
 
 
