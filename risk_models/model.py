@@ -286,6 +286,30 @@ def _list_models_in_force(kind: str, day: date, models: tuple[Model, ...]) -> tu
     return latest
 
 
+def get_version_key(version: str) -> tuple[int, ...]:
+    """Return a version as numbers, to sort by: 2026.10 follows 2026.2."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def get_newest_release(day: date, models: Iterable[Model] | None = None) -> str:
+    """Return the highest version of any model that is in force on a day. Raises LookupError where there is none."""
+    candidates = load_models() if models is None else models
+    versions = [model.version for model in candidates if model.effective <= day]
+    if not versions:
+        raise LookupError(f"no model is in force on {day.isoformat()}")
+    return max(versions, key=get_version_key)
+
+
+def list_models_up_to(release: str, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
+    """Return the models whose version is at most that of a release: those an organisation uses that accepted no later one."""
+    return _list_models_up_to(release, tuple(load_models() if models is None else models))
+
+
+@lru_cache(maxsize=64)
+def _list_models_up_to(release: str, models: tuple[Model, ...]) -> tuple[Model, ...]:
+    return tuple(model for model in models if get_version_key(model.version) <= get_version_key(release))
+
+
 def select_models(
     kind: str, sectors: Iterable[str], day: date, models: Iterable[Model] | None = None
 ) -> tuple[Model, ...]:

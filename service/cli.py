@@ -27,6 +27,7 @@ from service.commands.files import UsageError, make_folder, read_bytes, write_fo
 
 if TYPE_CHECKING:
     from risk_models.facts.facts import FactSnapshot
+    from risk_models.model import Model
     from service.assessment.assess import AssessedBatch
     from service.imports.pipeline import ParsedUpload
 
@@ -88,6 +89,9 @@ def _build_parser() -> argparse.ArgumentParser:
         "--sector", metavar="CODE", help="sector or ISIC code of every row, for files without a sector column"
     )
     assess.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
+    assess.add_argument(
+        "--models", metavar="RELEASE", help="newest release of the models to use, such as 2026.3 (default: all in force)"
+    )
     assess.add_argument("--sheet", metavar="NAME", help="read only this sheet")
     assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')
     assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
@@ -142,6 +146,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     # One run creates millions of small objects and then ends, so searching for reference cycles would only take time.
     gc.disable()
     on = _parse_day(arguments.on)
+    models = _select_release(arguments.models, on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise UsageError(f"--formats takes a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'.")
@@ -154,13 +159,13 @@ def _assess(arguments: argparse.Namespace) -> int:
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
             )  # fmt: skip
-            parsed = parse_files(files, choices, on, say)
+            parsed = parse_files(files, choices, on, say, models=models)
         except (NoUsableRows, UnusableSheet) as error:
             raise UsageError(str(error)) from error
         say("scoring")
         facts = load_facts().as_of(on)
         try:
-            assessed = assess(parsed.batches, facts, on)
+            assessed = assess(parsed.batches, facts, on, models)
             buyer = build_buyer_part(parsed.buyer_batches, on)
         except LookupError as error:
             raise UsageError(f"{error.args[0]}.") from error
@@ -289,6 +294,21 @@ def _parse_day(text: str | None) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
+
+
+def _select_release(release: str | None, on: date) -> tuple[Model, ...]:
+    """Return the models up to a release, or all; whichever of them is in force on the day is used."""
+    from risk_models.model import list_models_up_to, load_models
+
+    if release is None:
+        return load_models()
+    effective = [model.effective for model in load_models() if model.version == release]
+    if not effective:
+        known = ", ".join(sorted({model.version for model in load_models()}))
+        raise UsageError(f"there is no release '{release}' of the models; the releases are {known}.")
+    if min(effective) > on:
+        raise UsageError(f"release {release} of the models is in force from {min(effective)}, which is after {on}.")
+    return list_models_up_to(release)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from reports.document import Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
+from risk_models.model import get_model_version
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.audit import record_event
 from service.blob_store import BlobStore
@@ -164,21 +165,22 @@ def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[
 
 
 def _group_alike(results: Sequence[Result]) -> list[list[Result]]:
-    """Group results that can be reassessed together: of the same day, kind and agency scores."""
+    """Group results that can be reassessed together: of the same day, model and agency scores."""
     groups: dict[Any, list[Result]] = defaultdict(list)
     for result in results:
-        kind = "agency" if result.model == "agency" else "site"
-        groups[result.on, kind, tuple(sorted(result.agency_scores.items()))].append(result)
+        scores = tuple(sorted(result.agency_scores.items()))
+        groups[result.on, result.model, result.model_version, scores].append(result)
     return list(groups.values())
 
 
 def _reassess_group(group: Sequence[Result]) -> AssessedBatch:
-    on, kind = group[0].on, "agency" if group[0].model == "agency" else "site"
+    on, model = group[0].on, get_model_version(group[0].model, group[0].model_version)
     rows = np.array([int(result.place.get("row", 1)) for result in group])
     file = str(group[0].place.get("file", ""))
     cases = evidence.decode_case_evidence([result.case_evidence for result in group])
-    batch = Batch(kind, from_rows([result.answers for result in group]), file, "", rows, cases)
-    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores)
+    batch = Batch(model.kind, from_rows([result.answers for result in group]), file, "", rows, cases)
+    models = stored_results.list_models_released_with(model)
+    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores, models)
 
 
 def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:

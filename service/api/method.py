@@ -14,14 +14,15 @@ from risk_models.plan import Action
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.assessment import models_in_force
 from service.assessment.export_json import build_actions_part, build_models_part
+from service.assessment.models_in_force import list_models_in_force
 from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import not_found
 from service.queries import supplier_list
 from service.report_content import sources
 from service.report_content.build import LIMITATIONS, METHOD_NOTES
+from service.suppliers.organisation_models import list_organisation_models
 
 OF_FACT = ("id", "title", "unit", "publisher", "licence", "reference", "use", "read")
 
@@ -47,8 +48,8 @@ def get_method(session: Session) -> Reply:
 
 
 def list_models(session: Session) -> Reply:
-    """Return the models that are in force today."""
-    return whole_list(list(models_in_force.list_models_in_force(_today())))
+    """Return the models that the organisation uses today."""
+    return whole_list(list_models_in_force(_today(), list_organisation_models(session, _today())))
 
 
 def get_model(session: Session, model_id: str) -> Reply:
@@ -56,7 +57,7 @@ def get_model(session: Session, model_id: str) -> Reply:
     evidence.
     """
     try:
-        model = get_model_in_force(model_id, _today())
+        model = get_model_in_force(model_id, _today(), list_organisation_models(session, _today()))
     except LookupError as error:
         raise not_found("Model not found.") from error
     whole = build_models_part([model])[0]

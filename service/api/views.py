@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import get_model_in_force
 from service import report_jobs
 from service.api.answers import load_answers
 from service.api.responses import Reply, check_version
@@ -41,6 +40,7 @@ from service.queries.supplier_list import SupplierFilter, get_next_step, parse_f
 from service.report_content import redaction
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
+from service.suppliers.organisation_models import list_organisation_models
 
 Values = Mapping[str, Any]
 # Concurrent assessments would compete for the interpreter at every call of numpy: each would take half as long again, and all
@@ -78,7 +78,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
         answers, issues = load_answers(kind, data)
         scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
         batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
-        assessed = assess_batch(batch, load_facts().as_of(on), on, scores)
+        assessed = assess_batch(batch, load_facts().as_of(on), on, scores, list_organisation_models(session, on))
         return Reply(with_issues(decided_result(assessed, on), issues))
 
 
@@ -92,7 +92,7 @@ def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
     sees_all = get_caller().sees_worker_derived
     planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
     result = orjson.loads(next(iter_result_json(planned, on)))
-    decision = decide(result, get_model_in_force(result["model"], on))
+    decision = decide(result, assessed.blocks[int(assessed.block_indexes[0])].model)
     reasons = [{"code": code, "text": text} for code, text in decision.reasons]
     visible = result if sees_all else redaction.redact_result(result)
     return {**visible, "decision": decision.decision, "decision_reasons": reasons}

@@ -28,6 +28,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from risk_models.model import get_newest_release
+from service.clock import today
+
 
 class UTCTime(TypeDecorator[datetime]):
     """A timestamp, always with a zone: SQLite returns naive times, so they are stored as UTC and get their zone back."""
@@ -60,13 +63,20 @@ class Base(DeclarativeBase):
 
 
 class Organisation(Base):
-    """An organisation, the customer that all other rows belong to."""
+    """An organisation, the customer that all other rows belong to.
+
+    ``models_release``: the newest release of the models that it has accepted. ``next_models_release``: the one that applies
+    from the day ``next_models_from`` on (service/suppliers/organisation_models.py).
+    """
 
     __tablename__ = "organisation"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     time_zone: Mapped[str] = mapped_column(String(60), default="UTC")
     keep_months: Mapped[int] = mapped_column(Integer, default=84)
+    models_release: Mapped[str] = mapped_column(String(20), default=lambda: get_newest_release(today()), server_default="2026.3")
+    next_models_release: Mapped[str | None] = mapped_column(String(20))
+    next_models_from: Mapped[date | None]
     created_at: Mapped[datetime]
 
 

@@ -11,6 +11,7 @@ from questionnaires.form import Question
 from questionnaires.issues import Issue, build_issue
 from questionnaires.sheet import cell_name
 from questionnaires.validation.match import IDENTIFYING_QUESTIONS, ColumnMatch
+from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.suppliers.identity import group_by_key, supplier_keys
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, merge_duplicates
@@ -38,9 +39,12 @@ class _Place(NamedTuple):
         return int(self.read.batch.rows[self.at])
 
 
-def list_duplicate_issues(sheets: Sequence[ParsedSheet], kind: str, on: date) -> list[Issue]:
+def list_duplicate_issues(
+    sheets: Sequence[ParsedSheet], kind: str, on: date, models: tuple[Model, ...] | None = None
+) -> list[Issue]:
     """List the issues of suppliers of one kind that occur in several rows, in any files and sheets: that the rows describe one
-    supplier, and which questions about practice they answer differently, according to the models in force on a day.
+    supplier, and which questions about practice they answer differently, according to the models in force on a day (among
+    ``models``, by default all).
     """
     kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
     places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
@@ -48,7 +52,7 @@ def list_duplicate_issues(sheets: Sequence[ParsedSheet], kind: str, on: date) ->
     groups = [group for group in group_by_key(keys) if len(group) > 1]
     if not groups:
         return []
-    risk_lookup = get_risk_lookup(kind, on)
+    risk_lookup = get_risk_lookup(kind, on, models)
     positions = [position for group in groups for position in group]
     rows = dict(zip(positions, _load_rows(kind_sheets, [places[position] for position in positions]), strict=True))
     same_supplier: list[_PendingIssue] = []

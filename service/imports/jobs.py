@@ -36,6 +36,7 @@ from service.suppliers import repository as suppliers
 from service.suppliers.agency_links import collect_name_keys
 from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_key, supplier_keys
 from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
+from service.suppliers.organisation_models import list_organisation_models
 from service.watchlists.lists import request_screening
 
 CHUNK = 500
@@ -109,9 +110,12 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, choices, previous_input = _load_files(session, blobs, import_), dict(import_.choices), import_.found
+        models = list_organisation_models(session, _assessment_date(choices))
     may_bring = bool(claimed.payload.get("cases"))
     try:
-        parsed = parse_files(files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True)
+        parsed = parse_files(
+            files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True, models=models
+        )
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
         if refusal is None and choices.get("kind") == personal_data.CASE_KIND:
@@ -247,7 +251,10 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_ = session.get_one(Import, import_id)
         files, choices = _load_files(session, blobs, import_), dict(import_.choices)
         on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
-    parsed: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True)
+        models = list_organisation_models(session, on)
+    parsed: ParsedUpload = parse_files(
+        files, parse_choices(choices), on, allow_buyer_only=True, models=models
+    )
     checkpoint = dict(claimed.checkpoint)
     if parsed.cases and "cases" not in checkpoint:
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
@@ -266,7 +273,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         chunk = [supplier for supplier in suppliers_rows[done : done + CHUNK] if supplier.kind == kind]
         checkpoint["rows"] = done + len(chunk)
         chunk = [supplier for supplier in chunk if supplier.rows]
-        risk_lookup = get_risk_lookup(kind, on)
+        risk_lookup = get_risk_lookup(kind, on, models)
         answers = [merge_duplicates(supplier.rows, risk_lookup, kind).answers for supplier in chunk]
         incoming = [
             suppliers.IncomingSupplier(row, supplier.place, supplier.key, supplier.names)

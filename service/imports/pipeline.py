@@ -25,6 +25,7 @@ from questionnaires.validation.match import (
 from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
 from questionnaires.workbook import load_template_texts
 from risk_models.answers import from_frame
+from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.case_reading.records import (
     CaseRecord,
@@ -136,10 +137,12 @@ def parse_files(
     progress: Callable[[str], None] = lambda _: None,
     *,
     allow_buyer_only: bool = False,
+    models: tuple[Model, ...] | None = None,
 ) -> ParsedUpload:
     """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
-    ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted.
+    ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted. ``models``: those that say which
+    of two answers counts, by default all.
     """
     parsed: list[_ParsedFile] = []
     for name, data in files:
@@ -155,7 +158,7 @@ def parse_files(
     cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
     supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
     for kind in ("agency", "site"):
-        issues.extend(list_duplicate_issues(supplier_sheets, kind, on))
+        issues.extend(list_duplicate_issues(supplier_sheets, kind, on, models))
     batches = [sheet.batch for sheet in supplier_sheets]
     links = link_to_suppliers(cases, batches)
     issues.extend(

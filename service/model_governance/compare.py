@@ -14,7 +14,7 @@ from risk_models.engine.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF
 from risk_models.engine.score import assign_levels
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
-from risk_models.model import Model, load_models
+from risk_models.model import Model, get_version_key, load_models
 from service.assessment.assess import AssessedBatch, Batch, Block, assess
 
 MIN_CHANGE = 1e-6  # points
@@ -90,16 +90,11 @@ def load_models_at(version: str, on: date) -> tuple[Model, ...]:
         versions = ", ".join(sorted(known)) or "none"
         raise LookupError(f"there is no version {number} of {name or 'any model'}; the versions are {versions}")
     newest: dict[str, Model] = {}
-    for model in sorted(load_models(), key=lambda model: _split_version(model.version)):
-        at_most = _split_version(model.version) <= _split_version(number)
+    for model in sorted(load_models(), key=lambda model: get_version_key(model.version)):
+        at_most = get_version_key(model.version) <= get_version_key(number)
         if at_most if model.id == name or not name else model.effective <= on:
             newest[model.id] = replace(model, effective=min(model.effective, on))
     return tuple(newest.values())
-
-
-def _split_version(version: str) -> list[int]:
-    """Return a version as numbers: 2026.10 follows 2026.2."""
-    return [int(part) for part in version.split(".")]
 
 
 def compare_models(

@@ -224,7 +224,8 @@ def _reassess_details(
     batches = {id(line.assessed): line.assessed for line in lines}
     for batch_id, assessed in batches.items():
         positions = [line.position for line in lines if id(line.assessed) == batch_id]
-        reassessed = assess_batch(assessed.batch.take(positions), facts, on, scores)
+        models = [block.model for block in assessed.blocks]
+        reassessed = assess_batch(assessed.batch.take(positions), facts, on, scores, models)
         details.update(
             {
                 (batch_id, position): detail

@@ -20,6 +20,7 @@ from questionnaires.form import Question, load_combined_form
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE, Answers
 from risk_models.evidence import DECLARATION_DATE_QUESTIONS
+from risk_models.model import Model
 from risk_models.transforms import Rule, bind_day
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
 from service.assessment.models_in_force import list_models_in_force
@@ -119,10 +120,10 @@ def mask_with_practice(answers: Answers, kind: str) -> NDArray[np.bool_]:
     return mask
 
 
-@lru_cache(maxsize=8)
-def get_risk_lookup(kind: str, on: date) -> RiskLookup:
-    """Return the risk lookup for sites or agencies by the models in force on a day."""
-    models = [model for model in list_models_in_force(on) if model.kind == kind]
+@lru_cache(maxsize=16)
+def get_risk_lookup(kind: str, on: date, models: tuple[Model, ...] | None = None) -> RiskLookup:
+    """Return the risk lookup for sites or agencies by the models in force on a day, among ``models`` (by default all)."""
+    models = tuple(model for model in list_models_in_force(on, models) if model.kind == kind)
     questions = load_combined_form(kind).by_id
     rules: dict[str, list[Rule]] = {}
     gates: dict[str, set[object]] = {}

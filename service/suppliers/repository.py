@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
@@ -45,6 +45,7 @@ from service.suppliers.identity import (
     supplier_key,
 )
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
+from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import request_screening
 from service.watchlists.matches import move_decisions
@@ -117,6 +118,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     """
     save = _resolve(session, kind, incoming, origin)
     before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
+    previous_ids = {supplier.id: supplier.latest_id for supplier in save.stored.values()}
     former_names = get_name_keys(session, list(before)) if kind == "agency" else {}
     lasting_names = {
         supplier.id: former_names.get(supplier.id, set()) - set(own_name_keys(supplier.answers))
@@ -126,7 +128,9 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     cases = case_evidence.get_case_evidence(session, save.ids, origin.on, new_cases)
     scores = get_agency_scores(session, save.answers) if kind == "site" else {}
     batch = Batch(kind, save.table, "", "", np.arange(len(save.keys)), cases)
-    assessed = assess_batch(batch, load_facts().as_of(origin.on), origin.on, scores)
+    assessed = assess_batch(
+        batch, load_facts().as_of(origin.on), origin.on, scores, list_organisation_models(session, origin.on)
+    )
     summaries = build_summaries(assessed, origin.on)
     results = [
         build_result_row(supplier_id, answers, summary, assessed, j, scores, origin.on)
@@ -139,7 +143,23 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
         for j, (supplier_id, answers, summary) in enumerate(zip(save.ids, save.answers, summaries, strict=True))
     ]
     _write_suppliers(session, save, summaries, results, origin)
-    _write_level_changes(session, save.ids, summaries, before, origin)
+    moved = [
+        j
+        for j, (supplier_id, summary) in enumerate(zip(save.ids, summaries, strict=True))
+        if before.get(supplier_id, (None, None))[1] != summary["level"]
+    ]
+    versions = _load_model_versions(session, [previous_ids.get(save.ids[j]) for j in moved])
+    level_changes = [
+        _LevelChange(
+            save.ids[j],
+            before.get(save.ids[j], (None, None))[1],
+            summaries[j]["level"],
+            versions.get(previous_ids.get(save.ids[j])),
+            results[j]["model_version"],
+        )
+        for j in moved
+    ]
+    _write_level_changes(session, level_changes, origin)
     for case, supplier_id in new_cases:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
@@ -199,19 +219,33 @@ def _write_suppliers(
         session.execute(insert(Supplier).execution_options(render_nulls=True), new)
 
 
-def _write_level_changes(
-    session: Session,
-    ids: Sequence[str],
-    summaries: Sequence[Columns],
-    before: Mapping[str, tuple[float | None, str | None]],
-    origin: Origin,
-) -> None:
-    """Add every supplier whose level changed to the change feed."""
+class _LevelChange(NamedTuple):
+    """A supplier whose level changed, and the versions of the models that its levels come from; None: not assessed before."""
+
+    supplier_id: str
+    before: str | None
+    after: str
+    version_before: str | None
+    version_after: str
+
+
+def _load_model_versions(session: Session, result_ids: Sequence[str | None]) -> dict[str | None, str]:
+    """Return the version of the model of some results, by the id of the result."""
+    versions: dict[str | None, str] = {}
+    for chunk in chunks([result_id for result_id in result_ids if result_id]):
+        query = select(Result.id, Result.model_version).where(Result.id.in_(chunk))
+        versions |= dict(session.execute(query).all())
+    return versions
+
+
+def _write_level_changes(session: Session, level_changes: Sequence[_LevelChange], origin: Origin) -> None:
+    """Add every supplier whose level changed to the change feed: from what to what, why, and whether the models changed."""
     moves = []
-    for supplier_id, summary in zip(ids, summaries, strict=True):
-        _, level = before.get(supplier_id, (None, None))
-        if level != summary["level"]:
-            moves.append((supplier_id, {"from": level, "to": summary["level"], "cause": origin.cause}))
+    for change in level_changes:
+        data: dict[str, Any] = {"from": change.before, "to": change.after, "cause": origin.cause}
+        if change.version_before not in (None, change.version_after):
+            data["models"] = {"from": change.version_before, "to": change.version_after}
+        moves.append((change.supplier_id, data))
     change_feed.write_all(session, "level_moved", moves, origin.at)
 
 
@@ -266,7 +300,7 @@ def _merge_with_stored(
     session: Session, kind: str, stored: Sequence[Supplier | None], answers: Sequence[Mapping[str, Any]], on: date
 ) -> list[dict[str, Any]]:
     """Merge incoming rows into the stored answers of their suppliers (None: a new supplier)."""
-    risk_lookup = get_risk_lookup(kind, on)
+    risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
     entered_on = _entry_dates(session, [supplier for supplier in stored if supplier is not None], risk_lookup)
     return [
         dict(incoming)
@@ -280,7 +314,8 @@ def _answers_with_entry_dates(
     session: Session, kind: str, suppliers: Sequence[Supplier], on: date
 ) -> list[dict[str, Any]]:
     """Return stored answers, dated with the day they were entered if they have no date: reassessing makes them no younger."""
-    entered_on = _entry_dates(session, suppliers, get_risk_lookup(kind, on))
+    risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
+    entered_on = _entry_dates(session, suppliers, risk_lookup)
     return [
         supplier.answers | ({"answered_on": entered_on[supplier.id].isoformat()} if supplier.id in entered_on else {})
         for supplier in suppliers
@@ -472,8 +507,9 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     target_answers, source_answers = _answers_with_entry_dates(session, kind, [target, source], on)
     for table in (Result, QuestionnaireRequest):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
+    risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
     target.answers = merge_duplicates(
-        [target_answers, rekey_to_survivor(target_answers, source_answers)], get_risk_lookup(kind, on), kind
+        [target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind
     ).answers
     target.form_answers = target.form_answers or source.form_answers
     move_decisions(session, source.id, target.id)

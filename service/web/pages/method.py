@@ -1,4 +1,4 @@
-"""Pages about the method: the models, weights, facts and sources in force today."""
+"""Pages of the method: the models, weights, facts and sources that the organisation uses today."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from flask import render_template
 
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model
-from service.assessment import models_in_force
-from service.auth.caller import get_caller
+from service.assessment.models_in_force import list_models_in_force
+from service.auth.caller import get_caller, read_session
 from service.clock import today
 from service.errors import not_found
 from service.queries.supplier_list import load_actions_by_id
 from service.report_content import sources
 from service.report_content.build import LIMITATIONS, METHOD_NOTES
 from service.report_content.labels import get_sector_title
+from service.suppliers.organisation_models import list_organisation_models
 
 
 def show_method() -> str:
@@ -51,4 +52,6 @@ def show_sources() -> str:
 
 
 def _list_models() -> list[Model]:
-    return models_in_force.list_models_in_force(today(get_caller().time_zone))
+    on = today(get_caller().time_zone)
+    with read_session() as session:
+        return list_models_in_force(on, list_organisation_models(session, on))
