@@ -90,7 +90,9 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     assess.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
     assess.add_argument(
-        "--models", metavar="RELEASE", help="newest release of the models to use, such as 2026.3 (default: all in force)"
+        "--models",
+        metavar="RELEASE",
+        help="newest release of the models to use, such as 2026.3 (default: all in force)",
     )
     assess.add_argument("--sheet", metavar="NAME", help="read only this sheet")
     assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')

@@ -74,7 +74,9 @@ class Organisation(Base):
     name: Mapped[str] = mapped_column(String(200), unique=True)
     time_zone: Mapped[str] = mapped_column(String(60), default="UTC")
     keep_months: Mapped[int] = mapped_column(Integer, default=84)
-    models_release: Mapped[str] = mapped_column(String(20), default=lambda: get_newest_release(today()), server_default="2026.3")
+    models_release: Mapped[str] = mapped_column(
+        String(20), default=lambda: get_newest_release(today()), server_default="2026.3"
+    )
     next_models_release: Mapped[str | None] = mapped_column(String(20))
     next_models_from: Mapped[date | None]
     created_at: Mapped[datetime]

@@ -252,9 +252,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         files, choices = _load_files(session, blobs, import_), dict(import_.choices)
         on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
         models = list_organisation_models(session, on)
-    parsed: ParsedUpload = parse_files(
-        files, parse_choices(choices), on, allow_buyer_only=True, models=models
-    )
+    parsed: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True, models=models)
     checkpoint = dict(claimed.checkpoint)
     if parsed.cases and "cases" not in checkpoint:
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:

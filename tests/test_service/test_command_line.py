@@ -151,7 +151,7 @@ def test_an_internal_error_shows_an_id_and_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("service.imports.pipeline.parse_files", lambda *_: 1 / 0)
+    monkeypatch.setattr("service.imports.pipeline.parse_files", lambda *_, **__: 1 / 0)
     status, _ = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:1]))
     output = capsys.readouterr().err
     assert status == 70

@@ -51,7 +51,6 @@ def released(monkeypatch: pytest.MonkeyPatch) -> None:
     freeze_time(monkeypatch, AT)
 
 
-
 def make(database: Database, name: str, release: str = RELEASE) -> str:
     organisation_id = make_organisation(database, name)
     with database.unscoped() as session:

@@ -18,6 +18,12 @@ KINDS = ("site", "agency")
 DECISIONS = ("proceed", "ask", "hold")
 
 
+def _list_optional_properties() -> frozenset[str]:
+    """Return the properties that results of older methods do not have."""
+    result = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]
+    return frozenset(result["properties"]) - frozenset(result["required"])
+
+
 def _properties_of_result() -> dict[str, Any]:
     """Return the JSON schema of each property of a result, including what callers without the scope cases:read get instead."""
     properties: dict[str, Any] = json.loads(CONTRACT.read_text(encoding="utf-8"))["$defs"]["result"]["properties"]
@@ -29,6 +35,7 @@ def _properties_of_result() -> dict[str, Any]:
 
 
 RESULT = _properties_of_result()
+OPTIONAL = _list_optional_properties()
 
 
 def of_contract(name: str) -> fields.Raw:
@@ -76,7 +83,7 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
 class AssessmentSchema(DecidedResultSchema):
     """A result with the onboarding decision and any answers that could not be used."""
 
-    optional = frozenset({"issues"})
+    optional = OPTIONAL | {"issues"}
 
     issues = issues()
 

@@ -8,6 +8,7 @@ from reports.document import LEVELS
 from service.api.fields import ParameterInteger, StrictBoolean, StrictChoice, StrictInteger, StrictNumber, StrictString
 from service.api.schemas.assessments import (
     KINDS,
+    OPTIONAL,
     ContributionSchema,
     DecidedResultSchema,
     ResultLineSchema,
@@ -37,7 +38,7 @@ class AlsoFoundUnderSchema(ApiSchema):
 class SupplierSchema(DecidedResultSchema):
     """A supplier or agency with its latest result."""
 
-    optional = frozenset({"issues"})
+    optional = OPTIONAL | {"issues"}
 
     id = fields.String()
     version = StrictInteger(0)
