@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
-from reports.document import Report
+from reports.document import DRAFT, Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
@@ -118,7 +118,7 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     by_supplier = {result.supplier_id: result for result in results}
     details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
     title = report.results[0].name if len(results) == 1 else organisation.name
-    report = replace(report, details=details, title=title)
+    report = replace(report, details=details, title=title, draft=_get_draft_mark(session, by_supplier))
     return report if worker_derived else redact_report(report)
 
 
@@ -145,9 +145,23 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
         report,
         title=report.results[0].name,
         audience="supplier",
+        draft=_get_draft_mark(session, [supplier_id]),
         details=build_details(assessed, facts, result.on),
         not_checked=tuple(question for question in report.not_checked if question.title not in buyer_titles),
     )
+
+
+def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
+    """Return the draft mark of a report on some suppliers; empty where the answers of a returned form of each are stored.
+
+    A request that was merely marked as returned is no response.
+    """
+    for chunk in chunks(list(supplier_ids)):
+        # A column of JSON holds "null" where a supplier was stored without a form.
+        query = select(Supplier.id).where(Supplier.id.in_(chunk), cast(Supplier.form_answers, Text) != "null")
+        if len(session.scalars(query).all()) < len(chunk):
+            return DRAFT
+    return ""
 
 
 def add_own_practices(session: Session, report: Report) -> Report:

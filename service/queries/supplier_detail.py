@@ -38,7 +38,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SupplierDetail:
-    """The data of a supplier's page. ``draft`` is empty once the supplier has returned a form."""
+    """The data of a supplier's page. ``draft`` is empty once the answers of a form that the supplier returned are stored."""
 
     supplier: Supplier
     aliases: Sequence[MergedKey]
@@ -78,7 +78,7 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
         decision=decide(stored_results.build_result_json(latest), model),
-        draft="" if any(request.returned_on for request in requests) else DRAFT,
+        draft=DRAFT if supplier.form_answers is None else "",
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,

@@ -12,8 +12,10 @@ from sheets import workbook
 from sqlalchemy import select
 
 from questionnaires.form import load_form
+from reports.document import DRAFT
 from service.db.session import Database
 from service.db.tables import Supplier
+from service.report_jobs import build_internal_report, build_supplier_copy
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 FORM = load_form("site")
@@ -128,6 +130,25 @@ def page_of(portal: Portal, database: Database, reference: str, role: str = "vie
         .get(f"/suppliers/{supplier_id}")
         .get_data(as_text=True)
     )
+
+
+def test_only_the_form_itself_takes_the_draft_mark_away(portal: Portal, database: Database):
+    asking, form = request_form(portal)
+    with database.unscoped() as session:
+        supplier = session.scalars(select(Supplier)).one()
+
+    def list_drafts() -> list[bool]:
+        """Return whether the page of the supplier, its report and its copy are drafts."""
+        with database.for_organisation(supplier.organisation_id, write=False) as session:
+            reports = build_internal_report(session, [supplier.id]), build_supplier_copy(session, supplier.id)
+        return [DRAFT in page_of(portal, database, "S-1"), *(report.draft == DRAFT for report in reports)]
+
+    assert list_drafts() == [True, True, True]
+    assert portal.post(f"/suppliers/S-1/askings/{asking}/returned", {}).status_code == 200
+    assert list_drafts() == [True, True, True]
+    assert "form not uploaded" in page_of(portal, database, "S-1")
+    take_in(portal, "returned.xlsx", filled_in(portal, form, {"reference": "S-1", "papers_retention": "Worker holds"}))
+    assert list_drafts() == [False, False, False]
 
 
 def test_blanks_in_another_row_of_the_form_are_not_declined(portal: Portal):

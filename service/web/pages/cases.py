@@ -229,6 +229,6 @@ def _parse_fields(names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _get_change_context() -> tuple[Any, ...]:
+def _get_change_context() -> tuple[date, datetime, str]:
     """Return the date, the time and the user to record for a change."""
     return today(get_caller().time_zone), now(), get_caller().actor

@@ -188,7 +188,11 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
     with write_session() as session:
         questionnaire_requests.get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
         questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
-    flash(_("Marked as returned. Upload the questionnaire to have its answers assessed."))
+    flash(
+        _(
+            "Marked as returned. Upload the questionnaire to have its answers assessed. Until then, reports remain drafts."
+        )
+    )
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="questionnaires"), 303)
 
 
