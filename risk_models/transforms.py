@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 Answer = object
@@ -146,3 +146,15 @@ def parse_share(value: Any, name: str) -> float:
     if not 0 <= parse_number(value, name) <= 1:
         raise ValueError(f"{name} must be between 0 and 1, but is {value!r}")
     return float(value)
+
+
+def get_best_answer(rule: Rule, on: date) -> Any:
+    """Return the answer with the lowest risk, as JSON; if several are equal, the first."""
+    if isinstance(rule, Choices):
+        return min(rule.table, key=lambda code: rule.table[code])
+    if isinstance(rule, Ramp):
+        return rule.lowest_risk_at
+    risks = {rule.steps[0][0] - 1: 0.0, **dict(rule.steps)}
+    if isinstance(rule, Since):
+        return (on - timedelta(days=min(risks, key=lambda days: risks[days]))).isoformat()
+    return min((number for number in risks if number >= 0), key=lambda number: risks[number])

@@ -36,6 +36,13 @@ PIECE_OF_EVIDENCE: Json = {
 }
 
 
+# What the body of the onboarding gate may hold besides answers (DecisionRequestSchema).
+PLAN: Json = {
+    "plan": {"anyOf": [{"$ref": "#/components/schemas/CorrectivePlan"}, {"type": "null"}]},
+    "supplier_informed_on": {"type": ["string", "null"], "format": "date"},
+}
+
+
 def components() -> Json:
     """Return every schema of answers by its name in the document.
 
@@ -53,10 +60,10 @@ def components() -> Json:
         "AgencyAnswers": agency,
         "BuyerAnswers": answers_schema("buyer"),
         "RepaymentRow": row,
-        "SiteToAssess": {**site, "properties": {"kind": kind_of_site, **site["properties"]}},
+        "SiteToAssess": {**site, "properties": {"kind": kind_of_site, **PLAN, **site["properties"]}},
         "AgencyToAssess": {
             **agency,
-            "properties": {"kind": kind_of_agency, **agency["properties"]},
+            "properties": {"kind": kind_of_agency, **PLAN, **agency["properties"]},
             "required": ["kind"],
         },
         "Gate": {

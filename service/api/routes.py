@@ -43,7 +43,7 @@ from service.api.schemas.admin import (
     UserSchema,
     UserWithPasswordSchema,
 )
-from service.api.schemas.assessments import AssessmentSchema, ScoreChangeSchema
+from service.api.schemas.assessments import AssessmentSchema, DecisionRequestSchema, ScoreChangeSchema
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.cases import CASE_CLOSING, CASE_PAGE, NEW_CASE, CaseQuerySchema, CaseSchema, FindingSchema
 from service.api.schemas.files import (
@@ -124,6 +124,9 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/what-if", f"what_if_{noun}", what_if.try_change,
               "Calculate how changed answers, different agencies or completed actions would affect the result. Nothing is saved.",
               WhatIfSchema(), body=what_if_change(kind), fixed=fixed),
+        Route("POST", f"{one}/decision", f"decide_on_{noun}", views.decide_on_supplier,
+              f"Get the onboarding decision on {described}, given a plan agreed with it. Nothing is saved.",
+              SupplierSchema(), body=DecisionRequestSchema(), fixed=fixed),
         Route("GET", f"{one}/others", f"get_{noun}_connections", overview.get_others,
               "List related agencies, sites and migration corridors.", ConnectionsSchema(), fixed=fixed),
         Route("GET", f"{one}/askings", f"list_{noun}_requests", questionnaire_requests.list_requests,

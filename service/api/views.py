@@ -19,14 +19,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from risk_models.answers import from_rows
-from risk_models.facts.facts import load_facts
+from risk_models.facts.facts import FactSnapshot, load_facts
 from service import report_jobs
 from service.api.answers import load_answers
 from service.api.responses import Reply, check_version
+from service.api.schemas.assessments import DecisionRequestSchema
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
+from service.api.validation import load_body
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
-from service.assessment.decision import decide
+from service.assessment.decision import CorrectivePlan, decide
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
 from service.auth.caller import get_caller
 from service.clock import now, today
@@ -46,6 +48,7 @@ Values = Mapping[str, Any]
 # Concurrent assessments would compete for the interpreter at every call of numpy: each would take half as long again, and all
 # of them would finish later.
 TURN = Lock()
+DECISION_REQUEST = DecisionRequestSchema()
 
 
 def next_page(cursor: object) -> str | None:
@@ -74,12 +77,51 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     if not isinstance(kind, str) or kind not in PLURALS:
         raise DomainError("field.value", 422, "kind: Enter site or agency.")
     on = today(get_caller().time_zone)
+    given = {name: data.pop(name) for name in DECISION_REQUEST.fields if name in data}
+    plan, informed_on = _load_plan(load_body(DECISION_REQUEST, given), on)
     with TURN:
         answers, issues = load_answers(kind, data)
         scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
         batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
-        assessed = assess_batch(batch, load_facts().as_of(on), on, scores, list_organisation_models(session, on))
-        return Reply(with_issues(decided_result(assessed, on), issues))
+        facts = load_facts().as_of(on)
+        assessed = assess_batch(batch, facts, on, scores, list_organisation_models(session, on))
+        return Reply(with_issues(decided_result(assessed, facts, on, plan, informed_on), issues))
+
+
+def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
+    """Return a stored supplier or agency with the decision in view of a plan agreed with it. Nothing is stored."""
+    on = today(get_caller().time_zone)
+    supplier, result = _get_latest(session, kind, supplier_id)
+    return Reply(_supplier(session, supplier, result, *_load_plan(body, on)), etag=etag(supplier))
+
+
+def _load_plan(body: Values, on: date) -> tuple[CorrectivePlan | None, date | None]:
+    """Return the plan of a request and the day on which the supplier was informed. Raises DomainError ``date.future``, 422."""
+    informed_on = _parse_past_day("supplier_informed_on", body.get("supplier_informed_on"), on)
+    given = body.get("plan")
+    if given is None:
+        return None, informed_on
+    agreed_on = _parse_past_day("plan.agreed_on", given["agreed_on"], on)
+    assert agreed_on is not None  # the schema requires it
+    steps: dict[str, bool] = {}
+    for step in given["steps"]:  # a step that is listed twice is done when it is so both times
+        steps[step["action"]] = steps.get(step["action"], True) and step["state"] == "done"
+    next_due = _parse_day("plan.next_due", given["next_due"])
+    return CorrectivePlan(agreed_on, tuple(given["covers"]), steps, next_due), informed_on
+
+
+def _parse_past_day(field: str, text: str | None, on: date) -> date | None:
+    day = _parse_day(field, text)
+    if day is not None and day > on:
+        raise DomainError("date.future", 422, f"{field}: This date is in the future.")
+    return day
+
+
+def _parse_day(field: str, text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as fault:
+        raise DomainError("field.value", 422, f"{field}: Enter a date as YYYY-MM-DD.") from fault
 
 
 def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[str, Any]:
@@ -87,30 +129,59 @@ def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[st
     return {**values, "issues": issues} if issues else values
 
 
-def decided_result(assessed: AssessedBatch, on: date) -> dict[str, Any]:
-    """Return the result of one supplier, as far as the caller may see it, with the onboarding decision."""
+def decided_result(
+    assessed: AssessedBatch,
+    facts: FactSnapshot,
+    on: date,
+    plan: CorrectivePlan | None = None,
+    informed_on: date | None = None,
+) -> dict[str, Any]:
+    """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate.
+
+    ``plan`` and ``informed_on``: what a request says of a plan, and of when the supplier was informed (see decide).
+    """
     sees_all = get_caller().sees_worker_derived
     planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
     result = orjson.loads(next(iter_result_json(planned, on)))
-    decision = decide(result, assessed.blocks[int(assessed.block_indexes[0])].model)
+    now_on = today(get_caller().time_zone)
+    decision = decide(assessed, result, facts, on, plan, informed_on, today=now_on, sees_worker_derived=sees_all)
     reasons = [{"code": code, "text": text} for code, text in decision.reasons]
     visible = result if sees_all else redaction.redact_result(result)
-    return {**visible, "decision": decision.decision, "decision_reasons": reasons}
+    in_full = {
+        "answer": decision.answer,
+        "reasons": reasons,
+        "ends_when": decision.ends_when,
+        "meanwhile": decision.meanwhile,
+        "next_step": decision.next_step,
+    }
+    return {
+        **visible,
+        "decision": decision.decision,
+        "decision_reasons": reasons,
+        "onboarding_decision": in_full if decision.four_answers else None,
+    }
 
 
-def _supplier(session: Session, supplier: Supplier, result: Result) -> dict[str, Any]:
-    """Return a supplier or agency with its latest result and the references of suppliers merged into it."""
+def _supplier(
+    session: Session,
+    supplier: Supplier,
+    result: Result,
+    plan: CorrectivePlan | None = None,
+    informed_on: date | None = None,
+) -> dict[str, Any]:
+    """Return a supplier or agency with its latest result and what else it is found under."""
     names = ("id", "version", "silent", "assessed_at", "review_due")
     merged = identity.list_aliases(session, supplier)
     return {
-        **_result(result),
+        **_result(result, plan, informed_on),
         **{name: getattr(supplier, name) for name in names},
         "also_found_under": merged,
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
-    return decided_result(stored_results.reassess_result(result)[0], result.on)
+def _result(result: Result, plan: CorrectivePlan | None = None, informed_on: date | None = None) -> dict[str, Any]:
+    assessed, facts = stored_results.reassess_result(result)
+    return decided_result(assessed, facts, result.on, plan, informed_on)
 
 
 def supplier_line(supplier: Supplier) -> Resource:
@@ -160,11 +231,17 @@ def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
 
 def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return a supplier or agency, by id or the buyer's reference."""
+    supplier, result = _get_latest(session, kind, supplier_id)
+    return Reply(_supplier(session, supplier, result), etag=etag(supplier))
+
+
+def _get_latest(session: Session, kind: str, supplier_id: str) -> tuple[Supplier, Result]:
+    """Return a supplier or agency and its latest result. Raises DomainError, 404."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
         raise not_found(f"{kind.capitalize()} not found.")
-    return Reply(_supplier(session, supplier, result), etag=etag(supplier))
+    return supplier, result
 
 
 def history(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import get_model_version
 from service.assessment.decision import Decision, decide
+from service.assessment.export_json import iter_result_json
 from service.db.pagination import Page
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.errors import not_found
@@ -77,7 +79,7 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         result=latest,
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=decide(stored_results.build_result_json(latest), model),
+        decision=_decide(latest, sees_worker_derived=sees_worker_derived),
         draft=DRAFT if supplier.form_answers is None else "",
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
@@ -87,6 +89,12 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         requests=requests,
         watchlists=summarize_screening(session, supplier.id),
     )
+
+
+def _decide(result: Result, *, sees_worker_derived: bool) -> Decision:
+    assessed, facts = stored_results.reassess_result(result)
+    document = orjson.loads(next(iter_result_json(assessed, result.on)))
+    return decide(assessed, document, facts, result.on, sees_worker_derived=sees_worker_derived)
 
 
 def list_corridors(result: Result) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from risk_models.evidence import GRADE_TITLES as GRADES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Floor, Model
 from risk_models.plan import Action
-from risk_models.transforms import Choices, Ramp, Rule, Since
+from risk_models.transforms import get_best_answer
 from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
 from service.db.tables import Result
 from service.queries import stored_results
@@ -226,18 +226,6 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
         for action, days in plan
         if isfinite(days)
     }
-
-
-def get_best_answer(rule: Rule, on: date) -> Any:
-    """Return the answer with the lowest risk, as JSON; if several are equal, the first."""
-    if isinstance(rule, Choices):
-        return min(rule.table, key=lambda code: rule.table[code])
-    if isinstance(rule, Ramp):
-        return rule.lowest_risk_at
-    risks = {rule.steps[0][0] - 1: 0.0, **dict(rule.steps)}
-    if isinstance(rule, Since):
-        return (on - timedelta(days=min(risks, key=lambda days: risks[days]))).isoformat()
-    return min((number for number in risks if number >= 0), key=lambda number: risks[number])
 
 
 def _list_floor_indicators(floor: Floor, model: Model) -> set[str]:

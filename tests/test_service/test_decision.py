@@ -1,4 +1,4 @@
-"""Test the onboarding decision: proceed, ask or hold."""
+"""Test the onboarding decision before method 4: proceed, ask or hold."""
 
 from datetime import date
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from risk_models.model import get_model_in_force
-from service.assessment.decision import Decision, decide
+from service.assessment.decision import Decision, NextStep, decide_by_level
 
 MODEL = get_model_in_force("site_general", date(2026, 11, 27))
 CORE_INDICATORS = [indicator for indicator in MODEL.indicators if indicator.core]
@@ -26,7 +26,7 @@ ANSWERED: dict[str, Any] = {
 
 def decide_with(**changes: Any) -> Decision:
     """Return the decision on that site with some fields of its result changed."""
-    return decide({**ANSWERED, **changes}, MODEL)
+    return decide_by_level({**ANSWERED, **changes}, MODEL)
 
 
 def list_codes(decision: Decision) -> list[str]:
@@ -114,5 +114,5 @@ def test_a_decision_to_hold_also_lists_the_reasons_to_ask() -> None:
 
 
 def test_the_decision_has_the_next_step_of_the_result() -> None:
-    assert decide_with(next_step="keep_people_safe").next_step == "keep_people_safe"
+    assert decide_with(next_step="keep_people_safe").next_step == NextStep("keep_people_safe", "")
     assert decide_with(next_step=None).next_step is None

@@ -28,11 +28,10 @@ from risk_models.plan import (
     list_release_actions,
     load_actions,
 )
-from risk_models.transforms import Choices
+from risk_models.transforms import Choices, get_best_answer
 from service.assessment.assess import Batch, assess, assess_batch
 from service.assessment.export_json import iter_result_json
 from service.case_reading.export_json import list_first_steps
-from service.queries.what_if import get_best_answer
 from service.report_content.steps import list_first_step_titles
 from tests.test_service.answers import Answers, answers, list_indicator_questions
 from tests.test_service.test_packs import SECTOR_BY_MODEL

@@ -14,14 +14,13 @@ from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model, get_model_version
 from risk_models.plan import load_actions
-from risk_models.transforms import Ramp, Since, Steps
+from risk_models.transforms import Ramp, Since, Steps, get_best_answer
 from service.assessment.assess import Batch, assess
 from service.queries.what_if import (
     UPLIFT,
     Baseline,
     compute_what_if,
     find_fewest_actions,
-    get_best_answer,
     list_blocks,
     map_closed_indicators,
 )

@@ -9,13 +9,15 @@ from typing import Any
 from marshmallow import fields
 
 from reports.document import LEVELS
-from service.api.fields import StrictChoice, StrictNumber
+from service.api.fields import StrictChoice, StrictDay, StrictList, StrictNested, StrictNumber, StrictString
 from service.api.schemas.base import ApiSchema
 from service.report_content.redaction import RAISED_STATE, REDACTED
 
 CONTRACT = Path(__file__).parents[2] / "assessment" / "assessment.schema.json"
 KINDS = ("site", "agency")
 DECISIONS = ("proceed", "ask", "hold")
+ANSWERS = ("proceed", "proceed_with_plan", "ask", "hold")
+ID = "^[a-z0-9_]+$"  # of an indicator or an action
 
 
 def _list_optional_properties() -> frozenset[str]:
@@ -50,6 +52,55 @@ class ReasonForDecisionSchema(ApiSchema):
     text = fields.String()
 
 
+class NextStepOfDecisionSchema(ApiSchema):
+    """What to do next: the id of an action, and what it is about."""
+
+    action = fields.String(allow_none=True)
+    text = fields.String()
+
+
+class OnboardingDecisionSchema(ApiSchema):
+    """The onboarding decision as one of four answers, with its reasons.
+
+    `proceed` and `proceed_with_plan` let orders go on, `ask` waits for answers, `hold` stops new orders.
+    """
+
+    answer = StrictChoice(ANSWERS)
+    reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
+    ends_when = fields.String(allow_none=True, metadata={"description": "What ends a hold. Null for other answers."})
+    meanwhile = fields.String(
+        allow_none=True, metadata={"description": "What is owed during a hold, such as pay for work done."}
+    )
+    next_step = fields.Nested(NextStepOfDecisionSchema, allow_none=True)
+
+
+class PlanStepSchema(ApiSchema):
+    """A safety step of a plan, by the id of its action."""
+
+    action = StrictString(60, ID, required=True)
+    state = StrictChoice(("done", "open"), required=True)
+
+
+class CorrectivePlanSchema(ApiSchema):
+    """A corrective action plan agreed with a supplier. `next_due` is when its next step is due: null once all steps are done.
+
+    `covers` lists the indicators that it addresses (`case_records` for findings of case records that no indicator reads), `steps`
+    its safety steps.
+    """
+
+    agreed_on = StrictDay(required=True)
+    covers = StrictList(StrictString(60, ID), 0, 200, required=True)
+    steps = StrictList(StrictNested(PlanStepSchema), 0, 200, required=True)
+    next_due = StrictDay(required=True, allow_none=True)
+
+
+class DecisionRequestSchema(ApiSchema):
+    """The plan agreed with a supplier, and the day on which it was informed of the findings. Nothing is saved."""
+
+    plan = StrictNested(CorrectivePlanSchema, allow_none=True)
+    supplier_informed_on = StrictDay(allow_none=True)
+
+
 class IssueSchema(ApiSchema):
     """An answer in the request that cannot be used, with the same issue code as for a sheet."""
 
@@ -78,6 +129,11 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
 
     decision = StrictChoice(DECISIONS)
     decision_reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
+    onboarding_decision = fields.Nested(
+        OnboardingDecisionSchema,
+        allow_none=True,
+        metadata={"description": "The decision as one of four answers. Null for results of models before method 4."},
+    )
 
 
 class AssessmentSchema(DecidedResultSchema):
