@@ -19,7 +19,7 @@ from service.db.tables import Result, Supplier
 
 # Fields that the service itself sets in its tables, and that could be mistaken for answers.
 READ_ONLY = {column.key for table in (Supplier, Result) for column in table.__table__.columns} | {
-    "decision", "decision_reasons", "onboarding_decision", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
+    "decision", "decision_reasons", "decision_details", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
     "cannot_be_ruled_out", "row", "assessment", "also_found_under",
 }  # fmt: skip
 

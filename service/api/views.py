@@ -158,7 +158,7 @@ def decided_result(
         **visible,
         "decision": decision.decision,
         "decision_reasons": reasons,
-        "onboarding_decision": in_full if decision.four_answers else None,
+        "decision_details": in_full if decision.four_answers else None,
     }
 
 

@@ -59,7 +59,7 @@ class NextStepOfDecisionSchema(ApiSchema):
     text = fields.String()
 
 
-class OnboardingDecisionSchema(ApiSchema):
+class DecisionDetailsSchema(ApiSchema):
     """The onboarding decision as one of four answers, with its reasons.
 
     `proceed` and `proceed_with_plan` let orders go on, `ask` waits for answers, `hold` stops new orders.
@@ -127,10 +127,12 @@ _ResultSchema = ApiSchema.from_dict({name: of_contract(name) for name in RESULT}
 class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
     """A result with the onboarding decision."""
 
+    optional = OPTIONAL
+
     decision = StrictChoice(DECISIONS)
     decision_reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
-    onboarding_decision = fields.Nested(
-        OnboardingDecisionSchema,
+    decision_details = fields.Nested(
+        DecisionDetailsSchema,
         allow_none=True,
         metadata={"description": "The decision as one of four answers. Null for results of models before method 4."},
     )
