@@ -102,3 +102,42 @@ def test_a_changed_use_of_a_fact_is_a_fault(folder: Path) -> None:
     file.write_text(text.replace('use = "note"', 'use = "exposure"', 1), encoding="utf-8")
     _clear_caches()
     assert releases.list_release_faults(folder)
+
+
+def test_a_release_holds_nothing_of_files_that_came_after_it(folder: Path) -> None:
+    current = releases.build_current_release("2026.2", folder)
+    old = releases.FactRelease("2026.1", current.lines[:5], current.digest)
+    restored = releases.restrict_to_release(load_facts(folder), old)
+    snapshot = restored.as_of(date(2026, 12, 1))
+    assert load_facts(folder).as_of(date(2026, 12, 1)).is_known_anywhere("vdem_rule_of_law")
+    assert not snapshot.is_known_anywhere("vdem_rule_of_law")
+    assert (snapshot.imposed_labour, snapshot.regions) == ((), ())
+
+
+@pytest.mark.parametrize("file", ["country_vdem", "state_imposed", "regions"])
+def test_a_release_includes_the_files_that_came_later(folder: Path, file: str) -> None:
+    lines = {
+        "country_vdem": 'TH,vdem_rule_of_law,0.9,2026,2026-09-30,"Invented, later edition"\n',
+        "state_imposed": "invented,documented,TH,,,,,2026-01-01,,2026-01-01,Invented,Invented,\n",
+        "regions": "TH,invented,Invented,Invented Town,\n",
+    }
+    before = load_facts(folder).as_of(ON)
+    _append(folder, file, lines[file])
+    current = load_facts(folder).as_of(ON)
+    assert current.digest != before.digest
+    restored = releases.find_snapshot_by_digest(load_facts(folder), releases.load_releases(folder), before.digest, ON)
+    assert restored is not None
+    assert restored.digest == before.digest
+    (fault,) = releases.list_release_faults(folder)
+    assert "some rows belong to no release" in fault
+
+
+def test_assessments_under_the_earlier_releases_still_find_their_facts() -> None:
+    day = date(2026, 11, 25)
+    for release in releases.load_releases():
+        snapshot = releases.restrict_to_release(load_facts(), release).as_of(day)
+        found = releases.find_snapshot_by_digest(load_facts(), releases.load_releases(), snapshot.digest, day)
+        assert found is not None
+        assert found.digest == snapshot.digest
+        if len(release.lines) == 5:
+            assert not found.is_known_anywhere("tied_law_domestic")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from risk_models.answers import from_rows
+from risk_models.facts.facts import Good
 from risk_models.facts.inherent import PART_STATES
 from risk_models.facts.scales import FactScaler, ScaledFactColumn, fill_unknown, list_place_contexts, scale
 from risk_models.model import Model, ScaledFact
@@ -304,3 +305,80 @@ def test_in_a_world_without_gaps_nothing_is_filled() -> None:
     assert get_single(
         of.scale_country_fact(build_scaled_fact("country.crises"), of.find_place_rows("country"))
     ) == known(0.4)
+
+
+# --- facts of method 4
+
+
+CARD = build_scaled_fact("vessel.card", 0.0, 2.0)
+VESSELS = build_facts({"AA": {"law": 2.0, "card": 1.0}, "BB": {"law": 8.0, "card": 2.0}, "CC": {"law": 9.0}})
+
+
+def read_vessel(**answers: object) -> tuple[float, float, float, str]:
+    scaler = FactScaler(from_rows([answers]), replace(SITE, method=4), VESSELS)
+    return get_single(scaler.scale_fact(CARD))
+
+
+def test_a_vessel_takes_the_riskiest_of_its_country_flag_and_owners_country() -> None:
+    assert read_vessel(country="AA") == known(0.5)
+    assert read_vessel(country="AA", flag="BB") == read_vessel(country="BB", flag="AA") == known(1.0)
+    assert read_vessel(country="AA", flag="AA", owner_country="BB") == known(1.0)
+
+
+def test_a_state_of_a_vessel_without_a_value_may_be_the_worst_and_one_not_given_adds_nothing() -> None:
+    assert read_vessel(country="AA", flag="CC") == (pytest.approx(0.5), pytest.approx(0.5), 1.0, "known")
+    assert read_vessel(country="AA", owner_country="CC") == (pytest.approx(0.5), pytest.approx(0.5), 1.0, "known")
+
+
+@pytest.mark.parametrize("question", ["flag", "owner_country"])
+def test_a_declined_flag_or_owner_of_a_vessel_counts_as_the_worst(question: str) -> None:
+    assert read_vessel(country="AA", **{question: "declined"}) == DECLINED
+
+
+SHARE = replace(
+    build_scaled_fact("country.law"),
+    share_facts=(build_scaled_fact("country.crises", 0.0, 8.0), build_scaled_fact("answer.migrant_pct", 0.0, 50.0)),
+)
+
+
+def test_a_fact_for_a_share_of_the_workers_counts_for_the_larger_of_the_shares() -> None:
+    assert read_fact(SHARE, country="AA", migrant_pct=0.0) == known(0.2 * 0.5)
+    assert read_fact(SHARE, country="AA", migrant_pct=40.0) == known(0.2 * 0.8)
+    assert read_fact(SHARE, country="AA", migrant_pct=90.0) == known(0.2)
+
+
+def test_a_share_that_is_not_known_counts_in_full_and_one_not_given_may_be_everyone() -> None:
+    assert read_fact(SHARE, country="DD", migrant_pct=None) == (pytest.approx(0.6), 0.0, pytest.approx(0.6), "known")
+    assert read_fact(SHARE, country="AA") == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.2), "known")
+
+
+def test_where_the_law_is_not_known_the_share_limits_the_worst_case() -> None:
+    unknown = replace(SHARE, fact="country.card")
+    point, low, high, state = read_fact(unknown, country="BB", migrant_pct=10.0)
+    assert (point, low, high, state) == (pytest.approx(np.nan, nan_ok=True), 0.0, pytest.approx(0.75), "unknown")
+
+
+SECTOR_GOODS = build_scaled_fact("sector_goods.listed", 0.0, 6.0)
+
+
+def test_a_site_is_in_a_sector_of_the_goods_listed_for_its_country() -> None:
+    goods = {"shrimp": Good(("shrimp",), ("0311", "1020"), ()), "cotton": Good(("cotton",), ("0116",), ())}
+    facts = replace(FACTS, goods=goods)
+
+    def read(**answers: object) -> tuple[float, float, float, str]:
+        return get_single(FactScaler(from_rows([answers]), SITE, facts).scale_fact(SECTOR_GOODS))
+
+    assert read(country="BB", sector=["0116"]) == known(2 / 6)
+    assert read(country="BB", sector=["01"]) == known(2 / 6)
+    assert read(country="BB", sector=["0116", "1020"], product="chairs") == known(3 / 6)
+    assert read(country="AA", sector=["0116"]) == read(country="BB", sector=["41"]) == UNKNOWN
+    assert read(sector=["0116"]) == read(country="BB") == UNKNOWN
+
+
+def test_since_method_4_facts_of_which_nothing_was_published_by_the_day_are_left_out_of_the_place() -> None:
+    later = build_context("governance", 0.5, build_scaled_fact("country.law"), build_scaled_fact("country.not_yet"))
+    facts = replace(FACTS, descriptions={**FACTS.descriptions, "country.not_yet": FACTS.descriptions["country.law"]})
+    rows = [{"country": "AA", "sector": ["41"]}]
+    scaler = FactScaler(from_rows(rows), replace(SITE, contexts=(later, TRADE), method=4), facts)
+    assert [fact.fact for fact in scaler.place_contexts[0].facts] == ["country.law"]
+    assert scaler.find_place_rows("country").tolist() == [0]

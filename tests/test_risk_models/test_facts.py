@@ -442,3 +442,122 @@ def test_each_naics_prefix_and_nace_code_is_listed_once() -> None:
 def test_facts_toml_names_the_publisher_and_licence_of_every_fact() -> None:
     entries = tomllib.loads((FACTS_FOLDER / "facts.toml").read_text(encoding="utf-8"))["fact"]
     assert all(entry["publisher"] and entry["licence"] for entry in entries)
+
+
+# --- facts of method 4
+
+
+def test_a_fact_that_is_not_compared_moves_no_gap(tmp_path: Path) -> None:
+    rows = [f"{code},law,{value},2020,2020-01-01,S" for code, value in (("AA", 1), ("BB", 2), ("CC", 9))]
+    rows += [f"{code},new,{value},2020,2020-01-01,S" for code, value in (("AA", 1), ("BB", 9), ("CC", 1), ("DD", 9))]
+    rows += ["AA,gap,1,2020,2020-01-01,S", "BB,gap,5,2020,2020-01-01,S"]
+
+    def fill(name: str, compared: str) -> list[float]:
+        texts = write_description("country.law") + write_description("country.gap")
+        texts += write_description("country.new", compared=compared)
+        folder = tmp_path / name
+        folder.mkdir()
+        snapshot = load_facts(write_folder(folder, country=rows, descriptions=texts)).as_of(ON)
+        return snapshot._standardize_facts()[-1].tolist()
+
+    assert len(fill("with", "true")) == len(fill("without", "false"))
+    assert fill("with2", "true") != fill("without2", "false")
+
+
+def test_the_facts_of_method_4_do_not_move_what_earlier_models_fill() -> None:
+    """Every complete, scored fact that came with method 4 is left out when the nearest countries are sought."""
+    first_lines = 12346  # lines of country.csv in release 2026.2
+    rows = load_facts().rows["country"]
+    old = set(rows[(rows["file"] == "country") & (rows["line"] < first_lines)]["fact"])
+    for name, description in SHIPPED.descriptions.items():
+        table, _, fact = name.partition(".")
+        if table == "country" and fact not in old and description.use == "scored" and not description.partial:
+            assert not description.compared, name
+
+
+def test_share_alike_facts_are_in_a_file_of_their_own() -> None:
+    rows = load_facts().rows["country"]
+    vdem = rows["fact"].str.startswith("vdem_")
+    assert set(rows["file"][vdem]) == {"country_vdem"}
+    assert set(rows["file"][~vdem]) == {"country"}
+    for name, description in SHIPPED.descriptions.items():
+        assert ("BY-SA" in description.licence) == name.startswith("country.vdem_"), name
+
+
+def test_a_fact_in_two_files_is_refused(tmp_path: Path) -> None:
+    folder = write_folder(
+        tmp_path, country=["TH,law,1,2020,2020-01-01,S"], descriptions=write_description("country.law")
+    )
+    (folder / "country_vdem.csv").write_text(f"{HEADER}\nMY,law,1,2020,2020-01-01,S\n", encoding="utf-8")
+    with pytest.raises(DataFileError, match="two files"):
+        load_facts(folder)
+
+
+def test_the_law_for_a_trade_is_the_mean_of_its_parts_and_a_reform_counts_from_its_day() -> None:
+    before, after = load_facts().as_of(date(2025, 6, 30)), load_facts().as_of(date(2025, 7, 1))
+    assert before.get_value("country", "KW", "tied_law_construction") == pytest.approx((1 + 0.5 + 1) / 3, abs=1e-4)
+    assert after.get_value("country", "KW", "tied_law_construction") == 1.0
+    assert (
+        SHIPPED.get_value("country", "SG", "tied_law_construction")
+        == 0.5
+        < SHIPPED.get_value("country", "SG", "tied_law_domestic")
+    )
+
+
+def test_the_law_for_a_trade_agrees_with_its_parts_in_every_country() -> None:
+    parts = ("change_of_employer", "exit_consent", "leaving_penalty")
+    for (code, name), fact in SHIPPED.tables["country"].items():
+        if name in ("tied_law_general", "tied_law_construction"):
+            trade = name.removeprefix("tied_law_")
+            found = [
+                next((v for v in values if not np.isnan(v)), np.nan)
+                for values in (
+                    [SHIPPED.get_value("country", code, f"{part}_{trade}"), SHIPPED.get_value("country", code, part)]
+                    if trade == "construction" and part == "change_of_employer"
+                    else [SHIPPED.get_value("country", code, part)]
+                    for part in parts
+                )
+            ]
+            assert fact.value == pytest.approx(float(np.nanmean(found)), abs=1e-4), (code, name)
+
+
+def test_the_law_at_a_destination_of_an_agency_is_the_strictest_of_the_trades() -> None:
+    for (code, name), fact in SHIPPED.tables["corridor"].items():
+        if name == "tied_law":
+            values = [
+                SHIPPED.get_value("country", code.removeprefix("*>"), f"tied_law_{trade}")
+                for trade in ("general", "construction", "domestic")
+            ]
+            assert fact.value == pytest.approx(np.nanmax(values)), code
+
+
+def test_a_lifted_card_leaves_a_record_and_a_card_in_force_counts_more() -> None:
+    values = {code: SHIPPED.get_value("country", code, "fisheries_card") for code in ("CM", "VN", "LK", "KR")}
+    assert values == {"CM": 2.0, "VN": 1.5, "LK": 1.0, "KR": 0.5}
+    for code, card in [(c, f.value) for (c, n), f in SHIPPED.tables["country"].items() if n == "eu_iuu_card"]:
+        expected = {2.0: (2.0,), 1.0: (1.5,), 0.0: (0.5, 1.0)}[card]
+        assert SHIPPED.get_value("country", code, "fisheries_card") in expected, code
+
+
+def test_the_death_rate_is_the_deaths_of_five_years_over_the_population() -> None:
+    deaths, people = (SHIPPED.get_value("country", "AF", name) for name in ("conflict_deaths", "population"))
+    assert SHIPPED.get_value("country", "AF", "conflict_death_rate") == pytest.approx(
+        deaths / 5 / people * 1e5, abs=1e-4
+    )
+    assert SHIPPED.get_value("country", "TW", "conflict_death_rate") == 0.0
+
+
+def test_fish_of_a_country_is_listed_exactly_where_a_good_of_the_sea_is_in_the_edition_of_2022() -> None:
+    goods = load_facts().rows["goods"]
+    fish = {"fish", "dried_fish", "shrimp", "shellfish", "lobsters", "tilapia", "nile_perch"}
+    listed = goods[(goods["fact"] == "forced_labour") & (goods["year"] == "2022") & (goods["value"] == 1)]["code"]
+    expected = {code[:2] for code in listed if code[3:] in fish}
+    known = {code for (code, name), fact in SHIPPED.tables["country"].items() if name == "fish_forced_labour"}
+    assert known == expected
+
+
+def test_every_corridor_of_earlier_models_keeps_a_figure_in_months() -> None:
+    for (code, name), fact in SHIPPED.tables["corridor"].items():
+        if name == "cost_months":
+            months = SHIPPED.get_value("corridor", code, "recruitment_months")
+            assert months == pytest.approx(fact.value, abs=0.5), code
