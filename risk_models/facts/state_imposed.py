@@ -33,6 +33,10 @@ PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
 POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
 MAX_CACHED_PLACES = 65_536
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
+# What makes a name that of a street, which may be in any city.
+STREETS = frozenset("road rd street st avenue ave boulevard lane lu jie dadao".split())
+STREET_DIRECTIONS = frozenset("north south east west middle central n s e w m zhong bei nan dong xi".split())
+NO_STREET = "(?![东南西北中東]{0,2}[一二三四五]?(?:路|街|大道|巷|弄))"
 
 
 @dataclass(frozen=True)
@@ -215,9 +219,21 @@ class RegionIndex:
         words, names = normalized.split(), self.names.get(country, {})
         for size in range(1, self.longest + 1):
             for start in range(len(words) - size + 1):
-                yield from names.get(" ".join(words[start : start + size]), ())
+                if not _is_street(words[start + size : start + size + 2]):
+                    yield from names.get(" ".join(words[start : start + size]), ())
         if UNSPACED.search(normalized):
-            yield from (region for name, region in self.unspaced.get(country, ()) if name in normalized)
+            yield from (
+                region
+                for name, region in self.unspaced.get(country, ())
+                if name in normalized and re.search(name + NO_STREET, normalized)
+            )
+
+
+def _is_street(words: Sequence[str]) -> bool:
+    """Return whether the words after a name make it that of a street: Urumqi Middle Road is in Shanghai."""
+    return any(word in STREETS for word in words[:1]) or (
+        len(words) == 2 and words[0] in STREET_DIRECTIONS and words[1] in STREETS
+    )
 
 
 def _list_codes(answer: object) -> tuple[object, ...]:

@@ -447,21 +447,22 @@ def test_facts_toml_names_the_publisher_and_licence_of_every_fact() -> None:
 # --- facts of method 4
 
 
-def test_a_fact_that_is_not_compared_moves_no_gap(tmp_path: Path) -> None:
-    rows = [f"{code},law,{value},2020,2020-01-01,S" for code, value in (("AA", 1), ("BB", 2), ("CC", 9))]
-    rows += [f"{code},new,{value},2020,2020-01-01,S" for code, value in (("AA", 1), ("BB", 9), ("CC", 1), ("DD", 9))]
-    rows += ["AA,gap,1,2020,2020-01-01,S", "BB,gap,5,2020,2020-01-01,S"]
-
-    def fill(name: str, compared: str) -> list[float]:
-        texts = write_description("country.law") + write_description("country.gap")
-        texts += write_description("country.new", compared=compared)
-        folder = tmp_path / name
-        folder.mkdir()
-        snapshot = load_facts(write_folder(folder, country=rows, descriptions=texts)).as_of(ON)
-        return snapshot._standardize_facts()[-1].tolist()
-
-    assert len(fill("with", "true")) == len(fill("without", "false"))
-    assert fill("with2", "true") != fill("without2", "false")
+@pytest.mark.parametrize(("compared", "filled"), [("true", 9.0), ("false", 1.0)])
+def test_a_fact_that_is_not_compared_finds_no_neighbours(tmp_path: Path, compared: str, filled: float) -> None:
+    """DD is near AA to AO by the old fact, and near BA to BO by the new one."""
+    near, far = [f"A{letter}" for letter in "ABCDEFGHIJKLMNO"], [f"B{letter}" for letter in "ABCDEFGHIJKLMNO"]
+    values = {"DD": (1.0, 9.0, None)} | dict.fromkeys(near, (1.0, 1.0, 1.0)) | dict.fromkeys(far, (2.0, 9.0, 9.0))
+    rows = [
+        f"{code},{name},{value},2020,2020-01-01,S"
+        for code, row in values.items()
+        for name, value in zip(("law", "new", "gap"), row, strict=True)
+        if value is not None
+    ]
+    rows += ["ZZ,law,90,2020,2020-01-01,S"]  # makes the distance by the old fact small
+    descriptions = write_description("country.law", range="[0, 100]") + write_description("country.gap")
+    descriptions += write_description("country.new", compared=compared)
+    snapshot = load_facts(write_folder(tmp_path, country=rows, descriptions=descriptions)).as_of(ON)
+    assert snapshot.fill_gaps(["gap"]).values.loc["DD", "gap"] == filled
 
 
 def test_the_facts_of_method_4_do_not_move_what_earlier_models_fill() -> None:

@@ -99,3 +99,28 @@ def test_uzbek_cotton_was_documented_until_it_left_the_list() -> None:
     cotton = {"country": "UZ", "sector": ["0116"], "product": "cotton"}
     assert find_grade(on=date(2021, 6, 30), **cotton) == "documented"
     assert find_grade(on=date(2022, 9, 28), **cotton) == "none"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "128 Urumqi Middle Road, Shanghai",
+        "Tibet Road 7, Shanghai",
+        "\u4e0a\u6d77\u5e02\u897f\u85cf\u4e2d\u8def1\u53f7",
+        "Xinjiang Rd, Qingdao",
+    ],
+)
+def test_a_street_named_after_a_region_is_not_in_it(address: str) -> None:
+    assert find_grade(country="CN", address=address) == "named"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Nanjing Road 5, Urumqi",
+        "Xinjiang, Korla, Beijing East Road 3",
+        "\u65b0\u7586\u4e4c\u9c81\u6728\u9f50\u5e02\u5317\u4eac\u8def2\u53f7",
+    ],
+)
+def test_a_street_named_after_another_city_does_not_hide_the_region(address: str) -> None:
+    assert find_grade(country="CN", address=address) == "documented"
