@@ -363,3 +363,46 @@ def test_more_hazard_never_lowers_the_inherent_risk() -> None:
             get_context(compute_inherent(better | {question: worse[question]}))[0]
             > get_context(compute_inherent(better))[0]
         ), question
+
+
+# --- the largest of several facts
+
+
+LARGEST = replace(
+    build_context(
+        "conduct",
+        0.4,
+        build_scaled_fact("country.card"),
+        build_scaled_fact("answer.migrant_pct", 0.0, 100.0),
+        only_where_known=True,
+    ),
+    takes_largest=True,
+)
+WITH_LARGEST = replace(SITE, contexts=(*SITE.contexts[:2], LARGEST))
+
+
+@pytest.mark.parametrize(("migrants", "x"), [(0.0, 0.1), (5.0, 0.1), (30.0, 0.3), (100.0, 1.0)])
+def test_of_facts_that_describe_one_conduct_the_largest_counts_and_has_all_the_points(
+    migrants: float, x: float
+) -> None:
+    risk = compute_inherent({"country": "CC", "sector": ["1020"], "migrant_pct": migrants}, model=WITH_LARGEST)
+    before = compute_inherent({"country": "CC", "sector": ["1020"]}, model=replace(SITE, contexts=SITE.contexts[:2]))
+    h = get_context(before)[0]
+    assert get_context(risk)[0] == pytest.approx(h + 0.4 * x * (1 - h))
+    points = {part.id: float(part.points[0]) for part in risk.parts}
+    counted = "country.card" if x == 0.1 else "answer.migrant_pct"
+    assert points[counted] == pytest.approx(100 * 0.4 * x * (1 - h))
+    assert points["country.card" if counted != "country.card" else "answer.migrant_pct"] == 0
+    assert sum(points.values()) == pytest.approx(compute_base(risk, WITH_LARGEST))
+
+
+def test_of_facts_that_describe_one_conduct_an_unknown_one_may_be_the_worst() -> None:
+    point, low, high = get_context(compute_inherent({"country": "CC", "sector": ["1020"]}, model=WITH_LARGEST))
+    before = get_context(
+        compute_inherent({"country": "CC", "sector": ["1020"]}, model=replace(SITE, contexts=SITE.contexts[:2]))
+    )
+    assert (point, low) == (
+        pytest.approx(before[0] + 0.04 * (1 - before[0])),
+        pytest.approx(before[1] + 0.04 * (1 - before[1])),
+    )
+    assert high == pytest.approx(before[2] + 0.4 * (1 - before[2]))

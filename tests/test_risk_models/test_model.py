@@ -67,6 +67,21 @@ def load_invalid(tmp_path: Path, old: str, new: str) -> str:
         ("method = 3", "method = 5", "'method' is 5, not one of 1, 2, 3, 4"),
         ("official = { q = 0.80, months = 24 }", "", "credibility: must contain exactly"),
         ('case = "pattern"', 'case = "hunch"', "'case' has an invalid value: 'hunch'"),
+        (
+            'lift = 0.5\nfacts = [{ fact = "sector',
+            'largest = true\nlift = 0.5\nfacts = [{ fact = "sector',
+            "'largest' and 'share'",
+        ),
+        (
+            'fact = "sector.hazard", from = 0, to = 1',
+            'fact = "sector.hazard", from = 0, to = 1, share = [{ fact = "answer.migrant_pct", from = 0, to = 1 }]',
+            "'largest' and 'share'",
+        ),
+        (
+            'fact = "answer.migrant_pct", from = 0, to = 100',
+            'fact = "answer.migrant_pct", from = 0, to = 100, share = []',
+            "at least one fact is required",
+        ),
     ],
 )
 def test_an_invalid_model_is_rejected_with_file_item_and_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
