@@ -166,12 +166,18 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
     )
     if comparison.scored_by_one_count:
         print(f"{comparison.scored_by_one_count} suppliers are scored by only one of the two versions.")
+    if any(summary.raised or summary.lowered for summary in comparison.rules):
+        print(f"\n{'Effect of each rule':<40}{'raises':>8}{'lowers':>8}{'mean':>8}{'levels':>8}")
+        for summary in comparison.rules:
+            print(f"{summary.title:<40}{summary.raised:>8}{summary.lowered:>8}{summary.mean:>+8.1f}{summary.moved:>8}")
+        print("(suppliers whose score rises or falls; points on average of all; changes of level mainly caused)\n")
     for change in comparison.level_changes[:MAX_LISTED]:
         levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
-        print(
-            f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}; "
-            f"{change.cause.kind}: {change.cause.title} ({change.cause.points:+.1f})"
-        )
+        print(f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}")
+        for effect in change.effects:
+            print(f"    {effect.points:+5.1f}  {effect.title}. {effect.sentence}")
+        if not change.effects:
+            print(f"    {change.cause.points:+5.1f}  {change.cause.title}")
     if len(comparison.level_changes) > MAX_LISTED:
         print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (use --out for the full list)")
 

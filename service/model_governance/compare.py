@@ -13,9 +13,17 @@ from numpy.typing import NDArray
 from risk_models.engine.frame import INSUFFICIENT, LEVEL_NAMES, STATES, WORST_OF_LOW
 from risk_models.engine.score import assign_levels
 from risk_models.facts.facts import FactSnapshot
-from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Model, get_version_key, load_models
-from service.assessment.assess import AssessedBatch, Batch, Block, assess
+from service.assessment.assess import AssessedBatch, Batch, Block
+from service.model_governance.rule_effects import (
+    MIN_POINTS,
+    RULE_TITLES,
+    RuleEffect,
+    Step,
+    assess_steps,
+    compute_effects,
+    list_points,
+)
 
 MIN_CHANGE = 1e-6  # points
 
@@ -31,7 +39,7 @@ class ChangeCause:
 
 @dataclass(frozen=True)
 class LevelChange:
-    """A supplier whose level changed: its row, both levels and scores, and the main cause."""
+    """A supplier whose level changed: its row, both levels and scores, the main cause, and the effect of each rule."""
 
     kind: str
     name: str
@@ -41,6 +49,27 @@ class LevelChange:
     score_before: float
     score_after: float
     cause: ChangeCause
+    effects: tuple[RuleEffect, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """What one rule does to a portfolio.
+
+    ``raised``, ``lowered``: for how many suppliers it moves the score by at least MIN_POINTS; ``mean``: its points averaged over
+    all suppliers; ``moved``: for how many it is the main reason that the level changed.
+    """
+
+    rule: str
+    raised: int
+    lowered: int
+    mean: float
+    moved: int
+
+    @property
+    def title(self) -> str:
+        """Return the title of the rule."""
+        return RULE_TITLES[self.rule]
 
 
 @dataclass(frozen=True)
@@ -49,10 +78,11 @@ class Comparison:
 
     ``matrix`` (5, 5): number of suppliers by level before (rows) and after (columns), in the order of LEVEL_NAMES.
     ``changed_score_count``: suppliers with the same level and another score. ``scored_by_one_count``: suppliers that only one of
-    the two versions scores.
+    the two versions scores. ``rules``: what each rule of the later version does, see rule_effects.py.
     """
 
     matrix: NDArray[np.int64]
+    rules: tuple[RuleSummary, ...]
     level_changes: tuple[LevelChange, ...]
     changed_score_count: int
     scored_by_one_count: int
@@ -64,6 +94,17 @@ class Comparison:
             "matrix": self.matrix.tolist(),
             "changed_score": self.changed_score_count,
             "scored_by_one_alone": self.scored_by_one_count,
+            "rules": [
+                {
+                    "rule": summary.rule,
+                    "title": summary.title,
+                    "raised": summary.raised,
+                    "lowered": summary.lowered,
+                    "mean_points": summary.mean,
+                    "level_changes": summary.moved,
+                }
+                for summary in self.rules
+            ],
             "movers": [
                 {
                     "kind": change.kind,
@@ -72,6 +113,10 @@ class Comparison:
                     "level": [change.level_before, change.level_after],
                     "score": [change.score_before, change.score_after],
                     "by": {"kind": change.cause.kind, "title": change.cause.title, "points": change.cause.points},
+                    "rules": [
+                        {"rule": effect.rule, "points": effect.points, "sentence": effect.sentence}
+                        for effect in change.effects
+                    ],
                 }
                 for change in self.level_changes
             ],
@@ -104,10 +149,11 @@ def compare_models(
 
     Raises LookupError if a version has no model for a kind of supplier.
     """
+    steps = assess_steps(batches, facts, on, before, after)
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
     level_changes: list[LevelChange] = []
     changed_score_count = scored_by_one_count = 0
-    for old, new in zip(assess(batches, facts, on, before), assess(batches, facts, on, after), strict=True):
+    for index, (old, new) in enumerate(zip(steps[0].assessed, steps[-1].assessed, strict=True)):
         scored_by_both = (old.block_indexes >= 0) & (new.block_indexes >= 0)
         scored_by_one_count += int(((old.block_indexes >= 0) != (new.block_indexes >= 0)).sum())
         levels, totals = ([batch.get_scores(name) for batch in (old, new)] for name in ("level", "total"))
@@ -117,12 +163,46 @@ def compare_models(
             (scored_by_both & ~level_changed & (np.abs(totals[1] - totals[0]) > MIN_CHANGE)).sum()
         )
         scored_before, scored_after = _collect_scored(old, level_changed), _collect_scored(new, level_changed)
+        effects = compute_effects(steps, index, level_changed)
         level_changes += [
-            _build_level_change(new.batch, position, scored_before[position], scored_after[position])
+            _build_level_change(new.batch, position, scored_before[position], scored_after[position], effects[position])
             for position in np.flatnonzero(level_changed).tolist()
         ]
     level_changes.sort(key=lambda m: (-LEVEL_NAMES.index(m.level_after), -m.score_after, m.name, m.row))
-    return Comparison(matrix, tuple(level_changes), changed_score_count, scored_by_one_count)
+    rules = summarize_rules(steps, [find_main_rule(change) for change in level_changes])
+    return Comparison(matrix, rules, tuple(level_changes), changed_score_count, scored_by_one_count)
+
+
+def find_main_rule(change: LevelChange) -> str | None:
+    """Return the rule that moves the score most in the direction in which the level changed; None where none does."""
+    direction = LEVEL_NAMES.index(change.level_after) - LEVEL_NAMES.index(change.level_before)
+    in_direction = [effect for effect in change.effects if effect.points * direction > 0]
+    return max(in_direction, key=lambda effect: abs(effect.points)).rule if in_direction else None
+
+
+def summarize_rules(steps: Sequence[Step], main_rules: Sequence[str | None]) -> tuple[RuleSummary, ...]:
+    """Return what each rule does to all suppliers; ``main_rules``: the main rule of each change of level."""
+    summaries: list[RuleSummary] = []
+    for earlier, later in zip(steps, steps[1:], strict=False):
+        changes = np.concatenate(
+            [
+                new.get_scores("total") - old.get_scores("total")
+                for old, new in zip(earlier.assessed, later.assessed, strict=True)
+            ]
+            or [np.zeros(0)]
+        )
+        changes = changes[~np.isnan(changes)]
+        rule = str(later.rule)
+        summaries.append(
+            RuleSummary(
+                rule,
+                int((changes >= MIN_POINTS).sum()),
+                int((changes <= -MIN_POINTS).sum()),
+                float(changes.mean()) if len(changes) else 0.0,
+                main_rules.count(rule),
+            )
+        )
+    return tuple(reversed(summaries))
 
 
 class _ScoredSupplier(NamedTuple):
@@ -148,7 +228,9 @@ def _collect_scored(batch: AssessedBatch, selected: NDArray[np.bool_]) -> dict[i
     return scored
 
 
-def _build_level_change(batch: Batch, row_index: int, before: _ScoredSupplier, after: _ScoredSupplier) -> LevelChange:
+def _build_level_change(
+    batch: Batch, row_index: int, before: _ScoredSupplier, after: _ScoredSupplier, effects: tuple[RuleEffect, ...]
+) -> LevelChange:
     (block_before, position_before, *_), (block_after, position_after, *_) = before, after
     names = (block_after.answers.column(question) for question in ("name", "name_local", "reference"))
     names_given = [str(column.values[code]) for column in names if (code := int(column.codes[position_after])) >= 0]
@@ -161,6 +243,7 @@ def _build_level_change(batch: Batch, row_index: int, before: _ScoredSupplier, a
         float(block_before.scores.total[position_before]),
         float(block_after.scores.total[position_after]),
         _find_cause(before, after),
+        effects,
     )
 
 
@@ -180,7 +263,9 @@ def _find_cause(before: _ScoredSupplier, after: _ScoredSupplier) -> ChangeCause:
     )
     if len(set(levels_by_score)) == 1:
         return ChangeCause("level", _describe_level_rule(after if levels[1] else before), 0.0)
-    points_before, points_after = _collect_points(before), _collect_points(after)
+    points_before, points_after = (
+        list_points(supplier.block, supplier.position, supplier.points) for supplier in (before, after)
+    )
     direction = 1.0 if levels[1] > levels[0] else -1.0
     changes = {key: points_after.get(key, 0.0) - points_before.get(key, 0.0) for key in points_before | points_after}
     (kind, title), points = max(changes.items(), key=lambda change: (direction * change[1], change[0]))
@@ -203,22 +288,3 @@ def _describe_level_rule(supplier: _ScoredSupplier) -> str:
         "A Critical rating requires harm or a critical inherent risk; with insufficient evidence, the level is never below the "
         "inherent one"
     )
-
-
-def _collect_points(supplier: _ScoredSupplier) -> dict[tuple[str, str], float]:
-    """Return the points of a score by kind and title: contexts, indicators, and the highest floor that applies."""
-    scores, model, position = supplier.block.scores, supplier.block.model, supplier.position
-    titles = {context.id: context.title for context in model.all_contexts} | {
-        UNKNOWN_PLACE: "Unknown country or sector"
-    }
-    points: dict[tuple[str, str], float] = {}
-    for part in supplier.block.parts:
-        key = ("context", titles.get(part.context, part.context))
-        points[key] = points.get(key, 0.0) + float(part.points[position])
-    for indicator, contribution in zip(model.indicators, supplier.points.tolist(), strict=True):
-        points["indicator", indicator.title] = contribution
-    reached = [f for f, floor in enumerate(model.floors) if scores.floors[f, position] > 0]
-    if reached and scores.uplift[position] > 0:
-        highest = max(reached, key=lambda f: model.floors[f].minimum_score)
-        points["floor", model.floors[highest].title] = float(scores.uplift[position])
-    return points
