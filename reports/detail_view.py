@@ -6,16 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from reports import charts
-from reports.document import Detail, Floor, ModelUsed, Reason
+from reports.document import LEAST_POINTS, Detail, Floor, ModelUsed, Reason
 from reports.formatting import format_points, format_score
 
 Tree = dict[str, Any]
 
-ANSWER_GROUPS = (
-    "Findings",
-    "Cannot be ruled out: left blank, or the evidence has expired",
-    "Other answers",
-)
+# The titles of the groups of answers; what was not asked is listed apart.
+GROUP_TITLES = {
+    "finding": "Findings",
+    "unresolved": "Cannot be ruled out: left blank, or the evidence has expired",
+    "other": "Other answers",
+}
 
 
 def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
@@ -23,16 +24,17 @@ def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
 
     `chart`: the id of the chart on the page.
     """
-    not_asked = [reason for reason in detail.reasons if reason.state == "not_asked" and abs(reason.points) < 0.05]
-    reasons = [reason for reason in detail.reasons if reason not in not_asked]
-    answers = [reason for reason in reasons if reason.kind == "answer"]
+    not_asked = [reason for reason in detail.changeable if reason.group == "not_asked"]
+    answers = [reason for reason in detail.changeable if reason.group != "not_asked"]
     evidence = _usual_evidence(answers)
     highest = max((floor.at_least for floor in detail.floors), default=0.0)
     lower = sorted((floor for floor in detail.floors if floor.at_least < highest), key=lambda floor: -floor.at_least)
     return {
         "chart": charts.draw_contributions(chart, detail, model),
-        "facts": _without_repeats([_reason_row(reason) for reason in reasons if reason.kind == "context"]),
-        "answers": _grouped_answers([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
+        "facts": _without_repeats([_reason_row(reason) for reason in detail.fixed]),
+        "facts_title": _describe_fixed(detail),
+        "answers": _group_answers([r if r.evidence != evidence else replace(r, evidence="") for r in answers]),
+        "answers_title": _describe_changeable(detail),
         "evidence": f"Evidence unless stated otherwise: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in not_asked],
         "floors": _floor_rows([floor for floor in detail.floors if floor.at_least == highest]),
@@ -44,13 +46,27 @@ def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
     }
 
 
-def _grouped_answers(answers: Sequence[Reason]) -> list[Tree]:
-    """Return the answers in their original order, grouped as in ANSWER_GROUPS: found, cannot be ruled out, and others."""
-    groups: dict[str, list[Reason]] = {title: [] for title in ANSWER_GROUPS}
-    found, unresolved, rest = groups.values()
-    for reason in answers:
-        (found if reason.harm else unresolved if reason.state in ("declined", "expired") else rest).append(reason)
-    return [{"title": title, "rows": [_reason_row(r) for r in group]} for title, group in groups.items() if group]
+def _describe_fixed(detail: Detail) -> str:
+    """Return the heading of the facts, with the points that they make up."""
+    if detail.headline.inherent is None:  # a supplier's copy, which sums up all else in one line
+        return "Country, sector and other information"
+    points = format_score(detail.fixed_points)
+    return f"What the supplier cannot change: country, sector, law and goods ({points} points)"
+
+
+def _describe_changeable(detail: Detail) -> str:
+    """Return the heading of the answers, with the points that they add or take off, and those that could be won."""
+    title = "What the supplier can change: its answers, their evidence and its agencies"
+    if detail.headline.inherent is None:
+        return title
+    now = f"{format_points(detail.answer_points)} points now"
+    return f"{title} ({now}; at most {format_score(detail.could_win - (detail.headline.uplift or 0.0))} could be won)"
+
+
+def _group_answers(answers: Sequence[Reason]) -> list[Tree]:
+    """Return the answers in their order, grouped as in GROUP_TITLES."""
+    groups = [(title, [_reason_row(r) for r in answers if r.group == group]) for group, title in GROUP_TITLES.items()]
+    return [{"title": title, "rows": rows} for title, rows in groups if rows]
 
 
 def _floor_rows(floors: Sequence[Floor]) -> list[Tree]:
@@ -99,6 +115,7 @@ def _reason_row(reason: Reason) -> Tree:
         "state": reason.state.replace("_", " "),
         "value": reason.value,
         "points": format_points(reason.points),
+        "could_win": format_score(reason.could_win) if reason.could_win >= LEAST_POINTS else "",
         "tone": "" if abs(reason.points) < 0.05 else "up" if reason.points > 0 else "down",
         "sources": [*reason.sources, *([str(reason.year)] if reason.year else [])],
     }

@@ -30,6 +30,9 @@ PRIORITIES: dict[Priority, str] = {
     "3a": "Safeguards and redress mechanisms: safeguards",
     "3b": "Safeguards and redress mechanisms: redress",
 }
+# The groups of what a supplier can change, in the order in which they are read.
+CHANGEABLE_GROUPS = ("finding", "unresolved", "other", "not_asked")
+LEAST_POINTS = 0.05  # fewer points are shown as 0.0
 DRAFT = "Draft – awaiting supplier response"
 WORDING = (
     "Nothing in this report is a verdict on any person or company. It reports indicators consistent with harm, and what "
@@ -136,7 +139,10 @@ class Reason:
     `year`: of the fact, or of the evidence for the answer. `from_workers`: the reason is based on what workers, a union, an NGO
     or an official reported, so it is never shown to a supplier. `workers`: the number of people concerned, if it is about a
     group. `evidence`: the best evidence for the answer and how much it counts; omitted from a supplier's copy. `harm`: the answer
-    is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points.
+    is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points. `open_context`:
+    the supplier can change this context, by an answer or by the agencies it uses.
+    `could_win`: the points that the best answer, confirmed by workers, would take off at most. `actions`:
+    the ids of the actions that address it, whether or not they are in the plan.
     """
 
     kind: Literal["context", "answer"]
@@ -153,6 +159,23 @@ class Reason:
     workers: int | None = None
     evidence: str = ""
     harm: bool = False
+    open_context: bool = False
+    could_win: float = 0.0
+    actions: tuple[str, ...] = ()
+
+    @property
+    def changeable(self) -> bool:
+        """Return whether the supplier can change it; all else is a fact about its country, sector, law or listed goods."""
+        return self.kind == "answer" or self.open_context
+
+    @property
+    def group(self) -> str:
+        """Return the group of a reason that the supplier can change, one of CHANGEABLE_GROUPS."""
+        if self.harm:
+            return "finding"
+        if self.state in ("declined", "expired"):
+            return "unresolved"
+        return "not_asked" if self.state == "not_asked" else "other"
 
     @property
     def full_text(self) -> str:
@@ -237,6 +260,42 @@ class Detail:
     floors: tuple[Floor, ...]
     steps: tuple[Step, ...]
     steadiness: float | None = None
+
+    @property
+    def fixed(self) -> tuple[Reason, ...]:
+        """Return the reasons that the supplier cannot change, in their order."""
+        return tuple(reason for reason in self.reasons if not reason.changeable)
+
+    @property
+    def changeable(self) -> tuple[Reason, ...]:
+        """Return the reasons that the supplier can change: findings, what cannot be ruled out, other answers, what was not asked.
+
+        Within each of these, what can be acted on comes first: points can be won, then a step of the plan addresses it, then by
+        the number of points.
+        """
+        steps = {step.action for step in self.steps}
+
+        def get_order(reason: Reason) -> tuple[float, ...]:
+            group = CHANGEABLE_GROUPS.index(reason.group)
+            has_step = not steps.isdisjoint(reason.actions)
+            return group, reason.could_win < LEAST_POINTS, not has_step, -reason.could_win, -abs(reason.points)
+
+        return tuple(sorted((reason for reason in self.reasons if reason.changeable), key=get_order))
+
+    @property
+    def fixed_points(self) -> float:
+        """Return the points of the reasons that the supplier cannot change."""
+        return sum(reason.points for reason in self.fixed)
+
+    @property
+    def answer_points(self) -> float:
+        """Return the points of the reasons that the supplier can change, without those of minimum-score rules."""
+        return sum(reason.points for reason in self.changeable)
+
+    @property
+    def could_win(self) -> float:
+        """Return the points that the best answers to every question, confirmed by workers, would take off at most."""
+        return (self.headline.uplift or 0.0) + sum(reason.could_win for reason in self.reasons)
 
     @property
     def unanswered_note(self) -> str:

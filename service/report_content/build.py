@@ -43,6 +43,7 @@ from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Model
 from service.assessment.assess import AssessedBatch, Block, assess_batch, compute_agency_scores
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
+from service.report_content.changeable import compute_possible_gain, is_open_context, list_addressing_actions
 from service.report_content.groups import group_by_company, group_by_country, group_by_country_and_sector
 from service.report_content.labels import (
     format_answer,
@@ -325,6 +326,9 @@ def _build_reasons(
             from_workers=reason.state == "reported",
             evidence=reason.evidence,
             harm=reason.harm,
+            open_context=is_open_context(reason, block.model),
+            could_win=compute_possible_gain(reason, block.model, documented=documented),
+            actions=list_addressing_actions(reason, block.model),
         )
         for reason in sentences
     ]

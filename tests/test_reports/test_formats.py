@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from pypdf import PdfReader
 
-from reports.detail_view import ANSWER_GROUPS
+from reports.detail_view import GROUP_TITLES
 from reports.document import DRAFT, PRIORITIES, WORDING, CaseLine, Company, Detail, Floor, NotChecked
 from reports.formats import FORMATS, render
 from reports.pdf import MAX_DETAILS
@@ -90,11 +90,20 @@ def test_what_was_found_comes_before_what_was_left_blank_and_that_before_the_res
         "Written contracts in the",
     )
     text = html_text(render(sample(), name).data) if name == "html" else pdf_text(render(sample(), name).data)
-    text = text[text.index("Facts about the country, sector and work") :]
-    places = [
-        text.index(words) for pair in zip(ANSWER_GROUPS, titles, strict=True) for words in (pair[0][:20], pair[1])
-    ]
+    start = text.index("What the supplier can change")
+    text = text[start : text.index("What the supplier cannot change", start)]
+    groups = GROUP_TITLES.values()
+    places = [text.index(words) for pair in zip(groups, titles, strict=True) for words in (pair[0][:20], pair[1])]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
+def test_what_a_supplier_cannot_change_is_headed_by_its_points(name):
+    data = render(sample(), name).data
+    text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
+    detail = sample().details[0]
+    heading = "What the supplier cannot change: country, sector, law and goods"
+    assert f"{heading} ({detail.fixed_points:.1f} points)" in text
 
 
 @pytest.mark.parametrize("name", ["html", "pdf"])
