@@ -188,7 +188,7 @@ def test_the_supplier_page_marks_rules_driven_by_blanks_before_they_are_opened(a
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     keep(database, organisation, AT, PIER | blanks | {"movement": "locked"})
     page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
-    rules = page.split("Minimum-score rules")[1].split("<h3>")[0]
+    rules = page.split('id="changeable"')[1].split("Minimum-score rules")[1].split("<h4>")[0]
     lines = [line.split("</summary>")[0] for line in rules.split("<summary>")[1:]]
     open_ = ["cannot be ruled out" in line for line in lines]
     assert {True, False} == set(open_)
