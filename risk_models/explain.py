@@ -218,6 +218,8 @@ def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, count
         context = contexts[name]
         title = context.title if name.startswith("answer.") else facts.get_title(name)
         text, sources = _append_state_note(context.because, state), context.sources
+        if context.takes_largest and state == "known" and entry.get("value") and not _parse_number(entry["points"]):
+            text += " Another fact about the same conduct weighs more and counts instead of this one."
         fact = facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
         if fact is not None:
             sources, year = (fact.source, *context.sources), fact.year

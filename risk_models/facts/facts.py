@@ -161,7 +161,8 @@ class FactSnapshot:
 
     def get_title(self, fact_id: str) -> str:
         """Return the title of a fact ("country.tip_tier"; "flag.itf_foc" has the title of "country.itf_foc")."""
-        return self.descriptions[get_description_id(fact_id)].title
+        title = self.descriptions[get_description_id(fact_id)].title
+        return f"{title}, another product of the sector" if fact_id.startswith("sector_goods.") else title
 
     def get_use(self, fact_id: str) -> str:
         """Return the use of a fact: "scored", "note" or "exposure"."""

@@ -378,6 +378,16 @@ def test_a_fact_says_how_it_is_known(state: str, note: str) -> None:
     assert explain_one(build_fact_entry("corridor_fees", state)).text == f"Because of corridor_fees.{note}"
 
 
+def test_of_facts_about_one_conduct_those_without_points_say_that_another_counts() -> None:
+    model = replace(SITE, contexts=(replace(SITE.contexts[2], takes_largest=True),))
+    note = "Another fact about the same conduct weighs more and counts instead of this one."
+    texts = [
+        explain_one(build_fact_entry("answer.migrant_pct", value=value, points=points), model=model).text
+        for value, points in ((40.0, 0.0), (40.0, 3.0), (0.0, 0.0), (None, 0.0))
+    ]
+    assert [note in text for text in texts] == [True, False, False, False]
+
+
 def test_a_sharper_context_is_explained_by_its_own_rule() -> None:
     reason = explain_one(build_fact_entry("corridor_fees", value=8.0))
     assert (reason.title, reason.value, reason.sources) == ("The title of corridor_fees", "8", ("CF13",))
