@@ -224,7 +224,7 @@ def draw_contributions(chart: str, detail: Detail, model: ModelUsed) -> Drawing:
         chart,
         _WIDTH,
         height,
-        f"What makes up the score of {detail.headline.name}",
+        f"What makes up the score for {detail.headline.name}",
         "; ".join(described),
         tuple(parts),
     )

@@ -148,7 +148,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
         yield (step["text"], ", ".join(step["sources"]))
     if calculation["faults"] or calculation["input"]["issues"]:
         yield ()
-        yield ("Data that was not used, or was used in a different way", "Location", "Cohort")
+        yield ("Data that could not be used or had to be interpreted", "Location", "Cohort")
         for fault in calculation["faults"]:
             yield (fault["text"], fault["place"], fault["cohort"])
         for issue in calculation["input"]["issues"]:

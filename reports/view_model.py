@@ -63,7 +63,7 @@ LEADS: dict[Priority, str] = {
     "3b": "Grievance channels that workers trust, and remedy for those already harmed.",
 }
 COPY_NOTE = (
-    "It is based only on the supplier's own answers and on public data. It reads the same whatever else the buyer "
+    "It is based only on the supplier's own answers and on public data. Its content does not depend on anything else the buyer "
     "knows, and the buyer's own assessment may differ."
 )
 _MAX_NOT_CHECKED, _MAX_RANGES, _MAX_COMPANIES, _MAX_CASES, _MAX_ISSUES = 8, 12, 20, 40, 200

@@ -28,8 +28,8 @@ def describe_counted_agency(answers: Mapping[str, Any], scores: Mapping[str, flo
     )
     text += "recruitment through it."
     if len(assessed) > 1:
-        text += f" It is the highest of {len(assessed)} assessed agencies named here."
-    return f"{text} It counts in full, whatever share of the workers the agency supplies."
+        text += f" This is the highest score among the {len(assessed)} assessed agencies named here."
+    return f"{text} The score counts in full, whatever share of the workers the agency supplies."
 
 
 def count_workers_from_agency(keys: Collection[str], answers: Mapping[str, Any]) -> float | None:

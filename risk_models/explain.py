@@ -27,8 +27,8 @@ REPORTERS = {
 # Titles and texts for an unknown country or sector.
 UNKNOWN_PLACE_TEXT = (
     "Country or sector unknown",
-    "The country or the sector is not known. The value used here is higher than that of three quarters of the countries and "
-    "sectors in the fact table; the likely range covers all of them.",
+    "The country or the sector is not known. The value used here is higher than the values for three quarters of the countries "
+    "and sectors in the fact table; the likely range covers all of them.",
 )
 DECLINED_PLACE_TEXT = (
     "Flag or owner's country left blank",
@@ -36,7 +36,7 @@ DECLINED_PLACE_TEXT = (
 )
 
 PLACE_OPEN = (
-    "The region was not given, and it is documented in a region of this country. It therefore counts in the worst case, and the "
+    "The region was not given, and this is documented in a region of the country. It therefore counts in the worst case, and the "
     "level cannot be Low."
 )
 
@@ -190,7 +190,9 @@ def _describe_answer(
         sentences.append(f'This contradicts the declaration "{screening.title}", which is therefore disregarded here.')
     if source.other_sector:
         trade = (
-            "another of its sectors" if has_known_sector(answers) else "a possible sector, as its sector is not known"
+            "another of its sectors"
+            if has_known_sector(answers)
+            else "a possible sector, because the supplier's sector is not known"
         )
         sentences.append(
             f'This question is asked only under "{source.model.title}", {trade}. It is a finding but adds no points here.'
@@ -249,7 +251,7 @@ def _explain_imposed_labour(
         is_documented = imposed_labour is not None and imposed_labour["grade"] == "documented"
         text = context.because_documented if is_documented else context.because_named
         if state == "declined":
-            text += " What would rule it out was left blank, so it is assumed."
+            text += " The question that could rule this out was left blank, so it is assumed."
     sources = context.sources if imposed_labour is None else (imposed_labour["source"], *context.sources)
     return Reason(
         id=context.id,
@@ -422,7 +424,7 @@ def _is_harm(
 
 def _append_state_note(because: str, state: str) -> str:
     if state == "filled":
-        return f"{because} There is no figure for this country, so the value of the most similar countries is used."
+        return f"{because} There is no figure for this country, so the value for the most similar countries is used."
     if state == "unknown":
         return f"{because} It is not known here, so it adds nothing to the score but counts in full in the worst case."
     if state == "declined":

@@ -349,7 +349,7 @@ def _render_variants(
     table = facts.as_of(on).get_country_table()
     known = set(table.columns[table.notna().any()])
     yield (
-        "Each figure is the AUC of the alternative minus that of the model. An asterisk means that the interval does not "
+        "Each figure is the alternative's AUC minus the model's. An asterisk means that the interval does not "
         "include 0. The last column is the agreement within world regions with V-Dem's rating of freedom from forced labour "
         f"(see Trades), which is {_measure_outcome(ranked, ranked.rankings[MODEL_NAME], facts, on):.3f} for the model."
     )

@@ -84,9 +84,9 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="your answers about your own purchasing practices (form 'buyer'); they produce findings but no score",
     )
-    assess.add_argument("--country", metavar="ISO2", help="country of every row, for files without a country column")
+    assess.add_argument("--country", metavar="ISO2", help="country for every row, if the file has no country column")
     assess.add_argument(
-        "--sector", metavar="CODE", help="sector or ISIC code of every row, for files without a sector column"
+        "--sector", metavar="CODE", help="sector or ISIC code for every row, if the file has no sector column"
     )
     assess.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
     assess.add_argument(

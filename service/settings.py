@@ -27,7 +27,7 @@ class Settings:
     """Every setting, with its default. ``describe_settings()`` lists them for the documentation."""
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
-    database_url: str = _setting("", "SQLAlchemy URL of the database. Default: SQLite in the data folder.")
+    database_url: str = _setting("", "SQLAlchemy URL for the database. Default: SQLite in the data folder.")
     secret_key_file: str = _setting(
         "", "File that contains the secret key. Default: created in the data folder when the service first starts."
     )

@@ -114,7 +114,7 @@ def parse_rates_file(data: bytes, currency: str) -> Rates:
     if header != columns:
         raise RatesFileError(
             f"The exchange rate file must have the columns {columns}. The last column is named after the report's currency and "
-            "gives how many units of the other currency one unit of it buys."
+            "gives the number of units of each currency per unit of the report's currency."
         )
     if len(lines) > MAX_ROWS:
         raise RatesFileError(f"The exchange rate file has more than {MAX_ROWS:,} lines. Keep only the dates you need.")

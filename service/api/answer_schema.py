@@ -67,7 +67,7 @@ def components() -> Json:
             "required": ["kind"],
         },
         "Gate": {
-            "description": "The answers of one supplier or agency, to be assessed without being stored.",
+            "description": "Answers from one supplier or agency, to be assessed without being stored.",
             "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
         },
     }

@@ -147,7 +147,9 @@ def _columns(text: str) -> dict[str, str] | list[dict[str, Any]]:
         raise DomainError("field.type", 422, "columns: Send an object, or an array with one object per sheet.")
     for entry in data:
         if not isinstance(entry, dict) or not isinstance(entry.get("columns"), dict):
-            raise DomainError("field.type", 422, "columns: Each entry must be an object with the columns of one sheet.")
+            raise DomainError(
+                "field.type", 422, "columns: Each entry must be an object with the columns for one sheet."
+            )
         if unknown := sorted(set(entry) - {"file", "sheet", "columns"}):
             raise DomainError(
                 "field.unknown", 422, f"columns: An entry cannot have the field {make_legible(unknown[0])}."

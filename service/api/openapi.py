@@ -44,7 +44,7 @@ PROBLEM_COMPONENTS: Json = {
     },
 }  # fmt: skip
 REFUSALS = {
-    400: "The JSON body, a cursor or a header of the request is malformed.",
+    400: "The JSON body, a cursor or a request header is malformed.",
     401: "The API key is missing or invalid.",
     403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",

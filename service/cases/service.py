@@ -58,7 +58,7 @@ CHOSEN_BY = {
     "worker_organisation": "A union, a worker committee or an NGO",
     "interviewer": "An independent interviewer",
     "authority": "An authority",
-    MANAGEMENT: "The management of the site or agency",
+    MANAGEMENT: "Management of the site or agency",
     NO_ONE: "No one: no workers were spoken to",
 }
 
@@ -215,7 +215,9 @@ def confirm_closing(session: Session, case_id: str, on: date, at: datetime, by: 
     case = _get_open_case(session, case_id)
     if not is_user(by):
         raise DomainError(
-            "case.closing_by_key", 403, "An API key can propose to close an emergency. Two users close it."
+            "case.closing_by_key",
+            403,
+            "An API key can only propose to close an emergency. Two users have to confirm it.",
         )
     if case.closing is None:
         raise DomainError("case.not_proposed", 409, "Nobody has proposed to close this case.")
@@ -243,21 +245,23 @@ def _get_open_case(session: Session, case_id: str) -> StoredCase:
 
 def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, on: date) -> dict[str, Any]:
     """Return an outcome with the check behind it as JSON. Raises DomainError as :func:`close_case` does."""
-    needed = "the day on which somebody spoke to the workers, how many they were, and who chose them"
+    needed = "the day on which someone spoke to the workers, how many there were, and who chose them"
     if check is None:
         raise DomainError("case.closing_check", 422, f"To close an emergency, enter {needed}.")
     if check.checked_on > on:
-        raise DomainError("date.future", 422, "The day on which somebody spoke to the workers is in the future.")
+        raise DomainError("date.future", 422, "The day on which someone spoke to the workers is in the future.")
     if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
-        raise DomainError("case.closing_check", 422, "Somebody has to speak to the workers after the case was opened.")
+        raise DomainError(
+            "case.closing_check", 422, "Someone must have spoken to the workers after the case was opened."
+        )
     if check.chosen_by not in CHOSEN_BY:
         raise DomainError("case.closing_check", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
     if check.chosen_by == MANAGEMENT:
         raise DomainError(
             "case.chosen_by_management",
             422,
-            "Workers whom the management chose may not be able to speak freely. The case stays open until workers chosen by "
-            "others were spoken to.",
+            "Workers chosen by management may not be able to speak freely. The case stays open until someone has spoken to "
+            "workers chosen by others.",
         )
     if (check.workers < 1) != (check.chosen_by == NO_ONE) or (check.workers < 1 and outcome != MISTAKE):
         raise DomainError(
@@ -485,7 +489,7 @@ def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Parse the answers of a finding; one that does not say whether it was found counts as found."""
     parsed = _parse_answers(answers, FINDING_QUESTIONS, on)
     if "finding" not in parsed:
-        raise DomainError("finding.missing", 422, "Enter what was found, or what was checked without being found.")
+        raise DomainError("finding.missing", 422, "Enter what was found, or what was checked for but not found.")
     return {**dict.fromkeys(FINDING_QUESTIONS), **parsed, "found": parsed.get("found") != "no"}
 
 

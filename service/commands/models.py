@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
     def add_supplier_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("files", nargs="*", metavar="FILE", help="spreadsheets, or one assessment.json")
         parser.add_argument("--portfolio", metavar="ORGANISATION", help="use the stored suppliers of this organisation")
-        parser.add_argument("--data", metavar="DIR", help="folder of the database (default: data)")
+        parser.add_argument("--data", metavar="DIR", help="database folder (default: data)")
         parser.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
 
     add_command("check", _check_models, "check that models, forms and actions are complete and consistent")

@@ -44,7 +44,7 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--past-since", metavar="DATE", help="leave out former workers who left before this date")
     parser.add_argument(
-        "--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that do not give one"
+        "--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that do not state one"
     )
     parser.add_argument(
         "--management-figure",

@@ -62,24 +62,24 @@ METHOD_NOTES = (
     "Four things are shown separately: inherent risk (the facts about a country, a sector and a migration corridor), practice "
     "(the supplier's answers), case evidence (what workers, unions and officials reported), and confidence in the data.",
     "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
-    "weight and on the evidence behind it. Minimum-score rules raise the score where a serious indicator was admitted or "
-    "reported, or where the question about it was left blank. Apart from rounding, these points add up to the score.",
+    "weight and on the evidence behind it. Minimum-score rules raise the score if a serious indicator was admitted or reported, "
+    "or if the question about it was left blank. Apart from rounding, these points add up to the score.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
     "a good one: a question that was not asked is assumed to be typical of the country and sector, and a question that was "
     "left blank counts as if the problem existed.",
-    "Insufficient evidence replaces a level where fewer than half of the key questions were asked and answered, or where the "
-    "country or the sector is not known. It does not clear a supplier; it puts the supplier in the queue for questions.",
+    "Insufficient evidence replaces the level if fewer than half of the key questions were asked and answered, or if the country "
+    "or sector is not known. It does not clear a supplier; it puts the supplier in the queue for questions.",
 )
 LIMITATIONS = (
     "Country and sector risk shows where to look; it does not show that harm is present. A person's nationality is never a risk "
     "factor; migration corridors and legal status are.",
     "A tier in the Trafficking in Persons Report grades a government's response, and a fisheries card grades fisheries control. "
     "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
-    "Where no figure is available for a country, the report uses the value of the most similar countries, and says so.",
+    "If no figure is available for a country, the report uses the value for the most similar countries, and says so.",
     "Not every standard that the rules cite has been checked against its original text. The register of sources says which have. "
-    "Most strengths of the operational indicators of trafficking come from one table that quotes them, and those of the ILO's "
-    "survey guidelines have not been seen: minimum-score rules and case readings that combine such indicators rest on our "
-    "reading of them.",
+    "For most operational indicators of trafficking, the strength comes from a single table that quotes it; the strengths in the "
+    "ILO's survey guidelines have not been seen. Minimum-score rules and case readings that combine these indicators therefore "
+    "rest on our own interpretation.",
 )
 
 

@@ -159,7 +159,7 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError("evidence.self_declared", 422, "A self-declaration has no evidence behind it to confirm.")
     if day is None:
         return DomainError(
-            "evidence.undated", 422, "This evidence has no full date, so it counts for nothing and cannot be confirmed."
+            "evidence.undated", 422, "This evidence has no full date, so it has no effect and cannot be confirmed."
         )
     if day > voucher.on:
         return DomainError(
@@ -169,7 +169,7 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError(
             "evidence.covers_required",
             422,
-            "Name the questions that this evidence is about. Only an audit or a certificate can be confirmed for all of them.",
+            "Name the questions that this evidence is about. Only an audit or a certificate can be confirmed for all questions.",
         )
     if voucher.reference is not None:
         if len(voucher.reference) > MAX_SOURCE_LENGTH:

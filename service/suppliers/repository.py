@@ -412,7 +412,9 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
         survivor = find_merged(session, kind, [key]).get(key)
         if survivor is not None and itself:
             survivor_name = survivor.reference or survivor.id
-            raise DomainError("not_found", 404, f"This {kind} was merged into {survivor_name}. Use that one instead.")
+            raise DomainError(
+                "not_found", 404, f"This {kind} was merged into {survivor_name}. Use that supplier instead."
+            )
         supplier = survivor
     if supplier is None:
         raise DomainError("not_found", 404, f"{kind.capitalize()} not found.")

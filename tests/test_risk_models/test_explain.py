@@ -319,8 +319,8 @@ PACK = replace(
     ("answers", "trade"),
     [
         ({"sector": ["0311", "4100"]}, "another of its sectors"),
-        ({}, "a possible sector, as its sector is not known"),
-        ({"sector": "declined"}, "a possible sector, as its sector is not known"),
+        ({}, "a possible sector, because the supplier's sector is not known"),
+        ({"sector": "declined"}, "a possible sector, because the supplier's sector is not known"),
     ],
 )
 def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
@@ -367,7 +367,7 @@ def test_a_fact_that_was_answered_goes_by_the_title_of_its_rule() -> None:
         ("known", ""),
         (
             "filled",
-            " There is no figure for this country, so the value of the most similar countries is used.",
+            " There is no figure for this country, so the value for the most similar countries is used.",
         ),
         ("unknown", " It is not known here, so it adds nothing to the score but counts in full in the worst case."),
         ("declined", " The question was left blank, so the top of the scale is used."),

@@ -69,7 +69,7 @@ def test_a_supplier_of_unknown_sector_is_not_said_to_have_several_trades() -> No
     unknown = {name: value for name, value in YARD.items() if name != "sector"}
     detail = build_details(assess_answers({**unknown, **LOST, **DEATHS}), FACTS, ON)[0]
     (reason,) = [reason for reason in detail.reasons if "adds no points here" in reason.text]
-    assert "a possible sector, as its sector is not known" in reason.text
+    assert "a possible sector, because the supplier's sector is not known" in reason.text
     higher = build_details(assess_answers({**unknown, **LOST, **BLANK_ON_SITE}), FACTS, ON)[0]
     (rule,) = [floor for floor in higher.floors if floor.title == "A higher score when assessed for another sector"]
     assert rule.text.startswith("The sector is not known. ")

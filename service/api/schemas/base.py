@@ -20,10 +20,9 @@ class Resource:
 
 
 class ApiSchema(Schema):
-    """An object of the API. Fields that are not declared are rejected, both in requests and in responses. ``optional``: the
-    fields that may be missing from a response; it always has all others. In the OpenAPI document, an object that is returned
-    has the name of its class. One that is sent is called ``sent_as``, or New followed by the name if some of its fields cannot
-    be sent.
+    """An API object. Fields that are not declared are rejected, both in requests and in responses. ``optional``: the fields that
+    a response may omit; all others are always present. In the OpenAPI document, an object in a response has its class name. An
+    object in a request is called ``sent_as``, or New followed by the class name if some of its fields cannot be sent.
     """
 
     class Meta:

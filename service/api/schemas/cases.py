@@ -51,9 +51,10 @@ class FirstStepSchema(ApiSchema):
 
 
 class CaseClosingSchema(ApiSchema):
-    """How a case is closed. An emergency needs all fields: when somebody spoke to workers, to how many, and who chose them.
+    """How a case is closed. An emergency requires all fields: when someone spoke to workers, how many there were, and who chose
+    them.
 
-    For an emergency this is a proposal. Two users have to confirm it.
+    For an emergency, the request only proposes closure. Two users have to confirm it.
     """
 
     outcome = CurrentChoice(case_service.list_outcomes(), required=True)

@@ -31,9 +31,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'An object that maps each question ID to the header of the column that answers it, or to "" if there is none; it applies '
-    "to every sheet with that header. To map individual sheets, send an array instead, with one object per sheet: its file, its "
-    "sheet (omit either to match any) and its columns, mapped in the same way."
+    'An object that maps each question ID to the header of the column that answers it, or to "" if there is none. The mapping '
+    "applies to every sheet with that header. To map individual sheets, send an array with one object per sheet. Each object "
+    "names a file and a sheet (omit either to match any) and maps the columns in the same way."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}

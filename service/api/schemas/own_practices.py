@@ -11,7 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 
 
 class UnitResponseSchema(ApiSchema):
-    """The answers of one of the buyer's own units."""
+    """Answers from one of the buyer's own units."""
 
     id = fields.String()
     form_version = fields.String()
@@ -34,7 +34,7 @@ class DueActionSchema(ApiSchema):
 
 
 class PracticeSchema(ApiSchema):
-    """One of the practices of a buyer's unit, and the finding on it."""
+    """A practice in one of the buyer's own units, and the finding about it."""
 
     practice = fields.String()
     title = fields.String()

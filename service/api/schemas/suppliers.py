@@ -125,7 +125,8 @@ class NamedAgencySchema(ApiSchema):
 
 
 class ReachSchema(ApiSchema):
-    """How many sites name an agency, how many of them say how many workers it supplied, and the total number of those workers."""
+    """The number of sites that name an agency, how many of these sites state the number of workers it supplied, and the total
+    they state."""
 
     sites = StrictInteger(0)
     tell = StrictInteger(0, attribute="reporting_sites")
@@ -211,7 +212,7 @@ class PortfolioSchema(ApiSchema):
 
 
 class NextStepSchema(ApiSchema):
-    """An action, the number of suppliers it concerns, and the ones at highest risk."""
+    """An action, the number of suppliers it concerns, and those at highest risk."""
 
     action = fields.Dict()
     total = StrictInteger(0)
