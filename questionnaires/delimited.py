@@ -103,7 +103,7 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
     """Yield the records up to the last that is not blank, each as a row; a blank record is an empty row.
 
     The number of fields of each row is added to ``widths``. Raises FileRefused for too many rows or columns, and
-    ``file.empty`` where every record is blank.
+    ``file.empty`` if every record is blank.
     """
     blank = 0
     for record in records:

@@ -25,8 +25,8 @@ MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, 
 class EncodingModel:
     """An encoding and the classes of characters likely in it, each with the log-probability of one character of the class.
 
-    Other characters that are not ASCII have the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) where a
-    character may have two of them.
+    Other characters that are not ASCII have the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) if a character
+    may have two of them.
     """
 
     def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:

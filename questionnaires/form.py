@@ -1,6 +1,6 @@
 """Questionnaire forms: versioned files of questions (``forms/<form>/<version>.toml``), and the fields that parse their answers.
 
-A form is data. A pack (``includes = "site"``) adds the questions of a sector to the core. An invalid file is refused with the
+A form is data. A pack (``includes = "site"``) adds a sector's questions to the core. An invalid file is refused with the
 name of the faulty item (:class:`~questionnaires.lookups.DataFileError`). ``README.md`` beside this file shows how to add a
 question.
 """

@@ -61,7 +61,7 @@ class ListedEntity:
     """One entry of a list. ``key`` is unique within the list; ``kind`` is "" if the list does not say.
 
     ``countries``: ISO 3166-1 alpha-2. ``licences``: licence and registration numbers. ``list``, ``listed_on`` (ISO date),
-    ``reason`` and ``source`` say on which list the entity is, since when and why, in the words of the list; "" if unknown.
+    ``reason`` and ``source`` say on which list the entity is, since when and why, in the list's own words; "" if unknown.
     """
 
     key: str

@@ -1,6 +1,6 @@
 """Write a repayment calculation as a workbook: Summary, Cohorts, Items, Instalments, Assumptions and Reconciliation.
 
-The input is the document of a calculation (``repayment.json``). Text is written as text, so nothing in it becomes a formula, a
+The input is a calculation's document (``repayment.json``). Text is written as text, so nothing in it becomes a formula, a
 link or a number. Amounts are numbers, rounded to the cent. The same document always gives the same bytes.
 """
 

@@ -54,7 +54,7 @@ GRADE_TITLES = {
 @dataclass(frozen=True)
 class EvidenceWeight:
     """The weight of a piece of evidence on a day: ``q`` (0..1), whether it has expired, whether the context voids audits, and
-    ``capped_months``, the longest validity in months where a certificate claims a longer one; ``disregarded``: labour imposed by
+    ``capped_months``, the longest validity in months if a certificate claims a longer one; ``disregarded``: labour imposed by
     a state is documented there, so that no evidence counts.
     """
 
@@ -67,7 +67,7 @@ class EvidenceWeight:
 
 
 def needs_confirmation(model: Model) -> bool:
-    """Return whether evidence counts under a model only where the buyer confirmed it: since method 4."""
+    """Return whether evidence counts under a model only if the buyer confirmed it: since method 4."""
     return model.method >= 4
 
 
@@ -306,7 +306,7 @@ def build_evidence_lookup(
 ) -> Callable[[str], EvidenceWeight]:
     """Return a function from a question to the evidence that counts most for its answer on a day, as :class:`Belief` counts it.
 
-    ``answers`` are of one supplier; ``documented``: labour imposed by a state is documented there. Where all pieces have expired,
+    ``answers`` are of one supplier; ``documented``: labour imposed by a state is documented there. If all pieces have expired,
     the function returns the latest of them.
     """
     row: Mapping[str, Any] = {

@@ -42,7 +42,7 @@ class Credibility:
 class ScaledFact:
     """A fact scaled to risk 0..1: linear between the ends of its ramp, flat outside.
 
-    ``share_facts``: where there are any, the fact applies to a share of the workers only, which the largest of them gives.
+    ``share_facts``: if there are any, the fact applies only to a share of the workers, which the largest of them gives.
     """
 
     fact: str
@@ -92,8 +92,8 @@ class SharperContext:
 class ImposedLabourContext:
     """How much labour that a state imposes raises the inherent risk (TOML: ``state_imposed``; method-4, section 5).
 
-    Where it is documented, it closes ``documented_lift`` of the remaining gap to 1, the inherent risk is at least
-    ``documented_minimum``, and no answer counts; where a government is only named, it closes ``named_lift``.
+    If it is documented, it closes ``documented_lift`` of the remaining gap to 1, the inherent risk is at least
+    ``documented_minimum``, and no answer counts; if a government is only named, it closes ``named_lift``.
     """
 
     id: ClassVar[str] = "state_imposed"

@@ -28,7 +28,7 @@ class Choices:
     table: Mapping[str, float]
 
     def risk(self, answer: Answer) -> float:
-        """Return the risk 0..1, or NaN where the answer is not one of the codes."""
+        """Return the risk 0..1, or NaN if the answer is not one of the codes."""
         if isinstance(answer, str):
             return self.table.get(answer, math.nan)
         codes = answer if isinstance(answer, tuple) else (answer,)
@@ -49,7 +49,7 @@ class Ramp:
     highest_risk_at: float
 
     def risk(self, answer: Answer) -> float:
-        """Return the risk 0..1, or NaN where the answer is not a number."""
+        """Return the risk 0..1, or NaN if the answer is not a number."""
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
             return math.nan
         span = self.highest_risk_at - self.lowest_risk_at
@@ -68,7 +68,7 @@ class Steps:
     steps: tuple[tuple[float, float], ...]
 
     def risk(self, answer: Answer) -> float:
-        """Return the risk 0..1, or NaN where the answer is not a number."""
+        """Return the risk 0..1, or NaN if the answer is not a number."""
         if not isinstance(answer, (int, float)) or isinstance(answer, bool):
             return math.nan
         reached = [risk for value, risk in self.steps if answer >= value]

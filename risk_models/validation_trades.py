@@ -248,7 +248,10 @@ def render_trades(facts: Facts, models: Sequence[Model], on: date, names: Mappin
 
 def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
     orders, titles = compare_orders(ranked), {trade.id: trade.title for trade in trades}
-    yield "Spearman's rank correlation over all countries; in brackets over those with a fact of either trade, and their number."
+    yield (
+        "Spearman's rank correlation across all countries; in brackets, across countries with a fact about either trade, and "
+        "their number."
+    )
     yield ""
     yield f"| | {' | '.join(titles[trade.id] for trade in trades[1:])} |"
     yield "|---" * len(trades) + "|"
@@ -267,11 +270,11 @@ def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[s
         )
         (over_all, over_own, _), other_title = closest
         if over_all <= SAME_ORDER:
-            yield f"- {one.title}: a geography of its own; closest to {other_title} ({over_all:.3f})."
+            yield f"- {one.title}: it has its own geography; closest to {other_title} ({over_all:.3f})."
         elif over_own <= SAME_ORDER:
             yield (
-                f"- {one.title}: no geography of its own over all countries, where it ranks like {other_title} "
-                f"({over_all:.3f}); it has one among countries with a fact of either trade ({over_own:.3f})."
+                f"- {one.title}: no geography of its own across all countries, where it ranks them like {other_title} "
+                f"({over_all:.3f}); it has one among countries with a fact about either trade ({over_own:.3f})."
             )
         else:
             yield f"- {one.title}: no geography of its own; it ranks countries like {other_title} ({over_all:.3f})."
@@ -292,8 +295,8 @@ def _render_agreement(
     yield "| ranking | within regions | over all countries |"
     yield "|---|---|---|"
     rankings = {f"{trade.title}": newest.risk[trade.id] for trade in trades}
-    rankings |= {f"{trade.title}, the version before": earlier.risk[trade.id] for trade in trades}
-    rankings |= {"Governance alone": newest.governance, "Governance alone, the version before": earlier.governance}
+    rankings |= {f"{trade.title}, previous version": earlier.risk[trade.id] for trade in trades}
+    rankings |= {"Governance alone": newest.governance, "Governance alone, previous version": earlier.governance}
     for title, risk in rankings.items():
         within, _ = measure_agreement(risk, outcome, regions)
         over_all, _ = measure_agreement(risk, outcome)
@@ -310,7 +313,7 @@ def _render_agreement(
 
 
 def _render_documented(newest: TradeRankings, earlier: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
-    yield "| trade | documented | middling | documented ranks above middling | the version before |"
+    yield "| trade | documented | middling | documented ranks above middling | previous version |"
     yield "|---|---|---|---|---|"
     for trade in trades:
         share, documented, middling = measure_documented(newest, trade)
@@ -331,7 +334,7 @@ def _render_forward(facts: Facts, models: Sequence[Model], version: str, on: dat
         digest=f"{general.digest} without goods",
     )
     trade = read_trades()[0]
-    yield "| facts as known on | listed afterwards for the first time | AUC among countries not listed before |"
+    yield "| facts as known on | first listed afterwards | AUC among countries not listed before |"
     yield "|---|---|---|"
     for day in FORWARD_DAYS:
         # The hazard of a sector is our own and younger; it is the same for all countries, so it orders none.
@@ -389,7 +392,7 @@ def _render_moves(
 
 
 def _render_low(ranked: TradeRankings, trades: Sequence[Trade], snapshot: FactSnapshot) -> Iterator[str]:
-    yield "| trade | countries where a perfect, confirmed site is low | of |"
+    yield "| trade | countries where a perfect, confirmed site is rated Low | out of |"
     yield "|---|---|---|"
     for trade in trades:
         n, _ = count_low(ranked, trade, snapshot)

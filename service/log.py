@@ -1,4 +1,4 @@
-"""The log: one JSON object per line, on standard error. It never contains the content of a cell, a form or an answer.
+"""The log: one JSON object per line, on standard error. It never contains what a cell, a form or an answer says.
 
 Lines carry codes, counts and ids. For an exception, they give its type and where it was raised, but not its message, since
 messages quote values.

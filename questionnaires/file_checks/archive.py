@@ -82,7 +82,7 @@ def read_contents(data: bytes, limits: Limits) -> dict[str, Part]:
 def read_entry(data: bytes, start: int, table_end: int, limits: Limits) -> tuple[int, int, str, Part]:
     """Return where the next entry of the table begins, where this one's own header lies, and the name and part of this one.
 
-    Raises FileRefused for a name, a method of compression or a size that no workbook has, and where the entry is damaged.
+    Raises FileRefused for a name, a method of compression or a size that no workbook has, or if the entry is damaged.
     """
     if start + CENTRAL.size > table_end:
         raise FileRefused("archive.corrupt")
@@ -121,7 +121,8 @@ def decode_name(raw: bytes, flags: int) -> str:
 
 
 def read_zip64_sizes(extra: bytes, *values: int) -> tuple[int, int, int]:
-    """Return size, compressed size and offset where they are 64-bit numbers in the extra field, as some writers always do."""
+    """Return size, compressed size and offset if they are 64-bit numbers in the extra field, as some writers always store
+    them."""
     start = 0
     while start + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, start)

@@ -1,4 +1,4 @@
-"""Check a file by name, size and type before anything of it is parsed."""
+"""Check a file by name, size and type before any of it is parsed."""
 
 from __future__ import annotations
 

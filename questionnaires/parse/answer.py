@@ -1,4 +1,4 @@
-"""What all types of answers share: cleaning of texts, blank answers, reserved values, and the error of a value.
+"""What all types of answer share: cleaning texts, blank answers, reserved values, and the error for a value.
 
 One marshmallow field parses both a column (its distinct texts, :meth:`AnswerField.parse_column`) and a JSON body (through
 :func:`questionnaires.form.build_answers_schema`). A blank answer is None.
@@ -29,7 +29,8 @@ class Confirmation(NamedTuple):
 
 class EvidencePiece(NamedTuple):
     """One piece of evidence. ``grade`` is its kind, ``date`` and ``expires`` are ISO dates; ``covers`` holds question ids,
-    none for the whole form; ``source`` is where it can be looked up; ``confirmation`` is the buyer's, None where it is claimed.
+    none for the whole form; ``source`` is where it can be looked up; ``confirmation`` is the buyer's, None if the piece is only
+    claimed.
     """
 
     grade: str

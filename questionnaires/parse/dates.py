@@ -49,7 +49,7 @@ SPREADSHEET_DAY_0 = date(1899, 12, 30)
 
 
 def detect_order(texts: Iterable[str]) -> str | None:
-    """Return "dmy" or "mdy" where at least one date of the column proves it and none contradicts it; else None."""
+    """Return "dmy" or "mdy" if at least one date in the column proves it and none contradicts it; otherwise None."""
     day_first = month_first = False
     for text in texts:
         match = YEAR_LAST.fullmatch(TIME.sub("", text.strip())) if text[:1].isdigit() or text[:1] == " " else None
@@ -62,7 +62,7 @@ def detect_order(texts: Iterable[str]) -> str | None:
 def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
     """Return (error code or "", ISO date or None) for a text. A bare year or month is returned as YYYY or YYYY-MM.
 
-    ``order`` ("dmy", "mdy" or None) is needed only where day and month could be swapped; with full stops the day comes
+    ``order`` ("dmy", "mdy" or None) is needed only if day and month could be swapped; with full stops the day comes
     first.
     """
     if len(text) > 60:
@@ -95,7 +95,7 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
 
 
 def resolve_day_month(first: int, second: int, year_text: str, order: str | None) -> tuple[str, str | None]:
-    """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` where both orders are possible."""
+    """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` if both orders are possible."""
     year = int(year_text)
     if len(year_text) == 2:
         year += 2000 if year < 70 else 1900  # two digits are read as in POSIX

@@ -31,7 +31,7 @@ class NumberField(AnswerField):
     """A finite number between ``minimum`` and ``maximum``.
 
     Blanks and apostrophes group thousands; "229,932.50" and "475 009,12" reveal their decimal sign; "1,234" and "1.234" do
-    not, and are accepted only where another value of the column does.
+    not, and are accepted only if another value in the column does.
     """
 
     def __init__(

@@ -123,7 +123,7 @@ def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) 
 
 
 class ChoiceField(AnswerField):
-    """One of the choices of a question, by code, title or spelling."""
+    """One of a question's choices, by code, title or spelling."""
 
     def __init__(self, *, choices: Mapping[str, str], titles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -192,7 +192,7 @@ class MultiValueField(AnswerField):
 
 
 class MultiChoiceField(MultiValueField):
-    """Several of the choices of a question; or, without choices, several texts (names, which may contain commas)."""
+    """Several of a question's choices; or, without choices, several texts (names, which may contain commas)."""
 
     def __init__(self, *, choices: Mapping[str, str], titles: Sequence[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)

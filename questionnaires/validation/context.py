@@ -32,7 +32,7 @@ INVISIBLE = " \t\r\n\v\f\xa0\u200b\ufeff\u3000"
 
 @dataclass(frozen=True)
 class IssueText:
-    """The texts of an issue: what was seen, and expectation and cure where those of the catalogue do not fit.
+    """The texts of an issue: what was seen, and the expectation and cure if the catalogue's do not fit.
 
     ``related_question``: the question whose cell in the same row belongs to the issue, for two answers that contradict.
     """

@@ -77,7 +77,7 @@ def has_any(answers: AnswerColumn, choices: frozenset[str]) -> Mask:
 
 
 def reject_denials(context: ValidationContext, question: str, contradicting: str, where: Mask) -> None:
-    """Make the answers to a question unknown where another question contradicts them, and report both cells."""
+    """Make the answers to a question unknown if another question contradicts them, and report both cells."""
     columns = context.column_match.columns
     header, first_row = context.column_match.headers[columns[contradicting]], context.sheet.first_row
     for row in np.flatnonzero(where):

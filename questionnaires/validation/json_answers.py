@@ -41,7 +41,7 @@ def validate_answers(
 ) -> tuple[dict[str, Value], tuple[Issue, ...]]:
     """Return the valid answers, and the issues of the others; the ``header`` of an issue is the id of the question.
 
-    ``answers``: by question id, as the fields return them. None is a blank, which is "declined" where the entry says that our
+    ``answers``: by question id, as the fields return them. None is a blank, which is "declined" if the entry says that our
     form was sent and returned; a question that is missing was not asked.
     """
     given = {question: answer for question, answer in answers.items() if answer is not None}

@@ -4,8 +4,8 @@ Every cell of a sheet is checked, in a column that is read or not, and what is d
 neither an answer nor an issue ever contains it. The words and patterns are in ``lists/people.toml``.
 
 What it cannot detect: a name that is in no list, has no title and is in a column whose header says nothing; most names of two
-or three characters in Chinese, Korean and Japanese without a title; names all in small letters; a name in the name of the file
-or sheet. What it may reject wrongly: a place or product named after a person. The cure says how to write it instead.
+or three characters in Chinese, Korean and Japanese without a title; names entirely in lower case; a name in a file or sheet
+name. What it may reject wrongly: a place or product named after a person. The cure says how to write it instead.
 """
 
 from __future__ import annotations

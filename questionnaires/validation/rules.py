@@ -162,10 +162,10 @@ def reject_conflicting_references(context: ValidationContext) -> None:
 
 
 def report_place_in_other_country(context: ValidationContext, question: str) -> None:
-    """Warn where a city, a region or the last part of an address is the name of another country than the row's.
+    """Warn if a city, a region or the last part of an address is the name of a country other than the row's.
 
     No answer is changed. Codes are not considered (CA is California and Canada), nor names that are also a place within the
-    row's country. A city or region counts only by the country's own name: many a town has the name of a country in some language.
+    row's country. A city or region counts only by the country's own name: many towns have the name of a country in some language.
     """
     places, country = context.answers.get(question), context.answers.get("country")
     if places is None or country is None:
@@ -194,7 +194,8 @@ def report_place_in_other_country(context: ValidationContext, question: str) -> 
 
 
 def report_place_in_two_countries(context: ValidationContext) -> None:
-    """Warn where a city and region are in one country here and in another in more rows of the sheet (in as many: at all of them).
+    """Warn if a city and region are in one country here and in another in more rows of the sheet (if in as many, warn at all of
+    them).
 
     The country next to the right one in a list is picked easily. No answer is changed.
     """

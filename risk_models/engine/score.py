@@ -86,7 +86,7 @@ class _BlockInputs:
 
     ``context_highs`` (1, m * n), since method 4 (2, m * n): the second takes our own gaps at their point value. ``risk``: r, 0
     where there is no answer; ``reassures``: an answer that lowers the risk as far as it is believed; ``counts``: an answer that
-    says something, good or bad. ``documented`` and ``place_open``: None where they hold of no supplier.
+    says something, good or bad. ``documented`` and ``place_open``: None if they hold for no supplier.
     """
 
     shape: tuple[int, ...]
@@ -241,7 +241,7 @@ def _flatten_inputs(frame: Frame, indicators: slice, overruled: Flags, model: Mo
 
 
 def _repeat_flags(flags: Flags | None, times: int) -> Flags | None:
-    """Return flags of suppliers (n,) for each of m indicators, flat (m * n,); None where there are none."""
+    """Return flags of suppliers (n,) for each of m indicators, flat (m * n,); None if there are none."""
     return np.tile(flags, times) if flags is not None and flags.any() else None
 
 

@@ -455,7 +455,7 @@ def _parse_rows(
 
 
 def _join_files(table: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Join the rows of the files of a table in order of publication. Raises DataFileError where two files hold the same fact."""
+    """Join the rows of the files of a table in order of publication. Raises DataFileError if two files contain the same fact."""
     owners = pd.concat(parts).groupby("fact")["file"].nunique()
     for fact in owners[owners > 1].index:
         raise DataFileError(f"{table}.csv", str(fact), "has rows in two files; keep a fact in one file")

@@ -4,7 +4,7 @@ Each context of a model closes a share of the remaining gap to 1: H := H + lift 
 of the context's facts, each scaled to 0..1. No fact therefore dilutes another, a greater hazard never lowers H, and each fact has
 its own points. Individual indicators may name a sharper context: c = max(H, x).
 
-Labour that a state imposes closes a share of its own, and where it is documented, H is at least as high as the model says
+Labour that a state imposes closes a share of its own, and if it is documented, H is at least as high as the model says
 (method-4, section 5).
 
 Where the country or the sector is unknown, the step-by-step value of country and sector is replaced by the 75th percentile of

@@ -32,7 +32,7 @@ class FactRelease:
     digest: str
 
     def count_lines(self, file: str) -> int:
-        """Return how many lines of a file the release has: 0 of one that came later."""
+        """Return how many lines of a file the release has: 0 if the file came later."""
         return dict(zip(FILES, self.lines, strict=False)).get(file, 0)
 
 
@@ -81,7 +81,7 @@ def build_current_release(name: str, folder: Path = FACTS_FOLDER) -> FactRelease
 
 
 def _count_lines(folder: Path, file: str) -> int:
-    """Return the lines of a file without its header; 0 where there is no such file."""
+    """Return the lines of a file without its header; 0 if there is no such file."""
     path = folder / f"{file}.csv"
     return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
 

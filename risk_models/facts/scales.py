@@ -260,7 +260,7 @@ class FactScaler:
     def _scale_vessel(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
         """Return the riskiest value of the states a vessel answers to: country, flag and owner's country.
 
-        A flag or an owner's country counts only where it is given, or declined; one of them without a value may be the worst.
+        A flag or an owner's country counts only if it is given or declined; one of them without a value may be the worst.
         """
         columns = []
         for question in ("country", "flag", "owner_country"):
@@ -274,7 +274,7 @@ class FactScaler:
         return take_largest(columns)
 
     def _scale_for_share(self, fact: ScaledFact) -> ScaledFactColumn:
-        """Return a fact that applies to a share of the workers: it counts for that share, and in full where it is unknown."""
+        """Return a fact that applies to a share of the workers: it counts for that share, and in full if it is unknown."""
         column = self.scale_fact(replace(fact, share_facts=()))
         shares = [self.scale_fact(share_fact) for share_fact in fact.share_facts]
         share = take_largest(shares)

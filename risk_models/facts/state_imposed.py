@@ -74,7 +74,7 @@ class ImposedLabourFindings:
     """What the table says of n suppliers, arrays (n,).
 
     ``grade`` and ``grade_without_declined``: the index in GRADES of the gravest row that applies, and of those that apply
-    without a declined answer; ``row``: its position in ``rows``, -1 where none applies; ``by_good``: a row about a good applies.
+    without a declined answer; ``row``: its position in ``rows``, -1 if none applies; ``by_good``: a row about a good applies.
     ``place_open``: a region of the country is documented, and the place was not given.
     """
 
@@ -93,7 +93,7 @@ class ImposedLabourFindings:
 
 
 def load_imposed_labour(folder: Path, goods: Mapping[str, Any]) -> tuple[ImposedLabour, ...]:
-    """Load ``state_imposed.csv``; no rows where there is no such file. Raises DataFileError with the line of the first fault."""
+    """Load ``state_imposed.csv``; no rows if there is no such file. Raises DataFileError with the line of the first fault."""
     file = folder / "state_imposed.csv"
     if not file.exists():
         return ()
@@ -124,7 +124,7 @@ def load_imposed_labour(folder: Path, goods: Mapping[str, Any]) -> tuple[Imposed
 
 
 def load_regions(folder: Path) -> tuple[Region, ...]:
-    """Load ``regions.csv``; no regions where there is no such file. Raises DataFileError where its columns differ."""
+    """Load ``regions.csv``; no regions if there is no such file. Raises DataFileError if its columns differ."""
     file = folder / "regions.csv"
     if not file.exists():
         return ()
@@ -194,7 +194,7 @@ class RegionIndex:
     def locate(self, row: Mapping[str, object]) -> tuple[frozenset[str], bool] | None:
         """Return the regions that the answers of one supplier name, and whether the region was declined.
 
-        None where no region of its country, flag or destinations is listed.
+        None if no region of its country, flag or destinations is listed.
         """
         countries = [row.get("country"), row.get("flag"), *_list_codes(row.get("destination_countries"))]
         listed = [country for country in countries if country in self.names]

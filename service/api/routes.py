@@ -125,7 +125,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               "Calculate how changed answers, different agencies or completed actions would affect the result. Nothing is saved.",
               WhatIfSchema(), body=what_if_change(kind), fixed=fixed),
         Route("POST", f"{one}/decision", f"decide_on_{noun}", views.decide_on_supplier,
-              f"Get the onboarding decision on {described}, given a plan agreed with it. Nothing is saved.",
+              f"Get the onboarding decision for {described}, taking an agreed plan into account. Nothing is saved.",
               SupplierSchema(), body=DecisionRequestSchema(), fixed=fixed),
         Route("GET", f"{one}/others", f"get_{noun}_connections", overview.get_others,
               "List related agencies, sites and migration corridors.", ConnectionsSchema(), fixed=fixed),

@@ -1,7 +1,7 @@
 """Decide on onboarding: what a procurement system should do with a supplier. In doubt it asks, and never proceeds.
 
 Since method 4 there are four answers (method-4, section 9): proceed; proceed with a plan that is on time; ask; and hold, which
-stops new orders, and is never given without harm that somebody told. Before method 4 there are three.
+stops new orders, and is never given without harm that somebody reported or admitted. Before method 4 there are three.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ OPEN_STATE_CODES = (NOT_ASKED, DECLINED, EXPIRED)
 CASE_RECORDS: Final = "case_records"  # in `covers` of a plan: a case whose findings are no indicator of a model
 ON_HARM: Final = 2  # the state of a floor that something admitted, reported or found has reached
 ON_SILENCE: Final = 1
-RAISED_TEXT = "Something here is raised. The information behind it is shown only to case handlers, officers and admins."
+RAISED_TEXT = (
+    "A concern has been raised. The information behind it is shown only to case handlers, officers and admins."
+)
 POSITION = np.zeros(1, dtype=np.intp)  # of the only supplier of a batch, in each of its blocks
 
 ReasonText = tuple[str, str]  # code and sentence
@@ -116,7 +118,7 @@ def decide(
 
 
 class _Harm(NamedTuple):
-    """Harm that was told: the indicator, and whether the supplier itself admits it, and whether somebody else reported it."""
+    """Harm that was admitted or reported: the indicator, whether the supplier admits it, and whether others reported it."""
 
     indicator: Indicator
     admitted: bool
@@ -149,9 +151,7 @@ class _Gate:
             if self.plan is not None and not faults:
                 conditions = self._list_conditions_without(harms)
                 if not conditions and not self._is_emergency(harms):
-                    text = (
-                        "A plan that covers each finding is agreed, its safety steps are done and no step is overdue."
-                    )
+                    text = "An agreed plan covers each finding, its safety steps are done and no step is overdue."
                     return Decision(
                         "proceed_with_plan", ((("plan.on_time", text)), *self._describe_harm(harms)), next_step
                     )
@@ -170,8 +170,8 @@ class _Gate:
             reasons.append(
                 (
                     "state_imposed.documented",
-                    "Labour imposed by a state is documented for this place, good or sender of workers. No answer, audit or "
-                    "plan on site can settle that.",
+                    "State-imposed labour is documented for this place, for these goods or for the state that sends the workers. "
+                    "No answer, audit or plan on site can resolve this.",
                 )
             )
         if level == "insufficient_evidence":
@@ -186,7 +186,7 @@ class _Gate:
         if result["sector"] is None:
             reasons.append(("sector.unknown", "The sector is not known."))
         if any(block.scores.place_open[0] for block in blocks):
-            text = "Labour imposed by a state is documented in a region of this country, and the region is not known."
+            text = "State-imposed labour is documented in a region of this country, and the supplier's region is not known."
             reasons.append(("region.unknown", text))
         floors, states = assessed.get_floors(blocks[assessed.block_indexes[0]], POSITION)
         silent = [floor.title for floor, (state,) in zip(floors, states.tolist(), strict=True) if state == ON_SILENCE]
@@ -199,8 +199,8 @@ class _Gate:
         worst = max(float(block.scores.worst_given[0]) for block in blocks)
         if round(worst, 6) >= WORST_OF_LOW and not all(block.scores.core_confirmed[0] for block in blocks):
             text = (
-                f"In the worst case the score is {worst:.0f}. It has to be below {WORST_OF_LOW:g}, or the evidence for every "
-                "core question has to be confirmed."
+                f"The worst-case score is {worst:.0f}. It must be below {WORST_OF_LOW:g}, or the evidence for every core "
+                "question must be confirmed."
             )
             reasons.append(("worst_case.open", text))
         return reasons
@@ -241,13 +241,14 @@ class _Gate:
             days = load_decision_rules()["supplier_days"]["days"]
             return (
                 "plan.none",
-                f"Serious harm was told, the supplier has known for {days} days or more, and no plan is agreed.",
-                "The hold ends as soon as a plan that covers each finding is agreed with the supplier.",
+                f"Serious harm was admitted or reported, the supplier has known about it for {days} days or more, and no plan "
+                "has been agreed.",
+                "The hold ends as soon as the supplier agrees to a plan that covers each finding.",
             )
         if self.plan.is_late(self.today):
             return (
                 "plan.late",
-                "Serious harm was told, and a step of the plan is overdue.",
+                "Serious harm was admitted or reported, and a step in the plan is overdue.",
                 "The hold ends as soon as the overdue steps are done.",
             )
         return None
@@ -278,7 +279,7 @@ class _Gate:
         if missing:
             titles = [harm.indicator.title for harm in missing if self.sees_all or harm.admitted]
             named = f": {'; '.join(titles)}" if titles else ""
-            faults.append(("plan.not_covered", f"The plan does not cover each finding{named}."))
+            faults.append(("plan.not_covered", f"The plan does not cover every finding{named}."))
         elif not harms and CASE_RECORDS not in self.plan.covers:
             text = "The plan does not cover what is in the case records." if self.sees_all else RAISED_TEXT
             faults.append(("plan.not_covered", text))
@@ -291,7 +292,7 @@ class _Gate:
             named = f": {'; '.join(titles)}" if titles else ""
             faults.append(("plan.safety_open", f"Not all safety steps are done{named}."))
         if self.plan.is_late(self.today):
-            faults.append(("plan.late", "A step of the plan is overdue."))
+            faults.append(("plan.late", "A step in the plan is overdue."))
         return faults
 
     def _list_safety_steps(self, *, own_answers_only: bool = False) -> list[Action]:
@@ -326,7 +327,7 @@ def _get_case(assessed: AssessedBatch) -> int:
 
 
 def _find_harms(blocks: Sequence[Block]) -> dict[str, _Harm]:
-    """Return the harm that was told of a supplier, by indicator. A missing safeguard is no harm, unless it is reported."""
+    """Return harm that was admitted or reported, by indicator. A missing safeguard is no harm unless it is reported."""
     harms: dict[str, _Harm] = {}
     for block in blocks:
         cells, reported = block.compute_cells(POSITION), block.frame.reported[:, 0]

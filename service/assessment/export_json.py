@@ -255,7 +255,7 @@ def _encode_flags(flags: NDArray[np.bool_]) -> list[bytes]:
 
 
 def _encode_imposed_labour(findings: ImposedLabourFindings | None, positions: Positions) -> list[bytes]:
-    """Return the row of the table of imposed labour that applies to each supplier, null where none does."""
+    """Return the row of the table of imposed labour that applies to each supplier, null if none does."""
     if findings is None:
         return [NULL] * len(positions)
     rows = {-1: NULL}

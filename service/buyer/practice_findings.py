@@ -123,8 +123,8 @@ def describe_findings(
 ) -> tuple[tuple[DescribedFinding, ...], ...]:
     """Return for each unit (its answers, and the day of them) the findings on all practices on a day, in the order of the rules.
 
-    Actions are due from the first day of their finding: the day of the answers, or a later one where a check of recruitment
-    became too old. Raises LookupError if no rules are in force on that day.
+    Actions are due from the first day of their finding: the day of the answers, or a later one if a check on recruitment became
+    too old. Raises LookupError if no rules are in force on that day.
     """
     form, rules = load_form("buyer"), find_practice_rules_in_force(on)
     described = []

@@ -18,7 +18,7 @@ class StoredCase(Owned, Base):
 
     ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
     computed, reached at ``strength_since``. ``outcome``: why it was closed. ``closing``: the proposal to close an emergency, with
-    the check behind it, by whom and when; None where nobody proposed it. It is deleted with the supplier it is about.
+    the check behind it, by whom and when; None if nobody proposed it. It is deleted with the supplier it is about.
     """
 
     __tablename__ = "case_record"

@@ -134,7 +134,7 @@ def get_history_entry(session: Session, result: Result) -> HistoryEntry:
 
 
 def _compare_results(before: Result, after: Result) -> Contributions:
-    """Return what contributed to a score change; empty, without recomputing, where all inputs are the same."""
+    """Return what contributed to a score change; empty, without recomputing, if all inputs are the same."""
     same = ("answers", "agency_scores", "case_evidence", "model", "model_version", "facts_digest", "on")
     if all(getattr(before, name) == getattr(after, name) for name in same):
         return ()

@@ -2,7 +2,7 @@
 
 Each result says when the next review is due: a number of months later, by its level (``review_months`` of its model). A review
 reassesses a supplier from its stored answers, under the models and facts of the day. Sites whose agencies changed score are
-reassessed at once, since a site takes the score of its worst agency.
+reassessed at once, because a site's score depends on that of its worst agency.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class EvidenceEntry:
 
     @property
     def confirmed(self) -> Mapping[str, Any] | None:
-        """The buyer's confirmation; None where the piece is claimed."""
+        """The buyer's confirmation; None if the piece is only claimed."""
         confirmed: Mapping[str, Any] | None = self.piece.get("confirmed")
         return confirmed
 
@@ -78,7 +78,7 @@ def list_entries(answers: Row) -> tuple[EvidenceEntry, ...]:
 
 
 def _build_row_piece(answers: Row) -> dict[str, Any] | None:
-    """Return the evidence of the whole row as a piece; None where there is none."""
+    """Return the evidence of the whole row as a piece; None if there is none."""
     grade, day = answers.get("evidence_grade"), answers.get("evidence_date")
     if grade not in GRADE_TITLES:
         return None
@@ -115,7 +115,7 @@ def confirm_entry(answers: Row, entry_id: str, voucher: Voucher, risk_lookup: Ri
 
 
 def withdraw_entry(answers: Row, entry_id: str) -> dict[str, Any]:
-    """Return the answers with one piece claimed again. Raises DomainError, 404 or 409 where it is not confirmed."""
+    """Return the answers with one piece claimed again. Raises DomainError, 404, or 409 if it is not confirmed."""
     entry = get_entry(answers, entry_id)
     if entry.confirmed is None:
         raise DomainError("evidence.not_confirmed", 409, "This piece of evidence is not confirmed.")
@@ -153,7 +153,7 @@ def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: Ris
 
 
 def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
-    """Return why a piece cannot be confirmed, whatever was answered; None where it can."""
+    """Return why a piece cannot be confirmed, whatever was answered; None if it can."""
     day = _parse_day(piece.get("date"))
     if piece["grade"] == SELF_DECLARED:
         return DomainError("evidence.self_declared", 422, "A self-declaration has no evidence behind it to confirm.")
@@ -209,7 +209,7 @@ def vouch_for_row(
 ) -> VouchedRow:
     """Return a row with all its evidence confirmed that the buyer may vouch for at once; the rest stays claimed.
 
-    ``is_returned``: whether the row is a returned form, where the row itself does not say so.
+    ``is_returned``: whether the row is a returned form, if the row itself does not say so.
     """
     entries = list_entries(answers)
     if not entries:

@@ -59,8 +59,8 @@ def company_key(answers: Row) -> str:
 def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     """Return a row that names a merged supplier, re-keyed to the supplier it was merged into.
 
-    Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only where it has
-    none, and a place only where it has none at all: parts of two places must not be combined, and the number in a register
+    Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only if it has
+    none, and a place only if it has none at all: parts of two places must not be combined, and the number in a register
     belongs to the register's country.
     """
     known = {

@@ -197,7 +197,7 @@ def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup
 
 
 def _merge_records(rows: Sequence[Row], merged: Row, risk_lookup: RiskLookup) -> dict[str, Any]:
-    """Merge the records of rows (evidence and dates). Where they differ, each row's evidence covers what that row answers, and
+    """Merge the records of rows (evidence and dates). If they differ, each row's evidence covers what that row answers, and
     the declaration is as old as the oldest of them. A confirmation is kept for those answers of its row that count in
     ``merged``.
     """
@@ -355,7 +355,7 @@ def _keep_confirmations(stored: Row, merged: dict[str, Any], risk_lookup: RiskLo
 
 
 def _overlay(stored: Row, incoming: Row, kind: str) -> dict[str, Any]:
-    """Lay new answers over stored ones; where both describe the workforce, resolve contradictions between them."""
+    """Lay new answers over stored ones; if both describe the workforce, resolve contradictions between them."""
     merged = {**stored, **incoming}
     mixed = any(question in stored and question not in incoming for question in WORKFORCE) and incoming.keys() & set(
         WORKFORCE

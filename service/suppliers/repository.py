@@ -73,7 +73,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class IncomingSupplier:
-    """One row to save: its answers, the file, sheet and row it came from, its key where that is known already, and for an agency
+    """One row to save: its answers, the file, sheet and row it came from, its key if that is already known, and for an agency
     the name keys that other rows of the same upload give it.
     """
 
@@ -432,7 +432,7 @@ def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Seque
 
 
 def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
-    """List the agencies a site names: each name with the supplier, where that agency was assessed."""
+    """List the agencies a site names: each name with its supplier, if that agency was assessed."""
     links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
     rows = session.execute(
         select(AgencyName.key, Supplier)
@@ -456,8 +456,8 @@ def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
 
 @dataclass(frozen=True)
 class AgencyReach:
-    """The reach of an agency: how many sites name it, how many of them say how many workers it supplied, and the total of those
-    workers.
+    """The reach of an agency: how many sites name it, how many of these state the number of workers it supplied, and the total
+    they state.
     """
 
     sites: int

@@ -115,7 +115,7 @@ def decide_match(
 
 
 def move_decisions(session: Session, source_id: str, target_id: str) -> None:
-    """Move the decided matches of a merged supplier to its target, except where the target has a match with the same entry."""
+    """Move the decided matches of a merged supplier to its target, unless the target has a match with the same entry."""
     existing = aliased(WatchlistMatch)
     same = and_(existing.watchlist_id == WatchlistMatch.watchlist_id, existing.entry_key == WatchlistMatch.entry_key)
     is_free = ~exists().where(existing.supplier_id == target_id, same)

@@ -103,7 +103,7 @@ def _build_condition(payload: Mapping[str, Any]) -> ColumnElement[bool]:
 
 
 def _screen_chunk(session: Session, chunk: Sequence[Supplier], only: str | None) -> Iterator[ScreeningResult]:
-    """Screen each supplier against each list, except where its identity was screened against the same edition before."""
+    """Screen each supplier against each list, unless its identity was already screened against the same edition."""
     ids = [supplier.id for supplier in chunk]
     before = session.scalars(select(Screening).where(Screening.supplier_id.in_(ids)))
     done = {(row.supplier_id, row.watchlist_id): (row.edition, row.identity) for row in before}

@@ -35,7 +35,7 @@ log = structlog.get_logger("service.schedules.service")
 
 class _FixedInterval(BaseTrigger):  # type: ignore[misc]
     """A trigger that fires one interval from now, whatever was missed. APScheduler's own trigger iterates over all missed
-    times, which are millions where a clock that began in 1970 is set right.
+    times, of which there are millions when a clock that began in 1970 is corrected.
     """
 
     def __init__(self, interval: timedelta) -> None:

@@ -53,7 +53,7 @@ class ReasonForDecisionSchema(ApiSchema):
 
 
 class NextStepOfDecisionSchema(ApiSchema):
-    """What to do next: the id of an action, and what it is about."""
+    """The next step: the ID of an action, and a description."""
 
     action = fields.String(allow_none=True)
     text = fields.String()
@@ -62,7 +62,8 @@ class NextStepOfDecisionSchema(ApiSchema):
 class DecisionDetailsSchema(ApiSchema):
     """The onboarding decision as one of four answers, with its reasons.
 
-    `proceed` and `proceed_with_plan` let orders go on, `ask` waits for answers, `hold` stops new orders.
+    `proceed` and `proceed_with_plan` allow orders to continue, `ask` means that answers are needed first, and `hold` stops new
+    orders.
     """
 
     answer = StrictChoice(ANSWERS)
@@ -75,17 +76,18 @@ class DecisionDetailsSchema(ApiSchema):
 
 
 class PlanStepSchema(ApiSchema):
-    """A safety step of a plan, by the id of its action."""
+    """A safety step in a plan, identified by its action ID."""
 
     action = StrictString(60, ID, required=True)
     state = StrictChoice(("done", "open"), required=True)
 
 
 class CorrectivePlanSchema(ApiSchema):
-    """A corrective action plan agreed with a supplier. `next_due` is when its next step is due: null once all steps are done.
+    """A corrective action plan agreed with a supplier. `next_due` is the due date of its next step, or null once all steps are
+    done.
 
-    `covers` lists the indicators that it addresses (`case_records` for findings of case records that no indicator reads), `steps`
-    its safety steps.
+    `covers` lists the indicators that the plan addresses (`case_records` stands for findings in case records that no indicator
+    reads). `steps` lists its safety steps.
     """
 
     agreed_on = StrictDay(required=True)
@@ -134,7 +136,7 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
     decision_details = fields.Nested(
         DecisionDetailsSchema,
         allow_none=True,
-        metadata={"description": "The decision as one of four answers. Null for results of models before method 4."},
+        metadata={"description": "The decision as one of four answers. Null for results from models before method 4."},
     )
 
 

@@ -146,7 +146,7 @@ def _render_case(case_id: str, error: DomainError | None) -> Response:
 
 
 def _get_proposer_name(session: Session, case: StoredCase) -> str:
-    """Return the name of the user who proposed to close a case; "" where nobody did, or an API key."""
+    """Return the name of the user who proposed to close a case; "" if nobody did, or if an API key did."""
     if case.closing is None or not case_service.is_user(case.closing["by"]):
         return ""
     user = session.get(User, case.closing["by"].partition(":")[2])
@@ -212,7 +212,7 @@ def _change_closing(case_id: str, change: Callable[[Session], StoredCase]) -> An
 
 
 def _parse_check() -> WorkerCheck | None:
-    """Return the check behind the proposal to close an emergency; None where a field is blank or cannot be read."""
+    """Return the check behind the proposal to close an emergency; None if a field is blank or cannot be read."""
     try:
         return WorkerCheck(
             date.fromisoformat(request.form.get("checked_on", "")),
