@@ -73,7 +73,7 @@ def test_agreement_within_world_regions_is_better_than_in_the_version_before() -
 
 def test_fishing_has_a_geography_of_its_own_and_the_page_says_which_trades_have_none() -> None:
     assert max(order[0] for pair, order in compare_orders(ranked()).items() if "fishing" in pair) <= 0.95
-    assert "- Fishing: a geography of its own" in page_text()
+    assert "- Fishing: it has its own geography" in page_text()
     assert "- Mining: no geography of its own" in page_text()
 
 
