@@ -41,6 +41,12 @@ PLACE_OPEN = (
 )
 
 
+SHOWN_AS_ZERO = 0.05  # points below this read "0.0"
+ALREADY_ASSUMED = (
+    "It adds no points, because this much risk is already assumed for this country and trade. It is no less serious: act on it."
+)
+
+
 @dataclass(frozen=True)
 class Reason:
     """One reason in words: it moved the score by ``points`` (those of kind "context" build up the inherent risk).
@@ -48,6 +54,7 @@ class Reason:
     ``state`` is the stored one, or "cannot_apply" if this was the answer or follows from a screening question. ``evidence``: the
     evidence for an answer, and how credible it is. ``harm``: the answer is a finding, admitted or reported. ``value`` is the
     supplier's own ``answer`` to ``question`` in words; ``reported``: what others reported against it, and who.
+    ``already_assumed``: it was reported, and adds no points only because the country and trade are rated as high without it.
     """
 
     id: str
@@ -66,6 +73,7 @@ class Reason:
     question: str = ""
     answer: object = None
     reported: str = ""
+    already_assumed: bool = False
 
 
 def explain_result(
@@ -152,22 +160,27 @@ def _explain_answer(
             evidence = get_evidence_text(screening.question)
     else:
         text = _describe_answer(source, state, value, answer_text, harm=harm, reported=reported, answers=answers)
+    points = _parse_number(entry["points"]) or 0.0
+    already_assumed = (
+        source.model.method >= 4 and state == "reported" and not source.other_sector and abs(points) < SHOWN_AS_ZERO
+    )
     return Reason(
         id=indicator.id,
         kind="answer",
         title=indicator.title,
-        text=text,
+        text=f"{text} {ALREADY_ASSUMED}" if already_assumed else text,
         state=state,
         value=answer_text,
         effective=effective,
         context=context,
-        points=_parse_number(entry["points"]) or 0.0,
+        points=points,
         sources=indicator.sources,
         evidence=evidence,
         harm=harm,
         question=indicator.question,
         answer=value,
         reported=reported,
+        already_assumed=already_assumed,
     )
 
 

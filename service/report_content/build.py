@@ -26,6 +26,7 @@ from reports.document import (
     Source,
     SourceFile,
 )
+from risk_models import explain
 from risk_models.agencies import describe_counted_agency
 from risk_models.cases.evidence import add_case_harms
 from risk_models.engine.frame import LEVEL_NAMES, NOT_ASKED
@@ -311,7 +312,7 @@ def _build_reasons(
         result.get("state_imposed"),
     ) + explain_missing_agency(action for action, _ in block.plan.list_steps(position, on))
     sentences = explain_why_not_low(block.model, result, sentences) + sentences
-    reasons = [
+    return [
         Reason(
             kind=reason.kind,  # type: ignore[arg-type]
             title=reason.title,
@@ -330,18 +331,20 @@ def _build_reasons(
             could_win=compute_possible_gain(reason, block.model, documented=documented),
             actions=list_addressing_actions(reason, block.model),
         )
-        for reason in sentences
+        for reason in sorted(sentences, key=_get_reason_order)
     ]
-    return sorted(reasons, key=_get_reason_order)
 
 
-def _get_reason_order(reason: Reason) -> tuple[float, ...]:
+def _get_reason_order(reason: explain.Reason) -> tuple[float, ...]:
     """Return the sort key of a reason.
 
-    Facts come first, in their order; then answers: harm, what cannot be ruled out, the rest by points, what was not asked.
+    Facts come first, in their order; then answers: reported harm that adds no points only because the place is rated as high
+    without it, other harm, what cannot be ruled out, the rest by points, what was not asked.
     """
     if reason.kind != "answer":
         return (0,)
+    if reason.already_assumed:
+        return (1, -1)
     is_settled = reason.state not in ("declined", "expired")
     return (1, reason.state == "not_asked", not reason.harm, is_settled, -abs(reason.points))
 

@@ -14,7 +14,8 @@ from reports.formats import render
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import CaseEvidence, build_evidence_from_values
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import AssessedBatch, Batch, assess
+from risk_models.model import load_models
+from service.assessment.assess import AssessedBatch, Batch, assess, assess_batch
 from service.report_content import redaction, sources
 from service.report_content.build import build_details, build_report
 from tests.test_reports.read_back import html_text, pdf_text, workbook_rows
@@ -222,3 +223,22 @@ def test_a_report_marks_our_own_rules_and_leaves_how_sources_were_checked_to_the
     cautions = {source.caution for source in report.sources}
     assert cautions == {"", sources.MARK_TITLES["own"]}
     assert any("register of sources" in limit for limit in report.limits)
+
+
+FARM: dict[str, Any] = {
+    "name": "Salt Lake Cotton", "country": "CN", "region": "Xinjiang", "sector": ["0116"], "papers_retention": "held",
+    "reported_harms": ["violence"], "reported_by": "workers", "answered_on": "2026-10-05",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "says_so"), [("2026.3", False), ("2026.4", True)])
+def test_a_report_without_points_is_already_assumed_for_the_place_and_comes_first(version: str, says_so: bool):
+    models = [replace(model, effective=ON) for model in load_models() if model.version == version]
+    batch = Batch("site", from_rows([FARM]), "", "", np.array([2]))
+    (detail,) = build_details(assess_batch(batch, FACTS, ON, {}, models), FACTS, ON)
+    first = next(reason for reason in detail.reasons if reason.kind == "answer")
+    violence = get_reason(detail, "Violence")
+    assert ("already assumed for this country and trade" in violence.text) == says_so
+    if says_so:
+        assert abs(violence.points) < 0.05
+        assert first == violence
