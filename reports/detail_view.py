@@ -37,6 +37,7 @@ def build_detail_view(chart: str, detail: Detail, model: ModelUsed) -> Tree:
         "answers_title": _describe_changeable(detail),
         "evidence": f"Evidence unless stated otherwise: {evidence}" if evidence else "",
         "not_asked": [reason.title for reason in not_asked],
+        "helps": list(detail.helps),
         "floors": _floor_rows([floor for floor in detail.floors if floor.at_least == highest]),
         "floors_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if not floor.open),
         "open_below": "; ".join(f"{floor.title} ({floor.at_least:g})" for floor in lower if floor.open),

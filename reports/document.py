@@ -139,8 +139,9 @@ class Reason:
     `year`: of the fact, or of the evidence for the answer. `from_workers`: the reason is based on what workers, a union, an NGO
     or an official reported, so it is never shown to a supplier. `workers`: the number of people concerned, if it is about a
     group. `evidence`: the best evidence for the answer and how much it counts; omitted from a supplier's copy. `harm`: the answer
-    is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points. `open_context`:
-    the supplier can change this context, by an answer or by the agencies it uses.
+    is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points; `already_assumed`:
+    it was reported, and adds none. `buyer_answered`: in a supplier's copy, a question to the buyer, which it does not show.
+    `open_context`: the supplier can change this context, by an answer or by the agencies it uses.
     `could_win`: the points that the best answer, confirmed by workers, would take off at most. `actions`:
     the ids of the actions that address it, whether or not they are in the plan.
     """
@@ -159,6 +160,8 @@ class Reason:
     workers: int | None = None
     evidence: str = ""
     harm: bool = False
+    buyer_answered: bool = False
+    already_assumed: bool = False
     open_context: bool = False
     could_win: float = 0.0
     actions: tuple[str, ...] = ()
@@ -253,6 +256,7 @@ class Detail:
     """The explanation of one result. The points of all reasons plus `headline.uplift` add up to `headline.score`.
 
     `steadiness`: the probability (0..1) that the level stays the same with other reasonable weights; None if nothing was asked.
+    `helps`: what the supplier can do, as sentences, in its own copy.
     """
 
     headline: Headline
@@ -260,6 +264,7 @@ class Detail:
     floors: tuple[Floor, ...]
     steps: tuple[Step, ...]
     steadiness: float | None = None
+    helps: tuple[str, ...] = ()
 
     @property
     def fixed(self) -> tuple[Reason, ...]:
@@ -270,15 +275,16 @@ class Detail:
     def changeable(self) -> tuple[Reason, ...]:
         """Return the reasons that the supplier can change: findings, what cannot be ruled out, other answers, what was not asked.
 
-        Within each of these, what can be acted on comes first: points can be won, then a step of the plan addresses it, then by
-        the number of points.
+        Within each of these, reports that add no points only because the place is rated as high without them come first, then
+        what can be acted on: points can be won, then a step of the plan addresses it, then by the number of points.
         """
         steps = {step.action for step in self.steps}
 
         def get_order(reason: Reason) -> tuple[float, ...]:
             group = CHANGEABLE_GROUPS.index(reason.group)
             has_step = not steps.isdisjoint(reason.actions)
-            return group, reason.could_win < LEAST_POINTS, not has_step, -reason.could_win, -abs(reason.points)
+            is_won = reason.could_win < LEAST_POINTS, not has_step, -reason.could_win, -abs(reason.points)
+            return group, not reason.already_assumed, *is_won
 
         return tuple(sorted((reason for reason in self.reasons if reason.changeable), key=get_order))
 

@@ -6,9 +6,10 @@ unions, NGOs, officials or case records is therefore refused here rather than re
 
 What remains is narrowed further. The copy lists only the steps that are the responsibility of the supplier or the agency, and
 omits the proof required: the buyer's own steps protect people, and they, like the buyer's visits and calls, work only if no one
-expects them. Of the answers, it lists those that must change. Everything else (facts, reassuring answers, small groups) is
-summarised in one line that every copy contains, so that an answer missing from the list reveals nothing. The location of the
-uploaded rows is omitted, because a file name may reveal who was asked.
+expects them. It lists the public facts about the place and trade, the questions that are open, and of the answers those that must
+change. Everything else (reassuring answers, small groups, minimum-score rules) is summarised in one line that every copy has, so
+that an answer missing from the list reveals nothing. The location of the uploaded rows is omitted, because a file name may reveal
+who was asked.
 """
 
 from dataclasses import replace
@@ -17,7 +18,8 @@ from datetime import date, timedelta
 from reports.document import Detail, Headline, Reason, Report, Step
 
 SMALL_GROUP = 10
-REMAINDER_TITLE = "Country, sector and other information, not itemised in this copy"
+REMAINDER_TITLE = "Other answers and rules, not itemised in this copy"
+OPEN_STATES = ("not_asked", "declined", "expired")
 WITHHELD = "not shown in this copy"
 
 
@@ -109,9 +111,14 @@ def _redact_detail(detail: Detail) -> Detail:
     )
     steps = _supplier_steps(detail.steps)
     headline = _redact_headline(detail.headline, steps)
-    return Detail(headline=headline, reasons=(remainder, *visible), floors=detail.floors, steps=steps)
+    reasons = (remainder, *visible)
+    return Detail(headline=headline, reasons=reasons, floors=detail.floors, steps=steps, helps=detail.helps)
 
 
 def _is_visible(reason: Reason) -> bool:
+    if reason.buyer_answered:
+        return False
+    if reason.kind == "context":
+        return True
     small = reason.workers is not None and reason.workers < SMALL_GROUP
-    return reason.kind == "answer" and reason.points > 0 and not small
+    return (reason.points > 0 or reason.harm or reason.state in OPEN_STATES) and not small

@@ -12,7 +12,7 @@ from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
-from reports.document import DRAFT, Report
+from reports.document import DRAFT, Detail, Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
@@ -32,6 +32,7 @@ from service.queries import stored_results
 from service.queries.supplier_list import SupplierFilter, list_supplier_ids, parse_filter
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
+from service.report_content.supplier_help import list_what_helps
 
 AUDIENCES = ("internal", "supplier")
 
@@ -138,6 +139,7 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
     report = build_report([assessed], facts, result.on, (), (), "")
+    details = build_details(assessed, facts, result.on)
     buyer_questions = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
     indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
     buyer_titles = {indicator.title for indicator in indicators if indicator.question in buyer_questions}
@@ -146,9 +148,19 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
         title=report.results[0].name,
         audience="supplier",
         draft=_get_draft_mark(session, [supplier_id]),
-        details=build_details(assessed, facts, result.on),
+        details=tuple(_prepare_for_supplier(detail, assessed, buyer_titles) for detail in details),
         not_checked=tuple(question for question in report.not_checked if question.title not in buyer_titles),
     )
+
+
+def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, buyer_titles: Collection[str]) -> Detail:
+    """Return the explanation of a supplier's only result, with what would help it; questions to the buyer are marked as such."""
+    reasons = tuple(replace(reason, buyer_answered=reason.title in buyer_titles) for reason in detail.reasons)
+    documented, place_open = (
+        any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
+    )
+    own = replace(detail, reasons=reasons)
+    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
 
 
 def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:

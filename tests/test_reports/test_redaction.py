@@ -102,11 +102,16 @@ def test_an_answer_about_fewer_than_ten_workers_is_held_back(workers, listed):
 
 @pytest.mark.parametrize(
     ("kind", "points", "listed"),
-    [("answer", 0.1, True), ("answer", 0.0, False), ("answer", -2.0, False), ("context", 5.0, False)],
+    [("answer", 0.1, True), ("answer", 0.0, False), ("answer", -2.0, False), ("context", 5.0, True)],
 )
-def test_a_suppliers_copy_lists_what_must_change_and_neither_reassuring_answers_nor_facts(kind, points, listed):
+def test_a_suppliers_copy_lists_facts_and_what_must_change_and_no_reassuring_answers(kind, points, listed):
     """Else an answer that is missing from the list would tell that somebody else spoke of it."""
     assert titles_in_the_copy(Reason(kind, "One", "", "answered", "", points)) == [REMAINDER_TITLE, *["One"] * listed]
+
+
+@pytest.mark.parametrize("state", ["not_asked", "declined", "expired"])
+def test_a_suppliers_copy_lists_open_questions(state):
+    assert titles_in_the_copy(Reason("answer", "One", "", state, "", 0.0)) == [REMAINDER_TITLE, "One"]
 
 
 def test_an_internal_report_is_left_as_it_is():

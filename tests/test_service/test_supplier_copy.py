@@ -15,6 +15,7 @@ from portal import Portal, make_portal
 
 from reports.document import Report
 from reports.formats import FORMATS, render
+from reports.redaction import for_audience
 from risk_models.plan import Action, load_actions
 from service import report_jobs
 from service.cases import service as case_service
@@ -134,6 +135,35 @@ def download_report(portal: Portal, database: Database, supplier: str, form: str
     report_id = portal.post("/reports", request).json["id"]
     portal.work()
     return portal.get(f"/reports/{report_id}/file").get_data()
+
+
+def test_a_copy_is_never_empty(database: Database):
+    organisation = make_organisation(database)
+    listed = {name: CANNERY[name] for name in ("reference", "name", "country", "sector")}
+    site = save_supplier(database, organisation, "site", listed)
+    copy = for_audience(build_supplier_copy(database, organisation, site))
+    (detail,) = copy.details
+    facts = [reason for reason in detail.reasons if reason.kind == "context" and reason.points and reason.sources]
+    assert len(facts) > 3
+    assert len([reason for reason in detail.reasons if reason.state == "not_asked"]) > 20
+    assert any("has not been asked yet" in text for text in detail.helps)
+    assert any("evidence" in text for text in detail.helps)
+    for form in ("html", "pdf"):
+        text = extract_text(render(build_supplier_copy(database, organisation, site), form).data, form)
+        for expected in ("What would help", facts[0].title, "Not asked"):
+            assert normalise(expected) in text
+
+
+def test_what_would_help_says_nothing_of_what_others_reported(database: Database):
+    organisation = make_organisation(database)
+    told = {"reported_harms": ["violence"], "reported_by": "workers"}
+    helps = []
+    for report in ({}, told):
+        site = save_supplier(database, organisation, "site", CANNERY | {"movement": "declined"} | report)
+        helps.append(build_supplier_copy(database, organisation, site).details[0].helps)
+    assert helps[0] == helps[1]
+    assert any("left blank" in text for text in helps[0])
+    assert any("findings" in text for text in helps[0])  # fees, which it admits
 
 
 def test_worker_voice_answers_outside_a_returned_form_are_not_in_the_copy(database: Database):

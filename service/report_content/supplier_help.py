@@ -1,0 +1,55 @@
+"""List what would help a supplier, in its copy of a report: what it can do itself, and nothing that rests on what others said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reports.document import Detail, Reason
+
+MAX_TITLES = 5
+
+
+def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tuple[str, ...]:
+    """Return what would help a supplier whose result is explained by its own answers alone, as sentences; never empty.
+
+    ``documented``: labour imposed by a state is documented there; ``place_open``: it is in a region that was not given.
+    """
+    answers = [reason for reason in detail.reasons if reason.kind == "answer" and not reason.buyer_answered]
+    findings = [reason for reason in answers if reason.harm]
+    sentences = []
+    if documented:
+        sentences.append(
+            "Labour imposed by a state is documented for this place, good or sender of workers. No answer or evidence from the "
+            "site lowers this risk. Tell your customer where materials and workers come from."
+        )
+    for question, text in ((detail.headline.country, "country"), (detail.headline.sector, "sector")):
+        if question is None:
+            sentences.append(f"Tell your customer in which {text} the work is done.")
+    if place_open:
+        sentences.append("Tell your customer in which region the work is done.")
+    if findings:
+        sentences.append(
+            "Agree with your customer who corrects these findings by when, and do first what keeps people safe: "
+            f"{_join_titles(findings)}."
+        )
+    for state, text in (
+        ("declined", "Answer the questions that were left blank"),
+        ("expired", "Send newer answers and evidence, because these have expired"),
+        ("not_asked", "Ask your customer for the questionnaire and answer what has not been asked yet"),
+    ):
+        reasons = [reason for reason in answers if reason.state == state and not reason.harm]
+        if reasons:
+            sentences.append(f"{text}: {_join_titles(reasons)}.")
+    if not documented:
+        sentences.append(
+            "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than a "
+            "statement of your own."
+        )
+    return tuple(sentences)
+
+
+def _join_titles(reasons: Iterable[Reason]) -> str:
+    titles = [reason.title for reason in reasons]
+    more = len(titles) - MAX_TITLES
+    listed = "; ".join(titles[:MAX_TITLES])
+    return f"{listed}; and {more} more" if more > 0 else listed
