@@ -327,6 +327,7 @@ def _build_reasons(
             from_workers=reason.state == "reported",
             evidence=reason.evidence,
             harm=reason.harm,
+            already_assumed=reason.already_assumed,
             open_context=is_open_context(reason, block.model),
             could_win=compute_possible_gain(reason, block.model, documented=documented),
             actions=list_addressing_actions(reason, block.model),
