@@ -34,6 +34,14 @@ PIECE_OF_EVIDENCE: Json = {
     "required": ["grade"],
     "additionalProperties": False,
 }
+EVIDENCE_CONFIRMED: Json = {
+    "description": "Vouch for the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the questions it "
+    "is confirmed for. The evidence of a returned form remains claimed.",
+    "oneOf": [
+        {"type": ["boolean", "null"]},
+        {"$ref": "#/components/schemas/EvidenceConfirmation"},  # the body that confirms one piece
+    ],
+}
 
 
 # What the body of the onboarding gate may hold besides answers (DecisionRequestSchema).
@@ -49,7 +57,7 @@ def components() -> Json:
     ``Gate`` is the body of an onboarding request: the answers of a site or an agency, depending on ``kind``, which may be
     omitted for a site.
     """
-    site, agency = answers_schema("site"), answers_schema("agency")
+    site, agency = (_with_voucher(answers_schema(kind)) for kind in ("site", "agency"))
     row = answers_schema(REPAYMENT)
     row["properties"]["reference"] |= {"type": "string", "pattern": NOT_BLANK}  # each row names its cohort
     row["required"] = ["reference"]
@@ -58,6 +66,7 @@ def components() -> Json:
         "PieceOfEvidence": PIECE_OF_EVIDENCE,
         "SiteAnswers": site,
         "AgencyAnswers": agency,
+        "EvidenceConfirmed": EVIDENCE_CONFIRMED,
         "BuyerAnswers": answers_schema("buyer"),
         "RepaymentRow": row,
         "SiteToAssess": {**site, "properties": {"kind": kind_of_site, **PLAN, **site["properties"]}},
@@ -71,6 +80,12 @@ def components() -> Json:
             "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("SiteToAssess", "AgencyToAssess")],
         },
     }
+
+
+def _with_voucher(answers: Json) -> Json:
+    """Return the schema of a body of answers whose sender may vouch for the evidence in it."""
+    confirmed = {"$ref": "#/components/schemas/EvidenceConfirmed"}
+    return {**answers, "properties": {**answers["properties"], "evidence_confirmed": confirmed}}
 
 
 def answers_schema(kind: str) -> Json:

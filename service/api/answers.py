@@ -57,7 +57,7 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
     if graver := [issue for issue in issues if issue.severity == "error"]:
         raise refusal([error(i.code, i.header, i.describe(), seen=i.seen, expected=i.expected) for i in graver])
     answers = {question: answer if type(answer) is str else _json(answer) for question, answer in usable.items()}
-    return LoadedAnswers(answers, [_issue(each) for each in issues])
+    return LoadedAnswers(answers, [format_issue(each) for each in issues])
 
 
 def _json(answer: Any) -> Any:
@@ -67,7 +67,8 @@ def _json(answer: Any) -> Any:
     return [_json(each) for each in answer] if isinstance(answer, tuple) else answer
 
 
-def _issue(issue: Issue) -> dict[str, str]:
+def format_issue(issue: Issue) -> dict[str, str]:
+    """Return an issue as responses list it."""
     names = ("code", "severity", "seen", "expected", "cure")
     return {"question": issue.header, **{name: getattr(issue, name) for name in names}}
 

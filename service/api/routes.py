@@ -11,6 +11,7 @@ from reports.formats import FORMATS
 from service.api import (
     admin,
     cases,
+    evidence,
     files,
     handler,
     health,
@@ -46,6 +47,16 @@ from service.api.schemas.admin import (
 from service.api.schemas.assessments import AssessmentSchema, DecisionRequestSchema, ScoreChangeSchema
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.cases import CASE_CLOSING, CASE_PAGE, NEW_CASE, CaseQuerySchema, CaseSchema, FindingSchema
+from service.api.schemas.evidence import (
+    EVIDENCE_PIECES,
+    BulkOutcomeSchema,
+    ChosenPiecesSchema,
+    ClaimedPiecesSchema,
+    ClaimedQuerySchema,
+    EvidenceConfirmationSchema,
+    MatchingPiecesSchema,
+    NewEvidencePieceSchema,
+)
 from service.api.schemas.files import (
     IMPORT_PAGE,
     JOB_PAGE,
@@ -127,6 +138,18 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/decision", f"decide_on_{noun}", views.decide_on_supplier,
               f"Get the onboarding decision for {described}, taking an agreed plan into account. Nothing is saved.",
               SupplierSchema(), body=DecisionRequestSchema(), fixed=fixed),
+        Route("GET", f"{one}/evidence", f"list_{noun}_evidence", evidence.list_evidence,
+              f"List the evidence of {described}: claimed, or confirmed by whom and for which questions.", EVIDENCE_PIECES,
+              fixed=fixed),
+        Route("POST", f"{one}/evidence", f"add_{noun}_evidence", evidence.add,
+              "Enter a piece of evidence of your own, confirmed for the questions it covers.", EVIDENCE_PIECES, (201,), "write",
+              body=NewEvidencePieceSchema(sent_as="NewEvidencePiece"), fixed=fixed),
+        Route("POST", f"{one}/evidence/<piece_id>/confirm", f"confirm_{noun}_evidence", evidence.confirm,
+              f"Confirm a piece of evidence, and reassess {described}.", EVIDENCE_PIECES, transaction="write",
+              body=EvidenceConfirmationSchema(), fixed=fixed),
+        Route("POST", f"{one}/evidence/<piece_id>/withdraw", f"withdraw_{noun}_evidence", evidence.withdraw,
+              f"Withdraw the confirmation of a piece of evidence, and reassess {described}.", EVIDENCE_PIECES,
+              transaction="write", fixed=fixed),
         Route("GET", f"{one}/others", f"get_{noun}_connections", overview.get_others,
               "List related agencies, sites and migration corridors.", ConnectionsSchema(), fixed=fixed),
         Route("GET", f"{one}/askings", f"list_{noun}_requests", questionnaire_requests.list_requests,
@@ -168,6 +191,13 @@ ROUTES: tuple[Route, ...] = (
           query=TableQuerySchema()),
     *_of_kind("site"),
     *_of_kind("agency"),
+    Route("GET", "/evidence", "list_claimed_evidence", evidence.list_claimed,
+          "List the claimed evidence of the suppliers that match a filter.", ClaimedPiecesSchema(), query=ClaimedQuerySchema()),
+    Route("POST", "/evidence/confirm", "confirm_evidence", evidence.confirm_many,
+          "Confirm many pieces of evidence at once.", BulkOutcomeSchema(), transaction="write", body=ChosenPiecesSchema()),
+    Route("POST", "/evidence/confirm-matching", "confirm_matching_evidence", evidence.confirm_matching,
+          "Confirm the claimed evidence of the suppliers that match a filter, at most 200 pieces at a time.",
+          BulkOutcomeSchema(), transaction="write", body=MatchingPiecesSchema()),
     Route("GET", "/companies", "list_companies", views.list_companies, "List companies by name, each with its highest-risk site.",
           COMPANY_PAGE, query=PageQuerySchema()),
     Route("GET", "/changes", "list_changes", views.list_changes,

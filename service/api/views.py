@@ -27,6 +27,7 @@ from service.api.schemas.assessments import DecisionRequestSchema
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
 from service.api.validation import load_body
+from service.api.vouching import take_voucher, vouch
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.decision import CorrectivePlan, decide
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
@@ -79,8 +80,9 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     on = today(get_caller().time_zone)
     given = {name: data.pop(name) for name in DECISION_REQUEST.fields if name in data}
     plan, informed_on = _load_plan(load_body(DECISION_REQUEST, given), on)
+    voucher = take_voucher(kind, data)
     with TURN:
-        answers, issues = load_answers(kind, data)
+        answers, issues = vouch(kind, load_answers(kind, data), voucher)
         scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
         batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
         facts = load_facts().as_of(on)
@@ -193,7 +195,9 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
         raise DomainError("field.read_only", 422, "reference: This must be the same as the reference in the URL.")
-    answers, issues = load_answers(kind, {**body, "reference": supplier_id})
+    data = {**body, "reference": supplier_id}
+    voucher = take_voucher(kind, data)
+    answers, issues = vouch(kind, load_answers(kind, data), voucher)
     if answers.get("reference") is None:
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)

@@ -7,22 +7,24 @@ confirmed for the questions that it or its confirmation names. A confirmation al
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from questionnaires.parse.evidence import MAX_SOURCE_LENGTH, contains_personal_data
 from risk_models.answers import EVIDENCE
-from risk_models.evidence import AUDIT_GRADES, GRADE_TITLES
+from risk_models.evidence import AUDIT_GRADES
+from service.assessment.evidence_entries import (
+    SELF_DECLARED,
+    EvidenceEntry,
+    Piece,
+    describe_piece,
+    list_entries,
+    parse_day,
+)
 from service.errors import DomainError, not_found
 from service.suppliers.merge_rules import RiskLookup, Row, limit_confirmation, without_confirmation
-
-SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behind it to confirm
-CONTENT = ("grade", "date", "expires", "covers", "source")  # what a piece is, whoever confirmed it
-Piece = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,64 +37,6 @@ class Voucher:
     on: date
     reference: str | None = None
     covers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class EvidenceEntry:
-    """A piece of evidence in the answers of a supplier, and an id that stays the same while its content does.
-
-    ``from_row``: it is the evidence of the whole row (``evidence_grade`` and ``evidence_date``), which is no piece until it is
-    confirmed.
-    """
-
-    id: str
-    piece: Piece
-    from_row: bool = False
-
-    @property
-    def confirmed(self) -> Mapping[str, Any] | None:
-        """The buyer's confirmation; None if the piece is only claimed."""
-        confirmed: Mapping[str, Any] | None = self.piece.get("confirmed")
-        return confirmed
-
-    @property
-    def is_whole_place(self) -> bool:
-        """Whether the piece may be confirmed for all questions answered."""
-        return self.piece["grade"] in AUDIT_GRADES
-
-
-def list_entries(answers: Row) -> tuple[EvidenceEntry, ...]:
-    """Return the evidence in the answers of a supplier: that of the whole row, then its pieces. Declarations are left out."""
-    pieces = [piece for piece in answers.get(EVIDENCE) or () if isinstance(piece, Mapping)]
-    graded = _build_row_piece(answers)
-    from_row = graded is not None and not any(_is_same_evidence(graded, piece) for piece in pieces)
-    given = [*([graded] if from_row and graded is not None else []), *pieces]
-    entries: list[EvidenceEntry] = []
-    for position, piece in enumerate(given):
-        if piece["grade"] == SELF_DECLARED:
-            continue
-        name = _build_id(piece)
-        repeats = sum(entry.id.split("-")[0] == name for entry in entries)
-        entries.append(EvidenceEntry(f"{name}-{repeats + 1}" if repeats else name, piece, from_row and position == 0))
-    return tuple(entries)
-
-
-def _build_row_piece(answers: Row) -> dict[str, Any] | None:
-    """Return the evidence of the whole row as a piece; None if there is none."""
-    grade, day = answers.get("evidence_grade"), answers.get("evidence_date")
-    if grade not in GRADE_TITLES:
-        return None
-    return {"grade": grade, **({"date": day} if _parse_day(day) else {})}
-
-
-def _is_same_evidence(graded: Piece, piece: Piece) -> bool:
-    """Return whether a piece is the evidence of the whole row."""
-    return not piece.get("covers") and all(graded.get(name) == piece.get(name) for name in ("grade", "date"))
-
-
-def _build_id(piece: Piece) -> str:
-    content = json.dumps([piece.get(name) or None for name in CONTENT]).encode()
-    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def list_confirmable_questions(answers: Row, piece: Piece, risk_lookup: RiskLookup) -> list[str]:
@@ -154,7 +98,7 @@ def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: Ris
 
 def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
     """Return why a piece cannot be confirmed, whatever was answered; None if it can."""
-    day = _parse_day(piece.get("date"))
+    day = parse_day(piece.get("date"))
     if piece["grade"] == SELF_DECLARED:
         return DomainError("evidence.self_declared", 422, "A self-declaration has no evidence behind it to confirm.")
     if day is None:
@@ -231,11 +175,6 @@ def vouch_for_row(
     return VouchedRow(vouched, tuple(claimed))
 
 
-def describe_piece(piece: Piece) -> str:
-    """Return the kind and the date of a piece in words."""
-    return ", ".join(filter(None, (GRADE_TITLES[piece["grade"]], piece.get("date"), piece.get("source"))))
-
-
 def drop_confirmations(answers: Row, questions: Sequence[str]) -> dict[str, Any]:
     """Return the answers with the evidence claimed again for some questions."""
     pieces = answers.get(EVIDENCE)
@@ -245,10 +184,3 @@ def drop_confirmations(answers: Row, questions: Sequence[str]) -> dict[str, Any]
         **answers,
         EVIDENCE: [limit_confirmation(piece, lambda question: question not in questions) for piece in pieces],
     }
-
-
-def _parse_day(value: object) -> date | None:
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

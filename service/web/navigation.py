@@ -18,6 +18,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
             ("pages.suppliers", lazy_gettext("Suppliers")),
             ("pages.agencies", lazy_gettext("Recruitment agencies")),
             ("pages.actions", lazy_gettext("Actions")),
+            ("pages.claimed_evidence", lazy_gettext("Evidence")),
             ("pages.cases", lazy_gettext("Cases")),
             ("pages.watchlists", lazy_gettext("Watchlists")),
         ),

@@ -26,6 +26,7 @@ from service.report_content.sources import load_sources
 from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
     cases,
+    evidence,
     help_page,
     imports,
     method,
@@ -78,6 +79,9 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("GET", f"{base}/merge", f"confirm_merge_{kind}", suppliers.show_merge_form, fixed),
         Route("POST", f"{base}/merge", f"merge_{kind}", suppliers.merge_supplier, fixed),
         Route("POST", f"{base}/merged-keys/<merged_key_id>/let-go", f"let_go_{kind}", suppliers.remove_alias, fixed),
+        Route("POST", f"{base}/evidence", f"add_{kind}_evidence", evidence.add, fixed),
+        Route("POST", f"{base}/evidence/<piece_id>/confirm", f"confirm_{kind}_evidence", evidence.confirm, fixed),
+        Route("POST", f"{base}/evidence/<piece_id>/withdraw", f"withdraw_{kind}_evidence", evidence.withdraw, fixed),
         Route("GET", f"{base}/what-if", f"what_if_{kind}", what_if.show_form, fixed),
         Route("POST", f"{base}/what-if", f"try_{kind}", what_if.try_changes, fixed),
     ]
@@ -95,6 +99,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/questionnaires", "create_requests", selection.create_requests),
     Route("GET", "/questionnaires/sent", "sent_requests", selection.show_sent_requests),
     Route("GET", "/questionnaires/sent.zip", "sent_forms", selection.download_forms),
+    Route("GET", "/evidence", "claimed_evidence", evidence.show_claimed),
+    Route("POST", "/evidence/confirm", "confirm_evidence", evidence.confirm_selected),
     *_build_supplier_routes("site"),
     *_build_supplier_routes("agency"),
     Route("GET", "/upload", "upload", imports.show_upload_form),

@@ -14,11 +14,11 @@ from risk_models.evidence import GRADE_TITLES
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_version, list_models_in_force
 from service.assessment.assess import Batch, assess_batch
+from service.assessment.evidence_entries import list_entries
 from service.errors import DomainError
 from service.suppliers.confirmations import (
     Voucher,
     confirm_entry,
-    list_entries,
     vouch_for_row,
     withdraw_entry,
 )

@@ -13,11 +13,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
 from risk_models.cases.rules import STRENGTHS
+from risk_models.evidence import needs_confirmation
+from risk_models.model import get_model_version
 from service.auth.caller import get_caller, read_session, write_session
 from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import DomainError
 from service.queries import supplier_detail, supplier_list
+from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
 from service.queries.supplier_list import MEDIA_TYPES, SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
@@ -121,6 +124,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
+    on = today(caller.time_zone)
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
         "supplier.html",
@@ -135,7 +139,11 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         unread_cells=unread_cells,
         cases=cases,
         strengths=STRENGTHS,
-        on=today(get_caller().time_zone),
+        on=on,
+        grades=GRADES,
+        evidence=list_evidence_items(view.supplier, on, sees_worker_derived=caller.sees_worker_derived),
+        evidence_needs_confirmation=needs_confirmation(get_model_version(view.result.model, view.result.model_version)),
+        answered_questions=list_answered_questions(view.supplier, on),
     )
 
 

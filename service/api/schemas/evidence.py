@@ -1,0 +1,150 @@
+"""Evidence: what there is of a supplier, claimed or confirmed, and what is sent to confirm it."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from questionnaires.parse.evidence import MAX_SOURCE_LENGTH
+from risk_models.evidence import GRADE_TITLES
+from service.api.fields import (
+    ParameterInteger,
+    StrictBoolean,
+    StrictChoice,
+    StrictDay,
+    StrictInteger,
+    StrictList,
+    StrictNested,
+    StrictString,
+)
+from service.api.schemas.assessments import KINDS
+from service.api.schemas.base import ApiSchema, page_of
+from service.api.schemas.suppliers import SupplierFilterSchema
+from service.assessment.evidence_entries import SELF_DECLARED
+from service.suppliers.evidence import MAX_PIECES
+
+STATES = ("claimed", "confirmed")
+GRADES = tuple(grade for grade in GRADE_TITLES if grade != SELF_DECLARED)
+MAX_QUESTIONS = 300
+PIECE_ID = "^[0-9a-f]{12}(-[0-9]{1,3})?$"
+COVERS = {"description": "Question IDs. Only an audit or a certificate may be confirmed without naming any."}
+
+
+def _covers() -> StrictList:
+    return StrictList(StrictString(60, "^[a-z0-9_]+$"), 1, MAX_QUESTIONS, metadata=COVERS)
+
+
+class ConfirmationSchema(ApiSchema):
+    """Who confirmed a piece of evidence, on which day, by which reference, and for which questions."""
+
+    by = fields.String()
+    on = fields.String(metadata={"format": "date"})
+    reference = fields.String(allow_none=True)
+    covers = fields.List(fields.String())
+
+
+class EvidencePieceSchema(ApiSchema):
+    """A piece of evidence of a supplier. Under method 4 it counts only for the questions it is confirmed for."""
+
+    id = fields.String()
+    state = StrictChoice(STATES)
+    grade = StrictChoice(GRADES)
+    date = fields.String(allow_none=True)
+    expires = fields.String(allow_none=True)
+    covers = fields.List(fields.String())
+    source = fields.String(allow_none=True)
+    confirmed = fields.Nested(ConfirmationSchema, allow_none=True)
+    can_be_confirmed_for = fields.List(
+        fields.String(), metadata={"description": "The answered questions that it can be confirmed for."}
+    )
+
+
+EVIDENCE_PIECES = page_of(EvidencePieceSchema, "EvidencePieceList")
+
+
+class EvidenceConfirmationSchema(ApiSchema):
+    """What a piece of evidence is confirmed with."""
+
+    reference = StrictString(MAX_SOURCE_LENGTH)
+    covers = _covers()
+
+
+class NewEvidencePieceSchema(ApiSchema):
+    """A piece of evidence that your own side enters, confirmed at once for the questions it covers."""
+
+    grade = StrictChoice(GRADES, required=True)
+    date = StrictDay(required=True)
+    expires = StrictDay()
+    covers = _covers()
+    source = StrictString(MAX_SOURCE_LENGTH)
+    reference = StrictString(MAX_SOURCE_LENGTH)
+
+
+class ChosenPieceSchema(ApiSchema):
+    """A piece of evidence of a supplier, and the questions to confirm it for."""
+
+    supplier_id = StrictString(36, "^[0-9a-f-]+$", required=True)
+    piece = StrictString(20, PIECE_ID, required=True)
+    covers = _covers()
+
+
+class ChosenPiecesSchema(ApiSchema):
+    """Pieces of evidence to confirm at once, and the reference of the confirmation."""
+
+    pieces = StrictList(StrictNested(ChosenPieceSchema), 1, MAX_PIECES, required=True)
+    reference = StrictString(MAX_SOURCE_LENGTH)
+
+
+class ClaimedFilterSchema(SupplierFilterSchema):
+    """A filter for claimed evidence."""
+
+    kind = StrictChoice(KINDS)
+    grade = StrictChoice(GRADES)
+
+
+class MatchingPiecesSchema(ApiSchema):
+    """A filter for the claimed evidence to confirm, and the reference of the confirmation."""
+
+    filter = StrictNested(ClaimedFilterSchema, required=True)
+    reference = StrictString(MAX_SOURCE_LENGTH)
+
+
+class RefusedPieceSchema(ApiSchema):
+    """A piece of evidence that was not confirmed, and why."""
+
+    supplier_id = fields.String()
+    piece = fields.String()
+    code = fields.String()
+    detail = fields.String()
+
+
+class BulkOutcomeSchema(ApiSchema):
+    """How many pieces of evidence were confirmed, of how many suppliers, and which were not; `more`: whether others match."""
+
+    confirmed = StrictInteger(0)
+    suppliers = StrictInteger(0)
+    refused = fields.List(fields.Nested(RefusedPieceSchema))
+    more = StrictBoolean()
+
+
+class ClaimedPieceSchema(ApiSchema):
+    """A claimed piece of evidence, its supplier, and the code of what prevents confirming it without naming questions."""
+
+    supplier_id = fields.String()
+    kind = StrictChoice(KINDS)
+    name = fields.String()
+    reference = fields.String(allow_none=True)
+    piece = fields.Nested(EvidencePieceSchema)
+    obstacle = fields.String(allow_none=True)
+
+
+class ClaimedPiecesSchema(ApiSchema):
+    """Claimed pieces of evidence, in the order of the supplier list; `more` says whether others match."""
+
+    items = fields.List(fields.Nested(ClaimedPieceSchema))
+    more = StrictBoolean()
+
+
+class ClaimedQuerySchema(ClaimedFilterSchema):
+    """The parameters for listing claimed evidence."""
+
+    limit = ParameterInteger(1, MAX_PIECES, load_default=100)

@@ -1,0 +1,55 @@
+"""Vouch for evidence in a body of answers: ``evidence_confirmed`` is true, or says by which reference and for which questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from questionnaires.form import load_combined_form
+from questionnaires.issues import build_issue
+from service.api.answers import LoadedAnswers, format_issue
+from service.api.schemas.evidence import EvidenceConfirmationSchema
+from service.api.validation import error, load_body, refusal
+from service.auth.access import ACCESS
+from service.auth.caller import get_caller
+from service.clock import today
+from service.errors import DomainError
+from service.suppliers.confirmations import Voucher, vouch_for_row
+from service.suppliers.merge_rules import get_risk_lookup
+
+FIELD = "evidence_confirmed"
+SCOPE = ACCESS.api["POST api.confirm_evidence"]  # who may confirm evidence may vouch for what it sends
+CONFIRMATION = EvidenceConfirmationSchema()
+
+
+def build_voucher(confirmation: Mapping[str, Any]) -> Voucher:
+    """Return what the caller confirms evidence with."""
+    who = get_caller()
+    return Voucher(who.name, today(who.time_zone), confirmation.get("reference"), tuple(confirmation.get("covers", ())))
+
+
+def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
+    """Take ``evidence_confirmed`` out of a body of answers; None where the sender does not vouch for its evidence.
+
+    Raises DomainError: ``key.scope``, 403, for a key that may not, or 422 for what is no confirmation.
+    """
+    given = body.pop(FIELD, None)
+    if given is None or given is False:
+        return None
+    if SCOPE not in get_caller().scopes:
+        raise DomainError("key.scope", 403, f"{FIELD} requires an API key with the scope {SCOPE}.", scope=SCOPE)
+    if given is not True and not isinstance(given, dict):
+        raise refusal([error("field.type", FIELD)])
+    voucher = build_voucher(load_body(CONFIRMATION, {} if given is True else given))
+    if unknown := [question for question in voucher.covers if question not in load_combined_form(kind).by_id]:
+        raise refusal([error("field.value", f"{FIELD}.covers", f"There is no question '{unknown[0]}'.")])
+    return voucher
+
+
+def vouch(kind: str, loaded: LoadedAnswers, voucher: Voucher | None) -> LoadedAnswers:
+    """Return answers with the evidence confirmed that the sender vouches for, and issues of what remains claimed."""
+    if voucher is None:
+        return loaded
+    vouched = vouch_for_row(loaded.answers, voucher, get_risk_lookup(kind, voucher.on))
+    issues = [build_issue(code, header="evidence", seen=seen) for code, seen in vouched.claimed]
+    return LoadedAnswers(vouched.answers, [*loaded.issues, *map(format_issue, issues)])

@@ -1,0 +1,243 @@
+"""Evidence through the API: vouched for in bodies, listed, confirmed singly and in bulk, entered, and withdrawn."""
+
+from collections.abc import Iterator
+
+import pytest
+from callers import make_organisation
+from flask import Flask
+from fourth_release import fourth_release_in_force
+from portal import Portal, make_portal
+from sqlalchemy import select
+
+from service.auth.access import ACCESS
+from service.clock import today
+from service.db.session import Database
+from service.db.tables import AuditEvent
+
+WHO = {"name": "Blue Pier Cannery", "country": "TH", "sector": "1020"}
+SAFE = {"papers_retention": "worker_holds", "recruitment_fees": "none", "wage_payment": "on_time"}
+AUDIT = {"grade": "audit", "date": "2026-05-01", "source": "SMETA-123"}
+INTERVIEWS = {"grade": "worker_voice", "date": "2026-05-02"}
+GAP = [{"grade": "document", "date": "2026-05-01"}, {"grade": "audit"}]
+RESULT = ("score", "best", "worst", "level", "confidence")
+
+
+@pytest.fixture(autouse=True)
+def _method_4() -> Iterator[None]:
+    with fourth_release_in_force():
+        yield
+
+
+@pytest.fixture
+def organisation_id(database: Database) -> str:
+    return make_organisation(database)
+
+
+@pytest.fixture
+def portal(app: Flask, organisation_id: str) -> Portal:
+    return make_portal(app, organisation_id)
+
+
+def assess(portal: Portal, body: dict) -> tuple:
+    answer = portal.post("/assessments", {**WHO, **body})
+    assert answer.status_code == 200, answer.json
+    return tuple(answer.json[name] for name in RESULT)
+
+
+def list_pieces(portal: Portal, supplier: str = "S-1") -> list[dict]:
+    return portal.get(f"/suppliers/{supplier}/evidence").json["items"]
+
+
+def list_events(database: Database, organisation_id: str) -> list[AuditEvent]:
+    with database.for_organisation(organisation_id, write=False) as session:
+        events = session.scalars(
+            select(AuditEvent).where(AuditEvent.action.contains("evidence")).order_by(AuditEvent.id)
+        )
+        return list(events)
+
+
+# ---------------------------------------------------------------- in a body
+
+
+def test_a_grade_that_nobody_vouches_for_gains_nothing(portal: Portal):
+    plain = assess(portal, SAFE)
+    for evidence in (
+        {"evidence": [AUDIT, INTERVIEWS]},
+        {"evidence_grade": "worker_voice", "evidence_date": "2026-05-01"},
+        {"evidence": [AUDIT], "evidence_confirmed": False},
+    ):
+        assert assess(portal, {**SAFE, **evidence}) == plain
+
+
+def test_evidence_that_the_sender_vouches_for_counts_from_its_own_day(portal: Portal):
+    plain = assess(portal, SAFE)
+    vouched = assess(portal, {**SAFE, "evidence": [AUDIT], "evidence_confirmed": True})
+    assert vouched[0] < plain[0]
+    old = {"evidence": [{**AUDIT, "date": "2020-05-01"}], "evidence_confirmed": {"reference": "file 7"}}
+    assert assess(portal, {**SAFE, **old}) == plain
+    in_row = {"evidence_grade": "audit", "evidence_date": "2026-05-01", "evidence_confirmed": True}
+    assert assess(portal, {**SAFE, **in_row})[0] == vouched[0]
+
+
+def test_only_a_key_with_the_scope_may_vouch(app: Flask, organisation_id: str):
+    other = make_portal(app, organisation_id, *(ACCESS.scopes.keys() - {"evidence:confirm"}))
+    for confirmed in (True, {"reference": "file 7"}):
+        body = {**WHO, **SAFE, "evidence": [AUDIT], "evidence_confirmed": confirmed}
+        for refused in (other.post("/assessments", body), other.put("/suppliers/S-1", body)):
+            assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
+            assert refused.mimetype == "application/problem+json"
+    assert other.put("/suppliers/S-1", {**WHO, "evidence_confirmed": False}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "code"),
+    [
+        ("yes", "field.type"),
+        ({"by": "Ana"}, "field.unknown"),
+        ({"covers": ["the_weather"]}, "field.value"),
+        ({"reference": 7}, "field.type"),
+    ],
+)
+def test_what_is_no_confirmation_is_refused(portal: Portal, confirmed: object, code: str):
+    refused = portal.post("/assessments", {**WHO, "evidence_confirmed": confirmed})
+    assert (refused.status_code, refused.json["code"]) == (422, code)
+
+
+def test_a_sender_cannot_confirm_a_piece_within_the_piece(portal: Portal):
+    confirmed = {"by": "Ana", "on": "2026-05-01", "covers": ["papers_retention"]}
+    for name in ("confirmed", "confirmation"):
+        refused = portal.post("/assessments", {**WHO, **SAFE, "evidence": [{**AUDIT, name: confirmed}]})
+        assert (refused.status_code, refused.json["code"]) == (422, "evidence.part")
+
+
+def test_a_returned_form_stays_claimed_and_evidence_without_questions_too(portal: Portal):
+    returned = {"form_version": "site 2026.2", "form_returned": "2026-05-03", "evidence": [AUDIT]}
+    answer = portal.put("/suppliers/S-1", {**WHO, **SAFE, **returned, "evidence_confirmed": True}).json
+    assert "evidence.returned_form" in [issue["code"] for issue in answer["issues"]]
+    assert [piece["state"] for piece in list_pieces(portal)] == ["claimed"]
+    answer = portal.put("/suppliers/S-2", {**WHO, **SAFE, "evidence": [*GAP, AUDIT], "evidence_confirmed": True}).json
+    assert sorted(issue["code"] for issue in answer["issues"]) == [
+        "evidence.names_no_question",
+        "evidence.undated",
+        "evidence.undated",
+    ]
+    assert [piece["state"] for piece in list_pieces(portal, "S-2")] == ["claimed", "claimed", "confirmed"]
+
+
+def test_a_body_vouches_for_the_questions_it_names_alone(portal: Portal):
+    covers = {"reference": "file 7", "covers": ["papers_retention", "violence"]}
+    portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT, INTERVIEWS], "evidence_confirmed": covers})
+    expected = {"by": "Portal", "on": today("UTC").isoformat(), "reference": "file 7", "covers": ["papers_retention"]}
+    assert [piece["confirmed"] for piece in list_pieces(portal)] == [expected, expected]
+
+
+# ---------------------------------------------------------------- of a stored supplier
+
+
+def test_a_piece_is_confirmed_and_withdrawn_and_the_audit_trail_says_by_whom(
+    portal: Portal, database: Database, organisation_id: str
+):
+    claimed = portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT]}).json
+    (piece,) = list_pieces(portal)
+    assert (piece["state"], piece["confirmed"]) == ("claimed", None)
+    assert set(piece["can_be_confirmed_for"]) == SAFE.keys()
+    body = {"reference": "file 7", "covers": ["papers_retention"]}
+    answer = portal.post(f"/suppliers/S-1/evidence/{piece['id']}/confirm", body)
+    assert answer.status_code == 200
+    assert answer.json["items"][0]["confirmed"]["covers"] == ["papers_retention"]
+    confirmed = portal.get("/suppliers/S-1").json
+    assert confirmed["score"] < claimed["score"]
+    assert portal.get("/suppliers/S-1/assessments").json["items"][0]["cause"] == "evidence"
+    answer = portal.post(f"/suppliers/S-1/evidence/{piece['id']}/withdraw")
+    assert [each["state"] for each in answer.json["items"]] == ["claimed"]
+    assert portal.get("/suppliers/S-1").json["score"] == claimed["score"]
+    events = list_events(database, organisation_id)
+    assert [event.action for event in events] == ["site.evidence_confirmed", "site.evidence_withdrawn"]
+    assert {event.actor.partition(":")[0] for event in events} == {"key"}
+    details = {"piece": piece["id"], "grade": "audit", "date": "2026-05-01", "covers": ["papers_retention"]}
+    assert events[0].details == details
+
+
+def test_a_piece_that_cannot_be_confirmed_is_refused_with_a_code(portal: Portal):
+    portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": GAP})
+    codes = []
+    for piece in list_pieces(portal):
+        answer = portal.post(f"/suppliers/S-1/evidence/{piece['id']}/confirm", {})
+        codes.append((answer.status_code, answer.json["code"]))
+    assert codes == [(422, "evidence.covers_required"), (422, "evidence.undated")]
+    gone = portal.post("/suppliers/S-1/evidence/0123456789ab/confirm", {})
+    assert (gone.status_code, gone.json["code"]) == (404, "not_found")
+
+
+def test_evidence_of_workers_is_entered_for_named_questions_by_the_buyer(portal: Portal):
+    claimed = portal.put("/suppliers/S-1", {**WHO, **SAFE}).json
+    refused = portal.post("/suppliers/S-1/evidence", INTERVIEWS)
+    assert (refused.status_code, refused.json["code"]) == (422, "evidence.covers_required")
+    answer = portal.post(
+        "/suppliers/S-1/evidence", {**INTERVIEWS, "covers": ["papers_retention"], "reference": "visit 3"}
+    )
+    assert answer.status_code == 201
+    assert answer.json["items"][0]["confirmed"]["reference"] == "visit 3"
+    assert portal.get("/suppliers/S-1").json["score"] < claimed["score"]
+    person = portal.post("/suppliers/S-1/evidence", {**AUDIT, "source": "ana@mill.example"})
+    assert (person.status_code, person.json["code"]) == (422, "evidence.person")
+
+
+def test_evidence_of_workers_is_hidden_from_keys_that_do_not_see_it(app: Flask, portal: Portal, organisation_id: str):
+    portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [{**INTERVIEWS, "covers": ["papers_retention"]}]})
+    (piece,) = list_pieces(portal)
+    other = make_portal(app, organisation_id, *(ACCESS.scopes.keys() - {"cases:read"}))
+    assert list_pieces(other) == []
+    assert other.get("/evidence").json["items"] == []
+    assert other.post(f"/suppliers/S-1/evidence/{piece['id']}/confirm", {}).status_code == 404
+
+
+def test_agencies_have_evidence_too(portal: Portal):
+    portal.put(
+        "/agencies/A-1", {"name": "Swift Hands", "country": "NP", "recruitment_fees": "none", "evidence": [AUDIT]}
+    )
+    (piece,) = portal.get("/agencies/A-1/evidence").json["items"]
+    answer = portal.post(f"/agencies/A-1/evidence/{piece['id']}/confirm", {})
+    assert [each["state"] for each in answer.json["items"]] == ["confirmed"]
+
+
+# ---------------------------------------------------------------- in bulk
+
+
+def test_claimed_evidence_is_listed_and_confirmed_in_bulk_by_a_filter(portal: Portal):
+    for number in range(3):
+        portal.put(f"/suppliers/S-{number}", {**WHO, **SAFE, "evidence": [AUDIT, *GAP]})
+    portal.put("/suppliers/S-9", {**WHO, "country": "NO", **SAFE, "evidence": [AUDIT]})
+    claimed = portal.get("/evidence?country=TH").json
+    assert ([each["obstacle"] for each in claimed["items"]], claimed["more"]) == (
+        [None, "evidence.covers_required", "evidence.undated"] * 3,
+        False,
+    )
+    assert portal.get("/evidence?grade=audit&limit=2").json["more"]
+    body = {"filter": {"country": "TH", "grade": "audit"}, "reference": "audits of May"}
+    outcome = portal.post("/evidence/confirm-matching", body).json
+    assert (outcome["confirmed"], outcome["suppliers"], outcome["more"]) == (3, 3, False)
+    assert [each["code"] for each in outcome["refused"]] == ["evidence.undated"] * 3
+    assert {each["state"] for each in list_pieces(portal, "S-9")} == {"claimed"}
+    assert list_pieces(portal, "S-0")[0]["confirmed"]["reference"] == "audits of May"
+
+
+def test_chosen_pieces_are_confirmed_in_bulk_each_for_its_questions(portal: Portal):
+    portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT, GAP[0]]})
+    supplier_id = portal.get("/suppliers/S-1").json["id"]
+    audit, letter = (piece["id"] for piece in list_pieces(portal))
+    chosen = [
+        {"supplier_id": supplier_id, "piece": audit},
+        {"supplier_id": supplier_id, "piece": letter, "covers": ["wage_payment"]},
+        {"supplier_id": "0" * 36, "piece": audit},
+    ]
+    outcome = portal.post("/evidence/confirm", {"pieces": chosen}).json
+    assert (outcome["confirmed"], outcome["suppliers"]) == (2, 1)
+    assert [each["code"] for each in outcome["refused"]] == ["not_found"]
+    assert [len(piece["confirmed"]["covers"]) for piece in list_pieces(portal)] == [3, 1]
+
+
+@pytest.mark.parametrize("body", [{}, {"reference": "x"}, {"pieces": []}])
+def test_nothing_is_confirmed_in_bulk_that_is_not_asked_for(portal: Portal, body: dict):
+    for path in ("/evidence/confirm", "/evidence/confirm-matching"):
+        assert portal.post(path, body).status_code == 422
