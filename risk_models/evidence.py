@@ -55,7 +55,8 @@ GRADE_TITLES = {
 class EvidenceWeight:
     """The weight of a piece of evidence on a day: ``q`` (0..1), whether it has expired, whether the context voids audits, and
     ``capped_months``, the longest validity in months if a certificate claims a longer one; ``disregarded``: labour imposed by
-    a state is documented there, so that no evidence counts.
+    a state is documented there, so that no evidence counts. Since method 4: ``is_confirmed``, whether the buyer confirmed the
+    piece, and ``claimed``, the pieces that would support the answer too if the buyer confirmed them.
     """
 
     piece: EvidencePiece
@@ -64,6 +65,8 @@ class EvidenceWeight:
     void: bool = False
     capped_months: float | None = None
     disregarded: bool = False
+    is_confirmed: bool = False
+    claimed: tuple[EvidencePiece, ...] = ()
 
 
 def needs_confirmation(model: Model) -> bool:
@@ -319,6 +322,19 @@ def build_evidence_lookup(
     if row.get("evidence_grade") in model.credibility and not needs_confirmation(model):
         row_pieces.append(EvidencePiece(row["evidence_grade"], row.get("evidence_date")))
 
+    def list_claimed(question: str) -> tuple[EvidencePiece, ...]:
+        """List the pieces that would cover a question if the buyer confirmed them for it."""
+        given = row.get(EVIDENCE)
+        graded = EvidencePiece(str(row.get("evidence_grade")), row.get("evidence_date"))
+        pieces = (*([graded] if graded.grade in GRADE_TITLES else []), *(given if isinstance(given, tuple) else ()))
+        confirmed = {(piece.grade, piece.date) for piece in pieces if is_confirmed_for(piece, question)}
+        return tuple(
+            piece
+            for piece in pieces
+            if piece.grade != "self_declared" and (piece.grade, piece.date) not in confirmed
+            if not piece.covers or question in piece.covers
+        )
+
     def find_best(question: str) -> EvidenceWeight:
         pieces = (*row_pieces, *iter_pieces_covering(row.get(EVIDENCE), question, model))
         weights = [weight for piece in pieces if (weight := weigh_piece(piece, model, on, void=void)) is not None]
@@ -327,24 +343,39 @@ def build_evidence_lookup(
             weights.append(EvidenceWeight(declaration, model.credibility["self_declared"].q, expired=False))
         best = max(weights, key=lambda weight: (weight.q, not weight.expired, weight.piece.date or ""))
         best = replace(best, void=any(weight.void for weight in weights))
+        if needs_confirmation(model):
+            best = replace(best, is_confirmed=best.piece.confirmation is not None, claimed=list_claimed(question))
         return replace(best, q=0.0, disregarded=True) if documented else best
 
     return find_best
 
 
 def describe_evidence(weight: EvidenceWeight) -> str:
-    """Return a sentence such as "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today"."""
+    """Return a sentence such as "Document dated 3 March 2026 (SMETA-123): weight 0.31 out of 1 today".
+
+    Since method 4 it names the buyer's confirmation, and the pieces that are claimed, not confirmed.
+    """
     piece = weight.piece
-    title, link = GRADE_TITLES[piece.grade], {"self_declared": " on ", "worker_voice": ", "}.get(piece.grade, " dated ")
-    dated = f"{title}{link}{format_day(piece.date)}" if piece.date else f"{title}, no date given"
-    source = f" ({piece.source})" if piece.source else ""
     until = f", valid until {format_day(piece.expires)}" if piece.expires else ""
     until += f", limited to {weight.capped_months:g} months" if weight.capped_months is not None else ""
     weighs = "expired, so its weight is" if weight.expired else "weight"
-    void = " Audits and certificates do not count here." if weight.void else ""
+    note = " Audits and certificates do not count here." if weight.void else ""
     if weight.disregarded:
-        void = " Where labour is imposed by a state, nobody can speak freely, so no evidence counts."
-    return f"{dated}{source}{until}: {weighs} {weight.q:.2f} out of 1 today.{void}"
+        note = " Where labour is imposed by a state, nobody can speak freely, so no evidence counts."
+    if weight.is_confirmed and piece.confirmation:
+        reference = f", reference {piece.confirmation.reference}" if piece.confirmation.reference else ""
+        note = f" Confirmed by {piece.confirmation.by} on {format_day(piece.confirmation.on)}{reference}.{note}"
+    if weight.claimed:
+        note += f" Claimed, not confirmed: {'; '.join(map(_describe_piece, weight.claimed))}."
+    return f"{_describe_piece(piece)}{until}: {weighs} {weight.q:.2f} out of 1 today.{note}"
+
+
+def _describe_piece(piece: EvidencePiece) -> str:
+    """Return the kind, date and source of a piece: "Document dated 3 March 2026 (SMETA-123)"."""
+    title, link = GRADE_TITLES[piece.grade], {"self_declared": " on ", "worker_voice": ", "}.get(piece.grade, " dated ")
+    is_dated = piece.date and not np.isnan(compute_age_in_months(piece.date, date.min))
+    dated = f"{title}{link}{format_day(str(piece.date))}" if is_dated else f"{title}, no date given"
+    return f"{dated} ({piece.source})" if piece.source else dated
 
 
 def format_day(iso_date: str) -> str:

@@ -322,3 +322,19 @@ def test_evidence_is_described_in_words() -> None:
     assert describe_evidence(home("hours")) == (
         "Self-declared on 1 August 2026: weight 0.20 out of 1 today. Audits and certificates do not count here."
     )
+
+
+def test_since_method_4_the_sentence_names_the_confirmation_and_what_is_only_claimed() -> None:
+    confirmation = {"by": "Ana Marín", "on": "2026-08-20", "reference": "file 7", "covers": ["recruitment_fees"]}
+    audit = {"grade": "audit", "date": "2026-08-01", "source": "SMETA-123", "confirmed": confirmation}
+    row = {"answered_on": "2026-08-05", "evidence": [audit, {"grade": "document"}], "evidence_grade": "official"}
+    find_evidence = build_evidence_lookup(from_rows([row]), replace(TOY, method=4), ON)
+    assert describe_evidence(find_evidence("recruitment_fees")).endswith(
+        "out of 1 today. Confirmed by Ana Marín on 20 August 2026, reference file 7. "
+        "Claimed, not confirmed: Finding by an authority, no date given; Document, no date given."
+    )
+    hours = describe_evidence(find_evidence("hours"))
+    assert hours.startswith("Self-declared on 5 August 2026: ")
+    assert "Audit dated 1 August 2026 (SMETA-123)" in hours.partition("Claimed, not confirmed: ")[2]
+    earlier = describe_evidence(build_evidence_lookup(from_rows([row]), TOY, ON)("recruitment_fees"))
+    assert "onfirmed" not in earlier
