@@ -98,6 +98,14 @@ def _build_parser() -> argparse.ArgumentParser:
     assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')
     assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
     assess.add_argument(
+        "--evidence-confirmed",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); returned forms remain "
+        "claimed",
+    )
+    assess.add_argument(
         "--formats",
         default=",".join(FORMATS),
         metavar="LIST",
@@ -144,6 +152,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     from service.buyer.practice_findings import build_buyer_part
     from service.case_reading.export_json import build_cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
+    from service.imports.vouching import Vouching
 
     # One run creates millions of small objects and then ends, so searching for reference cycles would only take time.
     gc.disable()
@@ -154,12 +163,14 @@ def _assess(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--formats takes a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'.")
     paths = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
     files = [(Path(path).name, read_bytes(Path(path))) for path in paths]
+    confirmed = _find_confirmed_files(arguments.evidence_confirmed, arguments.files)
     with _show_progress() as say:
         try:
             columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None,
+                vouching=Vouching("the buyer", confirmed) if confirmed else None,
             )  # fmt: skip
             parsed = parse_files(files, choices, on, say, models=models)
         except (NoUsableRows, UnusableSheet) as error:
@@ -191,6 +202,17 @@ def _assess(arguments: argparse.Namespace) -> int:
         print(f"- {issue.describe()}", file=sys.stderr)
     has_unused_file = any(not file["accepted"] for file in parsed.files)
     return EXIT_PARTIAL if received["rejected"] or has_unused_file else EXIT_SCORED
+
+
+def _find_confirmed_files(confirmed: Sequence[str], files: Sequence[str]) -> frozenset[str]:
+    """Return the names of the files whose evidence is confirmed. Raises UsageError for one that is not among the files."""
+    paths = {Path(path).resolve() for path in confirmed}
+    if unknown := [path for path in confirmed if Path(path).resolve() not in {Path(file).resolve() for file in files}]:
+        raise UsageError(f"--evidence-confirmed names {unknown[0]}, which is not one of the files to assess.")
+    names = frozenset(path.name for path in paths)
+    if twins := [file for file in files if Path(file).name in names and Path(file).resolve() not in paths]:
+        raise UsageError(f"rename {twins[0]}: it has the same name as the file whose evidence is confirmed.")
+    return names
 
 
 def _write_reports(

@@ -14,7 +14,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
-from service.suppliers.confirmations import Voucher, vouch_for_row
+from service.suppliers.confirmations import Voucher, check_reference, vouch_for_row
 from service.suppliers.merge_rules import get_risk_lookup
 
 FIELD = "evidence_confirmed"
@@ -43,6 +43,7 @@ def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
     voucher = build_voucher(load_body(CONFIRMATION, {} if given is True else given))
     if unknown := [question for question in voucher.covers if question not in load_combined_form(kind).by_id]:
         raise refusal([error("field.value", f"{FIELD}.covers", f"There is no question '{unknown[0]}'.")])
+    check_reference(voucher.reference)
     return voucher
 
 

@@ -35,6 +35,8 @@ from service.case_reading.records import (
     read_case_records,
 )
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
+from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
+from service.suppliers.confirmations import Voucher
 
 KINDS = ("site", "agency", "case")
 BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
@@ -65,6 +67,7 @@ class Choices:
     date_order: str | None = None
     buyer: str | None = None  # the file with the buyer's own answers
     maps: tuple[SheetMap, ...] = ()
+    vouching: Vouching | None = None  # whose evidence the buyer confirms
 
     def for_file(self, file: str) -> Choices:
         """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
@@ -90,6 +93,10 @@ class Choices:
         options_given: dict[str, Any] = {name: value for name, value in options.items() if value}
         if self.columns:
             options_given["map"] = dict(self.columns)
+        if self.vouching:
+            options_given["evidence_confirmed"] = (
+                sorted(self.vouching.files) if self.vouching.files is not None else True
+            )
         return options_given
 
 
@@ -234,8 +241,14 @@ def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFi
         )
         issues += [*submission.issues, *_missing_place_issues(sheet, kind, submission)]
         if submission.accepted:
-            batch = Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows)
-            sheets.append(ParsedSheet(batch, matched))
+            parsed = ParsedSheet(
+                Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows), matched
+            )
+            if choices.vouching and choices.vouching.covers_file(name) and kind in ("site", "agency"):
+                voucher = Voucher(choices.vouching.by, on, build_reference(name))
+                parsed, more = vouch_for_sheet(parsed, voucher, is_returned=sheet.request_id is not None)
+                issues += more
+            sheets.append(parsed)
     return _ParsedFile(entry, tables, sheets, issues)
 
 

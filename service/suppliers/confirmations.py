@@ -80,6 +80,7 @@ def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: Ris
 
     Raises DomainError, 422, as :func:`confirm_entry` does.
     """
+    check_reference(voucher.reference)
     fault = find_fault(piece, voucher)
     if fault is not None:
         raise fault
@@ -115,16 +116,17 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
             422,
             "Name the questions that this evidence is about. Only an audit or a certificate can be confirmed for all questions.",
         )
-    if voucher.reference is not None:
-        if len(voucher.reference) > MAX_SOURCE_LENGTH:
-            return DomainError(
-                "evidence.reference", 422, f"A reference can have at most {MAX_SOURCE_LENGTH} characters."
-            )
-        if contains_personal_data(voucher.reference, reference=True):
-            return DomainError(
-                "evidence.reference", 422, "The reference looks like personal data. Enter a document number instead."
-            )
     return None
+
+
+def check_reference(reference: str | None) -> None:
+    """Raise DomainError ``evidence.reference``, 422, for a reference that is too long or may identify a person."""
+    if reference is not None and len(reference) > MAX_SOURCE_LENGTH:
+        raise DomainError("evidence.reference", 422, f"A reference can have at most {MAX_SOURCE_LENGTH} characters.")
+    if reference is not None and contains_personal_data(reference, reference=True):
+        raise DomainError(
+            "evidence.reference", 422, "The reference looks like personal data. Enter a document number instead."
+        )
 
 
 def _with_confirmation(piece: Piece, voucher: Voucher, covers: Sequence[str]) -> dict[str, Any]:
@@ -167,8 +169,8 @@ def vouch_for_row(
         own = Voucher(voucher.by, voucher.on, voucher.reference, tuple(named))
         fault = find_fault(entry.piece, own)
         if fault is not None and fault.code != "evidence.covers_required":
-            claimed.append((fault.code, describe_piece(entry.piece)))
-        elif fault is not None or not confirmable or (voucher.covers and not named):
+            continue  # intake reports the date
+        if fault is not None or not confirmable or (voucher.covers and not named):
             claimed.append(("evidence.names_no_question", describe_piece(entry.piece)))
         else:
             vouched = confirm_entry(vouched, entry.id, own, risk_lookup)

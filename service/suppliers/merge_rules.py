@@ -92,13 +92,15 @@ class RiskLookup:
         return risk == UNKNOWN or risk < self.risk(question, before) or self.reassures(question, after)
 
     def list_confirmable_questions(self, row: Row) -> list[str]:
-        """List the answered questions of a row that evidence can be confirmed for: all that bear on a score, save reports."""
+        """List the answered questions of a row that evidence can be confirmed for, in the order of the form: all that bear on a
+        score, save reports.
+        """
         return [
             question
-            for question, answer in row.items()
-            if answer not in (None, DECLINED)
+            for question in self.questions
+            if row.get(question) not in (None, DECLINED)
             and question not in REPORTS
-            and (question in self.risk_questions or self.reassures(question, answer))
+            and (question in self.risk_questions or self.reassures(question, row[question]))
         ]
 
     def list_evidenced_questions(self, row: Row) -> list[str]:

@@ -31,7 +31,7 @@ FOURTH = tuple(
     for model in list_models_in_force("site", ON)
 )
 WHO = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
-SAFE = {"papers_retention": "worker_holds", "recruitment_fees": "none", "wage_payment": "on_time"}
+SAFE = {"recruitment_fees": "none", "papers_retention": "worker_holds", "wage_payment": "on_time"}
 AUDIT = {"grade": "audit", "date": "2026-09-01", "source": "SMETA-123"}
 BUYER = Voucher("Ana Marín", ON, "file 7")
 FEEDING = [q for q in SITE.questions.values() if q.declinable and q.type == "choice"]
