@@ -31,8 +31,8 @@ def app(tmp_path) -> Iterator[Flask]:  # type: ignore[no-untyped-def]
     Base.metadata.create_all(engine)
     database = Database(engine)
     app = create_app(Settings(data=tmp_path, plain_http=True), database)
-    app.extensions["harbour"] = make_organisation(database, "Harbour Foods", "UTC")
     with fourth_release_in_force():
+        app.extensions["harbour"] = make_organisation(database, "Harbour Foods", "UTC")
         with database.for_organisation(app.extensions["harbour"]) as session:
             for number, pieces in enumerate(([AUDIT, LETTER, VOICES], [AUDIT])):
                 answers = {"reference": f"S-{number}", "name": f"Mill {number}", **WHO, **SAFE, "evidence": pieces}
