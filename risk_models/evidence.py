@@ -338,7 +338,7 @@ def build_evidence_lookup(
     def find_best(question: str) -> EvidenceWeight:
         pieces = (*row_pieces, *iter_pieces_covering(row.get(EVIDENCE), question, model))
         weights = [weight for piece in pieces if (weight := weigh_piece(piece, model, on, void=void)) is not None]
-        if declared_on is None:
+        if declared_on is None or not weights:
             declaration = EvidencePiece("self_declared")
             weights.append(EvidenceWeight(declaration, model.credibility["self_declared"].q, expired=False))
         best = max(weights, key=lambda weight: (weight.q, not weight.expired, weight.piece.date or ""))

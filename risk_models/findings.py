@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from risk_models.model import Model
-from risk_models.plan import CIRCUMSTANCES, FINDING_STATES, GROUP_PREFIX, UNKNOWNS, Action
+from risk_models.plan import CIRCUMSTANCES, CONTACT_CIRCUMSTANCES, FINDING_STATES, GROUP_PREFIX, UNKNOWNS, Action
 
 
 def find_unaddressed_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:
@@ -24,15 +24,19 @@ def find_unused_actions(findings: Sequence[tuple[str, str]], actions: Sequence[A
     )
 
 
-def list_possible_findings(models: Sequence[Model]) -> tuple[tuple[str, str], ...]:
-    """Return every finding that the models can make as (finding, state), in model order without duplicates."""
+def list_possible_findings(models: Sequence[Model], library: Sequence[Action]) -> tuple[tuple[str, str], ...]:
+    """Return every finding that the models can make as (finding, state), in model order without duplicates.
+
+    ``library``: the actions of their plans. Those that do not say whether they contact workers know no CONTACT_CIRCUMSTANCES.
+    """
     findings: list[tuple[str, str]] = []
     for model in models:
         findings += [(indicator.id, state) for indicator in model.indicators for state in FINDING_STATES]
         findings += [(f"floor:{floor.id}", "harm") for floor in model.floors if not floor.declined_core]
         findings += [(f"floor:{floor.id}", "declined") for floor in model.floors if floor.case is None]
     findings += [(f"unknown:{name}", "not_asked") for name in UNKNOWNS]
-    findings += CIRCUMSTANCES.items()
+    with_contacts = any(action.contacts_workers is not None for action in library)
+    findings += [each for each in CIRCUMSTANCES.items() if with_contacts or each[0] not in CONTACT_CIRCUMSTANCES]
     return tuple(dict.fromkeys(findings))
 
 
@@ -42,10 +46,7 @@ def find_group_faults(models: Sequence[Model], actions: Sequence[Action]) -> lis
     declared = {
         GROUP_PREFIX + group for model in models for indicator in model.indicators for group in indicator.groups
     }
-    faults = [
-        f"actions: actions address {name}, but no indicator is in that group" for name in sorted(addressed - declared)
-    ]
+    faults = [f"actions address {name}, but no indicator is in that group" for name in sorted(addressed - declared)]
     return faults + [
-        f"actions: no action addresses {name}, although indicators are in that group"
-        for name in sorted(declared - addressed)
+        f"no action addresses {name}, although indicators are in that group" for name in sorted(declared - addressed)
     ]

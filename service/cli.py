@@ -149,6 +149,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
     from service.assessment.export_json import write_document
+    from service.assessment.models_in_force import find_library_release
     from service.buyer.practice_findings import build_buyer_part
     from service.case_reading.export_json import build_cases_part
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
@@ -179,7 +180,8 @@ def _assess(arguments: argparse.Namespace) -> int:
         facts = load_facts().as_of(on)
         try:
             assessed = assess(parsed.batches, facts, on, models)
-            buyer = build_buyer_part(parsed.buyer_batches, on)
+            library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
+            buyer = build_buyer_part(parsed.buyer_batches, on, library)
         except LookupError as error:
             raise UsageError(f"{error.args[0]}.") from error
         out = Path(arguments.out)
@@ -187,7 +189,7 @@ def _assess(arguments: argparse.Namespace) -> int:
             if "json" in formats:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
-                    cases = build_cases_part(parsed.cases, parsed.batches, on)
+                    cases = build_cases_part(parsed.cases, parsed.batches, on, library)
                     write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
             report_formats = [format_ for format_ in formats if format_ != "json"]
             if report_formats:
@@ -225,14 +227,16 @@ def _write_reports(
     say: Callable[[str], None],
 ) -> None:
     from reports.formats import render
+    from service.assessment.models_in_force import find_library_release
     from service.buyer.practice_findings import build_buyer_lines
     from service.case_reading.export_json import build_case_lines
     from service.report_content.build import build_report
 
     title = "Forced labour and ethical recruitment: supplier assessment"
     report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
-    findings, steps = build_buyer_lines(parsed.buyer_batches, on)
-    case_findings = build_case_lines(parsed.cases, parsed.batches, on)
+    library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
+    findings, steps = build_buyer_lines(parsed.buyer_batches, on, library)
+    case_findings = build_case_lines(parsed.cases, parsed.batches, on, library)
     report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
     for format_ in formats:
         say(f"writing {format_}")

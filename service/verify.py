@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from risk_models.action_releases import get_action_releases
+from risk_models.action_releases import find_texts_release, get_action_releases, list_generations
 from risk_models.answers import from_rows
+from risk_models.cases.rules import get_case_rules
 from risk_models.evidence import RELEASE_0_1_0_METHOD
 from risk_models.facts.facts import Facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
@@ -95,12 +96,19 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
         )
     records = [parse_case_record(case) for case in cases]
     batches: Sequence[Batch] = build_batches(stored)
-    links, readings = link_to_suppliers(records, batches), read_case_records(records, on)
-    library = get_action_releases().get(compute_actions_digest(document["actions"]))
-    for case, record, reading, places in zip(cases, records, readings, links, strict=True):
+    links = link_to_suppliers(records, batches)
+    case_rules = [get_case_rules(case["rules"]["version"]) for case in cases]
+    readings = [
+        reading
+        for record, rules in zip(records, case_rules, strict=True)
+        for reading in read_case_records([record], on, rules)
+    ]
+    newest = list_generations()[-1].name
+    library = get_action_releases().get(compute_actions_digest(document["actions"]), find_texts_release(newest))
+    for case, record, reading, rules, places in zip(cases, records, readings, case_rules, links, strict=True):
         results = [stored[int(batches[batch_index].rows[position])] for batch_index, position in places]
         linked_rows = [{"kind": result["kind"], **result["row"]} for result in results]
-        recomputed = build_case_part(record, reading, linked_rows, library)
+        recomputed = build_case_part(record, reading, linked_rows, rules, library)
         if recomputed != case:
             yield f"the case {case['case']}: {_describe_difference(case, recomputed)}"
     batches = add_case_evidence(batches, readings, links)
@@ -119,7 +127,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     }:
         yield "the texts of the actions do not match this release"
     if "buyer" in document:
-        yield from find_buyer_discrepancies(document["buyer"], on)
+        yield from find_buyer_discrepancies(document["buyer"], on, library)
     count = 0
     for position, location, row in _iter_recomputed_rows(assessed, stored, on):
         recomputed = orjson.loads(row)

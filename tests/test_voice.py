@@ -20,7 +20,6 @@ TEXT_TABLES = (  # TOML files whose texts are shown and are not released
     "questionnaires/drafts/*.toml",
     "questionnaires/lists/issues.toml",
     "questionnaires/lists/template.toml",
-    "risk_models/drafts/*.toml",
     "service/*.toml",
 )
 DATA = tomllib.loads((Path(__file__).parent / "voice.toml").read_text(encoding="utf-8"))

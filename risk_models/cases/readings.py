@@ -3,7 +3,7 @@
 A cohort is one group of people with the same nationality, job and intake period, either adults or children. Findings about
 different cohorts are never combined. Anything not asked about is unknown, so each reading has a ``best`` (the unknown is absent)
 and a ``worst`` (the unknown is present). A reading states what the indicators are consistent with; it is never a verdict on
-anyone. Sources of the rules: ``cases/*.toml``, and docs/cases.md.
+anyone. Sources of the rules: ``cases/<version>/*.toml``, and docs/cases.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
-from risk_models.cases.rules import ILO_INDICATORS, LISTS, STRENGTHS, CaseRules, load_case_rules
+from risk_models.cases.rules import ILO_INDICATORS, LISTS, STRENGTHS, CaseRules, find_case_rules_in_force
 
 DAYS_PER_MONTH: Final = 30.4375
 FOUND, NOT_FOUND, NOT_ASKED, FOUND_ALONE = "found", "not_found", "not_asked", "found_alone"
@@ -160,12 +160,13 @@ class _CellRecord:
 
 
 def read_case(case: Case, on: date, rules: CaseRules | None = None) -> CaseReading:
-    """Read a case with all the lists, as of a day.
+    """Read a case with all the lists, as of a day; ``rules``: by default those in force on that day.
+
 
     If it is not known whether children are concerned, the case is read with both lists, and only the one for adults decides the
     strength. Raises KeyError for a finding that is not defined.
     """
-    rules = rules or load_case_rules()
+    rules = rules or find_case_rules_in_force(on)
     record = _CellRecord(case, rules)
     list_names = {"adults": LISTS[:1], "children": LISTS[1:]}.get(case.people or "", LISTS)
     lists = tuple(_read_by_list(record, people) for people in list_names)

@@ -1,6 +1,7 @@
-"""Load the published lists by which case records are read: findings, weights, rules of combination (``cases/*.toml``).
+"""Load the published lists by which case records are read: findings, weights, rules of combination (``cases/<version>/*.toml``).
 
-Every entry has a source and a mark that shows how certain we are of it. The code contains none of the numbers in the rules.
+Every entry has a source and a mark that shows how certain we are of it. The code contains none of the numbers in the rules. Each
+folder is one complete version. A stored case names the version that it was read with, and is recomputed with it word for word.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -68,7 +70,7 @@ class Limb:
 
 @dataclass(frozen=True)
 class CaseRules:
-    """The content of all ``cases/*.toml`` files. ``digest``: the sha256 of the files in order of name."""
+    """One version: the content of all ``cases/<version>/*.toml`` files. ``digest``: the sha256 of the files in order of name."""
 
     findings: Mapping[str, FindingDefinition]
     weights: Mapping[str, IndicatorWeight]
@@ -86,6 +88,11 @@ class CaseRules:
     def version(self) -> str:
         """Return the version of the rules."""
         return str(self.raw["version"])
+
+    @property
+    def effective(self) -> date:
+        """Return the first day on which cases are read by these rules; the first version has always been in force."""
+        return self.raw.get("effective", date.min)  # type: ignore[no-any-return]
 
     @cached_property
     def phases(self) -> Mapping[str, str]:
@@ -114,14 +121,32 @@ def list_released_digests(folder: Path = CASES_FOLDER) -> Mapping[str, str]:
     return dict(list_released_lines(folder))
 
 
-@cache
-def load_case_rules(folder: Path = CASES_FOLDER) -> CaseRules:
-    """Return the rules in a folder, by default those in force. A file that is missing there is taken from the default folder.
+def list_case_rules(folder: Path = CASES_FOLDER) -> tuple[CaseRules, ...]:
+    """Return every version of the rules, oldest first. Raises KeyError or tomllib.TOMLDecodeError if a file is invalid."""
+    rules = [load_case_rules(path.parent) for path in folder.glob("*/rules.toml")]
+    return tuple(sorted(rules, key=lambda each: (each.effective, each.version)))
 
-    Raises KeyError or tomllib.TOMLDecodeError if one of the files is invalid.
+
+def find_case_rules_in_force(on: date) -> CaseRules:
+    """Return the rules with which cases are read on a day."""
+    return [rules for rules in list_case_rules() if rules.effective <= on][-1]
+
+
+def get_case_rules(version: str) -> CaseRules:
+    """Return the rules of a version, as a stored case names it. Raises LookupError if there is no such version."""
+    found = next((rules for rules in list_case_rules() if rules.version == version), None)
+    if found is None:
+        raise LookupError(f"this release does not include the case rules {version}")
+    return found
+
+
+@cache
+def load_case_rules(folder: Path) -> CaseRules:
+    """Return the rules in the folder of one version.
+
+    Raises KeyError, FileNotFoundError or tomllib.TOMLDecodeError if one of the files is invalid or missing.
     """
-    paths = {name: folder / name for name in RULE_FILES}
-    contents = {name: (path if path.exists() else CASES_FOLDER / name).read_bytes() for name, path in paths.items()}
+    contents = {name: (folder / name).read_bytes() for name in RULE_FILES}
     data = {name: tomllib.loads(content.decode("utf-8")) for name, content in contents.items()}
     rules = data["rules.toml"]
     phases = [phase["id"] for phase in rules["phase"]]

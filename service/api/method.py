@@ -42,7 +42,7 @@ def get_method(session: Session) -> Reply:
             "limits": LIMITATIONS,
             "facts_digest": facts.digest,
             "facts": [{name: getattr(fact, name) for name in OF_FACT} for fact in descriptions],
-            "actions": build_actions_part(list(supplier_list.load_actions_by_id().values())),
+            "actions": build_actions_part(list(supplier_list.load_actions_by_id(session, _today()).values())),
         }
     )
 

@@ -63,10 +63,9 @@ def _contributions(moves: supplier_detail.Contributions) -> list[dict[str, Any]]
 
 def list_next_steps(session: Session) -> Reply:
     """Return the next steps for all suppliers: each action with the few highest-risk suppliers it concerns."""
-    library = supplier_list.load_actions_by_id()
-    steps = supplier_list.list_next_steps(
-        session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
-    )
+    on = today(get_caller().time_zone)
+    library = supplier_list.load_actions_by_id(session, on)
+    steps = supplier_list.list_next_steps(session, on, own_answers_only=not get_caller().sees_worker_derived)
     return whole_list(
         [
             {"action": action_texts(library[step.id]), "total": step.total, "suppliers": _lines(step.suppliers)}

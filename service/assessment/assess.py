@@ -321,7 +321,7 @@ def _score_and_plan(
     scores, chunks = score_in_chunks(frame, model)
     for positions, cells in chunks:
         unknown_in_chunk = {name: flags[positions] for name, flags in unknown.items()}
-        planned.days[:, positions] = build_plan(take(scores, positions), cells, model, unknown_in_chunk).days
+        planned.fill(positions, build_plan(take(scores, positions), cells, model, unknown_in_chunk))
     return scores, None, planned
 
 
@@ -334,10 +334,10 @@ def _add_own_plan(planned: Plan, frame: Frame, model: Model, unknown: Mapping[st
     own_frame = replace(
         reported_frame, reported=np.zeros_like(reported_frame.reported), case=np.zeros_like(reported_frame.case)
     )
-    own_answer_days = planned.days.copy()
+    own_answers = replace(planned, days=planned.days.copy(), state_imposed=planned.state_imposed.copy())
     unknown_of_reported = {name: flags[reported] for name, flags in unknown.items()}
-    own_answer_days[:, reported] = _score_and_plan(own_frame, model, unknown_of_reported)[-1].days
-    return replace(planned, own_answer_days=own_answer_days)
+    own_answers.fill(reported, _score_and_plan(own_frame, model, unknown_of_reported)[-1])
+    return replace(planned, own_answers=own_answers)
 
 
 def _select_models(batch: Batch, on: date, models: Sequence[Model] | None) -> list[tuple[Model, NDArray[np.intp]]]:

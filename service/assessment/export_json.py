@@ -22,9 +22,10 @@ from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
 from risk_models.facts.state_imposed import ImposedLabourFindings
 from risk_models.model import CASES, Model
-from risk_models.plan import Action, load_actions, sort_steps
+from risk_models.plan import Action, list_release_actions, sort_steps
 from service.assessment.answer_codec import NULL, AnswerEncoder, Positions
 from service.assessment.assess import AssessedBatch, Block
+from service.assessment.models_in_force import find_library_release
 
 Document = dict[str, Any]
 
@@ -95,7 +96,7 @@ def build_assessment_part(
 
 
 def build_actions_part(actions: Sequence[Action]) -> list[Document]:
-    """Return the texts of the actions, each once."""
+    """Return the texts of the actions, each once; whether they contact workers in generations of the library that say it."""
     return [
         {
             "id": action.id,
@@ -108,6 +109,11 @@ def build_actions_part(actions: Sequence[Action]) -> list[Document]:
             "with_workers": action.with_workers,
             "proof": action.proof,
             "sources": list(action.sources),
+            **(
+                {}
+                if action.contacts_workers is None
+                else {"contacts_workers": action.contacts_workers, "heard_by": action.heard_by}
+            ),
         }
         for action in actions
     ]
@@ -133,10 +139,11 @@ def write_document(
     ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own practices (service/buyer/practice_findings.py);
     ``cases``: the part on case records (service/case_reading/export_json.py).
     """
+    library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
     head = {
         "assessment": build_assessment_part(assessed, facts, on, options),
         "input": input_part,
-        "actions": build_actions_part(load_actions()),
+        "actions": build_actions_part(list_release_actions(library)),
         "cases": list(cases),
         **({"buyer": buyer} if buyer is not None else {}),
     }

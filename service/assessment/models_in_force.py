@@ -1,11 +1,13 @@
-"""List the models that are in force on a day."""
+"""List the models that are in force on a day, and find the release of the action library that they use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
+from risk_models.action_releases import find_texts_release
 from risk_models.model import Model, get_model_in_force, load_models
+from risk_models.plan import find_newest_release
 
 
 def list_models_in_force(on: date, models: Sequence[Model] | None = None) -> list[Model]:
@@ -17,3 +19,11 @@ def list_models_in_force(on: date, models: Sequence[Model] | None = None) -> lis
     candidates = load_models() if models is None else models
     ids = sorted({model.id for model in candidates if model.effective <= on}, key=lambda i: (i != "site_general", i))
     return [get_model_in_force(model_id, on, candidates) for model_id in ids]
+
+
+def find_library_release(on: date, used: Iterable[Model] = ()) -> str:
+    """Return the release of the action library that an assessment is written with: that of the newest that a model it used names.
+
+    Without suppliers (case records or the buyer's own practices alone) it is that of the models in force on its day.
+    """
+    return find_texts_release(find_newest_release(list(used) or list_models_in_force(on)))

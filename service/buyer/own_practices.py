@@ -21,6 +21,7 @@ from service.audit import record_event
 from service.buyer.practice_findings import DescribedFinding, build_unit_lines, describe_findings
 from service.db.buyer_tables import BuyerAnswers
 from service.errors import not_found
+from service.suppliers.organisation_models import find_organisation_library
 
 FORM_ID = "buyer"
 ISO_DATE_LENGTH = len("2026-11-25")
@@ -68,7 +69,8 @@ def list_units(session: Session, on: date) -> tuple[Unit, ...]:
     for row in session.scalars(select(BuyerAnswers).order_by(*order)):
         newest.setdefault(row.unit, row)
     rows = [newest[unit] for unit in sorted(newest)]
-    findings = describe_findings([(row.answers, row.on) for row in rows], on)
+    library = find_organisation_library(session, on)
+    findings = describe_findings([(row.answers, row.on) for row in rows], on, library)
     return tuple(Unit(row, unit_findings) for row, unit_findings in zip(rows, findings, strict=True))
 
 

@@ -22,21 +22,23 @@ from risk_models.buyer import (
     find_practice_rules_in_force,
     load_all_practice_rules,
 )
-from risk_models.plan import Action, compute_due_date, load_actions
+from risk_models.plan import Action, compute_due_date, list_release_actions
 from service.assessment.assess import Batch
 from service.report_content.labels import build_step, format_answer
 
 
-def build_buyer_part(batches: Iterable[Batch], on: date) -> dict[str, Any] | None:
+def build_buyer_part(batches: Iterable[Batch], on: date, library: str) -> dict[str, Any] | None:
     """Return the part ``buyer`` of an assessment, None if no unit of the buyer answered.
 
-    Raises LookupError if no rules are in force on that day.
+    ``library``: the release of the action library of the assessment. Raises LookupError if no rules are in force on that day.
     """
     units = [
         {**unit, "row": {"file": batch.file, "sheet": batch.sheet, "row": int(row)}}
         for batch in batches
         for unit, row in zip(
-            build_units_part(batch.answers, find_practice_rules_in_force(on), on), batch.rows.tolist(), strict=True
+            build_units_part(batch.answers, find_practice_rules_in_force(on), on, library),
+            batch.rows.tolist(),
+            strict=True,
         )
     ]
     return {**build_rules_part(find_practice_rules_in_force(on)), "units": units} if units else None
@@ -62,7 +64,7 @@ def build_rules_part(rules: PracticeRules) -> dict[str, Any]:
     }
 
 
-def build_units_part(answers: Answers, rules: PracticeRules, on: date) -> list[dict[str, Any]]:
+def build_units_part(answers: Answers, rules: PracticeRules, on: date, library: str) -> list[dict[str, Any]]:
     """Return for each unit its answers, the state of each practice, and the actions that follow with their due dates."""
     return [
         {
@@ -75,7 +77,7 @@ def build_units_part(answers: Answers, rules: PracticeRules, on: date) -> list[d
                     "value": finding.value,
                     "actions": [
                         {"id": action.id, "due": compute_due_date(on, days).isoformat()}
-                        for action, days in list_actions_for(finding)
+                        for action, days in list_actions_for(finding, library)
                     ],
                 }
                 for finding in findings
@@ -85,21 +87,24 @@ def build_units_part(answers: Answers, rules: PracticeRules, on: date) -> list[d
     ]
 
 
-def list_actions_for(finding: PracticeFinding) -> list[tuple[Action, float]]:
-    """Return the actions that address a finding, each with the days within which it is due."""
+def list_actions_for(finding: PracticeFinding, library: str) -> list[tuple[Action, float]]:
+    """Return the actions of a release of the library that address a finding, each with the days within which it is due."""
     return [
         (action, action.due_days[finding.state])
-        for action in load_actions()
+        for action in list_release_actions(library)
         if finding.name in action.addresses and finding.state in action.states
     ]
 
 
-def find_buyer_discrepancies(part: Mapping[str, Any], on: date) -> list[str]:
-    """Recompute the part ``buyer`` of a stored assessment from its answers, and return the differences as sentences."""
+def find_buyer_discrepancies(part: Mapping[str, Any], on: date, library: str) -> list[str]:
+    """Recompute the part ``buyer`` of a stored assessment from its answers, and return the differences as sentences.
+
+    ``library``: the release of the action library that it was made with.
+    """
     rules = next((rules for rules in load_all_practice_rules() if rules.version == part["version"]), None)
     if rules is None or {**build_rules_part(rules), "units": part["units"]} != part:
         return ["the section buyer was made with rules that this release does not include"]
-    recomputed = build_units_part(from_rows(unit["answers"] for unit in part["units"]), rules, on)
+    recomputed = build_units_part(from_rows(unit["answers"] for unit in part["units"]), rules, on, library)
     stored = [{key: unit[key] for key in ("name", "answers", "findings")} for unit in part["units"]]
     return [
         f"the practices of unit {number} differ when they are recomputed"
@@ -119,12 +124,12 @@ class DescribedFinding:
 
 
 def describe_findings(
-    units: Iterable[tuple[Mapping[str, Any], date]], on: date
+    units: Iterable[tuple[Mapping[str, Any], date]], on: date, library: str
 ) -> tuple[tuple[DescribedFinding, ...], ...]:
     """Return for each unit (its answers, and the day of them) the findings on all practices on a day, in the order of the rules.
 
     Actions are due from the first day of their finding: the day of the answers, or a later one if a check on recruitment became
-    too old. Raises LookupError if no rules are in force on that day.
+    too old. ``library``: the release of the action library. Raises LookupError if no rules are in force on that day.
     """
     form, rules = load_form("buyer"), find_practice_rules_in_force(on)
     described = []
@@ -134,7 +139,9 @@ def describe_findings(
         for index, finding in enumerate(evaluate_practices(parsed, rules, on)[0]):
             since = _find_first_day(parsed, rules, index, min(answered_on, on), on)
             answer_text = "" if finding.value is None else format_answer(form, finding.practice.question, finding.value)
-            actions = tuple((action, days, compute_due_date(since, days)) for action, days in list_actions_for(finding))
+            actions = tuple(
+                (action, days, compute_due_date(since, days)) for action, days in list_actions_for(finding, library)
+            )
             unit_findings.append(DescribedFinding(finding, answer_text, finding.describe(answer_text), actions))
         described.append(tuple(unit_findings))
     return tuple(described)
@@ -186,10 +193,15 @@ def build_unit_lines(
     return tuple(lines), tuple(build_step(action, due, days) for action, days, due in steps)
 
 
-def build_buyer_lines(batches: Iterable[Batch], on: date) -> tuple[tuple[BuyerFinding, ...], tuple[Step, ...]]:
-    """Return the findings and actions in a report for the buyer's answers that were read from files on a day."""
+def build_buyer_lines(
+    batches: Iterable[Batch], on: date, library: str
+) -> tuple[tuple[BuyerFinding, ...], tuple[Step, ...]]:
+    """Return the findings and actions in a report for the buyer's answers that were read from files on a day.
+
+    ``library``: the release of the action library of the assessment.
+    """
     rows = [row for batch in batches for row in batch.answers.to_rows()]
-    described = describe_findings([(row, on) for row in rows], on)
+    described = describe_findings([(row, on) for row in rows], on, library)
     return build_unit_lines(
         [(str(row.get("name") or ""), findings) for row, findings in zip(rows, described, strict=True)]
     )

@@ -9,8 +9,8 @@ from typing import Any
 from reports.document import CaseLine
 from reports.formatting import format_iso_date
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
-from risk_models.cases.rules import load_case_rules
-from risk_models.plan import COERCION_CASE, Action, list_release_actions, load_actions
+from risk_models.cases.rules import CaseRules, find_case_rules_in_force
+from risk_models.plan import COERCION_CASE, Action, list_case_steps, list_release_actions
 from service.assessment.assess import Batch
 from service.case_reading.records import (
     COHORT_QUESTIONS,
@@ -24,8 +24,12 @@ from service.report_content.labels import get_country_name
 Document = dict[str, Any]
 
 
-def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> list[Document]:
-    """Return the part ``cases``: every record with its readings and the rows of its results, without personal data."""
+def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date, library: str) -> list[Document]:
+    """Return the part ``cases``: every record with its readings and the rows of its results, without personal data.
+
+    ``library``: the release of the action library of the assessment.
+    """
+    rules = find_case_rules_in_force(on)
     linked_rows = [
         [
             {
@@ -38,18 +42,18 @@ def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on
         ]
         for positions in link_to_suppliers(records, batches)
     ]
-    positions = zip(records, read_case_records(records, on), linked_rows, strict=True)
-    return [build_case_part(record, reading, rows) for record, reading, rows in positions]
+    positions = zip(records, read_case_records(records, on, rules), linked_rows, strict=True)
+    return [build_case_part(record, reading, rows, rules, library) for record, reading, rows in positions]
 
 
 def build_case_part(
-    record: CaseRecord, reading: CaseReading, linked_rows: Sequence[Document], library: str | None = None
+    record: CaseRecord, reading: CaseReading, linked_rows: Sequence[Document], rules: CaseRules, library: str
 ) -> Document:
     """Return one record with its readings as JSON.
 
-    ``linked_rows``: the rows of the results it is about; ``library``: see :func:`list_first_steps`.
+    ``linked_rows``: the rows of the results it is about; ``rules``: those it was read by; ``library``: the release of the action
+    library of the assessment.
     """
-    rules = load_case_rules()
     case = record.case
     findings = [
         {
@@ -85,7 +89,7 @@ def build_case_part(
         ],
         "indicators": list(reading.indicators),
         "not_placed": list(reading.unplaced_findings),
-        "readings": [_build_list_reading(each) for each in reading.lists],
+        "readings": [_build_list_reading(each, rules) for each in reading.lists],
         "ilo_indicators": [
             {
                 "id": indicator.id,
@@ -99,29 +103,23 @@ def build_case_part(
     }
 
 
-def list_first_steps(reading: CaseReading, library: str | None = None) -> list[tuple[Action, float]]:
+def list_first_steps(reading: CaseReading, library: str) -> list[tuple[Action, float]]:
     """Return the safety actions that a case requires, each with the days within which it is due, in the order to take them.
 
     They belong to the case itself, so that a case about none of the suppliers in the files has them too. They follow from its
-    strength, and from coercion at work whatever the strength (CC-5). ``library``: the version of the action library that an
-    assessment was made with, by default the newest.
+    strength, and from coercion at work whatever the strength (CC-5). ``library``: the release of the action library.
     """
     findings = {f"floor:case_{reading.strength}", *((COERCION_CASE,) if reading.urgent else ())}
-    steps = [
-        (action, action.due_days["harm"])
-        for action in (load_actions() if library is None else list_release_actions(library))
-        if action.safety and findings & set(action.addresses) and "harm" in action.states
-    ]
-    return sorted(steps, key=lambda step: step[0].get_sort_key(step[1]))
+    return list_case_steps(findings, list_release_actions(library))
 
 
-def _build_list_reading(list_reading: ListReading) -> Document:
+def _build_list_reading(list_reading: ListReading, rules: CaseRules) -> Document:
     return {
         "list": list_reading.people,
         "class": {
             "best": list_reading.classes[0],
             "worst": list_reading.classes[1],
-            "because": _describe_class(list_reading),
+            "because": _describe_class(list_reading, rules),
         },
         "dimensions": [
             {
@@ -142,9 +140,8 @@ def _build_list_reading(list_reading: ListReading) -> Document:
     }
 
 
-def _describe_class(list_reading: ListReading) -> str:
+def _describe_class(list_reading: ListReading, rules: CaseRules) -> str:
     """Return the published classes in words."""
-    rules = load_case_rules()
     titles = {entry["id"]: entry["title"] for entry in rules.raw["class"]}
     best, worst = list_reading.classes
     sentence = "class" if best == worst else "class_range"
@@ -188,16 +185,29 @@ def parse_case_record(stored: Mapping[str, Any]) -> CaseRecord:
     )
 
 
-def build_case_lines(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date) -> tuple[CaseLine, ...]:
-    """Return the records as lines of the internal report, strongest evidence first."""
+def build_case_lines(
+    records: Sequence[CaseRecord], batches: Sequence[Batch], on: date, library: str
+) -> tuple[CaseLine, ...]:
+    """Return the records as lines of the internal report, strongest evidence first.
+
+    ``library``: the release of the action library of the assessment.
+    """
     order = ("emergency", "pattern", "signals", "none_recorded")
-    entries = zip(records, read_case_records(records, on), link_to_suppliers(records, batches), strict=True)
-    lines = [_build_case_line(record, reading, batches, positions) for record, reading, positions in entries]
+    rules = find_case_rules_in_force(on)
+    entries = zip(records, read_case_records(records, on, rules), link_to_suppliers(records, batches), strict=True)
+    lines = [
+        _build_case_line(record, reading, batches, positions, rules, library) for record, reading, positions in entries
+    ]
     return tuple(sorted(lines, key=lambda line: (order.index(line.strength.replace(" ", "_")), line.case)))
 
 
 def _build_case_line(
-    record: CaseRecord, reading: CaseReading, batches: Sequence[Batch], positions: Sequence[SupplierPosition]
+    record: CaseRecord,
+    reading: CaseReading,
+    batches: Sequence[Batch],
+    positions: Sequence[SupplierPosition],
+    rules: CaseRules,
+    library: str,
 ) -> CaseLine:
     cohort = record.cohort
     nationality = get_country_name(cohort["nationality"]) if cohort["nationality"] else None
@@ -207,11 +217,11 @@ def _build_case_line(
     ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
     group = [text for text in (nationality, cohort["job"], intake, people, ages or "age not known") if text]
     sentences = [*reading.because]
-    sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading)]
+    sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading, library)]
     for list_reading in reading.lists:
         sentences += [dimension.because for dimension in list_reading.dimensions if dimension.best or dimension.found]
         sentences += [
-            _describe_class(list_reading),
+            _describe_class(list_reading, rules),
             list_reading.forced_labour.because,
             list_reading.trafficking.because,
         ]

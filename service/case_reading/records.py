@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from questionnaires.form import load_form
+from questionnaires.form import list_versions, load_form
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, CaseReading, Finding, read_case
-from risk_models.cases.rules import list_released_digests, load_case_rules
+from risk_models.cases.rules import CaseRules, list_case_rules, list_released_digests
 from risk_models.model import load_models
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch
@@ -51,10 +51,14 @@ class CaseRecord:
 
 
 def list_case_data_faults() -> list[str]:
-    """Return the inconsistencies between the case form, the lists that evaluate cases, and the models, as sentences."""
-    form, rules = load_form("case"), load_case_rules()
-    offered = {choice.code: choice.title for choice in form.by_id["finding"].choices}
-    titles = {finding.id: finding.title for finding in rules.findings.values()}
+    """Return the inconsistencies between the case form, the lists that evaluate cases, and the models, as sentences.
+
+    Each version of the rules is compared with the version of the form of that name.
+    """
+    return sorted(fault for rules in list_case_rules() for fault in _list_rules_faults(rules))
+
+
+def _list_rules_faults(rules: CaseRules) -> list[str]:
     faults = []
     if list_released_digests().get(rules.version) != rules.digest:
         release_line = f"{rules.version} {rules.digest}"
@@ -62,22 +66,27 @@ def list_case_data_faults() -> list[str]:
             "cases: the rules differ from their release; put the change in a new version and add this line to RELEASED: "
             f"{release_line}"
         )
-    faults += [
-        f"cases/findings.toml: the form does not offer {name} with the same wording"
-        for name in titles.items() - offered.items()
-    ]
-    faults += [
-        f"{form.file}: {name} is not a finding in cases/findings.toml" for name in offered.keys() - titles.keys()
-    ]
-    faults += [f"cases: no finding uses {name}" for name, cells in rules.cells_by_indicator.items() if not cells]
+    folder = f"cases/{rules.version}"
     indicators = {indicator.id for model in load_models() for indicator in model.indicators}
+    faults += [f"{folder}: no finding uses {name}" for name, cells in rules.cells_by_indicator.items() if not cells]
     faults += [
-        f"cases/findings.toml: {finding.id} sets {name}, which is not an indicator in any model"
+        f"{folder}/findings.toml: {finding.id} sets {name}, which is not an indicator in any model"
         for finding in rules.findings.values()
         for name in finding.indicators
         if name not in indicators
     ]
-    return sorted(faults)
+    if rules.version not in list_versions("case"):
+        return faults
+    form = load_form("case", rules.version)
+    offered = {choice.code: choice.title for choice in form.by_id["finding"].choices}
+    titles = {finding.id: finding.title for finding in rules.findings.values()}
+    faults += [
+        f"{folder}/findings.toml: the form does not offer {name} with the same wording"
+        for name in titles.items() - offered.items()
+    ]
+    return faults + [
+        f"{form.file}: {name} is not a finding in {folder}/findings.toml" for name in offered.keys() - titles.keys()
+    ]
 
 
 def parse_case_records(batch: Batch) -> tuple[CaseRecord, ...]:
@@ -171,9 +180,11 @@ def _index_suppliers(batches: Sequence[Batch], questions: Sequence[str]) -> dict
     return keys
 
 
-def read_case_records(records: Iterable[CaseRecord], on: date) -> tuple[CaseReading, ...]:
-    """Evaluate each record on a day."""
-    return tuple(read_case(record.case, on) for record in records)
+def read_case_records(
+    records: Iterable[CaseRecord], on: date, rules: CaseRules | None = None
+) -> tuple[CaseReading, ...]:
+    """Evaluate each record on a day, by the rules given or else those in force on that day."""
+    return tuple(read_case(record.case, on, rules) for record in records)
 
 
 def add_case_evidence(

@@ -24,7 +24,7 @@ from questionnaires.person_detection import detect_personal_data
 from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS
 from risk_models.answers import from_rows
 from risk_models.cases.readings import read_case
-from risk_models.cases.rules import STRENGTHS, load_case_rules
+from risk_models.cases.rules import STRENGTHS, find_case_rules_in_force, list_case_rules
 from risk_models.name_normalize import name_key
 from risk_models.plan import Action
 from service.assessment.assess import Batch
@@ -45,6 +45,7 @@ from service.errors import DomainError, not_found
 from service.suppliers import repository as suppliers
 from service.suppliers.case_evidence import list_findings, to_case_record
 from service.suppliers.identity import list_alias_numbers
+from service.suppliers.organisation_models import find_organisation_library
 
 FORM_ID = "case"
 FINDING_QUESTIONS = ("finding", "phase", "found", "source", "found_on", "note")
@@ -74,7 +75,7 @@ class WorkerCheck:
 
 def list_outcomes() -> Mapping[str, str]:
     """Return the outcomes with which a case may be closed: title by id."""
-    return {outcome["id"]: outcome["title"] for outcome in load_case_rules().raw["outcome"]}
+    return {outcome["id"]: outcome["title"] for outcome in list_case_rules()[-1].raw["outcome"]}
 
 
 def needs_two_users(session: Session, case: StoredCase) -> bool:
@@ -132,13 +133,15 @@ def get_case_detail(session: Session, case: StoredCase, on: date) -> CaseDetail:
     """Return a case evaluated on a day. Its first steps are due from the moment at which the evidence reached its strength."""
     findings = list_findings(session, [case]).get(case.id, ())
     case_record = to_case_record(case, findings)
-    reading = read_case(case_record.case, on)
+    rules, library = find_case_rules_in_force(on), find_organisation_library(session, on)
+    reading = read_case(case_record.case, on, rules)
     supplier = session.get(Supplier, case.supplier_id) if case.supplier_id else None
     steps = [
         FirstStep(action, 24 * days, case.strength_since + timedelta(days=days))
-        for action, days in (list_first_steps(reading) if case.state == "open" else ())
+        for action, days in (list_first_steps(reading, library) if case.state == "open" else ())
     ]
-    return CaseDetail(case, supplier, findings, build_case_part(case_record, reading, ()), steps)
+    part = build_case_part(case_record, reading, (), rules, library)
+    return CaseDetail(case, supplier, findings, part, steps)
 
 
 def open_case(

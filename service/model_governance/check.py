@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import DataFileError, load_sectors
-from risk_models.action_releases import get_action_releases
+from risk_models.action_releases import find_generation, get_action_releases, list_generations
 from risk_models.answers import DECLINED
 from risk_models.buyer import BuyingPractice, PracticeRules
 from risk_models.buyer import load_all_practice_rules as load_practices
@@ -26,7 +26,7 @@ from risk_models.findings import (
     list_possible_findings,
 )
 from risk_models.model import MODELS_FOLDER, Indicator, Model, load_models
-from risk_models.plan import expand_groups, load_actions
+from risk_models.plan import Action, expand_groups, load_actions
 from risk_models.transforms import Choices, Since
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.case_reading.records import list_case_data_faults
@@ -37,40 +37,47 @@ NUMBER_TYPES = ("number", "money", "percent")
 def list_model_faults() -> list[str]:
     """Return the inconsistencies between models, forms, actions and case rules as sentences; empty if there are none."""
     try:
-        models, actions, facts = load_models(), load_actions(), load_facts()
+        models, facts = load_models(), load_facts()
+        libraries = {generation: load_actions(generation) for generation in list_generations()}
         for form in list_form_ids():
             load_form(form)
     except (RiskDataError, DataFileError) as error:
         return [str(error)]
     practice_rules = load_practices()
-    findings = [
-        *list_possible_findings(models),
-        *(finding for rules in practice_rules for finding in rules.possible_findings),
-    ]
     faults = _check_released_files()
     faults += [fault for rules in practice_rules for fault in _check_practice_rules(rules)]
+    *_, actions = libraries.values()
     digest = compute_actions_digest(build_actions_part(actions))
     if digest not in get_action_releases():
         faults.append(
             "actions: the library has changed since the last release; add this line to RELEASED, with the name of the release: "
             f"NAME {digest}"
         )
-    faults += find_group_faults(models, actions)
-    actions = expand_groups(actions, models)
-    faults += [
-        f"actions: no action addresses the finding {finding}"
-        for finding in find_unaddressed_findings(findings, actions)
-    ]
-    faults += [
-        f"actions: the action {action} does not address any finding that can occur"
-        for action in find_unused_actions(findings, actions)
-    ]
+    practice_findings = [finding for rules in practice_rules for finding in rules.possible_findings]
+    for generation, library in libraries.items():
+        users = [model for model in models if find_generation(model.actions) == generation]
+        faults += _check_library(generation.name, library, users, practice_findings)
     newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}
     for model in models:
         faults += _check_model(model, facts, newest=newest[model.id] is model)
     for model in newest.values():
         faults += _check_trade_questions(model, [other for other in newest.values() if other.kind == model.kind])
     return faults + list_case_data_faults()
+
+
+def _check_library(
+    name: str, library: Sequence[Action], models: Sequence[Model], practice_findings: Sequence[tuple[str, str]]
+) -> list[str]:
+    """Return the inconsistencies between a generation of the library and the models that use it."""
+    findings = [*list_possible_findings(models, library), *practice_findings]
+    expanded = expand_groups(library, models)
+    faults = find_group_faults(models, library)
+    faults += [f"no action addresses the finding {each}" for each in find_unaddressed_findings(findings, expanded)]
+    faults += [
+        f"the action {action} does not address any finding that can occur"
+        for action in find_unused_actions(findings, expanded)
+    ]
+    return [f"actions/{name}: {fault}" for fault in faults]
 
 
 def list_fact_faults() -> list[str]:

@@ -17,12 +17,12 @@ from pathlib import Path
 import risk_models
 from questionnaires.form import list_form_ids, load_form
 from risk_models.buyer import load_all_practice_rules as load_practices
+from risk_models.cases.rules import CASES_FOLDER, list_case_rules
 from risk_models.model import Model, load_models
 from risk_models.plan import load_actions
 from service.report_content.sources import Source, load_source_families
 
 EXCLUSIONS_FILE = Path(risk_models.__file__).parent / "excused.toml"
-CASES_FOLDER = Path(risk_models.__file__).parent / "cases"
 FAMILY_PATTERN = re.compile(r"C\d+|[A-Z]+")
 UNTRACKED_FAMILIES = ("references", "own")
 CITATION_KINDS = ("indicator", "context", "floor", "question", "action", "buyer's practice", "case records")
@@ -86,7 +86,7 @@ def index_citations() -> Mapping[str, Mapping[str, str]]:
     for practice in max(load_practices(), key=lambda rules: (rules.effective, rules.version)).practices:
         for source in practice.sources:
             citations[source]["buyer's practice"][f"`{practice.id}`"].append("")
-    for file in sorted(CASES_FOLDER.glob("*.toml")):
+    for file in sorted((CASES_FOLDER / list_case_rules()[-1].version).glob("*.toml")):
         for text in set(_iter_texts(tomllib.loads(file.read_text(encoding="utf-8")))):
             citations[text]["case records"][""].append("")
     kinds = {model.id: model.kind for model in models}

@@ -64,7 +64,7 @@ def search(session: Session, text: str, on: date, *, own_answers_only: bool, rea
     ``own_answers_only``: only actions that suppliers' own answers alone call for.
     """
     due = count_next_steps(session, on, own_answers_only=own_answers_only)
-    library = load_actions_by_id()
+    library = load_actions_by_id(session, on)
     words = text.casefold().split()
     return SearchResults(
         sites=_find_suppliers(session, "site", text, on),

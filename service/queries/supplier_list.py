@@ -22,10 +22,11 @@ from reports.csv import guard
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
-from risk_models.plan import Action, load_actions
+from risk_models.plan import Action, list_release_actions, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.errors import DomainError, not_found
 from service.report_content.labels import format_level, get_country_name, get_sector_title
+from service.suppliers.organisation_models import find_organisation_library
 
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
 PAGE = 50  # suppliers on a page of the list, and at most so many can be selected for a bulk action
@@ -373,10 +374,11 @@ def count_next_steps(session: Session, on: date, *, own_answers_only: bool) -> d
     by_step = select(first, func.count()).where(*build_filter_conditions(SupplierFilter(), on)).group_by(first)
     totals = {step: count for step, count in session.execute(by_step) if step}
     last = (True, (True, len(totals)), "")
-    order = {action.id: (not action.safety, action.tie_break, action.id) for action in load_actions()}
+    library = load_actions_by_id(session, on).values()
+    order = {action.id: (not action.safety, action.tie_break, action.id) for action in library}
     return {step: totals[step] for step in sorted(totals, key=lambda step: order.get(step, last))}
 
 
-def load_actions_by_id() -> Mapping[str, Action]:
-    """Return the library of actions by id."""
-    return {action.id: action for action in load_actions()}
+def load_actions_by_id(session: Session, on: date) -> Mapping[str, Action]:
+    """Return the library of actions that the plans of the session's organisation use on a day, by id."""
+    return {action.id: action for action in list_release_actions(find_organisation_library(session, on))}

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import CaseEvidence, build_evidence_from_readings
 from risk_models.cases.readings import Case, CaseReading, Finding, read_case
-from risk_models.cases.rules import load_case_rules
+from risk_models.cases.rules import list_case_rules
 from service.assessment.assess import Batch
 from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.db.case_tables import StoredCase, StoredFinding
@@ -64,7 +64,7 @@ def describe_finding(finding: StoredFinding) -> str:
 
 def counts_in_score(case: StoredCase) -> bool:
     """Return whether a case counts in scores: open cases do, closed ones depending on their outcome."""
-    outcomes = {outcome["id"]: outcome["counts"] for outcome in load_case_rules().raw["outcome"]}
+    outcomes = {outcome["id"]: outcome["counts"] for outcome in list_case_rules()[-1].raw["outcome"]}
     return case.state == "open" or bool(outcomes[case.outcome])
 
 

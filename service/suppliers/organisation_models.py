@@ -11,6 +11,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from risk_models.model import Model, get_newest_release, get_version_key, list_models_up_to, load_models
+from service.assessment.models_in_force import find_library_release, list_models_in_force
 from service.audit import record_event
 from service.db.tables import Organisation
 from service.errors import DomainError
@@ -31,6 +32,11 @@ def get_release_on(organisation: Organisation, on: date) -> str:
 def list_organisation_models(session: Session, on: date) -> tuple[Model, ...]:
     """Return the models to choose from when suppliers of the session's organisation are assessed as of a day."""
     return list_models_up_to(get_release_on(get_organisation(session), on), load_models())
+
+
+def find_organisation_library(session: Session, on: date) -> str:
+    """Return the release of the action library for steps that belong to no supplier, such as those of a case."""
+    return find_library_release(on, list_models_in_force(on, list_organisation_models(session, on)))
 
 
 def find_next_release(organisation: Organisation, today: date) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from risk_models import plan as planning
-from risk_models.action_releases import RELEASE_NAMED_AFTER, get_action_releases
+from risk_models.action_releases import RELEASE_NAMED_AFTER, find_generation, get_action_releases, list_generations
 from risk_models.answers import from_rows
 from risk_models.data_file import DataFileError
 from risk_models.engine.score import score
@@ -125,17 +125,21 @@ def test_a_group_is_expanded_to_each_of_its_indicators_once(tmp_path: Path) -> N
     model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["money", "asked"]}])
     ask, repay = expand_groups(load_actions(write_library(tmp_path, ASK, both)), [model])
     assert (ask.addresses, repay.addresses) == (("port",), ("port",))
-    assert "port (not_asked)" not in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
-    assert "port (declined)" in find_unaddressed_findings(list_possible_findings([model]), [ask, repay])
+    assert "port (not_asked)" not in find_unaddressed_findings(
+        list_possible_findings([model], [ask, repay]), [ask, repay]
+    )
+    assert "port (declined)" in find_unaddressed_findings(list_possible_findings([model], [ask, repay]), [ask, repay])
 
 
 def test_a_group_that_only_models_or_only_actions_use_is_a_fault(tmp_path: Path) -> None:
     model = load_toy_model(tmp_path, indicator=[*TOY["indicator"], {**PORT, "groups": ["mony", "asked"]}])
     assert find_group_faults([model], load_actions(write_library(tmp_path, ASK, REPAY))) == [
-        "actions: actions address group:money, but no indicator is in that group",
-        "actions: no action addresses group:mony, although indicators are in that group",
+        "actions address group:money, but no indicator is in that group",
+        "no action addresses group:mony, although indicators are in that group",
     ]
-    assert find_group_faults(load_models(), load_actions()) == []
+    for generation in list_generations():
+        users = [model for model in load_models() if find_generation(model.actions) == generation]
+        assert find_group_faults(users, load_actions(generation)) == []
 
 
 # ---------------------------------------------------------------- positions in the order

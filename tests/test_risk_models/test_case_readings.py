@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from risk_models.cases.readings import Case, Finding, read_case
-from risk_models.cases.rules import load_case_rules
+from risk_models.cases.rules import find_case_rules_in_force
 
 ON = date(2026, 6, 1)
 
@@ -206,7 +206,7 @@ def test_the_work_of_a_child_is_forced_by_any_penalty_or_by_the_bondage_of_its_p
 
 
 def test_a_penalty_that_was_not_asked_about_stays_possible_for_a_child():
-    rules = load_case_rules()
+    rules = find_case_rules_in_force(ON)
     free = {name for name, limb in rules.limbs.items() if limb.limb == "involuntariness"}
     free |= {weight.id for weight in rules.weights.values() if weight.dimension == 4}
     absent = [

@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from risk_models.cases.readings import Case, Finding, read_case
-from risk_models.cases.rules import ILO_INDICATORS, STRENGTHS, load_case_rules
+from risk_models.cases.rules import ILO_INDICATORS, STRENGTHS, find_case_rules_in_force
 
 ON = date(2026, 6, 1)
-PHASES = (*load_case_rules().phases, None)  # None: not recorded
+RULES = find_case_rules_in_force(ON)
+PHASES = (*RULES.phases, None)  # None: not recorded
 STATES = ["not_found", "not_asked", "found_alone", "found"]
 
 finding = st.builds(
     Finding,
-    st.sampled_from(sorted(load_case_rules().findings)),
+    st.sampled_from(sorted(RULES.findings)),
     st.sampled_from(PHASES),
     st.sampled_from([True, True, True, False]),
     on=st.sampled_from([None, "2026-01-05", "2024", "2025-09"]),
@@ -30,7 +31,7 @@ record = st.builds(
 )
 more = st.builds(
     Finding,
-    st.sampled_from(sorted(load_case_rules().findings)),
+    st.sampled_from(sorted(RULES.findings)),
     st.sampled_from(PHASES),
     on=st.sampled_from([None, "2026-01-05", "2024"]),
 )

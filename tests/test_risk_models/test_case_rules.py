@@ -8,7 +8,13 @@ from datetime import date
 import pytest
 
 from risk_models.cases.readings import Case, Finding, read_case
-from risk_models.cases.rules import CASES_FOLDER, ILO_INDICATORS, LISTS, RULE_FILES, load_case_rules
+from risk_models.cases.rules import (
+    CASES_FOLDER,
+    ILO_INDICATORS,
+    LISTS,
+    RULE_FILES,
+    list_case_rules,
+)
 from risk_models.model import load_models
 
 MARKS = {"seen", "seen_in_part", "memory_high", "memory_medium", "memory_low", "own"}
@@ -18,14 +24,15 @@ VERDICTS = (
     r"fraudster\w*|cleared"
 )
 WEIGHTS = {"strong": 3, "medium": 2, "weak": 1}
-RULES = load_case_rules()
+VERSIONS = [rules.version for rules in list_case_rules()]
+RULES = list_case_rules()[-1]
 
 
 def iter_entries():
     for name in RULE_FILES:
-        for key, value in tomllib.loads((CASES_FOLDER / name).read_text(encoding="utf-8")).items():
+        for key, value in tomllib.loads((CASES_FOLDER / RULES.version / name).read_text(encoding="utf-8")).items():
             for entry in value if isinstance(value, list) else [value]:
-                if isinstance(entry, dict):
+                if isinstance(entry, dict) and key != "sentence":
                     yield f"{name} {key} {entry.get('id', '')}", entry
 
 
@@ -103,7 +110,10 @@ def iter_texts(data):
 
 @pytest.mark.parametrize(
     "file",
-    [*(CASES_FOLDER / name for name in RULE_FILES), CASES_FOLDER.parents[1] / "questionnaires/forms/case/2026.1.toml"],
+    [
+        *(CASES_FOLDER / version / name for version in VERSIONS for name in RULE_FILES),
+        CASES_FOLDER.parents[1] / "questionnaires/forms/case/2026.1.toml",
+    ],
     ids=str,
 )
 def test_no_text_is_a_verdict(file):
@@ -122,7 +132,7 @@ def test_no_reason_is_a_verdict():
         for phase in definition.indicators_by_phase
     )
     for people in ("adults", "children", "both", None):
-        case_reading = read_case(Case("C-1", all_findings, people, ("harbouring",)), date(2026, 6, 1))
+        case_reading = read_case(Case("C-1", all_findings, people, ("harbouring",)), date(2026, 6, 1), RULES)
         reasons = [*case_reading.because]
         for by_list in case_reading.lists:
             reasons += [

@@ -20,7 +20,7 @@ from risk_models.engine.score import score
 from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
 from risk_models.findings import find_unaddressed_findings, find_unused_actions, list_possible_findings
-from risk_models.model import get_model_in_force
+from risk_models.model import get_model_version
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
     UNKNOWNS,
@@ -36,8 +36,8 @@ from risk_models.plan import (
 
 ON = date(2026, 11, 27)
 FACTS = load_facts().as_of(ON)
-SITE = get_model_in_force("site_general", ON)
-LIBRARY = {action.id: action for action in load_actions()}
+SITE = get_model_version("site_general", "2026.3")
+LIBRARY = {action.id: action for action in list_release_actions("2026.3")}
 
 
 def build_action(name: str, **changes: Any) -> Action:
@@ -59,6 +59,11 @@ def build_action(name: str, **changes: Any) -> Action:
         position=0,
     )
     return replace(action, **changes)
+
+
+def build_invented_plan(library: tuple[Action, ...], days: list[list[float]]) -> Plan:
+    """Return the plan of suppliers at places without state-imposed labour."""
+    return Plan(library, np.array(days), np.zeros(len(days[0]), dtype=bool))
 
 
 def list_ids(steps: tuple[tuple[Action, date], ...]) -> list[str]:
@@ -149,7 +154,7 @@ def test_the_first_step_of_each_supplier_is_the_first_of_its_steps(
     library = tuple(
         build_action(f"a{n}", safety=safety, position=n if in_order else -1) for n, (safety, _) in enumerate(drawn)
     )
-    plan = Plan(library, np.array([days for _, days in drawn]))
+    plan = build_invented_plan(library, [days for _, days in drawn])
     assert plan.list_first_steps() == [next(iter(list_ids(plan.list_steps(j, ON))), None) for j in range(3)]
 
 
@@ -158,23 +163,24 @@ def test_the_first_step_of_each_supplier_is_the_first_of_its_steps(
 
 def test_in_two_merged_plans_each_action_is_due_as_soon_as_either_says() -> None:
     a, b, elsewhere = build_action("a"), build_action("b"), build_action("elsewhere")
-    first = Plan((a, b), np.array([[30.0, 30.0], [inf, 7.0]]))
-    second = Plan((b, elsewhere, a), np.array([[1.0], [1.0], [90.0]]))
+    first = build_invented_plan((a, b), [[30.0, 30.0], [inf, 7.0]])
+    second = build_invented_plan((b, elsewhere, a), [[1.0], [1.0], [90.0]])
     merged = first.merge_earliest(np.array([1]), second, np.array([0]))
     assert merged.days.tolist() == [[30.0, 30.0], [inf, 1.0]]
-    assert merged.own_answer_days is None
+    assert merged.own_answers is None
     assert first.days.tolist() == [[30.0, 30.0], [inf, 7.0]], "the plans themselves are unchanged"
 
 
 def test_actions_that_only_reports_call_for_are_not_in_the_plan_of_own_answers() -> None:
     a = build_action("a")
-    first, second = Plan((a,), np.array([[30.0]])), Plan((a,), np.array([[1.0]]), np.array([[inf]]))
+    first = build_invented_plan((a,), [[30.0]])
+    second = replace(build_invented_plan((a,), [[1.0]]), own_answers=build_invented_plan((a,), [[inf]]))
     merged = first.merge_earliest(np.array([0]), second, np.array([0]))
     assert (merged.days.tolist(), merged.own_answer_plan.days.tolist()) == ([[1.0]], [[30.0]])
 
 
 def test_without_reports_the_plan_of_own_answers_is_the_plan_itself() -> None:
-    plan = Plan((build_action("a"),), np.array([[30.0]]))
+    plan = build_invented_plan((build_action("a"),), [[30.0]])
     assert plan.own_answer_plan is plan
 
 
@@ -356,7 +362,7 @@ def test_findings_without_an_action_and_actions_without_a_finding_are_listed() -
 
 
 def test_a_floor_on_cases_is_found_and_never_declined_and_a_floor_on_declined_questions_the_reverse() -> None:
-    findings = set(list_possible_findings([SITE]))
+    findings = set(list_possible_findings([SITE], LIBRARY.values()))
     case_floors = [floor.id for floor in SITE.floors if floor.case is not None]
     declined_floors = [floor.id for floor in SITE.floors if floor.declined_core]
     assert case_floors

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, Finding, read_case
-from risk_models.cases.rules import load_case_rules
+from risk_models.cases.rules import find_case_rules_in_force
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import iter_result_json
@@ -22,10 +22,9 @@ from tests.test_service.answers import Answers, answers
 ON = date(2026, 11, 25)
 TOLERANCE = 1e-9
 FACTS = load_facts().as_of(ON)
+RULES = find_case_rules_in_force(ON)
 
-finding = st.builds(
-    Finding, st.sampled_from(sorted(load_case_rules().findings)), st.sampled_from(list(load_case_rules().phases))
-)
+finding = st.builds(Finding, st.sampled_from(sorted(RULES.findings)), st.sampled_from(list(RULES.phases)))
 cases = st.lists(st.lists(finding, min_size=1, max_size=4).map(tuple), max_size=3)
 few_examples = examples(40)
 

@@ -1,7 +1,11 @@
-"""Test the plans of whole results: people first, no steps that endanger anyone, and a step for every level."""
+"""Test the plans of whole results: people first, no steps that endanger anyone, and a step for every level.
+
+The models are those of 2026.3, whose plans never change; what 2026.4 changed is in ``test_plan_contacts.py``.
+"""
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,15 +14,15 @@ import pytest
 from examples import examples
 from hypothesis import given
 
+from risk_models.action_releases import find_generation, list_generations
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, Finding, read_case
 from risk_models.facts.facts import load_facts
 from risk_models.findings import find_unaddressed_findings, find_unused_actions, list_possible_findings
-from risk_models.model import Model, get_model_in_force, load_models
+from risk_models.model import Model, get_model_version, load_models
 from risk_models.name_normalize import name_key
 from risk_models.plan import (
-    CIRCUMSTANCES,
     UNKNOWNS,
     Action,
     build_plan,
@@ -32,20 +36,23 @@ from risk_models.transforms import Choices, get_best_answer
 from service.assessment.assess import Batch, assess, assess_batch
 from service.assessment.export_json import iter_result_json
 from service.case_reading.export_json import list_first_steps
+from service.model_governance.compare import load_models_at
 from service.report_content.steps import list_first_step_titles
 from tests.test_service.answers import Answers, answers, list_indicator_questions
 from tests.test_service.test_packs import SECTOR_BY_MODEL
 
 ON = date(2026, 11, 27)
 FACTS = load_facts().as_of(ON)
-LIBRARY = {action.id: action for action in load_actions()}
+RELEASE = "2026.3"
+MODELS = load_models_at(RELEASE, ON)
+LIBRARY = {action.id: action for action in list_release_actions(RELEASE)}
 PROTECTION_STEPS = ["keep_people_safe", "prepare_referral"]
 NO_AGENCY: Answers = {"uses_agencies": "no", "workers_migrant": 0.0, "migrant_pct": 0.0}
 
 
 def build_best_answers(model_id: str, country: str = "NO", **answers: Any) -> Answers:
     """Return a supplier with the best answer to every question of its model, from workers last month, and the given answers."""
-    model = get_model_in_force(model_id, ON)
+    model = get_model_version(model_id, RELEASE)
     rules, row = {i.question: i.rule for i in model.indicators}, Answers(name="Invented Supplier", country=country)
     for question in list_indicator_questions(model.kind):
         if question.id in rules:
@@ -63,7 +70,9 @@ def build_batch(row: Answers, kind: str = "site") -> Batch:
 
 def assess_row(row: Answers, kind: str = "site") -> dict[str, Any]:
     """Return the result object of one supplier."""
-    result: dict[str, Any] = orjson.loads(next(iter_result_json(assess([build_batch(row, kind)], FACTS, ON)[0], ON)))
+    result: dict[str, Any] = orjson.loads(
+        next(iter_result_json(assess([build_batch(row, kind)], FACTS, ON, MODELS)[0], ON))
+    )
     return result
 
 
@@ -73,7 +82,7 @@ def list_step_ids(row: Answers, kind: str = "site") -> list[str]:
 
 def list_step_ids_with_circumstances(row: Answers, agency_scores: dict[str, float]) -> list[str]:
     """Return the steps of a site whose plan also depends on circumstances in its answers."""
-    block = assess_batch(build_batch(row), FACTS, ON, agency_scores).blocks[0]
+    block = assess_batch(build_batch(row), FACTS, ON, agency_scores, MODELS).blocks[0]
     unknown = {name: np.zeros(1, dtype=bool) for name in UNKNOWNS}
     plan = build_plan(
         block.scores, block.cells, block.model, unknown | find_circumstances(block.answers, block.model, agency_scores)
@@ -108,7 +117,7 @@ def test_protection_by_the_buyer_comes_before_demands_on_the_employer(model_id: 
 
 
 @pytest.mark.parametrize(
-    "model", [get_model_in_force(name, ON) for name in (*SECTOR_BY_MODEL, "agency")], ids=lambda model: model.id
+    "model", [get_model_version(name, RELEASE) for name in (*SECTOR_BY_MODEL, "agency")], ids=lambda model: model.id
 )
 def test_every_severe_indicator_starts_with_protection_of_people(model: Model) -> None:
     strong = [i for i in model.indicators if i.severe and isinstance(i.rule, Choices)]
@@ -160,7 +169,7 @@ def test_a_shorter_deadline_does_not_put_a_demand_before_protection() -> None:
 @examples(40)
 @given(answers())
 def test_the_report_and_the_result_have_the_same_first_step(row: Answers) -> None:
-    assessed = assess([build_batch(row)], FACTS, ON)[0]
+    assessed = assess([build_batch(row)], FACTS, ON, MODELS)[0]
     plan = assessed.blocks[assessed.block_indexes[0]].plan
     assert list_first_step_titles(plan.actions, plan.days) == [LIBRARY[assess_row(row)["next_step"]].title]
 
@@ -189,7 +198,7 @@ def test_the_undertaking_is_not_in_the_plan_by_the_suppliers_own_answers() -> No
     row = build_best_answers(
         "site_general", papers_retention="held", reported_harms=("threats",), reported_by="workers"
     )
-    block = assess([build_batch(row)], FACTS, ON)[0].blocks[0]
+    block = assess([build_batch(row)], FACTS, ON, MODELS)[0].blocks[0]
     assert "no_retaliation" in {action.id for action, _ in block.plan.list_steps(0, ON)}
     assert "no_retaliation" not in {action.id for action, _ in block.plan.own_answer_plan.list_steps(0, ON)}
 
@@ -391,7 +400,7 @@ def test_a_case_with_coercion_has_first_steps_even_if_its_strength_is_signals() 
     case_reading = read_findings(("papers_held", "work"), ("wages_withheld", "work"))
     assert (case_reading.strength, case_reading.urgent) == ("signals", True)
     assert any("check on the people concerned now" in sentence for sentence in case_reading.because)
-    assert [(action.id, days) for action, days in list_first_steps(case_reading)] == [
+    assert [(action.id, days) for action, days in list_first_steps(case_reading, RELEASE)] == [
         ("keep_people_safe", 0.25), ("prepare_referral", 1.0), ("no_retaliation", 1.0),
     ]  # fmt: skip
 
@@ -401,25 +410,29 @@ def test_the_plan_of_a_site_starts_with_the_first_steps_of_its_case() -> None:
     batch_with_case = replace(
         build_batch(build_best_answers("site_general")), case_evidence=build_evidence_from_readings([[case_reading]])
     )
-    block = assess([batch_with_case], FACTS, ON)[0].blocks[0]
+    block = assess([batch_with_case], FACTS, ON, MODELS)[0].blocks[0]
     step_ids = [action.id for action, _ in block.plan.list_steps(0, ON)]
-    assert step_ids[:3] == [action.id for action, _ in list_first_steps(case_reading)]
+    assert step_ids[:3] == [action.id for action, _ in list_first_steps(case_reading, RELEASE)]
 
 
 def test_a_finding_that_no_question_asks_still_requires_protection() -> None:
     case_reading = read_findings(("contract_not_kept", "work"))
-    assert not {i.id for i in get_model_in_force("site_general", ON).indicators} & set(case_reading.indicators)
+    assert not {i.id for i in get_model_version("site_general", RELEASE).indicators} & set(case_reading.indicators)
     batch_with_case = replace(
         build_batch(build_best_answers("site_general")), case_evidence=build_evidence_from_readings([[case_reading]])
     )
-    plan = assess([batch_with_case], FACTS, ON)[0].blocks[0].plan
+    plan = assess([batch_with_case], FACTS, ON, MODELS)[0].blocks[0].plan
     assert [action.id for action, _ in plan.list_steps(0, ON)][:2] == PROTECTION_STEPS
     assert "keep_people_safe" not in {action.id for action, _ in plan.own_answer_plan.list_steps(0, ON)}
 
 
 def test_a_case_without_coercion_has_no_first_steps() -> None:
     case_reading = read_findings(("wages_withheld", "work"))
-    assert (case_reading.strength, case_reading.urgent, list_first_steps(case_reading)) == ("signals", False, [])
+    assert (case_reading.strength, case_reading.urgent, list_first_steps(case_reading, RELEASE)) == (
+        "signals",
+        False,
+        [],
+    )
 
 
 def test_a_case_of_an_older_assessment_keeps_its_steps() -> None:
@@ -450,24 +463,28 @@ def test_the_step_to_reach_low_names_all_possible_causes(row: Answers) -> None:
 # ---------------------------------------------------------------- the library as a whole
 
 
-def test_every_finding_has_an_action_and_every_action_a_finding() -> None:
-    findings = list_possible_findings(load_models())
-    assert set(CIRCUMSTANCES.items()) <= set(findings)
-    library = expand_groups(load_actions(), load_models())
-    assert find_unaddressed_findings(findings, library) == ()
-    buying = [action for action in library if action.addresses[0].startswith("buyer:")]
-    assert set(find_unused_actions(findings, library)) == {action.id for action in buying}
+@pytest.mark.parametrize("generation", list_generations(), ids=lambda path: path.name)
+def test_every_finding_has_an_action_and_every_action_a_finding(generation: Path) -> None:
+    library = load_actions(generation)
+    models = [model for model in load_models() if find_generation(model.actions) == generation]
+    findings = list_possible_findings(models, library)
+    expanded = expand_groups(library, models)
+    assert find_unaddressed_findings(findings, expanded) == ()
+    buying = [action for action in expanded if action.addresses[0].startswith("buyer:")]
+    assert set(find_unused_actions(findings, expanded)) == {action.id for action in buying}
+    for action in library:
+        assert set(action.withheld_for) | set(action.only_for) <= {finding for finding, _ in findings}, action.id
 
 
-def test_steps_are_withheld_only_for_possible_findings() -> None:
-    findings = {finding for finding, _ in list_possible_findings(load_models())}
-    for action in load_actions():
-        assert set(action.withheld_for) <= findings, action.id
+def test_the_newest_library_has_every_action_of_the_older_ones() -> None:
+    *older, newest = [{action.id for action in load_actions(generation)} for generation in list_generations()]
+    for ids in older:
+        assert ids <= newest, "a document has the texts of the newest library that its models use"
 
 
 def test_older_models_use_the_library_without_the_new_order() -> None:
     old: dict[str, Action] = {action.id: action for action in list_release_actions("2026.2")}
-    assert get_order_release() == "2026.3"
+    assert get_order_release(find_generation("2026.2")) == "2026.3"
     assert "papers_withheld" not in old["keep_people_safe"].addresses
     assert "floor:strong_sign" in old["no_retaliation"].addresses
     assert not any(action.withheld_for or action.since == "2026.3" for action in old.values())

@@ -118,7 +118,7 @@ def test_a_suppliers_copy_does_not_show_the_buyers_answers(name: str, tmp_path: 
     batches = parse_files(
         [("b.xlsx", fill_form(tmp_path / "b.xlsx", SHEET_ANSWERS).read_bytes()), SITE_FILE], Choices(), ON
     ).buyer_batches
-    lines, steps = build_buyer_lines(batches, ON)
+    lines, steps = build_buyer_lines(batches, ON, "2026.3")
     for audience in ("internal", "supplier"):
         data = render(replace(sample(audience), buyer=lines, buyer_plan=steps), name).data
         readers = {

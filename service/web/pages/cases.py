@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.form import Question, load_form
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
-from risk_models.cases.rules import STRENGTHS, load_case_rules
+from risk_models.cases.rules import STRENGTHS, list_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.cases import service as case_service
 from service.cases.service import WorkerCheck
@@ -56,7 +56,7 @@ def _render_cases(error: DomainError | None) -> Response:
 
 def _get_labels() -> dict[str, Any]:
     """Return the labels for the templates: the questions of the form, and titles by code."""
-    form, rules = load_form(case_service.FORM_ID), load_case_rules()
+    form, rules = load_form(case_service.FORM_ID), list_case_rules()[-1]
     return {
         "questions": {question.id: question for question in form.questions},
         "countries": sorted(load_countries().names.items(), key=lambda pair: pair[1]),

@@ -21,6 +21,8 @@ def show_method() -> str:
     """Show the method: its description, models, facts and actions."""
     on = today(get_caller().time_zone)
     facts = load_facts().as_of(on)
+    with read_session() as session:
+        library = load_actions_by_id(session, on)
     return render_template(
         "method.html",
         method=METHOD_NOTES,
@@ -29,9 +31,7 @@ def show_method() -> str:
         models=_list_models(),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
-        actions=sorted(
-            load_actions_by_id().values(), key=lambda action: (action.priority, not action.safety, action.id)
-        ),
+        actions=sorted(library.values(), key=lambda action: (action.priority, not action.safety, action.id)),
         on=on,
     )
 

@@ -69,8 +69,7 @@ def show_map(view: str) -> Response:
 def show_actions() -> str:
     """Show the most urgent actions, each with the suppliers concerned."""
     with read_session() as session:
-        steps = supplier_list.list_next_steps(
-            session, today(get_caller().time_zone), own_answers_only=not get_caller().sees_worker_derived
-        )
-    library = supplier_list.load_actions_by_id()
+        on = today(get_caller().time_zone)
+        steps = supplier_list.list_next_steps(session, on, own_answers_only=not get_caller().sees_worker_derived)
+        library = supplier_list.load_actions_by_id(session, on)
     return render_template("actions.html", steps=[(library[step.id], step) for step in steps if step.id in library])

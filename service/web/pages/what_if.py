@@ -11,7 +11,6 @@ from marshmallow import ValidationError
 from questionnaires.form import build_answers_schema, load_combined_form
 from risk_models.answers import to_json_value
 from risk_models.evidence import GRADE_TITLES
-from risk_models.plan import load_actions
 from service.auth.caller import read_session
 from service.db.tables import Result
 from service.errors import DomainError, not_found
@@ -79,7 +78,7 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
         grade=grade,
         grades=GRADE_TITLES,
         actions=[
-            action for action in load_actions() if closed_indicators.get(action.id) and not action.ends_relationship
+            action for action in block.plan.actions if closed_indicators.get(action.id) and not action.ends_relationship
         ],
         questions=_list_questions(kind, baseline),
         agencies="; ".join(map(str, baseline.answers.get("agencies") or ())) if kind == "site" else "",
