@@ -56,12 +56,12 @@ def _describe_fixed(detail: Detail) -> str:
 
 
 def _describe_changeable(detail: Detail) -> str:
-    """Return the heading of the answers, with the points that they add or take off, and those that could be won."""
+    """Return the heading of the answers, with the points that they add or take off, and the most that the score could fall."""
     title = "What the supplier can change: its answers, their evidence and its agencies"
     if detail.headline.inherent is None:
         return title
     now = f"{format_points(detail.answer_points)} points now"
-    return f"{title} ({now}; at most {format_score(detail.could_win - (detail.headline.uplift or 0.0))} could be won)"
+    return f"{title} ({now}; could fall by up to {format_score(detail.could_win - (detail.headline.uplift or 0.0))})"
 
 
 def _group_answers(answers: Sequence[Reason]) -> list[Tree]:

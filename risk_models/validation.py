@@ -203,7 +203,7 @@ def _render_opening(
     yield (
         "- Outcome: whether the US Department of Labor's List of Goods names any goods made with forced labour in the "
         f"country, and how many ({int((forced[newest] > 0).sum())} of these countries were listed in {newest}). The country "
-        "ranking leaves out the contexts that read this list. Supplier scores read it, for the product and the sector."
+        "ranking leaves out the contexts that read this list. Supplier scores do use it, for the product and the sector."
     )
     yield (
         "- AUC: the probability that a listed country ranks above one that is not listed; 0.5 is no better than chance, "

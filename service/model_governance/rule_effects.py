@@ -37,32 +37,32 @@ OTHER, FACTS, STATE_IMPOSED, NOT_APPLICABLE_RULE, EVIDENCE_RULE = RULES = (
 )
 RULE_TITLES: Mapping[str, str] = {
     EVIDENCE_RULE: "Evidence claimed, not confirmed",
-    NOT_APPLICABLE_RULE: "“Not applicable” is no answer",
-    STATE_IMPOSED: "Labour imposed by a state",
+    NOT_APPLICABLE_RULE: "“Not applicable” not accepted as an answer",
+    STATE_IMPOSED: "State-imposed labour",
     FACTS: "Facts about the place and the trade",
     OTHER: "Other rules",
 }
 RULE_EXPLANATIONS: Mapping[str, str] = {
     EVIDENCE_RULE: (
-        "Evidence counts once somebody on the buyer's side has confirmed it. Until then the answers count as declarations. "
-        "Confirm the evidence you have seen, and the score falls again."
+        "Evidence counts once someone on the buyer's side has confirmed it. Until then, the answers count as declarations. If "
+        "you confirm the evidence you have seen, the score falls again."
     ),
     NOT_APPLICABLE_RULE: (
-        "“Not applicable” is accepted only for questions that can really not apply. Elsewhere the question counts as not asked. "
-        "Ask it again in the new form."
+        "“Not applicable” is accepted only for questions that may genuinely not apply. Otherwise, the question counts as not "
+        "asked. Ask it again using the new form."
     ),
     STATE_IMPOSED: (
-        "Where labour is documented as imposed by a state, nothing a supplier says lowers its score: workers there cannot speak "
-        "or refuse freely. Where a government is only named, the inherent risk rises a little."
+        "If state-imposed labour is documented, nothing a supplier says lowers its score, because workers there cannot speak or "
+        "refuse freely. If a government is only named, the inherent risk rises slightly."
     ),
     FACTS: (
-        "The inherent risk reads other facts: each trade has facts of its own, and governance is measured without indicators "
-        "that rate police states as stable. The supplier did nothing to cause this."
+        "The inherent risk is based on different facts: each trade has its own facts, and governance is measured without "
+        "indicators that rate police states as stable. The supplier did nothing to cause this."
     ),
-    OTHER: "Weights, minimum-score rules, and how answers that are missing count.",
+    OTHER: "Weights, minimum-score rules, and how missing answers count.",
 }
 MIN_POINTS = 0.05  # smaller effects are not shown: scores are displayed with one decimal
-PLACE_OPEN = "The region was not given, and in one region of this country labour is documented as imposed by a state."
+PLACE_OPEN = "The region was not given, and state-imposed labour is documented in one region of this country."
 
 
 _Points = dict[str, tuple[float, str]]  # by id, with the title
@@ -227,9 +227,9 @@ def _describe_evidence(answers: Answers, position: int) -> str:
     ]
     titles = list(dict.fromkeys(GRADE_TITLES[grade] for grade in claimed if grade != "self_declared"))
     if titles:
-        return f"Waiting for your confirmation: {', '.join(titles)}. It counts once you have confirmed it."
+        return f"Waiting for your confirmation: {', '.join(titles)}. This evidence counts once you have confirmed it."
     if any(piece.get("confirmed") for piece in pieces):
-        return "Evidence counts only for the questions that it was confirmed for."
+        return "Evidence counts only for the questions for which it was confirmed."
     return "Answers are as old as their form, whatever the date of their evidence."
 
 
@@ -252,8 +252,8 @@ def _describe_imposed_labour(block: Block, position: int) -> str:
         return PLACE_OPEN if findings.place_open[position] else RULE_EXPLANATIONS[STATE_IMPOSED]
     row = findings.rows[int(findings.row[position])]
     if findings.grade[position] == GRADES.index("documented"):
-        return f"Labour imposed by a state is documented here ({row.publisher}), so no answer or evidence lowers the score."
-    return f"The government is named for labour that it exacts itself ({row.publisher})."
+        return f"State-imposed labour is documented here ({row.publisher}), so no answer or evidence lowers the score."
+    return f"The government is named for imposing labour itself ({row.publisher})."
 
 
 def _collect_points(batch: AssessedBatch, selected: NDArray[np.bool_], rule: str) -> dict[int, _Points]:

@@ -55,7 +55,7 @@ def set_next_release(session: Session, release: str, day: date, today: date, by:
     if release != find_next_release(organisation, today):
         raise DomainError("release.unknown", 422, f"{release} is not a release that this organisation can move to.")
     if day < today:
-        raise DomainError("release.day", 422, "Choose today or a later day: results of earlier days do not change.")
+        raise DomainError("release.day", 422, "Choose today or a later day: results from earlier days do not change.")
     previous = _get_planned_day(organisation, today)
     organisation.models_release = get_release_on(organisation, today)
     organisation.next_models_release, organisation.next_models_from = release, day
@@ -71,7 +71,7 @@ def cancel_next_release(session: Session, today: date, by: str) -> Organisation:
     organisation = get_organisation(session, lock=True)
     day = _get_planned_day(organisation, today)
     if day is None:
-        raise DomainError("release.not_set", 409, "No day is set, or it has already come.")
+        raise DomainError("release.not_set", 409, "No day has been set, or it has already passed.")
     details = {"release": organisation.next_models_release, "day": day.isoformat()}
     organisation.next_models_release = organisation.next_models_from = None
     record_event(session, by, "organisation.release_cancelled", "organisation", organisation.id, details)
