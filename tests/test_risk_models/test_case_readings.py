@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from risk_models.cases.readings import Case, Finding, read_case
-from risk_models.cases.rules import find_case_rules_in_force
+from risk_models.cases.rules import find_case_rules_in_force, list_case_rules
 
 ON = date(2026, 6, 1)
 
@@ -94,6 +94,17 @@ def test_disputed_weights_are_softer_at_best_and_as_published_at_worst():
     dimension = read_by_list(*disputed, phase="recruitment").dimensions[2]
     assert (dimension.best, dimension.worst) == (False, True)
     assert "RV13" in dimension.because
+    assert "disputed" in dimension.because
+
+
+def test_bad_conditions_and_low_pay_are_strong_only_in_the_worst_reading_because_two_texts_differ():
+    rules = next(rules for rules in list_case_rules() if rules.version == "2026.4")
+    for name in ("EX02", "EX03", "EX04"):
+        assert rules.weights[name].by_list == {"adult": "strong", "child": "strong"}
+        assert rules.weights[name].softer == {"adult": "medium", "child": "medium"}
+    reading = read_case(build_case("bad_housing", "hazardous_work"), ON, rules).lists[0]  # EX02 and EX03
+    dimension = reading.dimensions[3]
+    assert (dimension.best, dimension.worst) == (False, True)
     assert "disputed" in dimension.because
 
 
