@@ -19,17 +19,17 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
     sentences = []
     if documented:
         sentences.append(
-            "Labour imposed by a state is documented for this place, good or sender of workers. No answer or evidence from the "
-            "site lowers this risk. Tell your customer where materials and workers come from."
+            "State-imposed labour is documented for this place, for these goods or for the state that sends the workers. No "
+            "answer or evidence from the site lowers this risk. Tell your customer where materials and workers come from."
         )
     for question, text in ((detail.headline.country, "country"), (detail.headline.sector, "sector")):
         if question is None:
-            sentences.append(f"Tell your customer in which {text} the work is done.")
+            sentences.append(f"Tell your customer which {text} the work is done in.")
     if place_open:
-        sentences.append("Tell your customer in which region the work is done.")
+        sentences.append("Tell your customer which region the work is done in.")
     if findings:
         sentences.append(
-            "Agree with your customer who corrects these findings by when, and do first what keeps people safe: "
+            "Agree with your customer who will correct these findings and by when, and start with whatever keeps people safe: "
             f"{_join_titles(findings)}."
         )
     for state, text in (
@@ -42,8 +42,8 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
             sentences.append(f"{text}: {_join_titles(reasons)}.")
     if not documented:
         sentences.append(
-            "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than a "
-            "statement of your own."
+            "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than your "
+            "own statement."
         )
     return tuple(sentences)
 
