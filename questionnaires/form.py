@@ -39,8 +39,25 @@ TYPES = (
     "sector",
     "evidence",
 )
-FORM_KEYS = {"id", "version", "title", "kind", "includes", "sources", "question"}
+AUDIENCES = ("supplier", "buyer", "case_handler")
+FORM_KEYS = {
+    "id",
+    "version",
+    "title",
+    "kind",
+    "includes",
+    "sources",
+    "question",
+    "method",
+    "released",
+    "audience",
+    "sectors",
+}
+QUESTION_KEYS_OF_FILES = {"ours"}  # besides the fields of Question: what audience = "buyer" was called before 2026.4
 CHOICE_KEYS = {"code", "title", "spellings"}
+NOT_APPLICABLE_KEYS = {"when", "because", "sources"}
+JUDGED_KINDS = ("site", "agency")  # forms about a supplier; "not applicable" in others is read as it is
+COMPLETE_FROM = 4  # the method from which a returned form is complete or declined (method, fourth release, section 3)
 DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")  # the dates that tell the age of a row's answers
 ID, TITLE, SYNONYM = 0, 1, 2  # how well a header names a question, best first
 
@@ -54,14 +71,29 @@ class Choice:
     spellings: tuple[str, ...] = ()
 
 
+Matches = tuple[tuple[str, tuple[str | float, ...]], ...]  # answers by question id, in hashable form
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """When a question may be answered "not applicable": if all questions of ``when`` have one of these answers (of several, no
+    other); with the reason and the ids of its sources.
+    """
+
+    when: Matches
+    because: str
+    sources: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Question:
     """One question; its ``id`` never changes.
 
     ``min`` and ``max`` are numbers, or ISO dates; a date's ``max`` may be ``"today"``. ``sources``: ids of the published rules it
-    asks about, if no indicator carries them. ``buyer_answered`` (``ours`` in the file): the buyer answers it, not the
-    recipient of the form. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that an explicit
-    "declined" is an answer.
+    asks about, where no indicator carries them. ``audience``: who answers it ("supplier", "buyer" or "case_handler"); a form that
+    is sent out asks its recipient only. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that
+    "declined" is an answer. ``settled_by``: other questions any of whose answers settle it. ``asked_unless``: answers to other
+    questions, any of which says that it does not apply. ``not_applicable``: when it may be answered so; None is never.
     """
 
     id: str
@@ -76,18 +108,24 @@ class Question:
     max: float | str | None = None
     unit: str = ""
     person: bool = False
-    buyer_answered: bool = False
+    audience: str = "supplier"
     may_decline: bool = False
+    settled_by: tuple[str, ...] = ()
+    asked_unless: Matches = ()
+    not_applicable: NotApplicable | None = None
     synonyms: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
 
     @property
+    def is_practice(self) -> bool:
+        """Return whether suppliers answer it about their own practice, so that an indicator reads it."""
+        return bool(self.feeds) and not self.person and self.audience == "supplier"
+
+    @property
     def declinable(self) -> bool:
-        """Return whether a blank in a returned form counts as declined; facts about a place do not, because they can be looked
-        up.
-        """
-        return bool(self.feeds) and not self.person and not self.buyer_answered
+        """Return whether a blank in a returned form counts as declined: questions about practice or that lead to facts."""
+        return self.is_practice or self.may_decline
 
     def build_choice_lookup(self) -> dict[str, str]:
         """Return the codes of the choices, by every folded word for them.
@@ -153,7 +191,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """One version of a form, or several forms combined; questions in the order they are asked."""
+    """One version of a form, or several forms combined; questions in the order they are asked.
+
+    ``method``: the release of the method whose rules for returned forms it states. ``released``: the ISO date of its release.
+    ``audience``: who fills it in. ``sectors``: the beginnings of the ISIC codes that a pack is for.
+    """
 
     id: str
     version: str
@@ -162,6 +204,10 @@ class Questionnaire:
     questions: tuple[Question, ...]
     includes: str = ""
     sources: tuple[str, ...] = ()
+    method: int = 1
+    released: str = ""
+    audience: str = "supplier"
+    sectors: tuple[str, ...] = ()
     file: str = ""
     folder: Path = FORMS_DIR
 
@@ -169,6 +215,11 @@ class Questionnaire:
     def by_id(self) -> Mapping[str, Question]:
         """Return the questions by id."""
         return {question.id: question for question in self.questions}
+
+    def offers_not_applicable(self, question: Question) -> bool:
+        """Return whether the form offers "not applicable" to a question: where it can be true, in forms about a supplier."""
+        is_judged = self.method >= COMPLETE_FROM and self.kind in JUDGED_KINDS
+        return bool(question.feeds) and (not is_judged or question.not_applicable is not None)
 
     @cached_property
     def headers(self) -> Mapping[str, tuple[int, str]]:
@@ -196,7 +247,12 @@ class Questionnaire:
 def list_versions(form_id: str, folder: Path = FORMS_DIR) -> tuple[str, ...]:
     """List the versions of a form, oldest first; empty if there is no such form."""
     names = [path.stem for path in (folder / form_id).glob("*.toml")]
-    return tuple(sorted(names, key=lambda version: [int(part) for part in version.split(".")]))
+    return tuple(sorted(names, key=parse_version))
+
+
+def parse_version(version: str) -> list[int]:
+    """Return the parts of a version as numbers, by which versions are ordered."""
+    return [int(part) for part in version.split(".")]
 
 
 def list_form_ids(folder: Path = FORMS_DIR) -> tuple[str, ...]:
@@ -227,8 +283,16 @@ def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR
             f"are {form.id} {form.version}",
             "They must match the names of the folder and the file.",
         )
-    questions = merge_questions(load_form(form.includes, None, folder), form) if form.includes else form.questions
-    return check_headers(replace(form, questions=questions))
+    if form.includes:
+        form = replace(form, questions=merge_questions(load_core(form, folder), form))
+    return check_headers(form)
+
+
+def load_core(pack: Questionnaire, folder: Path = FORMS_DIR) -> Questionnaire:
+    """Load the form that a pack includes: its newest version that is not newer than the pack, else its newest."""
+    versions = list_versions(pack.includes, folder)
+    earlier = [version for version in versions if parse_version(version) <= parse_version(pack.version)]
+    return load_form(pack.includes, earlier[-1] if earlier else None, folder)
 
 
 @cache
@@ -294,7 +358,8 @@ def parse_form(text: str, file: str) -> Questionnaire:
     reject_unknown_keys(data, FORM_KEYS, file, "the form")
     if data["kind"] not in KINDS:
         raise DataFileError(file, "kind", f"is '{data['kind']}'", f"It must be one of {', '.join(KINDS)}.")
-    questions = tuple(parse_question(item, file) for item in data["question"])
+    audience = data.get("audience", "supplier")
+    questions = tuple(parse_question({"audience": audience, **item}, file) for item in data["question"])
     for name, values in (
         ("id", [question.id for question in questions]),
         ("title", [question.title for question in questions]),
@@ -315,6 +380,10 @@ def parse_form(text: str, file: str) -> Questionnaire:
         questions,
         data.get("includes", ""),
         tuple(data.get("sources", ())),
+        data.get("method", 1),
+        data.get("released", ""),
+        audience,
+        tuple(data.get("sectors", ())),
         file,
     )
 
@@ -322,7 +391,7 @@ def parse_form(text: str, file: str) -> Questionnaire:
 def parse_question(data: Mapping[str, Any], file: str) -> Question:
     """Parse one question of a file. Raises :class:`DataFileError`."""
     item = str(data.get("id") or data.get("title") or "a question")
-    reject_unknown_keys(data, set(Question.__dataclass_fields__) - {"buyer_answered"} | {"ours"}, file, item)
+    reject_unknown_keys(data, {*Question.__dataclass_fields__, *QUESTION_KEYS_OF_FILES}, file, item)
     for key in ("id", "section", "type", "title", "ask"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise DataFileError(file, item, f"has no {key}", "Every question has an id, section, type, title and ask.")
@@ -338,8 +407,17 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
             f"is of type {data['type']} and has {len(choices)} choices",
             "A question of type choice needs choices, a question of type many can have them, and no other type can.",
         )
-    lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources")}
-    values = {"buyer_answered" if key == "ours" else key: value for key, value in data.items()}
+    lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources", "settled_by")}
+    values = {key: value for key, value in data.items() if key not in QUESTION_KEYS_OF_FILES}
+    if data.get("ours"):
+        values["audience"] = "buyer"
+    if values["audience"] not in AUDIENCES:
+        raise DataFileError(
+            file, item, f"is for the audience '{values['audience']}'", f"The audiences are {', '.join(AUDIENCES)}."
+        )
+    if "not_applicable" in data:
+        values["not_applicable"] = parse_not_applicable(data["not_applicable"], file, item)
+    values["asked_unless"] = parse_matches(data.get("asked_unless", {}), file, item)
     question = Question(**{**values, **lists, "choices": choices})
     if data["type"] == "many" and any(sign in choice.title for choice in choices for sign in ";|"):
         raise DataFileError(
@@ -347,6 +425,29 @@ def parse_question(data: Mapping[str, Any], file: str) -> Question:
         )
     check_spellings(choices, file, item)
     return question
+
+
+def parse_not_applicable(data: Mapping[str, Any], file: str, item: str) -> NotApplicable:
+    """Parse when a question may be answered "not applicable". Raises :class:`DataFileError`."""
+    reject_unknown_keys(data, NOT_APPLICABLE_KEYS, file, f"{item}.not_applicable")
+    if not data.get("when") or not data.get("because") or not data.get("sources"):
+        raise DataFileError(
+            file,
+            item,
+            "has an incomplete not_applicable",
+            "It needs a condition (when), a reason (because) and sources.",
+        )
+    return NotApplicable(parse_matches(data["when"], file, item), data["because"], tuple(data["sources"]))
+
+
+def parse_matches(data: Mapping[str, Any], file: str, item: str) -> Matches:
+    """Parse answers by question id; numbers are compared as the answers of sheets are, as floats."""
+    if not all(isinstance(answers, list) and answers for answers in data.values()):
+        raise DataFileError(file, item, "has a condition that is not a list of answers", "Write question = [answers].")
+    return tuple(
+        (question, tuple(float(answer) if isinstance(answer, int) else answer for answer in answers))
+        for question, answers in data.items()
+    )
 
 
 def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:

@@ -54,8 +54,9 @@ class Sheet:
 
     ``errors``: cells (row, column from 0) that hold a spreadsheet error, with its text; they are empty in the columns.
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
-    was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for. Text files have
-    an ``encoding``, ``widths`` (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place.
+    was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for, and
+    ``request_reference`` the buyer's reference of the supplier it was sent to. Text files have an ``encoding``, ``widths``
+    (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place.
     """
 
     file: str
@@ -68,6 +69,7 @@ class Sheet:
     formulas: tuple[tuple[int, int], ...] = ()
     stamp: str | None = None
     request_id: str | None = None
+    request_reference: str | None = None
     encoding: str = ""
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()
@@ -129,14 +131,14 @@ def read_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple[S
     limits = limits or Limits()
     kind = check_file(data, name, limits)
     sheets = list(parse_output(run_reader(data, kind, name, limits), name, limits))
-    stamped = next((read_stamp(sheet) for sheet in sheets if sheet.name == STAMP_SHEET and not sheet.visible), {})
+    stamped = next((read_stamp(sheet) for sheet in sheets if sheet.name == STAMP_SHEET), {})
     if not stamped.keys() >= {"form", "version"}:
         return tuple(sheets)
     stamp, request_id = f"{stamped['form']} {stamped['version']}", stamped.get("asking")
     return tuple(
-        replace(sheet, stamp=stamp, request_id=request_id)
+        replace(sheet, stamp=stamp, request_id=request_id, request_reference=stamped.get("reference"))
         for sheet in sheets
-        if sheet.visible or not sheet.name.startswith("_")
+        if sheet.name != STAMP_SHEET and (sheet.visible or not sheet.name.startswith("_"))
     )
 
 

@@ -1,7 +1,8 @@
 """Build a form as a workbook to fill in: one row per site or agency, drop-downs, notes, and a page that explains each question.
 
-Form and version are stamped in (a hidden sheet ``_form`` and a document property of that name), so that a filled workbook
-shows which questions were asked.
+Form and version are stamped in (a hidden sheet ``_form``, a document property of that name, and a line above the headers, which a
+text file keeps), so that a filled workbook shows which questions were asked. A form that is sent out asks its recipient only: what
+the buyer or a case handler answers is left out, and so is what would endanger whoever answers it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from questionnaires.form import Question, Questionnaire
+from questionnaires.form import COMPLETE_FROM, Question, Questionnaire, load_combined_form
 from questionnaires.lookups import LISTS_DIR, load_countries, load_sectors
+from questionnaires.validation.returned_forms import is_sensitive
 
 CHECKED_ROWS = 5000  # rows with drop-downs and other checks
 SECTION_ROW, HEADER_ROW, FIRST_ANSWER_ROW = 1, 2, 3
 ANY_NUMBER = (-(10**12), 10**15)  # the bounds of an unbounded number in Excel
-UNIVERSAL_ANSWERS = ("Not applicable", "Declined to answer")
+NOT_APPLICABLE_TEXT = "Not applicable"
+UNIVERSAL_ANSWERS = (NOT_APPLICABLE_TEXT, "Declined to answer")
 
 INK, PALE, LINE = "1F2933", "F5F7FA", "CBD2D9"
 SECTION_COLORS = (  # dark and pale
@@ -65,15 +68,35 @@ def load_template_texts() -> Mapping[str, Any]:
     return tomllib.loads((LISTS_DIR / "template.toml").read_text(encoding="utf-8"))
 
 
-def build_template(form: Questionnaire, *, for_request: bool = False) -> bytes:
-    """Build the bytes of an .xlsx workbook of a form. When it is filled in and read again, it gives the answers that were
-    chosen.
+def list_outgoing_questions(form: Questionnaire, country: str | None = None) -> list[Question]:
+    """List the questions of a form that its recipient is asked, in a country.
 
-    Questions about a person are left out: their answers would not be stored. ``for_request``: it is sent under a questionnaire
-    request, so that a blank in it will count as declined, and it says so.
+    Questions about a person are left out (their answers would not be stored), and so are those for somebody else and those that
+    are sensitive in the country. The newest form decides, for earlier versions too.
+    """
+    newest = load_combined_form(form.kind, form.folder).by_id
+    return [
+        question
+        for question in form.questions
+        if not question.person
+        and newest.get(question.id, question).audience == question_audience(form)
+        and not is_sensitive(question.id, country)
+    ]
+
+
+def question_audience(form: Questionnaire) -> str:
+    """Return who fills in a form, as its newest version says."""
+    return load_combined_form(form.kind, form.folder).audience
+
+
+def build_template(form: Questionnaire, *, country: str | None = None, for_request: bool = False) -> bytes:
+    """Build the bytes of an .xlsx workbook of a form. Filled in and read back, it gives the answers that were chosen.
+
+    ``country``: where its recipient is, if that is known. ``for_request``: it is sent under a questionnaire request, so that a
+    blank in it will count as declined, and it says so.
     """
     book = Workbook()
-    questions = [question for question in form.questions if not question.person]
+    questions = list_outgoing_questions(form, country)
     entity = load_template_texts()["entity"][form.kind]
     about, sheet, lists = (
         book.active or book.create_sheet(),
@@ -82,8 +105,8 @@ def build_template(form: Questionnaire, *, for_request: bool = False) -> bytes:
     )
     about.title = "About"
     write_about_page(about, form, questions, entity, for_request=for_request)
-    ranges = write_lists(lists, questions)
-    write_answer_sheet(sheet, questions, ranges)
+    ranges = write_lists(lists, form, questions)
+    write_answer_sheet(sheet, form, questions, ranges)
     stamp = book.create_sheet("_form")
     for row in (("form", form.id), ("version", form.version)):
         stamp.append(row)
@@ -97,8 +120,8 @@ def build_template(form: Questionnaire, *, for_request: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def list_options(question: Question) -> tuple[str, ...]:
-    """List the options in the drop-down of a question; empty if it has none."""
+def list_options(form: Questionnaire, question: Question) -> tuple[str, ...]:
+    """List the options in the drop-down of a question of a form; empty if it has none."""
     if question.type == "country":
         return tuple(sorted(load_countries().names.values()))
     if question.type == "sector":
@@ -106,13 +129,17 @@ def list_options(question: Question) -> tuple[str, ...]:
     titles = {"yes_no": ("Yes", "No"), "choice": tuple(choice.title for choice in question.choices)}.get(
         question.type, ()
     )
-    return titles + UNIVERSAL_ANSWERS if titles and question.feeds else titles
+    if not titles or not question.feeds:
+        return titles
+    return titles + tuple(
+        answer for answer in UNIVERSAL_ANSWERS if answer != NOT_APPLICABLE_TEXT or form.offers_not_applicable(question)
+    )
 
 
-def write_lists(sheet: Worksheet, questions: Sequence[Question]) -> dict[tuple[str, ...], str]:
-    """Write each list of options once, one per column; return the cell range of each list, as a formula names it."""
+def write_lists(sheet: Worksheet, form: Questionnaire, questions: Sequence[Question]) -> dict[tuple[str, ...], str]:
+    """Write each list of options once, one a column; return the cell range of each list, as a formula names it."""
     ranges: dict[tuple[str, ...], str] = {}
-    for options in map(list_options, questions):
+    for options in (list_options(form, question) for question in questions):
         if options and options not in ranges:
             letter = get_column_letter(len(ranges) + 1)
             ranges[options] = f"'{sheet.title}'!${letter}$1:${letter}${len(options)}"
@@ -127,11 +154,14 @@ def iter_sections(questions: Sequence[Question]) -> Iterator[tuple[str, list[Que
         yield title, list(section), *SECTION_COLORS[number % len(SECTION_COLORS)]
 
 
-def write_answer_sheet(sheet: Worksheet, questions: Sequence[Question], ranges: Mapping[tuple[str, ...], str]) -> None:
+def write_answer_sheet(
+    sheet: Worksheet, form: Questionnaire, questions: Sequence[Question], ranges: Mapping[tuple[str, ...], str]
+) -> None:
     """Write the sheet to fill in: sections over headers, each header with its note, and the checks of the cells below."""
     column = 0
     for title, section, dark, pale in iter_sections(questions):
-        band = sheet.cell(SECTION_ROW, column + 1, title)
+        stamp = f" (form {form.id} {form.version})" if form.method >= COMPLETE_FROM and not column else ""
+        band = sheet.cell(SECTION_ROW, column + 1, title + stamp)
         band.font, band.alignment = (
             Font(name=FONT, bold=True, color="FFFFFF", size=12),
             Alignment(vertical="center", indent=1),
@@ -139,7 +169,7 @@ def write_answer_sheet(sheet: Worksheet, questions: Sequence[Question], ranges: 
         for question in section:
             column += 1
             write_question_column(sheet, column, question, dark, pale)
-            validation = build_cell_validation(question, ranges)
+            validation = build_cell_validation(form, question, ranges)
             if validation:
                 letter = get_column_letter(column)
                 validation.add(f"{letter}{FIRST_ANSWER_ROW}:{letter}{FIRST_ANSWER_ROW + CHECKED_ROWS}")
@@ -199,12 +229,14 @@ def build_header_comment(question: Question) -> Comment:
     return comment
 
 
-def build_cell_validation(question: Question, ranges: Mapping[tuple[str, ...], str]) -> DataValidation | None:
+def build_cell_validation(
+    form: Questionnaire, question: Question, ranges: Mapping[tuple[str, ...], str]
+) -> DataValidation | None:
     """Build the check that Excel applies to the cells of a question; None if any text is allowed.
 
     A country, a sector or a date may be written differently from our notation and still be read: there Excel only warns.
     """
-    options = list_options(question)
+    options = list_options(form, question)
     if options:
         validation = DataValidation(
             type="list", formula1=f"={ranges[options]}", error="Please choose an answer from the list."
@@ -245,19 +277,26 @@ def write_about_page(
     title = sheet.cell(2, 2, form.title)
     title.font = Font(name=FONT, bold=True, size=20, color=INK)
     sheet.cell(3, 2, f"Form {form.id}, version {form.version}").font = Font(name=FONT, color="7B8794")
-    row = write_about_texts(sheet, 5, entity, for_request=for_request)
+    wordings = [*(["sent"] if for_request else []), "text"]
+    if form.method >= COMPLETE_FROM:
+        wordings.insert(0, "complete")
+    row = write_about_texts(sheet, 5, entity, wordings)
     write_question_list(sheet, row, questions)
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
-def write_about_texts(sheet: Worksheet, row: int, entity: Mapping[str, str], *, for_request: bool) -> int:
-    """Write the headings and texts of the first page from a row on; return the row after them."""
+def write_about_texts(sheet: Worksheet, row: int, entity: Mapping[str, str], wordings: Sequence[str]) -> int:
+    """Write the headings and texts of the first page from a row on, each in the first of some wordings that it has; return the
+    row after them.
+    """
     for entry in load_template_texts()["about"]:
-        general = entity.get(entry["heading"], entry["text"])
+        general = {**entry, "text": entity.get(entry["heading"], entry["text"])}
         is_warning = entry.get("grave", False)
-        text = (entry.get("sent", general) if for_request else general).format(**entity)
+        has_own_text = entry["heading"] in entity  # forms that are not about a supplier say how their blanks count
+        wording = next(name for name in wordings if name in general and not (has_own_text and name == "complete"))
+        text = general[wording].format(**entity)
         fill = PatternFill("solid", fgColor="FBE3D6" if is_warning else PALE)
         for column, cell_text in ((2, entry["heading"]), (3, text)):
             cell = sheet.cell(row, column, cell_text)

@@ -45,7 +45,9 @@ Value = str | float | tuple[str, ...] | tuple[EvidencePiece, ...]
 
 INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
 BLANKS = re.compile(r"\s+")
-DECLINED, CANNOT_APPLY = RESERVED_ANSWERS = ("declined", "cannot_apply")  # what may be given instead of an answer
+# What may be given instead of an answer. "cannot_apply" is what the sender said; in an answer about a supplier, intake makes it
+# "not_applicable" where that is allowed (questionnaires/validation/returned_forms.py). Forms before 2026.4 leave it as it is.
+DECLINED, CANNOT_APPLY, NOT_APPLICABLE = RESERVED_ANSWERS = ("declined", "cannot_apply", "not_applicable")
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 FORMULA_GUARD = re.compile(r"'[=+\-@\t0-9]")
 

@@ -97,11 +97,19 @@ class AnswerColumn:
 class ValidationContext:
     """The data rows of a sheet and their answers and issues; ``rejected`` marks the rows with an error.
 
-    ``rows``: the indices of the data rows in the sheet (counted from its first row), if they are known in advance.
+    ``rows``: the indices of the data rows in the sheet (counted from its first row), where they are known beforehand. ``as_of``:
+    the ISO date of the assessment, "" where it is unknown.
     """
 
-    def __init__(self, sheet: Sheet, header_row: int, column_match: ColumnMatch, rows: Indices | None = None) -> None:
-        self.sheet, self.column_match = sheet, column_match
+    def __init__(
+        self,
+        sheet: Sheet,
+        header_row: int,
+        column_match: ColumnMatch,
+        rows: Indices | None = None,
+        as_of: str = "",
+    ) -> None:
+        self.sheet, self.header_row, self.column_match, self.as_of = sheet, header_row, column_match, as_of
         self.answers: dict[str, AnswerColumn] = {}
         self.unreadable: dict[str, Mask] = {}  # by question, which rows have a cell that could not be read
         self.recorded: dict[tuple[str, int, IssueText], list[Indices]] = {}
@@ -111,6 +119,24 @@ class ValidationContext:
         formulas = (cell for cell in sheet.formulas if cell not in sheet.errors)
         self.errors, self.formulas = group_cells_by_column(sheet, sheet.errors), group_cells_by_column(sheet, formulas)
         self.reject_unreliable_rows(header_row)
+
+    def get_column(self, question: str) -> AnswerColumn:
+        """Return the answers to a question; a column of blanks, which is then part of the answers, where it has none."""
+        return self.answers.setdefault(question, AnswerColumn([], np.full(len(self.rows), -1, dtype=np.int32)))
+
+    def find_unreadable(self, question: str) -> Mask:
+        """Return which rows have a cell for the question that could not be read."""
+        return self.unreadable.get(question, np.zeros(len(self.rows), dtype=np.bool_))
+
+    def get_cell_text(self, row: int, question: str) -> str:
+        """Return what a data row says in the column of a question, as text; an answer without a column as it was worked out."""
+        index = self.column_match.columns.get(question)
+        if index is not None:
+            column = self.sheet.columns[index]
+            code = column.codes[self.rows[row]]
+            return make_legible(column.values[code].strip()) if code >= 0 else ""
+        answers = self.answers[question]
+        return make_legible(str(answers.values[answers.codes[row]])) if answers.codes[row] >= 0 else ""
 
     def find_data_rows(self, header: int) -> Indices:
         """Return the indices of the data rows: those under the header that are not blank in all matched columns.

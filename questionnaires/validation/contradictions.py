@@ -1,48 +1,85 @@
-"""Resolve contradictory answers of one row: the denial becomes unknown, the answer that reveals risk counts.
+"""Contradictory answers of one sender in a row: the denial is read as a blank, the answer that reveals risk counts.
 
-Both cells are quoted as the sender wrote them. Which choices contradict is data (``lists/contradictions.toml``).
+Which answers contradict each other is data (``lists/contradictions.toml``); agencies and migrant workers have rules of their own.
+Both cells are quoted as the sender wrote them. In a returned form a denial also counts as a blank where the question that could
+contradict it was left blank or could not be read: silence must not be worth more than the answer.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from questionnaires.form import Questionnaire
-from questionnaires.lookups import LISTS_DIR
-from questionnaires.parse.answer import make_legible
+from questionnaires.lookups import LISTS_DIR, DataFileError
+from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS, Value
 from questionnaires.validation.context import AnswerColumn, IssueText, Mask, ValidationContext
-from questionnaires.validation.match import get_row_cells
+from questionnaires.validation.returned_forms import ReturnedForms
+
+FILE = "lists/contradictions.toml"
+NUMBER_KEYS = {"from", "below", "past", "given"}
+NOT_APPLICABLE_ANSWERS = frozenset({CANNOT_APPLY, NOT_APPLICABLE})
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Which answers to a question are meant: ``choices``, numbers (``from``, ``below``), dates (``past`` or not), or any that is
+    ``given``.
+    """
+
+    choices: frozenset[str] = frozenset()
+    at_least: float | None = None
+    below: float | None = None
+    past: bool | None = None
+    given: bool = False
+
+    def is_met(self, value: Value, as_of: str, *, by_all: bool = False) -> bool:
+        """Return whether an answer is meant; of several, whether any is, or ``by_all`` whether no other is among them."""
+        if self.given:
+            return value not in RESERVED_ANSWERS
+        if isinstance(value, float):
+            low, high = self.at_least, self.below
+            return (low, high) != (None, None) and (low is None or value >= low) and (high is None or value < high)
+        if self.past is not None:
+            return value not in RESERVED_ANSWERS and bool(as_of) and (str(value) < as_of) == self.past
+        parts = set(value) if isinstance(value, tuple) else {value}
+        return parts <= self.choices if by_all else bool(parts & self.choices)
 
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A question of forms of some kinds, its choices that deny something, and the choices of other questions that contradict
+    """A question of forms of some kinds, its answers that deny something, and the answers to other questions that contradict
     them; with the reason and the ids of its sources.
+
+    ``denies`` holds every answer with a risk under 0.5 but those of ``consistent``, which can be true beside what contradicts the
+    others; "not applicable" is always a denial.
     """
 
     kinds: tuple[str, ...]
     question: str
-    denials: frozenset[str]
-    contradicted_by: Mapping[str, frozenset[str]]
+    denies: Condition
+    consistent: frozenset[str]
+    contradicted_by: Mapping[str, Condition]
     because: str
     sources: tuple[str, ...]
 
 
 @cache
 def load_contradictions() -> tuple[Contradiction, ...]:
-    """Load ``lists/contradictions.toml``."""
+    """Load ``lists/contradictions.toml``. Raises :class:`DataFileError`."""
     data = tomllib.loads((LISTS_DIR / "contradictions.toml").read_text(encoding="utf-8"))
     return tuple(
         Contradiction(
             tuple(item["kinds"]),
             item["question"],
-            frozenset(item["denies"]),
-            {question: frozenset(choices) for question, choices in item["told_by"].items()},
+            parse_condition(item["denies"], item["question"]),
+            frozenset(item.get("consistent", ())),
+            {question: parse_condition(answers, question) for question, answers in item["told_by"].items()},
             item["because"],
             tuple(item["sources"]),
         )
@@ -50,56 +87,83 @@ def load_contradictions() -> tuple[Contradiction, ...]:
     )
 
 
-def resolve_contradictions(context: ValidationContext, form: Questionnaire) -> None:
-    """Resolve all contradictions: those of the list, and those of agencies and migrant workers."""
-    resolve_agency_contradictions(context)
-    resolve_migrant_contradictions(context, form)
-    for contradiction in load_contradictions():
-        denied = context.answers.get(contradiction.question)
-        if denied is None or form.kind not in contradiction.kinds:
+def parse_condition(data: Any, item: str) -> Condition:
+    """Parse which answers are meant: a list of choices, or a table of limits. Raises :class:`DataFileError`."""
+    if isinstance(data, list):
+        return Condition(frozenset(data))
+    if not isinstance(data, dict) or not data or set(data) - NUMBER_KEYS:
+        raise DataFileError(
+            FILE, item, "is neither a list of choices nor a table of limits", "Limits: from, below, past, given."
+        )
+    return Condition(frozenset(), data.get("from"), data.get("below"), data.get("past"), data.get("given", False))
+
+
+class Pair(NamedTuple):
+    """Two questions: in which rows the answer to ``question`` denies what an answer to ``contradicting`` may reveal (``denied``),
+    and in which rows that answer does (``revealed``).
+    """
+
+    question: str
+    contradicting: str
+    denied: Mask
+    revealed: Mask
+
+
+def list_contradictions_of(kind: str) -> list[Contradiction]:
+    """List the contradictions between questions of a kind of form."""
+    return [contradiction for contradiction in load_contradictions() if kind in contradiction.kinds]
+
+
+def resolve_contradictions(context: ValidationContext, form: Questionnaire, returned: ReturnedForms) -> bool:
+    """Make denials unknown that another answer contradicts, or that in a returned form nothing supports; return whether there
+    were any.
+
+    ``returned`` says which rows are returned forms. A denial that goes may be what another question rested on: the caller repeats
+    this until nothing changes.
+    """
+    changed = False
+    for pair in iter_pairs(context, form):
+        if (contradicted := pair.denied & pair.revealed).any():
+            reject_contradicted(context, pair, contradicted)
+            changed = True
+        unsupported = pair.denied & ~contradicted & returned.find_refused(pair.contradicting)
+        unsupported &= ~returned.find_not_asked(context.answers[pair.question])
+        if unsupported.any():
+            reject_unsupported(context, form, pair, unsupported)
+            changed = True
+    return changed
+
+
+def iter_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:
+    """Yield the pairs of questions of which the first has a denial in some row."""
+    yield from iter_migrant_pairs(context, form)
+    nowhere: Mask = np.zeros(len(context.rows), dtype=np.bool_)
+    for contradiction in list_contradictions_of(form.kind):
+        answers = context.answers.get(contradiction.question)
+        if answers is None:
             continue
-        for question, choices in contradiction.contradicted_by.items():
-            if contradicting := context.answers.get(question):
-                where = has_only(denied, contradiction.denials) & has_any(contradicting, choices)
-                reject_denials(context, contradiction.question, question, where)
+        denied = find_met(answers, contradiction.denies, context.as_of, by_all=True)
+        for answer in NOT_APPLICABLE_ANSWERS:
+            denied |= answers.equals(answer)
+        if not denied.any():
+            continue
+        for question, condition in contradiction.contradicted_by.items():
+            contradicting = context.answers.get(question)
+            revealed = nowhere if contradicting is None else find_met(contradicting, condition, context.as_of)
+            standing = denied & (answers.codes >= 0)  # an earlier pair may have made some unknown
+            if standing.any():
+                yield Pair(contradiction.question, question, standing, revealed)
 
 
-def has_only(answers: AnswerColumn, choices: frozenset[str]) -> Mask:
-    """Return which rows have one of the choices, or several and no other."""
-    matches = [set(value if isinstance(value, tuple) else (value,)) <= choices for value in answers.values]
-    return np.array([*matches, False])[answers.codes]
+def find_met(answers: AnswerColumn, condition: Condition, as_of: str, *, by_all: bool = False) -> Mask:
+    """Return in which rows the answer is one that a condition means."""
+    met = [condition.is_met(value, as_of, by_all=by_all) for value in answers.values]
+    mask: Mask = np.array([*met, False])[answers.codes]
+    return mask
 
 
-def has_any(answers: AnswerColumn, choices: frozenset[str]) -> Mask:
-    """Return which rows have at least one of the choices."""
-    matches = [bool(choices & set(value if isinstance(value, tuple) else (value,))) for value in answers.values]
-    return np.array([*matches, False])[answers.codes]
-
-
-def reject_denials(context: ValidationContext, question: str, contradicting: str, where: Mask) -> None:
-    """Make the answers to a question unknown if another question contradicts them, and report both cells."""
-    columns = context.column_match.columns
-    header, first_row = context.column_match.headers[columns[contradicting]], context.sheet.first_row
-    for row in np.flatnonzero(where):
-        cells = get_row_cells(context.sheet, first_row + int(context.rows[row]))
-        expected = f"'{make_legible(cells[columns[contradicting]])}' under *{header}*"
-        text = IssueText(make_legible(cells[columns[question]]), expected, related_question=contradicting)
-        context.report("answer.contradicted", question, np.array([row]), text)
-    context.answers[question].codes[where] = -1
-
-
-def resolve_agency_contradictions(context: ValidationContext) -> None:
-    """Make "no agency is used" unknown if an agency is named: the named agency counts."""
-    denied = context.answers.get("uses_agencies")
-    for question in ("agencies", "workers_by_agency"):
-        agencies = context.answers.get(question)
-        if denied and agencies:
-            is_named = np.array([*(isinstance(value, tuple) for value in agencies.values), False])[agencies.codes]
-            reject_denials(context, "uses_agencies", question, denied.equals("no") & is_named)
-
-
-def resolve_migrant_contradictions(context: ValidationContext, form: Questionnaire) -> None:
-    """Make "no migrants" unknown if a share of migrants, or a foreign country that workers come from, contradicts it.
+def iter_migrant_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:
+    """Yield where "no migrants" meets a share of migrants, a number of them, or a foreign country that workers come from.
 
     If the number of workers is known, :func:`~questionnaires.validation.rules.reconcile_migrant_share` compares the numbers
     with the share.
@@ -107,18 +171,51 @@ def resolve_migrant_contradictions(context: ValidationContext, form: Questionnai
     count, share = context.answers.get("workers_migrant"), context.answers.get("migrant_pct")
     if form.kind != "site" or (count is None and share is None):
         return
-    if count and share:
-        reject_denials(context, "workers_migrant", "migrant_pct", count.equals(0.0) & (share.to_numbers() > 0))
-        total = context.answers.get("workers_total")
-        no_total = np.True_ if total is None else ~total.answered
-        where = share.equals(0.0) & (count.to_numbers() > 0) & no_total
-        reject_denials(context, "migrant_pct", "workers_migrant", where)
+    nowhere: Mask = np.zeros(len(context.rows), dtype=np.bool_)
+    total = context.answers.get("workers_total")
+    no_total = np.True_ if total is None else ~total.answered
+    if count and (none := count.equals(0.0)).any():
+        yield Pair("workers_migrant", "migrant_pct", none, share.to_numbers() > 0 if share else nowhere)
+    if share and (none := share.equals(0.0)).any():
+        revealed = (count.to_numbers() > 0) & no_total if count else nowhere
+        yield Pair("migrant_pct", "workers_migrant", none, revealed)
+    for question, answers in (("workers_migrant", count), ("migrant_pct", share)):
+        if answers and (none := answers.equals(0.0)).any():
+            yield Pair(question, "worker_origin_countries", none, find_foreign_origins(context, none))
+
+
+def find_foreign_origins(context: ValidationContext, where: Mask) -> Mask:
+    """Return in which of some rows workers come from another country than that of the row."""
     origins, country = context.answers.get("worker_origin_countries"), context.answers.get("country")
-    for question, denied in (("workers_migrant", count), ("migrant_pct", share)):
-        if denied and origins:
-            where = denied.equals(0.0) & origins.answered
-            for row in np.flatnonzero(where):
-                origin_codes = origins.values[origins.codes[row]]
-                own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else None
-                where[row] = isinstance(origin_codes, tuple) and any(code != own for code in origin_codes)
-            reject_denials(context, question, "worker_origin_countries", where)
+    foreign: Mask = np.zeros(len(context.rows), dtype=np.bool_)
+    for row in np.flatnonzero(where & origins.answered) if origins else ():
+        codes = origins.values[origins.codes[row]]  # type: ignore[union-attr]
+        own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else None
+        foreign[row] = isinstance(codes, tuple) and any(code != own for code in codes)
+    return foreign
+
+
+def reject_contradicted(context: ValidationContext, pair: Pair, where: Mask) -> None:
+    """Make denials unknown that another answer contradicts, and report both cells."""
+    headers, columns = context.column_match.headers, context.column_match.columns
+    index = columns.get(pair.contradicting)
+    header = pair.contradicting if index is None else headers[index]
+    for row in np.flatnonzero(where):
+        expected = f"'{context.get_cell_text(row, pair.contradicting)}' under *{header}*"
+        text = IssueText(context.get_cell_text(row, pair.question), expected, related_question=pair.contradicting)
+        context.report("answer.contradicted", pair.question, np.array([row]), text)
+    context.answers[pair.question].codes[where] = -1
+
+
+def reject_unsupported(context: ValidationContext, form: Questionnaire, pair: Pair, where: Mask) -> None:
+    """Make denials of returned forms unknown that only silence supports, and report them by answer."""
+    question, contradicting = form.by_id[pair.question], form.by_id[pair.contradicting]
+    titles: dict[Value, str] = {choice.code: choice.title for choice in question.choices}
+    answers = context.answers[pair.question]
+    for code in np.unique(answers.codes[where]):
+        value = answers.values[code]
+        parts = value if isinstance(value, tuple) else (value,)
+        seen = "; ".join(titles.get(str(part), f"{part:g}" if isinstance(part, float) else str(part)) for part in parts)
+        text = IssueText(seen, contradicting.title, related_question=pair.contradicting)
+        context.report("answer.unsupported", pair.question, where & (answers.codes == code), text)
+    answers.codes[where] = -1

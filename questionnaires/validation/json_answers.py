@@ -13,7 +13,7 @@ import numpy as np
 
 from questionnaires.form import DATE_QUESTIONS, Questionnaire
 from questionnaires.issues import Issue
-from questionnaires.parse.answer import Value
+from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, Value
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validation.context import AnswerColumn, ValidationContext
 from questionnaires.validation.contradictions import load_contradictions
@@ -21,7 +21,7 @@ from questionnaires.validation.match import ColumnMatch
 from questionnaires.validation.rules import NEVER_ZERO, apply_rules
 from questionnaires.validation.validate import SheetOptions, fill_derived_answers
 
-# The questions that trigger a rule: answers without any of them need no validation.
+# The questions that trigger a rule: answers without any of them, and without "not applicable", need no validation.
 RULE_QUESTIONS = {
     "workers_total", "workers_migrant", "migrant_pct", "agencies", "workers_by_agency", "address", "city", "region",
     "form_version", "evidence", "evidence_grade", *DATE_QUESTIONS, *NEVER_ZERO,
@@ -34,39 +34,41 @@ RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "us
 RULE_INPUTS = TRIGGERS | RELATED_QUESTIONS.union(
     *(contradiction.contradicted_by for contradiction in load_contradictions())
 )
+NOT_APPLICABLE_ANSWERS = (CANNOT_APPLY, NOT_APPLICABLE)
 
 
 def validate_answers(
-    form: Questionnaire, answers: Mapping[str, Value | None]
+    form: Questionnaire, answers: Mapping[str, Value | None], as_of: str = ""
 ) -> tuple[dict[str, Value], tuple[Issue, ...]]:
     """Return the valid answers, and the issues of the others; the ``header`` of an issue is the id of the question.
 
-    ``answers``: by question id, as the fields return them. None is a blank, which is "declined" if the entry says that our
-    form was sent and returned; a question that is missing was not asked.
+    ``answers``: by question id, as the fields return them; None is a blank. Answers with a day of return are a returned form:
+    what it asks and they leave out is "declined". Any others decline nothing. ``as_of``: the ISO date they are judged on.
     """
     given = {question: answer for question, answer in answers.items() if answer is not None}
-    if not TRIGGERS & given.keys():
+    is_returned = given.get("form_returned", CANNOT_APPLY) not in NOT_APPLICABLE_ANSWERS
+    has_not_applicable = any(answer in NOT_APPLICABLE_ANSWERS for answer in given.values())
+    if not (is_returned or has_not_applicable or TRIGGERS & given.keys()):
         return given, ()
-    inputs = {
-        question: answer for question, answer in answers.items() if question in RULE_INPUTS or "form_version" in answers
-    }
+    reads_all = is_returned or has_not_applicable
+    inputs = {question: answer for question, answer in given.items() if reads_all or question in RULE_INPUTS}
     questions = tuple(inputs)
     # A sheet of a header and one row, whose cells are the answers.
     cell_codes = np.array([0, 1], dtype=np.int32)
     columns = tuple(Column(("", _format_answer(answer)), cell_codes) for answer in inputs.values())
     indices = {question: index for index, question in enumerate(questions)}
     column_match = ColumnMatch(indices, questions, (), frozenset(), ())
-    context = ValidationContext(Sheet("", "", True, 1, 2, columns), 1, column_match, rows=np.array([1]))
-    answer_codes = np.array([[-1 if answer is None else 0] for answer in inputs.values()], dtype=np.int32)
-    for (question, answer), codes in zip(inputs.items(), answer_codes, strict=True):
-        context.answers[question] = AnswerColumn([] if answer is None else [answer], codes)
+    sheet = Sheet("", "", True, 1, 2, columns)
+    context = ValidationContext(sheet, 1, column_match, rows=np.array([1]), as_of=as_of)
+    for question, answer in inputs.items():
+        context.answers[question] = AnswerColumn([answer], np.array([0], dtype=np.int32))
     fill_derived_answers(context, SheetOptions())
     apply_rules(context, form)
     validated = {
         question: column.values[column.codes[0]] if column.codes[0] >= 0 else None
         for question, column in context.answers.items()
     }
-    valid = {question: answer for question, answer in {**answers, **validated}.items() if answer is not None}
+    valid = {question: answer for question, answer in {**given, **validated}.items() if answer is not None}
     return valid, tuple(replace(issue, cell="", cells=()) for issue in context.build_issues())
 
 

@@ -1,4 +1,4 @@
-"""Rules that compare several answers: placeholders, inconsistent numbers, check digits, and blanks in returned forms.
+"""Rules that compare several answers: placeholders, inconsistent numbers, check digits, contradictions, and returned forms.
 
 Each changes the answers of a validation context: an answer that cannot be right becomes unknown, with an issue; only a
 conflict of identity rejects rows.
@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from questionnaires.form import DATE_QUESTIONS, Questionnaire, list_versions, load_form
+from questionnaires.form import DATE_QUESTIONS, Questionnaire
 from questionnaires.lookups import load_common_words, load_countries
 from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece, Value
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.context import AnswerColumn, Indices, IssueText, Mask, ValidationContext
+from questionnaires.validation.context import Indices, IssueText, Mask, ValidationContext
 from questionnaires.validation.contradictions import resolve_contradictions
+from questionnaires.validation.returned_forms import ReturnedForms
 
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
 YEAR_OR_MONTH = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
-VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
 WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")  # a house number, a postal code
 
 
@@ -49,15 +49,18 @@ def remove_placeholder_counts(context: ValidationContext) -> None:
                 make_unknown(context, "placeholder", answers.equals(nines), (question,), f"{nines:.0f}")
 
 
-def remove_impossible_migrant_counts(context: ValidationContext) -> None:
-    """Make both numbers unknown if there are more migrant workers than workers."""
+def resolve_impossible_migrant_counts(context: ValidationContext, form: Questionnaire) -> None:
+    """Count all workers as migrants where there are more migrant workers than workers: of two numbers the riskier counts."""
     total, migrant = context.answers.get("workers_total"), context.answers.get("workers_migrant")
     if total and migrant:
         totals, migrants = total.to_numbers(), migrant.to_numbers()
-        for row in np.flatnonzero(migrants > totals):
-            seen = f"{migrants[row]:g} of {totals[row]:g}"
-            questions = ("workers_migrant", "workers_total")
-            make_unknown(context, "workers.contradiction", np.array([row]), questions, seen)
+        impossible = migrants > totals
+        for row in np.flatnonzero(impossible):
+            text = IssueText(f"{migrants[row]:g} of {totals[row]:g}", related_question="workers_total")
+            context.report("workers.contradiction", "workers_migrant", np.array([row]), text)
+        total.codes[impossible] = -1
+        if impossible.any() and "migrant_pct" in form.by_id:
+            context.get_column("migrant_pct").set_value(impossible, 100.0)
 
 
 GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
@@ -248,23 +251,28 @@ def reconcile_migrant_share(context: ValidationContext) -> None:
 
 
 def compute_migrant_share(context: ValidationContext, form: Questionnaire) -> None:
-    """Compute the share of migrants from both numbers of workers if it is blank and the form asks for it."""
-    if "migrant_pct" not in form.by_id:
+    """Compute the share of migrants from the numbers of workers where it is blank and the form asks for it.
+
+    Migrants who are given without a total count as all workers.
+    """
+    count = context.answers.get("workers_migrant")
+    if "migrant_pct" not in form.by_id or count is None:
         return
-    total, count = context.answers.get("workers_total"), context.answers.get("workers_migrant")
-    if total is None or count is None:
+    total, share = context.answers.get("workers_total"), context.answers.get("migrant_pct")
+    migrants = count.to_numbers()
+    totals = np.full(len(migrants), np.nan) if total is None else total.to_numbers()
+    blank = np.True_ if share is None else ~share.answered
+    computable = blank & (totals > 0) & (migrants >= 0)
+    all_migrant = blank & np.isnan(totals) & (migrants > 0)
+    if not (computable | all_migrant).any():
         return
-    blank = AnswerColumn([], np.full(len(total.codes), -1, dtype=np.int32))
-    share = context.answers.get("migrant_pct", blank)
-    totals, migrants = total.to_numbers(), count.to_numbers()
-    computable = ~share.answered & (totals > 0) & (migrants >= 0)
-    if not computable.any():
-        return
+    share = context.get_column("migrant_pct")
     computed = np.round(100 * migrants / np.where(computable, totals, 1.0), 1)
     for value in np.unique(computed[computable]):
         share.set_value(computable & (computed == value), float(value))
-    context.answers["migrant_pct"] = share
+    share.set_value(all_migrant, 100.0)
     context.report("workers.share_counted", "workers_migrant", computable, IssueText(related_question="workers_total"))
+    context.report("workers.share_assumed", "workers_migrant", all_migrant, IssueText())
 
 
 def complete_partial_dates(context: ValidationContext) -> None:
@@ -297,48 +305,6 @@ def report_undated_evidence(context: ValidationContext) -> None:
                     context.report("evidence.undated", "evidence", given.equals(pieces), IssueText(seen))
 
 
-def decline_blanks_in_returned_forms(context: ValidationContext, form: Questionnaire) -> None:
-    """Read a blank as "declined" if the row says that our form was sent and returned, and its version asked the question.
-
-    An error in that record does not excuse the blanks, or a wrong date would make silence cheaper (method, section 3: declining
-    costs at least as much as any truth). A date that cannot be read, or is in the future, still says that the form was
-    returned; a version that is unknown or missing beside such a date has asked whatever has a column. Only questions that feed
-    an indicator and are not answered by the buyer can be declined, and only in a column that exists.
-    """
-    version, returned_on = context.answers.get("form_version"), context.answers.get("form_returned")
-    if version is None or returned_on is None:
-        return
-    unreadable = context.unreadable.get("form_returned", np.zeros(len(returned_on.codes), dtype=np.bool_))
-    context.report("form.returned_unread", "form_returned", unreadable, IssueText())
-    returned = (returned_on.answered & ~returned_on.equals("cannot_apply")) | unreadable
-    context.report("form.no_version", "form_version", returned & ~version.answered, IssueText())
-    for name in (*map(str, version.values), None):
-        rows = returned & (~version.answered if name is None else version.equals(name))
-        questions = None if name is None else find_version_questions(name, form)
-        if questions is None:
-            if name is not None:
-                context.report("form.unknown_version", "form_version", rows, IssueText(name))
-            questions = form.by_id.keys()
-        for question, answers in context.answers.items():
-            is_asked = question in questions and question in context.column_match.columns
-            if is_asked and form.by_id[question].declinable:
-                blank = rows & ~answers.answered
-                if blank.any():
-                    answers.set_value(blank, "declined")
-
-
-def find_version_questions(name: str, form: Questionnaire) -> Collection[str] | None:
-    """Return the ids of the questions in a version of a form ("site_fishing 2026.1"; "2026.1" is the core's); None if it is
-    unknown.
-    """
-    match = VERSION.fullmatch(name)
-    form_id = (match[1] or form.id) if match else ""
-    if match and match[2] in list_versions(form_id, form.folder):
-        version = load_form(form_id, match[2], form.folder)
-        return version.by_id.keys() if version.kind == form.kind else None
-    return None
-
-
 COHORT_QUESTIONS = ("linked_reference", "linked_name", "nationality", "job", "intake_from", "intake_to", "age_group")
 
 
@@ -359,12 +325,20 @@ def reject_conflicting_cases(context: ValidationContext) -> None:
                 context.report("case.conflict", "case_id", rows, IssueText(str(case_id)))
 
 
-def apply_rules(context: ValidationContext, form: Questionnaire) -> None:
-    """Apply all rules; that of blanks in returned forms comes last, when it is known which answers are valid."""
+def apply_rules(
+    context: ValidationContext, form: Questionnaire, answered_by: str | None = None, *, is_request: bool = False
+) -> None:
+    """Apply all rules; that of blanks in returned forms comes last, when it is known which answers are valid.
+
+    ``answered_by``: "supplier" or "buyer", where the importer says who filled in the sheet. ``is_request``: whether the request
+    that the workbook was sent out for is known.
+    """
+    complete_partial_dates(context)
+    returned = ReturnedForms(context, form, answered_by, is_request=is_request)
     remove_placeholder_counts(context)
-    remove_impossible_migrant_counts(context)
+    resolve_impossible_migrant_counts(context, form)
     normalize_agency_counts(context)
-    resolve_contradictions(context, form)
+    settle_answers(context, form, returned)
     reconcile_migrant_share(context)
     compute_migrant_share(context, form)
     remove_invalid_identifiers(context)
@@ -373,6 +347,13 @@ def apply_rules(context: ValidationContext, form: Questionnaire) -> None:
     for question in ("address", "city", "region"):
         report_place_in_other_country(context, question)
     report_place_in_two_countries(context)
-    complete_partial_dates(context)
     report_undated_evidence(context)
-    decline_blanks_in_returned_forms(context, form)
+    returned.decline_blanks()
+
+
+def settle_answers(context: ValidationContext, form: Questionnaire, returned: ReturnedForms) -> None:
+    """Remove what is not applicable only by claim, and denials that other answers contradict, until nothing changes."""
+    changed = True
+    while changed:
+        changed = returned.judge_not_applicable()
+        changed |= resolve_contradictions(context, form, returned)

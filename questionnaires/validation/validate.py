@@ -28,13 +28,17 @@ class SheetOptions:
     """What the uploader states about a whole sheet.
 
     ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
-    sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future.
+    sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future. ``answered_by``:
+    "supplier" for returned forms, "buyer" for a list of one's own; None where the sheet itself is to show it. ``is_request``:
+    whether the request whose id the workbook bears is known.
     """
 
     date_order: str | None = None
     default_country: str | None = None
     default_sector: str | None = None
     as_of: date | None = None
+    answered_by: str | None = None
+    is_request: bool = True
 
 
 @dataclass(frozen=True)
@@ -71,19 +75,20 @@ def validate_sheet(
     sheet has no data rows or a default is unknown.
     """
     options = options or SheetOptions()
-    context = ValidationContext(sheet, header_row, column_match)
+    as_of = options.as_of.isoformat() if options.as_of else ""
+    context = ValidationContext(sheet, header_row, column_match, as_of=as_of)
     if not len(context.rows):
         raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
     for cells in redacted:
         context.record(cells.code, cells.column, cells.rows, IssueText())
         context.rejected |= np.isin(context.rows, cells.rows)
-    as_of = options.as_of.isoformat() if options.as_of else ""
     for question in column_match.columns:
         if not form.by_id[question].person:
             field = form.by_id[question].build_field(as_of, form.headers)
             context.read_column(question, field, options.date_order)
     fill_derived_answers(context, options)
-    apply_rules(context, form)
+    is_request = sheet.request_id is not None and options.is_request
+    apply_rules(context, form, options.answered_by, is_request=is_request)
     reject_nameless_rows(context)
     accepted = ~context.rejected
     answers = pd.DataFrame(

@@ -1,5 +1,7 @@
 """Contradictory answers of one row: the denial becomes unknown, the answer that reveals risk counts, both cells are reported."""
 
+from datetime import date
+
 import pytest
 
 from questionnaires.form import list_form_ids, load_combined_form, load_form
@@ -10,14 +12,18 @@ AGENCY, SITE = load_combined_form("agency"), load_combined_form("site")
 
 
 def submit_row(form, **cells):
-    return submit(f"| Name | {' | '.join(cells)} |\n| A | {' | '.join(cells.values())} |", form)
+    table = f"| Name | {' | '.join(cells)} |\n| A | {' | '.join(cells.values())} |"
+    return submit(table, form, as_of=date(2026, 11, 28))
 
 
 @pytest.mark.parametrize(
     ("form", "denied", "denial", "revealing", "answer"),
     [
         (AGENCY, "fee_kinds", "None of them", "recruitment_fees", "Some workers pay, or pay a part"),
-        (AGENCY, "fee_kinds", "does not apply", "recruitment_fees", "workers pay"),
+        (AGENCY, "recruitment_fees", "repaid", "fee_kinds", "placement fee"),
+        (AGENCY, "fees_repaid", "in full", "fee_kinds", "placement fee"),
+        (AGENCY, "licence_status", "valid", "licence_expiry", "2026-01-31"),
+        (AGENCY, "licence_status", "pending", "licence_expiry", "2026-01-31"),
         (AGENCY, "recruitment_fees", "employer pays", "fee_kinds", "agency fee; held from wages"),
         (AGENCY, "recruitment_fees", "none, checked with workers", "fee_kinds", "placement fee"),
         (AGENCY, "fees_lawful_locally", "Workers pay nothing", "recruitment_fees", "some workers"),
@@ -44,7 +50,9 @@ def test_a_denial_of_fees_that_another_answer_contradicts_is_unknown_and_quoted(
         (AGENCY, {"recruitment_fees": "some workers", "fee_kinds": "placement fee"}),
         (AGENCY, {"recruitment_fees": "employer pays", "fee_kinds": "None of them"}),
         (AGENCY, {"recruitment_fees": "employer pays", "related_costs": "visa"}),
-        (AGENCY, {"recruitment_fees": "repaid", "fee_kinds": "placement fee", "fees_repaid": "in full"}),
+        (AGENCY, {"recruitment_fees": "some workers", "fees_lawful_locally": "lawful"}),
+        (AGENCY, {"licence_status": "valid", "licence_expiry": "2027-01-31"}),
+        (AGENCY, {"licence_status": "expired", "licence_expiry": "2026-01-31"}),
         (AGENCY, {"recruitment_fees": "declined", "fee_kinds": "None of them"}),
         (AGENCY, {"fees_lawful_locally": "zero", "illegitimate_charges": "kickbacks"}),
         (SITE, {"recruitment_fees": "employer pays", "fees_repaid": "in full"}),
@@ -60,8 +68,9 @@ def test_every_contradiction_names_questions_and_choices_that_are_asked():
     for contradiction in load_contradictions():
         forms = [load_form(form) for form in list_form_ids() if load_form(form).kind in contradiction.kinds]
         questions = {question.id: question for form in forms for question in form.questions}
-        denials = {contradiction.question: contradiction.denials - {"cannot_apply"}}
-        for question, choices in {**denials, **contradiction.contradicted_by}.items():
-            assert choices <= {choice.code for choice in questions[question].choices}
+        denials = {contradiction.question: contradiction.denies}
+        for question, condition in {**denials, **contradiction.contradicted_by}.items():
+            offered = {"yes", "no"} if questions[question].type == "yes_no" else set()
+            assert condition.choices <= offered | {choice.code for choice in questions[question].choices}
         assert contradiction.because
         assert contradiction.sources

@@ -12,6 +12,9 @@ from questionnaires.limits import REFUSALS
 from questionnaires.validation.match import match_columns, parse_column_map
 from tests.test_questionnaires.tables import SITE, build_sheet, build_table, get_answers, submit
 
+REPORTED_FOR_RETURNED_FORMS = {  # test_returned_forms.py
+    "answer.not_applicable", "answer.unsupported", "form.returned", "form.sender_unknown",
+}  # fmt: skip
 REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {
     # tests/test_service, on merging answers, rows and suppliers
     *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
@@ -31,6 +34,7 @@ REPORTED_FOR_CASES = {
 
 CASES = {
     "answer.unknown": "| Supplier | Papers |\n| A | somewhere |",
+    "workers.share_assumed": "| Supplier | Migrant workers |\n| A | 4 |",
     "answer.contradicted": "| Supplier | Agencies used | Agencies |\n| A | no | Kite Placement |",
     "country.elsewhere": "| Supplier | City | State or province | Country |\n| A | Ash | E | Fiji |\n| B | Ash | E | Tonga |",
     "country.unknown": "| Supplier | Country |\n| A | Narnia |",
@@ -151,6 +155,7 @@ def test_every_code_of_the_catalogue_is_tested():
         *BODIES,
         *elsewhere,
         *REPORTED_BY_SERVICE,
+        *REPORTED_FOR_RETURNED_FORMS,
         *REPORTED_FOR_WATCHLISTS,
         *REPORTED_FOR_CASES,
     }
