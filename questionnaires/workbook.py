@@ -1,8 +1,8 @@
 """Build a form as a workbook to fill in: one row per site or agency, drop-downs, notes, and a page that explains each question.
 
-Form and version are stamped in (a hidden sheet ``_form``, a document property of that name, and a line above the headers, which a
-text file keeps), so that a filled workbook shows which questions were asked. A form that is sent out asks its recipient only: what
-the buyer or a case handler answers is left out, and so is what would endanger whoever answers it.
+Form and version are stamped in (a hidden sheet ``_form``, a document property of that name, and a line above the headers, which
+a text file keeps), so that a filled workbook shows which questions were asked. A form that is sent out asks its recipient only:
+what the buyer or a case handler answers is left out, and so is what would endanger whoever answers it.
 """
 
 from __future__ import annotations

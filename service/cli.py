@@ -98,6 +98,12 @@ def _build_parser() -> argparse.ArgumentParser:
     assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')
     assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
     assess.add_argument(
+        "--answered-by",
+        choices=("supplier", "buyer"),
+        help="who filled in the sheets: your suppliers (returned questionnaires, in which an empty answer counts as declined) or "
+        "you (default: detected for each sheet)",
+    )
+    assess.add_argument(
         "--evidence-confirmed",
         action="append",
         default=[],
@@ -122,6 +128,11 @@ def _build_parser() -> argparse.ArgumentParser:
         "form",
         metavar="FORM",
         help="site, agency, case, repayment, buyer, or a sector form such as site_fishing",
+    )
+    template.add_argument(
+        "--country",
+        metavar="ISO2",
+        help="where it is sent; questions that endanger whoever answers them there are left out",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)
@@ -170,7 +181,7 @@ def _assess(arguments: argparse.Namespace) -> int:
             columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
-                Path(arguments.buyer).name if arguments.buyer else None,
+                Path(arguments.buyer).name if arguments.buyer else None, answered_by=arguments.answered_by,
                 vouching=Vouching("the buyer", confirmed) if confirmed else None,
             )  # fmt: skip
             parsed = parse_files(files, choices, on, say, models=models)
@@ -262,17 +273,21 @@ def _verify_assessment(arguments: argparse.Namespace) -> int:
 
 def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.form import load_form
-    from questionnaires.lookups import DataFileError
-    from questionnaires.workbook import build_template
+    from questionnaires.lookups import DataFileError, load_countries
+    from questionnaires.workbook import build_template, list_outgoing_questions
 
     try:
         form = load_form(arguments.form)
     except DataFileError as error:
         raise UsageError(f"there is no form '{arguments.form}'. {error.cure}") from error
+    country = load_countries().find(arguments.country) if arguments.country else None
+    if arguments.country and country is None:
+        raise UsageError(f"'{arguments.country}' is not a country.")
     out = Path(arguments.out)
     make_folder(out.parent)
-    out.write_bytes(build_template(form))
-    print(f"{form.title}, version {form.version}: {len(form.questions)} questions. Written to {out}.")
+    out.write_bytes(build_template(form, country=country))
+    asked = len(list_outgoing_questions(form, country))
+    print(f"{form.title}, version {form.version}: {asked} questions. Written to {out}.")
     return EXIT_SCORED
 
 

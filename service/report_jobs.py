@@ -140,7 +140,9 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
     report = build_report([assessed], facts, result.on, (), (), "")
     details = build_details(assessed, facts, result.on)
-    buyer_questions = {question.id for question in load_combined_form(model.kind).questions if question.buyer_answered}
+    buyer_questions = {
+        question.id for question in load_combined_form(model.kind).questions if question.audience == "buyer"
+    }
     indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
     buyer_titles = {indicator.title for indicator in indicators if indicator.question in buyer_questions}
     return replace(

@@ -87,14 +87,7 @@ class ReturnedForms:
     in which rows "not applicable" reads as not asked, because their form offers it everywhere.
     """
 
-    def __init__(
-        self,
-        context: ValidationContext,
-        form: Questionnaire,
-        answered_by: str | None = None,
-        *,
-        is_request: bool = False,
-    ) -> None:
+    def __init__(self, context: ValidationContext, form: Questionnaire, answered_by: str | None = None) -> None:
         n_rows = len(context.rows)
         self.context, self.form = context, form
         self.rows: Mask = np.zeros(n_rows, dtype=np.bool_)
@@ -111,7 +104,7 @@ class ReturnedForms:
             self.rows = dated.copy()
             if is_complete or answered_by == SUPPLIER:
                 self.rows |= self._find_rows_with_practice()
-            if is_request:
+            if context.sheet.request_id is not None:
                 self.rows |= self._find_requested_rows()
         by_stamp = self.rows & ~dated
         if by_stamp.any():

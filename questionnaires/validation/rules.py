@@ -325,16 +325,13 @@ def reject_conflicting_cases(context: ValidationContext) -> None:
                 context.report("case.conflict", "case_id", rows, IssueText(str(case_id)))
 
 
-def apply_rules(
-    context: ValidationContext, form: Questionnaire, answered_by: str | None = None, *, is_request: bool = False
-) -> None:
+def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: str | None = None) -> None:
     """Apply all rules; that of blanks in returned forms comes last, when it is known which answers are valid.
 
-    ``answered_by``: "supplier" or "buyer", where the importer says who filled in the sheet. ``is_request``: whether the request
-    that the workbook was sent out for is known.
+    ``answered_by``: "supplier" or "buyer", where the importer says who filled in the sheet.
     """
     complete_partial_dates(context)
-    returned = ReturnedForms(context, form, answered_by, is_request=is_request)
+    returned = ReturnedForms(context, form, answered_by)
     remove_placeholder_counts(context)
     resolve_impossible_migrant_counts(context, form)
     normalize_agency_counts(context)

@@ -29,8 +29,7 @@ class SheetOptions:
 
     ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
     sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future. ``answered_by``:
-    "supplier" for returned forms, "buyer" for a list of one's own; None where the sheet itself is to show it. ``is_request``:
-    whether the request whose id the workbook bears is known.
+    "supplier" for returned forms, "buyer" for a list of one's own; None where the sheet itself is to show it.
     """
 
     date_order: str | None = None
@@ -38,7 +37,6 @@ class SheetOptions:
     default_sector: str | None = None
     as_of: date | None = None
     answered_by: str | None = None
-    is_request: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ def validate_sheet(
             field = form.by_id[question].build_field(as_of, form.headers)
             context.read_column(question, field, options.date_order)
     fill_derived_answers(context, options)
-    is_request = sheet.request_id is not None and options.is_request
-    apply_rules(context, form, options.answered_by, is_request=is_request)
+    apply_rules(context, form, options.answered_by)
     reject_nameless_rows(context)
     accepted = ~context.rejected
     answers = pd.DataFrame(

@@ -36,7 +36,8 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
 
     Raises DomainError, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
-    fields = _schema(kind, today(get_caller().time_zone).isoformat()).fields
+    on = today(get_caller().time_zone).isoformat()
+    fields = _schema(kind, on).fields
     loaded: dict[str, Any] = {}
     messages: dict[str, Any] = {name: ["field.unknown"] for name in data if name not in fields}
     # This gives the same result as loading the whole schema, but processes only the few fields that were sent, out of over a
@@ -53,7 +54,7 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
             if each["code"] == "field.unknown" and each["field"] in READ_ONLY:
                 each["code"], each["detail"] = "field.read_only", DETAILS["field.read_only"]
         raise refusal(errors)
-    usable, issues = validate_answers(load_combined_form(kind), loaded)
+    usable, issues = validate_answers(load_combined_form(kind), loaded, on)
     if graver := [issue for issue in issues if issue.severity == "error"]:
         raise refusal([error(i.code, i.header, i.describe(), seen=i.seen, expected=i.expected) for i in graver])
     answers = {question: answer if type(answer) is str else _json(answer) for question, answer in usable.items()}

@@ -101,7 +101,9 @@ def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
     for name, codes in CHOICES.items():
         if texts.get(name, codes[0]) not in codes:
             raise DomainError("field.value", 422, f"{name}: Enter {' or '.join(codes)}.")
-    choices: dict[str, Any] = {name: texts[name] for name in ("kind", "date_order", "sheet") if name in texts}
+    choices: dict[str, Any] = {
+        name: texts[name] for name in ("kind", "date_order", "answered_by", "sheet") if name in texts
+    }
     try:
         if "sheet" in texts:
             choices["sheet"] = _printable(texts["sheet"])

@@ -41,7 +41,7 @@ from service.watchlists.lists import request_screening
 
 CHUNK = 500
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
-CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "confirm", "on")
+CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "answered_by", "confirm", "on")
 
 
 def receive_upload(
@@ -112,9 +112,11 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         files, choices, previous_input = _load_files(session, blobs, import_), dict(import_.choices), import_.found
         models = list_organisation_models(session, _assessment_date(choices))
     may_bring = bool(claimed.payload.get("cases"))
+    is_request = _find_requests(db, claimed.organisation_id)
+    on = _assessment_date(choices)
     try:
         parsed = parse_files(
-            files, parse_choices(choices), _assessment_date(choices), allow_buyer_only=True, models=models
+            files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
         )
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
@@ -252,7 +254,10 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         files, choices = _load_files(session, blobs, import_), dict(import_.choices)
         on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
         models = list_organisation_models(session, on)
-    parsed: ParsedUpload = parse_files(files, parse_choices(choices), on, allow_buyer_only=True, models=models)
+    is_request = _find_requests(db, claimed.organisation_id)
+    parsed: ParsedUpload = parse_files(
+        files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
+    )
     checkpoint = dict(claimed.checkpoint)
     if parsed.cases and "cases" not in checkpoint:
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
@@ -397,6 +402,16 @@ def _display_name(answers: Mapping[str, Any]) -> str:
     )
 
 
+def _find_requests(db: Database, organisation_id: str) -> Callable[[str], bool]:
+    """Return what says whether an organisation has a questionnaire request of an id: another's form counts as a plain list."""
+
+    def is_request(request_id: str) -> bool:
+        with db.for_organisation(organisation_id, write=False) as session:
+            return questionnaire_requests.exists(session, request_id)
+
+    return is_request
+
+
 def _apply_returned_forms(
     session: Session, parsed: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
 ) -> None:
@@ -415,7 +430,9 @@ def _apply_returned_forms(
         its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
         for answers in answers_of[id(batch)]:
             if supplier_key(answers) in its_keys:
-                answers.update(questionnaire_requests.complete_returned_answers(request, answers))
+                complete = questionnaire_requests.complete_returned_answers(request, answers, on)
+                answers.clear()
+                answers.update(complete)
 
 
 def on_failure(session: Session, job: Job) -> None:
@@ -444,7 +461,7 @@ def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
 
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
     """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for individual sheets."""
-    names = ("kind", "country", "sector", "sheet", "date_order")
+    names = ("kind", "country", "sector", "sheet", "date_order", "answered_by")
     options: dict[str, Any] = {name: choices.get(name) or None for name in names}
     columns = choices.get("columns") or {}
     if isinstance(columns, list):

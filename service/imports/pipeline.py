@@ -56,7 +56,8 @@ class SheetMap:
 class Choices:
     """The options that the sender chose; each is None (or empty) if it is to be detected from the file. ``columns``: question
     -> header for all sheets; if a file has several sheets, an entry applies to those that have the header. ``maps``: the maps
-    of individual sheets, which take precedence.
+    of individual sheets, which take precedence. ``answered_by``: who filled in the sheets, "supplier" (they are returned
+    forms) or "buyer" (a list of the importer's own).
     """
 
     kind: str | None = None
@@ -68,6 +69,7 @@ class Choices:
     buyer: str | None = None  # the file with the buyer's own answers
     maps: tuple[SheetMap, ...] = ()
     vouching: Vouching | None = None  # whose evidence the buyer confirms
+    answered_by: str | None = None
 
     def for_file(self, file: str) -> Choices:
         """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
@@ -89,6 +91,7 @@ class Choices:
             "sheet": self.sheet,
             "date_order": self.date_order,
             "buyer": self.buyer,
+            "answered_by": self.answered_by,
         }
         options_given: dict[str, Any] = {name: value for name, value in options.items() if value}
         if self.columns:
@@ -145,16 +148,18 @@ def parse_files(
     *,
     allow_buyer_only: bool = False,
     models: tuple[Model, ...] | None = None,
+    is_request: Callable[[str], bool] = lambda _: True,
 ) -> ParsedUpload:
     """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
     ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted. ``models``: those that say which
-    of two answers counts, by default all.
+    of two answers counts, by default all. ``is_request``: whether a questionnaire request of this id is known; by default,
+    every one is.
     """
     parsed: list[_ParsedFile] = []
     for name, data in files:
         progress(f"reading {name}")
-        parsed.append(_parse_file(name, data, choices.for_file(name), on))
+        parsed.append(_parse_file(name, data, choices.for_file(name), on, is_request))
     issues = [issue for file in parsed for issue in file.issues]
     total = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
     sheets = [sheet for file in parsed for sheet in file.sheets]
@@ -216,11 +221,15 @@ class _ParsedFile:
         }
 
 
-def _parse_file(name: str, data: bytes, choices: Choices, on: date) -> _ParsedFile:
+def _parse_file(name: str, data: bytes, choices: Choices, on: date, is_request: Callable[[str], bool]) -> _ParsedFile:
     """Parse one file; one that cannot be read gives an issue and no tables."""
     entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
     try:
-        tables, sheet_issues = _read_tables(read_sheets(data, name), name, choices, on)
+        sheets_read = [
+            sheet if sheet.request_id is None or is_request(sheet.request_id) else replace(sheet, request_id=None)
+            for sheet in read_sheets(data, name)
+        ]
+        tables, sheet_issues = _read_tables(sheets_read, name, choices, on)
     except FileRefused as error:
         issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
         return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
@@ -358,7 +367,7 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
             raise
         # The supposed header may be a row of any data, so it is not repeated.
         raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
-    options = SheetOptions(choices.date_order, choices.country, choices.sector, on)
+    options = SheetOptions(choices.date_order, choices.country, choices.sector, on, choices.answered_by)
     submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))

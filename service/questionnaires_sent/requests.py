@@ -29,6 +29,7 @@ from service.db.tables import Import, QuestionnaireRequest, Result, Supplier, ne
 from service.errors import DomainError, not_found
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
+from service.suppliers.stored_answers import validate_stored
 
 KIND_PLURALS = {"site": "sites", "agency": "agencies"}
 ANSWER_PERIOD_DAYS = 14  # days after which a form that was not returned is overdue
@@ -83,10 +84,9 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
     """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
     request in the stamp.
     """
-    book = load_workbook(io.BytesIO(build_template(form, for_request=True)))
+    book = load_workbook(io.BytesIO(build_template(form, country=supplier.country, for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
     filled = {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
-    filled["form_version"] = f"{form.id} {form.version}"
     by_title = {question.title: question for question in form.questions}
     for column, header in enumerate(sheet[HEADER_ROW], 1):
         question = by_title[str(header.value)]
@@ -203,18 +203,21 @@ def receive_returned_form(
     return request, session.get_one(Supplier, request.supplier_id)
 
 
-def complete_returned_answers(request: QuestionnaireRequest, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answers of a returned form, with "declined" for questions it asked and left blank (Question.declinable).
+def exists(session: Session, request_id: str) -> bool:
+    """Return whether there is a questionnaire request of this id."""
+    query = select(QuestionnaireRequest.id).where(QuestionnaireRequest.id == request_id)
+    return session.scalars(query).first() is not None
 
-    Answers that could not be read count as blank, as in a row that has its own form_returned: an unreadable answer must not
-    cost less than a missing one. The issue of its cell says how to fix it.
+
+def complete_returned_answers(request: QuestionnaireRequest, answers: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return the answers of a returned form: what it asked, applies and has no valid answer is "declined"
+    (``questionnaires/validation/returned_forms.py``).
+
+    Answers that could not be read count as blank: an unreadable answer must not cost less than a missing one. The issue of its
+    cell says how to fix it.
     """
-    complete = {question: answer for question, answer in answers.items() if answer not in (None, "", [], ())}
-    for question in load_form(request.form, request.form_version).questions:
-        if question.declinable:
-            complete.setdefault(question.id, "declined")
     form = {"form_version": f"{request.form} {request.form_version}", "form_returned": str(request.returned_on)}
-    return {**complete, **form}
+    return validate_stored(load_form(request.form).kind, {**answers, **form}, on)
 
 
 class UnreadCell(NamedTuple):

@@ -22,7 +22,7 @@ from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
 RAISED_STATE = "raised"
 REDACTED = "not_shown"  # replaces the strength of case evidence
 RAISED_TEXT = "This indicator is raised. The information behind it is shown only to case handlers, officers and admins."
-WORKER_DERIVED_QUESTIONS = ("reported_harms", "reported_by", "worker_reported_items", CASE_HARMS)
+WORKER_DERIVED_QUESTIONS = ("reported_harms", "reported_by", "reported_on", "worker_reported_items", CASE_HARMS)
 WORKER_VOICE = "worker_voice"  # the grade of evidence that comes from workers
 
 
@@ -59,8 +59,8 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
     ]
 
     def is_own(question: Question) -> bool:
-        return not question.buyer_answered and not (
-            question.feeds and any(not covers or question.id in covers for covers in worker_covers)
+        return not question.feeds or not (
+            question.audience == "buyer" or any(not covers or question.id in covers for covers in worker_covers)
         )
 
     excluded = {question.id for question in form.questions if not is_own(question)}

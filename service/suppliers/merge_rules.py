@@ -116,7 +116,7 @@ def mask_with_practice(answers: Answers, kind: str) -> NDArray[np.bool_]:
     """Return which of n suppliers answer anything about practice (:meth:`RiskLookup.answers_practice`), as a mask."""
     questions = load_combined_form(kind).by_id
     answered = [
-        column.codes >= 0 for q, column in answers.columns.items() if q in questions and questions[q].declinable
+        column.codes >= 0 for q, column in answers.columns.items() if q in questions and questions[q].is_practice
     ]
     mask: NDArray[np.bool_] = np.any(answered, axis=0) if answered else np.zeros(len(answers), dtype=bool)
     return mask
@@ -136,7 +136,7 @@ def get_risk_lookup(kind: str, on: date, models: tuple[Model, ...] | None = None
             gates.setdefault(gate.question, set()).update(gate.none_answers)
     return RiskLookup(
         questions,
-        frozenset(question.id for question in questions.values() if question.declinable),
+        frozenset(question.id for question in questions.values() if question.is_practice),
         frozenset(question.id for question in questions.values() if question.feeds),
         {question: frozenset(none) for question, none in gates.items()},
         {question: tuple(read) for question, read in rules.items()},

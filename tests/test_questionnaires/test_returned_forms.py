@@ -1,4 +1,4 @@
-"""Returned forms are complete or declined; "not applicable" is an answer where the form allows it; lists of the buyer decline nothing."""
+"""Returned forms are complete or declined, "not applicable" is an answer only by condition, and a buyer's list declines nothing."""
 
 import io
 from datetime import date

@@ -19,7 +19,7 @@ from service.report_jobs import build_internal_report, build_supplier_copy
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 FORM = load_form("site")
-ASKED = {q.id for q in FORM.questions if q.feeds and not q.person and not q.buyer_answered}
+ASKED = {q.id for q in FORM.questions if q.declinable}
 
 
 @pytest.fixture

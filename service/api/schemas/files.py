@@ -28,6 +28,7 @@ JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
     "date_order": ("dmy", "mdy"),
+    "answered_by": ("supplier", "buyer"),
     "confirm": ("true", "false"),
 }
 COLUMNS = (
@@ -125,6 +126,7 @@ class ImportConfirmationSchema(ApiSchema):
     on = StrictString()
     kind = StrictChoice(CHOICES["kind"])
     date_order = StrictChoice(CHOICES["date_order"])
+    answered_by = StrictChoice(CHOICES["answered_by"])
     columns = ColumnsField()
 
 
@@ -141,6 +143,13 @@ class UploadSchema(ApiSchema):
     default_sector = fields.String()
     sheet = fields.String()
     date_order = fields.String(metadata={"enum": list(CHOICES["date_order"])})
+    answered_by = fields.String(
+        metadata={
+            "enum": list(CHOICES["answered_by"]),
+            "description": "Who filled in the files: `supplier` (returned questionnaires) or `buyer` (your own list). By "
+            "default, this is detected for each sheet.",
+        }
+    )
     columns = fields.String(metadata={"description": f"As JSON. {COLUMNS}"})
     on = fields.String()
     confirm = fields.String(metadata={"enum": list(CHOICES["confirm"])})

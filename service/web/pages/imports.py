@@ -28,7 +28,7 @@ from service.queries import supplier_list
 from service.queries.supplier_list import MEDIA_TYPES
 from service.web.pages.suppliers import build_download
 
-CHOICES = ("kind", "country", "sector", "sheet", "date_order", "on")
+CHOICES = ("kind", "country", "sector", "sheet", "date_order", "answered_by", "on")
 
 
 def show_upload_form() -> Response:
@@ -86,7 +86,14 @@ def download_template(form_id: str) -> Response:
     if form_id not in list_form_ids():
         raise not_found()
     form = load_form(form_id)
-    return build_download(build_template(form), MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}.xlsx")
+    return build_download(
+        build_template(form, country=_parse_country()), MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}.xlsx"
+    )
+
+
+def _parse_country() -> str | None:
+    """Return the country that a template is for, as the query says; None where it says nothing that is known."""
+    return load_countries().find(request.args.get("country", ""))
 
 
 def show_imports() -> str:
