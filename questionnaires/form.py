@@ -289,10 +289,11 @@ def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR
 
 
 def load_core(pack: Questionnaire, folder: Path = FORMS_DIR) -> Questionnaire:
-    """Load the form that a pack includes: its newest version that is not newer than the pack, else its newest."""
+    """Load the form that a pack includes: the newest for the newest version of the pack, else the newest of its own time."""
     versions = list_versions(pack.includes, folder)
     earlier = [version for version in versions if parse_version(version) <= parse_version(pack.version)]
-    return load_form(pack.includes, earlier[-1] if earlier else None, folder)
+    is_newest = pack.version == list_versions(pack.id, folder)[-1]
+    return load_form(pack.includes, None if is_newest or not earlier else earlier[-1], folder)
 
 
 @cache

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("questionnaires", "risk_models", "reports", "service")
 DOCUMENTS = ("*.md", "docs", "client", "benchmarks", "demo", "scripts", ".github", *PACKAGES)
 TEXT_TABLES = (  # TOML files whose texts are shown and are not released
-    "questionnaires/drafts/*.toml",
     "questionnaires/lists/issues.toml",
     "questionnaires/lists/template.toml",
     "service/*.toml",

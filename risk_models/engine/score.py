@@ -483,8 +483,11 @@ def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -
     )
 
     without_floors = totals.base + totals.contributions
-    scores.base[:], scores.total[:] = totals.base, np.maximum(without_floors, floor_points)
-    scores.uplift[:] = scores.total - without_floors
+    total = np.maximum(without_floors, floor_points)
+    if model.method >= 4:  # everything declined may add up to a last bit over 100; earlier results stay as they are, to the bit
+        total = np.minimum(total, 100.0)
+    scores.base[:], scores.total[:] = totals.base, total
+    scores.uplift[:] = np.maximum(total - without_floors, 0.0)
     # The sums above and the total are added in different orders, so the last bits of the range, not of the score, are adjusted.
     scores.best[:] = np.minimum(np.maximum(totals.best, best_floor), scores.total)
     scores.worst[:] = np.maximum(np.minimum(np.maximum(totals.worst, worst_floor), 100.0), scores.total)

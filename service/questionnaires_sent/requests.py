@@ -84,7 +84,7 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
     """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
     request in the stamp.
     """
-    book = load_workbook(io.BytesIO(build_template(form, country=supplier.country, for_request=True)))
+    book = load_workbook(io.BytesIO(build_template(form, country=supplier.answers.get("country"), for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
     filled = {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
     by_title = {question.title: question for question in form.questions}

@@ -12,7 +12,7 @@ from questionnaires.limits import REFUSALS
 from questionnaires.validation.match import match_columns, parse_column_map
 from tests.test_questionnaires.tables import SITE, build_sheet, build_table, get_answers, submit
 
-REPORTED_FOR_RETURNED_FORMS = {  # test_returned_forms.py
+REPORTED_FOR_RETURNED_FORMS = {  # test_complete_forms.py
     "answer.not_applicable", "answer.unsupported", "form.returned", "form.sender_unknown",
 }  # fmt: skip
 REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "sheet.unknown"} | {

@@ -79,11 +79,7 @@ def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
 
 def test_the_workbook_holds_the_supplier_and_the_request_id(session: Session):
     request_id, book = ask(session, make_supplier(session))
-    assert {name: value for name, value in filled_in(book).items() if name != "form_version"} == {
-        "reference": "S-7",
-        "name": "Blue Pier Cannery",
-        "country": "Thailand",
-    }
+    assert filled_in(book) == {"reference": "S-7", "name": "Blue Pier Cannery", "country": "Thailand"}
     assert dict(book["_form"].values) == {"form": "site", "version": VERSION, "reference": "S-7", "asking": request_id}
     assert book["_form"].sheet_state == "hidden"
     assert book.custom_doc_props["_asking"].value == request_id
@@ -121,11 +117,17 @@ def test_a_name_that_looks_like_a_formula_is_written_as_text(session: Session):
 def test_an_agency_gets_the_agency_form_with_its_licence_number_filled_in(session: Session):
     agency = make_supplier(session, "agency", licence_number="TH-88/2560", licence_status="declined")
     _, book = ask(session, agency, "agency")
-    cell_values = filled_in(book, "agency")
-    assert (cell_values["licence_number"], cell_values["form_version"]) == (
-        "TH-88/2560",
-        f"agency {load_form('agency').version}",
-    )
+    assert filled_in(book, "agency")["licence_number"] == "TH-88/2560"
+    assert book["_form"]["B2"].value == load_form("agency").version
+
+
+def test_a_form_for_a_place_where_answering_is_dangerous_leaves_the_question_out(session: Session):
+    title = FORM.by_id["state_placement"].title
+    for country, is_asked in (("CN", False), ("TH", True)):
+        _, book = ask(session, make_supplier(session, country=country, reference=f"S-{country}"))
+        assert (title in [header.value for header in book.worksheets[1][2]]) is is_asked
+        cells = [str(cell.value) for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+        assert (FORM.by_id["state_placement"].ask in " ".join(cells)) is is_asked
 
 
 def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
@@ -140,7 +142,7 @@ def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
     (batch,) = parse_files([("back.xlsx", data)], Choices(), BACK).batches
     (row,) = batch.answers.to_rows()
     assert {question: row.get(question) for question in known} == known
-    assert "papers_retention" not in row
+    assert row["papers_retention"] == "declined", "it came back as it was sent, and answers are never filled in"
 
 
 def test_an_unknown_or_declined_sector_is_not_prefilled(session: Session):
@@ -233,14 +235,14 @@ def came_back(session: Session, supplier: Supplier, form: str = "site") -> Quest
 def test_a_blank_in_a_returned_form_is_declined_and_answers_are_unchanged(session: Session):
     answered, blank = FED[0], FED[1:]
     answers = {"name": "Blue Pier Cannery", answered: "no", blank[0]: None, blank[1]: []}
-    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), answers)
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), answers, BACK)
     assert (whole["name"], whole[answered]) == ("Blue Pier Cannery", "no")
     assert {question: whole[question] for question in blank} == dict.fromkeys(blank, "declined")
     assert (whole["form_version"], whole["form_returned"]) == (f"site {VERSION}", "2026-03-12")
 
 
 def test_questions_that_are_not_scored_or_not_in_the_form_are_never_declined(session: Session):
-    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), {})
+    whole = questionnaire_requests.complete_returned_answers(came_back(session, make_supplier(session)), {}, BACK)
     assert whole.keys() == {*FED, "form_version", "form_returned"}
 
 

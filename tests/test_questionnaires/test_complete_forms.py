@@ -1,4 +1,4 @@
-"""Returned forms are complete or declined, "not applicable" is an answer only by condition, and a buyer's list declines nothing."""
+"""Returned forms are complete or declined; "not applicable" needs another answer to show it; lists decline nothing."""
 
 import io
 from datetime import date
