@@ -39,7 +39,7 @@ from service.db.tables import (
 )
 from service.db.watchlist_tables import WatchlistMatch
 from service.errors import DomainError
-from service.jobs.kinds import RENDER_REPORT
+from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
@@ -86,9 +86,11 @@ def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads and finished reports."""
+    """Return the digests of all files that a row refers to: uploads, finished reports and previews of a release."""
     used = set(session.scalars(select(Upload.sha256)))
-    for result in session.scalars(select(Job.result).where(Job.kind == RENDER_REPORT, Job.state == "done")):
+    for result in session.scalars(
+        select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
+    ):
         used.update({str(result["sha256"])} if result and "sha256" in result else ())
     return used
 

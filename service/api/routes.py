@@ -20,6 +20,7 @@ from service.api import (
     overview,
     own_practices,
     questionnaire_requests,
+    release,
     repayment,
     schedules,
     views,
@@ -77,6 +78,12 @@ from service.api.schemas.questionnaires import (
     QuestionnaireRequestSchema,
     QuestionnaireReturnSchema,
     new_questionnaire_request,
+)
+from service.api.schemas.release import (
+    PreviewFileQuerySchema,
+    ReleaseDaySchema,
+    ReleasePreviewSchema,
+    ReleaseSchema,
 )
 from service.api.schemas.repayment import RepaymentRequestSchema, RepaymentSchema
 from service.api.schemas.schedules import NEW_SCHEDULE, SCHEDULE_CHANGE, SCHEDULES, ScheduleSchema
@@ -305,6 +312,23 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/organisation", "change_organisation", admin.change_organisation,
           "Set the organisation's retention period, in months.", OrganisationSchema(), transaction="write",
           body=ORGANISATION_CHANGE),
+    Route("GET", "/organisation/release", "get_release", release.get_release,
+          "Get the release of the method in use, and the day from which the next one applies.", ReleaseSchema()),
+    Route("PUT", "/organisation/release", "set_release_day", release.set_day,
+          "Set the day from which the next release applies. It can be changed until that day has come.", ReleaseSchema(),
+          transaction="write", body=ReleaseDaySchema()),
+    Route("DELETE", "/organisation/release", "cancel_release_day", release.cancel_day,
+          "Remove the day from which the next release applies.", None, (204,), "write"),
+    Route("POST", "/organisation/release/preview", "request_release_preview", release.request_preview,
+          "Request a preview of the next release: who would move to another level, and why.", ReleasePreviewSchema(), (202,),
+          "write"),
+    Route("GET", "/organisation/release/preview", "get_release_preview", release.get_preview,
+          "Get the newest preview of the next release.", ReleasePreviewSchema()),
+    Route("GET", "/organisation/release/preview/file", "download_release_preview", release.download_preview,
+          "Get the newest preview as a file with all suppliers.", TABLE_FILE, transaction="own",
+          query=PreviewFileQuerySchema()),
+    Route("POST", "/organisation/release/reassessment", "reassess_all", release.reassess,
+          "Have all suppliers reassessed under the release in use.", JobSchema(), (202,), "write"),
     Route("GET", "/openapi.json", "openapi", _document, "Get this OpenAPI document.", None, transaction="own", open=True),
 )  # fmt: skip
 

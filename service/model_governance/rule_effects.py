@@ -26,7 +26,7 @@ from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.facts.state_imposed import GRADES
 from risk_models.features import CANNOT_APPLY, NOT_APPLICABLE
 from risk_models.model import Model
-from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch, Batch, Block, assess
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch, Batch, Block, assess, assess_batch
 
 OTHER, FACTS, STATE_IMPOSED, NOT_APPLICABLE_RULE, EVIDENCE_RULE = RULES = (
     "other",
@@ -96,11 +96,13 @@ def assess_steps(
     on: date,
     before: Sequence[Model],
     after: Sequence[Model],
+    agency_scores: Sequence[Mapping[str, float]] | None = None,
 ) -> list[Step]:
     """Assess suppliers under the earlier release, then with each rule of the later one switched on in turn.
 
-    The first step is the earlier release, the last one the later release. Raises LookupError where a release has no model for a
-    kind of supplier.
+    The first step is the earlier release, the last one the later release. ``agency_scores``: those of each step, where the
+    agencies were assessed before; by default the agencies are among the batches. Raises LookupError where a release has no
+    model for a kind of supplier.
     """
     confirmed = [replace(batch, answers=_confirm_evidence(batch.answers)) for batch in batches]
     both = [replace(batch, answers=_believe_not_applicable(batch.answers)) for batch in confirmed]
@@ -114,7 +116,12 @@ def assess_steps(
         (NOT_APPLICABLE_RULE, confirmed, facts, after),
         (EVIDENCE_RULE, batches, facts, after),
     )
-    return [Step(rule, assess(rows, snapshot, on, models)) for rule, rows, snapshot, models in inputs]
+    if agency_scores is None:
+        return [Step(rule, assess(rows, snapshot, on, models)) for rule, rows, snapshot, models in inputs]
+    return [
+        Step(rule, tuple(assess_batch(batch, snapshot, on, scores, models) for batch in rows))
+        for (rule, rows, snapshot, models), scores in zip(inputs, agency_scores, strict=True)
+    ]
 
 
 def _with_contexts_of(model: Model, earlier: Sequence[Model]) -> Model:

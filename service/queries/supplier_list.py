@@ -274,7 +274,11 @@ def build_table_rows(session: Session, filter_: SupplierFilter, on: date) -> lis
 
 def export_table(session: Session, filter_: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
     """Return the whole filtered table as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
-    titles, cells = [title for _, title in COLUMNS], build_table_rows(session, filter_, on)
+    return write_table([title for _, title in COLUMNS], build_table_rows(session, filter_, on), format)
+
+
+def write_table(titles: Sequence[str], cells: Sequence[Sequence[Any]], format: str) -> bytes:  # noqa: A002  the word of the field
+    """Return a table of suppliers as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
     if format == "csv":
         text = StringIO()
         csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])

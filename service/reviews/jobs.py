@@ -7,8 +7,9 @@ reassessed at once, because a site's score depends on that of its worst agency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
@@ -17,8 +18,9 @@ from service.audit import record_event
 from service.clock import now, today
 from service.db import change_feed
 from service.db.session import Database
-from service.db.tables import Engagement, Supplier
-from service.jobs.table import ClaimedJob, job_transaction
+from service.db.tables import Engagement, Job, Supplier
+from service.jobs.kinds import REASSESS_ALL
+from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.suppliers import repository as suppliers
 
 KINDS = ("agency", "site")  # agencies first: the score of a site depends on those of its agencies
@@ -47,16 +49,51 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
 
     Its payload: ``schedule_id``, ``rule`` and ``time_zone``; the day of review is fixed when the job starts.
     """
-    state = dict(claimed.checkpoint) or {
-        "on": today(claimed.payload["time_zone"]).isoformat(),
-        "kind": KINDS[0],
-        "after": "",
-        "done": 0,
-    }
-    on = date.fromisoformat(state["on"])
+    state = _start(claimed)
     condition = _is_assessed()
     if claimed.payload["rule"]["kind"] == "rolling":
-        condition = and_(condition, Supplier.review_due <= on)
+        condition = and_(condition, Supplier.review_due <= date.fromisoformat(state["on"]))
+    _assess_in_chunks(db, claimed, state, condition, _review_chunk)
+    with job_transaction(db, claimed, result={"reviewed": state["done"], "on": state["on"]}) as session:
+        details = {"suppliers": state["done"], "on": state["on"]}
+        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], details)
+
+
+def reassess_all(db: Database, claimed: ClaimedJob) -> None:
+    """Reassess all suppliers from their stored answers, since the organisation moved to another release of the models (a job).
+
+    Its payload: ``time_zone``; the day of assessment is fixed when the job starts.
+    """
+    state = _start(claimed)
+    _assess_in_chunks(db, claimed, state, _is_assessed(), _reassess_chunk)
+    with job_transaction(db, claimed, result={"reassessed": state["done"], "on": state["on"]}) as session:
+        details = {"suppliers": state["done"], "on": state["on"]}
+        record_event(
+            session, claimed.actor, "organisation.reassessed", "organisation", claimed.organisation_id, details
+        )
+
+
+def request_reassessment(session: Session, time_zone: str, by: str) -> Job:
+    """Enqueue the job that reassesses all suppliers; return the one that is waiting or running where there is one."""
+    unfinished = select(Job).where(Job.kind == REASSESS_ALL, Job.state.in_(("queued", "running")))
+    return session.scalars(unfinished).first() or enqueue(session, REASSESS_ALL, {"time_zone": time_zone}, by)
+
+
+def _start(claimed: ClaimedJob) -> dict[str, Any]:
+    """Return the checkpoint of a job that assesses many suppliers, or the state in which it starts."""
+    on = today(claimed.payload["time_zone"]).isoformat()
+    return dict(claimed.checkpoint) or {"on": on, "kind": KINDS[0], "after": "", "done": 0}
+
+
+def _assess_in_chunks(
+    db: Database,
+    claimed: ClaimedJob,
+    state: dict[str, Any],
+    condition: ColumnElement[bool],
+    assess_chunk: Callable[[Session, Sequence[Supplier], date, str], None],
+) -> None:
+    """Assess the suppliers that meet a condition, one chunk per transaction, and move the checkpoint ``state`` with each."""
+    on = date.fromisoformat(state["on"])
     if "of" not in state:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             state["of"] = session.scalars(select(func.count(Supplier.id)).where(condition)).one()
@@ -75,10 +112,7 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
         with job_transaction(db, claimed, checkpoint=state, progress=progress) as session:
             # Locked, so that a supplier that is deleted in the meantime does not come back.
             chunk = session.scalars(select(Supplier).where(in_kind, Supplier.id.in_(ids)).with_for_update()).all()
-            _review_chunk(session, chunk, on, claimed.actor)
-    with job_transaction(db, claimed, result={"reviewed": state["done"], "on": state["on"]}) as session:
-        details = {"suppliers": state["done"], "on": state["on"]}
-        record_event(session, claimed.actor, "schedule.reviewed", "schedule", claimed.payload["schedule_id"], details)
+            assess_chunk(session, chunk, on, claimed.actor)
 
 
 def reassess_selected(session: Session, selected: Sequence[str], on: date, by: str) -> int:
@@ -125,3 +159,7 @@ def _review_chunk(session: Session, due_suppliers: Sequence[Supplier], on: date,
         due_on = min(supplier.review_due or on, on)
         change_feed.write(session, "review_due", supplier.id, {"due": due_on.isoformat(), "level": supplier.level}, at)
     suppliers.reassess(session, [supplier.id for supplier in due_suppliers], on, at, by)
+
+
+def _reassess_chunk(session: Session, chunk: Sequence[Supplier], on: date, by: str) -> None:
+    suppliers.reassess(session, [supplier.id for supplier in chunk], on, now(), by, "release")

@@ -36,7 +36,12 @@ def list_organisation_models(session: Session, on: date) -> tuple[Model, ...]:
 
 def find_organisation_library(session: Session, on: date) -> str:
     """Return the release of the action library for steps that belong to no supplier, such as those of a case."""
-    return find_library_release(on, list_models_in_force(on, list_organisation_models(session, on)))
+    return find_library_release(on, list_current_models(session, on))
+
+
+def list_current_models(session: Session, on: date) -> list[Model]:
+    """Return the version of each model that the session's organisation uses on a day."""
+    return list_models_in_force(on, list_organisation_models(session, on))
 
 
 def find_next_release(organisation: Organisation, today: date) -> str | None:
@@ -49,13 +54,13 @@ def find_next_release(organisation: Organisation, today: date) -> str | None:
 def set_next_release(session: Session, release: str, day: date, today: date, by: str) -> Organisation:
     """Set the day from which the next release applies. It can be changed until that day has come.
 
-    Raises DomainError: ``release.unknown`` for any release but the next one, ``release.day`` for a day before today.
+    Raises DomainError, 409: ``release.unknown`` for any release but the next one, ``release.day`` for a day before today.
     """
     organisation = get_organisation(session, lock=True)
     if release != find_next_release(organisation, today):
-        raise DomainError("release.unknown", 422, f"{release} is not a release that this organisation can move to.")
+        raise DomainError("release.unknown", 409, f"{release} is not a release that this organisation can move to.")
     if day < today:
-        raise DomainError("release.day", 422, "Choose today or a later day: results from earlier days do not change.")
+        raise DomainError("release.day", 409, "Choose today or a later day: results from earlier days do not change.")
     previous = _get_planned_day(organisation, today)
     organisation.models_release = get_release_on(organisation, today)
     organisation.next_models_release, organisation.next_models_from = release, day

@@ -310,7 +310,7 @@ def _merge_with_stored(
     ]
 
 
-def _answers_with_entry_dates(
+def answers_with_entry_dates(
     session: Session, kind: str, suppliers: Sequence[Supplier], on: date
 ) -> list[dict[str, Any]]:
     """Return stored answers, dated with the day they were entered if they have no date: reassessing makes them no younger."""
@@ -345,7 +345,7 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
     for kind in ("agency", "site"):
         assessed = [supplier for supplier in suppliers if supplier.kind == kind and supplier.id in places]
         if assessed:
-            answers = _answers_with_entry_dates(session, kind, assessed, on)
+            answers = answers_with_entry_dates(session, kind, assessed, on)
             incoming = [
                 IncomingSupplier(row, places[supplier.id], supplier.key)
                 for supplier, row in zip(assessed, answers, strict=True)
@@ -506,7 +506,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
     on, kind = at.date(), source.kind
-    target_answers, source_answers = _answers_with_entry_dates(session, kind, [target, source], on)
+    target_answers, source_answers = answers_with_entry_dates(session, kind, [target, source], on)
     for table in (Result, QuestionnaireRequest):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))

@@ -17,6 +17,7 @@ from service.auth.caller import get_caller, get_settings, read_session, write_se
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
+from service.web.release import release_pages
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")
@@ -42,7 +43,7 @@ class NewKey(NamedTuple):
 
 def register(app: Flask) -> None:
     """Register these pages on the application."""
-    for blueprint in (user_pages, key_pages, audit_pages, organisation_pages):
+    for blueprint in (user_pages, key_pages, audit_pages, organisation_pages, release_pages):
         app.register_blueprint(blueprint)
 
 

@@ -11,8 +11,9 @@ from service.imports import jobs as import_jobs
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
+from service.model_governance import release_preview
 from service.report_jobs import render_report
-from service.reviews.jobs import reassess_agency_sites, review_suppliers
+from service.reviews.jobs import reassess_agency_sites, reassess_all, review_suppliers
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
@@ -29,6 +30,8 @@ def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
         kinds.RENDER_REPORT: Handler(with_files(render_report)),
         kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
         kinds.FOLLOW_AGENCIES: Handler(reassess_agency_sites),
+        kinds.PREVIEW_RELEASE: Handler(with_files(release_preview.run_preview)),
+        kinds.REASSESS_ALL: Handler(reassess_all),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
     }

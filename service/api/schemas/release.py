@@ -1,0 +1,104 @@
+"""The release of the models that an organisation uses, and the preview of the next one."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from reports.document import LEVELS
+from service.api.fields import StrictChoice, StrictDay, StrictInteger, StrictNested, StrictNumber, StrictString
+from service.api.schemas.assessments import KINDS
+from service.api.schemas.base import ApiSchema
+from service.api.schemas.files import JOB_STATES
+from service.api.schemas.suppliers import TABLE_FORMATS
+from service.model_governance.rule_effects import RULES
+
+RELEASE_PATTERN = r"^[0-9]{4}\.[0-9]{1,3}$"
+AVAILABLE = {"description": "The newest release in force, if the organisation does not use it yet; otherwise null."}
+OUTDATED = {"description": "Suppliers that were last assessed under another release than the one in use."}
+PLANNED = {"description": "The release that was set to apply from `day`, until that day has come; otherwise null."}
+MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
+
+
+class ReleaseSchema(ApiSchema):
+    """The release of the models in use, and the day from which the next one applies."""
+
+    current = fields.String()
+    available = fields.String(allow_none=True, metadata=AVAILABLE)
+    release = fields.String(allow_none=True, metadata=PLANNED)
+    day = fields.String(allow_none=True, metadata={"format": "date"})
+    outdated = fields.Integer(metadata=OUTDATED)
+
+
+class ReleaseDaySchema(ApiSchema):
+    """The next release, and the day from which it applies."""
+
+    release = StrictString(20, RELEASE_PATTERN, required=True)
+    day = StrictDay(required=True)
+
+
+class RuleEffectSchema(ApiSchema):
+    """What one rule does to the score of a supplier. The points of all rules add up to the change of its score."""
+
+    rule = StrictChoice(RULES)
+    points = StrictNumber()
+    sentence = fields.String()
+
+
+class ReleaseMoveSchema(ApiSchema):
+    """A supplier that would move to another level, and why."""
+
+    id = fields.String()
+    kind = StrictChoice(KINDS)
+    reference = fields.String(allow_none=True)
+    name = fields.String()
+    country = fields.String(allow_none=True)
+    level_before = StrictChoice(LEVELS)
+    level_after = StrictChoice(LEVELS)
+    score_before = StrictNumber()
+    score_after = StrictNumber()
+    reasons = fields.List(fields.Nested(RuleEffectSchema))
+
+
+class RuleSummarySchema(ApiSchema):
+    """What one rule does to the portfolio: how many scores rise and fall, and how many levels change mainly because of it."""
+
+    rule = StrictChoice(RULES)
+    title = fields.String()
+    explanation = fields.String()
+    raised = StrictInteger(0)
+    lowered = StrictInteger(0)
+    level_changes = StrictInteger(0)
+
+
+class ReleaseSummarySchema(ApiSchema):
+    """What the next release would change, as of a day."""
+
+    current = fields.String()
+    release = fields.String()
+    on = fields.String()
+    levels = fields.List(fields.String())
+    matrix = fields.List(fields.List(fields.Integer()), metadata=MATRIX)
+    total = StrictInteger(0)
+    level_changes = StrictInteger(0)
+    score_changes = StrictInteger(0)
+    rules = fields.List(fields.Nested(RuleSummarySchema))
+
+
+class ReleasePreviewSchema(ApiSchema):
+    """A preview of the next release: its progress and, once it is done, who would move. At most 200 suppliers are listed; the
+    file has all of them.
+    """
+
+    id = fields.String()
+    state = StrictChoice(JOB_STATES)
+    progress = StrictNumber()
+    message = fields.String()
+    created_at = fields.DateTime()
+    summary = StrictNested(ReleaseSummarySchema, allow_none=True)
+    moved = fields.List(fields.Nested(ReleaseMoveSchema))
+
+
+class PreviewFileQuerySchema(ApiSchema):
+    """The format of the file."""
+
+    format = StrictChoice(TABLE_FORMATS, load_default="csv")
