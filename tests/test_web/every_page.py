@@ -50,6 +50,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "our-practices",
         "method",
         "organisation",
+        "organisation/release",
         "cases",
         "repayment",
         "users",
