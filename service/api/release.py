@@ -24,7 +24,7 @@ SUMMARY = ("current", "release", "on", "levels", "matrix", "total", "level_chang
 
 
 def get_release(session: Session) -> Reply:
-    """Return the release in use, the newest one in force, and the day that was set for it."""
+    """Return the release in use, the newest one in force, the day that was set for it, and the newest preview."""
     state = release_preview.get_release_state(session, _today())
     release, day = state.planned or (None, None)
     return Reply(
@@ -34,6 +34,7 @@ def get_release(session: Session) -> Reply:
             "release": release,
             "day": None if day is None else day.isoformat(),
             "outdated": state.outdated,
+            "preview": None if state.preview is None else _preview(state.preview),
         }
     )
 
@@ -52,19 +53,15 @@ def set_day(session: Session, body: Values) -> Reply:
 def cancel_day(session: Session) -> Reply:
     """Remove the day from which the next release applies."""
     organisation_models.cancel_next_release(session, _today(), get_caller().actor)
-    return Reply(None, 204)
+    session.flush()
+    return get_release(session)
 
 
 def request_preview(session: Session) -> Reply:
     """Request a preview of the next release: a job assesses all suppliers under both."""
     job = release_preview.request_preview(session, _today(), get_caller().actor)
     session.flush()
-    return Reply(_preview(job), 202, {"Location": "/api/v1/organisation/release/preview"})
-
-
-def get_preview(session: Session) -> Reply:
-    """Return the newest preview: its progress and, once it is done, its summary and who would move."""
-    return Reply(_preview(release_preview.get_preview(session)))
+    return Reply(_preview(job), 202, {"Location": "/api/v1/organisation/release"})
 
 
 def _preview(job: Job) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import Job, Organisation, Result, Supplier
-from service.errors import DomainError, not_found
+from service.errors import DomainError
 from service.jobs.kinds import PREVIEW_RELEASE
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.model_governance.rule_effects import (
@@ -259,10 +259,10 @@ def load_preview(blobs: BlobStore, job: Job) -> Document:
 
 
 def get_preview(session: Session) -> Job:
-    """Return the job of the newest preview. Raises DomainError ``not_found`` where none was requested."""
+    """Return the job of the newest preview. Raises DomainError ``release.no_preview``, 409, where none was requested."""
     job = find_latest_preview(session)
     if job is None:
-        raise not_found("No preview was requested.")
+        raise DomainError("release.no_preview", 409, "No preview was requested.")
     return job
 
 

@@ -101,13 +101,14 @@ def test_the_api_does_the_same(app: Flask, database: Database, portal: Portal):
         "release": None,
         "day": None,
         "outdated": 0,
+        "preview": None,
     }
-    assert portal.get(f"{ADDRESS}/preview").status_code == 404
+    assert portal.get(f"{ADDRESS}/preview/file").json["code"] == "release.no_preview"
     requested = portal.post(f"{ADDRESS}/preview")
     assert (requested.status_code, requested.json["state"], requested.json["summary"]) == (202, "queued", None)
     assert portal.get(f"{ADDRESS}/preview/file").json["code"] == "release.no_preview"
     run_preview(app, database)
-    found = portal.get(f"{ADDRESS}/preview").json
+    found = portal.get(ADDRESS).json["preview"]
     assert (found["state"], found["summary"]["level_changes"]) == ("done", 1)
     (moved,) = found["moved"]
     assert moved["name"] == "Cotton <Field>"
@@ -118,8 +119,8 @@ def test_the_api_does_the_same(app: Flask, database: Database, portal: Portal):
     assert (changed.status_code, changed.json["release"], changed.json["day"]) == (200, NEXT, "2026-12-24")
     assert portal.put(ADDRESS, {"release": NEXT, "day": "2026-12-01"}).json["code"] == "release.day"
     assert portal.put(ADDRESS, {"release": "2026.2", "day": "2026-12-24"}).json["code"] == "release.unknown"
-    assert portal.call("DELETE", ADDRESS).status_code == 204
-    assert portal.call("DELETE", ADDRESS).json["code"] == "release.not_set"
+    assert portal.post(f"{ADDRESS}/cancel").json["day"] is None
+    assert portal.post(f"{ADDRESS}/cancel").json["code"] == "release.not_set"
     assert portal.post(f"{ADDRESS}/reassessment").json["kind"] == "reassess_all"
 
 

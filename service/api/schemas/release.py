@@ -19,16 +19,6 @@ PLANNED = {"description": "The release that was set to apply from `day`, until t
 MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
 
 
-class ReleaseSchema(ApiSchema):
-    """The release of the models in use, and the day from which the next one applies."""
-
-    current = fields.String()
-    available = fields.String(allow_none=True, metadata=AVAILABLE)
-    release = fields.String(allow_none=True, metadata=PLANNED)
-    day = fields.String(allow_none=True, metadata={"format": "date"})
-    outdated = fields.Integer(metadata=OUTDATED)
-
-
 class ReleaseDaySchema(ApiSchema):
     """The next release, and the day from which it applies."""
 
@@ -96,6 +86,17 @@ class ReleasePreviewSchema(ApiSchema):
     created_at = fields.DateTime()
     summary = StrictNested(ReleaseSummarySchema, allow_none=True)
     moved = fields.List(fields.Nested(ReleaseMoveSchema))
+
+
+class ReleaseSchema(ApiSchema):
+    """The release of the models in use, and the day from which the next one applies."""
+
+    current = fields.String()
+    available = fields.String(allow_none=True, metadata=AVAILABLE)
+    release = fields.String(allow_none=True, metadata=PLANNED)
+    day = fields.String(allow_none=True, metadata={"format": "date"})
+    outdated = fields.Integer(metadata=OUTDATED)
+    preview = StrictNested(ReleasePreviewSchema, allow_none=True)
 
 
 class PreviewFileQuerySchema(ApiSchema):
