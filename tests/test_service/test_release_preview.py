@@ -17,7 +17,7 @@ from service.db.tables import AuditEvent, Job, Result, Supplier
 from service.errors import DomainError
 from service.jobs.table import claim_job
 from service.model_governance import release_preview
-from service.model_governance.rule_effects import RULES
+from service.model_governance.rule_effects import RULE_TITLES, RULES
 from service.reviews import jobs as review_jobs
 from service.suppliers import organisation_models
 from service.suppliers import repository as suppliers
@@ -150,7 +150,7 @@ def test_a_preview_is_downloaded_as_a_table(database: Database, blobs: BlobStore
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["Name"] for row in rows] == [line["name"] for line in document["suppliers"]]
     cotton = next(row for row in rows if row["Name"] == "Cotton Field")
-    assert cotton["Main reason"] == "Labour imposed by a state"
+    assert cotton["Main reason"] == RULE_TITLES["state_imposed"]
     assert "documented here" in cotton["Reasons"]
     sheet = openpyxl.load_workbook(io.BytesIO(release_preview.export_preview(document, "xlsx"))).active
     assert [list(row) for row in sheet.iter_rows(values_only=True)][0] == list(rows[0])
