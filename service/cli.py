@@ -327,6 +327,19 @@ def _show_facts(arguments: argparse.Namespace) -> int:
             f"  {code}{facts.get_title(name):<60} {fact.value:>10.4g}  {fact.year or '':<4}  "
             f"{facts.get_use(name):<8}  {fact.source}"
         )
+    for row in facts.imposed_labour if len(codes) == 1 else ():
+        if codes[0] in (row.country, row.sender):
+            scope = {
+                "region": row.region,
+                "sector": row.sector,
+                "good": row.good,
+                "sent by": row.sender,
+                "in": row.country,
+            }
+            described = ", ".join(
+                f"{name} {value}" for name, value in scope.items() if value not in ("", "*", codes[0])
+            )
+            print(f"  Labour imposed by a state, {row.grade}: {described or 'anywhere'}. {row.publisher}: {row.source}")
     return EXIT_SCORED
 
 

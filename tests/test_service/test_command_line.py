@@ -220,6 +220,15 @@ def test_every_format_is_written_and_holds_the_same_scores(tmp_path: Path) -> No
     )
 
 
+def test_facts_show_where_a_state_imposes_labour_and_as_what_it_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["facts", "show", "China"]) == 0
+    china = capsys.readouterr().out
+    assert "Labour imposed by a state, documented: region xinjiang." in china
+    assert "Labour imposed by a state, named: anywhere." in china
+    assert cli.main(["facts", "show", "Cuba"]) == 0
+    assert "documented: sector 86. United States Department of State" in capsys.readouterr().out
+
+
 def test_models_and_facts_are_printed_and_pass_their_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "check"]) == 0
     assert cli.main(["facts", "check"]) == 0
