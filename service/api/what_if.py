@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from service.api.answers import load_answers
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
+from service.api.vouching import FIELD
 from service.db.tables import Result
 from service.errors import DomainError, not_found
-from service.queries.what_if import compute_what_if, find_fewest_actions, load_baseline
+from service.queries.what_if import compute_if_confirmed, compute_what_if, find_fewest_actions, load_baseline
 from service.suppliers import repository as suppliers
 
 
@@ -24,13 +25,17 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
         raise not_found(f"{kind.capitalize()} not found.")
-    data = body.get("answers", {})
+    data = dict(body.get("answers", {}))
+    data.pop(FIELD, None)  # nothing is saved: what is sent is supposed to be confirmed in any case
     removed = {question: None for question, answer in data.items() if answer is None}
     changed = load_answers(kind, data).answers | removed
     scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
     grade, basis = body.get("evidence_grade"), load_baseline(result)
     try:
-        comparison = compute_what_if(basis, changed, body.get("actions", ()), grade, scores)
+        comparison = compute_what_if(
+            basis, changed, body.get("actions", ()), grade, scores, body.get("evidence_confirmed", ())
+        )
+        confirmed = compute_if_confirmed(basis)
     except ValueError as error:
         raise DomainError("what_if.impossible", 422, f"{error}.") from error
     fewest = find_fewest_actions(basis, grade) if grade else find_fewest_actions(basis)
@@ -39,6 +44,8 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
             "before": comparison.before.headline,
             "after": comparison.after.headline,
             "moves": comparison.changes,
+            "supposed_confirmed": comparison.supposed,
+            "if_confirmed": confirmed.after.headline if confirmed else None,
             "fewest": Resource(
                 fewest, moves_level=fewest.changes_level, actions=[action.id for action in fewest.actions]
             ),

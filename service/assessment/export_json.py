@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from risk_models.answers import EVIDENCE, to_json_value
 from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
@@ -25,6 +26,7 @@ from risk_models.model import CASES, Model
 from risk_models.plan import Action, list_release_actions, sort_steps
 from service.assessment.answer_codec import NULL, AnswerEncoder, Positions
 from service.assessment.assess import AssessedBatch, Block
+from service.assessment.evidence_entries import list_entries
 from service.assessment.models_in_force import find_library_release
 
 Document = dict[str, Any]
@@ -232,7 +234,7 @@ def _iter_block_rows(block: Block, positions: Positions, assessed: AssessedBatch
         batch.rows[block.members[positions]].tolist(),
     ]
     if model.method >= 4:
-        columns += _encode_method_4(block, positions)
+        columns += [*_encode_method_4(block, positions), _encode_evidence(answers)]
     template = (
         b'{"kind":"%s","reference":%%b,"name":%%b,"country":%%b,"sector":%%b,"model":"%s",'
         b'"level":%%b,"score":%%b,"best":%%b,"worst":%%b,'
@@ -243,7 +245,7 @@ def _iter_block_rows(block: Block, positions: Positions, assessed: AssessedBatch
     yield from (template % row for row in zip(*columns, strict=True))
 
 
-METHOD_4_MEMBERS = b',"worst_given":%%b,"core_confirmed":%%b,"place_open":%%b,"state_imposed":%%b'
+METHOD_4_MEMBERS = b',"worst_given":%%b,"core_confirmed":%%b,"place_open":%%b,"state_imposed":%%b,"evidence":%%b'
 
 
 def _encode_method_4(block: Block, positions: Positions) -> list[list[bytes]]:
@@ -255,6 +257,22 @@ def _encode_method_4(block: Block, positions: Positions) -> list[list[bytes]]:
         _encode_flags(scores.place_open[positions]),
         _encode_imposed_labour(block.imposed_labour, positions),
     ]
+
+
+def _encode_evidence(answers: AnswerEncoder) -> list[bytes]:
+    """Return the evidence of each supplier with its state; equal evidence is encoded once."""
+    questions = (EVIDENCE, "evidence_grade", "evidence_date")
+    columns = [answers.get_codes(question) for question in questions]
+    encoded: dict[tuple[int, ...], bytes] = {}
+    rows = list(zip(*(codes for _, codes in columns), strict=True))
+    for codes in set(rows):
+        given = {
+            question: to_json_value(values[code])
+            for question, (values, _), code in zip(questions, columns, codes, strict=True)
+            if code >= 0
+        }
+        encoded[codes] = orjson.dumps([entry.to_json() for entry in list_entries(given)])
+    return [encoded[codes] for codes in rows]
 
 
 def _encode_flags(flags: NDArray[np.bool_]) -> list[bytes]:

@@ -22,15 +22,27 @@ from risk_models.cases.evidence import CaseEvidence
 from risk_models.engine.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
 from risk_models.engine.score import compute_queue_rank
 from risk_models.evidence import GRADE_TITLES as GRADES
+from risk_models.evidence import needs_confirmation
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Floor, Model
 from risk_models.plan import Action
 from risk_models.transforms import get_best_answer
 from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
+from service.assessment.evidence_entries import describe_piece, list_entries
 from service.db.tables import Result
+from service.errors import DomainError
 from service.queries import stored_results
 from service.report_content import build as reporting
+from service.suppliers.confirmations import (
+    Voucher,
+    confirm_entry,
+    drop_confirmations,
+    find_fault,
+    list_confirmable_questions,
+)
+from service.suppliers.merge_rules import get_risk_lookup
 
+WHAT_IF = "what-if"  # who confirms evidence in what is only supposed
 CLOSING_GRADES = ("worker_voice", "official")  # evidence grades that close a report
 FIXED_QUESTIONS = (
     "country",
@@ -85,11 +97,15 @@ class ReasonChange:
 
 @dataclass(frozen=True)
 class WhatIfResult:
-    """A supplier before and after a change; ``changes`` are the reasons whose points or state differ, largest first."""
+    """A supplier before and after a change; ``changes`` are the reasons whose points or state differ, largest first.
+
+    ``supposed``: the evidence that the change supposes to be confirmed by the buyer, in words.
+    """
 
     before: Detail
     after: Detail
     changes: tuple[ReasonChange, ...]
+    supposed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,12 +136,14 @@ def compute_what_if(
     actions: Iterable[str] = (),
     grade: str | None = None,
     agency_scores: Mapping[str, float] | None = None,
+    confirmed: Iterable[str] = (),
 ) -> WhatIfResult:
     """Compute the result of the supplier with changed answers (None: as if not asked) and some actions done.
 
     ``grade`` is the grade of evidence behind the changes, dated to the day of the result; None leaves evidence as it is.
     ``agency_scores`` replaces the scores of the named agencies. Raises ValueError for an answer that may not change, an action
-    that is not due, or an unknown grade.
+    that is not due, an unknown grade, or evidence that cannot be confirmed. ``confirmed``: the ids of the pieces of evidence that
+    are supposed to be confirmed by the buyer; the evidence behind the changes always is.
     """
     fixed = [question for question in changed if question in FIXED_QUESTIONS]
     if fixed:
@@ -138,13 +156,53 @@ def compute_what_if(
     if unknown:
         raise ValueError(f"{unknown[0]} is not an action in this supplier's plan")
     indicators = {i for name in done for i in closed_by[name]}
-    answers = _change_answers(_answer_best(baseline, indicators, grade), changed, baseline.on, grade)
+    best = _answer_best(baseline, indicators, grade)
+    answers = _change_answers(_suppose_confirmed(best, confirmed, baseline), changed, baseline, grade)
     after = baseline.assess([answers], agency_scores)
     pair = (
         reporting.build_details(now, baseline.facts, baseline.on)[0],
         reporting.build_details(after, baseline.facts, baseline.on)[0],
     )
-    return WhatIfResult(*pair, _compare_reasons(*pair))
+    return WhatIfResult(*pair, _compare_reasons(*pair), _list_supposed(answers))
+
+
+def compute_if_confirmed(baseline: Baseline) -> WhatIfResult | None:
+    """Compute what confirming all claimed evidence would change that can be confirmed without naming questions.
+
+    None if there is no such evidence, or if evidence counts without it (before method 4).
+    """
+    names = list_confirmable_ids(baseline) if needs_confirmation(baseline.model) else ()
+    return compute_what_if(baseline, {}, confirmed=names) if names else None
+
+
+def list_confirmable_ids(baseline: Baseline) -> tuple[str, ...]:
+    """List the ids of the claimed pieces of evidence that can be confirmed without naming questions."""
+    lookup, voucher = get_risk_lookup(baseline.model.kind, baseline.on), Voucher(WHAT_IF, baseline.on)
+    return tuple(
+        entry.id
+        for entry in list_entries(baseline.answers)
+        if not entry.confirmed
+        and find_fault(entry.piece, voucher) is None
+        and list_confirmable_questions(baseline.answers, entry.piece, lookup)
+    )
+
+
+def _suppose_confirmed(answers: Answers, names: Iterable[str], baseline: Baseline) -> dict[str, Any]:
+    """Return the answers with some pieces of evidence confirmed. Raises ValueError for one that cannot be."""
+    supposed = dict(answers)
+    lookup, voucher = get_risk_lookup(baseline.model.kind, baseline.on), Voucher(WHAT_IF, baseline.on)
+    for name in names:
+        try:
+            supposed = confirm_entry(supposed, name, voucher, lookup)
+        except DomainError as error:
+            raise ValueError(f"{name} cannot be supposed to be confirmed: {error.detail.rstrip('.')}") from error
+    return supposed
+
+
+def _list_supposed(answers: Answers) -> tuple[str, ...]:
+    """List the evidence that is supposed to be confirmed."""
+    entries = [entry for entry in list_entries(answers) if (entry.confirmed or {}).get("by") == WHAT_IF]
+    return tuple(describe_piece(entry.piece) for entry in entries)
 
 
 def find_fewest_actions(baseline: Baseline, grade: str = "worker_voice") -> FewestActions:
@@ -253,17 +311,24 @@ def _answer_best(baseline: Baseline, ids: Set[str], grade: str | None) -> dict[s
                 if isinstance(answer, (list, tuple)):
                     answers[question] = [code for code in answer if code not in codes]
     best = {indicator.question: get_best_answer(indicator.rule, baseline.on) for indicator in indicators}
-    return _change_answers(answers, best, baseline.on, grade)
+    return _change_answers(answers, best, baseline, grade)
 
 
-def _change_answers(answers: Answers, changed: Answers, on: date, grade: str | None) -> dict[str, Any]:
-    """Return the answers with some changed, and with a piece of evidence for the changes if a grade is given."""
+def _change_answers(answers: Answers, changed: Answers, baseline: Baseline, grade: str | None) -> dict[str, Any]:
+    """Return the answers with some changed, and with a piece of evidence for the changes if a grade is given.
+
+    That piece is supposed to be confirmed by the buyer. Evidence confirmed before is claimed again for what became less risky.
+    """
+    on, lookup = baseline.on, get_risk_lookup(baseline.model.kind, baseline.on)
+    reopened = [q for q, answer in changed.items() if lookup.is_less_risky(q, answers.get(q), answer)]
+    answers = drop_confirmations(answers, reopened)
     merged = {question: answer for question, answer in {**answers, **changed}.items() if answer not in (None, [], ())}
     covered = [question for question in changed if question in merged and question != EVIDENCE]
     if grade is None or not covered:
         return merged
     evidence = merged.get(EVIDENCE)
-    piece = {"grade": grade, "date": on.isoformat(), "covers": covered}
+    confirmed = {"by": WHAT_IF, "on": on.isoformat(), "covers": covered}
+    piece = {"grade": grade, "date": on.isoformat(), "covers": covered, "confirmed": confirmed}
     return {**merged, EVIDENCE: [*(evidence if isinstance(evidence, (list, tuple)) else ()), piece]}
 
 

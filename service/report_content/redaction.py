@@ -93,6 +93,8 @@ def redact_result(result: Mapping[str, Any]) -> dict[str, Any]:
         for reason in result["reasons"]
     ]
     redacted = {"answers": answers, "reasons": reasons, "case_evidence": REDACTED, "floors": floors}
+    if EVIDENCE in result:  # since method 4
+        redacted[EVIDENCE] = [piece for piece in result[EVIDENCE] if piece["grade"] != WORKER_VOICE]
     return {**result, **redacted}
 
 

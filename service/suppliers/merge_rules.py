@@ -86,8 +86,8 @@ class RiskLookup:
 
     def is_less_risky(self, question: str, before: object, after: object) -> bool:
         """Return whether an answer is less risky than the one before it, or cannot be compared with it."""
-        if before == after:
-            return False
+        if before == after or after is None:
+            return before != after
         risk = self.risk(question, after)
         return risk == UNKNOWN or risk < self.risk(question, before) or self.reassures(question, after)
 

@@ -241,3 +241,54 @@ def test_chosen_pieces_are_confirmed_in_bulk_each_for_its_questions(portal: Port
 def test_nothing_is_confirmed_in_bulk_that_is_not_asked_for(portal: Portal, body: dict):
     for path in ("/evidence/confirm", "/evidence/confirm-matching"):
         assert portal.post(path, body).status_code == 422
+
+
+# ---------------------------------------------------------------- results and what-if
+
+
+def test_results_list_evidence_with_its_state_and_hide_that_of_workers(
+    app: Flask, portal: Portal, organisation_id: str
+):
+    pieces = [AUDIT, {**INTERVIEWS, "covers": ["papers_retention"]}]
+    body = {**WHO, **SAFE, "evidence": pieces, "evidence_grade": "document", "evidence_date": "2026-05-03"}
+    claimed = portal.put("/suppliers/S-1", body).json["evidence"]
+    assert [(each["grade"], each["state"]) for each in claimed] == [
+        ("document", "claimed"),
+        ("audit", "claimed"),
+        ("worker_voice", "claimed"),
+    ]
+    confirmed = portal.put("/suppliers/S-1", {**body, "evidence_confirmed": {"reference": "file 7"}}).json["evidence"]
+    assert [each["state"] for each in confirmed] == ["claimed", "confirmed", "confirmed"]
+    audit = confirmed[1]
+    assert (audit["by"], audit["on"], audit["reference"]) == ("Portal", today("UTC").isoformat(), "file 7")
+    assert (audit["date"], set(audit["covers"])) == ("2026-05-01", SAFE.keys())
+    other = make_portal(app, organisation_id, *(ACCESS.scopes.keys() - {"cases:read"}))
+    assert [each["grade"] for each in other.get("/suppliers/S-1").json["evidence"]] == ["document", "audit"]
+
+
+def test_what_if_shows_what_confirming_would_change_and_says_what_it_supposes(portal: Portal):
+    stored = portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT, GAP[0]]}).json
+    audit, letter = (piece["id"] for piece in list_pieces(portal))
+    now = portal.post("/suppliers/S-1/what-if", {}).json
+    assert (now["before"]["score"], now["after"]["score"]) == (stored["score"], stored["score"])
+    assert now["supposed_confirmed"] == []
+    assert now["if_confirmed"]["score"] < stored["score"]
+    supposed = portal.post("/suppliers/S-1/what-if", {"evidence_confirmed": [audit]}).json
+    assert supposed["after"]["score"] == now["if_confirmed"]["score"]
+    assert supposed["supposed_confirmed"] == ["Audit, 2026-05-01, SMETA-123"]
+    refused = portal.post("/suppliers/S-1/what-if", {"evidence_confirmed": [letter]})
+    assert (refused.status_code, refused.json["code"]) == (422, "what_if.impossible")
+    portal.post(f"/suppliers/S-1/evidence/{audit}/confirm", {})
+    confirmed = portal.get("/suppliers/S-1").json
+    assert confirmed["score"] == supposed["after"]["score"]
+    assert portal.post("/suppliers/S-1/what-if", {}).json["if_confirmed"] is None
+
+
+def test_what_if_claims_evidence_again_for_an_answer_that_becomes_less_risky(portal: Portal):
+    held = {**SAFE, "papers_retention": "held"}
+    body = {"evidence": [AUDIT], "evidence_confirmed": True}
+    portal.put("/suppliers/S-1", {**WHO, **held, **body})
+    better = portal.post("/suppliers/S-1/what-if", {"answers": {"papers_retention": "worker_holds"}}).json
+    covers = {"covers": [question for question in SAFE if question != "papers_retention"]}
+    portal.put("/suppliers/S-2", {**WHO, **SAFE, "evidence": [AUDIT], "evidence_confirmed": covers})
+    assert better["after"]["score"] == pytest.approx(portal.get("/suppliers/S-2").json["score"])

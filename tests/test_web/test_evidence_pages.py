@@ -113,11 +113,12 @@ def test_a_case_handler_enters_what_workers_found(app: Flask):
     assert "reference visit 3. It counts for 1 question." in text
 
 
-def test_a_viewer_sees_the_state_of_evidence_and_no_form_and_none_from_workers(app: Flask):
-    text = page(sign_in_as(app, "viewer"), f"/suppliers/{app.extensions['S-0']}")
-    assert evidence_of(text).count("claimed, not confirmed") == 2
-    assert "Workers, union or NGO" not in text
-    assert "/evidence/" not in text
+def test_a_viewer_sees_no_evidence_and_no_list_of_it(app: Flask):
+    viewer = sign_in_as(app, "viewer")
+    text = page(viewer, f"/suppliers/{app.extensions['S-0']}")
+    assert "SMETA-123" not in text
+    assert "/evidence" not in text
+    assert viewer.get("/evidence").status_code == 403
 
 
 def test_evidence_is_confirmed_in_bulk_from_a_filtered_list(app: Flask):
@@ -131,3 +132,13 @@ def test_evidence_is_confirmed_in_bulk_from_a_filtered_list(app: Flask):
     assert "names no questions" in page(officer, "/evidence")
     nothing = officer.post("/evidence/confirm", data={"csrf_token": form_token(officer)})
     assert (nothing.status_code, "Select at least one piece" in nothing.get_data(as_text=True)) == (422, True)
+
+
+def test_what_if_shows_what_confirming_the_claimed_evidence_would_change(app: Flask):
+    officer, address = sign_in_as(app, "officer"), f"/suppliers/{app.extensions['S-0']}/what-if"
+    text = page(officer, address)
+    assert "If you confirmed the claimed evidence" in text
+    assert "Audit, 2026-10-03, SMETA-123; Workers, union or NGO, 2026-10-02. Evidence that names no questions" in text
+    name = re.search(r'name="(evidence\.[0-9a-f]+)"', text)[1]
+    text = send(officer, address, **{name: "1", "evidence_grade": ""})
+    assert "This supposes that you have confirmed: Audit, 2026-10-03, SMETA-123</p>" in text

@@ -7,6 +7,8 @@ from marshmallow import fields
 from risk_models.evidence import GRADE_TITLES
 from service.api.fields import StrictBoolean, StrictChoice, StrictDict, StrictList, StrictNumber, StrictString
 from service.api.schemas.base import ApiSchema
+from service.api.schemas.evidence import PIECE_ID
+from service.suppliers.evidence import MAX_PIECES
 
 
 class WhatIfStateSchema(ApiSchema):
@@ -46,6 +48,18 @@ class WhatIfSchema(ApiSchema):
     before = fields.Nested(WhatIfStateSchema)
     after = fields.Nested(WhatIfStateSchema)
     moves = fields.List(fields.Nested(WhatIfMoveSchema))
+    supposed_confirmed = fields.List(
+        fields.String(),
+        metadata={"description": "The evidence that this result supposes you have confirmed."},
+    )
+    if_confirmed = fields.Nested(
+        WhatIfStateSchema,
+        allow_none=True,
+        metadata={
+            "description": "The supplier if you confirmed all claimed evidence that names its questions or is an audit; null "
+            "if there is none, or if the model counts evidence without confirmation."
+        },
+    )
     fewest = fields.Nested(FewestActionsSchema)
 
 
@@ -59,5 +73,6 @@ def what_if_change(kind: str) -> ApiSchema:
         answers = StrictDict(keys=fields.String(), metadata={"allOf": answers_of_kind})
         actions = StrictList(StrictString(60, "^[a-z0-9_]+$"), 0, 100)
         evidence_grade = StrictChoice(GRADE_TITLES)
+        evidence_confirmed = StrictList(StrictString(20, PIECE_ID), 0, MAX_PIECES)
 
     return WhatIfChangeSchema(sent_as=f"{kind.capitalize()}WhatIfChange")

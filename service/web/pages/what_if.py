@@ -10,15 +10,18 @@ from marshmallow import ValidationError
 
 from questionnaires.form import build_answers_schema, load_combined_form
 from risk_models.answers import to_json_value
-from risk_models.evidence import GRADE_TITLES
+from risk_models.evidence import GRADE_TITLES, needs_confirmation
+from service.assessment.evidence_entries import describe_piece, list_entries
 from service.auth.caller import read_session
 from service.db.tables import Result
 from service.errors import DomainError, not_found
 from service.queries.what_if import (
     Baseline,
+    compute_if_confirmed,
     compute_what_if,
     find_fewest_actions,
     list_blocks,
+    list_confirmable_ids,
     load_baseline,
     map_closed_indicators,
 )
@@ -59,15 +62,18 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
         closed_indicators = map_closed_indicators(block, *other_blocks)
         grade = (form or {}).get("evidence_grade", "worker_voice") or None
         comparison = None
+        confirmable = list_confirmable_ids(baseline)
+        supposed = [name for name in confirmable if (form or {}).get(f"evidence.{name}")]
         if form is not None:
             changes = _parse_changes(kind, form)
             scores = suppliers.get_agency_scores(session, [changes]) if "agencies" in changes else None
             done = [name for name in closed_indicators if form.get(f"action.{name}")]
             try:
-                comparison = compute_what_if(baseline, changes, done, grade, scores)
+                comparison = compute_what_if(baseline, changes, done, grade, scores, supposed)
             except ValueError as error:
                 raise DomainError("what_if.impossible", 422, f"{error}.") from error
         fewest = find_fewest_actions(baseline, grade) if grade else find_fewest_actions(baseline)
+        if_confirmed = compute_if_confirmed(baseline)
     return render_template(
         "what_if.html",
         kind=kind,
@@ -75,6 +81,14 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
         values=form or {},
         comparison=comparison,
         fewest=fewest,
+        if_confirmed=if_confirmed,
+        needs_confirmation=needs_confirmation(baseline.model),
+        claimed=[
+            (entry.id, describe_piece(entry.piece))
+            for entry in list_entries(baseline.answers)
+            if entry.id in confirmable
+        ],
+        supposed=supposed,
         grade=grade,
         grades=GRADE_TITLES,
         actions=[
