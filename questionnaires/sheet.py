@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -203,6 +203,38 @@ def parse_output(output: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
             misquoted=tuple(sheet.get("misquoted", ())),
             cell_text=limits.cell_text,
         )
+
+
+def encode_sheets(sheets: Sequence[Sheet]) -> bytes:
+    """Return sheets as bytes, from which :func:`decode_sheets` makes the same sheets again."""
+    head = [
+        {
+            "name": sheet.name,
+            "visible": sheet.visible,
+            "first_row": sheet.first_row,
+            "rows": sheet.n_rows,
+            "columns": [column.values for column in sheet.columns],
+            "errors": [(column, text, [row]) for (row, column), text in sheet.errors.items()],
+            "formulas": [(column, [row]) for row, column in sheet.formulas],
+            "encoding": sheet.encoding,
+            **({} if sheet.widths is None else {"widths": sheet.widths.tolist()}),
+            "misquoted": sheet.misquoted,
+        }
+        for sheet in sheets
+    ]
+    stamps = [(sheet.stamp, sheet.request_id) for sheet in sheets]
+    codes = b"".join(column.codes.astype(np.int32).tobytes() for sheet in sheets for column in sheet.columns)
+    return json.dumps({"sheets": head, "stamps": stamps}).encode() + b"\n" + codes
+
+
+def decode_sheets(data: bytes, name: str) -> tuple[Sheet, ...]:
+    """Return the sheets of a file that :func:`encode_sheets` wrote. Raises FileRefused where it is inconsistent."""
+    stamps = json.loads(data[: data.find(b"\n")])["stamps"]
+    sheets = parse_output(data, name, Limits())
+    return tuple(
+        replace(sheet, stamp=stamp, request_id=request_id)
+        for sheet, (stamp, request_id) in zip(sheets, stamps, strict=True)
+    )
 
 
 def remove_text(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:

@@ -27,25 +27,38 @@ from questionnaires.validation.match import get_row_cells
 CASE_KIND = "case"  # the kind of sheet that must not contain personal data
 COMPANY_NAME_QUESTIONS = ("linked_name",)  # columns with the name of a site or agency, which may be a person's
 REFERENCE_QUESTIONS = ("linked_reference",)  # columns with a number of a site or agency
+NOTE_QUESTIONS = ("note",)  # columns of free text, which no rule reads
+REMOVED_NOTE = "note.removed"  # the code of personal data that costs a note and nothing else
 HEAD_COUNT = re.compile(r"[0-9]{1,5}")
 
 
 @dataclass(frozen=True)
 class RedactedCells:
-    """Cells that were emptied: the code of their issue, the column, and the rows (counted from the sheet's first row)."""
+    """Cells that were emptied: the code of their issue, the column, and the rows (counted from the sheet's first row).
+
+    ``rejects_rows``: the rows are not read; otherwise only the text of the cells is lost.
+    """
 
     code: str
     column: int
     rows: npt.NDArray[np.intp]
+    rejects_rows: bool = True
 
 
 def redact_pii(
-    sheet: Sheet, header_row: int, form: Questionnaire, column_map: Mapping[str, str] | None = None
+    sheet: Sheet,
+    header_row: int,
+    form: Questionnaire,
+    column_map: Mapping[str, str] | None = None,
+    *,
+    spares_findings: bool = False,
 ) -> tuple[Sheet, tuple[RedactedCells, ...]]:
     """Return the sheet with the cells that look like personal data emptied, and which cells they were.
 
     ``header_row``: as the spreadsheet numbers it; ``column_map``: question: header, as in ``match_columns``. The cells of the
-    header itself are checked for numbers, addresses, and names that can be nothing else.
+    header itself are checked for numbers, addresses, and names that can be nothing else. ``spares_findings``: personal data in a
+    note, or in a column that is not read, costs that text and never its row (method-4, section 10), unless the header announces
+    persons.
     """
     headers = get_row_cells(sheet, header_row)
     mapped = {fold_text(header): question for question, header in (column_map or {}).items()}
@@ -66,9 +79,12 @@ def redact_pii(
             rows = np.flatnonzero(np.isin(column.codes, numbers))
             if question or column_code or (code == "person.name" and not is_certainly_name(header)):
                 rows = rows[rows != header_index]  # a header may look like a name and still be an ordinary word
+            codes[rows] = -1
+            if spares_findings and column_code is None and (question is None or question.id in NOTE_QUESTIONS):
+                notes, rows = rows[rows > header_index], rows[rows <= header_index]
+                redacted += [RedactedCells(REMOVED_NOTE, index, notes, rejects_rows=False)] if len(notes) else []
             if len(rows):
                 redacted.append(RedactedCells(code, index, rows))
-                codes[rows] = -1
         # The texts themselves are removed too: nothing that is stored may contain them.
         removed = {number for numbers in values_by_code.values() for number in numbers} - set(codes.tolist())
         values = tuple("" if number in removed else text for number, text in enumerate(column.values))

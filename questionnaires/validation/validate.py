@@ -69,8 +69,8 @@ def validate_sheet(
     A row is rejected if it has neither a name (in any script) nor a reference, if its country is present and unknown, or if
     its reference is also on a row of another country; any other value that is not understood becomes unknown, with an issue.
     Answers to questions about a person are not read. ``redacted``: cells removed from the sheet beforehand
-    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected. Raises :class:`UnusableSheet` if the
-    sheet has no data rows or a default is unknown.
+    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected, unless it was a note. Raises
+    :class:`UnusableSheet` if the sheet has no data rows or a default is unknown.
     """
     options = options or SheetOptions()
     as_of = options.as_of.isoformat() if options.as_of else ""
@@ -79,7 +79,8 @@ def validate_sheet(
         raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
     for cells in redacted:
         context.record(cells.code, cells.column, cells.rows, IssueText())
-        context.rejected |= np.isin(context.rows, cells.rows)
+        if cells.rejects_rows:
+            context.rejected |= np.isin(context.rows, cells.rows)
     for question in column_match.columns:
         if not form.by_id[question].person:
             field = form.by_id[question].build_field(as_of, form.headers)

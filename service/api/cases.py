@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from risk_models.cases.rules import STRENGTHS
+from service.api.answers import format_issue
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply
@@ -50,12 +51,13 @@ def open_case(session: Session, body: Values) -> Reply:
     values = {name: value for name, value in body.items() if name not in ("number", "findings")}
     findings = [_finding(finding) for finding in body["findings"]]
     case = case_service.open_case(session, {"case_id": body["number"], **values}, findings, *_act())
-    return Reply(_case(session, case), 201, {"Location": f"/api/v1/cases/{case.id}"})
+    return Reply(_case(session, case, findings), 201, {"Location": f"/api/v1/cases/{case.id}"})
 
 
 def add_finding(session: Session, case_id: str, body: Values) -> Reply:
     """Add a finding to a case, and return the case."""
-    return Reply(_case(session, case_service.add_finding(session, case_id, _finding(body), *_act())), 201)
+    finding = _finding(body)
+    return Reply(_case(session, case_service.add_finding(session, case_id, finding, *_act()), [finding]), 201)
 
 
 def close_case(session: Session, case_id: str, body: Values) -> Reply:
@@ -94,8 +96,10 @@ def _closing(case: StoredCase) -> dict[str, Any] | None:
     return {**case.closing, **dates}
 
 
-def _case(session: Session, case: StoredCase) -> Resource:
+def _case(session: Session, case: StoredCase, sent: Sequence[Values] = ()) -> Resource:
+    """Return a case; ``sent``: the findings of the request, whose notes may have been removed."""
     session.flush()
+    issues = [format_issue(issue) for finding in sent if (issue := case_service.find_removed_note(finding))]
     view = case_service.get_case_detail(session, case, today(get_caller().time_zone))
     steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.due_at} for step in view.steps]
     return Resource(
@@ -104,4 +108,5 @@ def _case(session: Session, case: StoredCase) -> Resource:
         first_steps=steps,
         findings=view.findings,
         closing=_closing(case),
+        **({"issues": issues} if issues else {}),
     )

@@ -140,13 +140,13 @@ class _Gate:
 
     def decide(self) -> Decision:
         harms, conditions = _find_harms(self.assessed.blocks), self._list_conditions(self.assessed, self.result)
-        is_told = bool(harms) or _get_case(self.assessed) > 0
+        has_harm = bool(harms) or _get_case(self.assessed) > 0
         next_step = self._get_next_step()
-        if is_told and (hold := self._find_hold(harms)):
+        if has_harm and (hold := self._find_hold(harms)):
             code, text, ends_when = hold
             reasons = ((code, text), *self._describe_harm(harms), *conditions)
             return Decision("hold", reasons, next_step, ends_when, str(load_decision_rules()["hold"]["meanwhile"]))
-        if is_told:
+        if has_harm:
             faults = self._list_plan_faults(harms)
             if self.plan is not None and not faults:
                 conditions = self._list_conditions_without(harms)
@@ -216,10 +216,8 @@ class _Gate:
         levels = {"level": scores.level, "inherent_level": scores.inherent_level}
         result = {**self.result, **{name: _LEVELS[int(codes[0])] for name, codes in levels.items()}}
         conditions = self._list_conditions(assessed, result)
-        if _find_harms(
-            assessed.blocks
-        ):  # harm that no answer to its own question explains, so that no plan can settle it
-            conditions.insert(0, ("harm.told", "Other indicators of harm remain."))
+        if _find_harms(assessed.blocks):  # harm that none of these answers explains
+            conditions.insert(0, ("harm.on_record", "Other indicators of harm remain."))
         return conditions
 
     def _find_hold(self, harms: Mapping[str, _Harm]) -> tuple[str, str, str] | None:
@@ -228,7 +226,7 @@ class _Gate:
             if not self.sees_all:
                 return "hold.raised", RAISED_TEXT, "A case handler or officer can say what ends the hold."
             return (
-                "emergency.told",
+                "emergency.reported",
                 "Workers, an authority or case records report that people may be in danger now.",
                 "The hold ends when workers or an authority confirm that the people concerned are safe, and the case or report "
                 "is closed.",
@@ -303,8 +301,8 @@ class _Gate:
     def _describe_harm(self, harms: Mapping[str, _Harm]) -> tuple[ReasonText, ...]:
         titles = [harm.indicator.title for harm in harms.values() if self.sees_all or harm.admitted]
         if titles:
-            return (("harm.told", f"Indicators consistent with harm: {'; '.join(titles)}."),)
-        return (("harm.told", "Case records contain findings." if self.sees_all else RAISED_TEXT),)
+            return (("harm.on_record", f"Indicators consistent with harm: {'; '.join(titles)}."),)
+        return (("harm.on_record", "Case records contain findings." if self.sees_all else RAISED_TEXT),)
 
     def _get_next_step(self) -> NextStep | None:
         if any(block.scores.documented[0] for block in self.assessed.blocks):

@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from questionnaires.form import build_answers_schema, load_form
-from questionnaires.issues import build_issue
+from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.person_detection import detect_personal_data
-from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS
+from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS, REMOVED_NOTE
 from risk_models.answers import from_rows
 from risk_models.cases.readings import read_case
 from risk_models.cases.rules import STRENGTHS, find_case_rules_in_force, list_case_rules
@@ -85,6 +85,14 @@ def needs_two_users(session: Session, case: StoredCase) -> bool:
     """
     record = to_case_record(case, list_findings(session, [case]).get(case.id, ())).case
     return "emergency" in (STRENGTHS[case.strength], read_case(record, case.created_at.date()).strength)
+
+
+def find_removed_note(finding: Mapping[str, Any]) -> Issue | None:
+    """Return the issue of a finding whose note contains personal data: it is saved without the note. None for any other."""
+    note = finding.get("note")
+    if isinstance(note, str) and detect_personal_data(note) is not None:
+        return build_issue(REMOVED_NOTE, header=load_form(FORM_ID).by_id["note"].title)
+    return None
 
 
 def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
@@ -489,7 +497,12 @@ def _get_values(finding: StoredFinding) -> tuple[Any, ...]:
 
 
 def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
-    """Parse the answers of a finding; one that does not say whether it was found counts as found."""
+    """Parse the answers of a finding; one that does not say whether it was found counts as found.
+
+    Personal data in a note costs the note, never the finding.
+    """
+    if find_removed_note(answers) is not None:
+        answers = {**answers, "note": None}
     parsed = _parse_answers(answers, FINDING_QUESTIONS, on)
     if "finding" not in parsed:
         raise DomainError("finding.missing", 422, "Enter what was found, or what was checked for but not found.")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
-from questionnaires.sheet import FileRefused, Limits, check_file
+from questionnaires.sheet import FileRefused, Limits, check_file, decode_sheets, encode_sheets
 from questionnaires.validation import personal_data
 from service.assessment.assess import Batch
 from service.audit import record_event
@@ -27,7 +27,7 @@ from service.db.session import Database
 from service.db.tables import Import, Job, Supplier, Upload
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
-from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, SheetMap, parse_files
+from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -114,13 +114,17 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     may_bring = bool(claimed.payload.get("cases"))
     is_request = _find_requests(db, claimed.organisation_id)
     on = _assessment_date(choices)
+    earlier_notes = [
+        issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] == personal_data.REMOVED_NOTE
+    ]
     try:
         parsed = parse_files(
             files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
         )
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
-        if refusal is None and choices.get("kind") == personal_data.CASE_KIND:
+        lost_notes = any(issue.code == personal_data.REMOVED_NOTE for issue in error.issues)
+        if refusal is None and (lost_notes or choices.get("kind") == personal_data.CASE_KIND):
             refusal = to_problem(error)  # a file that cannot be read was not searched for personal data either
         if refusal is not None:
             _refuse_and_remove(db, blobs, claimed, refusal)
@@ -134,6 +138,8 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     if refusal is not None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
+    if parsed.redacted:
+        _replace_with_redacted(db, blobs, claimed, parsed)
     lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
     if lost_message:
         _restore_preview(
@@ -147,7 +153,11 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
         import_.found = {
             **parsed.received,
-            "issues": [*issues, *(issue_.to_dict() for issue_ in _list_known_supplier_issues(session, parsed))],
+            "issues": [
+                *issues,
+                *earlier_notes,
+                *(issue_.to_dict() for issue_ in _list_known_supplier_issues(session, parsed)),
+            ],
         }
         import_.rows, import_.accepted, import_.rejected = (
             parsed.received[k] for k in ("rows", "accepted", "rejected")
@@ -155,6 +165,23 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_.state = "previewed"
         if choices.get("confirm"):
             _start_assessment(session, import_, claimed.actor)
+
+
+def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, parsed: ParsedUpload) -> None:
+    """Store files without the notes that contained personal data, and delete the files themselves.
+
+    The findings beside these notes are read from what is stored instead.
+    """
+    stored = {position: encode_sheets(sheets) for position, sheets in parsed.redacted.items()}
+    digests = {position: blobs.put(data) for position, data in stored.items()}
+    replaced = []
+    with job_transaction(db, claimed, checkpoint=dict(claimed.checkpoint)) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        for position, data in stored.items():
+            upload = session.get_one(Upload, import_.uploads[position])
+            replaced.append(upload.sha256)
+            upload.sha256, upload.size, upload.redacted = digests[position], len(data), True
+    import_cases.delete_blobs(db, blobs, replaced)
 
 
 def _describe_lost_sheets(
@@ -483,9 +510,14 @@ def to_problem(error: NoUsableRows) -> dict[str, Any]:
     }
 
 
-def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tuple[str, bytes]]:
+def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tuple[str, bytes | RedactedFile]]:
     uploads = {u.id: u for u in session.scalars(select(Upload).where(Upload.id.in_(import_.uploads)))}
-    return [(uploads[i].name, blobs.get(uploads[i].sha256)) for i in import_.uploads]
+    return [(uploads[i].name, _load_file(blobs, uploads[i])) for i in import_.uploads]
+
+
+def _load_file(blobs: BlobStore, upload: Upload) -> bytes | RedactedFile:
+    data = blobs.get(upload.sha256)
+    return RedactedFile(upload.sha256, decode_sheets(data, upload.name)) if upload.redacted else data
 
 
 def _assessment_date(choices: Mapping[str, Any]) -> date:

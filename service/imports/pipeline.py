@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -110,7 +110,8 @@ class ParsedUpload:
 
     ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
     answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records;
-    the batches they concern already include their evidence.
+    the batches they concern already include their evidence. ``redacted``: the sheets of each file (its position) from which notes
+    with personal data were removed.
     """
 
     batches: tuple[Batch, ...]
@@ -120,6 +121,7 @@ class ParsedUpload:
     request_ids: Mapping[tuple[str, str], str]
     buyer_batches: tuple[Batch, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
+    redacted: Mapping[int, tuple[Sheet, ...]] = field(default_factory=dict)
 
 
 class NoUsableRows(Exception):
@@ -130,18 +132,26 @@ class NoUsableRows(Exception):
         self.issues = tuple(issues)
 
 
+class RedactedFile(NamedTuple):
+    """A file that is stored as its sheets, without the notes that contained personal data; ``sha256`` is the digest of these."""
+
+    sha256: str
+    sheets: tuple[Sheet, ...]
+
+
 class _Table(NamedTuple):
-    """A sheet that is read: its kind, the row of its headers, and its content."""
+    """A sheet that is read: its kind, the row of its headers, its content, and whether notes were removed from it."""
 
     sheet: Sheet
     kind: str
     header_row: int
     matched: ColumnMatch
     submission: Submission
+    lost_notes: bool
 
 
 def parse_files(
-    files: Sequence[tuple[str, bytes]],
+    files: Sequence[tuple[str, bytes | RedactedFile]],
     choices: Choices,
     on: date,
     progress: Callable[[str], None] = lambda _: None,
@@ -196,6 +206,11 @@ def parse_files(
         },
         buyer_batches=tuple(buyer_batches),
         cases=tuple(cases),
+        redacted={
+            position: tuple(table.sheet for table in file.tables)
+            for position, file in enumerate(parsed)
+            if any(table.lost_notes for table in file.tables)
+        },
     )
 
 
@@ -221,13 +236,17 @@ class _ParsedFile:
         }
 
 
-def _parse_file(name: str, data: bytes, choices: Choices, on: date, is_request: Callable[[str], bool]) -> _ParsedFile:
+def _parse_file(
+    name: str, data: bytes | RedactedFile, choices: Choices, on: date, is_request: Callable[[str], bool]
+) -> _ParsedFile:
     """Parse one file; one that cannot be read gives an issue and no tables."""
-    entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "sheets": []}
+    sha256 = data.sha256 if isinstance(data, RedactedFile) else hashlib.sha256(data).hexdigest()
+    entry: dict[str, Any] = {"name": name, "sha256": sha256, "sheets": []}
     try:
+        all_sheets = data.sheets if isinstance(data, RedactedFile) else read_sheets(data, name)
         sheets_read = [
             sheet if sheet.request_id is None or is_request(sheet.request_id) else replace(sheet, request_id=None)
-            for sheet in read_sheets(data, name)
+            for sheet in all_sheets
         ]
         tables, sheet_issues = _read_tables(sheets_read, name, choices, on)
     except FileRefused as error:
@@ -237,7 +256,7 @@ def _parse_file(name: str, data: bytes, choices: Choices, on: date, is_request: 
         return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}")
     issues = list(sheet_issues)
     sheets: list[ParsedSheet] = []
-    for sheet, kind, header_row, matched, submission in tables:
+    for sheet, kind, header_row, matched, submission, _ in tables:
         entry["sheets"].append(
             {
                 "name": sheet.name,
@@ -359,7 +378,9 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
         )
     refusals: tuple[personal_data.RedactedCells, ...] = ()
     if kind == personal_data.CASE_KIND:
-        sheet, refusals = personal_data.redact_pii(sheet, header_row, forms[kind], choices.columns)
+        sheet, refusals = personal_data.redact_pii(
+            sheet, header_row, forms[kind], choices.columns, spares_findings=True
+        )
     try:
         matched = match_columns(sheet, header_row, forms[kind], choices.columns)
     except UnusableSheet as unusable:
@@ -371,4 +392,5 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
     submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
-    return _Table(sheet, kind, header_row, matched, submission)
+    lost_notes = any(not cells.rejects_rows for cells in refusals)
+    return _Table(sheet, kind, header_row, matched, submission, lost_notes)

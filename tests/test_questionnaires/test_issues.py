@@ -29,6 +29,7 @@ REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "colum
 REPORTED_FOR_CASES = {
     "case.conflict",
     "case.unlinked",
+    "note.removed",
     *(f"person.{what}" for what in ("email", "identity_number", "name", "phone")),
 }
 

@@ -1,17 +1,23 @@
 """Case records contain no personal data: names, phone and document numbers and addresses are rejected, and never repeated."""
 
+import csv
+import io
 import json
 from datetime import date
 
 import pytest
+from examples import examples
+from hypothesis import given
+from hypothesis import strategies as st
 from sheets import workbook
 
 from questionnaires.form import load_form
 from questionnaires.issues import ISSUES
 from questionnaires.person_detection import detect_personal_column, detect_personal_data
-from questionnaires.sheet import read_sheets
+from questionnaires.sheet import decode_sheets, encode_sheets, read_sheets
 from questionnaires.validation.personal_data import redact_pii
-from service.imports.pipeline import Choices, NoUsableRows, parse_files
+from risk_models.cases.readings import read_case
+from service.imports.pipeline import Choices, NoUsableRows, RedactedFile, parse_files
 
 CASE = load_form("case")
 AS_OF = date(2026, 6, 1)
@@ -248,18 +254,6 @@ def test_a_sheet_without_personal_data_is_read():
     ("row", "cell", "code", "secret"),
     [
         (
-            "| C-2 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | told by Somchai | |",
-            "G3",
-            "person.name",
-            "Somchai",
-        ),
-        (
-            "| C-2 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | | Somchai Jaidee |",
-            "H3",
-            "person.name",
-            "Somchai",
-        ),
-        (
             "| C-2 | Kumar Textiles Ltd | Nepal | Ram Bahadur Thapa | Violence | work | | |",
             "D3",
             "person.name",
@@ -287,7 +281,7 @@ def test_a_sheet_without_personal_data_is_read():
         ("| C-2 | office@heron.example | Nepal | Cook | Violence | work | | |", "B3", "person.email", "heron"),
     ],
 )
-def test_a_row_with_personal_data_in_any_column_is_rejected_and_not_repeated(row, cell, code, secret):
+def test_a_row_with_personal_data_in_any_column_that_is_read_is_rejected_and_not_repeated(row, cell, code, secret):
     parsed = parse_case_file(build_case_workbook(VALID_ROW, row))
     issues = [issue for issue in parsed.issues if issue.code == code]
     assert [(issue.cell, issue.severity, issue.seen) for issue in issues] == [(cell, "error", "")]
@@ -297,6 +291,65 @@ def test_a_row_with_personal_data_in_any_column_is_rejected_and_not_repeated(row
     assert [record.case.id for record in parsed.cases] == ["C-1"]
     assert secret not in json.dumps(parsed.received, ensure_ascii=False)
     assert secret not in repr(parsed)
+
+
+@pytest.mark.parametrize(
+    ("note", "remarks", "cell"), [("told by Somchai", "", "G3"), ("", "Somchai Jaidee, +66 81 234 5678", "H3")]
+)
+def test_personal_data_in_a_note_costs_the_note_and_never_the_finding(note, remarks, cell):
+    row = f"| C-2 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | {note} | {remarks} |"
+    parsed = parse_case_file(build_case_workbook(VALID_ROW, row))
+    (issue,) = (issue for issue in parsed.issues if issue.code == "note.removed")
+    assert (issue.cell, issue.severity, issue.seen) == (cell, "warning", "")
+    assert parsed.received["accepted"] == 2
+    assert [(record.case.findings[0].finding_id, record.notes[0]) for record in parsed.cases][1] == ("violence", None)
+    assert "Somchai" not in repr(parsed)
+
+
+PIECES = st.sampled_from(
+    [
+        "Somchai Jaidee", "Mr Nguyen Van Anh", "told by Maria Santos", "+66 81 234 5678", "passport A1234567",
+        "somchai.j@mail.example", "gate chained at night", "the supervisor", "hit with a tool", "12 men", "=1+1", "'; --",
+        "\u0e2a\u0e21\u0e0a\u0e32\u0e22", "named Xan", "s/o Bir",
+    ]
+)  # fmt: skip
+NOTES = st.lists(
+    PIECES | st.text(st.characters(exclude_categories=["C"], exclude_characters="|"), max_size=20), max_size=4
+)
+FINDINGS = ["Violence", "Locked in", "Papers held by someone else", "Wages withheld"]
+NOTES_A_SHEET = 100
+
+
+@examples(20)  # each of a hundred notes
+@given(st.lists(NOTES.map(" ".join), min_size=NOTES_A_SHEET, max_size=NOTES_A_SHEET))
+def test_redacting_a_note_never_lowers_a_case(notes):
+    header = "Case,Reference,Adults or children,Finding,Phase,Date,Note,Remarks"
+    readings = []
+    for texts in (notes, [""] * NOTES_A_SHEET):
+        buffer = io.StringIO()
+        rows = csv.writer(buffer)
+        rows.writerow(header.split(","))
+        for number, note in enumerate(texts):
+            finding = FINDINGS[number % len(FINDINGS)]
+            rows.writerow([f"C-{number}", "S-1", "Adults", finding, "at work", "2026-10-01", note, note[::-1]])
+        parsed = parse_files([("cases.csv", buffer.getvalue().encode())], Choices(kind="case"), AS_OF)
+        readings.append([(record.case.id, *read_strength(record)) for record in parsed.cases])
+    assert readings[0] == readings[1]
+
+
+def read_strength(record):
+    reading = read_case(record.case, AS_OF)
+    return reading.strength, reading.indicators
+
+
+def test_sheets_without_their_notes_are_stored_and_read_as_they_were():
+    rows = (VALID_ROW, "| C-2 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | told by Somchai | |")
+    parsed = parse_case_file(build_case_workbook(*rows))
+    stored = encode_sheets(parsed.redacted[0])
+    assert b"Somchai" not in stored
+    again = parse_files([("cases.xlsx", RedactedFile("x", decode_sheets(stored, "cases.xlsx")))], Choices(), AS_OF)
+    assert again.cases == parsed.cases
+    assert not [issue for issue in again.issues if issue.code == "note.removed"]
 
 
 def test_every_cell_in_a_column_of_names_is_rejected():

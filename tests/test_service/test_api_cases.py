@@ -107,7 +107,7 @@ def test_cases_are_listed_the_strongest_first_by_state_and_supplier(portal: Port
     ("change", "code"),
     [
         ({"number": "told by Somchai Jaidee"}, "person.name"),
-        ({"findings": [{**LOCKED, "note": "ring +66 81 234 5678"}]}, "person.phone"),
+        ({"linked_name": "ring +66 81 234 5678"}, "person.phone"),
         ({"job": "passport MB1234567"}, "person.identity_number"),
         ({"linked_name": "somchai.j@mail.example"}, "person.email"),
         ({"worker_name": "x"}, "field.unknown"),
@@ -123,6 +123,18 @@ def test_a_body_that_names_a_person_or_is_no_case_is_refused_and_not_repeated(
     everything = answer.get_data(as_text=True) + "".join(capfd.readouterr())
     assert not [word for word in ("Somchai", "somchai", "234 5678", "MB1234567") if word in everything]
     assert portal.get("/cases").json["items"] == []
+
+
+def test_a_note_that_names_a_person_is_removed_and_the_response_says_so(portal: Portal):
+    note = "told by Mr Somchai Jaidee"
+    case = portal.post("/cases", {**CASE, "findings": [{**LOCKED, "note": note}, {**LOCKED, "note": "gate chained"}]})
+    assert (case.status_code, case.json["strength"]) == (201, "emergency")
+    assert [finding["note"] for finding in case.json["findings"]] == [None, "gate chained"]
+    assert [issue["code"] for issue in case.json["issues"]] == ["note.removed"]
+    added = portal.post(f"/cases/{case.json['id']}/findings", {**LOCKED, "note": note})
+    assert (added.status_code, [issue["question"] for issue in added.json["issues"]]) == (201, ["Note"])
+    assert "Somchai" not in case.get_data(as_text=True) + added.get_data(as_text=True)
+    assert "issues" not in portal.get(f"/cases/{case.json['id']}").json
 
 
 def test_a_number_in_use_is_a_conflict_and_a_closed_case_is_closed_once(portal: Portal):

@@ -33,7 +33,8 @@ HEADER = (
 PAPERS = "| C-1 | S-1 | Myanmar | Packer | Adults | Papers held by someone else | at work | Grievance | 2026-10-01 | |"
 LOCKED = "| C-1 | | | | | Locked in | at work | NGO | 2026-10-02 | gate chained at night |"
 OTHER_GROUP = "| C-1 | S-1 | Nepal | Packer | Adults | Violence | at work | NGO | 2026-10-02 | |"
-NAMES_A_PERSON = "| C-2 | S-1 | Myanmar | Packer | Adults | Violence | at work | NGO | 2026-10-02 | told by {person} |"
+NOTES_A_PERSON = "| C-2 | S-1 | Myanmar | Packer | Adults | Violence | at work | NGO | 2026-10-02 | told by {person} |"
+NAMES_A_PERSON = "| C-2 | S-1 | Myanmar | {person} | Adults | Violence | at work | NGO | 2026-10-02 | |"
 PERSON = "Nguyen Van Anh"
 SITES = "| Reference | Supplier | Country | Sector |\n| S-1 | Blue Pier Cannery | TH | 1020 |"
 BY = "user:ana"
@@ -160,12 +161,7 @@ def test_a_case_about_an_unknown_supplier_is_reported_and_linked_later(
 
 
 FILES_WITH_A_PERSON: Sequence[tuple[str, list[tuple[str, bytes]], dict[str, str]]] = (
-    ("in a note", [("c.csv", build_sheet(PAPERS, NAMES_A_PERSON.format(person=PERSON)))], {}),
-    (
-        "in a column that is not read",
-        [("c.csv", text(HEADER + " Remarks |", PAPERS + " |", LOCKED + f" Mr {PERSON} |"))],
-        {},
-    ),
+    ("in a column that is read", [("c.csv", build_sheet(PAPERS, NAMES_A_PERSON.format(person=PERSON)))], {}),
     ("as a header", [("c.csv", text(HEADER + f" Mr {PERSON} |", PAPERS + " x |"))], {}),
     ("in every row", [("c.csv", build_sheet(NAMES_A_PERSON.format(person=PERSON)))], {}),
     (
@@ -206,6 +202,67 @@ def test_a_file_with_personal_data_is_rejected_and_leaves_no_trace(
     assert not [word for word in PERSON.split() if word in output.out + output.err]
 
 
+FILES_WITH_A_NOTE_ON_A_PERSON: Sequence[tuple[str, list[tuple[str, bytes]], int]] = (
+    ("in a note", [("c.csv", build_sheet(PAPERS, NOTES_A_PERSON.format(person=PERSON)))], 2),
+    (
+        "in a column that is not read",
+        [("c.csv", text(HEADER + " Remarks |", PAPERS + " |", LOCKED + f" Mr {PERSON} |"))],
+        2,
+    ),
+    ("in every row", [("c.csv", build_sheet(NOTES_A_PERSON.format(person=PERSON)))], 1),
+    (
+        "in one file of two",
+        [("ok.csv", build_sheet(PAPERS)), ("c.csv", build_sheet(NOTES_A_PERSON.format(person=PERSON)))],
+        2,
+    ),
+    (
+        "beside suppliers",
+        [("s.xlsx", workbook(SITES, Cases="\n".join((HEADER, NOTES_A_PERSON.format(person=PERSON)))))],
+        1,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "findings"),
+    [example[1:] for example in FILES_WITH_A_NOTE_ON_A_PERSON],
+    ids=[example[0] for example in FILES_WITH_A_NOTE_ON_A_PERSON],
+)
+def test_a_note_with_personal_data_leaves_no_trace_and_its_finding_counts(
+    database: Database, blobs: BlobStore, harbour: str, files: list[tuple[str, bytes]], findings: int
+):
+    import_ = import_files(database, blobs, harbour, *files, confirm=False)
+    assert import_.state == "previewed"
+    assert "note.removed" in list_issue_codes(import_)
+    stored = [path.read_bytes() for path in blobs.folder.rglob("*") if path.is_file()]
+    assert len(stored) == len(files)
+    assert not [word for word in PERSON.split() if any(word.encode() in data for data in stored)]
+    with database.for_organisation(harbour) as session:
+        import_jobs.confirm_import(session, import_.id, {}, BY, may_bring_cases=True)
+    run_jobs(database, blobs)
+    tables = read_all_rows(database)
+    assert len(tables["case_finding"]) == findings
+    assert not [word for word in PERSON.split() if word in repr(tables)]
+    with database.for_organisation(harbour, write=False) as session:
+        assert session.get_one(Import, import_.id).state == "done"
+
+
+def test_an_import_that_is_read_again_still_says_that_notes_were_removed(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    import_ = import_files(
+        database, blobs, harbour, ("c.csv", build_sheet(NOTES_A_PERSON.format(person=PERSON))), confirm=False
+    )
+    with database.for_organisation(harbour) as session:
+        import_jobs.confirm_import(
+            session, import_.id, {"date_order": "dmy", "confirm": False}, BY, may_bring_cases=True
+        )
+    run_jobs(database, blobs)
+    with database.for_organisation(harbour, write=False) as session:
+        again = session.get_one(Import, import_.id)
+        assert (again.state, "note.removed" in list_issue_codes(again)) == ("previewed", True)
+
+
 def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(
     database: Database, blobs: BlobStore, harbour: str
 ):
@@ -214,7 +271,7 @@ def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(
     )
     [issue] = [entry for entry in import_.problem["issues"] if entry["code"] == "person.name"]
     assert (import_.problem["code"], issue["file"], issue["cells"], issue["header"]) == (
-        "person.name", "c.csv", ["J3"], "Note",
+        "person.name", "c.csv", ["D3"], "Job",
     )  # fmt: skip
     assert "by role" in issue["cure"]
     assert "No copy of the file was kept." in import_.problem["detail"]

@@ -257,9 +257,8 @@ def test_a_case_number_is_unique_within_an_organisation(database: Database, harb
     [
         ({"case_id": "Case of Mr Somchai Jaidee"}, {}, "person.name"),
         ({"job": "Packer, passport MB1234567"}, {}, "person.identity_number"),
-        ({}, {"note": "call +66 81 234 5678 after dark"}, "person.phone"),
-        ({}, {"note": "told by Nguyen Van Anh"}, "person.name"),
-        ({}, {"note": "somchai.j@mail.example"}, "person.email"),
+        ({"linked_name": "call +66 81 234 5678 after dark"}, {}, "person.phone"),
+        ({"linked_name": "somchai.j@mail.example"}, {}, "person.email"),
     ],
 )
 def test_personal_data_is_rejected_and_not_stored(
@@ -272,6 +271,17 @@ def test_personal_data_is_rejected_and_not_stored(
     personal_data = next(iter({**answers, **finding}.values()))
     assert personal_data not in error.value.detail
     assert read_all_rows(database) == before
+
+
+@pytest.mark.parametrize(
+    "note", ["call +66 81 234 5678 after dark", "told by Nguyen Van Anh", "somchai.j@mail.example"]
+)
+def test_personal_data_in_a_note_costs_the_note_and_the_finding_counts(database: Database, harbour: str, note: str):
+    open_case(database, harbour, {**LOCKED, "note": note})
+    assert [case.strength for case in list_cases(database, harbour)] == [3]
+    with database.for_organisation(harbour, write=False) as session:
+        assert session.scalars(select(StoredFinding.note)).all() == [None]
+    assert note not in repr(read_all_rows(database))
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_admitted_harm_with_a_plan_on_time_lets_orders_go_on() -> None:
     assert decide_on(row).answer == "ask"
     decision = decide_on(row, agree_plan(row, "papers_withheld"), LONG_AGO)
     assert (decision.answer, decision.decision) == ("proceed_with_plan", "ask")
-    assert list_codes(decision) == ["plan.on_time", "harm.told"]
+    assert list_codes(decision) == ["plan.on_time", "harm.on_record"]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_plan_does_not_make_up_for_what_is_otherwise_open() -> None:
 
 def test_reports_of_workers_are_covered_by_a_plan_like_admissions() -> None:
     row = answer_well(reported_harms=["wages_withheld"], reported_by="workers")
-    assert list_codes(decide_on(row))[0] == "harm.told"
+    assert list_codes(decide_on(row))[0] == "harm.on_record"
     assert decide_on(row, agree_plan(row, "wages_withheld")).answer == "proceed_with_plan"
 
 
@@ -183,7 +183,7 @@ def test_an_emergency_in_case_records_holds_whatever_is_planned() -> None:
     cases, row = record_case("emergency", "movement_restricted"), answer_well()
     for plan in (None, agree_plan(row, "movement_restricted", cases=cases)):
         decision = decide_on(row, plan, cases=cases)
-        assert (decision.answer, decision.decision, list_codes(decision)[0]) == ("hold", "hold", "emergency.told")
+        assert (decision.answer, decision.decision, list_codes(decision)[0]) == ("hold", "hold", "emergency.reported")
         assert "safe" in decision.ends_when
         assert "Pay in full" in decision.meanwhile
 
@@ -271,7 +271,7 @@ def test_a_row_without_answers_reports_and_cases_never_holds(row: dict[str, Any]
 def test_new_orders_are_never_held_without_harm(row: dict[str, Any], strength: str, late: bool) -> None:
     plan = CorrectivePlan(LONG_AGO, (), {}, LONG_AGO) if late else None
     decision = decide_on(row, plan, LONG_AGO, record_case(strength) if strength != "none_recorded" else None)
-    assert decision.answer != "hold" or "harm.told" in list_codes(decision)
+    assert decision.answer != "hold" or "harm.on_record" in list_codes(decision)
 
 
 @st.composite

@@ -19,7 +19,7 @@ SAFETY = "Find out today whether anyone is in danger, and get them to safety"
 SPOKEN = "No one loses anything for having spoken"
 HEADER = "| Case | Site reference | Nationality | Adults or children | Finding | Phase | Source | Note |"
 SHEET = text(HEADER, "| CR-50 | S-016 | Nepal | Adults | Papers held by someone else | at work | Union | |")
-NAMED = text(HEADER, "| CR-51 | S-016 | Nepal | Adults | Violence | at work | Union | told by Mr Somchai Jaidee |")
+NAMED = text(HEADER, "| told to Mr Somchai Jaidee | S-016 | Nepal | Adults | Violence | at work | Union | |")
 
 
 def browser_of(chromium: Browser, office: Office, role: str) -> Iterator[Page]:
@@ -100,14 +100,15 @@ def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -
     handler.get_by_label("Nationality").select_option("MM")
     handler.get_by_label("Finding").select_option("locked_in")
     handler.get_by_label("Phase").select_option("work")
-    handler.get_by_label("Note").fill("told by Mr Somchai Jaidee")
+    handler.get_by_label("Job").fill("Mr Somchai Jaidee")
+    handler.get_by_label("Note").fill("gate chained at night")
     handler.get_by_role("button", name="Open case").click()
     expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
     expect(handler.get_by_role("alert")).not_to_contain_text("Somchai")
     expect(handler.get_by_label("Reference of site or agency")).to_have_value("S-011")  # nothing has to be typed again
     assert faults(handler, "cases, refused") == []
 
-    handler.get_by_label("Note").fill("gate chained at night")
+    handler.get_by_label("Job").fill("Packer")
     handler.get_by_role("button", name="Open case").click()
     expect(handler.get_by_role("heading", name="Case CR-39")).to_be_visible()
     first = handler.locator("section[aria-labelledby=first] details").first
@@ -217,7 +218,7 @@ def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure
     sent(handler, "november.csv", NAMED)
     expect(handler.get_by_role("heading", name="This upload could not be imported")).to_be_visible()
     expect(handler.locator("main")).to_contain_text("No copy of the file was kept.")
-    expect(handler.locator("main")).to_contain_text("H2")
+    expect(handler.locator("main")).to_contain_text("A2")
     expect(handler.locator("main")).to_contain_text("refer to the person by role")
     expect(handler.locator("main")).not_to_contain_text("Somchai")
     assert faults(handler, "sheet of cases, refused") == []

@@ -17,6 +17,7 @@ from service.api.fields import (
     StrictNumber,
     StrictString,
 )
+from service.api.schemas.assessments import IssueSchema
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.cases import service as case_service
 
@@ -103,6 +104,8 @@ class CaseSchema(CaseLineSchema):
     This is never a verdict and never contains personal data.
     """
 
+    optional = frozenset({"issues"})
+
     nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
     job = StrictString(LONGEST["job"], load_only=True)
     intake_from = StrictString(10, PART_OF_DAY, load_only=True)
@@ -120,6 +123,13 @@ class CaseSchema(CaseLineSchema):
     ilo_indicators = fields.List(fields.Dict(), dump_only=True)
     first_steps = fields.List(fields.Nested(FirstStepSchema), dump_only=True)
     findings = StrictList(StrictNested(FindingSchema), 0, 200, load_default=list)
+    issues = fields.List(
+        fields.Nested(IssueSchema),
+        dump_only=True,
+        metadata={
+            "description": "Notes in the request that contained personal data. The findings were saved without them."
+        },
+    )
 
 
 NEW_CASE = CaseSchema(exclude=("outcome",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -90,6 +90,7 @@ def open_case() -> AnyResponse:
     except DomainError as error:
         return _render_cases(error)
     flash(_("Case opened."))
+    _flash_removed_note(finding)
     return redirect(url_for("pages.one_case", case_id=case.id), 303)
 
 
@@ -167,16 +168,16 @@ def format_time_left(deadline: datetime) -> str:
 
 def add_finding(case_id: str) -> AnyResponse:
     """Add a finding to a case; an error is shown above the form."""
+    finding = _parse_fields(case_service.FINDING_QUESTIONS)
     try:
         with write_session() as session:
-            case_service.add_finding(
-                session, case_id, _parse_fields(case_service.FINDING_QUESTIONS), *_get_change_context()
-            )
+            case_service.add_finding(session, case_id, finding, *_get_change_context())
     except DomainError as error:
         if error.code == "not_found":
             raise
         return _render_case(case_id, error)
     flash(_("Finding added. The supplier concerned has been reassessed."))
+    _flash_removed_note(finding)
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
 
 
@@ -221,6 +222,11 @@ def _parse_check() -> WorkerCheck | None:
         )
     except ValueError:
         return None
+
+
+def _flash_removed_note(finding: Mapping[str, Any]) -> None:
+    if case_service.find_removed_note(finding) is not None:
+        flash(_("The note looked like it contained personal data. The finding was saved without it."))
 
 
 def _parse_fields(names: tuple[str, ...]) -> dict[str, Any]:
