@@ -216,7 +216,7 @@ def _list_owned_tables(statement: Executable, is_orm: bool) -> set[str]:
     unreached = sorted(table.name for table in (bare - mapped) & OWNED_TABLES)
     if unreached:
         raise UnfilteredStatement(
-            f"{unreached[0]} is not filtered by organisation as a bare table; select from its class"
+            f"{unreached[0]} is a table without an organisation filter here; select from its mapped class instead"
         )
     return {table.name for table in mapped & OWNED_TABLES}
 

@@ -126,7 +126,7 @@ def test_a_form_before_2026_4_states_correctly_how_a_blank_counts(form):
     empty, sent = (get_advice_on_blanks(earlier, for_request=for_request) for for_request in (False, True))
     assert "leave the cell empty: it counts as not asked" in empty
     assert "if 'Form returned on' is filled in, an empty cell counts as declined" in empty
-    assert "do not leave any question empty" in sent
+    assert "Please answer every question" in sent
     assert "an empty cell counts as declined, which is the worst possible answer" in sent
     titles = {choice.title for question in earlier.questions for choice in question.choices}
     for text in (empty, sent):

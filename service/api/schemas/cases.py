@@ -94,7 +94,7 @@ class CaseLineSchema(ApiSchema):
         ProposedClosingSchema,
         dump_only=True,
         allow_none=True,
-        metadata={"description": "The proposal to close an emergency that another user still has to confirm."},
+        metadata={"description": "A proposal to close the emergency, waiting for a second user to confirm it."},
     )
 
 
