@@ -71,6 +71,24 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("name", metavar="LIST")
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
 
+    release = commands.add_parser(
+        "release", help="show, preview and plan the release of the method that an organisation uses"
+    ).add_subparsers(required=True, metavar="show | preview | set | cancel | reassess")
+    for name, about in (
+        ("show", "print the release in use, and the day from which the next one applies"),
+        ("preview", "show which suppliers would move to another level under the next release, and why"),
+        ("set", "set the day from which the next release applies"),
+        ("cancel", "remove the day from which the next release applies"),
+        ("reassess", "reassess all suppliers under the release in use"),
+    ):
+        parser = add_command(name, partial(_run_release, name), about, release)
+        parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+        if name == "preview":
+            parser.add_argument("--out", metavar="FILE", help="write all suppliers to this .csv or .xlsx file")
+        if name == "set":
+            parser.add_argument("release", metavar="RELEASE", help="the next release, such as 2026.4")
+            parser.add_argument("day", metavar="DATE", help="first day, YYYY-MM-DD")
+
     create = {
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
         for name, about in (
@@ -235,6 +253,19 @@ def _remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.commands.watchlists import remove_watchlist
 
     return remove_watchlist(settings, arguments)
+
+
+def _run_release(name: str, settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands import release
+
+    commands: dict[str, Command] = {
+        "show": release.show_release,
+        "preview": release.preview_release,
+        "set": release.set_release,
+        "cancel": release.cancel_release,
+        "reassess": release.reassess_under_release,
+    }
+    return commands[name](settings, arguments)
 
 
 def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:

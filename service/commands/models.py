@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from risk_models.model import Model
     from service.assessment.assess import Batch, Block
     from service.model_governance.compare import Comparison
 
@@ -23,6 +26,7 @@ DONE, FAULTS, CANNOT = 0, 1, 2
 MAX_LISTED = 20  # level changes, suppliers and weights that are printed
 STABILITY_BOUNDS = (0.95, 0.80, 0.50)  # bounds of the rows of the stability table
 Command = Callable[[argparse.Namespace], int]
+T = TypeVar("T")
 
 
 class CommandError(Exception):
@@ -187,7 +191,8 @@ def _analyse_sensitivity(arguments: argparse.Namespace) -> int:
     from service.assessment.assess import assess
 
     on = _parse_day(arguments.on)
-    for part in assess(_load_batches(arguments, on), load_facts().as_of(on), on):
+    batches, models = _load_batches(arguments, on), _load_models(arguments, on)
+    for part in assess(batches, load_facts().as_of(on), on, models):
         for block in part.blocks:
             _print_sensitivity(block)
     return DONE
@@ -262,12 +267,32 @@ def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
 
 
 def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
+    from service.queries.portfolio import build_batches
+
+    batches = _read_portfolio(arguments, build_batches)
+    if not batches:
+        raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
+    return batches
+
+
+def _load_models(arguments: argparse.Namespace, on: date) -> Sequence[Model] | None:
+    """Return the models that the organisation of a portfolio uses; None, all in force, for spreadsheets."""
+    from service.suppliers.organisation_models import list_organisation_models
+
+    return (
+        _read_portfolio(arguments, lambda session: list_organisation_models(session, on))
+        if arguments.portfolio
+        else None
+    )
+
+
+def _read_portfolio(arguments: argparse.Namespace, read: Callable[[Session], T]) -> T:
+    """Return what a function reads of the organisation whose portfolio is used."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.auth.accounts import find_organisation
     from service.db.session import Database, open_engine
     from service.errors import DomainError
-    from service.queries.portfolio import build_batches
     from service.settings import SettingError, from_environment
 
     try:
@@ -275,16 +300,13 @@ def _load_portfolio(arguments: argparse.Namespace) -> Sequence[Batch]:
         database = Database(open_engine(from_environment({**os.environ, **overrides}).database))
         try:
             with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
-                batches = build_batches(session)
+                return read(session)
         finally:
             database.engine.dispose()
     except SQLAlchemyError as error:
         raise CommandError("the database cannot be read; run `diligence migrate` to upgrade it.") from error
     except (SettingError, DomainError) as error:
         raise CommandError(str(error)) from error
-    if not batches:
-        raise CommandError(f"{arguments.portfolio} has no suppliers yet.")
-    return batches
 
 
 def _get_level_title(name: str) -> str:

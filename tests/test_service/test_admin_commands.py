@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,19 +12,22 @@ import pytest
 from full_organisation import count_organisations, read_all_rows
 from sqlalchemy import Engine, select
 
+from risk_models.model import get_version_key, load_models
 from service import cli
 from service.auth import keys
 from service.blob_store import BlobStore
-from service.clock import now
+from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
 from service.db.migrations import get_newest_revision, get_revision
 from service.db.session import Database, open_engine
-from service.db.tables import ApiKey, Import, Job, Supplier, User
+from service.db.tables import ApiKey, Import, Job, Organisation, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs import kinds
 from service.queries import portfolio
 from service.settings import Settings, describe_settings
+from service.suppliers import organisation_models
+from service.suppliers import repository as suppliers
 from service.wiring import demo
 from service.wiring.job_handlers import build_handlers
 
@@ -254,3 +258,47 @@ def test_a_command_closes_every_connection_that_it_opens(data: Path, monkeypatch
         run(*words)
     assert len(opened) == 6
     assert [database.engine.pool.checkedin() for database in opened] == [0] * 6  # type: ignore[attr-defined]
+
+
+def test_the_release_of_an_organisation_is_shown_previewed_planned_and_cancelled(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    on = today()
+    models = tuple(
+        replace(model, effective=on) if model.version == "2026.4" else model
+        for model in load_models()
+        if get_version_key(model.version) <= (2026, 4)
+    )
+    monkeypatch.setattr(organisation_models, "load_models", lambda: models)
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    named = ("--organisation", "Harbour Foods")
+    with database(data).unscoped() as session:
+        organisation = session.scalars(select(Organisation)).one()
+        organisation.models_release = "2026.3"
+    with database(data).for_organisation(organisation.id) as session:
+        mill = {"name": "Acme Mill", "country": "TM", "sector": ["0116"]}
+        suppliers.save_supplier(session, "site", mill, on, now(), "user:1", "api")
+    capsys.readouterr()
+    run("release", "show", *named)
+    assert capsys.readouterr().out == "In use: 2026.3\nAvailable: 2026.4; no day is set\n"
+    run("release", "preview", *named, "--out", tmp_path / "preview.csv")
+    assert "of 1 suppliers would move to another level under 2026.4" in capsys.readouterr().out
+    assert "Acme Mill" in (tmp_path / "preview.csv").read_text(encoding="utf-8-sig")
+    run("release", "preview", *named, "--out", tmp_path / "preview.doc", status=2)
+    day = (on + timedelta(days=30)).isoformat()
+    run("release", "set", *named, "2026.4", day)
+    capsys.readouterr()
+    run("release", "show", *named)
+    assert capsys.readouterr().out == f"In use: 2026.3\nFrom {day}: 2026.4\n"
+    run("release", "cancel", *named)
+    run("release", "cancel", *named, status=2)
+    run("release", "set", *named, "2026.4", "soon", status=2)
+    run("release", "set", *named, "2026.4", on.isoformat())
+    capsys.readouterr()
+    run("release", "show", *named)
+    assert capsys.readouterr().out == "In use: 2026.4\nSuppliers last assessed under another release: 1\n"
+    run("release", "preview", *named, status=2)
+    run("release", "reassess", *named)
+    with database(data).unscoped(write=False) as session:
+        assert session.scalars(select(Job.kind)).all() == [kinds.REASSESS_ALL]
