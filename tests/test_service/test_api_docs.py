@@ -29,7 +29,7 @@ def test_every_example_of_the_page_gives_the_answer_that_it_shows(app: Flask, da
     portal = make_portal(app, make_organisation(database))
     page = PAGE.read_text(encoding="utf-8")
     examples = EXAMPLE.findall(page)
-    assert len(examples) == page.count("```http") == 17
+    assert len(examples) == page.count("```http") == 19
     for method, path, body, status, shown in examples:
         sent = {"json": json.loads(body)} if body else {}
         answer = portal.call(method, path.removeprefix("/api/v1"), **sent)

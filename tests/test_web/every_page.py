@@ -43,6 +43,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "suppliers",
         "agencies",
         "actions",
+        "evidence",
         "upload",
         "imports",
         "schedules",
