@@ -152,7 +152,7 @@ def _explain_answer(
     if isinstance(value, str) and value in indicator.confirmed_risks and state == "answered":
         # This goes into the evidence, not the text, because it is about what workers said, which a supplier's copy omits.
         evidence = f"{evidence} {UNCONFIRMED if harm else CONFIRMED}".strip()
-    if state == "answered" and value in (None, "cannot_apply"):
+    if state == "answered" and value in (None, "cannot_apply", "not_applicable"):
         state = "cannot_apply"
         text = "Answered: this does not apply here. The answer counts only to the extent that the evidence supports it."
         if value is None and screening is not None:

@@ -51,7 +51,7 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
     asked_question = form.by_id.get(question)
     if answer == "declined":
         return "left blank"
-    if answer == "cannot_apply":
+    if answer in ("cannot_apply", "not_applicable"):
         return "does not apply"
     if isinstance(answer, float):
         unit = asked_question.unit if asked_question else ""
