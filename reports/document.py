@@ -140,7 +140,7 @@ class Reason:
     or an official reported, so it is never shown to a supplier. `workers`: the number of people concerned, if it is about a
     group. `evidence`: the best evidence for the answer and how much it counts; omitted from a supplier's copy. `harm`: the answer
     is a finding, admitted or reported, even if the inherent risk was already so high that it adds no points; `already_assumed`:
-    it was reported, and adds none. `buyer_answered`: in a supplier's copy, a question to the buyer, which it does not show.
+    it was reported, and adds none. `withheld`: never shown to a supplier, as the question is not for it.
     `open_context`: the supplier can change this context, by an answer or by the agencies it uses.
     `could_win`: the points that the best answer, confirmed by workers, would take off at most. `actions`:
     the ids of the actions that address it, whether or not they are in the plan.
@@ -160,7 +160,7 @@ class Reason:
     workers: int | None = None
     evidence: str = ""
     harm: bool = False
-    buyer_answered: bool = False
+    withheld: bool = False
     already_assumed: bool = False
     open_context: bool = False
     could_win: float = 0.0

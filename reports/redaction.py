@@ -116,7 +116,7 @@ def _redact_detail(detail: Detail) -> Detail:
 
 
 def _is_visible(reason: Reason) -> bool:
-    if reason.buyer_answered:
+    if reason.withheld:
         return False
     if reason.kind == "context":
         return True

@@ -12,6 +12,7 @@ from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
+from questionnaires.validation.returned_forms import is_sensitive
 from reports.document import DRAFT, Detail, Report
 from reports.formats import FORMATS, Rendered, render
 from risk_models.answers import from_rows
@@ -140,24 +141,33 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
     report = build_report([assessed], facts, result.on, (), (), "")
     details = build_details(assessed, facts, result.on)
-    buyer_questions = {
-        question.id for question in load_combined_form(model.kind).questions if question.audience == "buyer"
+    country = report.results[0].country
+    not_for_supplier = {
+        question.id
+        for question in load_combined_form(model.kind).questions
+        if question.audience != "supplier" or is_sensitive(question.id, country)
     }
     indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
-    buyer_titles = {indicator.title for indicator in indicators if indicator.question in buyer_questions}
+    withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
     return replace(
         report,
         title=report.results[0].name,
         audience="supplier",
         draft=_get_draft_mark(session, [supplier_id]),
-        details=tuple(_prepare_for_supplier(detail, assessed, buyer_titles) for detail in details),
-        not_checked=tuple(question for question in report.not_checked if question.title not in buyer_titles),
+        details=tuple(_prepare_for_supplier(detail, assessed, withheld_titles) for detail in details),
+        not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
     )
 
 
-def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, buyer_titles: Collection[str]) -> Detail:
-    """Return the explanation of a supplier's only result, with what would help it; questions to the buyer are marked as such."""
-    reasons = tuple(replace(reason, buyer_answered=reason.title in buyer_titles) for reason in detail.reasons)
+def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
+    """Return the explanation of a supplier's only result, with what would help it.
+
+    Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
+    """
+    reasons = tuple(
+        replace(reason, withheld=reason.kind == "answer" and reason.title in withheld_titles)
+        for reason in detail.reasons
+    )
     documented, place_open = (
         any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
     )

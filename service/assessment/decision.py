@@ -141,11 +141,12 @@ class _Gate:
     def decide(self) -> Decision:
         harms, conditions = _find_harms(self.assessed.blocks), self._list_conditions(self.assessed, self.result)
         has_harm = bool(harms) or _get_case(self.assessed) > 0
-        next_step = self._get_next_step()
         if has_harm and (hold := self._find_hold(harms)):
             code, text, ends_when = hold
             reasons = ((code, text), *self._describe_harm(harms), *conditions)
-            return Decision("hold", reasons, next_step, ends_when, str(load_decision_rules()["hold"]["meanwhile"]))
+            meanwhile = str(load_decision_rules()["hold"]["meanwhile"])
+            return Decision("hold", reasons, self._get_first_step(), ends_when, meanwhile)
+        next_step = self._get_next_step()
         if has_harm:
             faults = self._list_plan_faults(harms)
             if self.plan is not None and not faults:
@@ -189,7 +190,11 @@ class _Gate:
             text = "State-imposed labour is documented in a region of this country, and the supplier's region is not known."
             reasons.append(("region.unknown", text))
         floors, states = assessed.get_floors(blocks[assessed.block_indexes[0]], POSITION)
-        silent = [floor.title for floor, (state,) in zip(floors, states.tolist(), strict=True) if state == ON_SILENCE]
+        silent = [
+            floor.title
+            for floor, (state,) in zip(floors, states.tolist(), strict=True)
+            if state == ON_SILENCE and not floor.declined_core  # the core questions are listed by themselves
+        ]
         if silent:
             reasons.append(
                 ("floor.unanswered", f"Cannot be ruled out, because questions were left blank: {silent[0]}.")
@@ -308,6 +313,9 @@ class _Gate:
         if any(block.scores.documented[0] for block in self.assessed.blocks):
             documented = load_decision_rules()["documented"]
             return NextStep(documented["action"], documented["text"])
+        return self._get_first_step()
+
+    def _get_first_step(self) -> NextStep | None:
         plan = self.assessed.blocks[self.assessed.block_indexes[0]].plan
         steps = (plan if self.sees_all else plan.own_answer_plan).list_steps(0, self.on)
         return NextStep(steps[0][0].id, steps[0][0].title) if steps else None

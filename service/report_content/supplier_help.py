@@ -14,14 +14,16 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
 
     ``documented``: labour imposed by a state is documented there; ``place_open``: it is in a region that was not given.
     """
-    answers = [reason for reason in detail.reasons if reason.kind == "answer" and not reason.buyer_answered]
+    answers = [reason for reason in detail.reasons if reason.kind == "answer" and not reason.withheld]
     findings = [reason for reason in answers if reason.harm]
     sentences = []
     if documented:
         sentences.append(
             "State-imposed labour is documented for this place, for these goods or for the state that sends the workers. No "
-            "answer or evidence from the site lowers this risk. Tell your customer where materials and workers come from."
+            "answer or evidence from the site lowers this risk, so nobody on site has to answer questions about it."
         )
+    if documented:
+        return tuple(sentences)
     for question, text in ((detail.headline.country, "country"), (detail.headline.sector, "sector")):
         if question is None:
             sentences.append(f"Tell your customer which {text} the work is done in.")
@@ -40,11 +42,10 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
         reasons = [reason for reason in answers if reason.state == state and not reason.harm]
         if reasons:
             sentences.append(f"{text}: {_join_titles(reasons)}.")
-    if not documented:
-        sentences.append(
-            "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than your "
-            "own statement."
-        )
+    sentences.append(
+        "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than your own "
+        "statement."
+    )
     return tuple(sentences)
 
 

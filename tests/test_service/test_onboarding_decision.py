@@ -243,6 +243,16 @@ def test_where_a_state_imposes_labour_the_next_step_is_to_decide_and_to_check_im
     assert "import law" in decision.next_step.text
 
 
+def test_danger_comes_before_the_decision_to_leave_where_a_state_imposes_labour() -> None:
+    row = answer_well(
+        country="CN", region="Xinjiang", sector=["1310"], reported_harms=["violence"], reported_by="workers"
+    )
+    decision = decide_on(row)
+    assert decision.answer == "hold"
+    assert decision.next_step is not None
+    assert decision.next_step.action in list_safety_steps(row)
+
+
 def test_readers_who_may_not_see_reports_get_the_same_answer_and_nothing_of_the_reports() -> None:
     told = {"reported_harms": ["violence", "debt_bondage"], "reported_by": "workers"}
     for row, cases in ((answer_well(**told, **HELD), None), (answer_well(), record_case("emergency", "violence"))):

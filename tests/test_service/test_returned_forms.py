@@ -38,7 +38,11 @@ def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
     """The form with answers put in by question, from its first row on."""
     book = load_workbook(BytesIO(portal.get(form).get_data()))
     sheet = book.worksheets[1]
-    at = {q.id: [h.value for h in sheet[2]].index(q.title) + 1 for q in FORM.questions if q.title in [h.value for h in sheet[2]]}
+    at = {
+        q.id: [h.value for h in sheet[2]].index(q.title) + 1
+        for q in FORM.questions
+        if q.title in [h.value for h in sheet[2]]
+    }
     for number, row in enumerate(rows, 3):
         for question, answer in row.items():
             sheet.cell(number, at[question], answer)

@@ -154,6 +154,18 @@ def test_a_copy_is_never_empty(database: Database):
             assert normalise(expected) in text
 
 
+def test_a_copy_does_not_ask_what_is_dangerous_to_answer(database: Database):
+    organisation = make_organisation(database)
+    copies = []
+    for country in ("CN", "TH"):
+        site = save_supplier(database, organisation, "site", CANNERY | {"country": country, "reference": country})
+        copies.append(for_audience(build_supplier_copy(database, organisation, site)))
+    sensitive = "Labour imposed by a state"
+    asked = [{r.title for r in copy.details[0].reasons if r.kind == "answer"} for copy in copies]
+    assert [sensitive in titles for titles in asked] == [False, True]
+    assert sensitive not in {question.title for question in copies[0].not_checked}
+
+
 def test_what_would_help_says_nothing_of_what_others_reported(database: Database):
     organisation = make_organisation(database)
     told = {"reported_harms": ["violence"], "reported_by": "workers"}
@@ -201,7 +213,7 @@ def test_answers_that_arrive_after_the_returned_form_are_not_in_the_copy(databas
     values_before, values_after = (
         {r.title: r.value for r in reasons_of} for reasons_of in (before.details[0].reasons, reasons)
     )
-    assert (values_before["Violence"], values_after["Violence"]) == ("None known", "Yes, not yet remedied")
+    assert (values_before["Violence"], values_after["Violence"]) == ("None known", "Yes, but not yet remedied")
     assert replace(build_supplier_copy(database, organisation, site), on=before.on) == before
 
 
