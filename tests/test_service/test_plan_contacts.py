@@ -322,6 +322,9 @@ def test_before_2026_4_the_first_steps_of_a_case_stay_as_they_were() -> None:
 @pytest.mark.parametrize(
     "row",
     [
+        {"country": "CN", "region": "Xinjiang", "sector": ("13",), "product": "cotton yarn"},
+        {"country": "TM", "sector": ("01",), "product": "cotton", "papers_retention": "held"},
+        {"country": "MY", "sector": ("14",), "worker_origin_countries": ("KP",)},
         {"country": "CN", "sector": ("26",), "reported_harms": ("state_imposed_labour",), "reported_by": "ngo"},
         {"country": "CN", "sector": ("14",), "state_placement": "transfer", "papers_retention": "held"},
         {
