@@ -116,6 +116,7 @@ class ValidationContext:
         self.issue_counts: Counter[tuple[str, int]] = Counter()
         self.rows: Indices = self.find_data_rows(header_row - sheet.first_row) if rows is None else rows
         self.rejected: Mask = np.zeros(len(self.rows), dtype=np.bool_)
+        self.returned: Mask = np.zeros(len(self.rows), dtype=np.bool_)  # which rows are forms that a supplier returned
         formulas = (cell for cell in sheet.formulas if cell not in sheet.errors)
         self.errors, self.formulas = group_cells_by_column(sheet, sheet.errors), group_cells_by_column(sheet, formulas)
         self.reject_unreliable_rows(header_row)

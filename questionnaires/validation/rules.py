@@ -332,6 +332,7 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     """
     complete_partial_dates(context)
     returned = ReturnedForms(context, form, answered_by)
+    context.returned = returned.rows
     remove_placeholder_counts(context)
     resolve_impossible_migrant_counts(context, form)
     normalize_agency_counts(context)

@@ -45,11 +45,12 @@ class Submission:
 
     ``answers``: one row per accepted row, and one column per question that has a column in the sheet or a default; categoricals
     whose categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
-    spreadsheet. ``accepted + rejected = n_rows``, the data rows.
+    spreadsheet; ``returned``: which of them are forms that a supplier returned. ``accepted + rejected = n_rows``, the data rows.
     """
 
     answers: pd.DataFrame
     rows: npt.NDArray[np.int64]
+    returned: npt.NDArray[np.bool_]
     issues: tuple[Issue, ...]
     accepted: int
     rejected: int
@@ -100,6 +101,7 @@ def validate_sheet(
     return Submission(
         answers=answers,
         rows=context.rows[accepted].astype(np.int64) + sheet.first_row,
+        returned=context.returned[accepted],
         issues=(*column_match.issues, *context.build_issues()),
         accepted=int(accepted.sum()),
         rejected=int(context.rejected.sum()),

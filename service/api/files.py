@@ -21,6 +21,7 @@ from service.api.responses import Reply, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
 from service.api.views import page_reply
+from service.api.vouching import check_may_vouch
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session
 from service.clock import now
 from service.db.tables import Import
@@ -117,6 +118,9 @@ def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
         raise DomainError(fault.code, 422, f"{fault.seen}: {fault.cure}") from fault
     if "columns" in texts:
         choices["columns"] = _columns(texts["columns"])
+    if texts.get("evidence_confirmed") == "true":
+        check_may_vouch()
+        choices["evidence_confirmed"] = get_caller().name
     if texts.get("confirm") != "false":
         choices["confirm"] = True
     return {name: value for name, value in choices.items() if value}

@@ -28,6 +28,12 @@ def build_voucher(confirmation: Mapping[str, Any]) -> Voucher:
     return Voucher(who.name, today(who.time_zone), confirmation.get("reference"), tuple(confirmation.get("covers", ())))
 
 
+def check_may_vouch() -> None:
+    """Raise DomainError ``key.scope``, 403, for a key that may not vouch for evidence."""
+    if SCOPE not in get_caller().scopes:
+        raise DomainError("key.scope", 403, f"{FIELD} requires an API key with the scope {SCOPE}.", scope=SCOPE)
+
+
 def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
     """Take ``evidence_confirmed`` out of a body of answers; None where the sender does not vouch for its evidence.
 
@@ -36,8 +42,7 @@ def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
     given = body.pop(FIELD, None)
     if given is None or given is False:
         return None
-    if SCOPE not in get_caller().scopes:
-        raise DomainError("key.scope", 403, f"{FIELD} requires an API key with the scope {SCOPE}.", scope=SCOPE)
+    check_may_vouch()
     if given is not True and not isinstance(given, dict):
         raise refusal([error("field.type", FIELD)])
     voucher = build_voucher(load_body(CONFIRMATION, {} if given is True else given))

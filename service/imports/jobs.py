@@ -28,6 +28,7 @@ from service.db.tables import Import, Job, Supplier, Upload
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
+from service.imports.vouching import Vouching
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -41,7 +42,18 @@ from service.watchlists.lists import request_screening
 
 CHUNK = 500
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
-CHOICES = ("kind", "country", "sector", "sheet", "columns", "date_order", "answered_by", "confirm", "on")
+CHOICES = (
+    "kind",
+    "country",
+    "sector",
+    "sheet",
+    "columns",
+    "date_order",
+    "answered_by",
+    "evidence_confirmed",
+    "confirm",
+    "on",
+)
 
 
 def receive_upload(
@@ -487,9 +499,14 @@ def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
 
 
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
-    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for individual sheets."""
+    """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for individual sheets.
+
+    ``evidence_confirmed``: the name of the sender who confirms the evidence in the files.
+    """
     names = ("kind", "country", "sector", "sheet", "date_order", "answered_by")
     options: dict[str, Any] = {name: choices.get(name) or None for name in names}
+    if choices.get("evidence_confirmed"):
+        options["vouching"] = Vouching(choices["evidence_confirmed"])
     columns = choices.get("columns") or {}
     if isinstance(columns, list):
         return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))

@@ -274,7 +274,7 @@ def _parse_file(
             )
             if choices.vouching and choices.vouching.covers_file(name) and kind in ("site", "agency"):
                 voucher = Voucher(choices.vouching.by, on, build_reference(name))
-                parsed, more = vouch_for_sheet(parsed, voucher, is_returned=sheet.request_id is not None)
+                parsed, more = vouch_for_sheet(parsed, voucher, submission.returned)
                 issues += more
             sheets.append(parsed)
     return _ParsedFile(entry, tables, sheets, issues)

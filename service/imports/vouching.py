@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.evidence import MAX_SOURCE_LENGTH, contains_personal_data
@@ -35,17 +36,19 @@ def build_reference(file: str) -> str | None:
     return None if len(file) > MAX_SOURCE_LENGTH or contains_personal_data(file, reference=True) else file
 
 
-def vouch_for_sheet(sheet: ParsedSheet, voucher: Voucher, *, is_returned: bool) -> tuple[ParsedSheet, list[Issue]]:
+def vouch_for_sheet(
+    sheet: ParsedSheet, voucher: Voucher, returned: NDArray[np.bool_]
+) -> tuple[ParsedSheet, list[Issue]]:
     """Return a sheet with its evidence confirmed, and the issues of the rows whose evidence stays claimed.
 
-    ``is_returned``: the whole sheet is a form that was returned.
+    ``returned``: which rows are returned forms.
     """
     batch, lookup = sheet.batch, get_risk_lookup(sheet.batch.kind, voucher.on)
     codes_of: dict[Any, int] = {}
     codes = np.full(len(batch.rows), -1, dtype=np.int32)
     claimed: dict[tuple[str, str], list[int]] = {}
     for position, row in enumerate(batch.answers.to_rows()):
-        vouched = vouch_for_row(row, voucher, lookup, is_returned=is_returned or None)
+        vouched = vouch_for_row(row, voucher, lookup, is_returned=bool(returned[position]))
         for each in vouched.claimed:
             claimed.setdefault(each, []).append(int(batch.rows[position]))
         if pieces := vouched.answers.get(EVIDENCE):

@@ -155,7 +155,7 @@ def vouch_for_row(
 ) -> VouchedRow:
     """Return a row with all its evidence confirmed that the buyer may vouch for at once; the rest stays claimed.
 
-    ``is_returned``: whether the row is a returned form, if the row itself does not say so.
+    ``is_returned``: whether the row is a returned form; by default it is if it has a day of return.
     """
     entries = list_entries(answers)
     if not entries:

@@ -131,6 +131,28 @@ def test_a_body_vouches_for_the_questions_it_names_alone(portal: Portal):
     assert [piece["confirmed"] for piece in list_pieces(portal)] == [expected, expected]
 
 
+SHEET = (
+    b"Reference,Supplier,Country,Sector,papers_retention,Evidence pieces\n"
+    b"S-1,Mill,TH,1410,worker_holds,audit; 2026-05-01; ref SMETA-123\n"
+)
+
+
+def test_the_evidence_in_uploaded_files_is_claimed_until_the_sender_vouches_for_them(
+    app: Flask, portal: Portal, organisation_id: str
+):
+    portal.import_file("list.csv", SHEET)
+    claimed = portal.get("/suppliers/S-1").json
+    assert [piece["state"] for piece in claimed["evidence"]] == ["claimed"]
+    assert portal.import_file("list.csv", SHEET, evidence_confirmed="true")["state"] == "done"
+    confirmed = portal.get("/suppliers/S-1").json
+    (piece,) = confirmed["evidence"]
+    assert (piece["state"], piece["by"], piece["reference"]) == ("confirmed", "Portal", "list.csv")
+    assert confirmed["score"] < claimed["score"]
+    other = make_portal(app, organisation_id, *(ACCESS.scopes.keys() - {"evidence:confirm"}))
+    refused = other.send("list.csv", SHEET, evidence_confirmed="true")
+    assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
+
+
 # ---------------------------------------------------------------- of a stored supplier
 
 

@@ -95,6 +95,14 @@ def test_rows_that_are_returned_forms_stay_claimed(tmp_path: Path):
     assert ["evidence" in result["answers"] for result in document["results"]] == [False, True]
 
 
+def test_a_day_of_return_that_cannot_be_read_still_makes_a_returned_form(tmp_path: Path):
+    row = {**SAFE, "evidence_grade": "audit", "evidence_date": "2026-10-01"}
+    file = write(tmp_path / "a.csv", {**row, "form_version": "site 2026.2", "form_returned": "in spring"})
+    document = assess(tmp_path, file, confirmed=file)
+    assert codes(document) == ["evidence.returned_form"]
+    assert "evidence" not in document["results"][0]["answers"]
+
+
 def test_evidence_that_names_no_question_stays_claimed_unless_it_is_an_audit(tmp_path: Path):
     lines = ("document; 2026-10-01", "worker voice; 2026-10-01; covers papers_retention", "audit; ref A-1")
     file = write(

@@ -29,6 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
     "date_order": ("dmy", "mdy"),
     "answered_by": ("supplier", "buyer"),
+    "evidence_confirmed": ("true", "false"),
     "confirm": ("true", "false"),
 }
 COLUMNS = (
@@ -148,6 +149,13 @@ class UploadSchema(ApiSchema):
             "enum": list(CHOICES["answered_by"]),
             "description": "Who filled in the files: `supplier` (returned questionnaires) or `buyer` (your own list). By "
             "default, this is detected for each sheet.",
+        }
+    )
+    evidence_confirmed = fields.String(
+        metadata={
+            "enum": list(CHOICES["evidence_confirmed"]),
+            "description": "`true`: you have checked the evidence in the files and confirm it (scope `evidence:confirm`). The "
+            "evidence in returned questionnaires remains claimed.",
         }
     )
     columns = fields.String(metadata={"description": f"As JSON. {COLUMNS}"})

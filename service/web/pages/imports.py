@@ -61,12 +61,13 @@ def upload_files() -> AnyResponse:
     files = [(file.filename or "", file.read()) for file in uploads]
     try:
         caller = get_caller()
+        confirmed = {"evidence_confirmed": caller.name} if request.form.get("evidence_confirmed") == "yes" else {}
         import_ = import_jobs.receive_upload(
             get_database(),
             get_blob_store(),
             caller.organisation_id,
             files,
-            _parse_choices(),
+            {**_parse_choices(), **confirmed},
             caller.actor,
             Limits(),
             may_bring_cases=caller.handles_cases,
