@@ -65,6 +65,8 @@ METHOD_NOTES = (
     "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
     "weight and on the evidence behind it. Minimum-score rules raise the score if a serious indicator was admitted or reported, "
     "or if the question about it was left blank. Apart from rounding, these points add up to the score.",
+    "Since models 2026.4, evidence counts only once the buyer has confirmed it, and where labour imposed by a state is "
+    "documented, no answer lowers the risk. Reasons are shown in two parts: what the supplier can change, and what it cannot.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
     "a good one: a question that was not asked is assumed to be typical of the country and sector, and a question that was "
     "left blank counts as if the problem existed.",
