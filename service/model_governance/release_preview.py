@@ -19,7 +19,6 @@ from reports.document import LEVEL_TITLES
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
 from risk_models.facts.facts import load_facts
-from risk_models.model import list_models_up_to
 from service.assessment.assess import Batch
 from service.audit import record_event
 from service.blob_store import BlobStore
@@ -137,8 +136,7 @@ def build_preview(
             ).all()
             for kind in ("agency", "site")
         }
-    models = organisation_models.load_models()
-    before, after = list_models_up_to(current, models), list_models_up_to(release, models)
+    before, after = (organisation_models.list_release_models(name) for name in (current, release))
     facts = load_facts().as_of(on)
     total, done = max(1, sum(map(len, ids.values()))), 0
     lines: list[Document] = []

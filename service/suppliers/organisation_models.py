@@ -29,9 +29,14 @@ def get_release_on(organisation: Organisation, on: date) -> str:
     return organisation.models_release
 
 
+def list_release_models(release: str) -> tuple[Model, ...]:
+    """Return the models to choose from for an organisation that uses a release."""
+    return list_models_up_to(release, load_models())
+
+
 def list_organisation_models(session: Session, on: date) -> tuple[Model, ...]:
     """Return the models to choose from when suppliers of the session's organisation are assessed as of a day."""
-    return list_models_up_to(get_release_on(get_organisation(session), on), load_models())
+    return list_release_models(get_release_on(get_organisation(session), on))
 
 
 def find_organisation_library(session: Session, on: date) -> str:

@@ -13,6 +13,7 @@ from service.auth.caller import get_blob_store, get_caller, read_session, write_
 from service.clock import today
 from service.errors import DomainError
 from service.model_governance import release_preview
+from service.model_governance.rule_effects import RULE_TITLES
 from service.reviews import jobs as reviews
 from service.suppliers import organisation_models
 from service.web.pages.suppliers import build_download
@@ -99,7 +100,7 @@ def _render_release(error: DomainError | None = None) -> Response:
         state=state,
         preview=preview,
         preview_on=preview_on,
-        rule_titles=release_preview.RULE_TITLES,
+        rule_titles=RULE_TITLES,
         find_main_reason=release_preview.find_main_reason,
         today=_today(),
         error=error,

@@ -14,8 +14,9 @@ from patience import PATIENCE
 from sqlalchemy import MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
+from risk_models.model import get_newest_release
 from service.audit import record_event
-from service.clock import now
+from service.clock import now, today
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
@@ -109,6 +110,35 @@ def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
             silent = connection.execute(text("SELECT silent FROM supplier")).scalars().all()
     assert dict(tuple(row) for row in rows) == {"quiet": "ask", "told": None}
     assert silent == [None, None]  # the next assessment works it out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_organisation_from_before_stays_on_its_release_and_a_new_one_starts_with_the_newest(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+):
+    of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+    with of_postgresql() if of_postgresql else opened(f"sqlite:///{tmp_path / 'old.db'}") as engine:
+        with engine.begin() as connection:
+            if of_postgresql:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
+            config = Config()
+            config.set_main_option("script_location", "service/db/migrations")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0009")
+            before = MetaData()
+            before.reflect(connection)
+            connection.execute(insert(before.tables["organisation"]).values(
+                id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
+            ))  # fmt: skip
+        migrate(engine)
+        new_id = make_organisation(Database(engine), "New")
+        with engine.connect() as connection:
+            rows = connection.execute(
+                text("SELECT id, models_release, next_models_release, next_models_from FROM organisation")
+            ).all()
+    releases = {row[0]: tuple(row[1:]) for row in rows}
+    assert releases == {"ours": ("2026.3", None, None), new_id: (get_newest_release(today()), None, None)}
 
 
 def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):

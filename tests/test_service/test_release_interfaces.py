@@ -133,3 +133,14 @@ def test_the_onboarding_decision_uses_the_release_of_the_organisation(app: Flask
     assert after["inherent"] > before["inherent"]
     assert "state_imposed" not in before
     assert after["state_imposed"]["grade"] == "documented"
+
+
+def test_the_portfolio_says_to_admins_alone_that_a_release_waits_for_its_day(
+    app: Flask, database: Database, admin: FlaskClient, ours: str
+):
+    sentence = "Release 2026.4 of the method is available."
+    assert sentence in admin.get("/").get_data(as_text=True)
+    officer = make_browser(app, make_user(database, ours, "officer"))
+    assert sentence not in officer.get("/").get_data(as_text=True)
+    send(admin, ADDRESS, release=NEXT, day="2026-12-24")
+    assert sentence not in admin.get("/").get_data(as_text=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from flask import Response, render_template, url_for
+from sqlalchemy.orm import Session
 
 from reports import maps
+from service.auth.access import ACCESS
 from service.auth.caller import get_caller, read_session
 from service.buyer import own_practices
 from service.cases import service as case_service
@@ -12,6 +16,7 @@ from service.clock import now, today
 from service.errors import not_found
 from service.imports import sample
 from service.queries import portfolio, supplier_detail, supplier_list
+from service.suppliers import organisation_models
 from service.watchlists import matches
 from service.web.heat_map import build_heat_map
 from service.web.pages.cases import format_time_left
@@ -29,6 +34,7 @@ def show_portfolio() -> str:
         units = own_practices.list_units(session, on)
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
         sample_imports = sample.list_sample_imports(session)
+        next_release = _find_unplanned_release(session, on)
         open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
@@ -40,6 +46,7 @@ def show_portfolio() -> str:
         emergencies=emergencies,
         time_left=format_time_left,
         open_matches=open_matches,
+        next_release=next_release,
         sample_imports=sample_imports,
         own_practices=own_practices.build_report_lines(units) if units else None,
         confidence_summary=confidence_summary,
@@ -49,6 +56,16 @@ def show_portfolio() -> str:
         views=VIEWS,
         borders=maps.BORDERS,
     )
+
+
+def _find_unplanned_release(session: Session, on: date) -> str | None:
+    """Return the next release of the method if the user may plan it and no day is set; otherwise None."""
+    if not ACCESS.may_open(get_caller().role or "", "release.show"):
+        return None
+    organisation = organisation_models.get_organisation(session)
+    if organisation.next_models_from is not None and organisation.next_models_from > on:
+        return None
+    return organisation_models.find_next_release(organisation, on)
 
 
 def show_map(view: str) -> Response:
