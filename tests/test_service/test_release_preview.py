@@ -133,8 +133,9 @@ def test_a_preview_needs_a_release_to_come(database: Database):
         with pytest.raises(DomainError) as refused:
             release_preview.request_preview(session, ON, "user:1")
         assert refused.value.code == "release.newest"
-        with pytest.raises(DomainError, match="No preview"):
+        with pytest.raises(DomainError) as missing:
             release_preview.get_preview(session)
+        assert missing.value.code == "release.no_preview"
 
 
 def test_a_second_request_finds_the_one_that_waits(database: Database, organisation_id: str):
