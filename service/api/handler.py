@@ -27,7 +27,7 @@ from service.auth.caller import get_caller, read_session, write_session
 from service.errors import DomainError
 
 NO_PARAMETERS = ApiSchema()
-GATE = "api.assess"
+GATES = ("api.assess", "api.decide_on_supplier", "api.decide_on_agency")
 
 
 def handler(route: Route) -> Callable[..., Response]:
@@ -89,6 +89,6 @@ def finish(answer: Response) -> Response:
     if hit is not None:
         values = {"Limit": hit.limit, "Remaining": hit.remaining, "Reset": hit.seconds}
         answer.headers.update({f"RateLimit-{name}": str(value) for name, value in values.items()})
-    if request.endpoint == GATE and answer.mimetype == "application/problem+json":
+    if request.endpoint in GATES and answer.mimetype == "application/problem+json":
         answer.set_data(orjson.dumps({**orjson.loads(answer.get_data()), "decision": "ask"}))
     return answer
