@@ -155,6 +155,21 @@ def iter_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair
                 yield Pair(contradiction.question, question, standing, revealed)
 
 
+def has_contradiction(kind: str, answers: Mapping[str, Value], as_of: str) -> bool:
+    """Return whether one row of answers holds "not applicable", or a denial that another of its answers contradicts."""
+    if any(answer in NOT_APPLICABLE_ANSWERS for answer in answers.values()):
+        return True
+    return any(
+        contradiction.denies.is_met(answers[contradiction.question], as_of, by_all=True)
+        and any(
+            question in answers and condition.is_met(answers[question], as_of)
+            for question, condition in contradiction.contradicted_by.items()
+        )
+        for contradiction in list_contradictions_of(kind)
+        if contradiction.question in answers
+    )
+
+
 def find_met(answers: AnswerColumn, condition: Condition, as_of: str, *, by_all: bool = False) -> Mask:
     """Return in which rows the answer is one that a condition means."""
     met = [condition.is_met(value, as_of, by_all=by_all) for value in answers.values]

@@ -38,6 +38,7 @@ from service.suppliers.agency_links import collect_name_keys
 from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_key, supplier_keys
 from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
+from service.suppliers.stored_answers import recheck_merged
 from service.watchlists.lists import request_screening
 
 CHUNK = 500
@@ -316,7 +317,12 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         checkpoint["rows"] = done + len(chunk)
         chunk = [supplier for supplier in chunk if supplier.rows]
         risk_lookup = get_risk_lookup(kind, on, models)
-        answers = [merge_duplicates(supplier.rows, risk_lookup, kind).answers for supplier in chunk]
+        answers = [
+            recheck_merged(kind, merge_duplicates(supplier.rows, risk_lookup, kind).answers, on)
+            if len(supplier.rows) > 1
+            else merge_duplicates(supplier.rows, risk_lookup, kind).answers
+            for supplier in chunk
+        ]
         incoming = [
             suppliers.IncomingSupplier(row, supplier.place, supplier.key, supplier.names)
             for supplier, row in zip(chunk, answers, strict=True)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import DataFileError, load_sectors
+from questionnaires.validation.contradictions import Contradiction, load_contradictions
 from risk_models.action_releases import find_generation, get_action_releases, list_generations
 from risk_models.answers import DECLINED
 from risk_models.buyer import BuyingPractice, PracticeRules
@@ -18,7 +20,7 @@ from risk_models.data_file import DataFileError as RiskDataError
 from risk_models.data_file import list_released_lines
 from risk_models.facts.facts import Facts, get_description_id, load_facts
 from risk_models.facts.releases import list_release_faults
-from risk_models.features import CANNOT_APPLY
+from risk_models.features import CANNOT_APPLY, NOT_APPLICABLE
 from risk_models.findings import (
     find_group_faults,
     find_unaddressed_findings,
@@ -27,10 +29,12 @@ from risk_models.findings import (
 )
 from risk_models.model import MODELS_FOLDER, Indicator, Model, load_models
 from risk_models.plan import Action, expand_groups, load_actions
-from risk_models.transforms import Choices, Since
+from risk_models.transforms import Choices, Rule, Since, bind_day
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.case_reading.records import list_case_data_faults
 
+CHECK_DAY = date(2026, 11, 28)  # on which dates are compared; any day would do
+HARM = 0.5  # the risk from which an answer admits harm (method section 3)
 NUMBER_TYPES = ("number", "money", "percent")
 
 
@@ -60,7 +64,9 @@ def list_model_faults() -> list[str]:
     newest = {model.id: model for model in sorted(models, key=lambda model: (model.effective, model.version))}
     for model in models:
         faults += _check_model(model, facts, newest=newest[model.id] is model)
+    faults += list_contradiction_faults(list(newest.values()))
     for model in newest.values():
+        faults += _check_gates(model, load_combined_form(model.kind))
         faults += _check_trade_questions(model, [other for other in newest.values() if other.kind == model.kind])
     return faults + list_case_data_faults()
 
@@ -210,6 +216,70 @@ def _check_trade_questions(model: Model, models: Sequence[Model]) -> list[str]:
     ]
 
 
+def list_contradiction_faults(models: Sequence[Model]) -> list[str]:
+    """Return the faults of the contradictions between answers (``questionnaires/lists/contradictions.toml``).
+
+    What denies must be every answer with a risk under 0.5 in these models, but those that are named as consistent; of a number or
+    a date, those that the limits mean.
+    """
+    rules: dict[tuple[str, str], list[Rule]] = {}
+    for model in models:
+        for indicator in model.indicators:
+            rules.setdefault((model.kind, indicator.question), []).append(bind_day(indicator.rule, CHECK_DAY))
+    faults = []
+    for contradiction in load_contradictions():
+        for kind in contradiction.kinds:
+            form, name = load_combined_form(kind), f"contradictions.toml: {contradiction.question}"
+            asked = {contradiction.question, *contradiction.contradicted_by}
+            faults += [f"{name}: no {kind} is asked {question}" for question in sorted(asked - form.by_id.keys())]
+            for rule in rules.get((kind, contradiction.question), ()):
+                faults += [f"{name}: {fault}" for fault in _check_denials(contradiction, rule)]
+    return faults
+
+
+def _check_denials(contradiction: Contradiction, rule: Rule) -> list[str]:
+    """Return the answers under 0.5 that do not deny, and the ones from 0.5 on that do."""
+    denies, consistent = contradiction.denies, contradiction.consistent
+    if isinstance(rule, Choices):
+        reassuring = {code for code, risk in rule.table.items() if risk < HARM}
+        named = denies.choices | consistent
+        return [f"{code!r} has a risk under 0.5 and does not deny" for code in sorted(reassuring - named)] + [
+            f"{code!r} denies and has no risk under 0.5" for code in sorted(named & rule.table.keys() - reassuring)
+        ]
+    if isinstance(rule, Since):
+        days = [CHECK_DAY + timedelta(days=days) for days in (-400, -1, 1, 400)]
+        answers: list[str | float] = [day.isoformat() for day in days]
+    else:
+        answers = [float(number) / 10 for number in range(2000)]
+    wrong = [answer for answer in answers if denies.is_met(answer, CHECK_DAY.isoformat()) != (rule.risk(answer) < HARM)]
+    return [f"{wrong[0]} denies without a risk under 0.5, or has such a risk and does not deny"] if wrong else []
+
+
+def _check_gates(model: Model, form: Questionnaire) -> list[str]:
+    """Return the questions that the newest form asks though a gate of a model, or a fact, says that they do not apply."""
+    name = f"{model.id}/{model.version}.toml"
+    asked_unless = {
+        question.id: {other: set(answers) for other, answers in question.asked_unless} for question in form.questions
+    }
+    indicators = {indicator.id: indicator for indicator in model.indicators}
+    conditions = [
+        (indicators[indicator].question, gate.question, gate.none_answers)
+        for gate in model.screening_questions
+        for indicator in gate.indicators
+        if indicator in indicators
+    ]
+    conditions += [
+        (indicator.question, question, answers)
+        for indicator in model.indicators
+        for question, answers in indicator.ruled_out_by.items()
+    ]
+    return [
+        f"{form.file}: {question} must name {other} = {sorted(map(str, answers))} under asked_unless ({name})"
+        for question, other, answers in conditions
+        if not set(answers) <= asked_unless.get(question, {}).get(other, set())
+    ]
+
+
 def _check_practice_rules(rules: PracticeRules) -> list[str]:
     """Return the inconsistencies between the buyer's form and the rules that read it."""
     name, form = f"buyer/{rules.version}.toml", load_form("buyer")
@@ -239,7 +309,7 @@ def _check_choices(
         )
     offered = {"yes", "no"} if question_type == "yes_no" else set(codes)
     scored = set(indicator.rule.table)
-    if scored & {DECLINED, CANNOT_APPLY}:
-        return ["'declined' and 'cannot_apply' are not choices"]
+    if scored & {DECLINED, CANNOT_APPLY, NOT_APPLICABLE}:
+        return ["'declined', 'cannot_apply' and 'not_applicable' are not choices"]
     faults = [f"the answer {code!r} has no risk" for code in sorted(offered - scored) if newest]
     return faults + [f"the answer {code!r} is not offered" for code in sorted(scored - offered)]

@@ -41,6 +41,7 @@ from service.suppliers.confirmations import (
     list_confirmable_questions,
 )
 from service.suppliers.merge_rules import get_risk_lookup
+from service.suppliers.stored_answers import recheck_merged
 
 WHAT_IF = "what-if"  # who confirms evidence in what is only supposed
 CLOSING_GRADES = ("worker_voice", "official")  # evidence grades that close a report
@@ -158,6 +159,8 @@ def compute_what_if(
     indicators = {i for name in done for i in closed_by[name]}
     best = _answer_best(baseline, indicators, grade)
     answers = _change_answers(_suppose_confirmed(best, confirmed, baseline), changed, baseline, grade)
+    if changed:  # the whole must be what one sender could answer
+        answers = recheck_merged(baseline.model.kind, answers, baseline.on)
     after = baseline.assess([answers], agency_scores)
     pair = (
         reporting.build_details(now, baseline.facts, baseline.on)[0],

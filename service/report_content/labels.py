@@ -6,6 +6,7 @@ from datetime import date
 
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE
 from reports.document import LEVEL_TITLES, Step
 from reports.formatting import format_iso_date
 from risk_models.answers import EvidencePiece, parse_piece
@@ -51,7 +52,7 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
     asked_question = form.by_id.get(question)
     if answer == "declined":
         return "left blank"
-    if answer in ("cannot_apply", "not_applicable"):
+    if answer in (CANNOT_APPLY, NOT_APPLICABLE):
         return "does not apply"
     if isinstance(answer, float):
         unit = asked_question.unit if asked_question else ""

@@ -34,7 +34,7 @@ def supplier_key(answers: Row) -> str:
     if reference:
         return f"ref:{name_key(str(reference))}"
     for question in IDENTIFIERS:
-        if answers.get(question) and answers[question] not in ("declined", "cannot_apply"):
+        if answers.get(question) and answers[question] not in RESERVED_ANSWERS:
             place = f"{answers.get('country') or ''}:" if question in REGISTERED else ""
             return f"{question}:{place}{name_key(str(answers[question]))}"
     parts = (

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from questionnaires.form import Question, load_combined_form
+from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE, Answers
 from risk_models.evidence import DECLARATION_DATE_QUESTIONS
@@ -60,8 +61,10 @@ class RiskLookup:
         """
         if answer == DECLINED:
             return JUST_BELOW
-        if answer == "cannot_apply":
+        if answer == NOT_APPLICABLE:
             return 0.0
+        if answer == CANNOT_APPLY:  # of a form that offers it everywhere: not asked
+            return UNKNOWN
         held = tuple(answer) if isinstance(answer, list) else answer
         if (question, held) not in self.known_risks:
             read = [rule.risk(held) for rule in self.rules.get(question, ())]
@@ -260,7 +263,7 @@ def _record_fields(row: Row) -> dict[str, Any]:
 def _answered_on(record: Row) -> str | None:
     """Return the day a row was answered, as the newest method dates a declaration; None if unknown."""
     days = (record.get(question) for question in DECLARATION_DATE_QUESTIONS)
-    return next((day for day in days if isinstance(day, str) and day not in ("declined", "cannot_apply")), None)
+    return next((day for day in days if isinstance(day, str) and day not in RESERVED_ANSWERS), None)
 
 
 def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
@@ -291,7 +294,9 @@ def _merge_listing(
     facts = {
         question: answer
         for question, answer in incoming.items()
-        if question not in ROW_EVIDENCE_QUESTIONS and not (has_evidence and risk_lookup.reassures(question, answer))
+        if question not in ROW_EVIDENCE_QUESTIONS
+        and not (has_evidence and risk_lookup.reassures(question, answer))
+        and not (answer == CANNOT_APPLY and question in stored)
     }
     record = _record_fields(stored) if has_evidence else _record_fields(incoming) or _record_fields(stored)
     if entered_on is not None and is_undated(stored, risk_lookup):
@@ -315,14 +320,20 @@ def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: 
             or risk_lookup.admits_harm(question, answer)
         ):
             lasting[question] = answer
-    # Declining to answer, or saying that nobody checked, does not undo an admission: the harm stays.
+    # Declining to answer, saying that nobody checked or that it does not apply, does not undo an admission: the harm stays.
+    # What was not asked takes no refusal back.
     answered = {
         question: answer
         for question, answer in incoming.items()
         if not (
             question in lasting
-            and risk_lookup.is_uninformative(question, answer)
-            and risk_lookup.admits_harm(question, lasting[question])
+            and (
+                answer == CANNOT_APPLY
+                or (
+                    risk_lookup.admits_harm(question, lasting[question])
+                    and (answer == NOT_APPLICABLE or risk_lookup.is_uninformative(question, answer))
+                )
+            )
         )
     }
     return _keep_confirmations(stored, _overlay(lasting, answered, kind), risk_lookup)

@@ -46,6 +46,7 @@ from service.suppliers.identity import (
 )
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
+from service.suppliers.stored_answers import recheck_merged
 from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import request_screening
 from service.watchlists.matches import move_decisions
@@ -305,7 +306,9 @@ def _merge_with_stored(
     return [
         dict(incoming)
         if supplier is None
-        else merge_answers(supplier.answers, incoming, risk_lookup, kind, entered_on.get(supplier.id))
+        else recheck_merged(
+            kind, merge_answers(supplier.answers, incoming, risk_lookup, kind, entered_on.get(supplier.id)), on
+        )
         for supplier, incoming in zip(stored, answers, strict=True)
     ]
 
@@ -510,9 +513,8 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     for table in (Result, QuestionnaireRequest):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
-    target.answers = merge_duplicates(
-        [target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind
-    ).answers
+    merged = merge_duplicates([target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind)
+    target.answers = recheck_merged(kind, merged.answers, on)
     target.form_answers = target.form_answers or source.form_answers
     move_decisions(session, source.id, target.id)
     move_aliases(session, source, target, at)

@@ -7,8 +7,9 @@ from datetime import date
 from typing import Any
 
 from questionnaires.form import load_combined_form
+from questionnaires.validation.contradictions import has_contradiction
 from questionnaires.validation.json_answers import validate_answers
-from risk_models.answers import EVIDENCE
+from risk_models.answers import DECLINED, EVIDENCE
 
 
 def validate_stored(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:
@@ -16,12 +17,30 @@ def validate_stored(kind: str, answers: Mapping[str, Any], on: date) -> dict[str
 
     Contradictions are resolved, "not applicable" is judged, and blanks of a returned form are declined.
     """
-    given = {question: answer for question, answer in answers.items() if answer not in (None, "", [], ())}
-    judged = {
-        question: tuple(answer) if isinstance(answer, list) else answer
-        for question, answer in given.items()
-        if question != EVIDENCE
-    }
-    valid, _ = validate_answers(load_combined_form(kind), judged, on.isoformat())
+    valid, _ = validate_answers(load_combined_form(kind), _hashable(answers), on.isoformat())
     stored = {question: list(answer) if isinstance(answer, tuple) else answer for question, answer in valid.items()}
-    return stored | ({EVIDENCE: given[EVIDENCE]} if EVIDENCE in given else {})
+    return stored | ({EVIDENCE: answers[EVIDENCE]} if answers.get(EVIDENCE) else {})
+
+
+def recheck_merged(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:
+    """Return answers that come from several rows without those that contradict each other now, or apply after all.
+
+    An answer that goes is "declined" if the answers are those of a returned form, else a blank.
+    """
+    if not has_contradiction(kind, _hashable(answers), on.isoformat()):
+        return dict(answers)
+    valid = validate_stored(kind, {**answers, "form_returned": None}, on)
+    if answers.get("form_returned") is None:
+        return valid
+    questions = load_combined_form(kind).by_id
+    lost = [q for q in answers if q not in valid and q in questions and questions[q].declinable]
+    return {**valid, **dict.fromkeys(lost, DECLINED), "form_returned": answers["form_returned"]}
+
+
+def _hashable(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers that the rules read, without blanks and evidence, and with tuples for lists."""
+    return {
+        question: tuple(answer) if isinstance(answer, list) else answer
+        for question, answer in answers.items()
+        if answer not in (None, "", [], ()) and question != EVIDENCE
+    }

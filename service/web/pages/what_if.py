@@ -9,6 +9,7 @@ from flask import render_template, request
 from marshmallow import ValidationError
 
 from questionnaires.form import build_answers_schema, load_combined_form
+from questionnaires.parse.answer import NOT_APPLICABLE
 from risk_models.answers import to_json_value
 from risk_models.evidence import GRADE_TITLES, needs_confirmation
 from service.assessment.evidence_entries import describe_piece, list_entries
@@ -111,7 +112,9 @@ def _list_questions(kind: str, baseline: Baseline) -> list[QuestionOptions]:
         choices = [(choice.code, choice.title) for choice in question.choices] or [("yes", "Yes"), ("no", "No")]
         answer = baseline.answers.get(question.id)
         current = "not asked" if answer is None else format_answer(form, question.id, answer)
-        more = [("declined", "left blank"), ("cannot_apply", "does not apply"), (NOT_ASKED, "not asked")]
+        more = [("declined", "left blank"), (NOT_ASKED, "not asked")]
+        if question.not_applicable is not None:
+            more.insert(1, (NOT_APPLICABLE, "does not apply"))
         questions[question.id] = QuestionOptions(question.id, question.title, current, [*choices, *more])
     return list(questions.values())
 
