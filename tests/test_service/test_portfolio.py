@@ -207,3 +207,37 @@ def test_findings_are_expanded_on_the_page_even_without_points(app: Flask, datab
     changes = page.split("Findings (admitted or reported)")[1].split("<h4>")[0]
     assert [title for title in still if title not in changes] == []
     assert "Papers withheld" not in changes
+
+
+def test_the_page_separates_what_a_supplier_can_change_from_what_it_cannot(app: Flask, database: Database):
+    organisation = make_organisation(database)
+    keep(database, organisation, AT, PIER | {"papers_retention": "held", "movement": "free"})
+    with database.for_organisation(organisation, write=False) as session:
+        latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
+        detail = stored_results.build_detail(latest)
+    page = make_browser(app, make_user(database, organisation)).get("/suppliers/S-1").get_data(as_text=True)
+    changeable, fixed = page.split('id="changeable"')[1].split('id="fixed"')
+    fixed = fixed.split("</section>")[0]
+    assert f"{detail.fixed_points:.1f} points" in fixed
+    for reason in detail.reasons:
+        if reason.state != "not_asked" and abs(reason.points) >= 0.05:
+            assert (reason.title in changeable, reason.title in fixed) == (reason.changeable, not reason.changeable)
+
+
+def test_a_reader_who_may_not_see_reports_sees_no_action_that_only_reports_require(app: Flask, database: Database):
+    organisation = make_organisation(database)
+    reported = {"reported_harms": ("papers_withheld",), "reported_by": "workers"}
+    keep(database, organisation, AT, PIER | {"papers_retention": "worker_holds", "movement": "free"} | reported)
+    pages = {
+        role: make_browser(app, make_user(database, organisation, role, f"{role}@quay.example"))
+        .get("/suppliers/S-1")
+        .get_data(as_text=True)
+        .split('id="changeable"')[1]
+        .split('id="fixed"')[0]
+        for role in ("officer", "viewer")
+    }
+    with database.for_organisation(organisation, write=False) as session:
+        latest = session.get(Result, suppliers.get_supplier(session, "site", "S-1").latest_id)
+        (title,) = (step.title for step in stored_results.build_detail(latest).steps if step.action == "return_papers")
+    assert title in pages["officer"]
+    assert title not in pages["viewer"]
