@@ -22,6 +22,12 @@ TYPES: dict[str, list[str]] = {
     "countries": ["array", "string"],
     "sector": ["array", "string"],
 }
+ASKING: Json = {
+    "type": "string",
+    "title": "Questionnaire request",
+    "description": "The ID of the questionnaire request that these answers return. The body is then a returned form, as with "
+    "`form_returned`: every question that it leaves out counts as declined.",
+}
 PIECE_OF_EVIDENCE: Json = {
     "type": "object",
     "description": "One piece of evidence. `covers` lists question IDs; if it is omitted, the evidence covers the whole form.",
@@ -83,9 +89,9 @@ def components() -> Json:
 
 
 def _with_voucher(answers: Json) -> Json:
-    """Return the schema of a body of answers whose sender may vouch for the evidence in it."""
+    """Return the schema of a body of answers whose sender may vouch for the evidence in it, or return a questionnaire."""
     confirmed = {"$ref": "#/components/schemas/EvidenceConfirmed"}
-    return {**answers, "properties": {**answers["properties"], "evidence_confirmed": confirmed}}
+    return {**answers, "properties": {**answers["properties"], "evidence_confirmed": confirmed, "asking": ASKING}}
 
 
 def answers_schema(kind: str) -> Json:
@@ -97,8 +103,9 @@ def answers_schema(kind: str) -> Json:
     )
     return {
         "type": "object",
-        "description": "Answers by question ID. Omitted questions count as not asked. `declined` and `cannot_apply` are valid "
-        "answers.",
+        "description": "Answers by question ID. Omitted questions count as not asked, or as declined in a returned form (a "
+        "body with `form_returned` or `asking`). `declined` is always a valid answer; `not_applicable` only if another answer "
+        "shows it.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

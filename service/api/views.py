@@ -40,6 +40,7 @@ from service.errors import DomainError, not_found
 from service.queries import lists, stored_results
 from service.queries.lists import Company
 from service.queries.supplier_list import SupplierFilter, get_next_step, parse_filter
+from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -81,6 +82,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     given = {name: data.pop(name) for name in DECISION_REQUEST.fields if name in data}
     plan, informed_on = _load_plan(load_body(DECISION_REQUEST, given), on)
     voucher = take_voucher(kind, data)
+    data = _as_returned_form(session, kind, data, on)
     with TURN:
         answers, issues = vouch(kind, load_answers(kind, data), voucher)
         scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
@@ -88,6 +90,21 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
         facts = load_facts().as_of(on)
         assessed = assess_batch(batch, facts, on, scores, list_organisation_models(session, on))
         return Reply(with_issues(decided_result(assessed, facts, on, plan, informed_on), issues))
+
+
+def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: date) -> dict[str, Any]:
+    """Return a body without ``asking``; if it answers a questionnaire request, with the form of that and a day of return.
+
+    Raises DomainError, 422, for an unknown request, or one to another kind of supplier.
+    """
+    if "asking" not in data:
+        return data
+    found = questionnaire_requests.find_request(session, data["asking"])
+    if found is None or found[1].kind != kind:
+        raise DomainError("asking.unknown", 422, "asking: There is no such questionnaire request.")
+    sent, returned = found[0], found[0].returned_on or on
+    answers = {name: value for name, value in data.items() if name != "asking"}
+    return {**answers, "form_version": f"{sent.form} {sent.form_version}", "form_returned": returned.isoformat()}
 
 
 def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
@@ -195,17 +212,21 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
         raise DomainError("field.read_only", 422, "reference: This must be the same as the reference in the URL.")
-    data = {**body, "reference": supplier_id}
+    on, data = today(get_caller().time_zone), {**body, "reference": supplier_id}
     voucher = take_voucher(kind, data)
+    data = _as_returned_form(session, kind, data, on)
     answers, issues = vouch(kind, load_answers(kind, data), voucher)
     if answers.get("reference") is None:
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     check_version(None if existing is None else etag(existing))
+    if "asking" in body:
+        found = questionnaire_requests.find_request(session, body["asking"])
+        if found is None or existing is None or found[1].id != existing.id:
+            raise DomainError("asking.supplier", 422, "asking: This questionnaire was sent to another supplier.")
+        questionnaire_requests.receive_returned_form(session, found[0].id, get_caller().actor, on)
     try:
-        supplier, result = suppliers.save_supplier(
-            session, kind, answers, today(get_caller().time_zone), now(), get_caller().actor, "api"
-        )
+        supplier, result = suppliers.save_supplier(session, kind, answers, on, now(), get_caller().actor, "api")
     except IntegrityError as error:
         raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}

@@ -203,6 +203,15 @@ def receive_returned_form(
     return request, session.get_one(Supplier, request.supplier_id)
 
 
+def find_request(session: Session, request_id: object) -> tuple[QuestionnaireRequest, Supplier] | None:
+    """Return the questionnaire request of an id with its supplier; None if there is none."""
+    if not isinstance(request_id, str):
+        return None
+    query = select(QuestionnaireRequest, Supplier).join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
+    row = session.execute(query.where(QuestionnaireRequest.id == request_id)).first()
+    return None if row is None else (row[0], row[1])
+
+
 def exists(session: Session, request_id: str) -> bool:
     """Return whether there is a questionnaire request of this id."""
     query = select(QuestionnaireRequest.id).where(QuestionnaireRequest.id == request_id)

@@ -206,6 +206,30 @@ def test_explicitly_declined_questions_stay_declined_until_answered_without_a_re
     assert declined(portal) == set()
 
 
+def test_a_body_that_names_its_request_is_a_returned_form(portal: Portal):
+    request_id, _ = request_form(portal)
+    portal.put("/suppliers/S-2", CANNERY)
+    body = {**CANNERY, "papers_retention": "worker_holds", "asking": request_id}
+    gate = portal.post("/assessments", body).json["answers"]
+    assert (gate["movement"], gate["form_version"]) == ("declined", f"site {FORM.version}")
+    portal.put("/suppliers/S-1", body)
+    assert declined(portal) == ASKED - {"papers_retention"}
+    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"]
+    for reference, asking, code in (("S-2", request_id, "asking.supplier"), ("S-1", "none", "asking.unknown")):
+        refused = portal.put(f"/suppliers/{reference}", body | {"asking": asking})
+        assert (refused.status_code, refused.json["code"]) == (422, code)
+
+
+def test_what_is_not_asked_takes_no_refusal_back(portal: Portal):
+    request_form(portal)
+    portal.put("/suppliers/S-1", {**CANNERY, "papers_retention": "declined", "movement": "locked"})
+    for later in ({"papers_retention": None}, {"papers_retention": "not_applicable", "contract_language": "all"}):
+        portal.put("/suppliers/S-1", {**CANNERY, **later})
+        assert declined(portal) == {"papers_retention"}
+    portal.put("/suppliers/S-1", {**CANNERY, "movement": "not_applicable", "wage_payment": "on_time"})
+    assert portal.get("/suppliers/S-1").json["answers"]["movement"] == "locked"
+
+
 def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Portal):
     request_id, _ = request_form(portal)
     portal.put("/suppliers/S-2", CANNERY)
