@@ -9,12 +9,14 @@ from processes import job
 from sqlalchemy import select, update
 
 from risk_models.model import get_model_version, get_newest_release, get_version_key, load_models
+from service import report_jobs
 from service.clock import today
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, Result
 from service.errors import DomainError
 from service.jobs import table
+from service.queries import stored_results
 from service.queries.what_if import get_best_answer
 from service.reviews import jobs as review_jobs
 from service.suppliers import organisation_models
@@ -163,3 +165,19 @@ def test_a_review_on_the_day_moves_suppliers_to_the_release_and_the_feed_says_so
         last = [change for change in change_feed.read(session).items if change.kind == "level_moved"][-1]
     assert versions == [RELEASE, NEXT]
     assert last.data["models"] == {"from": RELEASE, "to": NEXT}
+
+
+def test_reports_and_details_of_an_organisation_that_stays_come_from_its_release(database: Database):
+    organisation_id = make(database, "Staying")
+    rows = [GRADED, {"name": "Two Trades", "country": "TH", "sector": ["0311", "4100"]}]
+    with database.for_organisation(organisation_id) as session:
+        saved = [suppliers.save_supplier(session, "site", row, ON, AT, "user:1", "api") for row in rows]
+        ids = [supplier.id for supplier, _ in saved]
+        report = report_jobs.build_internal_report(session, ids)
+        for supplier, result in saved:
+            assessed, _ = stored_results.reassess_result(result)
+            assert {block.model.version for block in assessed.blocks} == {RELEASE}
+            assert assessed.get_scores("total")[0] == supplier.score
+            assert stored_results.build_detail(result).headline.score == supplier.score
+    assert {model.version for model in report.models} == {RELEASE}
+    assert {line.score for line in report.results} == {supplier.score for supplier, _ in saved}
