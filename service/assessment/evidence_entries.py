@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,6 +97,20 @@ def _is_same_evidence(graded: Piece, piece: Piece) -> bool:
 def _build_id(piece: Piece) -> str:
     content = json.dumps([piece.get(name) or None for name in CONTENT]).encode()
     return hashlib.sha256(content).hexdigest()[:12]
+
+
+def limit_confirmation(piece: Any, counts: Callable[[str], bool]) -> Any:
+    """Return a piece of evidence that is confirmed only for those questions for which its confirmation still counts."""
+    confirmed = piece.get("confirmed") if isinstance(piece, Mapping) else None
+    if not confirmed:
+        return piece
+    covers = [question for question in confirmed.get("covers") or () if counts(question)]
+    return {**piece, "confirmed": {**confirmed, "covers": covers}} if covers else without_confirmation(piece)
+
+
+def without_confirmation(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a piece of evidence as claimed."""
+    return {name: value for name, value in piece.items() if name != "confirmed"}
 
 
 def describe_piece(piece: Piece) -> str:

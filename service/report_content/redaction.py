@@ -18,6 +18,7 @@ from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_models
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
+from service.assessment.evidence_entries import limit_confirmation, without_confirmation
 
 RAISED_STATE = "raised"
 REDACTED = "not_shown"  # replaces the strength of case evidence
@@ -46,10 +47,8 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
         practice_questions = {question.id for question in form.questions if question.feeds} | set(
             ROW_EVIDENCE_QUESTIONS
         )
-        answers = {
-            **form_answers,
-            **{question: answer for question, answer in answers.items() if question not in practice_questions},
-        }
+        context = {question: answer for question, answer in answers.items() if question not in practice_questions}
+        answers = _with_confirmations({**form_answers, **context}, answers)
     evidence = answers.get(EVIDENCE)
     pieces = [*(evidence if isinstance(evidence, list) else ()), {"grade": answers.get("evidence_grade")}]
     worker_covers = [
@@ -67,6 +66,25 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
     return {
         question: answer for question, answer in _remove_worker_derived(answers).items() if question not in excluded
     }
+
+
+def _with_confirmations(form_answers: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers of a form with the evidence that the buyer confirmed for those answers which still stand."""
+
+    def is_same(question: str) -> bool:
+        return bool(form_answers.get(question) == stored.get(question))
+
+    given, current = form_answers.get(EVIDENCE), stored.get(EVIDENCE)
+    pieces = list(given) if isinstance(given, list) else []
+    for piece in current if isinstance(current, list) else ():
+        limited = limit_confirmation(piece, is_same)
+        if not limited.get("confirmed"):
+            continue
+        if (claimed := without_confirmation(limited)) in pieces:
+            pieces[pieces.index(claimed)] = limited
+        else:
+            pieces.append({**limited, "covers": list(limited["confirmed"]["covers"])})
+    return {**form_answers, **({EVIDENCE: pieces} if pieces else {})}
 
 
 def _remove_worker_derived(answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,13 @@ from service.assessment.evidence_entries import (
     EvidenceEntry,
     Piece,
     describe_piece,
+    limit_confirmation,
     list_entries,
     parse_day,
+    without_confirmation,
 )
 from service.errors import DomainError, not_found
-from service.suppliers.merge_rules import RiskLookup, Row, limit_confirmation, without_confirmation
+from service.suppliers.merge_rules import RiskLookup, Row
 
 
 @dataclass(frozen=True)

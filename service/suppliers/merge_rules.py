@@ -24,6 +24,7 @@ from risk_models.evidence import DECLARATION_DATE_QUESTIONS
 from risk_models.model import Model
 from risk_models.transforms import Rule, bind_day
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
+from service.assessment.evidence_entries import limit_confirmation, without_confirmation
 from service.assessment.models_in_force import list_models_in_force
 
 Row = Mapping[str, Any]
@@ -233,20 +234,6 @@ def _merge_records(rows: Sequence[Row], merged: Row, risk_lookup: RiskLookup) ->
 
 def _is_same_answer(row: Row, merged: Row, question: str) -> bool:
     return bool(row.get(question) == merged.get(question))
-
-
-def limit_confirmation(piece: Any, counts: Callable[[str], bool]) -> Any:
-    """Return a piece of evidence that is confirmed only for those questions for which its confirmation still counts."""
-    confirmed = piece.get("confirmed") if isinstance(piece, Mapping) else None
-    if not confirmed:
-        return piece
-    covers = [question for question in confirmed.get("covers") or () if counts(question)]
-    return {**piece, "confirmed": {**confirmed, "covers": covers}} if covers else without_confirmation(piece)
-
-
-def without_confirmation(piece: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a piece of evidence as claimed."""
-    return {name: value for name, value in piece.items() if name != "confirmed"}
 
 
 def _limit_confirmations(record: Row, counts: Callable[[str], bool]) -> dict[str, Any]:

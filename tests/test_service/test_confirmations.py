@@ -16,6 +16,7 @@ from risk_models.model import get_model_version, list_models_in_force
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.evidence_entries import list_entries
 from service.errors import DomainError
+from service.report_content.redaction import filter_own_answers
 from service.suppliers.confirmations import (
     Voucher,
     confirm_entry,
@@ -191,6 +192,16 @@ def test_merging_two_suppliers_keeps_only_the_confirmations_of_the_answers_that_
         assert confirmed_for(merged) == [["recruitment_fees", "wage_payment"]]
     same_record = confirm({**admitted, "evidence": [AUDIT]})
     assert confirmed_for(merge_duplicates([denied, same_record], SITE, "site").answers) == [list(SAFE)]
+
+
+def test_a_supplier_copy_counts_what_was_confirmed_for_the_answers_of_its_form_and_nothing_from_workers():
+    form = {**WHO, **SAFE, "evidence": [AUDIT], "form_returned": "2026-10-01"}
+    voices = {"grade": "worker_voice", "date": "2026-09-02", "covers": ["wage_payment"]}
+    stored = vouch_for_row({**form, "evidence": [AUDIT, voices]}, BUYER, SITE, is_returned=False).answers
+    copy = filter_own_answers("site", {**stored, "papers_retention": "held"}, form)
+    assert confirmed_for(copy) == [["recruitment_fees", "wage_payment"]]
+    assert [piece["grade"] for piece in copy["evidence"]] == ["audit"]
+    assert confirmed_for(filter_own_answers("site", {**form, "evidence": [AUDIT]}, form)) == [[]]
 
 
 @st.composite
