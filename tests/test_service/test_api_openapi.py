@@ -48,6 +48,10 @@ NOT_SAID_BY_SCHEMA = {
     "upload_files": (
         "which bytes are a workbook; which words name a country, a trade or a day, which questions a column may answer"
     ),
+    **dict.fromkeys(
+        [f"{act}_{noun}_evidence" for act in ("add", "confirm") for noun in ("supplier", "agency")],
+        f"{PERSONS}; which questions the supplier answered; that the day of evidence is past",
+    ),
     "confirm_import": "which words name a country, a trade or a day; which questions a column may answer",
     "mark_supplier_form_returned": RETURNED,
     "mark_agency_form_returned": RETURNED,
