@@ -1,6 +1,7 @@
 """Strategies that draw answers from the forms, and helpers that assess them with the released models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -103,6 +104,14 @@ def assess_rows(
     return [orjson.loads(row) for row in iter_result_json(assess(batches, FACTS, ON, models)[-1], ON)]
 
 
-def assess_row(row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = ()) -> dict[str, Any]:
-    """Return the result of one supplier."""
-    return assess_rows(row, kind=kind, agencies=agencies)[0]
+def assess_row(
+    row: Answers, kind: str = "site", agencies: tuple[Answers, ...] = (), models: Sequence[Model] | None = None
+) -> dict[str, Any]:
+    """Return the result of one supplier; ``models`` as in :func:`assess_rows`."""
+    return assess_rows(row, kind=kind, agencies=agencies, models=models)[0]
+
+
+def list_newest_models() -> list[Model]:
+    """Return the newest version of every model, in force on the day of the tests."""
+    newest = {model.id: model for model in sorted(load_models(), key=lambda model: model.effective)}
+    return [replace(model, effective=min(model.effective, ON)) for model in newest.values()]
