@@ -78,7 +78,8 @@ class Comparison:
 
     ``matrix`` (5, 5): number of suppliers by level before (rows) and after (columns), in the order of LEVEL_NAMES.
     ``changed_score_count``: suppliers with the same level and another score. ``scored_by_one_count``: suppliers that only one of
-    the two versions scores. ``rules``: what each rule of the later version does, see rule_effects.py.
+    the two versions scores. ``changed_inherent_count``: those with insufficient evidence whose inherent level changes,
+    and with it their place in the queue. ``rules``: what each rule of the later version does, see rule_effects.py.
     """
 
     matrix: NDArray[np.int64]
@@ -86,6 +87,7 @@ class Comparison:
     level_changes: tuple[LevelChange, ...]
     changed_score_count: int
     scored_by_one_count: int
+    changed_inherent_count: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON."""
@@ -94,6 +96,7 @@ class Comparison:
             "matrix": self.matrix.tolist(),
             "changed_score": self.changed_score_count,
             "scored_by_one_alone": self.scored_by_one_count,
+            "changed_inherent_level": self.changed_inherent_count,
             "rules": [
                 {
                     "rule": summary.rule,
@@ -152,7 +155,7 @@ def compare_models(
     steps = assess_steps(batches, facts, on, before, after)
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
     level_changes: list[LevelChange] = []
-    changed_score_count = scored_by_one_count = 0
+    changed_score_count = scored_by_one_count = changed_inherent = 0
     for index, (old, new) in enumerate(zip(steps[0].assessed, steps[-1].assessed, strict=True)):
         scored_by_both = (old.block_indexes >= 0) & (new.block_indexes >= 0)
         scored_by_one_count += int(((old.block_indexes >= 0) != (new.block_indexes >= 0)).sum())
@@ -162,6 +165,10 @@ def compare_models(
         changed_score_count += int(
             (scored_by_both & ~level_changed & (np.abs(totals[1] - totals[0]) > MIN_CHANGE)).sum()
         )
+        inherent_changed = old.get_scores("inherent_level") != new.get_scores("inherent_level")
+        changed_inherent += int(
+            (scored_by_both & ~level_changed & (levels[1] == INSUFFICIENT) & inherent_changed).sum()
+        )
         scored_before, scored_after = _collect_scored(old, level_changed), _collect_scored(new, level_changed)
         effects = compute_effects(steps, index, level_changed)
         level_changes += [
@@ -170,7 +177,7 @@ def compare_models(
         ]
     level_changes.sort(key=lambda m: (-LEVEL_NAMES.index(m.level_after), -m.score_after, m.name, m.row))
     rules = summarize_rules(steps, [find_main_rule(change) for change in level_changes])
-    return Comparison(matrix, rules, tuple(level_changes), changed_score_count, scored_by_one_count)
+    return Comparison(matrix, rules, tuple(level_changes), changed_score_count, scored_by_one_count, changed_inherent)
 
 
 def find_main_rule(change: LevelChange) -> str | None:

@@ -109,3 +109,10 @@ def test_a_comparison_sums_the_rules_up() -> None:
 def test_releases_that_do_not_differ_have_no_effects() -> None:
     steps = assess_steps([batch_of(BEST | MILL)], FACTS, ON, BEFORE, BEFORE)
     assert compute_effects(steps, 0, np.ones(1, dtype=bool)) == {0: ()}
+
+
+def test_a_comparison_counts_inherent_levels_that_change_without_any_answers() -> None:
+    farm = {"name": "Cotton Farm", "country": "TM", "sector": ("0116",)}
+    found = compare_models([batch_of(farm, MILL | {"country": "NO"})], FACTS, ON, BEFORE, AFTER)
+    assert found.level_changes == ()
+    assert found.changed_inherent_count == found.to_dict()["changed_inherent_level"] == 1
