@@ -58,6 +58,10 @@ NOT_SAID_BY_SCHEMA = {
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
+    "close_case": "which case is an emergency, what has to be known before it is closed, and that this day is past",
+    **dict.fromkeys(
+        ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"
+    ),
 }
 NAMED = ("application/json", "application/problem+json", "multipart/form-data")
 # The gate reads the questions of both kinds with the same code: trying each of them once more takes minutes (`--long`).
