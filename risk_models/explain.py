@@ -42,7 +42,10 @@ PLACE_OPEN = (
 
 
 SHOWN_AS_ZERO = 0.05  # points below this read "0.0"
-ALREADY_ASSUMED = "It adds no points, because this much risk is already assumed for this country and trade. It is no less serious: act on it."
+ALREADY_ASSUMED = (
+    "It adds no points, because this much risk is already assumed for this country and trade. It is no less serious: act on "
+    "it."
+)
 
 
 @dataclass(frozen=True)

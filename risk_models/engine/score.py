@@ -484,7 +484,9 @@ def _write_scores(frame: Frame, model: Model, totals: _Totals, scores: Scores) -
 
     without_floors = totals.base + totals.contributions
     total = np.maximum(without_floors, floor_points)
-    if model.method >= 4:  # everything declined may add up to a last bit over 100; earlier results stay as they are, to the bit
+    if (
+        model.method >= 4
+    ):  # everything declined may add up to a last bit over 100; earlier results stay as they are, to the bit
         total = np.minimum(total, 100.0)
     scores.base[:], scores.total[:] = totals.base, total
     scores.uplift[:] = np.maximum(total - without_floors, 0.0)
