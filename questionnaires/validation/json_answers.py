@@ -50,8 +50,9 @@ def validate_answers(
     has_not_applicable = any(answer in NOT_APPLICABLE_ANSWERS for answer in given.values())
     if not (is_returned or has_not_applicable or TRIGGERS & given.keys()):
         return given, ()
+    read = answers if is_returned else given  # a null is a blank of a returned form
     reads_all = is_returned or has_not_applicable
-    inputs = {question: answer for question, answer in given.items() if reads_all or question in RULE_INPUTS}
+    inputs = {question: answer for question, answer in read.items() if reads_all or question in RULE_INPUTS}
     questions = tuple(inputs)
     # A sheet of a header and one row, whose cells are the answers.
     cell_codes = np.array([0, 1], dtype=np.int32)
@@ -61,7 +62,8 @@ def validate_answers(
     sheet = Sheet("", "", True, 1, 2, columns)
     context = ValidationContext(sheet, 1, column_match, rows=np.array([1]), as_of=as_of)
     for question, answer in inputs.items():
-        context.answers[question] = AnswerColumn([answer], np.array([0], dtype=np.int32))
+        code = -1 if answer is None else 0
+        context.answers[question] = AnswerColumn([] if answer is None else [answer], np.array([code], dtype=np.int32))
     fill_derived_answers(context, SheetOptions())
     apply_rules(context, form)
     validated = {

@@ -64,7 +64,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     assert fill_in(client, **answers).status_code == 303
     text = text_of(client)
     for expected in (
-        "1 practice needs to change", "Whether prices cover legal wages: Some are below.", "SD-62",
+        "1 practice needs to change", "Whether prices cover legal wages: Some prices are too low.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers bear the cost of our changes left blank",
         "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.1",
     ):  # fmt: skip
