@@ -6,7 +6,7 @@ from questionnaires.form import Question, list_form_ids, list_versions, load_for
 from questionnaires.workbook import build_template
 from risk_models.model import load_models
 
-DRAFT = "2026.4"
+NEWEST = "2026.4"
 FORMS = list_form_ids()
 EARLIER_FORMS = [(form, list_versions(form)[-2]) for form in FORMS]
 NEW_QUESTIONS = {"reported_on"}
@@ -17,39 +17,40 @@ NEW_QUESTIONS = {"reported_on"}
 
 @pytest.mark.parametrize(("form", "version"), EARLIER_FORMS)
 def test_a_form_of_this_release_asks_the_same_questions_in_other_words(form: str, version: str) -> None:
-    draft, released = load_form(form, DRAFT), load_form(form, version)
-    assert draft.version == DRAFT
-    questions = [question for question in draft.questions if question.id not in NEW_QUESTIONS]
+    newest, released = load_form(form, NEWEST), load_form(form, version)
+    assert newest.version == NEWEST
+    questions = [question for question in newest.questions if question.id not in NEW_QUESTIONS]
     rules = [(question.id, question.type, question.feeds, question.min, question.max) for question in questions]
     assert rules == [(each.id, each.type, each.feeds, each.min, each.max) for each in released.questions]
     texts = [(question.ask, question.note) for question in questions]
     assert texts != [(question.ask, question.note) for question in released.questions]
-    assert [bool(note) for _, note in texts] == [bool(question.note) for question in released.questions]
+    noted = {question.id for question in questions if question.note}
+    assert {question.id for question in released.questions if question.note} <= noted
 
 
 @pytest.mark.parametrize(("form", "version"), EARLIER_FORMS)
 def test_a_sheet_filled_in_earlier_still_matches_a_form_of_this_release(form: str, version: str) -> None:
-    draft, released = load_form(form, DRAFT), load_form(form, version)
-    assert {header: draft.headers[header][1] for header in released.headers} == {
+    newest, released = load_form(form, NEWEST), load_form(form, version)
+    assert {header: newest.headers[header][1] for header in released.headers} == {
         header: question for header, (_, question) in released.headers.items()
     }
     for question in released.questions:
-        answers = draft.by_id[question.id].build_choice_lookup()
+        answers = newest.by_id[question.id].build_choice_lookup()
         assert answers == answers | question.build_choice_lookup(), question.id
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_of_this_release_makes_a_workbook(form: str) -> None:
-    assert build_template(load_form(form, DRAFT)).startswith(b"PK")
+    assert build_template(load_form(form, NEWEST)).startswith(b"PK")
 
 
 def get_question(form: str, question: str) -> Question:
-    return load_form(form, DRAFT).by_id[question]
+    return load_form(form, NEWEST).by_id[question]
 
 
 @pytest.mark.parametrize(("form", "model"), [("site", "site_general"), ("agency", "agency")])
 def test_reports_are_offered_under_the_titles_of_their_indicators(form: str, model: str) -> None:
-    titles = {i.id: i.title for m in load_models() if (m.id, m.version) == (model, DRAFT) for i in m.indicators}
+    titles = {i.id: i.title for m in load_models() if (m.id, m.version) == (model, NEWEST) for i in m.indicators}
     offered = {choice.code: choice.title for choice in get_question(form, "reported_harms").choices}
     same = {code for code, title in offered.items() if titles.get(code) == title}
     assert len(same) > len(offered) / 2, "a page shows both, side by side"
