@@ -215,7 +215,7 @@ def reject_contradicted(context: ValidationContext, pair: Pair, where: Mask) -> 
     headers, columns = context.column_match.headers, context.column_match.columns
     index = columns.get(pair.contradicting)
     header = pair.contradicting if index is None else headers[index]
-    for row in np.flatnonzero(where):
+    for row in np.flatnonzero(where).tolist():
         expected = f"'{context.get_cell_text(row, pair.contradicting)}' under *{header}*"
         text = IssueText(context.get_cell_text(row, pair.question), expected, related_question=pair.contradicting)
         context.report("answer.contradicted", pair.question, np.array([row]), text)

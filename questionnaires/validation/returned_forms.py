@@ -140,7 +140,8 @@ class ReturnedForms:
         reference, references = self.context.sheet.request_reference, self.context.answers.get("reference")
         if references is None or not reference:
             return np.full(len(self.rows), len(self.rows) == 1)
-        return references.equals(reference) | np.full(len(self.rows), len(self.rows) == 1)
+        requested: Mask = references.equals(reference) | np.full(len(self.rows), len(self.rows) == 1)
+        return requested
 
     def _has_headers_of_a_form(self) -> bool:
         """Return whether many questions about practice have the very titles of our form as headers."""
@@ -311,7 +312,8 @@ class ReturnedForms:
             if question is None or not said.any():
                 continue
             judged = said & ~self.find_not_asked(answers)
-            allowed = judged & find_all_matches(self.context, question.not_applicable and question.not_applicable.when)
+            conditions = question.not_applicable.when if question.not_applicable else None
+            allowed = judged & find_all_matches(self.context, conditions)
             if (new := allowed & answers.equals(CANNOT_APPLY)).any():
                 answers.set_value(new, NOT_APPLICABLE)
             rejected = judged & ~allowed
