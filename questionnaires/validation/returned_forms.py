@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -146,12 +147,9 @@ class ReturnedForms:
     def _has_headers_of_a_form(self) -> bool:
         """Return whether many questions about practice have the very titles of our form as headers."""
         headers, columns = self.context.column_match.headers, self.context.column_match.columns
-        titles = {
-            fold_text(question.title)
-            for form in list_forms_of(self.form)
-            for question in form.questions
-            if question.is_practice
-        }
+        if not self.context.sheet.file:  # answers as JSON have no headers
+            return False
+        titles = list_practice_titles(self.form.id, self.form.folder)
         return sum(fold_text(headers[index]) in titles for index in columns.values()) >= HEADERS_OF_A_FORM
 
     # ------------------------------------------------------------ what was asked
@@ -336,6 +334,13 @@ class ReturnedForms:
             blank = self.find_blank(question)
             if blank.any():
                 self.context.get_column(question).set_value(blank, DECLINED)
+
+
+@cache
+def list_practice_titles(form_id: str, folder: Path) -> frozenset[str]:
+    """List the folded titles of the questions about practice in the newest forms of a kind."""
+    forms = list_forms_of(load_form(form_id, None, folder))
+    return frozenset(fold_text(question.title) for form in forms for question in form.questions if question.is_practice)
 
 
 def list_forms_of(form: Questionnaire) -> Sequence[Questionnaire]:
