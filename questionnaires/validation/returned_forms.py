@@ -220,7 +220,11 @@ class ReturnedForms:
         return found
 
     def _add_version(self, version: Questionnaire, rows: Mask) -> None:
-        """Add rows whose form is this version."""
+        """Add rows whose form is this version, and record it where they do not say so."""
+        versions = self.context.get_column("form_version")
+        unnamed = rows & ~versions.answered
+        if unnamed.any():
+            versions.set_value(unnamed, f"{version.id} {version.version}")
         is_complete = version.method >= COMPLETE_FROM
         if not is_complete:
             self.lenient |= rows

@@ -31,6 +31,7 @@ IMPOSED_COLUMNS = [
 REGION_COLUMNS = ["country", "region", "title", "names", "postcodes"]
 PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
 POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
+FORM_VERSION = re.compile(r"\b([0-9]{4})\.([0-9]+)$", re.ASCII)
 MAX_CACHED_PLACES = 65_536
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 # What makes a name that of a street, which may be in any city.
@@ -368,7 +369,9 @@ class ImposedLabourFinder:
             return np.ones(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         given = self.match(row.country, self.match_any_region)
         own = self.match(f"{row.country}/{row.region}", self.match_own_region)
-        declined = self.find_answers("region", lambda value: value == DECLINED) & ~given
+        # A form that asks for the place and came back with none, or with one that no list knows, has declined it.
+        came_back = self.find_answers("form_version", asks_for_place) & self.find_answers("form_returned", bool)
+        declined = (self.find_answers("region", lambda value: value == DECLINED) | came_back) & ~given
         return own, declined, ~given & ~declined
 
     def match_any_region(self, country: str) -> Flags:
@@ -395,6 +398,12 @@ class ImposedLabourFinder:
             ]
             flags |= np.array([*matches, False], dtype=np.bool_)[codes]
         return flags
+
+
+def asks_for_place(form_version: object) -> bool:
+    """Return whether silence about the place declines it in a version of a form ("site 2026.4"); earlier ones exempted it."""
+    match = FORM_VERSION.search(str(form_version))
+    return match is not None and (int(match[1]), int(match[2])) >= (2026, 4)
 
 
 def find_imposed_labour(

@@ -182,3 +182,20 @@ def test_an_unreadable_blank_or_missing_cell_of_a_sheet_is_declined_alike(
         row[question.id] = cell
     read = submit(build_sheet([list(row), list(row.values())]), load_combined_form("site"), as_of=ON)
     assert get_answers(read, question.id) == ["declined"]
+
+
+def test_a_place_that_no_list_knows_is_declined_in_a_returned_form() -> None:
+    row = {
+        "name": "A", "country": "CN", "sector": ("26",), "product": "software", "workers_migrant": 0.0, "migrant_pct": 0.0,
+        "form_version": "site 2026.4", "form_returned": "2026-11-20", "papers_retention": "worker_holds",
+    }  # fmt: skip
+    places: list[Answers] = [{}, {"region": "nowhere"}, {"address": "12 Some Road"}, {"region": "Xinjiang"}]
+    results = score("site", *({**row, **place} for place in places))
+    assert len({result["score"] for result in results}) == 1
+    (located,) = score("site", {**row, "city": "Shenzhen"})
+    assert located["score"] < results[0]["score"]
+    own_list = {
+        question: answer for question, answer in row.items() if question not in ("form_version", "form_returned")
+    }
+    (listed,) = score("site", {**own_list, "region": "nowhere"})
+    assert listed["place_open"]
