@@ -53,7 +53,7 @@ def test_details_have_a_state_and_a_text_for_every_kind_of_answer(assessed: Asse
 def test_only_reasons_with_an_answer_name_evidence(assessed: AssessedBatch) -> None:
     reasons = [r for r in build_details(assessed, FACTS, ON)[0].reasons if r.kind == "answer"]
     assert {r.state for r in reasons if r.evidence} == {"answered", "expired", "cannot_apply"}
-    fees = next(r for r in reasons if r.value.startswith("None: the employer pays"))
+    fees = next(r for r in reasons if r.value.startswith("None (the employer pays)"))
     assert fees.evidence == "Document dated 3 October 2026 (P-7): weight 0.40 out of 1 today."
 
 
