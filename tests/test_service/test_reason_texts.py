@@ -26,7 +26,7 @@ PIER: dict[str, Any] = {
     "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds",
     "violence": "none_known", "recruitment_fees": "none", "answered_on": "2026-10-05",
 }  # fmt: skip
-DENIED = "Reported by workers: papers withheld. The supplier says: workers hold their own papers"
+DENIED = "Reported by workers: identity documents withheld. The supplier says: workers hold their own documents"
 VESSEL: dict[str, Any] = {
     "name": "Sea Heron", "country": "TH", "sector": ["0311"], "youngest_aboard": 19.0, "rest_hours_7d": 44.0,
     "months_since_monitoring": 120.0, "months_at_sea": 1.0, "answered_on": "2026-10-05",
@@ -71,8 +71,8 @@ def test_a_reported_value_comes_first_and_the_suppliers_answer_second():
         build_detail(PIER | {"reported_harms": ["papers_withheld"], "reported_by": "workers"}), "Papers withheld"
     )
     assert reason.value == DENIED
-    assert reason.text.startswith("Reported by workers: papers withheld. Indicators consistent with")
-    assert reason.text.endswith("The supplier says: workers hold their own papers.")
+    assert reason.text.startswith("Reported by workers: identity documents withheld. Indicators consistent with")
+    assert reason.text.endswith("The supplier says: workers hold their own documents.")
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_a_reported_value_names_the_reporter_and_the_suppliers_answer(changes: d
 def test_findings_of_case_records_are_distinguished_from_the_answer():
     case_evidence = build_evidence_from_values([1], [("papers_withheld",)], ["2026-10-01"])
     reason = get_reason(build_detail(PIER, case_evidence=case_evidence), "Papers withheld")
-    assert reason.value == "Reported in case records: papers withheld. The supplier says: workers hold their own papers"
+    assert reason.value == "Reported in case records: identity documents withheld. The supplier says: workers hold their own documents"
 
 
 def test_items_that_workers_report_as_paid_are_named():
     agency = {"name": "Kite Crew", "country": "NP", "worker_reported_items": ["medical"], "related_costs": "none"}
     values = [r.value for r in build_detail(agency, "agency").reasons if r.state == "reported"]
     assert values
-    assert all("eported by workers: medical examination, vaccination" in value for value in values)
+    assert all("eported by workers: medical examination or vaccination" in value for value in values)
 
 
 @pytest.mark.parametrize("form", ["html", "pdf", "xlsx"])
@@ -127,8 +127,8 @@ def test_suppliers_and_restricted_readers_cannot_see_that_workers_reported(form:
 @pytest.mark.parametrize(
     ("title", "value"),
     [
-        ("Under 18 aboard", "Age of the youngest aboard: 19 years"),
-        ("Too little rest in a week", "Least hours of rest in 7 days: 44 hours"),
+        ("Under 18 aboard", "Age of the youngest person on board: 19 years"),
+        ("Too little rest in a week", "Fewest hours of rest in 7 days: 44 hours"),
         ("Recruitment not checked with workers lately", "Months since recruitment was last checked with workers: 120 months"),
         ("Months at sea", "Months at sea without a port call: 1 month"),
     ],
@@ -213,8 +213,8 @@ def test_several_reports_and_their_items_are_separated():
     agency = {"name": "Kite Crew", "country": "NP", "worker_reported_items": ["placement", "recovery"]}
     reason = get_reason(build_detail(agency, "agency", case_evidence), "Workers pay for the job")
     assert reason.value == (
-        "Reported by workers: fee of the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
-        "Reported in case records: workers paid for the job"
+        "Reported by workers: fee charged by the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
+        "Reported in case records: recruitment fees paid by workers"
     )
 
 
