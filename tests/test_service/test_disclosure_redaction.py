@@ -45,7 +45,11 @@ def test_a_restricted_key_gets_a_raised_indicator_and_the_same_numbers(app: Flas
     assert get_reason(full)["points"] == get_reason(redacted)["points"]
     assert full["answers"]["reported_by"] == "workers"
     assert not redacted["answers"].keys() & {*redaction.WORKER_DERIVED_QUESTIONS, "evidence_grade"}
-    redacted_fields = ("answers", "reasons", "case_evidence", "next_step", "actions")
+    assert full["decision_details"]["answer"] == redacted["decision_details"]["answer"]
+    assert (full["evidence"][0]["grade"], redacted["evidence"]) == ("worker_voice", [])
+    redacted_fields = (
+        "answers", "reasons", "case_evidence", "next_step", "actions", "evidence", "decision_details", "decision_reasons",
+    )  # fmt: skip
     assert {name: value for name, value in full.items() if name not in redacted_fields} == {
         name: value for name, value in redacted.items() if name not in redacted_fields
     }
@@ -135,7 +139,7 @@ def test_a_full_report_cannot_be_downloaded_with_a_restricted_key(app: Flask, da
     assert b"eported by workers" not in response.get_data()
 
 
-SAFETY = "Find out today whether anyone is in danger"
+SAFETY = "Have safe referral contacts ready before anyone contacts workers"  # the first step of the case
 CASE_WORDS = (
     "C-77",
     "Case records show",
@@ -180,17 +184,17 @@ def test_pages_reveal_a_case_only_to_roles_that_may_see_it(
             "/actions",
             f"/suppliers/{supplier}",
             "/suppliers.csv",
-            "/suppliers?step=keep_people_safe",
+            "/suppliers?step=prepare_referral",
         )
     }
     full = role in ROLES_THAT_SEE
     for path in ("/", "/suppliers", "/actions", f"/suppliers/{supplier}", "/suppliers.csv"):
         assert (SAFETY in pages[path]) == full, path
-        assert "Ask: send the questionnaire" in pages[path] or full, path
-    assert ("Quiet Harbour" in pages["/suppliers?step=keep_people_safe"]) == full
+        assert "Send the questionnaire" in pages[path] or full, path
+    assert ("Quiet Harbour" in pages["/suppliers?step=prepare_referral"]) == full
     assert ("Case records show an emergency" in pages[f"/suppliers/{supplier}"]) == full
     assert ("C-77" in pages[f"/suppliers/{supplier}"]) == (role in {"admin", "case_handler"})
-    pages.pop("/suppliers?step=keep_people_safe")
+    pages.pop("/suppliers?step=prepare_referral")
     assert full or [word for page in pages.values() for word in find_words(page)] == []
 
 
@@ -212,8 +216,8 @@ def test_the_api_reveals_a_case_only_to_keys_that_may_see_it(app: Flask, organis
     for path in paths:
         response = restricted_portal.get(path)
         assert (response.status_code, find_words(response.get_data(as_text=True))) == (200, []), path
-    assert restricted_portal.get("/suppliers?step=keep_people_safe").json["items"] == []
-    assert len(full_portal.get("/suppliers?step=keep_people_safe").json["items"]) == 1
+    assert restricted_portal.get("/suppliers?step=prepare_referral").json["items"] == []
+    assert len(full_portal.get("/suppliers?step=prepare_referral").json["items"]) == 1
     full, redacted = (portal.get("/suppliers/S-7").json for portal in (full_portal, restricted_portal))
     assert (full["case_evidence"], redacted["case_evidence"]) == ("emergency", "not_shown")
     assert (full["level"], full["score"], full["decision"]) == (
@@ -224,7 +228,7 @@ def test_the_api_reveals_a_case_only_to_keys_that_may_see_it(app: Flask, organis
     only_for_the_case = {"keep_people_safe", "no_retaliation", "open_doors", "remedy_plan"}
     assert only_for_the_case <= {step["id"] for step in full["actions"]}
     assert only_for_the_case.isdisjoint(step["id"] for step in redacted["actions"])
-    assert (full["next_step"], redacted["next_step"]) == ("keep_people_safe", "ask")
+    assert (full["next_step"], redacted["next_step"]) == ("prepare_referral", "ask")
 
 
 @pytest.mark.parametrize("scope", ["one", "all"])

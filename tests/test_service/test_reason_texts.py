@@ -96,7 +96,10 @@ def test_a_reported_value_names_the_reporter_and_the_suppliers_answer(changes: d
 def test_findings_of_case_records_are_distinguished_from_the_answer():
     case_evidence = build_evidence_from_values([1], [("papers_withheld",)], ["2026-10-01"])
     reason = get_reason(build_detail(PIER, case_evidence=case_evidence), "Papers withheld")
-    assert reason.value == "Reported in case records: identity documents withheld. The supplier says: workers hold their own documents"
+    assert (
+        reason.value
+        == "Reported in case records: identity documents withheld. The supplier says: workers hold their own documents"
+    )
 
 
 def test_items_that_workers_report_as_paid_are_named():
