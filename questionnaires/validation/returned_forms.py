@@ -258,23 +258,26 @@ class ReturnedForms:
             if self.form.by_id[question].feeds and not self.form.by_id[question].person:
                 self.asked[question] = self.rows
 
-    def _record_return(self, by_stamp: Mask) -> None:
-        """Record version and day of return of rows that a stamp, a request or the importer shows to be returned forms.
+    def _record_return(self, undated: Mask) -> None:
+        """Record the version of returned forms in a stamped workbook, and the day of those without one.
 
-        The answers are as old as the sender says; without a day, they are of the day of the import.
+        The answers are as old as the sender says; without a day, or with one in such a workbook that cannot be read, they are of
+        the day of the import.
         """
         context = self.context
-        if not by_stamp.any() or not context.as_of:
+        if self.rows.any() and (stamp := find_stamp(context, self.form)):
+            undated = undated | (self.rows & context.find_unreadable("form_returned"))
+            versions = context.get_column("form_version")
+            known = [parse_form_version(str(value), self.form) is not None for value in versions.values]
+            versions.set_value(self.rows & ~np.array([*known, False])[versions.codes], " ".join(stamp))
+        if not undated.any() or not context.as_of:
             return
         days, answered_on = context.get_column("form_returned"), context.answers.get("answered_on")
-        days.set_value(by_stamp, context.as_of)
+        days.set_value(undated, context.as_of)
         for code, value in enumerate(answered_on.values if answered_on else ()):
             day = str(value)
             if len(day) == len("2026-01-01") and day <= context.as_of:
-                days.set_value(by_stamp & (answered_on.codes == code), day)  # type: ignore[union-attr]
-        if stamp := find_stamp(context, self.form):
-            versions = context.get_column("form_version")
-            versions.set_value(by_stamp & ~versions.answered, " ".join(stamp))
+                days.set_value(undated & (answered_on.codes == code), day)  # type: ignore[union-attr]
 
     # ------------------------------------------------------------ what a blank means
 

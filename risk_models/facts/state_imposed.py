@@ -331,17 +331,25 @@ class ImposedLabourFinder:
         )
 
     def match_good(self, row: ImposedLabour) -> tuple[Flags, Flags]:
-        """Return where a good matches: by the product or, where none was given, by the sector; and where it was declined."""
+        """Return where a good matches: by the product or, where its text names no good, by the sector; and where it was declined.
+
+        A text that names no good we know may be a spelling of this one.
+        """
         n = len(self.answers)
         if not row.good:
             return np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
         named = self.match(row.good, self.match_product)
-        blank = self.answers.column("product").codes < 0
+        unnamed = self.match("any", self.match_no_good)
         by_sector = np.zeros(n, dtype=bool)
         for isic in self.goods_isic[row.good]:
             by_sector |= self.match(isic, self.match_sector)
         declined = self.find_answers("product", lambda value: value == DECLINED)
-        return named | (blank & by_sector), declined
+        return named | (unnamed & by_sector), declined
+
+    def match_no_good(self, _: str) -> Flags:
+        """Return where the product was not given or names no good."""
+        unnamed = self.find_answers("product", lambda value: value != DECLINED and not self.find_goods(str(value)))
+        return unnamed | (self.answers.column("product").codes < 0)
 
     def match_product(self, good: str) -> Flags:
         """Return where the product names a good."""
@@ -369,8 +377,10 @@ class ImposedLabourFinder:
             return np.ones(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         given = self.match(row.country, self.match_any_region)
         own = self.match(f"{row.country}/{row.region}", self.match_own_region)
-        # A form that asks for the place and came back with none, or with one that no list knows, has declined it.
+        # A form that asks for the place and came back with none, or with one that no list knows, has declined it. The forms for
+        # agencies let a blank be, and a flag or a destination is no place.
         came_back = self.find_answers("form_version", asks_for_place) & self.find_answers("form_returned", bool)
+        came_back &= self.find_answers("country", lambda value: value == row.country) & (self.kind == "site")
         declined = (self.find_answers("region", lambda value: value == DECLINED) | came_back) & ~given
         return own, declined, ~given & ~declined
 

@@ -62,6 +62,22 @@ def test_a_row_with_a_day_of_return_is_complete_or_declined_even_if_the_day_cann
     assert list_declined(read) == {q.id for q in CORE.questions if q.is_practice} | CONTEXT
 
 
+@pytest.mark.parametrize(("answered_on", "expected"), [("2026-11-20", "2026-11-20"), ("", TODAY.isoformat())])
+def test_the_stamp_tells_a_returned_form_where_cells_about_it_cannot_be_read(answered_on: str, expected: str) -> None:
+    book = load_workbook(io.BytesIO(fill_template(papers_retention="worker", answered_on=answered_on)))
+    sheet = book["Sites"]
+    for column, cells in enumerate(
+        (("Form and version", "our own"), ("Form returned on", "last spring")), sheet.max_column + 1
+    ):
+        for row, value in enumerate(cells, 2):
+            sheet.cell(row, column, value)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    read = validate_template(buffer.getvalue())
+    assert get_answers(read, "form_version") == ["site 2026.4"]
+    assert get_answers(read, "form_returned") == [expected]
+
+
 def test_a_template_of_2026_4_that_answers_a_question_about_practice_is_a_returned_form() -> None:
     read = validate_template(fill_template(papers_retention="worker"))
     assert "movement" in list_declined(read)

@@ -68,6 +68,10 @@ def test_no_name_of_a_province_is_also_that_of_another() -> None:
         ("named", {"country": "CN", "region": "Guangdong"}),
         ("documented", {"country": "TM", "sector": ["0116"]}),
         ("documented", {"country": "TM", "sector": ["1312"], "product": "cotton yarn"}),
+        ("documented", {"country": "TM", "sector": ["1410"], "product": "\u68c9"}),
+        ("documented", {"country": "TM", "sector": ["1410"], "product": "pagta"}),
+        ("named", {"country": "TM", "sector": ["1410"], "product": "leather"}),
+        ("named", {"country": "TM", "sector": ["41"], "product": "pagta"}),
         ("named", {"country": "TM", "sector": ["41"]}),
         ("documented", {"country": "KP", "sector": ["41"]}),
         ("documented", {"country": "ER", "sector": ["07"]}),
@@ -124,3 +128,12 @@ def test_a_street_named_after_a_region_is_not_in_it(address: str) -> None:
 )
 def test_a_street_named_after_another_city_does_not_hide_the_region(address: str) -> None:
     assert find_grade(country="CN", address=address) == "documented"
+
+
+def test_a_returned_form_declines_only_the_place_of_the_site_itself() -> None:
+    form = {"form_returned": "2026-11-30", "form_version": "site 2026.4"}
+    assert find_grade(country="CN", city="Khorgos", **form) == "documented"
+    assert find_grade(country="TH", flag="CN", region="Phuket", **form) == "named"
+    agency = {"form_returned": "2026-11-30", "form_version": "agency 2026.4"}
+    assert find_grade("agency", country="CN", city="Zhuji", **agency) == "named"
+    assert find_grade("agency", country="NP", destination_countries=["CN"], region="Bagmati", **agency) == "named"
