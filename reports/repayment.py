@@ -114,7 +114,7 @@ def _summary_rows(calculation: Document) -> Iterator[Row]:
     yield (f"Amounts in {calculation['currency']}", "Low", "Central", "High")
     yield ("Fees and costs that workers paid", *amounts(calculation["fees"]))
     yield ("Interest on these fees and costs", *amounts(calculation["interest"]))
-    yield ("Increase to management's own figure", *amounts(calculation["uplift"]))
+    yield ("Raised to management's own figure", *amounts(calculation["uplift"]))
     yield ("Already repaid, as far as the evidence shows", *amounts(calculation["repaid"]))
     yield ("Owed to workers", *amounts(calculation["total"]))
     if Decimal(calculation["to_cancel"]["high"]):

@@ -122,7 +122,7 @@ def _add_method_4(frame: Frame, answers: Answers, model: Model, inherent: Inhere
     """
     imposed_labour = inherent.imposed_labour
     if imposed_labour is None:
-        raise ValueError(f"{model.id} {model.version} knows no labour imposed by a state")
+        raise ValueError(f"{model.id} {model.version} does not cover state-imposed labour")
     documented = imposed_labour.documented
     shape = frame.risk.shape
     believable = ~documented

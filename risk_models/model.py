@@ -301,7 +301,7 @@ def get_newest_release(day: date, models: Iterable[Model] | None = None) -> str:
 
 
 def list_models_up_to(release: str, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
-    """Return the models whose version is at most that of a release: those an organisation uses that accepted no later one."""
+    """Return the models whose version is at most that of a release: those used by an organisation that accepted no later one."""
     return _list_models_up_to(release, tuple(load_models() if models is None else models))
 
 
@@ -559,7 +559,7 @@ class _ModelReader(DataFileReader):
         if model.method not in METHODS:
             raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
         if (model.method >= 4) != (model.imposed_labour is not None):
-            raise self.build_error("state_imposed", "is needed since method 4, and not known before it")
+            raise self.build_error("state_imposed", "is required from method 4, and not allowed before it")
         if not any(indicator.core for indicator in model.indicators):
             raise self.build_error("model", "at least one core indicator is required")
         # Method section 3: if facts rule out more than a fifth of the weight, the model should be split in two.

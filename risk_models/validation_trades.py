@@ -233,17 +233,17 @@ def render_trades(facts: Facts, models: Sequence[Model], on: date, names: Mappin
     yield from _render_matrix(newest, trades)
     yield from ("", "### Agreement within world regions", "", texts["agreement"], "")
     yield from _render_agreement(newest, earlier, trades, snapshot)
-    yield from ("", "### Documented places against middling ones", "", texts["documented"], "")
+    yield from ("", "### Documented places compared with mid-ranking ones", "", texts["documented"], "")
     yield from _render_documented(newest, earlier, trades)
-    yield from ("", "### Forward in time", "", texts["forward"], "")
+    yield from ("", "### Predicting later listings", "", texts["forward"], "")
     yield from _render_forward(facts, models, versions[-1], on)
     yield from ("", "### Alternatives tried", "", texts["alternatives"], "")
     yield from _render_alternatives(newest, trades, snapshot, texts["alternative"])
-    yield from ("", f"### Who falls and rises most from {versions[-2]} to {versions[-1]}", "", texts["moves"], "")
+    yield from ("", f"### Largest falls and rises from {versions[-2]} to {versions[-1]}", "", texts["moves"], "")
     yield from _render_moves(newest, earlier, trades, names)
-    yield from ("", "### Where low can be reached", "", texts["low"], "")
+    yield from ("", "### Where Low can be reached", "", texts["low"], "")
     yield from _render_low(newest, trades, snapshot)
-    yield from ("", "### Named blind spots", "", *(f"- {text}" for text in texts["blind_spots"]))
+    yield from ("", "### Known blind spots", "", *(f"- {text}" for text in texts["blind_spots"]))
 
 
 def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
@@ -270,14 +270,14 @@ def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[s
         )
         (over_all, over_own, _), other_title = closest
         if over_all <= SAME_ORDER:
-            yield f"- {one.title}: it has its own geography; closest to {other_title} ({over_all:.3f})."
+            yield f"- {one.title}: its own order of countries; closest to {other_title} ({over_all:.3f})."
         elif over_own <= SAME_ORDER:
             yield (
-                f"- {one.title}: no geography of its own across all countries, where it ranks them like {other_title} "
-                f"({over_all:.3f}); it has one among countries with a fact about either trade ({over_own:.3f})."
+                f"- {one.title}: almost the same order as {other_title} across all countries "
+                f"({over_all:.3f}), but not among countries with a fact about either trade ({over_own:.3f})."
             )
         else:
-            yield f"- {one.title}: no geography of its own; it ranks countries like {other_title} ({over_all:.3f})."
+            yield f"- {one.title}: almost the same order as {other_title} ({over_all:.3f})."
 
 
 def get_outcome(codes: Sequence[str], snapshot: FactSnapshot) -> Floats:
@@ -292,7 +292,7 @@ def _render_agreement(
     if np.isnan(outcome).all():
         yield "The outcome was not known on this day."
         return
-    yield "| ranking | within regions | over all countries |"
+    yield "| ranking | within regions | across all countries |"
     yield "|---|---|---|"
     rankings = {f"{trade.title}": newest.risk[trade.id] for trade in trades}
     rankings |= {f"{trade.title}, previous version": earlier.risk[trade.id] for trade in trades}
@@ -313,7 +313,7 @@ def _render_agreement(
 
 
 def _render_documented(newest: TradeRankings, earlier: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
-    yield "| trade | documented | middling | documented ranks above middling | previous version |"
+    yield "| trade | documented | mid-ranking | documented ranks above mid-ranking | previous version |"
     yield "|---|---|---|---|---|"
     for trade in trades:
         share, documented, middling = measure_documented(newest, trade)
@@ -356,7 +356,7 @@ def _render_alternatives(
 ) -> Iterator[str]:
     outcome, regions = get_outcome(ranked.codes, snapshot), list_regions(ranked.codes)
     by_id = {trade.id: trade for trade in trades}
-    yield "| trade | alternative | agreement within regions | documented above middling | correlation with garments |"
+    yield "| trade | alternative | agreement within regions | documented above mid-ranking | correlation with garments |"
     yield "|---|---|---|---|---|"
     garments = ranked.risk[trades[0].id]
     chosen = [{"trade": trade.id, "title": "as released", "contexts": {}} for trade in trades if trade.id != "mining"]

@@ -132,7 +132,7 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument(
         "--country",
         metavar="ISO2",
-        help="where it is sent; questions that endanger whoever answers them there are left out",
+        help="country it is sent to; questions that are dangerous to answer there are left out",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)
@@ -221,7 +221,7 @@ def _find_confirmed_files(confirmed: Sequence[str], files: Sequence[str]) -> fro
     """Return the names of the files whose evidence is confirmed. Raises UsageError for one that is not among the files."""
     paths = {Path(path).resolve() for path in confirmed}
     if unknown := [path for path in confirmed if Path(path).resolve() not in {Path(file).resolve() for file in files}]:
-        raise UsageError(f"--evidence-confirmed names {unknown[0]}, which is not one of the files to assess.")
+        raise UsageError(f"--evidence-confirmed: {unknown[0]} is not one of the files to assess.")
     names = frozenset(path.name for path in paths)
     if twins := [file for file in files if Path(file).name in names and Path(file).resolve() not in paths]:
         raise UsageError(f"rename {twins[0]}: it has the same name as the file whose evidence is confirmed.")
@@ -339,7 +339,7 @@ def _show_facts(arguments: argparse.Namespace) -> int:
             described = ", ".join(
                 f"{name} {value}" for name, value in scope.items() if value not in ("", "*", codes[0])
             )
-            print(f"  Labour imposed by a state, {row.grade}: {described or 'anywhere'}. {row.publisher}: {row.source}")
+            print(f"  State-imposed labour, {row.grade}: {described or 'anywhere'}. {row.publisher}: {row.source}")
     return EXIT_SCORED
 
 

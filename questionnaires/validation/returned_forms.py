@@ -47,7 +47,7 @@ def load_sensitive_questions() -> Mapping[str, frozenset[str]]:
 
 
 def is_sensitive(question: str, country: object) -> bool:
-    """Return whether answering a question endangers the one who answers it in a country."""
+    """Return whether answering a question in a country endangers whoever answers it."""
     return country in load_sensitive_questions().get(question, ())
 
 
@@ -145,7 +145,7 @@ class ReturnedForms:
         return requested
 
     def _has_headers_of_a_form(self) -> bool:
-        """Return whether many questions about practice have the very titles of our form as headers."""
+        """Return whether many questions about practice have exactly the titles of our form as headers."""
         headers, columns = self.context.column_match.headers, self.context.column_match.columns
         if not self.context.sheet.file:  # answers as JSON have no headers
             return False
@@ -208,7 +208,7 @@ class ReturnedForms:
                     self._add_question(self.form.by_id[question], dated)
 
     def _find_in_trade(self, pack: Questionnaire) -> Mask:
-        """Return which rows are of the trade of a pack: by their sector, or by an answer that only the pack asks for."""
+        """Return which rows belong to the sector of a pack: by their sector, or by an answer that only the pack asks for."""
         own = pack.by_id.keys() - load_form(self.form.id, None, self.form.folder).by_id.keys()
         found: Mask = np.zeros(len(self.rows), dtype=np.bool_)
         for question in own & self.context.answers.keys():

@@ -224,7 +224,7 @@ def build_reconciliation(
         yield ReconciliationRow("cohort", account.cohort.id, account.total)
     by_cohort = sum_estimates(account.total for account in accounts)
     yield ReconciliationRow("sum", "Sum of the cohorts", by_cohort)
-    names = ("Fees and costs", "Interest", "Increase to management's own figure", "Already repaid")
+    names = ("Fees and costs", "Interest", "Raised to management's own figure", "Already repaid")
     for name, part in zip(names, parts, strict=True):
         yield ReconciliationRow("part", name, part)
     yield ReconciliationRow("sum", "Sum of the parts", sum_estimates(parts))

@@ -25,7 +25,7 @@ TYPES: dict[str, list[str]] = {
 ASKING: Json = {
     "type": "string",
     "title": "Questionnaire request",
-    "description": "The ID of the questionnaire request that these answers return. The body is then a returned form, as with "
+    "description": "The ID of the questionnaire request that these answers respond to. The body is then a returned form, as with "
     "`form_returned`: every question that it leaves out counts as declined.",
 }
 PIECE_OF_EVIDENCE: Json = {
@@ -41,7 +41,7 @@ PIECE_OF_EVIDENCE: Json = {
     "additionalProperties": False,
 }
 EVIDENCE_CONFIRMED: Json = {
-    "description": "Vouch for the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the questions it "
+    "description": "Confirm the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the questions it "
     "is confirmed for. The evidence of a returned form remains claimed.",
     "oneOf": [
         {"type": ["boolean", "null"]},
@@ -50,7 +50,7 @@ EVIDENCE_CONFIRMED: Json = {
 }
 
 
-# What the body of the onboarding gate may hold besides answers (DecisionRequestSchema).
+# What the body of the onboarding gate may contain besides answers (DecisionRequestSchema).
 PLAN: Json = {
     "plan": {"anyOf": [{"$ref": "#/components/schemas/CorrectivePlan"}, {"type": "null"}]},
     "supplier_informed_on": {"type": ["string", "null"], "format": "date"},

@@ -61,7 +61,7 @@ def add_finding(session: Session, case_id: str, body: Values) -> Reply:
 
 
 def close_case(session: Session, case_id: str, body: Values) -> Reply:
-    """Close a case, or propose to close an emergency, and return it."""
+    """Close a case, or propose closing an emergency, and return it."""
     check = None
     if {"checked_on", "workers", "chosen_by"} <= body.keys():
         try:

@@ -25,12 +25,12 @@ Values = Mapping[str, Any]
 
 
 def list_evidence(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Return the evidence of a supplier, claimed and confirmed."""
+    """Return the evidence about a supplier, claimed and confirmed."""
     return _list_of(suppliers.get_supplier(session, kind, supplier_id))
 
 
 def add(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
-    """Enter a piece of evidence of the buyer's own side, and return all of the supplier."""
+    """Add a piece of evidence from the buyer's own organisation, and return all evidence about the supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     piece = {name: value for name, value in body.items() if name != "reference"}
     evidence.add_evidence(session, supplier, piece, build_voucher(body), _act())
@@ -38,14 +38,14 @@ def add(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
 
 
 def confirm(session: Session, kind: str, supplier_id: str, piece_id: str, body: Values) -> Reply:
-    """Confirm a piece of evidence, and return all of the supplier."""
+    """Confirm a piece of evidence, and return all evidence about the supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     evidence.confirm_evidence(session, supplier, piece_id, build_voucher(body), _act())
     return _list_of(supplier)
 
 
 def withdraw(session: Session, kind: str, supplier_id: str, piece_id: str) -> Reply:
-    """Withdraw the confirmation of a piece of evidence, and return all of the supplier."""
+    """Withdraw the confirmation of a piece of evidence, and return all evidence about the supplier."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     evidence.withdraw_confirmation(session, supplier, piece_id, _act())
     return _list_of(supplier)
@@ -69,7 +69,7 @@ def list_claimed(session: Session, query: Values) -> Reply:
 
 
 def confirm_many(session: Session, body: Values) -> Reply:
-    """Confirm the pieces of evidence that are listed."""
+    """Confirm the listed pieces of evidence."""
     chosen = [ChosenPiece(each["supplier_id"], each["piece"], tuple(each.get("covers", ()))) for each in body["pieces"]]
     return _confirm_all(session, chosen, body, more=False)
 

@@ -1,4 +1,4 @@
-"""The release of the models in use, through the API: who would move under the next one, and from which day it applies."""
+"""The release of the models in use, through the API: what the next one would change, and from which day it applies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUMMARY = ("current", "release", "on", "levels", "matrix", "total", "level_chang
 
 
 def get_release(session: Session) -> Reply:
-    """Return the release in use, the newest one in force, the day that was set for it, and the newest preview."""
+    """Return the release in use, the newest one in force, the date set for it, and the latest preview."""
     state = release_preview.get_release_state(session, _today())
     release, day = state.planned or (None, None)
     return Reply(
@@ -81,7 +81,7 @@ def _preview(job: Job) -> dict[str, Any]:
 
 
 def download_preview(query: Values) -> Response:
-    """Return the newest preview with all suppliers as a file."""
+    """Return the latest preview as a file that lists all suppliers."""
     with read_session() as session:
         job = release_preview.get_preview(session)
     data = release_preview.export_preview(release_preview.load_preview(get_blob_store(), job), query["format"])

@@ -93,7 +93,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
 
 
 def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: date) -> dict[str, Any]:
-    """Return a body without ``asking``; if it answers a questionnaire request, with the form of that and a day of return.
+    """Return a body without ``asking``; if it answers a questionnaire request, with the form and return date of that request.
 
     Raises DomainError, 422, for an unknown request, or one to another kind of supplier.
     """
@@ -108,7 +108,7 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
 
 
 def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
-    """Return a stored supplier or agency with the decision in view of a plan agreed with it. Nothing is stored."""
+    """Return a stored supplier or agency with the decision, taking an agreed plan into account. Nothing is stored."""
     on = today(get_caller().time_zone)
     supplier, result = _get_latest(session, kind, supplier_id)
     return Reply(_supplier(session, supplier, result, *_load_plan(body, on)), etag=etag(supplier))
@@ -155,7 +155,7 @@ def decided_result(
     plan: CorrectivePlan | None = None,
     informed_on: date | None = None,
 ) -> dict[str, Any]:
-    """Return the result object of the contract of one supplier as the caller may see it, with the decision of the gate.
+    """Return the result of one supplier as far as the caller may see it, with the onboarding decision.
 
     ``plan`` and ``informed_on``: what a request says of a plan, and of when the supplier was informed (see decide).
     """

@@ -1,4 +1,4 @@
-"""Vouch for evidence in a body of answers: ``evidence_confirmed`` is true, or says by which reference and for which questions."""
+"""Vouch for evidence in a body of answers: ``evidence_confirmed`` is true, or gives a reference and questions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIRMATION = EvidenceConfirmationSchema()
 
 
 def build_voucher(confirmation: Mapping[str, Any]) -> Voucher:
-    """Return what the caller confirms evidence with."""
+    """Return who confirms evidence, with the caller's reference and questions."""
     who = get_caller()
     return Voucher(who.name, today(who.time_zone), confirmation.get("reference"), tuple(confirmation.get("covers", ())))
 
@@ -53,7 +53,7 @@ def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
 
 
 def vouch(kind: str, loaded: LoadedAnswers, voucher: Voucher | None) -> LoadedAnswers:
-    """Return answers with the evidence confirmed that the sender vouches for, and issues of what remains claimed."""
+    """Return answers in which the evidence that the sender vouches for is confirmed, and issues for what remains claimed."""
     if voucher is None:
         return loaded
     vouched = vouch_for_row(loaded.answers, voucher, get_risk_lookup(kind, voucher.on))

@@ -162,7 +162,7 @@ class _Gate:
         return Decision("proceed", (_ANSWERED,), next_step)
 
     def _list_conditions(self, assessed: AssessedBatch, result: Mapping[str, Any]) -> list[ReasonText]:
-        """Return why the supplier may not simply proceed, harm apart; empty where nothing speaks against it."""
+        """Return why the supplier may not simply proceed, apart from harm; empty if nothing prevents it."""
         blocks = assessed.blocks
         level, coverage = result["level"], min(float(b.scores.coverage_without_reports[0]) for b in blocks)
         needed = max(block.model.insufficient_below for block in blocks)
@@ -211,7 +211,7 @@ class _Gate:
         return reasons
 
     def _list_conditions_without(self, harms: Mapping[str, _Harm]) -> list[ReasonText]:
-        """Return what would speak against proceeding if each harm were a denial confirmed by workers."""
+        """Return what would still prevent proceeding if each harm were a denial confirmed by workers."""
         batch = self.assessed.batch
         row = _deny(batch.answers.to_rows()[0], harms, self.on)
         denied = replace(batch, answers=from_rows([row]), case_evidence=None)
@@ -274,7 +274,7 @@ class _Gate:
         )
 
     def _list_plan_faults(self, harms: Mapping[str, _Harm]) -> list[ReasonText]:
-        """Return what keeps the plan from letting orders go on; empty where it covers all, is safe and on time."""
+        """Return why the plan does not allow orders to continue; empty if it covers all findings, is safe and on time."""
         if self.plan is None:
             return [("plan.none", "No corrective action plan was given.")]
         faults: list[ReasonText] = []
@@ -387,7 +387,7 @@ def _describe_open_questions(titles: Sequence[str]) -> ReasonText:
 def decide_by_level(result: Mapping[str, Any], model: Model) -> Decision:
     """Return the decision by the rules before method 4: hold where critical, proceed where nothing is open, else ask.
 
-    To proceed takes a low or medium level with enough coverage and no open core question. Hold is not a refusal: engage the
+    Proceeding requires a low or medium level, enough coverage and no open core question. Hold is not a refusal: engage the
     supplier first; ending the relationship is the last step (SAFE-8).
     """
     reasons: list[ReasonText] = []

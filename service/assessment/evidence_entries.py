@@ -1,4 +1,4 @@
-"""List the evidence in the answers of a supplier, each piece with its state: claimed, or confirmed by the buyer."""
+"""List the evidence in a supplier's answers, each piece with its state: claimed, or confirmed by the buyer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Piece = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class EvidenceEntry:
-    """A piece of evidence in the answers of a supplier, as JSON, and an id that stays the same while its content does.
+    """A piece of evidence in a supplier's answers, as JSON, and an id that stays the same while its content does.
 
     ``from_row``: it is the evidence of the whole row (``evidence_grade`` and ``evidence_date``), which is no piece until it is
     confirmed.
@@ -63,7 +63,7 @@ class EvidenceEntry:
 
 
 def list_entries(answers: Mapping[str, Any]) -> tuple[EvidenceEntry, ...]:
-    """Return the evidence in the answers of a supplier: that of the whole row, then its pieces. Declarations are left out."""
+    """Return the evidence in a supplier's answers: that of the whole row, then its pieces. Declarations are left out."""
     given = answers.get(EVIDENCE)
     pieces = [piece for piece in given if isinstance(piece, Mapping)] if isinstance(given, list | tuple) else []
     graded = _build_row_piece(answers)

@@ -22,7 +22,7 @@ def list_models_in_force(on: date, models: Sequence[Model] | None = None) -> lis
 
 
 def find_library_release(on: date, used: Iterable[Model] = ()) -> str:
-    """Return the release of the action library that an assessment is written with: that of the newest that a model it used names.
+    """Return the release of the action library that an assessment is written with: the newest one named by a model that it used.
 
     Without suppliers (case records or the buyer's own practices alone) it is that of the models in force on its day.
     """

@@ -51,7 +51,7 @@ class CaseRecord:
 
 
 def list_case_data_faults() -> list[str]:
-    """Return the inconsistencies between the case form, the lists that evaluate cases, and the models, as sentences.
+    """Return inconsistencies between the case form, the lists that evaluate cases, and the models, as sentences.
 
     Each version of the rules is compared with the version of the form of that name.
     """

@@ -66,7 +66,7 @@ CHOSEN_BY = {
 
 @dataclass(frozen=True)
 class WorkerCheck:
-    """How it was established that an emergency is over: when and with how many workers somebody spoke, and who chose them."""
+    """How we know that an emergency is over: when someone spoke to workers, how many there were, and who chose them."""
 
     checked_on: date
     workers: int
@@ -218,7 +218,7 @@ def close_case(
 
 
 def confirm_closing(session: Session, case_id: str, on: date, at: datetime, by: str) -> StoredCase:
-    """Close an emergency as another user proposed. A user who confirms what an API key proposed proposes it in turn.
+    """Close an emergency as another user proposed. A user who confirms an API key's proposal becomes the proposer.
 
     Raises DomainError: ``case.closing_by_key`` for an API key, ``case.same_user``, ``case.not_proposed``, ``case.closed``,
     ``not_found``.
@@ -228,12 +228,12 @@ def confirm_closing(session: Session, case_id: str, on: date, at: datetime, by: 
         raise DomainError(
             "case.closing_by_key",
             403,
-            "An API key can only propose to close an emergency. Two users have to confirm it.",
+            "An API key can only propose closing an emergency. Two users have to confirm it.",
         )
     if case.closing is None:
-        raise DomainError("case.not_proposed", 409, "Nobody has proposed to close this case.")
+        raise DomainError("case.not_proposed", 409, "Nobody has proposed closing this case.")
     if case.closing["by"] == by:
-        raise DomainError("case.same_user", 409, "You proposed to close this case. A different user has to confirm it.")
+        raise DomainError("case.same_user", 409, "You proposed closing this case. A different user has to confirm it.")
     details = _get_closing_details(case.closing)
     if not is_user(case.closing["by"]):
         case.closing = {**case.closing, "by": by, "at": at.isoformat()}
@@ -499,7 +499,7 @@ def _get_values(finding: StoredFinding) -> tuple[Any, ...]:
 def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     """Parse the answers of a finding; one that does not say whether it was found counts as found.
 
-    Personal data in a note costs the note, never the finding.
+    If a note contains personal data, the finding is kept without it.
     """
     if find_removed_note(answers) is not None:
         answers = {**answers, "note": None}

@@ -87,7 +87,7 @@ def add_commands(commands: Any) -> None:
             parser.add_argument("--out", metavar="FILE", help="write all suppliers to this .csv or .xlsx file")
         if name == "set":
             parser.add_argument("release", metavar="RELEASE", help="the next release, such as 2026.4")
-            parser.add_argument("day", metavar="DATE", help="first day, YYYY-MM-DD")
+            parser.add_argument("day", metavar="DATE", help="first day on which it applies (YYYY-MM-DD)")
 
     create = {
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")

@@ -169,14 +169,18 @@ def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
         f"for {comparison.changed_score_count} others, only the score changes."
     )
     if comparison.changed_inherent_count:
-        print(f"Of those with insufficient evidence, {comparison.changed_inherent_count} change their inherent level.")
+        print(
+            f"Of the suppliers with insufficient evidence, {comparison.changed_inherent_count} change inherent level."
+        )
     if comparison.scored_by_one_count:
         print(f"{comparison.scored_by_one_count} suppliers are scored by only one of the two versions.")
     if any(summary.raised or summary.lowered for summary in comparison.rules):
         print(f"\n{'Effect of each rule':<44}{'raises':>8}{'lowers':>8}{'mean':>8}{'levels':>8}")
         for summary in comparison.rules:
             print(f"{summary.title:<44}{summary.raised:>8}{summary.lowered:>8}{summary.mean:>+8.1f}{summary.moved:>8}")
-        print("(suppliers whose score rises or falls; points on average of all; changes of level mainly caused)\n")
+        print(
+            "(raises, lowers: suppliers; mean: average points over all suppliers; levels: changes of level mainly due to it)\n"
+        )
     for change in comparison.level_changes[:MAX_LISTED]:
         levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
         print(f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}")

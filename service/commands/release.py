@@ -1,4 +1,4 @@
-"""``diligence release``: which release of the method an organisation uses, who would move under the next, and from which day."""
+"""``diligence release``: the release of the method that an organisation uses, and what the next one would change."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def show_release(settings: Settings, arguments: argparse.Namespace) -> int:
     if state.planned:
         print(f"From {state.planned[1]}: {state.planned[0]}")
     elif state.available:
-        print(f"Available: {state.available}; no day is set")
+        print(f"Available: {state.available}; no date is set")
     if state.outdated:
         print(f"Suppliers last assessed under another release: {state.outdated}")
     return 0
 
 
 def preview_release(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Assess all suppliers under the release in use and the next one; print who would move and why, or write all to a file."""
+    """Assess all suppliers under the release in use and the next one; print whose level changes and why, or write all."""
     with open_current_database(settings) as database:
         organisation_id, day = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id, write=False) as session:
@@ -90,7 +90,7 @@ def set_release(settings: Settings, arguments: argparse.Namespace) -> int:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:
             organisation_models.set_next_release(session, arguments.release, day, now, ACTOR)
-    print(f"Release {arguments.release} applies from {day}. The day can be changed until it has come.")
+    print(f"Release {arguments.release} applies from {day}. You can change the day until then.")
     return 0
 
 
@@ -100,7 +100,7 @@ def cancel_release(settings: Settings, arguments: argparse.Namespace) -> int:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:
             organisation_models.cancel_next_release(session, now, ACTOR)
-    print("The day was removed. The release in use stays as it is.")
+    print("The date has been removed. The release in use stays the same.")
     return 0
 
 
@@ -111,7 +111,7 @@ def reassess_under_release(settings: Settings, arguments: argparse.Namespace) ->
         with database.for_organisation(organisation_id) as session:
             organisation = session.get_one(Organisation, organisation_id)
             request_reassessment(session, organisation.time_zone, ACTOR)
-    print("All suppliers are being reassessed by the worker.")
+    print("The worker is reassessing all suppliers.")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Preview the next release of the models for an organisation: who would move, and why, before an admin sets the day.
 
-All suppliers are assessed under the release in use and under the next one, as of today and from their stored answers; nothing of
-it is stored but the preview. A job computes it, since a large portfolio takes minutes; the pages and the API show the newest one.
+All suppliers are assessed under the release in use and under the next one, as of today and from their stored answers. Only
+the preview itself is stored. A job computes it, since a large portfolio takes minutes; the pages and the API show the newest one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Separate what each rule of a release does to a score: switch the rules on one after another, and take the differences.
 
-The steps lead from the earlier release to the later one, so that the effects of a supplier add up to the change of its score. An
+The steps lead from the earlier release to the later one, so that the effects on a supplier add up to the change in its score. An
 effect depends on what was switched on before it: where a state imposes labour, for example, no evidence counts, so that later
 evidence rules change nothing there. The order is that of RULES.
 
@@ -39,12 +39,12 @@ RULE_TITLES: Mapping[str, str] = {
     EVIDENCE_RULE: "Evidence claimed, not confirmed",
     NOT_APPLICABLE_RULE: "“Not applicable” not accepted as an answer",
     STATE_IMPOSED: "State-imposed labour",
-    FACTS: "Facts about the place and the trade",
+    FACTS: "Facts about the country and sector",
     OTHER: "Other rules",
 }
 RULE_EXPLANATIONS: Mapping[str, str] = {
     EVIDENCE_RULE: (
-        "Evidence counts once someone on the buyer's side has confirmed it. Until then, the answers count as declarations. If "
+        "Evidence counts once someone in your organisation has confirmed it. Until then, answers count as declarations. If "
         "you confirm the evidence you have seen, the score falls again."
     ),
     NOT_APPLICABLE_RULE: (
@@ -53,11 +53,11 @@ RULE_EXPLANATIONS: Mapping[str, str] = {
     ),
     STATE_IMPOSED: (
         "If state-imposed labour is documented, nothing a supplier says lowers its score, because workers there cannot speak or "
-        "refuse freely. If a government is only named, the inherent risk rises slightly."
+        "refuse freely. If a source only names the government, the inherent risk rises slightly."
     ),
     FACTS: (
-        "The inherent risk is based on different facts: each trade has its own facts, and governance is measured without "
-        "indicators that rate police states as stable. The supplier did nothing to cause this."
+        "The inherent risk is based on different facts: each sector has its own facts, and governance is measured without "
+        "indicators that rate police states as stable. The supplier did not cause this."
     ),
     OTHER: "Weights, minimum-score rules, and how missing answers count.",
 }
@@ -237,7 +237,7 @@ def _describe_evidence(answers: Answers, position: int) -> str:
         return f"Waiting for your confirmation: {', '.join(titles)}. This evidence counts once you have confirmed it."
     if any(piece.get("confirmed") for piece in pieces):
         return "Evidence counts only for the questions for which it was confirmed."
-    return "Answers are as old as their form, whatever the date of their evidence."
+    return "The age of an answer now depends on the date of its form, not of its evidence."
 
 
 def _describe_not_applicable(block: Block, position: int) -> str:
@@ -260,7 +260,7 @@ def _describe_imposed_labour(block: Block, position: int) -> str:
     row = findings.rows[int(findings.row[position])]
     if findings.grade[position] == GRADES.index("documented"):
         return f"State-imposed labour is documented here ({row.publisher}), so no answer or evidence lowers the score."
-    return f"The government is named for imposing labour itself ({row.publisher})."
+    return f"{row.publisher} names the government as imposing labour itself."
 
 
 def _collect_points(batch: AssessedBatch, selected: NDArray[np.bool_], rule: str) -> dict[int, _Points]:

@@ -15,7 +15,7 @@ from service.suppliers.evidence import list_visible_entries
 from service.suppliers.merge_rules import get_risk_lookup
 
 GRADES: Mapping[str, str] = {grade: title for grade, title in GRADE_TITLES.items() if grade != SELF_DECLARED}
-NOT_ANSWERED = "None of the questions it covers is answered."
+NOT_ANSWERED = "None of the questions it covers has been answered."
 
 
 @dataclass(frozen=True)

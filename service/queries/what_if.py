@@ -100,7 +100,7 @@ class ReasonChange:
 class WhatIfResult:
     """A supplier before and after a change; ``changes`` are the reasons whose points or state differ, largest first.
 
-    ``supposed``: the evidence that the change supposes to be confirmed by the buyer, in words.
+    ``supposed``: the evidence that the change assumes the buyer has confirmed, in words.
     """
 
     before: Detail
@@ -144,7 +144,7 @@ def compute_what_if(
     ``grade`` is the grade of evidence behind the changes, dated to the day of the result; None leaves evidence as it is.
     ``agency_scores`` replaces the scores of the named agencies. Raises ValueError for an answer that may not change, an action
     that is not due, an unknown grade, or evidence that cannot be confirmed. ``confirmed``: the ids of the pieces of evidence that
-    are supposed to be confirmed by the buyer; the evidence behind the changes always is.
+    are treated as confirmed by the buyer; the evidence behind the changes always is.
     """
     fixed = [question for question in changed if question in FIXED_QUESTIONS]
     if fixed:
@@ -198,12 +198,12 @@ def _suppose_confirmed(answers: Answers, names: Iterable[str], baseline: Baselin
         try:
             supposed = confirm_entry(supposed, name, voucher, lookup)
         except DomainError as error:
-            raise ValueError(f"{name} cannot be supposed to be confirmed: {error.detail.rstrip('.')}") from error
+            raise ValueError(f"{name} cannot be treated as confirmed: {error.detail.rstrip('.')}") from error
     return supposed
 
 
 def _list_supposed(answers: Answers) -> tuple[str, ...]:
-    """List the evidence that is supposed to be confirmed."""
+    """List the evidence that is treated as confirmed."""
     entries = [entry for entry in list_entries(answers) if (entry.confirmed or {}).get("by") == WHAT_IF]
     return tuple(describe_piece(entry.piece) for entry in entries)
 
@@ -320,7 +320,7 @@ def _answer_best(baseline: Baseline, ids: Set[str], grade: str | None) -> dict[s
 def _change_answers(answers: Answers, changed: Answers, baseline: Baseline, grade: str | None) -> dict[str, Any]:
     """Return the answers with some changed, and with a piece of evidence for the changes if a grade is given.
 
-    That piece is supposed to be confirmed by the buyer. Evidence confirmed before is claimed again for what became less risky.
+    That piece is treated as confirmed by the buyer. Evidence confirmed before is claimed again for what became less risky.
     """
     on, lookup = baseline.on, get_risk_lookup(baseline.model.kind, baseline.on)
     reopened = [q for q, answer in changed.items() if lookup.is_less_risky(q, answers.get(q), answer)]

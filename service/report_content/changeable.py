@@ -1,4 +1,4 @@
-"""Tell what a supplier can change in its score from what it cannot, and how many points a better answer would win."""
+"""Separate what a supplier can change in its score from what it cannot, and give the points that a better answer would save."""
 
 from __future__ import annotations
 

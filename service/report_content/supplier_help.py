@@ -31,13 +31,13 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
         sentences.append("Tell your customer which region the work is done in.")
     if findings:
         sentences.append(
-            "Agree with your customer who will correct these findings and by when, and start with whatever keeps people safe: "
-            f"{_join_titles(findings)}."
+            "Agree with your customer who will correct these findings and by when, and start with the steps that keep people "
+            f"safe: {_join_titles(findings)}."
         )
     for state, text in (
         ("declined", "Answer the questions that were left blank"),
         ("expired", "Send newer answers and evidence, because these have expired"),
-        ("not_asked", "Ask your customer for the questionnaire and answer what has not been asked yet"),
+        ("not_asked", "Ask your customer for the questionnaire and answer the questions that have not been asked yet"),
     ):
         reasons = [reason for reason in answers if reason.state == state and not reason.harm]
         if reasons:

@@ -1,6 +1,6 @@
 """Confirm evidence, and withdraw confirmations: pure functions of the answers of one supplier (method-4, section 1).
 
-Evidence is claimed until the buyer's side confirms it: by whom, on which day, by which reference and for which questions. Only an
+Evidence is claimed until the buyer confirms it: by whom, on which day, under which reference and for which questions. Only an
 audit or a certificate is of the whole place, and may be confirmed for all questions answered at that time; any other piece is
 confirmed for the questions that it or its confirmation names. A confirmation always lists its questions.
 """
@@ -31,7 +31,7 @@ from service.suppliers.merge_rules import RiskLookup, Row
 
 @dataclass(frozen=True)
 class Voucher:
-    """What the buyer confirms evidence with: by whom, on which day, by which reference, and for which questions (none named: all
+    """How the buyer confirms evidence: who, when, under which reference, and for which questions (none named: all
     that the evidence covers).
     """
 
@@ -116,7 +116,7 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError(
             "evidence.covers_required",
             422,
-            "Name the questions that this evidence is about. Only an audit or a certificate can be confirmed for all questions.",
+            "List the questions that this evidence is about. Only an audit or a certificate can be confirmed for all questions.",
         )
     return None
 

@@ -68,7 +68,7 @@ def withdraw_confirmation(session: Session, supplier: Supplier, piece_id: str, a
 
 
 def add_evidence(session: Session, supplier: Supplier, piece: Mapping[str, Any], voucher: Voucher, act: Act) -> None:
-    """Enter a piece of evidence of the buyer's own side, confirmed, and reassess its supplier.
+    """Add a piece of evidence from the buyer's own organisation, confirmed, and reassess its supplier.
 
     Raises DomainError, 422: the code of intake for a part that is not understood, or as ``confirm_entry`` does.
     """

@@ -57,7 +57,7 @@ def find_next_release(organisation: Organisation, today: date) -> str | None:
 
 
 def set_next_release(session: Session, release: str, day: date, today: date, by: str) -> Organisation:
-    """Set the day from which the next release applies. It can be changed until that day has come.
+    """Set the day from which the next release applies. You can change it until that day.
 
     Raises DomainError, 409: ``release.unknown`` for any release but the next one, ``release.day`` for a day before today.
     """

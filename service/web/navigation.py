@@ -53,7 +53,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
             ("keys.listing", lazy_gettext("API keys")),
             ("audit.listing", lazy_gettext("Audit trail")),
             ("organisation.show", lazy_gettext("Organisation")),
-            ("release.show", lazy_gettext("Release of the method")),
+            ("release.show", lazy_gettext("Method release")),
         ),
     ),
 )

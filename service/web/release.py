@@ -66,7 +66,7 @@ def set_day() -> AnyResponse:
             )
     except DomainError as error:
         return _render_release(error)
-    flash(_("Saved. You can change the day until it has come."))
+    flash(_("Saved. You can change the day until then."))
     return redirect(url_for("release.show"), 303)
 
 
@@ -75,7 +75,7 @@ def cancel() -> AnyResponse:
     """Remove the day from which the next release applies."""
     with write_session() as session:
         organisation_models.cancel_next_release(session, _today(), get_caller().actor)
-    flash(_("The day was removed. The release in use stays as it is."))
+    flash(_("The date has been removed. The release in use stays the same."))
     return redirect(url_for("release.show"), 303)
 
 

@@ -281,7 +281,7 @@ def test_the_release_of_an_organisation_is_shown_previewed_planned_and_cancelled
         suppliers.save_supplier(session, "site", mill, on, now(), "user:1", "api")
     capsys.readouterr()
     run("release", "show", *named)
-    assert capsys.readouterr().out == "In use: 2026.3\nAvailable: 2026.4; no day is set\n"
+    assert capsys.readouterr().out == "In use: 2026.3\nAvailable: 2026.4; no date is set\n"
     run("release", "preview", *named, "--out", tmp_path / "preview.csv")
     assert "of 1 suppliers would move to another level under 2026.4" in capsys.readouterr().out
     assert "Acme Mill" in (tmp_path / "preview.csv").read_text(encoding="utf-8-sig")

@@ -68,7 +68,7 @@ def test_an_admin_previews_the_release_sets_the_day_and_removes_it(
     assert send(admin, ADDRESS, release=NEXT, day="2026-12-24").status_code == 303
     assert "24 Dec 2026" in read(admin)
     assert send(admin, f"{ADDRESS}/cancel").status_code == 303
-    assert "No day is set: release 2026.3 stays in use." in read(admin)
+    assert "No date is set, so release 2026.3 stays in use." in read(admin)
     with database.for_organisation(ours, write=False) as session:
         actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert actions[-3:] == [

@@ -129,7 +129,7 @@ def test_evidence_is_confirmed_in_bulk_from_a_filtered_list(app: Flask):
     text = send(officer, "/evidence/confirm", piece=values, reference="audits of October", grade="audit")
     assert "2 pieces of evidence confirmed for 2 suppliers." in text
     assert "No claimed evidence matches these filters." in text
-    assert "names no questions" in page(officer, "/evidence")
+    assert "no questions listed" in page(officer, "/evidence")
     nothing = officer.post("/evidence/confirm", data={"csrf_token": form_token(officer)})
     assert (nothing.status_code, "Select at least one piece" in nothing.get_data(as_text=True)) == (422, True)
 
@@ -138,7 +138,10 @@ def test_what_if_shows_what_confirming_the_claimed_evidence_would_change(app: Fl
     officer, address = sign_in_as(app, "officer"), f"/suppliers/{app.extensions['S-0']}/what-if"
     text = page(officer, address)
     assert "If you confirmed the claimed evidence" in text
-    assert "Audit, 2026-10-03, SMETA-123; Workers, union or NGO, 2026-10-02. Evidence that names no questions" in text
+    assert (
+        "Audit, 2026-10-03, SMETA-123; Workers, union or NGO, 2026-10-02. Evidence that does not list its questions"
+        in text
+    )
     name = re.search(r'name="(evidence\.[0-9a-f]+)"', text)[1]
     text = send(officer, address, **{name: "1", "evidence_grade": ""})
-    assert "This supposes that you have confirmed: Audit, 2026-10-03, SMETA-123</p>" in text
+    assert "This assumes that you have confirmed: Audit, 2026-10-03, SMETA-123</p>" in text

@@ -70,7 +70,7 @@ class DecisionDetailsSchema(ApiSchema):
     reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
     ends_when = fields.String(allow_none=True, metadata={"description": "What ends a hold. Null for other answers."})
     meanwhile = fields.String(
-        allow_none=True, metadata={"description": "What is owed during a hold, such as pay for work done."}
+        allow_none=True, metadata={"description": "What you still owe during a hold, such as payment for work done."}
     )
     next_step = fields.Nested(NextStepOfDecisionSchema, allow_none=True)
 

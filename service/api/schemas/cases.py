@@ -67,7 +67,7 @@ class CaseClosingSchema(ApiSchema):
 
 
 class ProposedClosingSchema(ApiSchema):
-    """A proposal to close an emergency, which another user has not confirmed yet."""
+    """A proposal to close an emergency that another user has not confirmed yet."""
 
     outcome = fields.String()
     checked_on = fields.Date()

@@ -1,4 +1,4 @@
-"""Evidence: what there is of a supplier, claimed or confirmed, and what is sent to confirm it."""
+"""Evidence about a supplier, claimed or confirmed, and the requests that confirm it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATES = ("claimed", "confirmed")
 GRADES = tuple(grade for grade in GRADE_TITLES if grade != SELF_DECLARED)
 MAX_QUESTIONS = 300
 PIECE_ID = "^[0-9a-f]{12}(-[0-9]{1,3})?$"
-COVERS = {"description": "Question IDs. Only an audit or a certificate may be confirmed without naming any."}
+COVERS = {"description": "Question IDs. Only an audit or a certificate may be confirmed without listing any."}
 
 
 def _covers() -> StrictList:
@@ -34,7 +34,7 @@ def _covers() -> StrictList:
 
 
 class ConfirmationSchema(ApiSchema):
-    """Who confirmed a piece of evidence, on which day, by which reference, and for which questions."""
+    """Who confirmed a piece of evidence, when, under which reference and for which questions."""
 
     by = fields.String()
     on = fields.String(metadata={"format": "date"})
@@ -43,7 +43,7 @@ class ConfirmationSchema(ApiSchema):
 
 
 class EvidencePieceSchema(ApiSchema):
-    """A piece of evidence of a supplier. Under method 4 it counts only for the questions it is confirmed for."""
+    """A piece of evidence about a supplier. Under method 4, it counts only for the questions it is confirmed for."""
 
     id = fields.String()
     state = StrictChoice(STATES)
@@ -62,14 +62,14 @@ EVIDENCE_PIECES = page_of(EvidencePieceSchema, "EvidencePieceList")
 
 
 class EvidenceConfirmationSchema(ApiSchema):
-    """What a piece of evidence is confirmed with."""
+    """The details of a confirmation."""
 
     reference = StrictString(MAX_SOURCE_LENGTH)
     covers = _covers()
 
 
 class NewEvidencePieceSchema(ApiSchema):
-    """A piece of evidence that your own side enters, confirmed at once for the questions it covers."""
+    """A piece of evidence from your own organisation, confirmed immediately for the questions it covers."""
 
     grade = StrictChoice(GRADES, required=True)
     date = StrictDay(required=True)
@@ -80,7 +80,7 @@ class NewEvidencePieceSchema(ApiSchema):
 
 
 class ChosenPieceSchema(ApiSchema):
-    """A piece of evidence of a supplier, and the questions to confirm it for."""
+    """A piece of evidence about a supplier, and the questions to confirm it for."""
 
     supplier_id = StrictString(36, "^[0-9a-f-]+$", required=True)
     piece = StrictString(20, PIECE_ID, required=True)
@@ -88,7 +88,7 @@ class ChosenPieceSchema(ApiSchema):
 
 
 class ChosenPiecesSchema(ApiSchema):
-    """Pieces of evidence to confirm at once, and the reference of the confirmation."""
+    """Pieces of evidence to confirm together, and the confirmation reference."""
 
     pieces = StrictList(StrictNested(ChosenPieceSchema), 1, MAX_PIECES, required=True)
     reference = StrictString(MAX_SOURCE_LENGTH)
@@ -102,7 +102,7 @@ class ClaimedFilterSchema(SupplierFilterSchema):
 
 
 class MatchingPiecesSchema(ApiSchema):
-    """A filter for the claimed evidence to confirm, and the reference of the confirmation."""
+    """A filter for the claimed evidence to confirm, and the confirmation reference."""
 
     filter = StrictNested(ClaimedFilterSchema, required=True)
     reference = StrictString(MAX_SOURCE_LENGTH)
@@ -118,7 +118,7 @@ class RefusedPieceSchema(ApiSchema):
 
 
 class BulkOutcomeSchema(ApiSchema):
-    """How many pieces of evidence were confirmed, of how many suppliers, and which were not; `more`: whether others match."""
+    """How many pieces of evidence were confirmed, for how many suppliers, and which were not. `more`: whether others match."""
 
     confirmed = StrictInteger(0)
     suppliers = StrictInteger(0)
@@ -127,7 +127,7 @@ class BulkOutcomeSchema(ApiSchema):
 
 
 class ClaimedPieceSchema(ApiSchema):
-    """A claimed piece of evidence, its supplier, and the code of what prevents confirming it without naming questions."""
+    """A claimed piece of evidence, its supplier, and a code for what prevents its confirmation without a list of questions."""
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)
@@ -138,7 +138,7 @@ class ClaimedPieceSchema(ApiSchema):
 
 
 class ClaimedPiecesSchema(ApiSchema):
-    """Claimed pieces of evidence, in the order of the supplier list; `more` says whether others match."""
+    """Claimed pieces of evidence, in the order of the supplier list. `more` says whether others match."""
 
     items = fields.List(fields.Nested(ClaimedPieceSchema))
     more = StrictBoolean()

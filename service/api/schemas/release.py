@@ -14,8 +14,8 @@ from service.model_governance.rule_effects import RULES
 
 RELEASE_PATTERN = r"^[0-9]{4}\.[0-9]{1,3}$"
 AVAILABLE = {"description": "The newest release in force, if the organisation does not use it yet; otherwise null."}
-OUTDATED = {"description": "Suppliers that were last assessed under another release than the one in use."}
-PLANNED = {"description": "The release that was set to apply from `day`, until that day has come; otherwise null."}
+OUTDATED = {"description": "Number of suppliers last assessed under a different release from the one in use."}
+PLANNED = {"description": "The release set to apply from `day`. Null once that day arrives, or if no day is set."}
 MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
 
 
@@ -27,7 +27,7 @@ class ReleaseDaySchema(ApiSchema):
 
 
 class RuleEffectSchema(ApiSchema):
-    """What one rule does to the score of a supplier. The points of all rules add up to the change of its score."""
+    """How one rule affects a supplier's score. The points for all rules add up to the change in its score."""
 
     rule = StrictChoice(RULES)
     points = StrictNumber()
@@ -35,7 +35,7 @@ class RuleEffectSchema(ApiSchema):
 
 
 class ReleaseMoveSchema(ApiSchema):
-    """A supplier that would move to another level, and why."""
+    """A supplier that would move to another level, and the reasons."""
 
     id = fields.String()
     kind = StrictChoice(KINDS)
@@ -50,7 +50,7 @@ class ReleaseMoveSchema(ApiSchema):
 
 
 class RuleSummarySchema(ApiSchema):
-    """What one rule does to the portfolio: how many scores rise and fall, and how many levels change mainly because of it."""
+    """How one rule affects the portfolio: how many scores rise and fall, and how many levels change mainly because of it."""
 
     rule = StrictChoice(RULES)
     title = fields.String()
@@ -61,7 +61,7 @@ class RuleSummarySchema(ApiSchema):
 
 
 class ReleaseSummarySchema(ApiSchema):
-    """What the next release would change, as of a day."""
+    """What would change under the next release, calculated for one day."""
 
     current = fields.String()
     release = fields.String()
@@ -75,8 +75,8 @@ class ReleaseSummarySchema(ApiSchema):
 
 
 class ReleasePreviewSchema(ApiSchema):
-    """A preview of the next release: its progress and, once it is done, who would move. At most 200 suppliers are listed; the
-    file has all of them.
+    """A preview of the next release: its progress and, once done, whose level would change. At most 200 suppliers are listed;
+    the file lists all of them.
     """
 
     id = fields.String()

@@ -50,13 +50,13 @@ class WhatIfSchema(ApiSchema):
     moves = fields.List(fields.Nested(WhatIfMoveSchema))
     supposed_confirmed = fields.List(
         fields.String(),
-        metadata={"description": "The evidence that this result supposes you have confirmed."},
+        metadata={"description": "The evidence that this result assumes you have confirmed."},
     )
     if_confirmed = fields.Nested(
         WhatIfStateSchema,
         allow_none=True,
         metadata={
-            "description": "The supplier if you confirmed all claimed evidence that names its questions or is an audit; null "
+            "description": "The result if you confirmed all claimed evidence that lists its questions or is an audit; null "
             "if there is none, or if the model counts evidence without confirmation."
         },
     )

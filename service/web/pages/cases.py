@@ -147,7 +147,7 @@ def _render_case(case_id: str, error: DomainError | None) -> Response:
 
 
 def _get_proposer_name(session: Session, case: StoredCase) -> str:
-    """Return the name of the user who proposed to close a case; "" if nobody did, or if an API key did."""
+    """Return the name of the user who proposed closing a case; "" if nobody did, or if an API key did."""
     if case.closing is None or not case_service.is_user(case.closing["by"]):
         return ""
     user = session.get(User, case.closing["by"].partition(":")[2])
@@ -182,7 +182,7 @@ def add_finding(case_id: str) -> AnyResponse:
 
 
 def close_case(case_id: str) -> AnyResponse:
-    """Close a case with an outcome, or propose to close an emergency; an error is shown above the form."""
+    """Close a case with an outcome, or propose closing an emergency; an error is shown above the form."""
     return _change_closing(
         case_id,
         lambda session: case_service.close_case(

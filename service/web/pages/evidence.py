@@ -47,7 +47,7 @@ def withdraw(kind: str, supplier_id: str, piece_id: str) -> AnyResponse:
 
 
 def add(kind: str, supplier_id: str) -> AnyResponse:
-    """Enter a piece of evidence of the buyer's own side, confirmed for the ticked questions."""
+    """Add a piece of evidence from the buyer's own organisation, confirmed for the ticked questions."""
     covers = tuple(request.form.getlist("covers"))
     piece = {name: request.form.get(name, "").strip() for name in ("grade", "date", "expires", "source")}
     if piece["grade"] not in GRADES:

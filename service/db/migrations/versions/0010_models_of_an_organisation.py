@@ -10,7 +10,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """From 0009. Organisations that exist stay on the release they have been assessed with, until an admin sets a day."""
+    """From 0009. Existing organisations stay on the release they have been assessed with, until an admin sets a day."""
     op.add_column(
         "organisation", sa.Column("models_release", sa.String(20), nullable=False, server_default=sa.text("'2026.3'"))
     )
