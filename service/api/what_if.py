@@ -26,7 +26,7 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
     if result is None:
         raise not_found(f"{kind.capitalize()} not found.")
     data = dict(body.get("answers", {}))
-    data.pop(FIELD, None)  # nothing is saved: what is sent is supposed to be confirmed in any case
+    data.pop(FIELD, None)  # nothing is saved: what is sent is treated as confirmed in any case
     removed = {question: None for question, answer in data.items() if answer is None}
     changed = load_answers(kind, data).answers | removed
     scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None

@@ -1,4 +1,4 @@
-"""Preview the next release of the models for an organisation: who would move, and why, before an admin sets the day.
+"""Preview the next release of the models for an organisation: whose level would change, and why, before an admin sets the day.
 
 All suppliers are assessed under the release in use and under the next one, as of today and from their stored answers. Only
 the preview itself is stored. A job computes it, since a large portfolio takes minutes; the pages and the API show the newest one.

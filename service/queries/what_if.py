@@ -43,7 +43,7 @@ from service.suppliers.confirmations import (
 from service.suppliers.merge_rules import get_risk_lookup
 from service.suppliers.stored_answers import recheck_merged
 
-WHAT_IF = "what-if"  # who confirms evidence in what is only supposed
+WHAT_IF = "what-if"  # who confirms evidence in a hypothetical change
 CLOSING_GRADES = ("worker_voice", "official")  # evidence grades that close a report
 FIXED_QUESTIONS = (
     "country",

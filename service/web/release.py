@@ -1,4 +1,4 @@
-"""Pages for admins: which release of the models the organisation uses, who would move under the next one, and from which day."""
+"""Pages for admins: which release of the models the organisation uses, whose level the next one would change, and from which day."""
 
 from __future__ import annotations
 
