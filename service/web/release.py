@@ -1,4 +1,4 @@
-"""Pages for admins: which release of the models the organisation uses, whose level the next one would change, and from which day."""
+"""Pages for admins: the release of the models in use, whose level the next one would change, and from which day."""
 
 from __future__ import annotations
 
