@@ -330,6 +330,17 @@ class ImposedLabourFinder:
             question, lambda value: isinstance(value, tuple) and any(str(code).startswith(prefix) for code in value)
         )
 
+    def match_sector_of_good(self, isic: str) -> Flags:
+        """Return where one of the sectors is that of a good, or a broader or narrower one, as with listed goods."""
+        question = "sector" if self.kind == "site" else "placement_sectors"
+        return self.find_answers(
+            question,
+            lambda value: (
+                isinstance(value, tuple)
+                and any(str(code).startswith(isic) or isic.startswith(str(code)) for code in value)
+            ),
+        )
+
     def match_good(self, row: ImposedLabour) -> tuple[Flags, Flags]:
         """Return where a good matches: by the product or, where its text names no good, by the sector; and where it was declined.
 
@@ -342,7 +353,7 @@ class ImposedLabourFinder:
         unnamed = self.match("any", self.match_no_good)
         by_sector = np.zeros(n, dtype=bool)
         for isic in self.goods_isic[row.good]:
-            by_sector |= self.match(isic, self.match_sector)
+            by_sector |= self.match(isic, self.match_sector_of_good)
         declined = self.find_answers("product", lambda value: value == DECLINED)
         return named | (unnamed & by_sector), declined
 
