@@ -221,7 +221,7 @@ def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(
         "Minimum score 75.0: B (cannot be ruled out).",
         "So says rule B.",
         "Other rules triggered, with a lower minimum score: C (50).",
-        "cannot be ruled out: D (25).",
+        "Other rules that cannot be ruled out, with a lower minimum score: D (25).",
     ):
         assert words in text, words
     assert (

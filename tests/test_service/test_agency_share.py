@@ -52,7 +52,7 @@ def test_the_reason_names_the_worst_agency_its_score_and_its_share() -> None:
     assert reason.text.startswith(
         f"The score of Fern Crew ({score}), which supplies 10 of 100 workers, sets the baseline"
     )
-    assert "the highest of 2 assessed agencies" in reason.text
+    assert "the highest score among the 2 assessed agencies named here" in reason.text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_only_assessed_agencies_are_named_in_the_reason() -> None:
     _, reason = get_score_and_agency_reason({**SITE, "agencies": ["Nobody Knows", "Fern Crew"]}, WORSE)
     assert reason is not None
     assert reason.text.startswith("The score of Fern Crew (")
-    assert "worst of" not in reason.text
+    assert "highest score among" not in reason.text
     assert get_score_and_agency_reason({**SITE, "agencies": ["Nobody Knows"]}, WORSE)[1] is None
 
 

@@ -1,6 +1,7 @@
 """Suppliers and agencies through the API: the gate, keeping, finding, paging, versions, erasing, merging, changes."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from portal import Portal, make_portal
 
 from questionnaires.form import load_combined_form
 from risk_models.model import load_models
+from service.clock import now
 from service.db.session import Database
 from service.settings import Settings
 from service.wiring.app import create_app
@@ -30,7 +32,7 @@ def stranger(app: Flask, database: Database) -> Portal:
 
 
 def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object]:
-    """A supplier that gives the least worrying answer to every question that feeds a score."""
+    """A supplier that gives the least worrying answer to every question that feeds a score, each confirmed by workers today."""
     models = {i.question: i.rule for model in load_models() if model.kind == "site" for i in model.indicators}
     body: dict[str, object] = {"country": country, "sector": [sector], "migrant_pct": 0, "uses_agencies": "no"}
     for question in load_combined_form("site").questions:
@@ -43,7 +45,9 @@ def well_answered(country: str = "NO", sector: str = "6201") -> dict[str, object
         elif question.type in ("number", "percent", "money"):
             low, high = question.min or 0, question.max or 60
             body[question.id] = min((low, high), key=lambda number, rule=rule: rule.risk(float(number)))
-    return body | {"evidence_grade": "worker_voice"}
+    covers = [question for question in body if question in models]
+    piece = {"grade": "worker_voice", "date": now().date().isoformat(), "covers": covers}
+    return body | {"evidence": [piece], "evidence_confirmed": True}
 
 
 def test_the_gate_works_on_country_and_sector_alone_and_asks(portal: Portal):
@@ -72,6 +76,11 @@ def test_the_gate_asks_where_nothing_at_all_is_said(portal: Portal):
 def test_the_gate_lets_through_whoever_answers_well_in_a_place_of_little_risk(portal: Portal):
     body = portal.post("/assessments", well_answered()).json
     assert (body["decision"], [reason["code"] for reason in body["decision_reasons"]]) == ("proceed", ["answered"])
+    claimed = portal.post("/assessments", {**well_answered(), "evidence_confirmed": False}).json
+    assert (claimed["decision"], [reason["code"] for reason in claimed["decision_reasons"]]) == (
+        "ask",
+        ["worst_case.open"],
+    )
 
 
 def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
@@ -83,14 +92,16 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
         assert decided["decision"] != "proceed"
 
 
-def test_the_gate_holds_where_the_answers_tell_of_grave_harm(portal: Portal):
+def test_the_gate_holds_where_a_supplier_that_tells_of_grave_harm_had_its_days_and_agreed_no_plan(portal: Portal):
     body = well_answered()
     rules = {i.question: i.rule for m in load_models() if m.id == "site_general" for i in m.indicators}
     for question in load_combined_form("site").questions:
         if question.type == "choice" and question.id in rules:
             worst = max((c.code for c in question.choices), key=lambda code, q=question: rules[q.id].risk(code))
             body[question.id] = worst
-    assert portal.post("/assessments", {**body, **LITTLE}).json["decision"] == "hold"
+    assert portal.post("/assessments", {**body, **LITTLE}).json["decision"] == "ask"
+    informed = {"supplier_informed_on": (now().date() - timedelta(days=14)).isoformat()}
+    assert portal.post("/assessments", {**body, **LITTLE, **informed}).json["decision"] == "hold"
 
 
 def test_the_gate_keeps_nothing(portal: Portal):
@@ -116,7 +127,8 @@ def test_a_refused_gate_says_ask_too(portal: Portal):
 
 def test_the_gate_knows_the_agencies_that_are_kept(portal: Portal):
     portal.put("/agencies/A-1", {"name": "Swift Hands", "country": "NP"})
-    named = portal.post("/assessments", {**LITTLE, "agencies": ["Swift Hands"]}).json
+    place = {"country": "NO", "sector": "1020"}  # where recruitment through the agency is the larger risk
+    named = portal.post("/assessments", {**place, "agencies": ["Swift Hands"]}).json
     agency = next(reason for reason in named["reasons"] if reason["indicator"] == "agency")
     assert agency["state"] == "known"
     assert agency["value"] == pytest.approx(portal.get("/agencies/A-1").json["score"])

@@ -31,7 +31,7 @@ def test_a_changed_answer_changes_points_and_nothing_is_stored(portal: Portal) -
     before = get_supplier.sync("S-1", client=portal.client)
     reply = try_change(portal, answers=SiteAnswers(papers_retention="worker_holds"))
     assert reply.before.score == before.score
-    (move,) = [move for move in reply.moves if move.title == "Papers withheld"]
+    (move,) = [move for move in reply.moves if move.title == "Identity documents withheld"]
     assert move.after < move.before
     assert get_supplier.sync("S-1", client=portal.client) == before
     assert len(list_supplier_assessments.sync("S-1", client=portal.client).items) == 1
