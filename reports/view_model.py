@@ -368,6 +368,8 @@ def _step_view(step: Step, of: Headline | None = None) -> Tree:
         "concerns": format_count(step.suppliers, "supplier") if step.suppliers else "",
         "names": concerned,
         "within_hours": "",
+        "own_due": "",
+        "own_within_hours": "",
     }
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from datetime import date
 
 import openpyxl
 import pytest
@@ -228,3 +229,14 @@ def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(
         "3 of 4 minimum-score rules are triggered only by questions left blank; without them the level would be lower."
         in text
     )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_step_that_a_report_brings_forward_is_rendered_with_its_own_day_left_out(name):
+    report = sample()
+    detail = next(detail for detail in report.details if detail.steps)
+    earlier = replace(detail.steps[0], own_due=date(2031, 5, 17), own_within_hours=31.0)
+    changed = replace(detail, steps=(earlier, *detail.steps[1:]))
+    data = render(replace(report, details=(changed,)), name).data
+    assert b"2031" not in data
+    assert data

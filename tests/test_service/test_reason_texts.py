@@ -216,7 +216,8 @@ def test_several_reports_and_their_items_are_separated():
     agency = {"name": "Kite Crew", "country": "NP", "worker_reported_items": ["placement", "recovery"]}
     reason = get_reason(build_detail(agency, "agency", case_evidence), "Workers pay for the job")
     assert reason.value == (
-        "Reported by workers: fee charged by the agency or a recruiter for the job; fees recovered later from wages, rent or food. "
+        "Reported by workers: fee charged by the agency or a recruiter for the job; "
+        "fees recovered later from wages, rent or food. "
         "Reported in case records: recruitment fees paid by workers"
     )
 
