@@ -283,7 +283,12 @@ def map_closed_indicators(block: Block, *other_blocks: Block) -> dict[str, froze
                 open_indicators["harm"].add(indicator.id)
     plan = zip(block.plan.actions, block.plan.days[:, 0].tolist(), strict=True)
     return {
-        action.id: frozenset(name for state in action.states for name in addresses[action.id] & open_indicators[state])
+        action.id: frozenset(
+            name
+            for state in action.states
+            for name in addresses[action.id] & open_indicators[state]
+            if not action.is_referral
+        )
         for action, days in plan
         if isfinite(days)
     }

@@ -89,7 +89,8 @@ def test_one_open_core_question_turns_proceed_into_ask(portal: Portal):
     core = next(i.question for i in general.indicators if i.core and i.question in body)
     for answer in ({}, {core: "declined"}):
         decided = portal.post("/assessments", {**{q: a for q, a in body.items() if q != core}, **answer}).json
-        assert decided["decision"] != "proceed"
+        assert decided["decision"] == "ask"
+        assert "core.open" in {reason["code"] for reason in decided["decision_reasons"]}
 
 
 def test_the_gate_holds_where_a_supplier_that_tells_of_grave_harm_had_its_days_and_agreed_no_plan(portal: Portal):

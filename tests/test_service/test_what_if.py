@@ -142,6 +142,17 @@ def test_safety_comes_first_among_the_fewest_actions() -> None:
     assert fewest.actions[0].safety
 
 
+def test_a_list_of_referral_contacts_alone_closes_no_finding() -> None:
+    on = date(2026, 12, 1)
+    ground = Baseline(HARMED, {}, get_model_version("site_general", "2026.4"), load_facts().as_of(on), on)
+    closed = map_closed_indicators(ground.assess([ground.answers]).blocks[0])
+    assert closed["prepare_referral"] == frozenset()  # a list of contacts helps nobody until people are reached
+    assert "violence" in closed["keep_people_safe"]
+    fewest = find_fewest_actions(ground)
+    assert fewest.changes_level
+    assert "prepare_referral" not in {action.id for action in fewest.actions}
+
+
 def test_no_actions_are_named_where_country_and_sector_alone_hold_the_level() -> None:
     fewest = find_fewest_actions(on_ground({"name": "Nowhere Mill"}))
     assert (fewest.actions, fewest.changes_level, fewest.level) == ((), False, "insufficient_evidence")
