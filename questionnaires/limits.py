@@ -92,7 +92,7 @@ REFUSALS = {
     "file.encrypted": ("The file is protected by a password.", "Remove the password and upload the file again."),
     "file.type_mismatch": (
         "The content of the file does not match its file extension.",
-        "Upload an .xlsx, .xls, .ods or .csv file: open it in a spreadsheet program and save it in one of these formats.",
+        "Open the file in a spreadsheet program, save it as .xlsx, .xls, .ods or .csv, and upload it again.",
     ),
     "file.type_not_allowed": ("This file type is not supported.", "Upload an .xlsx, .xls, .ods, .csv or .tsv file."),
     "limit.cell_text": ("A cell contains too much text.", "Shorten the text."),

@@ -27,7 +27,7 @@ EVIDENCE = {
     "self_declared": "Statement by the employer or agency",
     "document": "Receipts or documents",
     "audit": "Independent audit",
-    "worker_voice": "Interviews with workers, union or NGO",
+    "worker_voice": "Interviews with workers, a union or an NGO",
     "official": "Finding by an authority",
 }
 PAYERS = {

@@ -90,7 +90,7 @@ def set_release(settings: Settings, arguments: argparse.Namespace) -> int:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:
             organisation_models.set_next_release(session, arguments.release, day, now, ACTOR)
-    print(f"Release {arguments.release} applies from {day}. You can change the day until then.")
+    print(f"Release {arguments.release} applies from {day}. You can change this date until then.")
     return 0
 
 

@@ -37,7 +37,7 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
     for state, text in (
         ("declined", "Answer the questions that were left blank"),
         ("expired", "Send newer answers and evidence, because these have expired"),
-        ("not_asked", "Ask your customer for the questionnaire and answer the questions that have not been asked yet"),
+        ("not_asked", "Ask your customer for the questionnaire and answer the remaining questions"),
     ):
         reasons = [reason for reason in answers if reason.state == state and not reason.harm]
         if reasons:

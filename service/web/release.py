@@ -66,7 +66,7 @@ def set_day() -> AnyResponse:
             )
     except DomainError as error:
         return _render_release(error)
-    flash(_("Saved. You can change the day until then."))
+    flash(_("Saved. You can change this date until then."))
     return redirect(url_for("release.show"), 303)
 
 

@@ -139,7 +139,7 @@ def test_what_if_shows_what_confirming_the_claimed_evidence_would_change(app: Fl
     text = page(officer, address)
     assert "If you confirmed the claimed evidence" in text
     assert (
-        "Audit, 2026-10-03, SMETA-123; Workers, union or NGO, 2026-10-02. Evidence that does not list its questions"
+        "Audit, 2026-10-03, SMETA-123; Workers, union or NGO, 2026-10-02. Evidence that is not linked to specific questions"
         in text
     )
     name = re.search(r'name="(evidence\.[0-9a-f]+)"', text)[1]

@@ -102,7 +102,7 @@ class ClaimedFilterSchema(SupplierFilterSchema):
 
 
 class MatchingPiecesSchema(ApiSchema):
-    """A filter for the claimed evidence to confirm, and the confirmation reference."""
+    """A filter that selects the evidence to confirm, and the reference of the confirmation."""
 
     filter = StrictNested(ClaimedFilterSchema, required=True)
     reference = StrictString(MAX_SOURCE_LENGTH)
