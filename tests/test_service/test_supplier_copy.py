@@ -146,7 +146,7 @@ def test_a_copy_is_never_empty(database: Database):
     facts = [reason for reason in detail.reasons if reason.kind == "context" and reason.points and reason.sources]
     assert len(facts) > 3
     assert len([reason for reason in detail.reasons if reason.state == "not_asked"]) > 20
-    assert any("has not been asked yet" in text for text in detail.helps)
+    assert any("answer the remaining questions" in text for text in detail.helps)
     assert any("evidence" in text for text in detail.helps)
     for form in ("html", "pdf"):
         text = extract_text(render(build_supplier_copy(database, organisation, site), form).data, form)
