@@ -32,6 +32,11 @@ REGION_COLUMNS = ["country", "region", "title", "names", "postcodes"]
 PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
 POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
 FORM_VERSION = re.compile(r"\b([0-9]{4})\.([0-9]+)$", re.ASCII)
+# The last division of each section of ISIC Rev.4 (United Nations Statistics Division, 2008).
+SECTIONS = {
+    "A": "03", "B": "09", "C": "33", "D": "35", "E": "39", "F": "43", "G": "47", "H": "53", "I": "56", "J": "63", "K": "66",
+    "L": "68", "M": "75", "N": "82", "O": "84", "P": "85", "Q": "88", "R": "93", "S": "96", "T": "98", "U": "99",
+}  # fmt: skip
 MAX_CACHED_PLACES = 65_536
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 # What makes a name that of a street, which may be in any city.
@@ -161,6 +166,11 @@ def _is_day(text: str) -> bool:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split("|") if part.strip()))
+
+
+def find_section(isic: str) -> str:
+    """Return the section letter of an ISIC Rev.4 code of two or more digits."""
+    return next(letter for letter, last in SECTIONS.items() if isic[:2] <= last)
 
 
 class RegionIndex:
@@ -323,21 +333,14 @@ class ImposedLabourFinder:
             self.further_place, lambda value: value == country or (isinstance(value, tuple) and country in value)
         )
 
-    def match_sector(self, prefix: str) -> Flags:
-        """Return where one of the sectors begins with an ISIC code."""
+    def match_sector(self, isic: str) -> Flags:
+        """Return where one of the sectors is an ISIC code, or a narrower or broader one: a broad code may hide the narrow one."""
         question = "sector" if self.kind == "site" else "placement_sectors"
-        return self.find_answers(
-            question, lambda value: isinstance(value, tuple) and any(str(code).startswith(prefix) for code in value)
-        )
-
-    def match_sector_of_good(self, isic: str) -> Flags:
-        """Return where one of the sectors is that of a good, or a broader or narrower one, as with listed goods."""
-        question = "sector" if self.kind == "site" else "placement_sectors"
+        broader = (*(isic[:length] for length in range(1, len(isic))), find_section(isic))
         return self.find_answers(
             question,
             lambda value: (
-                isinstance(value, tuple)
-                and any(str(code).startswith(isic) or isic.startswith(str(code)) for code in value)
+                isinstance(value, tuple) and any(str(code).startswith(isic) or code in broader for code in value)
             ),
         )
 
@@ -353,7 +356,7 @@ class ImposedLabourFinder:
         unnamed = self.match("any", self.match_no_good)
         by_sector = np.zeros(n, dtype=bool)
         for isic in self.goods_isic[row.good]:
-            by_sector |= self.match(isic, self.match_sector_of_good)
+            by_sector |= self.match(isic, self.match_sector)
         declined = self.find_answers("product", lambda value: value == DECLINED)
         return named | (unnamed & by_sector), declined
 

@@ -297,3 +297,11 @@ def test_low_needs_every_core_question_answered(row: Answers, sector: str, count
     if result["level"] == "low":
         open_states = [x["state"] for x in result["reasons"] if x["indicator"] in core]
         assert not {"not_asked", "declined", "expired"} & set(open_states)
+
+
+@pytest.mark.parametrize("sector", ["Q", "86", "8610"])
+def test_a_broad_sector_does_not_hide_the_sector_in_which_labour_is_documented(sector: str) -> None:
+    facts = build_facts(build_entry("documented", country="*", sector="86", sender="CU"))
+    row = {"name": "Invented Clinic", "country": "QA", "worker_origin_countries": ("CU",), "sector": (sector,)}
+    assert assess_row(row, facts=facts)["state_imposed"]["grade"] == "documented"
+    assert assess_row({**row, "sector": ("F",)}, facts=facts)["state_imposed"] is None
