@@ -120,7 +120,7 @@ def test_a_file_that_is_not_assessed_cannot_be_vouched_for(tmp_path: Path, capsy
     twin = write(tmp_path / "other" / "a.csv", SAFE)
     out = ["--out", str(tmp_path / "out")]
     assert main(["assess", file, *out, "--evidence-confirmed", str(tmp_path / "b.csv")]) == 2
-    assert "which is not one of the files to assess" in capsys.readouterr().err
+    assert "is not one of the files to assess" in capsys.readouterr().err
     assert main(["assess", file, twin, *out, "--evidence-confirmed", file]) == 2
     assert "rename" in capsys.readouterr().err
 
