@@ -334,14 +334,20 @@ class ImposedLabourFinder:
         )
 
     def match_sector(self, isic: str) -> Flags:
-        """Return where one of the sectors is an ISIC code, or a narrower or broader one: a broad code may hide the narrow one."""
+        """Return where one of the sectors is an ISIC code, a narrower one, or only its section letter, which may hide it."""
+        return self.find_sectors(lambda code: code.startswith(isic) or code == find_section(isic))
+
+    def match_sector_of_good(self, isic: str) -> Flags:
+        """Return where one of the sectors is that of a good, or a narrower or broader one, as with listed goods."""
+        return self.find_sectors(
+            lambda code: code.startswith(isic) or isic.startswith(code) or code == find_section(isic)
+        )
+
+    def find_sectors(self, is_match: Callable[[str], bool]) -> Flags:
+        """Return where any sector of the site, or that an agency places workers in, matches."""
         question = "sector" if self.kind == "site" else "placement_sectors"
-        broader = (*(isic[:length] for length in range(1, len(isic))), find_section(isic))
         return self.find_answers(
-            question,
-            lambda value: (
-                isinstance(value, tuple) and any(str(code).startswith(isic) or code in broader for code in value)
-            ),
+            question, lambda value: isinstance(value, tuple) and any(is_match(str(code)) for code in value)
         )
 
     def match_good(self, row: ImposedLabour) -> tuple[Flags, Flags]:
@@ -356,7 +362,7 @@ class ImposedLabourFinder:
         unnamed = self.match("any", self.match_no_good)
         by_sector = np.zeros(n, dtype=bool)
         for isic in self.goods_isic[row.good]:
-            by_sector |= self.match(isic, self.match_sector)
+            by_sector |= self.match(isic, self.match_sector_of_good)
         declined = self.find_answers("product", lambda value: value == DECLINED)
         return named | (unnamed & by_sector), declined
 

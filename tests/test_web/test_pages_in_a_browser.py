@@ -209,7 +209,7 @@ def test_a_filter_is_saved_under_a_name_and_deleted(ana: Page) -> None:
     expect(ana.get_by_role("link", name="Thai, high")).to_have_count(0)
 
 
-def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: Page, tmp_path: Path) -> None:
+def test_a_request_is_recorded_and_stays_a_draft_until_the_answers_are_uploaded(ana: Page, tmp_path: Path) -> None:
     ana.goto("/suppliers?text=S-006")
     ana.locator("td a.name[href^='/suppliers/']").first.click()
     expect(ana.get_by_text("Draft – awaiting supplier response")).to_be_visible()
@@ -220,8 +220,9 @@ def test_a_request_is_recorded_and_the_downloaded_form_names_the_supplier(ana: P
     download.value.save_as(tmp_path / "form.xlsx")
     assert (tmp_path / "form.xlsx").stat().st_size > 5_000
     ana.get_by_role("button", name="Mark as returned").click()
-    expect(ana.get_by_text("returned", exact=False).first).to_be_visible()
-    expect(ana.get_by_text("Draft – awaiting supplier response")).to_have_count(0)
+    expect(ana.get_by_text("Marked as returned. Upload the questionnaire", exact=False)).to_be_visible()
+    # Without the answers, the supplier has not responded yet (method-4, section 10).
+    expect(ana.get_by_text("Draft – awaiting supplier response")).to_be_visible()
 
 
 def test_merging_and_erasing_a_supplier_require_confirmation(ana: Page) -> None:
