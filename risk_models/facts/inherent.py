@@ -40,9 +40,9 @@ from risk_models.facts.scales import (
 )
 from risk_models.facts.state_imposed import (
     PLACE_QUESTIONS,
+    ImposedLabourFinder,
     ImposedLabourFindings,
     build_region_index,
-    find_imposed_labour,
 )
 from risk_models.model import Context, ImposedLabourContext, Model, ScaledFact
 
@@ -239,7 +239,7 @@ class _Range(NamedTuple):
 
 def _find_imposed_labour(answers: Answers, model: Model, facts: FactSnapshot) -> ImposedLabourFindings:
     isic = {name: good.isic for name, good in facts.goods.items()}
-    return find_imposed_labour(answers, model.kind, facts.imposed_labour, facts.regions, facts.find_goods, isic)
+    return ImposedLabourFinder(answers, model.kind, facts.imposed_labour, facts.regions, facts.find_goods, isic).find()
 
 
 def _add_imposed_labour(

@@ -30,6 +30,7 @@ IMPOSED_COLUMNS = [
 ]  # fmt: skip
 REGION_COLUMNS = ["country", "region", "title", "names", "postcodes"]
 PLACE_QUESTIONS = ("region", "city", "address", "postal_code")
+NAMING_QUESTIONS = ("region", "city")  # a name in these also identifies the country
 POSTCODE = re.compile(r"(?<![0-9])[0-9]{5,6}(?![0-9])")
 FORM_VERSION = re.compile(r"\b([0-9]{4})\.([0-9]+)$", re.ASCII)
 # The last division of each section of ISIC Rev.4 (United Nations Statistics Division, 2008).
@@ -208,7 +209,7 @@ class RegionIndex:
         None if no region of its country, flag or destinations is listed.
         """
         countries = [row.get("country"), row.get("flag"), *_list_codes(row.get("destination_countries"))]
-        listed = [country for country in countries if country in self.names]
+        listed = list(self.names) if row.get("country") is None else [c for c in countries if c in self.names]
         if not listed:
             return None
         named = {
@@ -258,7 +259,10 @@ def build_region_index(regions: tuple[Region, ...]) -> RegionIndex:
 
 
 class ImposedLabourFinder:
-    """Finds the rows that apply to n suppliers; each distinct answer is read once."""
+    """Finds the rows that apply to n suppliers of one kind ("site" or "agency"); each distinct answer is read once.
+
+    ``find_goods``: the goods that a product text names; ``goods_isic``: the ISIC codes of each good.
+    """
 
     def __init__(
         self,
@@ -322,8 +326,10 @@ class ImposedLabourFinder:
 
         A flag that was declined may be that of any state; no flag and no destination is in a region.
         """
+        if row.region:
+            return self.match(row.country, self.match_possible_place), np.zeros(len(self.answers), dtype=bool)
         own = self.match("" if row.country == ANY_COUNTRY else row.country, self.match_place_of_work)
-        if row.country == ANY_COUNTRY or row.region:
+        if row.country == ANY_COUNTRY:
             return own, np.zeros(len(self.answers), dtype=bool)
         return own, self.find_answers(self.further_place, lambda value: value == DECLINED)
 
@@ -402,31 +408,36 @@ class ImposedLabourFinder:
         came_back = self.find_answers("form_version", asks_for_place) & self.find_answers("form_returned", bool)
         came_back &= self.find_answers("country", lambda value: value == row.country) & (self.kind == "site")
         declined = (self.find_answers("region", lambda value: value == DECLINED) | came_back) & ~given
-        return own, declined, ~given & ~declined
+        return own, declined, ~given & ~declined & self.match(row.country, self.match_place_of_work)
+
+    def match_possible_place(self, country: str) -> Flags:
+        """Return where people work in a country, or where a site names no country, so that only its region can show it."""
+        no_country = (self.answers.column("country").codes < 0) & (self.kind == "site")
+        return self.match(country, self.match_place_of_work) | no_country
 
     def match_any_region(self, country: str) -> Flags:
         """Return where the place names any region of a country."""
-        return self.match(country, self.match_place_of_work) & self.find_place(country, bool)
+        return self.find_place(country, bool)
 
     def match_own_region(self, key: str) -> Flags:
-        """Return where the place names one region ("CN/xinjiang"), of suppliers in its country."""
+        """Return where the place names one region ("CN/xinjiang")."""
         country, _, region = key.partition("/")
-        return self.match(country, self.match_place_of_work) & self.find_place(
-            country, lambda regions: region in regions
-        )
+        return self.find_place(country, lambda regions: region in regions)
 
     def find_place(self, country: str, is_match: Callable[[frozenset[str]], bool]) -> Flags:
         """Return where the regions of a country that any answer about the place names match (n,)."""
         flags = np.zeros(len(self.answers), dtype=bool)
         in_country = self.match(country, self.match_place_of_work)
-        for question in PLACE_QUESTIONS:
-            values, codes = self.answers.column(question)
-            used = set(codes[in_country].tolist())
-            matches = [
-                code in used and is_match(self.index.find_regions(country, question, str(value)))
-                for code, value in enumerate(values)
-            ]
-            flags |= np.array([*matches, False], dtype=np.bool_)[codes]
+        elsewhere = self.match(country, self.match_possible_place) & ~in_country
+        for suppliers, questions in ((in_country, PLACE_QUESTIONS), (elsewhere, NAMING_QUESTIONS)):
+            for question in questions if suppliers.any() else ():
+                values, codes = self.answers.column(question)
+                used = set(codes[suppliers].tolist())
+                matches = [
+                    code in used and is_match(self.index.find_regions(country, question, str(value)))
+                    for code, value in enumerate(values)
+                ]
+                flags |= suppliers & np.array([*matches, False], dtype=np.bool_)[codes]
         return flags
 
 
@@ -434,18 +445,3 @@ def asks_for_place(form_version: object) -> bool:
     """Return whether silence about the place declines it in a version of a form ("site 2026.4"); earlier ones exempted it."""
     match = FORM_VERSION.search(str(form_version))
     return match is not None and (int(match[1]), int(match[2])) >= (2026, 4)
-
-
-def find_imposed_labour(
-    answers: Answers,
-    kind: str,
-    rows: Sequence[ImposedLabour],
-    regions: Sequence[Region],
-    find_goods: Callable[[str], Sequence[str]],
-    goods_isic: Mapping[str, tuple[str, ...]],
-) -> ImposedLabourFindings:
-    """Return what a table of imposed labour says of n suppliers of one kind ("site" or "agency").
-
-    ``find_goods``: the goods that a product text names; ``goods_isic``: the ISIC codes of each good.
-    """
-    return ImposedLabourFinder(answers, kind, rows, regions, find_goods, goods_isic).find()

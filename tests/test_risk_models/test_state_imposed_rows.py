@@ -6,7 +6,7 @@ import pytest
 
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.facts.state_imposed import GRADES, find_imposed_labour
+from risk_models.facts.state_imposed import GRADES, ImposedLabourFinder
 
 ON = date(2026, 12, 1)
 FACTS = load_facts()
@@ -17,7 +17,7 @@ ISIC = {name: good.isic for name, good in SNAPSHOT.goods.items()}
 def find_grade(kind: str = "site", on: date = ON, **answers: object) -> str:
     """Return the grade that the table gives a supplier."""
     rows = FACTS.as_of(on).imposed_labour
-    found = find_imposed_labour(from_rows([answers]), kind, rows, SNAPSHOT.regions, SNAPSHOT.find_goods, ISIC)
+    found = ImposedLabourFinder(from_rows([answers]), kind, rows, SNAPSHOT.regions, SNAPSHOT.find_goods, ISIC).find()
     return GRADES[int(found.grade[0])]
 
 

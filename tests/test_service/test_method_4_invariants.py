@@ -305,3 +305,16 @@ def test_a_broad_sector_does_not_hide_the_sector_in_which_labour_is_documented(s
     row = {"name": "Invented Clinic", "country": "QA", "worker_origin_countries": ("CU",), "sector": (sector,)}
     assert assess_row(row, facts=facts)["state_imposed"]["grade"] == "documented"
     assert assess_row({**row, "sector": ("F",)}, facts=facts)["state_imposed"] is None
+
+
+@pytest.mark.parametrize("place", [{"region": "North"}, {"city": "Chiang Mai"}])
+def test_leaving_out_the_country_does_not_hide_a_documented_region(place: Answers) -> None:
+    facts = build_facts(build_entry("documented", country="TH", region="north"))
+    row = {"name": "Invented Mill", "sector": ("14",), "papers_retention": "worker_holds"}
+    hidden, elsewhere, nowhere = assess_rows({**row, **place}, {**row, **place, "country": "NO"}, row, facts=facts)
+    assert hidden["state_imposed"]["grade"] == "documented"
+    assert hidden["inherent_level"] in ("high", "critical")
+    assert hidden["score"] >= hidden["inherent"] - SMALL
+    assert elsewhere["state_imposed"] is None
+    assert (nowhere["state_imposed"], nowhere["place_open"]) == (None, False)
+    assert assess_row({**row, "address": "12 High Street, 50999"}, facts=facts)["state_imposed"] is None
