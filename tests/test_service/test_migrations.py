@@ -1,5 +1,7 @@
 """Migrations create the tables that the service works with."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -11,7 +13,7 @@ from alembic.migration import MigrationContext
 from callers import make_organisation
 from databases import KINDS, Empty, opened
 from patience import PATIENCE
-from sqlalchemy import MetaData, insert, inspect, text
+from sqlalchemy import Engine, MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from risk_models.model import get_newest_release
@@ -73,10 +75,9 @@ def test_a_migrated_database_refuses_to_change_its_audit_trail(database: Databas
         connection.execute(text(statement))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
-    request: pytest.FixtureRequest, kind: str, tmp_path: Path
-):
+@contextmanager
+def open_old_database(request: pytest.FixtureRequest, kind: str, tmp_path: Path, revision: str) -> Iterator[Engine]:
+    """Open an empty database of a kind at a revision of the schema, with the organisation "ours"."""
     of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None
     with of_postgresql() if of_postgresql else opened(f"sqlite:///{tmp_path / 'old.db'}") as engine:
         with engine.begin() as connection:
@@ -86,13 +87,24 @@ def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
             config = Config()
             config.set_main_option("script_location", "service/db/migrations")
             config.attributes["connection"] = connection
-            command.upgrade(config, "0003")
+            command.upgrade(config, revision)
+            schema = MetaData()
+            schema.reflect(connection)
+            connection.execute(insert(schema.tables["organisation"]).values(
+                id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
+            ))  # fmt: skip
+        yield engine
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+):
+    with open_old_database(request, kind, tmp_path, "0003") as engine:
+        with engine.begin() as connection:
             before = MetaData()
             before.reflect(connection)
             at = dict.fromkeys(("created_at", "updated_at"), now())
-            connection.execute(insert(before.tables["organisation"]).values(
-                id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
-            ))  # fmt: skip
             table_kind = {
                 "organisation_id": "ours",
                 "kind": "site",
@@ -116,21 +128,7 @@ def test_a_next_step_is_supplier_visible_where_nobody_had_reported_anything(
 def test_an_organisation_from_before_stays_on_its_release_and_a_new_one_starts_with_the_newest(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ):
-    of_postgresql = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-    with of_postgresql() if of_postgresql else opened(f"sqlite:///{tmp_path / 'old.db'}") as engine:
-        with engine.begin() as connection:
-            if of_postgresql:
-                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-                connection.exec_driver_sql("CREATE SCHEMA public")
-            config = Config()
-            config.set_main_option("script_location", "service/db/migrations")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "0009")
-            before = MetaData()
-            before.reflect(connection)
-            connection.execute(insert(before.tables["organisation"]).values(
-                id="ours", name="Harbour", time_zone="UTC", keep_months=84, created_at=now()
-            ))  # fmt: skip
+    with open_old_database(request, kind, tmp_path, "0009") as engine:
         migrate(engine)
         new_id = make_organisation(Database(engine), "New")
         with engine.connect() as connection:
