@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
+from risk_models.action_library import Action
 from risk_models.answers import CASE_HARMS, DECLINED
 from risk_models.engine.frame import WORST_OF_LOW
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import UNKNOWN_PLACE
 from risk_models.model import Context, Floor, ImposedLabourContext, Indicator, Model, ScreeningQuestion
-from risk_models.plan import Action
 from risk_models.transforms import bind_day
 
 StoredJson = Mapping[str, object]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from risk_models.action_library import FINDING_STATES, GROUP_PREFIX, Action
 from risk_models.model import Model
-from risk_models.plan import CIRCUMSTANCES, CONTACT_CIRCUMSTANCES, FINDING_STATES, GROUP_PREFIX, UNKNOWNS, Action
+from risk_models.plan import CIRCUMSTANCES, CONTACT_CIRCUMSTANCES, UNKNOWNS
 
 
 def find_unaddressed_findings(findings: Sequence[tuple[str, str]], actions: Sequence[Action]) -> tuple[str, ...]:

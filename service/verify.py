@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from risk_models.action_library import load_actions
 from risk_models.action_releases import find_texts_release, get_action_releases, list_generations
 from risk_models.answers import from_rows
 from risk_models.cases.rules import get_case_rules
@@ -22,7 +23,6 @@ from risk_models.evidence import RELEASE_0_1_0_METHOD
 from risk_models.facts.facts import Facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import load_models
-from risk_models.plan import load_actions
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import (
     build_actions_part,

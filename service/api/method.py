@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from risk_models.action_library import Action
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_in_force
-from risk_models.plan import Action
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list

@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from risk_models.action_library import Action
 from risk_models.answers import EVIDENCE, from_rows
 from risk_models.cases.rules import STRENGTHS
 from risk_models.engine.frame import DECLINED, EXPIRED, NOT_ASKED, WORST_OF_LOW
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Indicator, Model
-from risk_models.plan import Action
 from risk_models.transforms import get_best_answer
 from service.assessment.assess import AssessedBatch, Block, assess_batch
 

@@ -17,13 +17,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from risk_models.action_library import Action, list_release_actions
 from risk_models.answers import EVIDENCE, to_json_value
 from risk_models.engine.frame import DECLINED, LEVEL_NAMES, NOT_ASKED, STATES
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.inherent import PART_STATES, UNKNOWN_PLACE, InherentRiskPart
 from risk_models.facts.state_imposed import ImposedLabourFindings
 from risk_models.model import CASES, Model
-from risk_models.plan import Action, list_release_actions, sort_steps
+from risk_models.plan import sort_steps
 from service.assessment.answer_codec import NULL, AnswerEncoder, Positions
 from service.assessment.assess import AssessedBatch, Block
 from service.assessment.evidence_entries import list_entries

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from risk_models.action_library import find_newest_release
 from risk_models.action_releases import find_texts_release
 from risk_models.model import Model, get_model_in_force, load_models
-from risk_models.plan import find_newest_release
 
 
 def list_models_in_force(on: date, models: Sequence[Model] | None = None) -> list[Model]:

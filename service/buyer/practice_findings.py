@@ -14,6 +14,7 @@ from typing import Any
 
 from questionnaires.form import load_form
 from reports.document import BuyerFinding, Step
+from risk_models.action_library import Action, list_release_actions
 from risk_models.answers import Answers, from_rows
 from risk_models.buyer import (
     PracticeFinding,
@@ -22,7 +23,7 @@ from risk_models.buyer import (
     find_practice_rules_in_force,
     load_all_practice_rules,
 )
-from risk_models.plan import Action, compute_due_date, list_release_actions
+from risk_models.plan import compute_due_date
 from service.assessment.assess import Batch
 from service.report_content.labels import build_step, format_answer
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from reports.document import CaseLine
 from reports.formatting import format_iso_date
+from risk_models.action_library import Action, list_release_actions
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
 from risk_models.cases.rules import CaseRules, find_case_rules_in_force
-from risk_models.plan import COERCION_CASE, Action, list_case_steps, list_release_actions
+from risk_models.plan import COERCION_CASE, list_case_steps
 from service.assessment.assess import Batch
 from service.case_reading.records import (
     COHORT_QUESTIONS,

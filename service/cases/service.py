@@ -22,11 +22,11 @@ from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS, REMOVED_NOTE
+from risk_models.action_library import Action
 from risk_models.answers import from_rows
 from risk_models.cases.readings import read_case
 from risk_models.cases.rules import STRENGTHS, find_case_rules_in_force, list_case_rules
 from risk_models.name_normalize import name_key
-from risk_models.plan import Action
 from service.assessment.assess import Batch
 from service.audit import record_event
 from service.case_reading.export_json import build_case_part, list_first_steps

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import DataFileError, load_sectors
 from questionnaires.validation.contradictions import Contradiction, load_contradictions
+from risk_models.action_library import Action, expand_groups, load_actions
 from risk_models.action_releases import find_generation, get_action_releases, list_generations
 from risk_models.answers import DECLINED
 from risk_models.buyer import BuyingPractice, PracticeRules
@@ -28,7 +29,6 @@ from risk_models.findings import (
     list_possible_findings,
 )
 from risk_models.model import MODELS_FOLDER, Indicator, Model, load_models
-from risk_models.plan import Action, expand_groups, load_actions
 from risk_models.transforms import Choices, Rule, Since, bind_day
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.case_reading.records import list_case_data_faults

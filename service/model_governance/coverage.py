@@ -16,10 +16,10 @@ from pathlib import Path
 
 import risk_models
 from questionnaires.form import list_form_ids, load_form
+from risk_models.action_library import load_actions
 from risk_models.buyer import load_all_practice_rules as load_practices
 from risk_models.cases.rules import CASES_FOLDER, list_case_rules
 from risk_models.model import Model, load_models
-from risk_models.plan import load_actions
 from service.report_content.sources import Source, load_source_families
 
 EXCLUSIONS_FILE = Path(risk_models.__file__).parent / "excused.toml"

@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from risk_models.plan import Action
+from risk_models.action_library import Action
 from service.db.case_tables import StoredCase
 from service.db.tables import Supplier
 from service.queries.supplier_list import (

@@ -22,7 +22,7 @@ from reports.csv import guard
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
-from risk_models.plan import Action, list_release_actions, load_actions
+from risk_models.action_library import Action, list_release_actions, load_actions
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.errors import DomainError, not_found
 from service.report_content.labels import format_level, get_country_name, get_sector_title

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reports.document import Detail
+from risk_models.action_library import Action
 from risk_models.answers import EVIDENCE, from_rows
 from risk_models.cases.evidence import CaseEvidence
 from risk_models.engine.frame import DECLINED, EXPIRED, LEVEL_NAMES, NOT_ASKED
@@ -25,7 +26,6 @@ from risk_models.evidence import GRADE_TITLES as GRADES
 from risk_models.evidence import needs_confirmation
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Floor, Model
-from risk_models.plan import Action
 from risk_models.transforms import get_best_answer
 from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
 from service.assessment.evidence_entries import describe_piece, list_entries

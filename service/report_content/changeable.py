@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from risk_models.action_library import expand_groups, list_release_actions
 from risk_models.explain import Reason
 from risk_models.model import Indicator, Model
-from risk_models.plan import expand_groups, list_release_actions
 
 CONFIRMED_BY = "worker_voice"  # the grade of evidence that the points to be won assume
 # Reasons that are neither answers nor facts about a place: who recruits for the supplier, and what a low level still needs.

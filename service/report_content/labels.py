@@ -9,12 +9,12 @@ from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE
 from reports.document import LEVEL_TITLES, Step
 from reports.formatting import format_iso_date
+from risk_models.action_library import Action
 from risk_models.answers import EvidencePiece, parse_piece
 from risk_models.evidence import GRADE_TITLES
 from risk_models.explain import Reason, describe_own_answer
 from risk_models.facts.facts import FactSnapshot, get_description_id
 from risk_models.model import Model
-from risk_models.plan import Action
 
 MEASURED_TYPES = ("number", "percent", "money", "date")  # question types whose answers need the title of the question
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.document import Headline, Step
-from risk_models.plan import Action, Plan, compute_due_date
+from risk_models.action_library import Action
+from risk_models.plan import Plan, compute_due_date
 from service.assessment.assess import AssessedBatch
 from service.report_content.labels import build_step
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from risk_models import plan as planning
+from risk_models.action_library import expand_groups, list_release_actions, load_actions
 from risk_models.action_releases import RELEASE_NAMED_AFTER, find_generation, get_action_releases, list_generations
 from risk_models.answers import from_rows
 from risk_models.data_file import DataFileError
@@ -17,7 +18,7 @@ from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
 from risk_models.findings import find_group_faults, find_unaddressed_findings, list_possible_findings
 from risk_models.model import Model, load_model, load_models
-from risk_models.plan import empty_plan, expand_groups, list_release_actions, load_actions
+from risk_models.plan import empty_plan
 from tests.toml_text import toml_text
 
 ON = date(2026, 11, 27)

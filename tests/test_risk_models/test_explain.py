@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from risk_models.action_library import load_actions
 from risk_models.explain import (
     CONFIRMED,
     UNCONFIRMED,
@@ -16,7 +17,6 @@ from risk_models.explain import (
     explain_why_not_low,
 )
 from risk_models.model import Indicator, Model
-from risk_models.plan import load_actions
 from tests.test_risk_models.world import FACTS, SITE, SOURCE
 
 ANSWER_TITLES = {

@@ -15,6 +15,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from risk_models.action_library import Action, list_release_actions, load_actions
 from risk_models.answers import from_rows
 from risk_models.engine.score import score
 from risk_models.facts.facts import load_facts
@@ -22,17 +23,7 @@ from risk_models.features import build_features
 from risk_models.findings import find_unaddressed_findings, find_unused_actions, list_possible_findings
 from risk_models.model import get_model_version
 from risk_models.name_normalize import name_key
-from risk_models.plan import (
-    UNKNOWNS,
-    Action,
-    Plan,
-    build_plan,
-    compute_due_date,
-    find_circumstances,
-    list_release_actions,
-    load_actions,
-    sort_steps,
-)
+from risk_models.plan import UNKNOWNS, Plan, build_plan, compute_due_date, find_circumstances, sort_steps
 
 ON = date(2026, 11, 27)
 FACTS = load_facts().as_of(ON)

@@ -10,10 +10,10 @@ from examples import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from risk_models.action_library import load_actions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_in_force
-from risk_models.plan import load_actions
 from risk_models.transforms import bind_day
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import iter_result_json

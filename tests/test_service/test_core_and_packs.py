@@ -15,11 +15,11 @@ import numpy as np
 import orjson
 import pytest
 
+from risk_models.action_library import list_release_actions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import MODELS_FOLDER, Model, get_model_version, load_model, load_models
 from risk_models.model_file import BLOCK_KINDS, PACK_KEYS, list_model_files
-from risk_models.plan import list_release_actions
 from service import verify
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import compute_digest, write_document

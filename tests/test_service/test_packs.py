@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from questionnaires.form import Question, build_answers_schema, load_combined_form, load_form
+from risk_models.action_library import expand_groups, load_actions
 from risk_models.answers import EvidencePiece, from_rows
 from risk_models.engine.frame import LEVEL_NAMES, Cells, Scores
 from risk_models.engine.score import score
@@ -21,7 +22,6 @@ from risk_models.explain import describe_indicator, explain_result
 from risk_models.facts.facts import load_facts
 from risk_models.features import build_features
 from risk_models.model import Model, get_model_in_force, load_models
-from risk_models.plan import expand_groups, load_actions
 from service.assessment.assess import Batch, assess
 from service.assessment.export_json import write_document
 from service.model_governance import check

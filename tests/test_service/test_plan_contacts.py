@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 
 from reports.redaction import for_audience
 from risk_models import plan as planning
+from risk_models.action_library import OWNERS, PRIORITIES, Action, list_release_actions, load_actions
 from risk_models.action_releases import find_generation
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, CaseReading, Finding, read_case
 from risk_models.data_file import DataFileError
 from risk_models.facts.facts import load_facts
-from risk_models.plan import OWNERS, PRIORITIES, Action, Plan, list_release_actions, load_actions
+from risk_models.plan import Plan
 from service.assessment.assess import AssessedBatch, Batch, Block, assess
 from service.assessment.export_json import build_actions_part
 from service.case_reading.export_json import list_first_steps

@@ -14,6 +14,7 @@ import pytest
 from examples import examples
 from hypothesis import given
 
+from risk_models.action_library import Action, expand_groups, get_order_release, list_release_actions, load_actions
 from risk_models.action_releases import find_generation, list_generations
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
@@ -22,16 +23,7 @@ from risk_models.facts.facts import load_facts
 from risk_models.findings import find_unaddressed_findings, find_unused_actions, list_possible_findings
 from risk_models.model import Model, get_model_version, load_models
 from risk_models.name_normalize import name_key
-from risk_models.plan import (
-    UNKNOWNS,
-    Action,
-    build_plan,
-    expand_groups,
-    find_circumstances,
-    get_order_release,
-    list_release_actions,
-    load_actions,
-)
+from risk_models.plan import UNKNOWNS, build_plan, find_circumstances
 from risk_models.transforms import Choices, get_best_answer
 from service.assessment.assess import Batch, assess, assess_batch
 from service.assessment.export_json import iter_result_json

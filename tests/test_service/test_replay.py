@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from risk_models.action_library import list_release_actions, load_actions
 from risk_models.answers import from_rows
 from risk_models.evidence import RELEASE_0_1_0_METHOD, Belief
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from risk_models.model_file import CORE_FOLDER
-from risk_models.plan import list_release_actions, load_actions
 from service.assessment.export_json import build_actions_part, compute_actions_digest
 from service.verify import find_discrepancies
 from tests.test_released import RELEASED_ITEMS

@@ -16,7 +16,7 @@ from portal import Portal, make_portal
 from reports.document import Report
 from reports.formats import FORMATS, render
 from reports.redaction import for_audience
-from risk_models.plan import Action, load_actions
+from risk_models.action_library import Action, load_actions
 from service import report_jobs
 from service.cases import service as case_service
 from service.clock import now

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from risk_models.plan import Plan, list_release_actions
+from risk_models.action_library import list_release_actions
+from risk_models.plan import Plan
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier

@@ -10,10 +10,10 @@ from examples import examples
 from hypothesis import given
 
 from risk_models import plan as planning
+from risk_models.action_library import load_actions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model, get_model_version
-from risk_models.plan import load_actions
 from risk_models.transforms import Ramp, Since, Steps, get_best_answer
 from service.assessment.assess import Batch, assess
 from service.queries.what_if import (
