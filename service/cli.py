@@ -211,7 +211,8 @@ def _assess(arguments: argparse.Namespace) -> int:
     )
     if parsed.cases:
         print(f"Case records read: {len(parsed.cases)}.")
-    for issue in [issue for issue in parsed.issues if issue.severity == "error"][:5]:
+    questions = [issue for issue in parsed.issues if issue.code == "form.sender_unknown"]  # the answer changes results
+    for issue in [*questions, *[issue for issue in parsed.issues if issue.severity == "error"][:5]]:
         print(f"- {issue.describe()}", file=sys.stderr)
     has_unused_file = any(not file["accepted"] for file in parsed.files)
     return EXIT_PARTIAL if received["rejected"] or has_unused_file else EXIT_SCORED

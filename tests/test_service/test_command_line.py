@@ -266,3 +266,15 @@ def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Pat
     assert document is not None
     assert document["results"][0]["country"] == "TH"
     assert document["results"][0]["kind"] == ("agency" if form == "agency" else "site")
+
+
+def test_the_importer_is_asked_who_filled_in_a_sheet_with_the_headers_of_a_questionnaire(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    titles = [question.title for question in load_form("site").questions if question.is_practice][:12]
+    answers = dict.fromkeys(titles, "") | {titles[-1]: "Yes"}
+    file = write(tmp_path / "filled.csv", [{"Name": "Invented Mill", "Country": "TH", **answers}])
+    cli.main(["assess", str(file), "--out", str(tmp_path / "out"), "--formats", "json"])
+    assert "Say who filled it in" in capsys.readouterr().err
+    cli.main(["assess", str(file), "--out", str(tmp_path / "own"), "--formats", "json", "--answered-by", "buyer"])
+    assert "Say who filled it in" not in capsys.readouterr().err
