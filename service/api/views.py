@@ -284,7 +284,7 @@ def get_result(session: Session, result_id: str) -> Reply:
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
-    supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+    supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True, lock=True)
     check_version(etag(supplier))
     suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)

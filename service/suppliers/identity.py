@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from questionnaires.parse.answer import RESERVED_ANSWERS
@@ -25,6 +25,7 @@ Row = Mapping[str, Any]
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
+LOCK_CLASS = 0x534B  # identifies the locks of keys among the advisory locks of the database
 KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
 
 
@@ -84,11 +85,28 @@ def group_by_key(keys: Iterable[str]) -> list[list[int]]:
 
 
 def find_supplier(session: Session, kind: str, answers: Mapping[str, Any]) -> Supplier | None:
-    """Find the supplier with these answers and lock it until the transaction ends; None if there is none."""
+    """Find the supplier with these answers and lock it until the transaction ends; None if there is none.
+
+    Nobody else who asks here can create it until then either.
+    """
     key = supplier_key(answers)
-    own = select(Supplier).where(Supplier.kind == kind, Supplier.key == key)
+    _lock_key(session, kind, key)
+    own = select(Supplier).where(Supplier.kind == kind, Supplier.key == key).with_for_update()
     old = _merged_query(kind, [key], Supplier).with_for_update(of=Supplier)
-    return session.scalars(own.with_for_update()).first() or session.scalars(old).first()
+    # A row that the session read before it held the lock may have changed since.
+    latest = {"populate_existing": True}
+    found = session.scalars(own, execution_options=latest).first()
+    return found or session.scalars(old, execution_options=latest).first()
+
+
+def _lock_key(session: Session, kind: str, key: str) -> None:
+    """Lock a key until the transaction ends, since a supplier that does not exist yet has no row to lock.
+
+    On SQLite only one transaction writes at a time.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = func.hashtext(f"{session.info['organisation_id']}:{kind}:{key}")
+        session.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, number)))
 
 
 def find_suppliers(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:

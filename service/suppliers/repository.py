@@ -395,14 +395,14 @@ def get_agency_scores(session: Session, answers: Iterable[Mapping[str, Any]]) ->
     return scores
 
 
-def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False) -> Supplier:
-    """Return a supplier by id or by the buyer's own reference; a merged supplier's reference gives its survivor, unless
-    ``itself``.
+def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False, lock: bool = False) -> Supplier:
+    """Return a supplier by id or by the buyer's own reference, locked until the transaction ends if asked; a merged supplier's
+    reference gives its survivor, unless ``itself``.
 
     Raises DomainError, 404, if there is none.
     """
     key = f"ref:{name_key(name)}"
-    supplier = session.scalars(
+    query = (
         select(Supplier)
         .where(
             Supplier.kind == kind,
@@ -410,7 +410,8 @@ def get_supplier(session: Session, kind: str, name: str, *, itself: bool = False
             or_(Supplier.id == name, Supplier.key == key),
         )
         .order_by(Supplier.id == name)
-    ).first()
+    )
+    supplier = session.scalars(query.with_for_update() if lock else query).first()
     if supplier is None:
         survivor = find_merged(session, kind, [key]).get(key)
         if survivor is not None and itself:
