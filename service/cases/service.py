@@ -106,14 +106,14 @@ def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCas
 
 def list_supplier_cases(session: Session, supplier_id: str) -> Sequence[StoredCase]:
     """Return the cases about a supplier, open ones first, then by strength of evidence, strongest first."""
-    order = (StoredCase.state.desc(), StoredCase.strength.desc(), StoredCase.created_at.desc(), StoredCase.id)
+    order = (StoredCase.state.desc(), StoredCase.strength.desc(), StoredCase.created_at.desc(), StoredCase.key)
     return session.scalars(select(StoredCase).where(StoredCase.supplier_id == supplier_id).order_by(*order)).all()
 
 
 def list_emergencies(session: Session, on: date) -> list[CaseDetail]:
     """Return the open emergencies, in which people may be in danger now, evaluated on a day; the longest-waiting one first."""
     urgent = (StoredCase.state == "open", StoredCase.strength == STRENGTHS.index("emergency"))
-    cases = session.scalars(select(StoredCase).where(*urgent).order_by(StoredCase.strength_since, StoredCase.id))
+    cases = session.scalars(select(StoredCase).where(*urgent).order_by(StoredCase.strength_since, StoredCase.key))
     return [get_case_detail(session, case, on) for case in cases]
 
 

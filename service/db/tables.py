@@ -51,6 +51,11 @@ class UTCTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
+def key_text(length: int) -> String:
+    """Return the type of a key that lists are sorted by: by code point, as SQLite does, whatever language PostgreSQL runs in."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
 def new_id() -> str:
     """Return a random id."""
     return str(uuid.uuid4())
@@ -229,10 +234,10 @@ class Supplier(Owned, Base):
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(8))
-    key: Mapped[str] = mapped_column(String(300))
+    key: Mapped[str] = mapped_column(key_text(300))
     reference: Mapped[str | None] = mapped_column(String(300))
     name: Mapped[str] = mapped_column(Text)
-    company_key: Mapped[str] = mapped_column(String(300), index=True)
+    company_key: Mapped[str] = mapped_column(key_text(300), index=True)
     country: Mapped[str | None] = mapped_column(String(2))
     sector: Mapped[str | None] = mapped_column(String(4))
     answers: Mapped[dict[str, Any]]
@@ -273,7 +278,7 @@ class MergedKey(Owned, Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(8))
-    key: Mapped[str] = mapped_column(String(300))
+    key: Mapped[str] = mapped_column(key_text(300))
     named: Mapped[str] = mapped_column(Text)
     merged_at: Mapped[datetime]
 

@@ -132,7 +132,7 @@ def build_preview(
         condition = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
         ids = {
             kind: session.scalars(
-                select(Supplier.id).where(Supplier.kind == kind, *condition).order_by(Supplier.id)
+                select(Supplier.id).where(Supplier.kind == kind, *condition).order_by(Supplier.key)
             ).all()
             for kind in ("agency", "site")
         }
@@ -172,7 +172,7 @@ def build_preview(
 
 
 def _load_batch(session: Session, kind: str, ids: Sequence[str], on: date) -> tuple[Sequence[Supplier], Batch]:
-    found = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id)).all()
+    found = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.key)).all()
     answers = from_rows(answers_with_entry_dates(session, kind, found, on))
     cases = case_evidence.get_case_evidence(session, [supplier.id for supplier in found], on, [])
     return found, Batch(kind, answers, "", "", np.arange(len(found)), cases)
@@ -217,7 +217,7 @@ def _build_lines(found: Sequence[Supplier], steps: Sequence[Step], matrix: Any) 
 
 def _sort_key(line: Document) -> tuple[Any, ...]:
     change = line["score_after"] - line["score_before"]
-    return (not line["level_changes"], -LEVEL_NAMES.index(line["level_after"]), -abs(change), line["name"], line["id"])
+    return (not line["level_changes"], -LEVEL_NAMES.index(line["level_after"]), -abs(change), line["name"])
 
 
 def _summarize(lines: Sequence[Document]) -> list[Document]:

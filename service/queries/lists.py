@@ -21,7 +21,7 @@ WORST_FIRST: Order = (
     (Supplier.inherent, DESCENDING),
     (Supplier.worst, DESCENDING),
     (Supplier.score, DESCENDING),
-    (Supplier.id, ASCENDING),
+    (Supplier.key, ASCENDING),
 )
 
 
@@ -35,7 +35,7 @@ def list_suppliers(
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """Return a page of sites or agencies, highest risk first: by level, inherent risk, worst case, score.
+    """Return a page of sites or agencies, highest risk first: by level, inherent risk, worst case, score, key.
 
     Raises DomainError ``cursor.unknown``.
     """
@@ -102,7 +102,7 @@ def list_cases(
         query = query.where(StoredCase.state == state)
     if supplier_id is not None:
         query = query.where(StoredCase.supplier_id == supplier_id)
-    order = ((StoredCase.strength, DESCENDING), (StoredCase.created_at, DESCENDING), (StoredCase.id, ASCENDING))
+    order = ((StoredCase.strength, DESCENDING), (StoredCase.created_at, DESCENDING), (StoredCase.key, ASCENDING))
     return paginate(session, query, order, cursor, limit)
 
 

@@ -17,7 +17,7 @@ from risk_models.answers import from_rows
 from service.assessment.assess import Batch
 from service.case_reading.evidence import decode_case_evidence
 from service.db.tables import Change, Result, Supplier
-from service.queries.supplier_list import INHERENT_LEVELS
+from service.queries.supplier_list import INHERENT_LEVELS, KEY, QUEUE
 from service.report_content.labels import get_country_name, get_sector_title
 
 ASSESSED = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
@@ -65,9 +65,8 @@ class Overview:
 
 def get_portfolio_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
     """Return the data of the portfolio page, in a handful of queries."""
-    order = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
     counted = _count_groups(session, today)
-    insufficient = select(Supplier).where(*ASSESSED, Supplier.level == "insufficient_evidence").order_by(*order)
+    insufficient = select(Supplier).where(*ASSESSED, Supplier.level == "insufficient_evidence").order_by(*QUEUE)
     due = select(Supplier).where(*ASSESSED, Supplier.review_due <= today + timedelta(days=30))
     cells, places = _find_worst_by_place(session, counted)
     return Overview(
@@ -82,11 +81,11 @@ def get_portfolio_overview(session: Session, today: date, at: datetime, queue_le
         },
         kinds={kind: sum(group.suppliers for group in counted if group.kind == kind) for kind in ("site", "agency")},
         queue=session.scalars(insufficient.limit(queue_length)).all(),
-        worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*order).limit(queue_length)).all(),
+        worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*QUEUE).limit(queue_length)).all(),
         heat=cells,
         places=places,
         level_changes=list_level_changes(session, at - timedelta(days=90)),
-        due=session.scalars(due.order_by(Supplier.review_due, *order).limit(queue_length)).all(),
+        due=session.scalars(due.order_by(Supplier.review_due, *QUEUE).limit(queue_length)).all(),
         overdue=sum(group.overdue for group in counted),
     )
 
@@ -129,7 +128,7 @@ def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tupl
 
     The database picks them, since fetching every supplier takes longer. Ties go to the first in the queue.
     """
-    worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), Supplier.id)
+    worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), *KEY)
     turn = func.row_number().over(partition_by=(Supplier.country, DIVISION), order_by=worst_first).label("turn")
     turns = select(Supplier.id, turn).where(*ASSESSED).subquery()
     worst = (
@@ -149,7 +148,7 @@ def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tupl
         cells.append(Cell(country, name, sector, get_sector_title(sector), results=in_cells[country, sector], **value))
         if country and country not in places:
             places[country] = Place(country, name, results=in_countries[country], **value)
-    cells.sort(key=lambda cell: -cell.value)
+    cells.sort(key=lambda cell: (-cell.value, cell.country or "", cell.sector or ""))
     return tuple(cells), tuple(place for _, place in sorted(places.items()))
 
 
@@ -168,7 +167,7 @@ def build_batches(session: Session) -> list[Batch]:
     for kind in ("agency", "site"):
         latest = select(Supplier.answers, Result.case_evidence).join(Result, Result.id == Supplier.latest_id)
         query = latest.where(Supplier.kind == kind, *ASSESSED)
-        rows = session.execute(query.order_by(Supplier.id)).all()
+        rows = session.execute(query.order_by(Supplier.key)).all()
         if rows:
             answers = from_rows(row.answers for row in rows)
             cases = decode_case_evidence([row.case_evidence for row in rows])

@@ -97,5 +97,5 @@ def _find_cases(session: Session, text: str) -> FoundCases:
     about = Supplier.id == StoredCase.supplier_id
     total = session.scalars(select(func.count(StoredCase.id)).outerjoin(Supplier, about).where(matching)).one()
     query = select(StoredCase, Supplier).outerjoin(Supplier, about).where(matching)
-    newest = query.order_by(StoredCase.state.desc(), StoredCase.created_at.desc(), StoredCase.id).limit(SHOWN)
+    newest = query.order_by(StoredCase.state.desc(), StoredCase.created_at.desc(), StoredCase.key).limit(SHOWN)
     return FoundCases([(case, supplier) for case, supplier in session.execute(newest)], total)

@@ -23,6 +23,7 @@ from reports.document import LEVELS
 from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
 from risk_models.action_library import Action, list_release_actions, load_actions
+from service.db.sorting import by_code_point
 from service.db.tables import MergedKey, Result, SavedFilter, Supplier
 from service.errors import DomainError, not_found
 from service.report_content.labels import format_level, get_country_name, get_sector_title
@@ -36,16 +37,17 @@ SOON = timedelta(days=30)
 INHERENT_LEVELS = tuple(level for level in LEVELS if level != "insufficient_evidence")
 SELECTED_ID = re.compile(r"[0-9a-f-]{36}")
 NOTHING_SELECTED = "none"  # an id that no supplier has
-QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), Supplier.id)
+KEY = (Supplier.kind, Supplier.key)  # ties end here, so that the order is the same on every database
+QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), *KEY)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "queue": QUEUE,
-    "name": (func.lower(Supplier.name), Supplier.id),
-    "country": (Supplier.country, *QUEUE),
-    "score": (Supplier.score.desc(), Supplier.id),
-    "range": ((Supplier.worst - Supplier.best).desc(), Supplier.id),
-    "confidence": (Supplier.confidence, Supplier.id),
-    "coverage": (Supplier.coverage, Supplier.id),
-    "review": (Supplier.review_due, *QUEUE),
+    "name": (by_code_point(func.lower(Supplier.name)), *KEY),
+    "country": (Supplier.country.nulls_first(), *QUEUE),
+    "score": (Supplier.score.desc(), *KEY),
+    "range": ((Supplier.worst - Supplier.best).desc(), *KEY),
+    "confidence": (Supplier.confidence, *KEY),
+    "coverage": (Supplier.coverage, *KEY),
+    "review": (Supplier.review_due.nulls_first(), *QUEUE),
 }
 
 

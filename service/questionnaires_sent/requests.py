@@ -25,6 +25,7 @@ from questionnaires.sheet import STAMP_SHEET
 from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
 from service.audit import record_event
 from service.clock import today
+from service.db.sorting import by_code_point
 from service.db.tables import Import, QuestionnaireRequest, Result, Supplier, new_id
 from service.errors import DomainError, not_found
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
@@ -166,7 +167,8 @@ def list_requests_by_id(session: Session, ids: Sequence[str]) -> list[tuple[Ques
         .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
         .where(QuestionnaireRequest.id.in_(ids), Supplier.deleted_at.is_(None))
     )
-    return [(sent, supplier) for sent, supplier in session.execute(query.order_by(Supplier.name, Supplier.id))]
+    order = (by_code_point(Supplier.name), Supplier.kind, Supplier.key, QuestionnaireRequest.sent_on)
+    return [(sent, supplier) for sent, supplier in session.execute(query.order_by(*order, QuestionnaireRequest.id))]
 
 
 def list_overdue_requests(
@@ -182,7 +184,8 @@ def list_overdue_requests(
             Supplier.deleted_at.is_(None),
         )
     )
-    rows = session.execute(query.order_by(QuestionnaireRequest.sent_on, QuestionnaireRequest.id).limit(limit))
+    order = (QuestionnaireRequest.sent_on, Supplier.kind, Supplier.key, QuestionnaireRequest.id)
+    rows = session.execute(query.order_by(*order).limit(limit))
     return [(request, supplier) for request, supplier in rows]
 
 

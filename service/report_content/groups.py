@@ -22,7 +22,7 @@ def group_by_country_and_sector(lines: Sequence[ResultLine]) -> tuple[Cell, ...]
         Cell(country, get_country_name(country), sector, get_sector_title(sector), **_summarise(members))
         for (country, sector), members in groups.items()
     ]
-    return tuple(sorted(cells, key=lambda cell: -cell.value))
+    return tuple(sorted(cells, key=lambda cell: (-cell.value, cell.country or "", cell.sector or "")))
 
 
 def group_by_country(lines: Sequence[ResultLine]) -> tuple[Place, ...]:

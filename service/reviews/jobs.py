@@ -30,7 +30,9 @@ CHUNK = 200  # suppliers reviewed in one transaction
 def list_due_suppliers(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
     """Return the sites and agencies whose review is due on a day or overdue, highest risk first."""
     query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
-    return session.scalars(query.order_by(Supplier.rank, Supplier.review_due, Supplier.id).limit(limit)).all()
+    return session.scalars(
+        query.order_by(Supplier.rank, Supplier.review_due, Supplier.kind, Supplier.key).limit(limit)
+    ).all()
 
 
 def count_upcoming_reviews(session: Session, on: date, days: int = 5) -> list[tuple[date, int]]:

@@ -437,14 +437,16 @@ def list_results(session: Session, supplier: Supplier, limit: int = 50) -> Seque
 
 def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
     """List the agencies a site names: each name with its supplier, if that agency was assessed."""
-    links = session.scalars(select(Engagement).where(Engagement.site_id == site.id).order_by(Engagement.named)).all()
+    links = session.scalars(select(Engagement).where(Engagement.site_id == site.id)).all()
     rows = session.execute(
         select(AgencyName.key, Supplier)
         .join(Supplier, Supplier.id == AgencyName.agency_id)
         .where(AgencyName.key.in_([link.agency_key for link in links]), Supplier.deleted_at.is_(None))
+        .order_by(Supplier.key.desc())  # of agencies that share a name, the first by key is shown
     ).all()
     agencies = dict(rows)
-    return [(link.named, agencies.get(link.agency_key)) for link in links]
+    names = sorted((link.named, link.agency_key) for link in links)
+    return [(named, agencies.get(key)) for named, key in names]
 
 
 def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
@@ -454,7 +456,7 @@ def list_sites_using(session: Session, agency: Supplier) -> Sequence[Supplier]:
     return session.scalars(
         select(Supplier)
         .where(Supplier.id.in_(sites), Supplier.deleted_at.is_(None))
-        .order_by(Supplier.rank, Supplier.inherent.desc())
+        .order_by(Supplier.rank, Supplier.inherent.desc(), Supplier.key)
     ).all()
 
 
@@ -482,7 +484,7 @@ def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
         Supplier.kind == "site", Supplier.company_key == site.company_key, Supplier.id != site.id
     )
     return session.scalars(
-        query.where(Supplier.deleted_at.is_(None)).order_by(Supplier.rank, Supplier.inherent.desc())
+        query.where(Supplier.deleted_at.is_(None)).order_by(Supplier.rank, Supplier.inherent.desc(), Supplier.key)
     ).all()
 
 
