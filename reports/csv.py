@@ -1,11 +1,14 @@
 """Write results as a CSV file for spreadsheets: UTF-8 with a byte order mark, CRLF line endings, and every field in full.
 
 Spreadsheets treat a text that begins with = + - @, a tab or a line break (or the full-width form of one) as a formula, even in
-quotes. An apostrophe is therefore put before such a text, and also before a text that already begins with one, so that a program
-that reads the file can always remove exactly one. Numbers are left unchanged.
+quotes. In much of Europe they split lines at semicolons, and some people choose tabs: a part of a text then becomes a cell of
+its own. An apostrophe is therefore put before such a text and before each such part, and also before those that already begin
+with one, so that a program that reads the file can always remove exactly one from each; our own import does. Numbers are left
+unchanged.
 """
 
 import csv
+import re
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -13,7 +16,9 @@ from typing import Any
 from reports.document import Headline, Report
 
 GUARD = "'"
-GUARDED_PREFIXES = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20'")
+# Where a cell begins if lines are split at commas, semicolons or tabs. Blanks and quotation marks before a formula do not stop it.
+FORMULA = r"[ \u00a0\u3000\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+RISKY_START = re.compile(rf"^(?=[\t\r\n'])|(?<=[;\t\r\n])(?=')|(?:^|(?<=[;\t\r\n]))(?={FORMULA})")
 
 COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
     ("kind", lambda h: h.kind),
@@ -58,4 +63,4 @@ def render(report: Report) -> bytes:
 
 def guard(value: Any) -> Any:
     """Return a text that is safe in a cell: GUARD comes before anything a spreadsheet would run; other text is unchanged."""
-    return GUARD + value if isinstance(value, str) and value.startswith(GUARDED_PREFIXES) else value
+    return RISKY_START.sub(GUARD, value) if isinstance(value, str) else value

@@ -49,7 +49,10 @@ BLANKS = re.compile(r"\s+")
 # "not_applicable" where that is allowed (questionnaires/validation/returned_forms.py). Forms before 2026.4 leave it as it is.
 DECLINED, CANNOT_APPLY, NOT_APPLICABLE = RESERVED_ANSWERS = ("declined", "cannot_apply", "not_applicable")
 FORBIDDEN_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-FORMULA_GUARD = re.compile(r"'[=+\-@\t0-9]")
+# The apostrophes of our CSV export (reports/csv.py), and the one that makes a spreadsheet take a number as text.
+FORMULA_GUARD = re.compile(
+    r"(?:\A\s*|(?<=[;\t\r\n]))'(?=[\t\r\n']|[ \u00a0\u3000\"]*[=+\-@\uff1d\uff0b\uff0d\uff20])|\A\s*'(?=[0-9])"
+)
 
 
 class AnswerError(Exception):
@@ -88,7 +91,7 @@ def make_legible(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Return the text in NFC, without surrounding or doubled blanks, invisible marks, or the guard of a CSV export.
+    """Return the text in NFC, without surrounding or doubled blanks, invisible marks, or the apostrophes of a CSV export.
 
     Line breaks and no-break spaces become blanks. Raises :class:`AnswerError` for control characters.
     """
@@ -98,8 +101,9 @@ def clean_text(text: str) -> str:
         if FORBIDDEN_CHARACTERS.search(text):
             raise AnswerError("text.forbidden_character", text)
         text = unicodedata.normalize("NFC", INVISIBLE.sub("", text))
-    text = BLANKS.sub(" ", text).strip(" \u200c\u200d")
-    return text[1:] if FORMULA_GUARD.match(text) else text
+    if "'" in text:
+        text = FORMULA_GUARD.sub("", text)
+    return BLANKS.sub(" ", text).strip(" \u200c\u200d")
 
 
 class AnswerField(fields.Field[Any]):
