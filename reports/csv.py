@@ -16,7 +16,8 @@ from typing import Any
 from reports.document import Headline, Report
 
 GUARD = "'"
-# Where a cell begins if lines are split at commas, semicolons or tabs. Blanks and quotation marks before a formula do not stop it.
+# Where a cell begins if lines are split at commas, semicolons or tabs. Blanks and quotation marks before a formula are no
+# protection.
 FORMULA = r"[ \u00a0\u3000\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
 RISKY_START = re.compile(rf"^(?=[\t\r\n'])|(?<=[;\t\r\n])(?=')|(?:^|(?<=[;\t\r\n]))(?={FORMULA})")
 
