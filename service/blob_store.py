@@ -9,6 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 
+class MissingBlob(FileNotFoundError):
+    """A digest whose bytes are not stored."""
+
+
 class BlobStore:
     """A content-addressed store of files in a folder."""
 
@@ -45,8 +49,11 @@ class BlobStore:
         return digest
 
     def get(self, digest: str) -> bytes:
-        """Return the bytes of a digest. Raises FileNotFoundError if they are not stored."""
-        return self._get_path(digest).read_bytes()
+        """Return the bytes of a digest. Raises MissingBlob if they are not stored."""
+        try:
+            return self._get_path(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise MissingBlob(digest) from error
 
     def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
         """Delete the bytes of a digest unless they were stored again after a given time; return whether they are deleted.

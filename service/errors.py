@@ -10,8 +10,11 @@ class DomainError(Exception):
     """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
     Codes are lower-case words separated by dots, and never change; ``extra`` holds further members of the problem object
-    (RFC 9457, section 3.2). ``headers`` are sent with the response.
+    (RFC 9457, section 3.2). ``headers`` are sent with the response. An error with a problem type of its own has a ``type`` and a
+    ``title``.
     """
+
+    type, title = "about:blank", ""
 
     def __init__(
         self, code: str, status: int, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any

@@ -54,6 +54,8 @@ REFUSALS = {
     415: "This endpoint does not accept this content type.",
     422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
     429: "Too many requests with this API key. The Retry-After header gives the number of seconds to wait.",
+    503: "The database or the disk of the service is in trouble. Nothing was saved. The Retry-After header gives the number of "
+    "seconds to wait.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
@@ -219,7 +221,7 @@ def _is_text(media_type: str) -> bool:
 def _refusals(route: Route, variables: list[str]) -> Json:
     has_body, is_file = route.body is not None or route.form is not None, isinstance(route.response, FileTypes)
     may_name_supplier = isinstance(route.body, ApiSchema) and "supplier_id" in route.body.load_fields
-    statuses = {401, 403, 422, 429}
+    statuses = {401, 403, 422, 429, 503}
     statuses |= {404} if variables or may_name_supplier else set()
     statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
     statuses |= {413, 415} if has_body else set()

@@ -1,7 +1,8 @@
 """Administration commands: processes, database, organisations, users and API keys of an installation.
 
 Settings come from the environment (docs/operate.md); ``--data``, ``--host`` and ``--port`` override it. Exit status: 0 if the
-command succeeded; 1 if nothing was done because --yes was missing; 2 if it failed, with one sentence that says why.
+command succeeded; 1 if nothing was done because --yes was missing; 2 if it failed, with one sentence that says why; 69 if the
+database or the data folder cannot be used, with the cause and what to do about it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 ACTOR = "system:command_line"
-DONE, NOT_CONFIRMED, CANNOT = 0, 1, 2
+DONE, NOT_CONFIRMED, CANNOT, TROUBLE = 0, 1, 2, 69  # 69: "service unavailable" in sysexits.h
 Command = Callable[["Settings", argparse.Namespace], int]
 
 
@@ -121,17 +122,44 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
     from service.errors import DomainError
     from service.log import configure_logging
     from service.settings import SettingError
-    from service.wiring.processes import StartError
+    from service.trouble import find_trouble
+    from service.wiring.processes import OutdatedDatabase, StartError
 
+    settings = None
     try:
         settings = _load_settings(arguments, command is _serve)
         configure_logging(settings.log_level)
         return command(settings, arguments)
+    except OutdatedDatabase as error:
+        print(f"diligence: {error}", file=sys.stderr)
+        return TROUBLE
     except (BackupError, SettingError, StartError, DomainError) as error:
         print(f"diligence: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"diligence: {error.filename or settings.data} cannot be used: {error.strerror}.", file=sys.stderr)
+    except Exception as error:
+        trouble = find_trouble(error)
+        if settings is not None and trouble is not None and not _is_about_a_file_of_the_user(error, settings):
+            print(f"diligence: {_describe_place(error, settings)}: {trouble.describe()}", file=sys.stderr)
+            return TROUBLE
+        if not isinstance(error, OSError):
+            raise
+        print(f"diligence: {error.filename} cannot be used: {error.strerror}.", file=sys.stderr)
     return CANNOT
+
+
+def _is_about_a_file_of_the_user(error: Exception, settings: Settings) -> bool:
+    """Return whether the error is about a file named on the command line and not about the data folder."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return False
+    return not Path(os.fsdecode(error.filename)).absolute().is_relative_to(settings.data.absolute())
+
+
+def _describe_place(error: Exception, settings: Settings) -> str:
+    """Return what the trouble is with: a file or folder, or the database without its password."""
+    if isinstance(error, OSError):
+        return str(error.filename or settings.data)
+    from sqlalchemy import make_url
+
+    return f"database {make_url(settings.database).render_as_string()}"
 
 
 def _load_settings(arguments: argparse.Namespace, is_serve: bool) -> Settings:

@@ -29,8 +29,11 @@ import service.db.watchlist_tables  # noqa: F401  every table is filtered, where
 from service.db.tables import Base, Owned
 
 UNSCOPED = "*"
-WRITER_TIMEOUT = (
-    30.0  # seconds that a writer waits for other writers of its process, as long as for those of another process
+# Seconds that a transaction waits for others, and a connection for the server. A caller is told within five seconds that the
+# database is busy; a job, a migration or a command has more patience than a person.
+REQUEST_PATIENCE, JOB_PATIENCE = 4.0, 60.0
+MAX_REQUEST_STATEMENT = (
+    60.0  # seconds after which PostgreSQL ends a statement of a request: nobody waits for it any more
 )
 JSON: dict[str, Any] = {
     "json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -58,14 +61,27 @@ class UnfilteredStatement(RuntimeError):
     """A statement that the filter by organisation cannot reach."""
 
 
-def open_engine(url: str) -> Engine:
-    """Create an engine for SQLite (WAL, full sync, immediate transactions, foreign keys, secure delete) or PostgreSQL."""
+def open_engine(url: str, patience: float = JOB_PATIENCE, max_statement: float = 0) -> Engine:
+    """Create an engine for SQLite (WAL, full sync, immediate transactions, foreign keys, secure delete) or PostgreSQL.
+
+    ``patience``: seconds that a transaction waits for a lock, and a connection for the server. ``max_statement``: seconds that a
+    statement may take on PostgreSQL; 0 for any time.
+    """
+    options: dict[str, Any] = {
+        "pool_size": 10, "max_overflow": 20, "pool_timeout": patience, "hide_parameters": True, **JSON
+    }  # fmt: skip
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True, **JSON)
+        # Half of it, because a writer has waited for the others of its process before (Database._serialize_writers).
+        engine = create_engine(url, connect_args={"timeout": patience / 2}, **options)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_transaction)
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True, **JSON)
+    connect_args = {
+        "connect_timeout": round(min(patience, 10)),
+        "tcp_user_timeout": round(1000 * patience),  # milliseconds without an answer from the other machine
+        "options": f"-c lock_timeout={round(1000 * patience)} -c statement_timeout={round(1000 * max_statement)}",
+    }
+    return create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
@@ -74,7 +90,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
         "lower", 1, _lower, deterministic=True
     )  # SQLite's built-in function leaves "Ü" and "Ж" unchanged
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -93,8 +109,8 @@ def _begin_transaction(connection: Any) -> None:
 class Database:
     """Sessions on one engine. As a context manager it closes its connections at the end."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, patience: float = JOB_PATIENCE) -> None:
+        self.engine, self.patience = engine, patience
         self.write_lock = Lock() if engine.dialect.name == "sqlite" else None
         self.session_factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
 
@@ -107,6 +123,13 @@ class Database:
     def close(self) -> None:
         """Close the connections that the engine holds."""
         self.engine.dispose()
+
+    def for_requests(self) -> Database:
+        """Open the same database for requests, which wait for at most ``REQUEST_PATIENCE``; the writers of both take turns."""
+        url = self.engine.url.render_as_string(hide_password=False)
+        database = Database(open_engine(url, REQUEST_PATIENCE, MAX_REQUEST_STATEMENT), REQUEST_PATIENCE)
+        database.write_lock = self.write_lock
+        return database
 
     @contextmanager
     def for_organisation(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
@@ -129,9 +152,8 @@ class Database:
         if self.write_lock is None or not write:
             yield
             return
-        is_acquired = self.write_lock.acquire(
-            timeout=WRITER_TIMEOUT
-        )  # after a timeout SQLite decides who writes, as it does between processes
+        # After a timeout SQLite decides who writes, as it does between processes.
+        is_acquired = self.write_lock.acquire(timeout=self.patience / 2)
         try:
             yield
         finally:

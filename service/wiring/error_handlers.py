@@ -1,7 +1,8 @@
 """Error responses: problem objects for the API (RFC 9457) and one page for people.
 
-Use cases raise ``DomainError``. Any other exception is a bug: the caller is given the request id but none of its text, and the
-log records the id with the place where it was raised.
+Use cases raise ``DomainError``. Trouble with the database or the disk (``service/trouble.py``) is answered with 503, and logged
+with its cause. Any other exception is a bug: the caller is given the request id but none of its text, and the log records the id
+with the place where it was raised.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from service.errors import DomainError, build_problem
+from service.trouble import find_trouble
 
 log = structlog.get_logger("service")
 
@@ -50,6 +52,8 @@ def render_error(error: DomainError) -> Response:
     """Return the response to a refused request: a problem object for the API, a page for people."""
     if is_api_request():
         body = build_problem(error.code, error.status, error.detail, **error.extra)
+        if error.title:
+            body |= {"type": error.type, "title": error.title}
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
     else:
@@ -98,6 +102,10 @@ def _handle_http_error(error: HTTPException) -> Response:
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
+    trouble = find_trouble(error)
+    if trouble is not None:
+        log.error("trouble", code=trouble.code, exc_info=error)
+        return render_error(trouble)
     log.error("unexpected_error", exc_info=error)
     return render_error(
         DomainError("fault", 500, _("An internal error occurred. It has been logged with the ID of this request."))

@@ -42,15 +42,21 @@ class StartError(Exception):
     """The reason why a process cannot start, in one sentence."""
 
 
+class OutdatedDatabase(StartError):
+    """The database is not at the revision that this release needs."""
+
+
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
     """Run pages, API, worker and scheduler in one process until SIGINT or SIGTERM, after upgrading the database."""
-    with open_database(settings) as db:
-        _serve(settings, db, say, with_demo=with_demo)
+    with open_database(settings) as db, db.for_requests() as request_db:
+        _serve(settings, db, request_db, say, with_demo=with_demo)
 
 
-def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with_demo: bool) -> None:
+def _serve(
+    settings: Settings, db: Database, request_db: Database, say: Callable[[str], None], *, with_demo: bool
+) -> None:
     blobs = BlobStore(settings.files)
-    app = create_app(settings, db)
+    app = create_app(settings, request_db)
     server = _create_server(app, settings)
     migrate(db.engine)
     preload_data(app)
@@ -74,8 +80,8 @@ def _serve(settings: Settings, db: Database, say: Callable[[str], None], *, with
 
 def run_web(settings: Settings) -> None:
     """Run pages and API until SIGINT or SIGTERM. Raises StartError."""
-    with open_current_database(settings) as db:
-        app = create_app(settings, db)
+    with open_current_database(settings) as db, db.for_requests() as request_db:
+        app = create_app(settings, request_db)
         server = _create_server(app, settings)
         preload_data(app)
         log.info("web_started", host=settings.host, port=settings.port)
@@ -103,12 +109,12 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_current_database(settings: Settings) -> Database:
-    """Open the database of an installation. Raises StartError if it is not at the newest revision."""
+    """Open the database of an installation. Raises OutdatedDatabase if it is not at the newest revision."""
     db = open_database(settings)
     revision = get_revision(db.engine)
     if revision != get_newest_revision():
         db.close()
-        raise StartError(
+        raise OutdatedDatabase(
             f"The database is at version {revision or 'none'}; this release needs version {get_newest_revision()}. "
             "Run `diligence migrate`."
         )

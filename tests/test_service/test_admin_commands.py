@@ -75,7 +75,7 @@ def test_migrate_creates_the_database_and_says_so(data: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
 def test_a_process_does_not_start_on_an_outdated_database(part: str, capsys: pytest.CaptureFixture[str]):
-    run(part, status=2)
+    run(part, status=69)
     assert "Run `diligence migrate`" in capsys.readouterr().err
 
 
