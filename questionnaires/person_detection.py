@@ -1,5 +1,5 @@
-"""Detect personal data in a text: a name, a telephone number, an identity document, an e-mail address. The words and patterns
-are data (``lists/people.toml``).
+"""Detect personal data in a text: a name, a telephone number, an identity document, a date of birth, an e-mail address; and
+phrases that single out one person without naming anyone. The words and patterns are data (``lists/people.toml``).
 
 What it cannot detect: a name that is in no list, has no title and is in a column whose header says nothing; most names of two
 or three characters in Chinese, Korean and Japanese without a title; names all in small letters. What it may detect wrongly: a
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +17,11 @@ from itertools import pairwise
 from typing import Any
 
 from questionnaires.lookups import LISTS_DIR, load_countries
-from questionnaires.text_normalize import fold_text
+from questionnaires.text_normalize import fold_text, reveal_text
 
 NUMBER_KINDS = ("identity_number", "phone")
-PERSON_CODES = ("person.email", "person.phone", "person.identity_number", "person.name")
+PERSON_CODES = ("person.birth_date", "person.email", "person.phone", "person.identity_number", "person.name")
+CONNECTING_WORDS = ("of", "and", "de", "del", "da", "do", "dos", "la", "el", "al", "bin", "van", "von")
 WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*(?:/[a-z](?![^\W_]))?|\S", re.UNICODE)
 
 
@@ -31,6 +31,7 @@ class _PersonWords:
 
     columns: tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]
     titles: frozenset[str]
+    sure_titles: frozenset[str]  # titles in small letters too, before a name in small letters
     weak_titles: frozenset[str]
     cues: tuple[str, ...]
     names: frozenset[str]
@@ -53,6 +54,7 @@ def _load_words() -> _PersonWords:
             for column in data["column"]
         ),
         titles=frozenset(map(fold_text, words["title"])),
+        sure_titles=frozenset(map(fold_text, words["sure_title"])),
         weak_titles=frozenset(map(fold_text, words["weak_title"])),
         cues=tuple(cue.casefold() for cue in words["cue"]),
         names=frozenset(map(fold_text, data["names"]["latin"])),
@@ -64,7 +66,7 @@ def _load_words() -> _PersonWords:
         places=tuple(place.casefold() for place in words["places"]),
         patterns={
             kind: tuple(map(re.compile, data["patterns"][kind]))
-            for kind in ("email", "phone", "identity_number", "name")
+            for kind in ("birth_date", "email", "phone", "identity_number", "name", "one_person")
         },
         money=re.compile(data["patterns"]["money"]),
         date=re.compile(data["patterns"]["date"]),
@@ -77,22 +79,27 @@ def detect_personal_data(text: str, *, company_name: bool = False, reference: bo
     ``company_name``: the text is the name of a site or agency, which may be a person's name; ``reference``: it is a number of
     one.
     """
+    found = (_detect_in_text(variant, company_name, reference) for variant in reveal_text(text))
+    return next((code for code in found if code), None)
+
+
+def singles_out_a_person(text: str) -> bool:
+    """Return whether a text contains a phrase that points to one person of a group, such as a bed or "the only ..."."""
+    patterns = _load_words().patterns["one_person"]
+    return any(pattern.search(variant) for variant in reveal_text(text) for pattern in patterns)
+
+
+def _detect_in_text(text: str, company_name: bool, reference: bool) -> str | None:
     words = _load_words()
-    digits = "".join(_normalize_digit(character) for character in unicodedata.normalize("NFKC", text))
-    undated = words.date.sub(lambda match: " " * len(match[0]), digits)
+    undated = words.date.sub(lambda match: " " * len(match[0]), text)
     for code in PERSON_CODES:
         kind = code.removeprefix("person.")
-        for match in (match for pattern in words.patterns[kind] for match in pattern.finditer(undated)):
+        searched = text if kind == "birth_date" else undated
+        for match in (match for pattern in words.patterns[kind] for match in pattern.finditer(searched)):
             is_allowed = reference and _may_be_company_number(match[0], kind)
             if not is_allowed and not _is_money(match, undated, kind):
                 return code
     return "person.name" if not reference and _contains_name(undated, company_name) else None
-
-
-def _normalize_digit(character: str) -> str:
-    """Return a digit of any script as 0 to 9; any other character as it is."""
-    value = unicodedata.decimal(character, None)
-    return character if value is None else str(value)
 
 
 def _may_be_company_number(text: str, kind: str) -> bool:
@@ -117,12 +124,11 @@ def _contains_name(text: str, company_name: bool) -> bool:
         keys = [fold_text(word) for word in run]
         is_company = any(key in words.company_words for key in keys)
         for index, (word, following) in enumerate(zip(run, run[1:], strict=False)):
-            has_title = keys[index] in words.titles and word[0].isupper() and following[0].isupper()
+            is_title = keys[index] in words.titles and word[0].isupper() and following[0].isupper()
+            has_title = is_title or (keys[index] in words.sure_titles and len(following) > 1)
             if has_title and not is_company and keys[index + 1] not in words.not_names:
                 return True
-        if company_name or any(key in words.not_names for key in keys):
-            continue
-        if _has_known_name(run, keys):
+        if not company_name and _has_known_name(run, keys):
             return True
     return not company_name and _follows_cue(text)
 
@@ -135,11 +141,28 @@ def is_certainly_name(text: str) -> bool:
 
 
 def _has_known_name(run: Sequence[str], keys: Sequence[str]) -> bool:
-    names, weak_titles = _load_words().names, _load_words().weak_titles
-    has_capital = any(key in names and word[0].isupper() for word, key in zip(run, keys, strict=True))
-    has_two_names = any(a in names and b in names for a, b in pairwise(keys))
-    follows_title = 3 <= len(run) <= 4 and keys[0] in weak_titles and all(word[0].isupper() for word in run)
-    return has_capital or has_two_names or follows_title
+    """Return whether a run of words contains a known name that is not part of the name of a place or company."""
+    words = _load_words()
+    for begin, end in _find_capitalised_groups(run):
+        around = keys[max(begin - 1, 0) : end + 1]
+        if not words.not_names.intersection(around) and words.names.intersection(keys[begin:end]):
+            return True
+    if words.not_names.intersection(keys):
+        return False
+    has_two_names = any(a in words.names and b in words.names for a, b in pairwise(keys))
+    follows_title = 3 <= len(run) <= 4 and keys[0] in words.weak_titles and all(word[0].isupper() for word in run)
+    return has_two_names or follows_title
+
+
+def _find_capitalised_groups(run: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where the groups of capitalised words in a run begin and end: "told by Ram Bahadur at Samut Sakhon" has two."""
+    begin = None
+    for position, word in enumerate([*run, ""]):
+        if word[:1].isupper():
+            begin = position if begin is None else begin
+        elif begin is not None and word not in CONNECTING_WORDS:
+            yield begin, position
+            begin = None
 
 
 def _split_runs(text: str) -> Iterator[list[str]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler
@@ -52,6 +55,58 @@ def fold_text(text: str) -> str:
         folded = POINT.sub("dot", folded)
     folded = folded.translate(FOLDING)
     return (folded if folded.isascii() else unicodedata.normalize("NFC", folded)) or text.strip()
+
+
+LETTERS_ONLY = re.compile(r"[^\W\d_]+")
+LATIN = re.compile(r"[A-Za-z\u00C0-\u024F]")
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that look like nothing
+
+
+class VisibleTable(dict[int, str]):
+    """What each character looks like, computed at its first use; for ``str.translate``.
+
+    Invisible characters become nothing, dashes a hyphen, dots a full stop, and digits of any script 0 to 9.
+    """
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        is_mark = "\u0300" <= character <= "\u036f" or "\ufe00" <= character <= "\ufe0f" or code >= 0xE0100
+        if category == "Cf" or is_mark or character in FILLERS:
+            visible = ""
+        elif category == "Pd" or character == "\u2212":
+            visible = "-"
+        elif category == "Cc":
+            visible = " "
+        else:
+            digit = unicodedata.decimal(character, None)
+            visible = character if digit is None else str(digit)
+        self[code] = "." if character in "\u00b7\u2022\u2219" else visible
+        return self[code]
+
+
+VISIBLE = VisibleTable()
+
+
+@cache
+def load_look_alikes() -> Mapping[int, str]:
+    """Load ``lists/look_alikes.toml``: the Latin letter that each Cyrillic or Greek letter looks like, for ``str.translate``."""
+    data = tomllib.loads((Path(__file__).parent / "lists" / "look_alikes.toml").read_text(encoding="utf-8"))
+    return str.maketrans({letter: latin for script in data.values() for letter, latin in script.items()})
+
+
+def reveal_text(text: str) -> tuple[str, ...]:
+    """Return the ways in which a person may read a text: without invisible characters, and in compatibility form (NFKC).
+
+    The first has Latin letters for the Cyrillic and Greek ones that look like them, in words that mix the scripts. The second,
+    if it differs, has them in all words.
+    """
+    if text.isascii() and text.isprintable():
+        return (text,)
+    visible = unicodedata.normalize("NFKC", text).translate(VISIBLE)
+    look_alikes = load_look_alikes()
+    mixed = LETTERS_ONLY.sub(lambda word: word[0].translate(look_alikes) if LATIN.search(word[0]) else word[0], visible)
+    return tuple(dict.fromkeys((mixed, visible.translate(look_alikes))))
 
 
 def find_similar(text: str, words: Iterable[str], min_similarity: float) -> Sequence[str]:

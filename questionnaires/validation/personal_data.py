@@ -19,7 +19,12 @@ import numpy.typing as npt
 
 from questionnaires.form import Question, Questionnaire
 from questionnaires.lookups import load_common_words
-from questionnaires.person_detection import detect_personal_column, detect_personal_data, is_certainly_name
+from questionnaires.person_detection import (
+    detect_personal_column,
+    detect_personal_data,
+    is_certainly_name,
+    singles_out_a_person,
+)
 from questionnaires.sheet import Column, Sheet
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import get_row_cells
@@ -29,6 +34,7 @@ COMPANY_NAME_QUESTIONS = ("linked_name",)  # columns with the name of a site or 
 REFERENCE_QUESTIONS = ("linked_reference",)  # columns with a number of a site or agency
 NOTE_QUESTIONS = ("note",)  # columns of free text, which no rule reads
 REMOVED_NOTE = "note.removed"  # the code of personal data that costs a note and nothing else
+IDENTIFYING_NOTE = "note.one_person"  # the code of a note that is kept, and may point to one person
 HEAD_COUNT = re.compile(r"[0-9]{1,5}")
 
 
@@ -36,7 +42,8 @@ HEAD_COUNT = re.compile(r"[0-9]{1,5}")
 class RedactedCells:
     """Cells that were emptied: the code of their issue, the column, and the rows (counted from the sheet's first row).
 
-    ``rejects_rows``: the rows are not read; otherwise only the text of the cells is lost.
+    ``rejects_rows``: the rows are not read; otherwise only the text of the cells is lost. Cells of IDENTIFYING_NOTE are kept as
+    they are.
     """
 
     code: str
@@ -85,6 +92,11 @@ def redact_pii(
                 redacted += [RedactedCells(REMOVED_NOTE, index, notes, rejects_rows=False)] if len(notes) else []
             if len(rows):
                 redacted.append(RedactedCells(code, index, rows))
+        if spares_findings and question is not None and question.id in NOTE_QUESTIONS:
+            pointing = [number for number, text in enumerate(column.values) if singles_out_a_person(text)]
+            rows = np.flatnonzero(np.isin(codes, pointing))
+            rows = rows[rows > header_index]
+            redacted += [RedactedCells(IDENTIFYING_NOTE, index, rows, rejects_rows=False)] if len(rows) else []
         # The texts themselves are removed too: nothing that is stored may contain them.
         removed = {number for numbers in values_by_code.values() for number in numbers} - set(codes.tolist())
         values = tuple("" if number in removed else text for number, text in enumerate(column.values))

@@ -392,5 +392,5 @@ def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool
     submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
-    lost_notes = any(not cells.rejects_rows for cells in refusals)
+    lost_notes = any(cells.code == personal_data.REMOVED_NOTE for cells in refusals)
     return _Table(sheet, kind, header_row, matched, submission, lost_notes)

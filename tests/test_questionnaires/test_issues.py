@@ -29,8 +29,9 @@ REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "colum
 REPORTED_FOR_CASES = {
     "case.conflict",
     "case.unlinked",
+    "note.one_person",
     "note.removed",
-    *(f"person.{what}" for what in ("email", "identity_number", "name", "phone")),
+    *(f"person.{what}" for what in ("birth_date", "email", "identity_number", "name", "phone")),
 }
 
 CASES = {

@@ -306,6 +306,15 @@ def test_personal_data_in_a_note_costs_the_note_and_never_the_finding(note, rema
     assert "Somchai" not in repr(parsed)
 
 
+def test_a_note_that_points_to_one_person_is_kept_and_reported_without_its_text():
+    row = "| C-2 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | room 14, bed 12 | bed 12 |"
+    parsed = parse_case_file(build_case_workbook(VALID_ROW, row))
+    (issue,) = (issue for issue in parsed.issues if issue.code.startswith("note."))
+    assert (issue.code, issue.cell, issue.severity, issue.seen) == ("note.one_person", "G3", "warning", "")
+    assert [record.notes for record in parsed.cases] == [("hit with a tool",), ("room 14, bed 12",)]
+    assert parsed.redacted == {}
+
+
 PIECES = st.sampled_from(
     [
         "Somchai Jaidee", "Mr Nguyen Van Anh", "told by Maria Santos", "+66 81 234 5678", "passport A1234567",
