@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, cast
 
 import orjson
 from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
-from service.blob_store import BlobStore
+from service.blob_store import BlobStore, BlobTrouble, MissingBlob
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
@@ -57,7 +57,8 @@ class Tally:
 def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) -> dict[str, int]:
     """Write everything to a new tar file and verify it; return the number of rows of each table and of files.
 
-    Raises BackupError if the target exists, a file that a row refers to is missing, or the written file does not verify.
+    Raises BackupError if the target exists, a file that a row refers to is missing or was changed, or the written file does not
+    verify.
     """
     if target.exists():
         raise BackupError(f"{target} already exists; a backup never overwrites a file.")
@@ -69,11 +70,12 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
                 files = sorted(list_used_files(session))
             for digest in files:
                 try:
-                    _add_member(tar, f"files/{digest}", blobs.get(digest))
-                except FileNotFoundError as error:
-                    raise BackupError(
-                        f"the file {digest[:12]} is not in the file store; it may just have been erased."
-                    ) from error
+                    with blobs.open(digest) as stored:
+                        _add_member(tar, f"files/{digest}", stored)
+                except MissingBlob as error:
+                    raise BackupError(f"{error} It may just have been erased.") from error
+                except BlobTrouble as error:
+                    raise BackupError(f"{error} Run `diligence check`.") from error
             manifest = {
                 "format": FORMAT,
                 "revision": get_revision(db.engine),
@@ -105,7 +107,7 @@ def verify_backup(source: Path) -> dict[str, Any]:
                     tally = tallies[name[5:-6]] = Tally()
                     for line in file:
                         tally.add(line)
-                elif hashlib.sha256(file.read()).hexdigest() != name[6:]:
+                elif hashlib.file_digest(file, "sha256").hexdigest() != name[6:]:  # type: ignore[arg-type]
                     raise BackupError(f"{source}: the file {name[6:18]} was changed.")
                 else:
                     files += 1
@@ -144,7 +146,7 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
                 if name.startswith("rows/"):
                     _insert_rows(session, by_name[name[5:-6]], file)
                 elif name.startswith("files/"):
-                    blobs.put(file.read())
+                    blobs.put(file)
         for table in TABLES:
             tally = Tally()
             for line in _iterate_lines(session, table):
@@ -192,11 +194,11 @@ def _add_member(tar: tarfile.TarFile, name: str, data: bytes | IO[bytes]) -> Non
     tar.addfile(entry, file)
 
 
-def _iterate_members(tar: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+def _iterate_members(tar: tarfile.TarFile) -> Iterator[tuple[str, BinaryIO]]:
     for entry in tar:
         file = tar.extractfile(entry)
         if file is not None:
-            yield entry.name, file
+            yield entry.name, cast(BinaryIO, file)
 
 
 def _insert_rows(session: Session, table: Table, file: IO[bytes]) -> None:

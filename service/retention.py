@@ -96,7 +96,11 @@ def list_used_files(session: Session) -> set[str]:
 
 
 def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
-    """Delete the files that no row refers to and that were stored before a given time; return how many."""
+    """Delete the files that no row refers to and that were stored before a given time; return how many.
+
+    What killed processes left behind in the file store is removed too: no row ever referred to it.
+    """
+    blobs.clean()
     with db.unscoped(write=False) as session:
         used = list_used_files(session)
     return sum(blobs.delete_unless_put_since(digest, before) for digest in blobs.list_digests() if digest not in used)

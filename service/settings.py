@@ -28,6 +28,11 @@ class Settings:
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
     database_url: str = _setting("", "SQLAlchemy URL for the database. Default: SQLite in the data folder.")
+    blob_store_url: str = _setting(
+        "",
+        "Where uploaded files and reports are stored: `file:///FOLDER` or `s3://BUCKET/PREFIX`. Default: the folder `blobs` "
+        "in the data folder.",
+    )
     secret_key_file: str = _setting(
         "", "File that contains the secret key. Default: created in the data folder when the service first starts."
     )
@@ -50,7 +55,9 @@ class Settings:
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
-        """Refuse to send pages and cookies unencrypted over a network."""
+        """Refuse to send pages and cookies unencrypted over a network, and an address that is not one of a store."""
+        if self.blob_store_url and not self.blob_store_url.startswith(("file:///", "s3://")):
+            raise SettingError("DILIGENCE_BLOB_STORE_URL must begin with file:/// or s3://.")
         if self.plain_http and self.host not in LOOPBACK:
             raise SettingError(
                 f"Without TLS the service may only listen on {' or '.join(LOOPBACK)}, not on {self.host}."
@@ -62,9 +69,9 @@ class Settings:
         return self.database_url or f"sqlite:///{(self.data / 'diligence.db').absolute()}"
 
     @property
-    def files(self) -> Path:
-        """Folder of uploads and reports; all processes of an installation share it."""
-        return self.data / "blobs"
+    def blob_store(self) -> str:
+        """Address of the store of uploads and reports; all processes of an installation share it."""
+        return self.blob_store_url or (self.data / "blobs").absolute().as_uri()
 
     def get_secret_key(self) -> bytes:
         """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable only by its owner."""

@@ -83,4 +83,5 @@ def get_settings() -> Settings:
 
 def get_blob_store() -> BlobStore:
     """Return the store of uploaded files and reports."""
-    return BlobStore(get_settings().files)
+    blobs: BlobStore = current_app.extensions["blob_store"]
+    return blobs

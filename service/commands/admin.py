@@ -221,32 +221,32 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import create_backup
-    from service.blob_store import BlobStore
+    from service.blob_store.address import open_blob_store
     from service.clock import now
     from service.wiring.processes import open_current_database
 
     with open_current_database(settings) as database:
-        counts = create_backup(database, BlobStore(settings.files), Path(arguments.file), now())
+        counts = create_backup(database, open_blob_store(settings.blob_store), Path(arguments.file), now())
     print(f"Backup written to {arguments.file} and checked: {_format_counts(counts)}.")
     return DONE
 
 
 def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import restore_backup
-    from service.blob_store import BlobStore
+    from service.blob_store.address import open_blob_store
     from service.db.migrations import migrate
     from service.wiring.processes import open_database
 
     with open_database(settings) as database:
         migrate(database.engine)
-        counts = restore_backup(database, BlobStore(settings.files), Path(arguments.file))
+        counts = restore_backup(database, open_blob_store(settings.blob_store), Path(arguments.file))
     print(f"Backup restored and checked: {_format_counts(counts)}.")
     return DONE
 
 
 def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.auth.accounts import find_organisation
-    from service.blob_store import BlobStore
+    from service.blob_store.address import open_blob_store
     from service.clock import now
     from service.retention import count_rows, erase_organisation
     from service.wiring.processes import open_current_database
@@ -260,7 +260,7 @@ def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> in
                 f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
             )
             return NOT_CONFIRMED
-        counts = erase_organisation(database, BlobStore(settings.files), organisation_id, now(), ACTOR)
+        counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, now(), ACTOR)
     print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Earlier backups still contain it.")
     return DONE
 

@@ -14,6 +14,7 @@ from questionnaires.sheet import FileRefused
 from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import ACTOR, find_organisation
 from service.blob_store import BlobStore
+from service.blob_store.address import open_blob_store
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
@@ -33,7 +34,7 @@ def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replace a list with the content of a file."""
     path = Path(arguments.file)
     parsed = _read_list(path)
-    name, blobs = arguments.name or path.stem, BlobStore(settings.files)
+    name, blobs = arguments.name or path.stem, open_blob_store(settings.blob_store)
     with open_current_database(settings) as db:
         organisation_id = find_organisation(db, arguments.organisation)
         job_id = lists.receive_watchlist(db, blobs, organisation_id, name, parsed, ACTOR)

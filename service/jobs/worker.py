@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from service.blob_store import BlobStoreUnavailable, ChangedBlob, MissingBlob
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
@@ -32,6 +33,8 @@ from service.jobs.table import (
 
 POLL_SECONDS = 1.0  # seconds between polls of an empty queue
 DATABASE_RETRY_SECONDS = 5.0  # seconds until the next try when the database does not answer, or its disk is full
+# How a job ends whose file is missing or was changed: another attempt would not find it either.
+LOST_FILE = "Upload it again, or ask your administrator to restore it from a backup."
 
 log = structlog.get_logger("service.jobs")
 
@@ -62,6 +65,9 @@ def run_worker(db: Database, handlers: Mapping[str, Handler], stop: Event, lease
         except OperationalError as error:
             # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
             log.error("database_unavailable", exc_info=error)
+            stop.wait(DATABASE_RETRY_SECONDS)
+        except BlobStoreUnavailable as error:
+            log.error("file_store_unavailable", exc_info=error)
             stop.wait(DATABASE_RETRY_SECONDS)
 
 
@@ -94,8 +100,14 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
     except DomainError as error:
         return end_job(db, claimed, "failed", error.detail or error.code, on_end=handler.on_failure)
+    except (MissingBlob, ChangedBlob) as error:
+        job_log.error(error.code)
+        return end_job(db, claimed, "failed", f"{error} {LOST_FILE}", on_end=handler.on_failure)
     except OperationalError:
         requeue(db, claimed, "The database was not available.", counted=False)
+        raise
+    except BlobStoreUnavailable:
+        requeue(db, claimed, "The file store was not available.", counted=False)
         raise
     except Exception as error:  # noqa: BLE001  the last frame of a job: whatever arrives here is a bug
         bug = new_id()

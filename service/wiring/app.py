@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import api
 from service.auth import caller, middleware
+from service.blob_store.address import open_blob_store
 from service.db.session import Database, open_engine
 from service.settings import Settings
 from service.web import account, admin, navigation, routes
@@ -69,6 +70,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     )
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.extensions["settings"] = settings
+    app.extensions["blob_store"] = open_blob_store(settings.blob_store)
     app.extensions["database"] = database or Database(open_engine(settings.database))
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(list_menu=navigation.list_menu)

@@ -18,7 +18,7 @@ from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
-from service.blob_store import BlobStore
+from service.blob_store.address import open_blob_store
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
 from service.imports.pipeline import KINDS
@@ -55,7 +55,7 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
 def _serve(
     settings: Settings, db: Database, request_db: Database, say: Callable[[str], None], *, with_demo: bool
 ) -> None:
-    blobs = BlobStore(settings.files)
+    blobs = open_blob_store(settings.blob_store)
     app = create_app(settings, request_db)
     server = _create_server(app, settings)
     migrate(db.engine)
@@ -92,14 +92,14 @@ def run_worker_process(settings: Settings) -> None:
     """Run jobs until SIGINT or SIGTERM; the current job is finished first. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("worker_started")
-        run_worker(db, build_handlers(BlobStore(settings.files)), _stop_on_signals())
+        run_worker(db, build_handlers(open_blob_store(settings.blob_store)), _stop_on_signals())
 
 
 def run_scheduler_process(settings: Settings) -> None:
     """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("scheduler_started")
-        run_scheduler(db, BlobStore(settings.files), _stop_on_signals())
+        run_scheduler(db, open_blob_store(settings.blob_store), _stop_on_signals())
 
 
 def open_database(settings: Settings) -> Database:

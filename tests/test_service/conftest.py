@@ -18,6 +18,7 @@ from flask import Flask
 
 from service.auth import passwords
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.log import configure_logging
 from service.settings import Settings
@@ -72,7 +73,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
     """Return a blob store in a folder of the test."""
-    return BlobStore(tmp_path / "blobs")
+    return FolderStore(tmp_path / "blobs")
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class Portal:
 
     def work(self) -> None:
         """Does every job that waits."""
-        run_jobs(self.app.extensions["database"], BlobStore(self.app.extensions["settings"].files))
+        run_jobs(self.app.extensions["database"], self.app.extensions["blob_store"])
 
     def import_file(self, name: str, data: bytes, **fields: str) -> dict:
         """An import, once its jobs are done."""

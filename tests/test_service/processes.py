@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from sqlalchemy import select
 
-from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db import change_feed
 from service.db.session import Database, open_engine
@@ -101,7 +101,7 @@ def main(role: str, url: str, *arguments: str) -> None:
         worker.run_worker(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     folder = Path(arguments[0])
-    ticking = (db, BlobStore(folder / "files"), Event(), timedelta(seconds=0.2))
+    ticking = (db, FolderStore(folder / "files"), Event(), timedelta(seconds=0.2))
     Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
     reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
     worker.run_worker(db, {"review_suppliers": reviews}, Event())

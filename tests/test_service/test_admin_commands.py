@@ -15,7 +15,8 @@ from sqlalchemy import Engine, select
 from risk_models.model import get_version_key, load_models
 from service import cli
 from service.auth import keys
-from service.blob_store import BlobStore
+from service.blob_store.address import open_blob_store
+from service.blob_store.folder import FolderStore
 from service.clock import now, today
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
@@ -144,7 +145,7 @@ def test_pages_without_tls_are_served_on_the_loopback_address_only(
 
 def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
     run("migrate")
-    db, blobs = database(data), BlobStore(Settings(data=data).files)
+    db, blobs = database(data), open_blob_store(Settings(data=data).blob_store)
     first = demo.load_demo(db, blobs)
     second = demo.load_demo(db, blobs)
     with db.unscoped(write=False) as session:
@@ -169,7 +170,7 @@ def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
 
 def test_a_chosen_password_of_the_demo_user_stays(data: Path):
     run("migrate")
-    db, blobs = database(data), BlobStore(Settings(data=data).files)
+    db, blobs = database(data), open_blob_store(Settings(data=data).blob_store)
     demo.load_demo(db, blobs)
     with db.unscoped() as session:
         user = session.scalars(select(User)).one()
@@ -182,7 +183,7 @@ def test_a_chosen_password_of_the_demo_user_stays(data: Path):
 
 def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
-    demo.load_demo(database(data), BlobStore(Settings(data=data).files))
+    demo.load_demo(database(data), open_blob_store(Settings(data=data).blob_store))
     run("backup", tmp_path / "monday.tar.gz")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
     assert read_all_rows(database(tmp_path / "other")) == read_all_rows(database(data))
@@ -215,13 +216,13 @@ STORED_KINDS = {
 
 
 def test_jobs_queued_by_an_earlier_release_still_have_handlers(tmp_path: Path):
-    assert build_handlers(BlobStore(tmp_path)).keys() >= STORED_KINDS
+    assert build_handlers(FolderStore(tmp_path)).keys() >= STORED_KINDS
 
 
 def test_every_kind_of_job_has_a_handler(tmp_path: Path):
     code = [path.read_text(encoding="utf-8") for path in Path(cli.__file__).parent.rglob("*.py")]
     requested = {name for text in code for name in re.findall(r"\benqueue\(\s*session,\s*([^,\s]+),", text)}
-    assert {getattr(kinds, name) for name in requested} == build_handlers(BlobStore(tmp_path)).keys()
+    assert {getattr(kinds, name) for name in requested} == build_handlers(FolderStore(tmp_path)).keys()
 
 
 GUIDE = (Path(cli.__file__).parents[1] / "docs" / "operate.md").read_text(encoding="utf-8")

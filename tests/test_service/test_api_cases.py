@@ -10,7 +10,6 @@ from flask import Flask
 from portal import Portal, make_portal, run_jobs
 from sheets import text
 
-from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 
@@ -150,7 +149,7 @@ def test_a_number_in_use_is_a_conflict_and_a_closed_case_is_closed_once(portal: 
 def test_a_key_that_sends_files_but_handles_no_cases_leaves_none_of_them(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
-    blobs = BlobStore(app.extensions["settings"].files)
+    blobs = app.extensions["blob_store"]
     sender = make_portal(app, harbour, "imports:write", "cases:read")
     refused = sender.send("cases.csv", SHEET, confirm="true").json["id"]
     run_jobs(database, blobs)
@@ -167,7 +166,7 @@ def test_an_import_of_cases_is_open_to_those_who_may_read_them_alone(
     app: Flask, database: Database, portal: Portal, harbour: str
 ):
     sent = portal.send("cases.csv", SHEET).json["id"]
-    run_jobs(database, BlobStore(app.extensions["settings"].files))
+    run_jobs(database, app.extensions["blob_store"])
     answer = make_portal(app, harbour, "imports:write").get(f"/imports/{sent}")
     assert (answer.status_code, answer.json["code"]) == (403, "import.closed")
     statuses = {

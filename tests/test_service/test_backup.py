@@ -17,6 +17,7 @@ from service.audit import record_event
 from service.auth import keys
 from service.backup import BackupError, create_backup, restore_backup, verify_backup
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.db.tables import Organisation
 
@@ -35,7 +36,7 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
     create_full_organisation(database, blobs)
     create_full_organisation(database, blobs, "Hill Builders")
     counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
-    restored = BlobStore(tmp_path / "restored")
+    restored = FolderStore(tmp_path / "restored")
     assert restore_backup(target, restored, tmp_path / "all.tar.gz") == counts
     assert read_all_rows(target) == read_all_rows(database)
     assert [restored.get(digest) for digest in blobs.list_digests()] == [
@@ -140,7 +141,7 @@ def test_a_changed_backup_is_detected_and_nothing_is_restored(
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BackupError):
-            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
+            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file)
         assert not any(read_all_rows(Database(engine)).values())
 
 
@@ -184,7 +185,7 @@ def test_rows_that_do_not_read_back_as_saved_are_not_restored(
 
         monkeypatch.setattr(backup, "_insert_rows", lose_one)
         with pytest.raises(BackupError, match="sign_in does not match what was saved"):
-            restore_backup(Database(engine), BlobStore(tmp_path / "restored"), file)
+            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file)
         assert not any(read_all_rows(Database(engine)).values())
 
 

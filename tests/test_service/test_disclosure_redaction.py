@@ -9,7 +9,6 @@ from flask import Flask
 from portal import make_portal, run_jobs
 
 from service.auth.access import ACCESS
-from service.blob_store import BlobStore
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
@@ -109,7 +108,7 @@ def test_pages_show_reports_only_to_roles_that_may_see_them(
 def test_a_full_report_cannot_be_downloaded_by_a_restricted_user(
     app: Flask, database: Database, organisation: str, form: str
 ):
-    blobs = BlobStore(app.extensions["settings"].files)
+    blobs = app.extensions["blob_store"]
     supplier = make_portal(app, organisation).get("/suppliers/S-1").json["id"]
     officer, viewer = (make_browser(app, make_user(database, organisation, role)) for role in ("officer", "viewer"))
     request = {"format": form, "supplier_id": supplier}
@@ -130,7 +129,7 @@ def test_a_full_report_cannot_be_downloaded_with_a_restricted_key(app: Flask, da
         make_portal(app, organisation, "reports:read"),
     )
     report_ids = [portal.post("/reports", {"format": "html"}).json["id"] for portal in (full_portal, restricted_portal)]
-    run_jobs(database, BlobStore(app.extensions["settings"].files))
+    run_jobs(database, app.extensions["blob_store"])
     assert [full_portal.get(f"/reports/{report_id}/file").status_code for report_id in report_ids] == [200, 200]
     denied = restricted_portal.get(f"/reports/{report_ids[0]}/file")
     assert (denied.status_code, denied.json["code"]) == (403, "report.closed")
@@ -240,7 +239,7 @@ def test_a_report_reveals_a_case_only_to_readers_who_may_see_it(
     request = {"format": form, **({"supplier_id": supplier} if scope == "one" else {})}
     clients = [make_browser(app, make_user(database, organisation, role)) for role in ("officer", "approver")]
     locations = [send(client, "/reports", **request).location for client in clients]
-    run_jobs(database, BlobStore(app.extensions["settings"].files))
+    run_jobs(database, app.extensions["blob_store"])
     full, redacted = (
         extract_text(client.get(f"{location}/file").get_data(), form)
         for client, location in zip(clients, locations, strict=True)

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
 from service import retention
-from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
@@ -446,7 +446,7 @@ def test_aliases_are_deleted_with_their_supplier_and_organisation(database: Data
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.get_one(Supplier, one), now(), BY)
     assert count_merged_keys() == 1
-    retention.erase_organisation(database, BlobStore(tmp_path), harbour, now(), "system:test")
+    retention.erase_organisation(database, FolderStore(tmp_path), harbour, now(), "system:test")
     assert count_merged_keys() == 0
 
 

@@ -7,6 +7,7 @@ from portal import run_jobs
 
 from questionnaires.sheet import Limits
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.db.tables import Import
 from service.imports import jobs as import_jobs
@@ -27,13 +28,13 @@ def import_files(database: Database, blobs: BlobStore, organisation: str, *names
 
 
 def test_suppliers_case_records_and_own_units_are_counted_separately(database: Database, tmp_path: Path):
-    blobs, organisation = BlobStore(tmp_path / "blobs"), make_organisation(database)
+    blobs, organisation = FolderStore(tmp_path / "blobs"), make_organisation(database)
     assert import_files(database, blobs, organisation, *DEMO) == Outcome(
         suppliers=31, case_records=3, own_units=2, unused_rows=1
     )
 
 
 def test_an_import_counts_only_what_it_brought(database: Database, tmp_path: Path):
-    blobs, organisation = BlobStore(tmp_path / "blobs"), make_organisation(database)
+    blobs, organisation = FolderStore(tmp_path / "blobs"), make_organisation(database)
     import_files(database, blobs, organisation, *DEMO)
     assert import_files(database, blobs, organisation, DEMO[2]) == Outcome(0, 0, 2, 0)

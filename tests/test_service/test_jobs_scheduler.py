@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.db.tables import Job, Schedule, ScheduleRun
 from service.schedules import service as schedules
@@ -37,7 +38,7 @@ def organisation_id(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path)
+    return FolderStore(tmp_path)
 
 
 def make_schedule(database: Database, organisation_id: str, time_zone: str = "UTC") -> str:

@@ -8,7 +8,6 @@ from portal import Portal
 from sqlalchemy import select
 from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, released
 
-from service.blob_store import BlobStore
 from service.db.session import Database
 from service.db.tables import AuditEvent
 from service.jobs.table import claim_job
@@ -40,7 +39,7 @@ def portal(app: Flask, database: Database, ours: str) -> Portal:
 def run_preview(app: Flask, database: Database) -> None:
     claimed = claim_job(database, "w", kinds=["preview_release"])
     assert claimed is not None
-    release_preview.run_preview(database, BlobStore(app.extensions["settings"].files), claimed)
+    release_preview.run_preview(database, app.extensions["blob_store"], claimed)
 
 
 def read(client: FlaskClient) -> str:

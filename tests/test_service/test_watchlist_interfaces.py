@@ -15,6 +15,7 @@ from service import cli
 from service.auth.accounts import create_organisation
 from service.backup import create_backup, restore_backup
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
@@ -135,7 +136,7 @@ def test_imported_suppliers_are_screened_once_they_are_stored(
 ):
     sent = portal.send("more.csv", b"Supplier,Country\nBlue Peir Fishing Ltd,TH\nStar Ocean,TH\n")
     assert sent.status_code == 202
-    run_jobs(database, BlobStore(portal.app.extensions["settings"].files))
+    run_jobs(database, portal.app.extensions["blob_store"])
     assert [name for name, _, _ in list_matches(database, harbour)] == ["Blue Peir Fishing Ltd", "Blue Pier Fishing"]
 
 
@@ -144,8 +145,8 @@ def test_a_restored_backup_has_lists_and_decisions(database: Database, blobs: Bl
     create_backup(database, blobs, tmp_path / "all.tar.gz", now())
     target = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
     migrate(target.engine)
-    restore_backup(target, BlobStore(tmp_path / "other"), tmp_path / "all.tar.gz")
-    import_watchlist(target, BlobStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
+    restore_backup(target, FolderStore(tmp_path / "other"), tmp_path / "all.tar.gz")
+    import_watchlist(target, FolderStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
     assert list_matches(target, harbour)[0][2] == "dismissed"
     target.engine.dispose()
 

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from questionnaires.form import Question, load_combined_form
 from risk_models.model import load_models
-from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
@@ -125,7 +125,7 @@ def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tupl
     with engine.begin() as connection:
         for statement in ddl(engine.dialect.name):
             connection.exec_driver_sql(statement)
-    database, blobs, stop = Database(engine), BlobStore(folder / "blobs"), Event()
+    database, blobs, stop = Database(engine), FolderStore(folder / "blobs"), Event()
     prepared = prepare(database)
     app = create_app(Settings(data=folder, plain_http=True), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)

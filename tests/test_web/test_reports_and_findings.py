@@ -10,7 +10,7 @@ from test_service.callers import make_organisation
 
 from questionnaires.form import load_combined_form
 from service import report_jobs
-from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, Import
@@ -72,7 +72,7 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
 
 def test_a_report_is_made_once_by_a_job_and_fetched_from_the_store(database: Database, tmp_path: Path) -> None:
     organisation, ids = make_portfolio(database)
-    blobs = BlobStore(tmp_path / "blobs")
+    blobs = FolderStore(tmp_path / "blobs")
     with database.for_organisation(organisation) as session:
         job_id = report_jobs.request_report(session, "csv", "user:1", SupplierFilter(kind="site")).id
         session.flush()

@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import make_browser, make_organisation, make_user, send
 
-from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base, new_id
@@ -48,7 +47,7 @@ def read(client: FlaskClient, address: str = "/") -> str:
 def work(app: Flask) -> None:
     """Run every job that waits."""
     database: Database = app.extensions["database"]
-    handlers = build_handlers(BlobStore(app.extensions["settings"].files))
+    handlers = build_handlers(app.extensions["blob_store"])
     while (claimed := claim_job(database, "test", kinds=handlers)) is not None:
         run_job(database, claimed, handlers[claimed.kind])
 

@@ -1,0 +1,144 @@
+"""A blob store in a bucket of an S3-compatible service, for installations on several machines.
+
+Each ``put`` writes a copy of its own, DIGEST/TIME-RANDOM, and then deletes the older copies. S3 has no lock, and cannot delete
+an object only if nobody replaced it in the meantime; a name that is never written twice needs neither: whoever deletes a file
+deletes the copies that were there when it looked, never one that is stored at the same moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+import obstore
+import obstore.store
+from obstore.exceptions import BaseError
+
+from service.blob_store import CHUNK, DIGEST, BlobStoreUnavailable, ChangedBlob, MissingBlob, check_digest
+
+IN_MEMORY = (
+    5_000_000  # bytes of a file that are held in memory; a larger one is held in a temporary file without a name
+)
+NANOSECONDS = 10**9
+
+
+class S3Store:
+    """A blob store at ``s3://BUCKET/PREFIX``. The usual variables (``AWS_ACCESS_KEY_ID``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``
+    and so on) say where it is and who we are.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.bucket = obstore.store.S3Store.from_url(
+            url,
+            checksum_algorithm="SHA256",  # the service compares what arrives
+            # Without TLS only where AWS_ENDPOINT_URL says http://, as beside a service on the same machine.
+            client_options={"allow_http": True, "connect_timeout": "2s", "read_timeout": "10s", "timeout": "60s"},
+            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=4)},
+        )
+
+    def put(self, data: bytes | BinaryIO) -> str:
+        """Store bytes, or the rest of a file, durably and return their sha256; damaged and older copies are deleted."""
+        with _spool() as file:
+            digest = hashlib.sha256()
+            for chunk in (data,) if isinstance(data, bytes) else iter(lambda: data.read(CHUNK), b""):
+                digest.update(chunk)
+                file.write(chunk)
+            file.seek(0)
+            name = f"{digest.hexdigest()}/{time.time_ns():020}-{secrets.token_hex(4)}"
+            with _report_trouble():
+                obstore.put(self.bucket, name, file, use_multipart=False)
+        # Copies are deleted only by those who stored a later one: of those who store the same bytes at once, the last one stays.
+        self._delete([copy for copy in self._list_copies(digest.hexdigest()) if copy < name])
+        return digest.hexdigest()
+
+    def open(self, digest: str) -> BinaryIO:
+        """Open a file whose bytes have been compared with their digest. Raises MissingBlob and ChangedBlob."""
+        while copies := self._list_copies(digest):
+            try:
+                for copy in reversed(copies):
+                    file = self._download(copy)
+                    if hashlib.file_digest(file, "sha256").hexdigest() == digest:  # type: ignore[arg-type]  # reads into buffers
+                        file.seek(0)
+                        return file
+                    file.close()
+                raise ChangedBlob(digest)
+            except FileNotFoundError:
+                continue  # deleted since it was listed: there is a later copy, or none
+        raise MissingBlob(digest)
+
+    def get(self, digest: str) -> bytes:
+        """Return bytes that have been compared with their digest. Raises MissingBlob and ChangedBlob."""
+        with self.open(digest) as file:
+            return file.read()
+
+    def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
+        """Delete a file unless it was stored again since a given time; return whether it is gone."""
+        copies = self._list_copies(digest)
+        old = [copy for copy in copies if _get_time(copy) < moment.timestamp()]
+        self._delete(old)
+        return len(old) == len(copies)
+
+    def list_digests(self) -> tuple[str, ...]:
+        """Return the digest of every stored file, sorted."""
+        return tuple(sorted({copy.partition("/")[0] for copy in self._list_copies()}))
+
+    def list_leftovers(self) -> tuple[str, ...]:
+        """Return the copies that a later one of the same file replaces, sorted."""
+        copies = self._list_copies()
+        return tuple(
+            copy
+            for copy, later in zip(copies, copies[1:], strict=False)
+            if copy.partition("/")[0] == later.partition("/")[0]
+        )
+
+    def clean(self) -> int:
+        """Delete the copies that a later one of the same file replaces; return how many there were."""
+        leftovers = self.list_leftovers()
+        self._delete(leftovers)
+        return len(leftovers)
+
+    def _list_copies(self, digest: str | None = None) -> list[str]:
+        """Return the names of the copies of one file, or of all, by digest and time; other objects in the bucket are not ours."""
+        prefix = None if digest is None else check_digest(digest)
+        with _report_trouble():
+            names = [entry["path"] for page in obstore.list(self.bucket, prefix) for entry in page]
+        return sorted(name for name in names if DIGEST.fullmatch(name.partition("/")[0]))
+
+    def _download(self, copy: str) -> BinaryIO:
+        """Return a copy as a file, at its beginning. Raises FileNotFoundError."""
+        with ExitStack() as on_error, _report_trouble():
+            file = on_error.enter_context(_spool())
+            for chunk in obstore.get(self.bucket, copy).stream(CHUNK):
+                file.write(chunk)
+            on_error.pop_all()
+        file.seek(0)
+        return file
+
+    def _delete(self, copies: Sequence[str]) -> None:
+        if copies:
+            with _report_trouble():
+                obstore.delete(self.bucket, copies)
+
+
+def _spool() -> BinaryIO:
+    return cast(BinaryIO, SpooledTemporaryFile(IN_MEMORY))
+
+
+def _get_time(copy: str) -> float:
+    """Return when a copy was stored, in seconds since 1970, by the clock of the machine that stored it."""
+    return int(copy.partition("/")[2].partition("-")[0]) / NANOSECONDS
+
+
+@contextmanager
+def _report_trouble() -> Iterator[None]:
+    """Raise BlobStoreUnavailable, with the first line of the reason, for any trouble of the service or on the way to it."""
+    try:
+        yield
+    except BaseError as error:
+        raise BlobStoreUnavailable(f"The file store cannot be used: {str(error).partition(chr(10))[0]}") from error
