@@ -1,4 +1,4 @@
-"""Operating trouble: what is wrong with the database or the disk rather than with a request or with our code.
+"""Operating trouble: what is wrong with the database, the disk or the file store rather than with a request or with our code.
 
 It is recognised from the exceptions of the database drivers and the operating system, so that callers get 503 and may try
 again, and the log names a cause that an operator can act on. docs/operate.md says what to do about each kind.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.blob_store import MissingBlob
+from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, MissingBlob
 from service.errors import DomainError
 
 
@@ -86,13 +86,29 @@ FAILING = Kind(
     60,
 )
 FILE_MISSING = Kind(
-    "file.missing",
+    MissingBlob.code,
     "Stored file missing",
     "A stored file is missing on the server. An administrator has to restore it from a backup.",
     "Restore the files of the data folder from a backup.",
     300,
 )
-KINDS = (UNAVAILABLE, BUSY, DAMAGED, FULL, READ_ONLY, FAILING, FILE_MISSING)
+FILE_CHANGED = Kind(
+    ChangedBlob.code,
+    "Stored file changed",
+    "A stored file was changed or damaged on the server and is not shown. An administrator has to restore it from a backup.",
+    "Run `diligence check`, and restore the files that it lists from a backup.",
+    300,
+)
+STORE_UNAVAILABLE = Kind(
+    BlobStoreUnavailable.code,
+    "File store unavailable",
+    "The file store does not respond at the moment. Nothing was saved. Try again shortly.",
+    "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its rights are right.",
+    10,
+)
+KINDS = (UNAVAILABLE, BUSY, DAMAGED, FULL, READ_ONLY, FAILING, FILE_MISSING, FILE_CHANGED, STORE_UNAVAILABLE)
+
+_BLOB_TROUBLES = {MissingBlob: FILE_MISSING, ChangedBlob: FILE_CHANGED, BlobStoreUnavailable: STORE_UNAVAILABLE}
 
 _OS_ERRORS = {
     errno.ENOSPC: FULL,
@@ -143,8 +159,8 @@ def _classify(error: BaseException | None) -> Kind | None:
         return error.kind
     if isinstance(error, PoolTimeout):
         return BUSY
-    if isinstance(error, MissingBlob):
-        return FILE_MISSING
+    if isinstance(error, BlobTrouble):
+        return _BLOB_TROUBLES.get(type(error))
     if isinstance(error, DBAPIError):
         return _classify_database_error(error)
     if isinstance(error, sqlite3.Error):

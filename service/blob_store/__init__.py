@@ -18,13 +18,13 @@ CHUNK = 1_000_000  # bytes read at once
 class BlobTrouble(Exception):
     """A stored file cannot be returned. ``code`` says why, for machines; the message says it in a sentence without names."""
 
-    code = "file"
+    code = ""
 
 
 class MissingBlob(BlobTrouble):
     """There is no file with this digest."""
 
-    code = "file.missing"
+    code = "stored_file.missing"
 
     def __init__(self, digest: str) -> None:
         super().__init__(f"The file {digest[:12]} is missing from the file store.")
@@ -33,7 +33,7 @@ class MissingBlob(BlobTrouble):
 class ChangedBlob(BlobTrouble):
     """The stored bytes do not have this digest: they were changed or damaged after they were stored."""
 
-    code = "file.changed"
+    code = "stored_file.changed"
 
     def __init__(self, digest: str) -> None:
         super().__init__(f"The file {digest[:12]} was changed in the file store after it was stored.")

@@ -49,6 +49,8 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = add_command("copy-files", _copy_files, "copy the files of another file store into the one of the settings")
+    parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
     parser = add_command("erase", _erase_organisation, "erase an organisation and all its data")
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     parser.add_argument(
@@ -154,9 +156,13 @@ def _is_about_a_file_of_the_user(error: Exception, settings: Settings) -> bool:
 
 
 def _describe_place(error: Exception, settings: Settings) -> str:
-    """Return what the trouble is with: a file or folder, or the database without its password."""
+    """Return what the trouble is with: a file or folder, the file store, or the database without its password."""
+    from service.blob_store import BlobTrouble
+
     if isinstance(error, OSError):
         return str(error.filename or settings.data)
+    if isinstance(error, BlobTrouble):
+        return settings.blob_store
     from sqlalchemy import make_url
 
     return f"database {make_url(settings.database).render_as_string()}"
@@ -242,6 +248,12 @@ def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
         counts = restore_backup(database, open_blob_store(settings.blob_store), Path(arguments.file))
     print(f"Backup restored and checked: {_format_counts(counts)}.")
     return DONE
+
+
+def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.storage import copy_files
+
+    return copy_files(settings, arguments)
 
 
 def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> int:

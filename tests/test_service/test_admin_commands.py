@@ -192,6 +192,23 @@ def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path
     run("backup", tmp_path / "monday.tar.gz", status=2)
 
 
+def test_files_are_copied_from_another_store_except_those_that_were_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    old, new = (open_blob_store((tmp_path / name).as_uri()) for name in ("old", "data/blobs"))
+    kept, changed = old.put(b"kept"), old.put(b"changed")
+    run("copy-files", (tmp_path / "old").as_uri())
+    assert new.list_digests() == tuple(sorted([kept, changed]))
+    (tmp_path / "old" / changed[:2] / changed).write_bytes(b"rubbish")
+    capsys.readouterr()
+    run("copy-files", (tmp_path / "old").as_uri(), status=1)
+    output = capsys.readouterr()
+    assert output.out == "1 of 2 files were copied and checked.\n"
+    assert changed[:12] in output.err
+    assert new.get(changed) == b"changed"
+    run("copy-files", "old", status=2)
+
+
 def test_an_organisation_is_erased_only_with_yes(data: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
     run("organisations", "create", "Harbour Foods")

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, make_url, select
 from werkzeug.test import TestResponse
 
-from service import blob_store, cli, trouble
+from service import cli, trouble
 from service.clock import now
 from service.db import session as sessions
 from service.db.migrations import migrate
@@ -178,7 +178,7 @@ def test_an_upload_to_a_full_disk_is_refused_and_leaves_no_import(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(blob_store.os, "fsync", fsync)
+        patch.setattr(os, "fsync", fsync)
         check_trouble(service.upload(), "storage.full", written)
     with service.database.unscoped(write=False) as session:
         assert session.query(Import).count() == 0
@@ -193,7 +193,7 @@ def test_a_report_whose_file_is_missing_is_trouble_and_not_a_bug(service: Servic
         job.not_before = job.created_at = now()
         session.add(job)
     address = f"/api/v1/reports/{job.id}/file"
-    check_trouble(service.client.get(address, headers=service.key), "file.missing", written)
+    check_trouble(service.client.get(address, headers=service.key), "stored_file.missing", written)
 
 
 def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Path, written: StringIO):
