@@ -17,7 +17,6 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from service.auth import passwords
-from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.log import configure_logging
@@ -71,7 +70,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> BlobStore:
+def blobs(tmp_path: Path) -> FolderStore:
     """Return a blob store in a folder of the test."""
     return FolderStore(tmp_path / "blobs")
 

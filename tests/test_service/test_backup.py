@@ -92,11 +92,16 @@ def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_p
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_with_a_missing_upload_fails(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
+@pytest.mark.parametrize("what", ["missing from", "changed in"])
+def test_a_backup_with_a_missing_or_changed_upload_fails(sqlite: Empty, blobs: FolderStore, tmp_path: Path, what: str):
     with sqlite() as engine:
         create_full_organisation(Database(engine), blobs)
-        (blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]).unlink()
-        with pytest.raises(BackupError, match="not in the file store"):
+        file = blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]
+        if what == "missing from":
+            file.unlink()
+        else:
+            file.write_bytes(b"changed")
+        with pytest.raises(BackupError, match=f"{what} the file store"):
             create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
     assert [path.name for path in tmp_path.glob("all*")] == []
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from service import retention
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Job, Organisation, Supplier, Upload
@@ -23,7 +24,7 @@ NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years
 YEAR = timedelta(days=365)
 
 
-def settle(blobs: BlobStore) -> None:
+def settle(blobs: FolderStore) -> None:
     """Makes it a day since the files were put."""
     for digest in blobs.list_digests():
         path = blobs.folder / digest[:2] / digest

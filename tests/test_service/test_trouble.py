@@ -185,15 +185,24 @@ def test_an_upload_to_a_full_disk_is_refused_and_leaves_no_import(
     assert service.upload().status_code == 202
 
 
-def test_a_report_whose_file_is_missing_is_trouble_and_not_a_bug(service: Service, written: StringIO):
-    result = {"sha256": "0" * 64, "media_type": "application/pdf", "file_name": "report.pdf"}
+@pytest.mark.parametrize("code", ["stored_file.missing", "stored_file.changed"])
+def test_a_report_whose_file_is_missing_or_changed_is_trouble_and_not_a_bug(
+    service: Service, written: StringIO, tmp_path: Path, code: str
+):
+    digest = service.app.extensions["blob_store"].put(b"a report")
+    file = next(tmp_path.rglob(digest))
+    if code == "stored_file.missing":
+        file.unlink()
+    else:
+        file.write_bytes(b"another report")
+    result = {"sha256": digest, "media_type": "application/pdf", "file_name": "report.pdf"}
     payload = {"audience": "internal", "worker_derived": False}
     with service.database.for_organisation(service.organisation_id) as session:
         job = Job(id=new_id(), kind="render_report", payload=payload, state="done", result=result, created_by="user:1")
         job.not_before = job.created_at = now()
         session.add(job)
     address = f"/api/v1/reports/{job.id}/file"
-    check_trouble(service.client.get(address, headers=service.key), "stored_file.missing", written)
+    check_trouble(service.client.get(address, headers=service.key), code, written)
 
 
 def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Path, written: StringIO):
