@@ -244,10 +244,16 @@ class Questionnaire:
         return headers
 
 
+@cache
+def _find_versions(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """Find the versions of every form in a folder, oldest first. Only once: a sandboxed process can list no folder."""
+    names = {path.name: [file.stem for file in path.glob("*.toml")] for path in sorted(folder.iterdir())}
+    return {form_id: tuple(sorted(versions, key=parse_version)) for form_id, versions in names.items() if versions}
+
+
 def list_versions(form_id: str, folder: Path = FORMS_DIR) -> tuple[str, ...]:
     """List the versions of a form, oldest first; empty if there is no such form."""
-    names = [path.stem for path in (folder / form_id).glob("*.toml")]
-    return tuple(sorted(names, key=parse_version))
+    return _find_versions(folder).get(form_id, ())
 
 
 def parse_version(version: str) -> list[int]:
@@ -257,16 +263,15 @@ def parse_version(version: str) -> list[int]:
 
 def list_form_ids(folder: Path = FORMS_DIR) -> tuple[str, ...]:
     """List the ids of all forms, in alphabetical order."""
-    return tuple(sorted(path.name for path in folder.iterdir() if list_versions(path.name, folder)))
+    return tuple(_find_versions(folder))
 
 
-@cache
 def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR) -> Questionnaire:
     """Load a form (by default its newest version), preceded by the questions of the form it includes.
 
     Raises :class:`DataFileError` if there is no such form or version, or its file is invalid.
     """
-    versions = list_versions(form_id, folder) if "/" not in form_id and form_id not in ("", ".", "..") else ()
+    versions = list_versions(form_id, folder)
     if not versions or (version or versions[-1]) not in versions:
         available = (
             f"The versions are {', '.join(versions)}."
@@ -274,7 +279,12 @@ def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR
             else f"The forms are {', '.join(list_form_ids(folder))}."
         )
         raise DataFileError(f"forms/{form_id}", version or "(any version)", "there is no such form", available)
-    path = folder / form_id / f"{version or versions[-1]}.toml"
+    return _load_version(form_id, version or versions[-1], folder)
+
+
+@cache
+def _load_version(form_id: str, version: str, folder: Path) -> Questionnaire:
+    path = folder / form_id / f"{version}.toml"
     form = replace(parse_form(path.read_text(encoding="utf-8"), f"forms/{form_id}/{path.name}"), folder=folder)
     if (form.id, form.version) != (form_id, path.stem):
         raise DataFileError(

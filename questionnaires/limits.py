@@ -12,7 +12,7 @@ class Limits:
     ``bytes`` of the file, ``part_bytes`` of one part of it once inflated and ``expanded`` bytes of all parts, ``entries`` of the
     archive, ``sheets``; ``rows`` and ``columns`` of one sheet, ``cells`` of the rectangles of all sheets together;
     characters of a cell above which its row is rejected (``cell_text``) or the file refused (``longest_text``), and
-    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the reader process.
+    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the sandboxed process.
     """
 
     bytes: int = 50_000_000
@@ -103,6 +103,10 @@ REFUSALS = {
     "limit.columns": ("The sheet has too many columns.", "Remove columns that are not needed."),
     "limit.rows": ("The sheet has too many rows.", "Split the table into several files."),
     "limit.sheets": ("The workbook has too many sheets.", "Upload only the sheets with the data."),
+    "limit.time": (
+        "Reading the file takes too long.",
+        "Shorten its longest texts, or split the table into several files.",
+    ),
     "upload.too_large": (
         "The file is too large.",
         "Upload only the sheet with the data, without pictures, or split the table into several files.",

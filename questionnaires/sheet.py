@@ -1,30 +1,26 @@
 """Read a file: its sheets as columns of distinct texts, with cells verbatim and the row numbers of the spreadsheet.
 
-The file is checked first (:func:`check_file`, which parses nothing) and then read in a sandboxed process with limits, which
-examines every part before it reads any. A file may crash that process; the caller gets ``file.corrupt``.
+The file is checked first (:func:`check_file`, which parses nothing) and then read in a sandboxed process
+(:mod:`questionnaires.sandbox`), which examines every part before it reads any.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from questionnaires import sandbox
 from questionnaires.file_checks.preflight import check_file
 from questionnaires.limits import FileRefused, Limits
 
 __all__ = ["Column", "FileRefused", "Limits", "RowFault", "Sheet", "cell_name", "check_file", "read_sheets"]
 
 Codes = npt.NDArray[np.int32]
-READER_CODE = "import sys; sys.path += sys.argv[2:]; from questionnaires.sandboxed_reader import main; main()"
 # These texts are errors as well: if the table was saved as a text file, it contains its errors as text.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 STAMP_SHEET = "_form"
@@ -130,7 +126,11 @@ def read_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple[S
     """
     limits = limits or Limits()
     kind = check_file(data, name, limits)
-    sheets = list(parse_output(run_reader(data, kind, name, limits), name, limits))
+    return decode_sheets(sandbox.run("sheets", [kind, name], data, limits), name, limits)
+
+
+def apply_stamp(sheets: Sequence[Sheet]) -> tuple[Sheet, ...]:
+    """Return the sheets of a workbook with the stamp of its template, without the sheets the template has for itself."""
     stamped = next((read_stamp(sheet) for sheet in sheets if sheet.name == STAMP_SHEET), {})
     if not stamped.keys() >= {"form", "version"}:
         return tuple(sheets)
@@ -142,72 +142,40 @@ def read_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple[S
     )
 
 
-def run_reader(data: bytes, kind: str, name: str, limits: Limits) -> bytes:
-    """Read a file in a sandboxed process and return its output. Raises FileRefused if it crashes or takes too long."""
-    library = find_spec("python_calamine")
-    paths = [Path(__file__).parents[1], *([Path(library.origin).parents[1]] if library and library.origin else [])]
-    command = [
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        READER_CODE,
-        json.dumps([kind, name, asdict(limits)]),
-        *map(str, paths),
-    ]
-    # Nothing but the bytes is handed over: no secrets in the environment, no open files.
-    environment = {key: value for key, value in os.environ.items() if key == "LD_LIBRARY_PATH"}
-    try:
-        process = subprocess.run(
-            command, input=data, capture_output=True, timeout=2 * limits.seconds, env=environment, cwd="/", check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise FileRefused("file.corrupt", f"It could not be read within {2 * limits.seconds} seconds.") from None
-    if process.returncode:
-        refused = FileRefused("file.corrupt", "The reading process stopped unexpectedly.")
-        refused.add_note(process.stderr.decode("utf-8", "replace")[-2000:])
-        raise refused
-    return process.stdout
+def build_sheet(content: Mapping[str, Any], codes: Sequence[Codes], name: str, limits: Limits) -> Sheet:
+    """Return a sheet of a file from its content as JSON has it, and the codes of each column.
 
-
-def parse_output(output: bytes, name: str, limits: Limits) -> Iterator[Sheet]:
-    """Yield the sheets of a reader's output. Raises FileRefused if it reports a refusal, or is inconsistent."""
-    begin = output.find(b"\n") + 1
-    answer = json.loads(output[:begin])
-    if "refused" in answer:
-        raise FileRefused(*answer["refused"])
-    for sheet in answer["sheets"]:
-        errors = {(row, column): text for column, text, rows in sheet.get("errors", ()) for row in rows}
-        columns = []
-        for index, texts in enumerate(sheet["columns"]):
-            codes = np.frombuffer(output, np.int32, sheet["rows"], begin)
-            begin += codes.nbytes
-            if len(codes) and not -1 <= codes.min() <= codes.max() < len(texts):
-                raise FileRefused("file.corrupt")
-            column = Column(tuple(texts), codes)
-            for text in sorted(ERROR_TEXTS.intersection(texts)):
-                column, rows = remove_text(column, text)
-                errors |= {(sheet["first_row"] + int(row), index): text for row in rows}
-            columns.append(column)
-        yield Sheet(
-            file=name,
-            name=sheet["name"],
-            visible=sheet["visible"],
-            first_row=sheet["first_row"],
-            n_rows=sheet["rows"],
-            columns=tuple(columns),
-            errors=errors,
-            formulas=tuple((row, column) for column, rows in sheet.get("formulas", ()) for row in rows),
-            encoding=sheet.get("encoding", ""),
-            widths=np.array(sheet["widths"], np.int32) if "widths" in sheet else None,
-            misquoted=tuple(sheet.get("misquoted", ())),
-            cell_text=limits.cell_text,
-        )
+    Raises FileRefused if they are inconsistent.
+    """
+    errors = {(row, column): text for column, text, rows in content.get("errors", ()) for row in rows}
+    columns = []
+    for index, (texts, column_codes) in enumerate(zip(content["columns"], codes, strict=True)):
+        if len(column_codes) and not -1 <= column_codes.min() <= column_codes.max() < len(texts):
+            raise FileRefused("file.corrupt")
+        column = Column(tuple(texts), column_codes)
+        for text in sorted(ERROR_TEXTS.intersection(texts)):
+            column, rows = remove_text(column, text)
+            errors |= {(content["first_row"] + int(row), index): text for row in rows}
+        columns.append(column)
+    return Sheet(
+        file=name,
+        name=content["name"],
+        visible=content["visible"],
+        first_row=content["first_row"],
+        n_rows=len(codes[0]) if codes else 0,
+        columns=tuple(columns),
+        errors=errors,
+        formulas=tuple((row, column) for column, rows in content.get("formulas", ()) for row in rows),
+        encoding=content.get("encoding", ""),
+        widths=np.array(content["widths"], np.int32) if "widths" in content else None,
+        misquoted=tuple(content.get("misquoted", ())),
+        cell_text=limits.cell_text,
+    )
 
 
 def encode_sheets(sheets: Sequence[Sheet]) -> bytes:
     """Return sheets as bytes, from which :func:`decode_sheets` makes the same sheets again."""
-    head = [
+    contents = [
         {
             "name": sheet.name,
             "visible": sheet.visible,
@@ -222,19 +190,44 @@ def encode_sheets(sheets: Sequence[Sheet]) -> bytes:
         }
         for sheet in sheets
     ]
-    stamps = [(sheet.stamp, sheet.request_id) for sheet in sheets]
-    codes = b"".join(column.codes.astype(np.int32).tobytes() for sheet in sheets for column in sheet.columns)
-    return json.dumps({"sheets": head, "stamps": stamps}).encode() + b"\n" + codes
-
-
-def decode_sheets(data: bytes, name: str) -> tuple[Sheet, ...]:
-    """Return the sheets of a file that :func:`encode_sheets` wrote. Raises FileRefused where it is inconsistent."""
-    stamps = json.loads(data[: data.find(b"\n")])["stamps"]
-    sheets = parse_output(data, name, Limits())
-    return tuple(
-        replace(sheet, stamp=stamp, request_id=request_id)
-        for sheet, (stamp, request_id) in zip(sheets, stamps, strict=True)
+    stamps = [(sheet.stamp, sheet.request_id, sheet.request_reference) for sheet in sheets]
+    return encode_columns(
+        {"sheets": contents, "stamps": stamps}, (column.codes for sheet in sheets for column in sheet.columns)
     )
+
+
+def decode_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple[Sheet, ...]:
+    """Return the sheets of a file that :func:`encode_sheets` wrote. Raises FileRefused where it is inconsistent."""
+    answer, take = decode_columns(data)
+    sheets = []
+    for content, stamp in zip(answer["sheets"], answer["stamps"], strict=True):
+        columns = [take(content["rows"]) for _ in content["columns"]]
+        sheet = build_sheet(content, columns, name, limits or Limits())
+        # Files that were stored by earlier releases lack the reference.
+        sheets.append(replace(sheet, **dict(zip(("stamp", "request_id", "request_reference"), stamp, strict=False))))
+    return tuple(sheets)
+
+
+def encode_columns(content: Mapping[str, Any], columns: Iterable[npt.NDArray[Any]]) -> bytes:
+    """Return a JSON object in one line, followed by the codes of columns, four bytes each."""
+    line = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    padding = b" " * (3 - len(line) % 4)  # the codes begin at a multiple of four
+    return b"".join((line, padding, b"\n", *(column.astype(np.int32).tobytes() for column in columns)))
+
+
+def decode_columns(data: bytes) -> tuple[Any, Callable[[int], Codes]]:
+    """Return the JSON object that :func:`encode_columns` wrote, and a function that takes the next codes, given their number."""
+    position = data.find(b"\n") + 1
+
+    def take(number: int) -> Codes:
+        nonlocal position
+        codes = np.frombuffer(data[position : position + 4 * number], np.int32)
+        if len(codes) != number:
+            raise FileRefused("file.corrupt")
+        position += 4 * number
+        return codes
+
+    return json.loads(data[:position]), take
 
 
 def remove_text(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:

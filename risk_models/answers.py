@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
@@ -191,17 +190,27 @@ def find_combinations(*codes: Codes) -> tuple[list[tuple[int, ...]], NDArray[np.
     return list(seen), np.array(which, dtype=np.intp)
 
 
-def from_frame(frame: pd.DataFrame) -> Answers:
-    """Build Answers from a sheet: a frame with a categorical column for each question."""
-    columns = {}
-    for question in frame.columns:
-        column = frame[question].cat
-        codes = column.codes.to_numpy().astype(np.int32)
-        values = tuple(column.categories)
-        if question == EVIDENCE:
-            values = tuple(_normalize_value(EVIDENCE, value) for value in values)
-        columns[str(question)] = Column(values, codes)
-    return Answers(len(frame), columns)
+class AnswerColumn(Protocol):
+    """The distinct answers to a question, and the code of each supplier's, as a sheet has them."""
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """Return the distinct answers."""
+
+    @property
+    def codes(self) -> Codes:
+        """Return the number of each supplier's answer; -1 if it gave none."""
+
+
+def from_columns(n: int, columns: Mapping[str, AnswerColumn]) -> Answers:
+    """Build Answers from the columns of a sheet: for each question its distinct answers, and the code of each supplier's."""
+    return Answers(
+        n,
+        {
+            question: Column(tuple(_normalize_value(question, value) for value in column.values), column.codes)
+            for question, column in columns.items()
+        },
+    )
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from questionnaires.issues import ISSUES, Issue, build_issue
 from questionnaires.lookups import load_common_words
@@ -84,14 +82,14 @@ class AnswerColumn:
         table = [numbers.setdefault(convert(value), len(numbers)) for value in self.values]
         self.values, self.codes = list(numbers), np.array([*table, -1], dtype=np.int32)[self.codes]
 
-    def to_categorical(self, accepted: Mask) -> pd.Categorical[Any]:
-        """Return the answers of the accepted rows; the categories are the values they use."""
-        codes = self.codes[accepted]
+    def take(self, rows: Mask) -> AnswerColumn:
+        """Return the answers of some rows, with only the values that they use."""
+        codes = self.codes[rows]
         is_used = np.bincount(codes + 1, minlength=len(self.values) + 1)[1:] > 0
         renumbered = np.append(np.where(is_used, np.cumsum(is_used) - 1, -1), -1).astype(np.int32)
-        values = [value for value, used in zip(self.values, is_used, strict=True) if used]
-        categories = pd.Index(values, dtype=object, tupleize_cols=False)
-        return pd.Categorical.from_codes(renumbered[codes], dtype=pd.CategoricalDtype(categories))
+        return AnswerColumn(
+            [value for value, used in zip(self.values, is_used, strict=True) if used], renumbered[codes]
+        )
 
 
 class ValidationContext:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from questionnaires.form import Questionnaire
 from questionnaires.issues import Issue, UnusableSheet, build_issue
@@ -43,12 +42,12 @@ class SheetOptions:
 class Submission:
     """The validated content of a sheet.
 
-    ``answers``: one row per accepted row, and one column per question that has a column in the sheet or a default; categoricals
-    whose categories are the distinct answers (dtype object), -1 for a blank. ``rows``: the number of each accepted row in the
-    spreadsheet; ``returned``: which of them are forms that a supplier returned. ``accepted + rejected = n_rows``, the data rows.
+    ``answers``: those of the accepted rows, for each question that has a column in the sheet or a default. ``rows``: the number
+    of each accepted row in the spreadsheet; ``returned``: which of them are forms that a supplier returned.
+    ``accepted + rejected = n_rows``, the data rows.
     """
 
-    answers: pd.DataFrame
+    answers: Mapping[str, AnswerColumn]
     rows: npt.NDArray[np.int64]
     returned: npt.NDArray[np.bool_]
     issues: tuple[Issue, ...]
@@ -90,14 +89,9 @@ def validate_sheet(
     apply_rules(context, form, options.answered_by)
     reject_nameless_rows(context)
     accepted = ~context.rejected
-    answers = pd.DataFrame(
-        {
-            question: context.answers[question].to_categorical(accepted)
-            for question in form.by_id
-            if question in context.answers
-        },
-        index=pd.RangeIndex(int(accepted.sum())),
-    )
+    answers = {
+        question: context.answers[question].take(accepted) for question in form.by_id if question in context.answers
+    }
     return Submission(
         answers=answers,
         rows=context.rows[accepted].astype(np.int64) + sheet.first_row,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
-from questionnaires.sheet import FileRefused, Limits, check_file, decode_sheets, encode_sheets
+from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_data
 from service.assessment.assess import Batch
 from service.audit import record_event
@@ -185,12 +185,11 @@ def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, 
 
     The findings beside these notes are read from what is stored instead.
     """
-    stored = {position: encode_sheets(sheets) for position, sheets in parsed.redacted.items()}
-    digests = {position: blobs.put(data) for position, data in stored.items()}
+    digests = {position: blobs.put(data) for position, data in parsed.redacted.items()}
     replaced = []
     with job_transaction(db, claimed, checkpoint=dict(claimed.checkpoint)) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        for position, data in stored.items():
+        for position, data in parsed.redacted.items():
             upload = session.get_one(Upload, import_.uploads[position])
             replaced.append(upload.sha256)
             upload.sha256, upload.size, upload.redacted = digests[position], len(data), True
@@ -540,7 +539,7 @@ def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tup
 
 def _load_file(blobs: BlobStore, upload: Upload) -> bytes | RedactedFile:
     data = blobs.get(upload.sha256)
-    return RedactedFile(upload.sha256, decode_sheets(data, upload.name)) if upload.redacted else data
+    return RedactedFile(data) if upload.redacted else data
 
 
 def _assessment_date(choices: Mapping[str, Any]) -> date:

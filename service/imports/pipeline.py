@@ -8,23 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from questionnaires.form import list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
-from questionnaires.lookups import load_countries
-from questionnaires.sheet import FileRefused, Sheet, read_sheets
-from questionnaires.text_normalize import fold_text
-from questionnaires.validation import personal_data
-from questionnaires.validation.match import (
-    HEADER_SEARCH_ROWS,
-    ColumnMatch,
-    detect_kind,
-    find_header_row,
-    get_row_cells,
-    match_columns,
-)
-from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
-from questionnaires.workbook import load_template_texts
-from risk_models.answers import from_frame
+from questionnaires.limits import FileRefused
+from questionnaires.tables import BUYER, FileTables, Table, TableOptions, read_tables
+from questionnaires.validation.personal_data import CASE_KIND
+from questionnaires.validation.validate import Submission
+from risk_models.answers import from_columns
 from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.case_reading.records import (
@@ -38,8 +27,6 @@ from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
 from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
 from service.suppliers.confirmations import Voucher
 
-KINDS = ("site", "agency", "case")
-BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
 COUNTS = ("rows", "accepted", "rejected")
 
 
@@ -79,8 +66,21 @@ class Choices:
 
     def columns_for_sheet(self, file: str, sheet: str) -> dict[str, str]:
         """Return the columns chosen for one sheet alone."""
-        columns_by_map = [m.columns for m in self.maps if m.file in ("", file) and m.sheet in ("", sheet)]
-        return {question: header for columns in columns_by_map for question, header in columns.items()}
+        return self.to_table_options(file).columns_for_sheet(sheet)
+
+    def to_table_options(self, file: str, on: date | None = None) -> TableOptions:
+        """Return the options with which the tables of a file are read, as of a day."""
+        return TableOptions(
+            as_of=on.isoformat() if on else "",
+            kind=self.kind,
+            country=self.country,
+            sector=self.sector,
+            sheet=self.sheet,
+            columns=self.columns,
+            maps=[(m.sheet, m.columns) for m in self.maps if m.file in ("", file)],
+            date_order=self.date_order,
+            answered_by=self.answered_by,
+        )
 
     def to_options(self) -> dict[str, Any]:
         """Return the options as assessment.json stores them, without those that were not set."""
@@ -110,8 +110,8 @@ class ParsedUpload:
 
     ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
     answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records;
-    the batches they concern already include their evidence. ``redacted``: the sheets of each file (its position) from which notes
-    with personal data were removed.
+    the batches they concern already include their evidence. ``redacted``: for each file (its position) from whose notes personal
+    data was removed, the bytes to store in its stead.
     """
 
     batches: tuple[Batch, ...]
@@ -121,7 +121,7 @@ class ParsedUpload:
     request_ids: Mapping[tuple[str, str], str]
     buyer_batches: tuple[Batch, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
-    redacted: Mapping[int, tuple[Sheet, ...]] = field(default_factory=dict)
+    redacted: Mapping[int, bytes] = field(default_factory=dict)
 
 
 class NoUsableRows(Exception):
@@ -133,21 +133,9 @@ class NoUsableRows(Exception):
 
 
 class RedactedFile(NamedTuple):
-    """A file that is stored as its sheets, without the notes that contained personal data; ``sha256`` is the digest of these."""
+    """A file that was stored without the notes that contained personal data (``ParsedUpload.redacted``)."""
 
-    sha256: str
-    sheets: tuple[Sheet, ...]
-
-
-class _Table(NamedTuple):
-    """A sheet that is read: its kind, the row of its headers, its content, and whether notes were removed from it."""
-
-    sheet: Sheet
-    kind: str
-    header_row: int
-    matched: ColumnMatch
-    submission: Submission
-    lost_notes: bool
+    data: bytes
 
 
 def parse_files(
@@ -176,7 +164,7 @@ def parse_files(
     buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
     if not total["accepted"] and not (allow_buyer_only and buyer_batches):
         raise NoUsableRows(_explain_nothing_usable(parsed, issues, total["rows"]), issues)
-    case_sheets = [sheet for sheet in sheets if sheet.batch.kind == personal_data.CASE_KIND]
+    case_sheets = [sheet for sheet in sheets if sheet.batch.kind == CASE_KIND]
     cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
     supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
     for kind in ("agency", "site"):
@@ -199,32 +187,29 @@ def parse_files(
         issues=tuple(issues),
         files=tuple(entries),
         request_ids={
-            (file.entry["name"], table.sheet.name): table.sheet.request_id
+            (file.entry["name"], table.sheet): table.request_id
             for file in parsed
             for table in file.tables
-            if table.sheet.request_id
+            if table.request_id
         },
         buyer_batches=tuple(buyer_batches),
         cases=tuple(cases),
-        redacted={
-            position: tuple(table.sheet for table in file.tables)
-            for position, file in enumerate(parsed)
-            if any(table.lost_notes for table in file.tables)
-        },
+        redacted={position: file.redacted for position, file in enumerate(parsed) if file.redacted is not None},
     )
 
 
 @dataclass(frozen=True)
 class _ParsedFile:
-    """One file: its entry in the ``input`` part, its tables with the sheets that have accepted rows, its issues, and the sentence
-    that says why it could not be read ("" if it could).
+    """One file: its entry in the ``input`` part, its tables with the sheets that have accepted rows, its issues, the sentence
+    that says why it could not be read ("" if it could), and the bytes to store in its stead (None if it is stored as it is).
     """
 
     entry: dict[str, Any]
-    tables: Sequence[_Table]
+    tables: Sequence[Table]
     sheets: Sequence[ParsedSheet]
     issues: Sequence[Issue]
     failure: str = ""
+    redacted: bytes | None = None
 
     def counts(self, *, buyer: bool = True) -> dict[str, int]:
         """Count its rows: all, accepted, rejected; with or without those of the buyer itself."""
@@ -240,26 +225,22 @@ def _parse_file(
     name: str, data: bytes | RedactedFile, choices: Choices, on: date, is_request: Callable[[str], bool]
 ) -> _ParsedFile:
     """Parse one file; one that cannot be read gives an issue and no tables."""
-    sha256 = data.sha256 if isinstance(data, RedactedFile) else hashlib.sha256(data).hexdigest()
-    entry: dict[str, Any] = {"name": name, "sha256": sha256, "sheets": []}
+    content = data.data if isinstance(data, RedactedFile) else data
+    entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "sheets": []}
+    stored = isinstance(data, RedactedFile)
     try:
-        all_sheets = data.sheets if isinstance(data, RedactedFile) else read_sheets(data, name)
-        sheets_read = [
-            sheet if sheet.request_id is None or is_request(sheet.request_id) else replace(sheet, request_id=None)
-            for sheet in all_sheets
-        ]
-        tables, sheet_issues = _read_tables(sheets_read, name, choices, on)
+        found = _read_tables(content, name, choices.to_table_options(name, on), is_request, stored=stored)
     except FileRefused as error:
         issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
         return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
     except UnusableSheet as error:
         return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}")
-    issues = list(sheet_issues)
+    issues = list(found.issues)
     sheets: list[ParsedSheet] = []
-    for sheet, kind, header_row, matched, submission, _ in tables:
+    for sheet, kind, header_row, matched, submission, *_ in found.tables:
         entry["sheets"].append(
             {
-                "name": sheet.name,
+                "name": sheet,
                 "kind": kind,
                 "header_row": header_row,
                 "rows": submission.n_rows,
@@ -267,17 +248,26 @@ def _parse_file(
                 "unmapped": list(matched.unmapped),
             }
         )
-        issues += [*submission.issues, *_missing_place_issues(sheet, kind, submission)]
+        issues += [*submission.issues, *_missing_place_issues(name, sheet, kind, submission)]
         if submission.accepted:
-            parsed = ParsedSheet(
-                Batch(kind, from_frame(submission.answers), name, sheet.name, submission.rows), matched
-            )
+            answers = from_columns(submission.accepted, submission.answers)
+            parsed = ParsedSheet(Batch(kind, answers, name, sheet, submission.rows), matched)
             if choices.vouching and choices.vouching.covers_file(name) and kind in ("site", "agency"):
                 voucher = Voucher(choices.vouching.by, on, build_reference(name))
                 parsed, more = vouch_for_sheet(parsed, voucher, submission.returned)
                 issues += more
             sheets.append(parsed)
-    return _ParsedFile(entry, tables, sheets, issues)
+    return _ParsedFile(entry, found.tables, sheets, issues, redacted=found.redacted)
+
+
+def _read_tables(
+    data: bytes, name: str, options: TableOptions, is_request: Callable[[str], bool], *, stored: bool
+) -> FileTables:
+    """Read the tables of a file; a workbook that names a request we do not know is read again, as a plain list."""
+    found = read_tables(data, name, options, stored=stored)
+    if all(table.request_id is None or is_request(table.request_id) for table in found.tables):
+        return found
+    return read_tables(data, name, replace(options, is_request=False), stored=stored)
 
 
 def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:
@@ -290,107 +280,11 @@ def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue
     return f"none of the {rows} rows can be scored. First problem: {first}"
 
 
-def _missing_place_issues(sheet: Sheet, kind: str, submission: Submission) -> list[Issue]:
+def _missing_place_issues(file: str, sheet: str, kind: str, submission: Submission) -> list[Issue]:
     """Return an issue if no row of a sheet gives a country, and one if no row gives a sector."""
     required = {"site": ("country", "sector"), "agency": ("country",)}.get(kind, ())
     answers = submission.answers
-    blank = [question for question in required if question not in answers or not answers[question].notna().any()]
+    blank = [question for question in required if question not in answers or not answers[question].answered.any()]
     seen = f"{submission.accepted:,}"
-    place = {"file": sheet.file, "sheet": sheet.name}
+    place = {"file": file, "sheet": sheet}
     return [build_issue(f"sheet.no_{question}", seen=seen, **place) for question in blank if submission.accepted]
-
-
-def _read_tables(sheets: Sequence[Sheet], file: str, choices: Choices, on: date) -> tuple[list[_Table], list[Issue]]:
-    """Return every visible sheet that is a table of suppliers or agencies. Raises UnusableSheet if there is none."""
-    sheet_name = choices.sheet or _answer_sheet(sheets)
-    chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
-    issues: list[Issue] = []
-    if choices.sheet and not chosen:
-        names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
-        raise UnusableSheet(
-            build_issue("sheet.unknown", file=file, seen=choices.sheet, expected=f"The file contains {names}.")
-        )
-    hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
-    issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
-    tables = []
-    faults: list[UnusableSheet] = []
-    headers = [_header_texts(sheet) if choices.columns and len(chosen) > 1 else None for sheet in chosen]
-    all_texts = frozenset(text for texts in headers if texts is not None for text in texts)
-    for sheet, texts in zip(chosen, headers, strict=True):
-        shared_columns = {
-            question: header
-            for question, header in (choices.columns or {}).items()
-            if texts is None or not header or fold_text(header) in texts or fold_text(header) not in all_texts
-        }
-        columns = shared_columns | choices.columns_for_sheet(file, sheet.name)
-        try:
-            tables.append(_read_table(sheet, replace(choices, columns=columns), on, among_several=len(chosen) > 1))
-        except UnusableSheet as unusable:
-            faults.append(unusable)
-    if not tables:
-        raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
-    # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
-    issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
-    return tables, issues
-
-
-def _header_texts(sheet: Sheet) -> frozenset[str]:
-    """Return the folded texts of the rows that are searched for headers."""
-    last = min(sheet.first_row + sheet.n_rows, sheet.first_row + HEADER_SEARCH_ROWS)
-    return frozenset(
-        fold_text(text) for row in range(sheet.first_row, last) for text in get_row_cells(sheet, row) if text
-    )
-
-
-def _answer_sheet(sheets: Sequence[Sheet]) -> str | None:
-    """Return the name of the sheet to read in a workbook made from our template (its other sheets explain and list); None
-    elsewhere.
-    """
-    stamp = next((sheet.stamp for sheet in sheets if sheet.stamp), None)
-    if stamp is None or stamp.split()[0] not in list_form_ids():
-        return None
-    name = str(load_template_texts()["entity"][load_form(stamp.split()[0]).kind]["sheet"])
-    return name if any(sheet.name == name for sheet in sheets) else None
-
-
-def _is_country_list(submission: Submission) -> bool:
-    """Return whether a sheet of three or more rows contains only names, nine in ten of them names of countries: a list for
-    reference, not a table of suppliers.
-    """
-    if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
-        return False
-    names = submission.answers["name"]
-    are_countries = [fold_text(str(name)) in load_countries().by_word for name in names.cat.categories]
-    return bool(names.notna().all()) and sum(are_countries) >= 0.9 * len(are_countries)
-
-
-def _read_table(sheet: Sheet, choices: Choices, on: date, *, among_several: bool) -> _Table:
-    kinds = (BUYER,) if BUYER in (choices.kind, (sheet.stamp or "").split(" ")[0]) else KINDS
-    forms = {kind: load_combined_form(kind) for kind in kinds}
-    candidate_forms = [forms[choices.kind]] if choices.kind in forms else list(forms.values())
-    header_row = find_header_row(sheet, candidate_forms, choices.columns)
-    headers = get_row_cells(sheet, header_row)
-    kind = BUYER if BUYER in kinds else choices.kind or detect_kind(headers, sheet.name, forms)
-    if among_several and choices.columns:  # a question that only another kind of sheet has is meant for that sheet
-        other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
-        choices = replace(
-            choices, columns={q: header for q, header in choices.columns.items() if q not in other_questions}
-        )
-    refusals: tuple[personal_data.RedactedCells, ...] = ()
-    if kind == personal_data.CASE_KIND:
-        sheet, refusals = personal_data.redact_pii(
-            sheet, header_row, forms[kind], choices.columns, spares_findings=True
-        )
-    try:
-        matched = match_columns(sheet, header_row, forms[kind], choices.columns)
-    except UnusableSheet as unusable:
-        if kind != personal_data.CASE_KIND:
-            raise
-        # The supposed header may be a row of any data, so it is not repeated.
-        raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
-    options = SheetOptions(choices.date_order, choices.country, choices.sector, on, choices.answered_by)
-    submission = validate_sheet(sheet, header_row, matched, forms[kind], options, refusals)
-    if _is_country_list(submission):
-        raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
-    lost_notes = any(cells.code == personal_data.REMOVED_NOTE for cells in refusals)
-    return _Table(sheet, kind, header_row, matched, submission, lost_notes)

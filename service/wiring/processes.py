@@ -16,12 +16,12 @@ from flask import Flask
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from questionnaires.form import load_combined_form
+from questionnaires.tables import KINDS
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.blob_store.address import open_blob_store
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
-from service.imports.pipeline import KINDS
 from service.jobs.worker import run_worker
 from service.settings import Settings
 from service.wiring import demo

@@ -48,8 +48,8 @@ def submit(sheet: Sheet | str, form=SITE, **options: object) -> Submission:
 
 def get_answers(submission: Submission, question: str) -> list[object]:
     """Return the answers to a question, row by row; None for a blank."""
-    column = submission.answers[question].cat
-    return [column.categories[code] if code >= 0 else None for code in column.codes]
+    column = submission.answers[question]
+    return [column.values[code] if code >= 0 else None for code in column.codes.tolist()]
 
 
 def get_issue_codes(submission: Submission) -> list[str]:

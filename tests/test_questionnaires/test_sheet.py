@@ -2,9 +2,6 @@
 
 import datetime
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
-from patience import PATIENCE
 from sheets import (
     SHEET,
     biff,
@@ -30,12 +26,10 @@ from sheets import (
 from sheets import xls as old_workbook
 from sheets import xlsx as package
 
-from questionnaires import sheet as sheet_module
+from questionnaires import sandbox
 from questionnaires.form import load_form
 from questionnaires.sheet import FileRefused, Limits, RowFault, Sheet, cell_name, read_sheets
 from questionnaires.workbook import build_template
-
-ROOT = Path(sheet_module.__file__).parents[1]
 
 
 def read_only_sheet(data: bytes, name: str = "list.xlsx", **limits: int) -> Sheet:
@@ -284,22 +278,22 @@ def test_a_row_with_a_text_longer_than_a_cell_holds_is_unreliable():
 
 def test_a_file_that_crashes_its_reader_is_corrupt_and_the_next_file_is_read():
     far = '<row r="1"><c r="A1"><v>1</v></c></row><row r="9000"><c r="ALL9000"><v>1</v></c></row>'  # nine million cells
-    assert get_refusal_code(build_zip(package(far)), memory=200_000_000) == "file.corrupt"
+    assert get_refusal_code(build_zip(package(far)), memory=400_000_000) == "file.corrupt"
     assert get_rows(read_only_sheet(workbook("| a |"))) == [["a"]]
 
 
-def test_a_file_that_takes_too_long_is_corrupt(monkeypatch):
-    monkeypatch.setattr(sheet_module, "READER_CODE", "while True: pass")
-    assert get_refusal_code(workbook("| a |"), seconds=0) == "file.corrupt"
+def test_a_file_that_takes_too_long_is_refused():
+    assert get_refusal_code(workbook("| a |"), seconds=0) == "limit.time"
 
 
 def test_an_inconsistent_output_of_the_reader_is_refused(monkeypatch):
     def build_output(columns: list[list[str]], code: int) -> bytes:
-        answer = {"sheets": [{"name": "a", "visible": True, "first_row": 1, "rows": 1, "columns": columns}]}
+        sheet = {"name": "a", "visible": True, "first_row": 1, "rows": 1, "columns": columns}
+        answer = {"sheets": [sheet], "stamps": [(None, None, None)]}
         return json.dumps(answer).encode() + b"\n" + np.array([code], np.int32).tobytes()
 
     for code in (1, -2):
-        monkeypatch.setattr(sheet_module, "run_reader", lambda *_, code=code: build_output([["a"]], code))
+        monkeypatch.setattr(sandbox, "run", lambda *_, code=code: build_output([["a"]], code))
         assert get_refusal_code(workbook("| a |")) == "file.corrupt"
 
 
@@ -308,28 +302,6 @@ def test_a_file_that_passes_the_checks_and_cannot_be_read_is_corrupt():
     assert (
         get_refusal_code(build_zip(package() | {SHEET: package()[SHEET].replace("</worksheet>", "")})) == "file.corrupt"
     )
-
-
-@pytest.mark.parametrize(
-    "statement",
-    ["open('/etc/hostname')", "import socket; socket.socket()", "import os; os.pipe()", "bytearray(1_500_000_000)"],
-)
-def test_the_reader_process_can_open_nothing_and_has_little_memory(statement):
-    start = (
-        "import sys; sys.path.append(sys.argv[1]); import socket; "
-        "from questionnaires.sandboxed_reader import confine, Limits; "
-    )
-    code = f"confine(Limits(memory=1_000_000_000))\ntry: {statement}\nexcept (OSError, MemoryError): print('confined')"
-    command = [sys.executable, "-I", "-S", "-c", start + "\n" + code, str(ROOT)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    assert (process.stdout, process.stderr) == ("confined\n", "")
-
-
-def test_secrets_in_the_environment_do_not_reach_the_reader_process(monkeypatch):
-    monkeypatch.setenv("DILIGENCE_SECRET", "open sesame")
-    monkeypatch.setattr(sheet_module, "READER_CODE", "import os, sys; sys.exit(b'DILIGENCE_SECRET' in os.environb)")
-    with pytest.raises(json.JSONDecodeError):  # it ended well, without output
-        read_sheets(workbook("| a |"), "list.xlsx")
 
 
 @given(st.integers(1, 1_048_576), st.integers(0, 16_383))

@@ -5,13 +5,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_models.answers import EvidencePiece, from_frame, from_rows
+from risk_models.answers import Column, EvidencePiece, from_columns, from_rows
 from risk_models.cases.evidence import add_case_harms, build_evidence_from_values
 from risk_models.engine.frame import STATES, Cells, Scores
 from risk_models.engine.score import score
@@ -293,11 +292,10 @@ def test_a_piece_is_converted_to_a_json_object_and_back() -> None:
     assert from_rows([{"evidence": pieces}]).to_rows() == [{"evidence": pieces}]
 
 
-def test_a_frame_may_hold_pieces_as_plain_tuples() -> None:
+def test_a_column_may_hold_pieces_as_plain_tuples() -> None:
     whole = ("audit", days_ago(30), None, ("recruitment_fees",), None)
-    categories = pd.Index([(whole,)], dtype=object, tupleize_cols=False)
-    frame = pd.DataFrame({"evidence": pd.Categorical.from_codes([0], dtype=pd.CategoricalDtype(categories))})
-    assert from_frame(frame).to_rows() == [
+    column = Column(((whole,),), np.zeros(1, np.int32))
+    assert from_columns(1, {"evidence": column}).to_rows() == [
         {"evidence": [{"grade": "audit", "date": days_ago(30), "covers": ["recruitment_fees"]}]}
     ]
 

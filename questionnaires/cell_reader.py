@@ -1,15 +1,8 @@
-"""The file reader, which runs in its own process: it takes the bytes of a file and returns columns of distinct texts and codes.
-
-Started by :mod:`questionnaires.sheet`. It imports little, because its start is part of the cost of every file.
-"""
+"""Read the cells of a file: its sheets as columns of distinct texts and codes. Runs in the sandboxed process only."""
 
 from __future__ import annotations
 
 import datetime
-import gc
-import json
-import resource
-import sys
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
@@ -18,8 +11,14 @@ from io import BytesIO
 from itertools import count, islice, repeat, zip_longest
 from typing import Any
 
+import numpy as np
+import python_calamine as calamine
+
+from questionnaires import delimited
+from questionnaires.file_checks import ods, xls, xlsx
 from questionnaires.file_checks.cell_flags import CellFlags, FlaggedRows
 from questionnaires.limits import FileRefused, Limits
+from questionnaires.sheet import Sheet, build_sheet
 
 TEXT_KINDS = ("csv", "tsv", "txt")
 BLOCK = 1024  # rows at a time
@@ -85,7 +84,6 @@ def format_cell(value: Cell) -> str:
 
 def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
     """Return the reader of text files: a function from their bytes to their one sheet."""
-    from questionnaires import delimited
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
         table = delimited.decode_table(data, kind)
@@ -118,14 +116,7 @@ def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
 
 def make_workbook_reader(kind: str, limits: Limits) -> Reader:
     """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
-    import python_calamine as calamine
-
-    if kind == "xlsx":
-        from questionnaires.file_checks.xlsx import examine
-    elif kind == "ods":
-        from questionnaires.file_checks.ods import examine
-    else:
-        from questionnaires.file_checks.xls import examine
+    examine = {"xlsx": xlsx.examine, "ods": ods.examine, "xls": xls.examine}[kind]
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
         flags = examine(data, limits)
@@ -187,46 +178,20 @@ def apply_display(value: Cell, display: str) -> Cell:
     return str(int(value)).zfill(len(display)) if value.is_integer() and 0 < value < 10 ** len(display) else value
 
 
-def confine(limits: Limits) -> None:
-    """Limit memory and CPU time of this process, and forbid it new files, connections and processes."""
-    for kind, maximum in (
-        (resource.RLIMIT_AS, limits.memory),
-        (resource.RLIMIT_CPU, limits.seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, 3),  # the three that are open: a file or a connection would be a fourth
-    ):
-        _, hard_limit = resource.getrlimit(kind)
-        limit = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
-        resource.setrlimit(kind, (limit, limit))
-
-
-def main() -> None:
-    """Read the file on standard input; its kind, name and limits are the first argument, as JSON.
-
-    Writes one line of JSON, then the codes of every column in order, four bytes each.
-    """
-    kind, name, limit_values = json.loads(sys.argv[1])
-    limits = Limits(**limit_values)
+def load_sheets(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
+    """Return all sheets of a file of a kind, the ones that a template has for itself included. Raises FileRefused."""
     read = make_text_reader(kind, name, limits) if kind in TEXT_KINDS else make_workbook_reader(kind, limits)
-    confine(limits)
-    gc.disable()  # no object here refers to itself
-    codes: list[array[int]] = []
     try:
-        sheets = []
-        for sheet in read(sys.stdin.buffer.read()):
-            codes.extend(column for _, column in sheet["columns"])
-            rows = len(sheet["columns"][0][1]) if sheet["columns"] else 0
-            sheets.append({**sheet, "rows": rows, "columns": [texts for texts, _ in sheet["columns"]]})
-        answer: dict[str, Any] = {"sheets": sheets}
-    except FileRefused as refused:
-        answer, codes = {"refused": [refused.code, refused.extra]}, []
-    except MemoryError:
-        answer, codes = {"refused": ["archive.expands_too_large", "There is not enough memory to read it."]}, []
-    output = sys.stdout.buffer
-    line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    output.write(line + b" " * (3 - len(line) % 4) + b"\n")  # the codes begin at a multiple of four
-    for column in codes:
-        output.write(column)
-    output.flush()
+        return tuple(
+            build_sheet(
+                {**sheet, "columns": [texts for texts, _ in sheet["columns"]]},
+                [np.array(codes, np.int32) for _, codes in sheet["columns"]],
+                name,
+                limits,
+            )
+            for sheet in read(data)
+        )
+    except (FileRefused, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  whatever its content does to the reader, a file is damaged and we are well
+        raise FileRefused("file.corrupt", "The reading process stopped unexpectedly.") from None

@@ -1,0 +1,169 @@
+"""The sandboxed process: it does one task on one file (:mod:`questionnaires.sandbox`), forked from a template that only waits.
+
+The template parses nothing of a file. It hands over each task, collects what the process answers through a pipe of its own,
+and ends it where it takes too long. No file can therefore affect the answer to another.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which would be too late
+
+from questionnaires.cell_reader import load_sheets
+from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
+from questionnaires.issues import UnusableSheet
+from questionnaires.limits import FileRefused, Limits
+from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.evidence import load_spellings
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.sandbox import ANSWER
+from questionnaires.sheet import apply_stamp, decode_sheets, encode_sheets
+from questionnaires.tables import (
+    BUYER,
+    COHORTS,
+    KINDS,
+    STORED,
+    TableOptions,
+    encode_tables,
+    encode_unusable,
+    find_tables,
+)
+from questionnaires.text_normalize import load_look_alikes
+from questionnaires.validation.contradictions import load_contradictions
+from questionnaires.validation.returned_forms import load_sensitive_questions
+from questionnaires.workbook import load_template_texts
+
+PIPE_BYTES = 1 << 20
+
+
+def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
+    """Return the sheets of a file, for :func:`questionnaires.sheet.read_sheets`."""
+    return encode_sheets(apply_stamp(load_sheets(data, kind, name, limits)))
+
+
+def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
+    """Return the tables of a file, for :func:`questionnaires.tables.read_tables`."""
+    is_stored = kind == STORED
+    sheets = decode_sheets(data, name, limits) if is_stored else apply_stamp(load_sheets(data, kind, name, limits))
+    try:
+        return encode_tables(find_tables(sheets, name, TableOptions(**options)))
+    except UnusableSheet as unusable:
+        return encode_unusable(unusable)
+
+
+# Each takes the bytes of a file, the limits and its own arguments, and returns the bytes of its answer.
+TASKS: Mapping[str, Callable[..., bytes]] = {"sheets": read_sheets, "tables": read_tables}
+
+
+def load_lists() -> None:
+    """Load every list and form, once for all processes: these can open no file."""
+    for load in (
+        load_countries,
+        load_sectors,
+        load_contradictions,
+        load_sensitive_questions,
+        load_spellings,
+        load_template_texts,
+    ):
+        load()
+    detect_personal_data("")
+    for form_id in list_form_ids():
+        for version in list_versions(form_id):
+            load_form(form_id, version)
+    for kind in (*KINDS, BUYER, COHORTS):
+        load_combined_form(kind)
+
+
+def confine(limits: Limits) -> None:
+    """Limit memory and CPU time of this process, and forbid it new files, connections and processes."""
+    for kind, maximum in (
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_CPU, limits.seconds),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 3),  # the three that are open: a file or a connection would be a fourth
+    ):
+        _, hard_limit = resource.getrlimit(kind)
+        limit = maximum if hard_limit == resource.RLIM_INFINITY else min(maximum, hard_limit)
+        resource.setrlimit(kind, (limit, limit))
+
+
+def answer_task(task: str, arguments: Sequence[Any], limits: Limits, data: bytes) -> bytes:
+    """Return the answer to a task: A and its content, R and why the file is refused, or F and where the fault of ours is."""
+    try:
+        return b"A" + TASKS[task](data, limits, *arguments)
+    except FileRefused as refused:
+        return b"R" + json.dumps({"refused": [refused.code, refused.extra]}).encode()
+    except MemoryError:
+        return b"R" + json.dumps({"refused": ["archive.expands_too_large", "There is not enough memory."]}).encode()
+    except Exception as error:  # noqa: BLE001  reported with its place, without the text of a cell that its message may quote
+        frames = traceback.extract_tb(error.__traceback__)
+        places = ", ".join(f"{frame.name} ({os.path.basename(frame.filename)}:{frame.lineno})" for frame in frames)
+        return b"F" + json.dumps({"fault": f"{type(error).__name__} in a sandboxed process: {places}"}).encode()
+
+
+def serve() -> None:
+    """Fork a process for each task that arrives on standard input, and write its answer to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the caller, whose end ends this process
+    load_lists()
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # no object here refers to itself
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    while header := requests.readline():
+        task, arguments, limit_values, size = json.loads(header)
+        limits, data = Limits(**limit_values), requests.read(size)
+        status, chunks = run_confined(task, arguments, limits, data, nowhere)
+        answers.write(ANSWER.pack(status, sum(map(len, chunks))))
+        answers.writelines(chunks)
+        answers.flush()
+        del data, chunks
+
+
+def run_confined(
+    task: str, arguments: Sequence[Any], limits: Limits, data: bytes, nowhere: int
+) -> tuple[int, list[bytes]]:
+    """Return the exit status of a confined process that does a task, and what it answers.
+
+    ``nowhere``: an open file for what it says otherwise.
+    """
+    read_end, write_end = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            for target, source in ((0, nowhere), (1, write_end), (2, nowhere)):
+                os.dup2(source, target)
+            os.closerange(3, max(nowhere, read_end, write_end) + 1)
+            confine(limits)
+            answer = memoryview(answer_task(task, arguments, limits, data))
+            while answer:
+                answer = answer[os.write(1, answer) :]
+            os._exit(0)
+        finally:
+            os._exit(1)  # whatever is raised here must not reach the template's loop
+    os.close(write_end)
+    chunks: list[bytes] = []
+    deadline = time.monotonic() + 2 * limits.seconds
+    while select.select([read_end], [], [], max(deadline - time.monotonic(), 0))[0]:
+        chunk = os.read(read_end, PIPE_BYTES)
+        if not chunk:
+            break
+        chunks.append(chunk)
+    else:
+        os.kill(process, signal.SIGKILL)
+    os.close(read_end)
+    _, status = os.waitpid(process, 0)
+    return os.waitstatus_to_exitcode(status), chunks

@@ -1,0 +1,105 @@
+"""The sandboxed process: what it may use, what happens where a task fails, and that everything untrusted runs in it."""
+
+import os
+import signal
+from datetime import date
+
+import pytest
+from sheets import workbook
+
+from questionnaires import sandbox, tables
+from questionnaires.limits import FileRefused, Limits
+from questionnaires.sandbox import SandboxFault
+from service.imports.pipeline import Choices, parse_files
+
+LIMITS = Limits(memory=1_000_000_000, seconds=2)
+TEMPLATE = """
+import os, signal, sys
+sys.path += sys.argv[1:]
+import socket
+from questionnaires import sandbox_process
+
+def run(data, limits, statement):
+    try:
+        exec(statement, globals())
+    except (OSError, MemoryError) as error:
+        return b"confined"
+    return b"done"
+
+sandbox_process.TASKS = {"run": run}
+sandbox_process.load_lists = lambda: None
+sandbox_process.serve()
+"""
+
+
+@pytest.fixture(autouse=True)
+def template(monkeypatch):
+    """Start templates whose only task is to run the statement that a test gives, and end them afterwards."""
+    monkeypatch.setattr(sandbox, "_idle", idle := [])
+    monkeypatch.setattr(sandbox, "PROCESS_CODE", TEMPLATE)
+    yield
+    for each in idle:
+        each.close()
+
+
+def run(statement, limits=LIMITS):
+    return sandbox.run("run", [statement], b"", limits)
+
+
+def get_refusal_code(statement, limits=LIMITS):
+    with pytest.raises(FileRefused) as refused:
+        run(statement, limits)
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["open('/etc/hostname')", "socket.socket()", "os.pipe()", "bytearray(1_500_000_000)"],
+)
+def test_a_task_can_open_nothing_and_has_little_memory(statement):
+    assert run(statement) == b"confined"
+
+
+def test_no_secret_of_the_service_reaches_the_process(monkeypatch):
+    monkeypatch.setenv("DILIGENCE_SECRET", "open sesame")
+    assert run("assert b'DILIGENCE_SECRET' not in os.environb") == b"done"
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("os.abort()", "file.corrupt"),
+        ("os._exit(3)", "file.corrupt"),
+        ("os.write(1, b'Aforged'); os._exit(1)", "file.corrupt"),
+        ("while True: pass", "limit.time"),
+        ("signal.pause()", "limit.time"),
+    ],
+)
+def test_a_task_that_ends_badly_is_a_refused_file_and_the_next_one_is_done(statement, code):
+    assert get_refusal_code(statement, Limits(memory=1_000_000_000, seconds=1)) == code
+    assert run("pass") == b"done"
+
+
+def test_an_error_of_ours_says_where_it_is_and_repeats_no_text_of_the_file():
+    with pytest.raises(SandboxFault) as fault:
+        run("raise ValueError('Somchai Jaidee')")
+    assert "ValueError" in str(fault.value)
+    assert "Somchai" not in str(fault.value)
+
+
+def test_a_template_that_has_died_is_replaced():
+    run("pass")
+    (idle,) = sandbox._idle
+    os.kill(idle.process.pid, signal.SIGKILL)
+    idle.process.wait()
+    assert run("pass") == b"done"
+
+
+def test_cells_are_matched_validated_and_searched_for_personal_data_in_the_sandboxed_process_only(monkeypatch):
+    monkeypatch.undo()  # the real tasks
+    for name in ("find_header_row", "detect_kind", "match_columns", "redact_pii", "validate_sheet"):
+        monkeypatch.setattr(tables, name, lambda *_, **__: pytest.fail("read outside the sandboxed process"))
+    header = "| Case | Site name | Nationality | Job | Finding | Phase | Note |"
+    row = "| C-1 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | told by Somchai |"
+    parsed = parse_files([("cases.xlsx", workbook(header, row, name="Cases"))], Choices(), date(2026, 11, 1))
+    assert [issue.code for issue in parsed.issues] == ["note.removed", "case.unlinked"]
