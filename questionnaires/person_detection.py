@@ -33,7 +33,7 @@ class _PersonWords:
     titles: frozenset[str]
     sure_titles: frozenset[str]  # titles in small letters too, before a name in small letters
     weak_titles: frozenset[str]
-    cues: tuple[str, ...]
+    cues: tuple[re.Pattern[str], ...]
     names: frozenset[str]
     not_names: frozenset[str]
     abbreviations: frozenset[str]  # what a full stop may follow inside a name: "Mr.", "St."
@@ -56,7 +56,10 @@ def _load_words() -> _PersonWords:
         titles=frozenset(map(fold_text, words["title"])),
         sure_titles=frozenset(map(fold_text, words["sure_title"])),
         weak_titles=frozenset(map(fold_text, words["weak_title"])),
-        cues=tuple(cue.casefold() for cue in words["cue"]),
+        cues=tuple(
+            re.compile(rf"(?<!\w){re.escape(cue.casefold())}(?!\w)[\s:]+([^\W\d_]+)", re.IGNORECASE)
+            for cue in words["cue"]
+        ),
         names=frozenset(map(fold_text, data["names"]["latin"])),
         not_names=frozenset(map(fold_text, (*words["place"], *words["firm"]))),
         abbreviations=frozenset(
@@ -185,7 +188,7 @@ def _follows_cue(text: str) -> bool:
     """Return whether a capitalised word follows a cue that announces a name: "named Xan", "s/o Bir"."""
     words = _load_words()
     for cue in words.cues:
-        for match in re.finditer(rf"(?<!\w){re.escape(cue)}(?!\w)[\s:]+([^\W\d_]+)", text, re.IGNORECASE):
+        for match in cue.finditer(text):
             word = match[1]
             if word[0].isupper() and fold_text(word) not in words.not_names and load_countries().find(word) is None:
                 return True

@@ -74,6 +74,7 @@ def load_lists() -> None:
         load_contradictions,
         load_sensitive_questions,
         load_spellings,
+        load_look_alikes,
         load_template_texts,
     ):
         load()

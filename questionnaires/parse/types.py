@@ -18,7 +18,7 @@ from questionnaires.parse.dates import detect_order, parse_day
 from questionnaires.text_normalize import fold_text
 
 LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
-WHOLE_AS_FLOAT = re.compile(r"[0-9]+\.0", re.ASCII)
+WHOLE_AS_FLOAT = re.compile(r"(?<![0-9])[0-9]+\.0", re.ASCII)
 PLAIN_TEXT = re.compile(r"[0-9A-Za-z](?:[!-~]| (?=[!-~]))*+")
 DIGIT = re.compile("[0-9]")
 
@@ -266,7 +266,7 @@ CODE_WITH_TITLE = re.compile(
     rf"(?:{CLASSIFICATION})?([0-9]{{2}}\.[0-9]{{1,2}}|[0-9]{{1,6}}|[A-U])(?:\s*[-–—:]\s*(.+)|\s+(\D.*))?",
     re.ASCII | re.IGNORECASE,
 )
-TITLE_WITH_CODE = re.compile(rf"([^\W\d_][^()]*?)\s*\(((?:{CLASSIFICATION})?[0-9]{{2}}[0-9.]*)\)", re.IGNORECASE)
+TITLE_WITH_CODE = re.compile(rf"([^\W\d_][^()]*+)\(((?:{CLASSIFICATION})?[0-9]{{2}}[0-9.]*)\)", re.IGNORECASE)
 # After words (and not after the name of a classification): another code with a title of its own.
 NEXT_CODE = (
     r"(?<=[^\W\d_]|\))(?<!ISIC|NACE)(?<!NAICS)(?:\s+(?:and|&|\+|[-–—]))?\s+"
@@ -298,7 +298,7 @@ class SectorField(MultiValueField):
         by_word = load_sectors().by_word.get(fold_text(text), ())
         reversed_match = TITLE_WITH_CODE.fullmatch(text)  # the code in brackets after its title
         match = CODE_WITH_TITLE.fullmatch(
-            f"{reversed_match[2]} {reversed_match[1]}" if reversed_match else text.removesuffix(".0")
+            f"{reversed_match[2]} {reversed_match[1].rstrip()}" if reversed_match else text.removesuffix(".0")
         )
         if by_word or not match:
             return by_word

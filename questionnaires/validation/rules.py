@@ -23,7 +23,7 @@ from questionnaires.validation.returned_forms import ReturnedForms
 
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
 YEAR_OR_MONTH = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
-WORD_WITH_DIGIT = re.compile(r"\S*\d\S*")  # a house number, a postal code
+WORD_WITH_DIGIT = re.compile(r"(?<!\S)\S*?\d\S*")  # a house number, a postal code
 
 
 def make_unknown(
@@ -65,7 +65,7 @@ def resolve_impossible_migrant_counts(context: ValidationContext, form: Question
 
 GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
 AGENCY_COUNT = re.compile(
-    rf"(.*\S)\s*[:=(\uff1a]\s*({GROUPED.pattern}|[0-9]{{1,9}}([.,][0-9]{{1,2}})?)\s*(%?)(\s*workers)?\s*\)?"
+    rf"(.*\S)\s*[:=(\uff1a]\s*({GROUPED.pattern}|[0-9]{{1,9}}([.,][0-9]{{1,2}})?)\s*+(%?)(?:\s*+workers)?+\s*+\)?"
 )
 
 

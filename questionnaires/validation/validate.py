@@ -153,7 +153,7 @@ def fill_blanks(answers: AnswerColumn, substitutes: AnswerColumn) -> None:
     answers.codes = np.where(answers.answered, answers.codes, substitute_codes)
 
 
-NAICS_SEPARATORS = re.compile(r"[;|]|[,/\s]+(?=[0-9])")  # a line break within a cell has become a blank
+NAICS_SEPARATORS = re.compile(r"[;|]|(?<![,/\s])[,/\s]++(?=[0-9])")  # a line break within a cell has become a blank
 
 
 def convert_naics_column(context: ValidationContext) -> AnswerColumn:

@@ -1,0 +1,111 @@
+"""No text holds up a pattern: each takes CPU time in proportion to the length of the text, whatever the text is.
+
+The patterns are collected from all modules, so that a new one is tried as well. The texts are 100 kB long: common characters
+over and over, and what the pattern itself matches or nearly matches (``patterns.py``).
+"""
+
+import ast
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from patterns import PACKAGES, find_patterns, iter_modules, list_units
+
+from questionnaires import person_detection
+
+SHORT, LONG = 4_000, 100_000
+# CPU seconds: some hundred times what most patterns take, and a small part of what a quadratic one does.
+MOST_FOR_SHORT, MOST_FOR_LONG = 0.03, 0.6
+WORST = 3  # of the texts, as found on the short ones, are tried at full length
+ROOT = Path(__file__).parents[1]
+SEARCHES = {"search", "finditer", "findall", "sub", "subn", "split"}
+# Patterns that are written where they are used. These see data of ours only, or a text of limited length.
+INLINE = {
+    "risk_models/action_library.py": "versions of our own actions",
+    "risk_models/facts/facts.py": "our own tables",
+    "risk_models/facts/state_imposed.py": "our own tables, and places by their names without a quantifier",
+    "reports/sources.py": "the names of our own sources",
+    "service/api/openapi.py": "our own routes",
+}
+
+
+def list_patterns() -> list[tuple[str, re.Pattern]]:
+    """List every pattern with the name it is known by."""
+    patterns: dict[re.Pattern, str] = {}
+    words = vars(person_detection._load_words())
+    for owner, values in [(module.__name__, vars(module)) for module in iter_modules()] + [("people.toml", words)]:
+        for name, value in list(values.items()):
+            for position, pattern in enumerate(find_patterns(value)):
+                patterns.setdefault(pattern, f"{owner}.{name}[{position}]")
+    return [(name, pattern) for pattern, name in patterns.items()]
+
+
+def iter_trees() -> Iterator[tuple[str, ast.AST]]:
+    """Yield the name and the syntax tree of every file of the code."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def list_methods() -> dict[str, set[str]]:
+    """List the methods that are called or taken of each name in the code: {"VERSION": {"fullmatch"}}."""
+    methods: dict[str, set[str]] = {}
+    for _, tree in iter_trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                owner = node.value.value if isinstance(node.value, ast.Subscript) else node.value
+                name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+                methods.setdefault(name, set()).add(node.attr)
+    return methods
+
+
+PATTERNS = list_patterns()
+METHODS = list_methods()
+
+
+def measure(pattern: re.Pattern, text: str, *, anchored: bool) -> float:
+    """Return the CPU seconds of all matches in a text, or of one that must begin where the text begins."""
+    subject = text.encode("utf-8", "replace") if isinstance(pattern.pattern, bytes) else text
+    start = time.process_time()
+    pattern.fullmatch(subject)
+    if not anchored:
+        for _ in pattern.finditer(subject):
+            pass
+    return time.process_time() - start
+
+
+@pytest.mark.parametrize(("name", "pattern"), PATTERNS, ids=[name for name, _ in PATTERNS])
+def test_a_pattern_takes_time_in_proportion_to_the_length_of_the_text(name, pattern):
+    anchored = not SEARCHES & METHODS.get(name.rpartition(".")[2].partition("[")[0], SEARCHES)
+    costs = []
+    for unit in list_units(pattern):
+        for end in ("", "!"):
+            costs.append((measure(pattern, repeat(unit, SHORT) + end, anchored=anchored), unit, end))
+            assert costs[-1][0] < MOST_FOR_SHORT, (unit, end, pattern.pattern)
+    for _, unit, end in sorted(costs)[-WORST:]:
+        assert measure(pattern, repeat(unit, LONG) + end, anchored=anchored) < MOST_FOR_LONG, (
+            unit,
+            end,
+            pattern.pattern,
+        )
+
+
+def repeat(unit: str, size: int) -> str:
+    return (unit * (size // len(unit) + 1))[:size]
+
+
+def test_patterns_stand_where_they_can_be_collected():
+    found = {
+        file
+        for file, tree in iter_trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+        and node.func.attr in SEARCHES | {"match", "fullmatch"}
+    }
+    assert found == set(INLINE)
