@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from questionnaires.text_normalize import find_similar, fold_text
 
@@ -59,10 +60,14 @@ def load_common_words() -> CommonWords:
 
 @dataclass(frozen=True)
 class Countries:
-    """ISO 3166-1 alpha-2 codes (XK for Kosovo) by every folded word for them; names by code."""
+    """ISO 3166-1 alpha-2 codes (XK for Kosovo) by every folded word for them; names by code.
+
+    ``by_shared_name``: by folded name, the countries that share it; such a name is in no other list.
+    """
 
     by_word: Mapping[str, str]
     names: Mapping[str, str]
+    by_shared_name: Mapping[str, tuple[str, ...]]
 
     @cached_property
     def by_name(self) -> Mapping[str, str]:
@@ -79,6 +84,10 @@ class Countries:
             code = self.by_word.get(word[3:])
         return code
 
+    def find_sharing(self, text: str) -> tuple[str, ...]:
+        """Return the codes of the countries that share a name; none if the text is no such name."""
+        return self.by_shared_name.get(fold_text(text), ())
+
     def suggest(self, text: str) -> tuple[str, ...]:
         """Return at most three country names spelt like the text, for the sender to choose from."""
         words = find_similar(text, self.by_name, 0.78) or find_similar(text, self.by_word, 0.78)
@@ -87,7 +96,10 @@ class Countries:
 
 @cache
 def load_countries() -> Countries:
-    """Load ``lists/country.csv``. Raises :class:`DataFileError` if one word would mean two countries."""
+    """Load ``lists/country.csv`` and the shared names in ``lists/words.toml``.
+
+    Raises :class:`DataFileError` if one word would mean two countries.
+    """
     by_word: dict[str, str] = {}
     names: dict[str, str] = {}
     for row in read_list("country.csv"):
@@ -101,7 +113,50 @@ def load_countries() -> Countries:
                     f"'{word}' is also a word for {by_word[fold_text(word)]}",
                     "Use it for only one of them.",
                 )
-    return Countries(by_word, names)
+    shared_names = tomllib.loads((LISTS_DIR / "words.toml").read_text(encoding="utf-8"))["shared_name"]
+    by_shared_name = {fold_text(word): tuple(item["countries"]) for item in shared_names for word in item["words"]}
+    if both := by_shared_name.keys() & by_word.keys():
+        fault = "is also a word for a single country"
+        raise DataFileError("lists/words.toml", min(both), fault, "Use it in only one of the lists.")
+    return Countries(by_word, names, by_shared_name)
+
+
+class Region(NamedTuple):
+    """A region of a country: its title, its own names, and the places in it.
+
+    ``outweighs_all``, ``outweighs``: in a row of any other country, or of these, that also names the region, the region counts;
+    ``excepted``: not of these. Counting the region there is never the safer reading (tests/test_service/test_location_risk.py).
+    """
+
+    country: str
+    title: str
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    outweighs_all: bool
+    outweighs: frozenset[str]
+    excepted: frozenset[str]
+
+    def counts_over(self, country: str) -> bool:
+        """Return whether a row of a country that names the region counts as being in the region."""
+        in_scope = self.outweighs_all or country in self.outweighs
+        return in_scope and country != self.country and country not in self.excepted
+
+
+@cache
+def load_regions() -> tuple[Region, ...]:
+    """Load ``lists/region.csv``."""
+    return tuple(
+        Region(
+            row["country"],
+            row["title"],
+            (row["title"], *row["names"].split("|")),
+            tuple(filter(None, row["places"].split("|"))),
+            row["outweighs"] == "*",
+            frozenset(row["outweighs"].split("|")) - {"*"},
+            frozenset(row["except"].split("|")),
+        )
+        for row in read_list("region.csv")
+    )
 
 
 @dataclass(frozen=True)

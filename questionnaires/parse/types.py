@@ -15,6 +15,7 @@ from typing import Any, Self
 from questionnaires.lookups import keep_broadest, load_common_words, load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text
 from questionnaires.parse.dates import detect_order, parse_day
+from questionnaires.places import find_region_named_as_country
 from questionnaires.text_normalize import fold_text
 
 LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
@@ -214,10 +215,16 @@ class MultiChoiceField(MultiValueField):
         return (code,) if code else ()
 
 
+def list_names(codes: Iterable[str]) -> str:
+    """Return the names of countries as alternatives."""
+    return " or ".join(load_countries().names[code] for code in codes)
+
+
 class CountryField(AnswerField):
     """An ISO 3166-1 alpha-2 code, from a code or a name in many languages.
 
-    ``has_codes``: whether the column holds other codes. "NA" is Namibia; if it occurs among names, that is reported.
+    ``has_codes``: whether the column holds other codes. "NA" is Namibia; if it occurs among names, that is reported. A region
+    whose name is given as the country is read as its country, and reported. A name that several countries share is none.
     ``unknown_code``: the error code for an unknown country.
     """
 
@@ -243,18 +250,38 @@ class CountryField(AnswerField):
     def parse_text(self, text: str) -> str:
         """Return the code of a country."""
         code = load_countries().find(text)
-        if code is None:
-            raise AnswerError(self.unknown_code, text, expected="a country", suggest=load_countries().suggest)
-        return code
+        if code is not None:
+            return code
+        if sharing := load_countries().find_sharing(text):
+            code = "country.shared_name" if self.unknown_code == "country.unknown" else self.unknown_code
+            raise AnswerError(code, text, expected=list_names(sharing))
+        if region := find_region_named_as_country(text):
+            raise AnswerError(
+                "country.is_region", text, expected=load_countries().names[region.country], partial=region.country
+            )
+        raise AnswerError(self.unknown_code, text, expected="a country", suggest=load_countries().suggest)
 
 
 class CountriesField(MultiValueField):
-    """Several countries, as alpha-2 codes."""
+    """Several countries, as alpha-2 codes. Of a name that several countries share, all of them count, and it is reported."""
+
+    def parse_word(self, text: str, word: str) -> Value | None:
+        """Return the code, if the whole text is the name of one country."""
+        return None if load_countries().find_sharing(text) else super().parse_word(text, word)
 
     def parse_part(self, text: str) -> tuple[str, ...]:
-        """Return the code of a country."""
+        """Return the code of a country, or those of all countries of this name."""
         code = None if fold_text(text) == "na" and text != "NA" else load_countries().find(text)
-        return (code,) if code else ()
+        return (code,) if code else load_countries().find_sharing(text)
+
+    def parse_parts(self, parts: Iterable[str], seen: str) -> tuple[str, ...]:
+        """Return the distinct codes of all parts. Raises :class:`AnswerError`, with all codes, for shared names too."""
+        parts = list(parts)
+        answers = super().parse_parts(parts, seen)
+        for part in parts:
+            if sharing := load_countries().find_sharing(part):
+                raise AnswerError("country.all_counted", part, expected=list_names(sharing), partial=answers)
+        return answers
 
     def suggest(self, text: str) -> tuple[str, ...]:
         """Return countries with similar spelling."""

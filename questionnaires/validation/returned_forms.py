@@ -115,7 +115,7 @@ class ReturnedForms:
             without = self._find_rows_with_practice() & ~self.rows
             context.report("form.sender_unknown", "form_returned", without, IssueText(f"{int(without.sum()):,}"))
         self._find_asked_questions(stamp)
-        self._record_return(by_stamp)
+        self._record_return(by_stamp | (self.rows & context.find_unreadable("form_returned")))
 
     # ------------------------------------------------------------ which rows
 
@@ -172,6 +172,7 @@ class ReturnedForms:
             return
         versions = self.context.answers.get("form_version")
         remaining = self.rows.copy()
+        unknown: Mask = np.zeros(len(self.rows), dtype=np.bool_)
         if stamp is not None:
             self._add_version(load_form(*stamp, self.form.folder), remaining)
             remaining[:] = False
@@ -182,12 +183,15 @@ class ReturnedForms:
                 continue
             if version is None:
                 self.context.report("form.unknown_version", "form_version", rows, IssueText(name))
+                unknown |= rows
                 continue
             self._add_version(load_form(*version, self.form.folder), rows)
             remaining &= ~rows
         if remaining.any():
             unnamed = remaining if versions is None else remaining & ~versions.answered
             self.context.report("form.no_version", "form_version", unnamed, IssueText())
+            if versions is not None:
+                versions.codes[unknown] = -1  # the version that they are read as is recorded in its place
             self._add_latest_version(remaining)
 
     def _add_latest_version(self, rows: Mask) -> None:
@@ -259,14 +263,12 @@ class ReturnedForms:
                 self.asked[question] = self.rows
 
     def _record_return(self, undated: Mask) -> None:
-        """Record the version of returned forms in a stamped workbook, and the day of those without one.
+        """Record the version of returned forms in a stamped workbook, and the day of those without one that can be read.
 
-        The answers are as old as the sender says; without a day, or with one in such a workbook that cannot be read, they are of
-        the day of the import.
+        The answers are as old as the sender says; without such a day, they are of the day of the import.
         """
         context = self.context
         if self.rows.any() and (stamp := find_stamp(context, self.form)):
-            undated = undated | (self.rows & context.find_unreadable("form_returned"))
             versions = context.get_column("form_version")
             known = [parse_form_version(str(value), self.form) is not None for value in versions.values]
             versions.set_value(self.rows & ~np.array([*known, False])[versions.codes], " ".join(stamp))

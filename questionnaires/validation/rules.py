@@ -14,16 +14,20 @@ from functools import partial
 import numpy as np
 
 from questionnaires.form import DATE_QUESTIONS, Questionnaire
-from questionnaires.lookups import load_common_words, load_countries
 from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece, Value
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import Indices, IssueText, Mask, ValidationContext
 from questionnaires.validation.contradictions import resolve_contradictions
+from questionnaires.validation.location import (
+    complete_region_named_as_country,
+    report_place_in_other_country,
+    report_place_in_two_countries,
+    settle_country_by_region,
+)
 from questionnaires.validation.returned_forms import ReturnedForms
 
 NINES = (9999.0, 99999.0, 999999.0, 9999999.0)
 YEAR_OR_MONTH = re.compile("[0-9]{4}(-[0-9]{2})?", re.ASCII)
-WORD_WITH_DIGIT = re.compile(r"(?<!\S)\S*?\d\S*")  # a house number, a postal code
 
 
 def make_unknown(
@@ -164,73 +168,6 @@ def reject_conflicting_references(context: ValidationContext) -> None:
         context.report("row.conflict", "reference", rows, text)
 
 
-def report_place_in_other_country(context: ValidationContext, question: str) -> None:
-    """Warn if a city, a region or the last part of an address is the name of a country other than the row's.
-
-    No answer is changed. Codes are not considered (CA is California and Canada), nor names that are also a place within the
-    row's country. A city or region counts only by the country's own name: many towns have the name of a country in some language.
-    """
-    places, country = context.answers.get(question), context.answers.get("country")
-    if places is None or country is None:
-        return
-    known = load_countries().by_word if question == "address" else load_countries().by_name
-    codes_by_end: dict[str, str | None] = {}
-    place_codes: list[str | None] = []
-    for place in map(str, places.values):
-        _, comma, end = place.rpartition(",")
-        if question == "address" and not comma:
-            place_codes.append(None)
-            continue
-        if end not in codes_by_end:
-            word = fold_text(WORD_WITH_DIGIT.sub(" ", end))
-            codes_by_end[end] = known.get(word) if len(word) > 3 or word in ("usa", "uae") else None
-        place_codes.append(codes_by_end[end])
-    numbers = {code: number for number, code in enumerate(sorted({code for code in place_codes if code}))}
-    row_numbers = np.array([*(numbers[code] if code else -1 for code in place_codes), -1])[places.codes]
-    names, homonyms = load_countries().names, load_common_words().homonyms
-    for place_code, number in numbers.items():
-        for code, own in enumerate(country.values):
-            if own != place_code and place_code not in homonyms.get(str(own), ()):
-                where = (row_numbers == number) & (country.codes == code)
-                text = IssueText(names[place_code], names.get(str(own), str(own)), related_question="country")
-                context.report("country.contradicted", question, where, text)
-
-
-def report_place_in_two_countries(context: ValidationContext) -> None:
-    """Warn if a city and region are in one country here and in another in more rows of the sheet (if in as many, warn at all of
-    them).
-
-    The country next to the right one in a list is picked easily. No answer is changed.
-    """
-    city, region, country = (context.answers.get(question) for question in ("city", "region", "country"))
-    if city is None or region is None or country is None:
-        return
-    rows = np.flatnonzero(city.answered & region.answered & country.answered)
-    cities, regions = (
-        np.array([*map(fold_text, map(str, answers.values))], dtype=object)[answers.codes[rows]]
-        for answers in (city, region)
-    )
-    numbers: dict[tuple[str, str], int] = {}
-    places = np.array(
-        [numbers.setdefault(pair, len(numbers)) for pair in zip(cities, regions, strict=True)], dtype=np.int64
-    )
-    row_countries = country.codes[rows]
-    (pair_places, pair_countries), counts = np.unique(np.stack([places, row_countries]), axis=1, return_counts=True)
-    most = np.zeros(len(numbers), dtype=np.int64)
-    np.maximum.at(most, pair_places, counts)
-    names = load_countries().names
-    for place in np.flatnonzero(np.bincount(pair_places, minlength=len(numbers)) > 1):
-        is_place = pair_places == place
-        usual = {int(code) for code in pair_countries[is_place & (counts == most[place])]}
-        for code in map(int, pair_countries[is_place]):
-            other_names = sorted(names.get(str(country.values[other]), "") for other in usual - {code})
-            if other_names:
-                where = rows[(places == place) & (row_countries == code)]
-                seen = f"{city.values[city.codes[where[0]]]}, {region.values[region.codes[where[0]]]}"
-                text = IssueText(seen, " and ".join(other_names), related_question="country")
-                context.report("country.elsewhere", "city", where, text)
-
-
 MAX_SHARE_GAP = 5.0  # percentage points: figures are rounded, and counted on different days
 
 
@@ -331,6 +268,8 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     ``answered_by``: "supplier" or "buyer", where the importer says who filled in the sheet.
     """
     complete_partial_dates(context)
+    complete_region_named_as_country(context, form)
+    settle_country_by_region(context)
     returned = ReturnedForms(context, form, answered_by)
     context.returned = returned.rows
     remove_placeholder_counts(context)

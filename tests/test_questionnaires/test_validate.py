@@ -298,6 +298,10 @@ def test_a_date_of_answers_is_completed_and_used_even_in_the_future(header, cell
     submission = submit(f"| Supplier | {header} |\n| A | {cell} |", as_of=date(2026, 9, 1))
     question = {"Form returned": "form_returned", "Evidence of": "evidence_date"}.get(header, header)
     codes = [code for code in get_issue_codes(submission) if not code.startswith("form.")]
+    if code == "date.invalid" and question == "form_returned":
+        expected = (
+            "2026-09-01"  # a form came back, on a day that nobody can read: its answers are of the day of the import
+        )
     assert (get_answers(submission, question), codes) == ([expected], [code] if code else [])
 
 

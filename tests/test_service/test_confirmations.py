@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from examples import examples
+from examples import invariant
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -224,14 +224,14 @@ claimed_pieces = st.lists(
 )
 
 
-@examples(300)
+@invariant(300)
 @given(site_answers(), claimed_pieces, st.sampled_from(sorted(GRADE_TITLES)))
 def test_evidence_that_nobody_confirmed_changes_no_score_range_or_level(answers: dict, pieces: list, grade: str):
     claimed = {**answers, "evidence": pieces, "evidence_grade": grade, "evidence_date": "2026-11-01"}
     assert score(claimed) == score(answers)
 
 
-@examples(300)
+@invariant(300)
 @given(site_answers(), site_answers(), claimed_pieces)
 def test_no_answer_that_became_less_risky_is_still_confirmed(before: dict, now: dict, pieces: list):
     stored = vouch_for_row({**before, "evidence": pieces}, BUYER, SITE).answers

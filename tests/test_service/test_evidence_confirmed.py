@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from examples import examples
+from examples import invariant
 from fourth_release import fourth_release_in_force
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,7 +128,7 @@ def test_a_file_that_is_not_assessed_cannot_be_vouched_for(tmp_path: Path, capsy
 GRADES = ["self-declared", "document", "audit", "certificate", "worker voice", "official"]
 
 
-@examples(10)
+@invariant(10)
 @given(grade=st.sampled_from(GRADES), day=st.sampled_from(["", "2020-01-01", "2026-11-01", "2027-01-01"]))
 def test_no_claim_in_a_sheet_changes_score_range_or_level(
     tmp_path_factory: pytest.TempPathFactory, grade: str, day: str

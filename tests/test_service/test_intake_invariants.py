@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from examples import examples
+from examples import invariant
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -86,7 +86,7 @@ def score(form_id: str, *rows: Answers) -> list[dict[str, Any]]:
     return assess_rows(*take_in(form_id, *rows), kind=FORMS[form_id].kind, models=MODELS)
 
 
-@examples(40)
+@invariant(40)
 @given(st.data())
 def test_a_blank_in_a_returned_form_never_scores_under_the_same_form_with_any_answer(data: st.DataObject) -> None:
     form_id = data.draw(form_ids)
@@ -101,7 +101,7 @@ def test_a_blank_in_a_returned_form_never_scores_under_the_same_form_with_any_an
     assert blank["worst"] >= given_["worst"] - TOLERANCE
 
 
-@examples(40)
+@invariant(40)
 @given(st.data())
 def test_a_contradicted_denial_never_scores_under_a_blank_or_another_denial(data: st.DataObject) -> None:
     form_id = data.draw(form_ids)
@@ -136,7 +136,7 @@ def test_a_contradicted_denial_never_scores_under_a_blank_or_another_denial(data
     assert len({result["score"] for result in results}) == 1
 
 
-@examples(40)
+@invariant(40)
 @given(st.data())
 def test_not_applicable_where_it_is_not_allowed_equals_a_blank(data: st.DataObject) -> None:
     form_id = data.draw(form_ids)
@@ -154,7 +154,7 @@ def test_not_applicable_where_it_is_not_allowed_equals_a_blank(data: st.DataObje
     assert (blank["score"], blank["worst"], blank["level"]) == (marked["score"], marked["worst"], marked["level"])
 
 
-@examples(40)
+@invariant(40)
 @given(st.data())
 def test_a_core_question_is_never_not_applicable(data: st.DataObject) -> None:
     form_id = data.draw(form_ids)
@@ -167,7 +167,7 @@ def test_a_core_question_is_never_not_applicable(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("cell", ["who knows", "#N/A", "", None])
-@examples(10)
+@invariant(10)
 @given(st.data())
 def test_an_unreadable_blank_or_missing_cell_of_a_sheet_is_declined_alike(
     cell: str | None, data: st.DataObject

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def build_entry(grade: str, **scope: str) -> ImposedLabour:
     return ImposedLabour("invented", grade, **scopes, **days, publisher="P", source="S", quote="")
 
 
+@cache  # what is worked out once for each snapshot takes longer than an assessment
 def build_facts(*entries: ImposedLabour) -> FactSnapshot:
     """Return the facts with these entries alone on labour imposed by a state, and two regions of Thailand."""
     return replace(FACTS, imposed_labour=entries, regions=(NORTH, SOUTH))

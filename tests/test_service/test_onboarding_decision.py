@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from examples import examples
+from examples import invariant
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -60,21 +60,29 @@ def decide_on(
     cases: CaseEvidence | None = None,
     **options: Any,
 ) -> Decision:
-    assessed = assess_site(row, cases)
+    return decide_on_assessed(assess_site(row, cases), plan, informed_on, **options)
+
+
+def decide_on_assessed(
+    assessed: AssessedBatch, plan: CorrectivePlan | None = None, informed_on: date | None = None, **options: Any
+) -> Decision:
     result = orjson.loads(next(iter_result_json(assessed, ON)))
     return decide(assessed, result, FACTS, ON, plan, informed_on, **options)
 
 
-def list_safety_steps(row: dict[str, Any], cases: CaseEvidence | None = None) -> list[str]:
-    assessed = assess_site(row, cases)
+def list_safety_steps(assessed: AssessedBatch) -> list[str]:
     plan = assessed.blocks[assessed.block_indexes[0]].plan
     return [action.id for action, _ in plan.list_steps(0, ON) if action.safety]
 
 
 def agree_plan(row: dict[str, Any], *covers: str, cases: CaseEvidence | None = None) -> CorrectivePlan:
     """Return a plan that is on time, with every safety step done."""
+    return agree_plan_on_assessed(assess_site(row, cases), *covers)
+
+
+def agree_plan_on_assessed(assessed: AssessedBatch, *covers: str) -> CorrectivePlan:
     return CorrectivePlan(
-        YESTERDAY, covers, dict.fromkeys(list_safety_steps(row, cases), True), ON + timedelta(days=30)
+        YESTERDAY, covers, dict.fromkeys(list_safety_steps(assessed), True), ON + timedelta(days=30)
     )
 
 
@@ -250,7 +258,7 @@ def test_danger_comes_before_the_decision_to_leave_where_a_state_imposes_labour(
     decision = decide_on(row)
     assert decision.answer == "hold"
     assert decision.next_step is not None
-    assert decision.next_step.action in list_safety_steps(row)
+    assert decision.next_step.action in list_safety_steps(assess_site(row))
 
 
 def test_readers_who_may_not_see_reports_get_the_same_answer_and_nothing_of_the_reports() -> None:
@@ -267,7 +275,7 @@ def test_readers_who_may_not_see_reports_get_the_same_answer_and_nothing_of_the_
 harmful = [i for i in GENERAL.indicators if not i.safeguard and hasattr(i.rule, "table")]
 
 
-@examples(40)
+@invariant(40)
 @given(answers(), st.data())
 def test_a_row_without_answers_reports_and_cases_never_holds(row: dict[str, Any], data: st.DataObject) -> None:
     practice = {question.id for question in list_indicator_questions("site")}
@@ -276,7 +284,7 @@ def test_a_row_without_answers_reports_and_cases_never_holds(row: dict[str, Any]
     assert decide_on(bare, plan, LONG_AGO).answer in ("proceed", "ask")
 
 
-@examples(60)
+@invariant(60)
 @given(answers(), st.sampled_from(["none_recorded", "signals", "pattern"]), st.booleans())
 def test_new_orders_are_never_held_without_harm(row: dict[str, Any], strength: str, late: bool) -> None:
     plan = CorrectivePlan(LONG_AGO, (), {}, LONG_AGO) if late else None
@@ -297,7 +305,7 @@ def sites(draw: st.DrawFn) -> dict[str, Any]:
     return row
 
 
-@examples(60)
+@invariant(60)
 @given(sites(), st.sampled_from(harmful), st.data())
 def test_admitting_with_a_plan_on_time_is_never_worse_than_a_blank_or_an_unconfirmed_denial(
     row: dict[str, Any], indicator: Indicator, data: st.DataObject
@@ -322,9 +330,10 @@ def test_admitting_with_a_plan_on_time_is_never_worse_than_a_blank_or_an_unconfi
         if harm
     ]
     informed_on = data.draw(st.sampled_from([None, YESTERDAY, LONG_AGO]))
-    with_plan = decide_on(admitted, agree_plan(admitted, *told), informed_on)
+    with_plan = decide_on_assessed(assessed, agree_plan_on_assessed(assessed, *told), informed_on)
     for other in (None, "declined", data.draw(st.sampled_from(denials))):
         without = {name: answer for name, answer in row.items() if name != question}
         without |= {} if other is None else {question: other}
-        for plan in (None, agree_plan(without, *told)):
-            assert SEVERITY[with_plan.answer] <= SEVERITY[decide_on(without, plan, informed_on).answer]
+        assessed = assess_site(without)
+        for plan in (None, agree_plan_on_assessed(assessed, *told)):
+            assert SEVERITY[with_plan.answer] <= SEVERITY[decide_on_assessed(assessed, plan, informed_on).answer]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from examples import examples
+from examples import examples, invariant
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,10 +109,10 @@ def check_plans(assessed: AssessedBatch) -> None:
         assert block.scores.documented[position] <= block.plan.state_imposed[position]
 
 
-# ---------------------------------------------------------------- referral before contact, in 5,000 plans with --long
+# ------------------------------------------------------------ referral before contact, in 20,000 plans of each kind with --long
 
 
-@examples(250)
+@invariant(250)
 @given(answers(), st.sampled_from(["", "reported", "case", "emergency"]), st.sampled_from([*COUNTRIES, "CN", "TM"]))
 def test_no_plan_of_a_site_contacts_workers_before_referral(row: Answers, harm: str, country: str) -> None:
     row = {**row, "country": country}
@@ -124,7 +124,7 @@ def test_no_plan_of_a_site_contacts_workers_before_referral(row: Answers, harm: 
     check_plans(assess_rows(row, case_evidence=evidence))
 
 
-@examples(250)
+@invariant(250)
 @given(answers("agency"))
 def test_no_plan_of_an_agency_contacts_workers_before_referral(row: Answers) -> None:
     check_plans(assess_rows(row, kind="agency"))
