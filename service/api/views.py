@@ -27,7 +27,7 @@ from service.api.schemas.assessments import DecisionRequestSchema
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
 from service.api.validation import load_body
-from service.api.vouching import take_voucher, vouch
+from service.api.vouching import check_confirmed_pieces, take_confirmed_pieces, take_voucher, vouch
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.decision import CorrectivePlan, decide
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
@@ -213,13 +213,14 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     if body.get("reference", supplier_id) != supplier_id:
         raise DomainError("field.read_only", 422, "reference: This must be the same as the reference in the URL.")
     on, data = today(get_caller().time_zone), {**body, "reference": supplier_id}
-    voucher = take_voucher(kind, data)
+    voucher, confirmed = take_voucher(kind, data), take_confirmed_pieces(data)
     data = _as_returned_form(session, kind, data, on)
     answers, issues = vouch(kind, load_answers(kind, data), voucher)
     if answers.get("reference") is None:
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     check_version(None if existing is None else etag(existing))
+    check_confirmed_pieces(confirmed, {} if existing is None else existing.answers)
     if "asking" in body:
         found = questionnaire_requests.find_request(session, body["asking"])
         if found is None or existing is None or found[1].id != existing.id:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from questionnaires.form import load_combined_form
 from questionnaires.issues import build_issue
+from risk_models.answers import EVIDENCE
 from service.api.answers import LoadedAnswers, format_issue
 from service.api.schemas.evidence import EvidenceConfirmationSchema
 from service.api.validation import error, load_body, refusal
+from service.assessment.evidence_entries import without_confirmation
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller
 from service.clock import today
@@ -50,6 +52,40 @@ def take_voucher(kind: str, body: dict[str, Any]) -> Voucher | None:
         raise refusal([error("field.value", f"{FIELD}.covers", f"There is no question '{unknown[0]}'.")])
     check_reference(voucher.reference)
     return voucher
+
+
+def take_confirmed_pieces(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """Take ``confirmed`` out of the pieces of evidence in a body, and return the pieces that had it, as they were sent."""
+    pieces = body.get(EVIDENCE)
+    if not isinstance(pieces, list):
+        return []
+    confirmed = [piece for piece in pieces if isinstance(piece, dict) and piece.get("confirmed")]
+    if confirmed:
+        body[EVIDENCE] = [without_confirmation(piece) if piece in confirmed else piece for piece in pieces]
+    return confirmed
+
+
+def check_confirmed_pieces(confirmed: Sequence[Mapping[str, Any]], stored: Mapping[str, Any]) -> None:
+    """Check that confirmed pieces in a body are stored just so: sending them back confirms nothing, and withdraws nothing.
+
+    Raises DomainError, 422: ``evidence.part``.
+    """
+    known = list(map(_drop_blanks, stored.get(EVIDENCE) or ()))
+    if any(_drop_blanks(piece) not in known for piece in confirmed):
+        detail = (
+            "A piece may have 'confirmed' only if it is sent back exactly as it is stored. Leave 'confirmed' out to send the "
+            f"piece as claimed, or confirm the evidence with {FIELD}."
+        )
+        raise refusal([error("evidence.part", EVIDENCE, detail, seen="confirmed")])
+
+
+def _drop_blanks(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a piece without the parts that are not given, in which clients may send null."""
+    return {
+        name: _drop_blanks(part) if isinstance(part, dict) else part
+        for name, part in piece.items()
+        if part not in (None, [])
+    }
 
 
 def vouch(kind: str, loaded: LoadedAnswers, voucher: Voucher | None) -> LoadedAnswers:

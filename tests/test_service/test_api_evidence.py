@@ -111,6 +111,59 @@ def test_a_sender_cannot_confirm_a_piece_within_the_piece(portal: Portal):
         assert (refused.status_code, refused.json["code"]) == (422, "evidence.part")
 
 
+def store_confirmed(portal: Portal) -> dict:
+    """Store a supplier of which one piece of evidence is confirmed, and return its answers as GET gives them."""
+    portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT, {"grade": "document"}]})
+    piece = list_pieces(portal)[0]["id"]
+    portal.post(f"/suppliers/S-1/evidence/{piece}/confirm", {"reference": "file 7", "covers": ["papers_retention"]})
+    return portal.get("/suppliers/S-1").json["answers"]
+
+
+def test_evidence_sent_back_as_it_was_given_keeps_its_confirmations_and_confirms_nothing(portal: Portal):
+    answers = store_confirmed(portal)
+    before = list_pieces(portal)
+    assert [piece["state"] for piece in before] == ["confirmed", "claimed"]
+    answer = portal.put("/suppliers/S-1", answers)
+    assert (answer.status_code, answer.json["answers"]) == (200, answers)
+    assert list_pieces(portal) == before
+    with_nulls = [{**piece, "expires": None} for piece in answers["evidence"]]
+    assert portal.put("/suppliers/S-1", {**answers, "evidence": with_nulls}).status_code == 200
+    assert list_pieces(portal) == before
+    plain = [AUDIT, {"grade": "document"}]
+    assert portal.put("/suppliers/S-1", {**answers, "evidence": plain}).status_code == 200
+    assert list_pieces(portal) == before
+
+
+def test_a_piece_sent_back_confirmed_but_changed_is_refused_with_what_to_do(portal: Portal):
+    answers = store_confirmed(portal)
+    before = portal.get("/suppliers/S-1").json
+    piece, claimed = answers["evidence"]
+    confirmed = piece["confirmed"]
+    for changed in (
+        {**piece, "date": "2026-10-01"},
+        {**piece, "confirmed": {**confirmed, "covers": ["papers_retention", "wage_payment"]}},
+        {**piece, "confirmed": {**confirmed, "by": "Ana"}},
+        {**claimed, "confirmed": confirmed},
+    ):
+        for reference in ("S-1", "S-2"):
+            body = {**answers, "reference": reference, "evidence": [changed]}
+            refused = portal.put(f"/suppliers/{reference}", body)
+            assert (refused.status_code, refused.json["code"]) == (422, "evidence.part")
+            assert "evidence_confirmed" in refused.json["detail"]
+    assert portal.get("/suppliers/S-1").json == before
+
+
+def test_an_answer_that_becomes_less_risky_loses_its_confirmation_though_the_piece_is_sent_back(portal: Portal):
+    answers = store_confirmed(portal)
+    assert portal.put("/suppliers/S-1", {**answers, "papers_retention": "held"}).status_code == 200
+    assert (
+        portal.get("/suppliers/S-1").json["answers"]["evidence"][0]["confirmed"] == answers["evidence"][0]["confirmed"]
+    )
+    answers = portal.get("/suppliers/S-1").json["answers"]
+    assert portal.put("/suppliers/S-1", {**answers, "papers_retention": "worker_holds"}).status_code == 200
+    assert [piece["state"] for piece in list_pieces(portal)] == ["claimed", "claimed"]
+
+
 def test_a_returned_form_stays_claimed_and_evidence_without_questions_too(portal: Portal):
     returned = {"form_version": "site 2026.2", "form_returned": "2026-05-03", "evidence": [AUDIT]}
     answer = portal.put("/suppliers/S-1", {**WHO, **SAFE, **returned, "evidence_confirmed": True}).json
