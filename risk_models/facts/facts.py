@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property, lru_cache
@@ -228,6 +228,15 @@ class FactSnapshot:
                 name for name, good in self.goods.items() if any(digits.startswith(prefix) for prefix in good.hs)
             )
         return tuple(name for name in self.goods if name in found) if found else ()
+
+    def list_goods_of(self, isic_codes: Iterable[str]) -> tuple[str, ...]:
+        """Return the goods that belong to sectors: those of the same, a broader or a narrower ISIC code."""
+        codes = tuple(isic_codes)
+        return tuple(
+            name
+            for name, good in self.goods.items()
+            if any(code.startswith(isic) or isic.startswith(code) for code in codes for isic in good.isic)
+        )
 
     @cached_property
     def _goods_index(self) -> tuple[dict[str, list[str]], int, list[tuple[str, str]]]:

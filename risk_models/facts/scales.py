@@ -289,23 +289,14 @@ class FactScaler:
         sectors, sector_codes = self.get_column("sector")
         countries, country_codes = self.get_column("country")
         pairs, which = find_combinations(sector_codes, country_codes)
-        goods_by_sector = [*(self._list_sector_goods(answer) for answer in sectors), []]
+        goods_by_sector = [*(self.facts.list_goods_of(a if isinstance(a, tuple) else ()) for a in sectors), ()]
         raw = []
         for sector, country in pairs:
-            goods = goods_by_sector[sector] if country >= 0 else []
+            goods = goods_by_sector[sector] if country >= 0 else ()
             values = [self.facts.get_value("goods", f"{countries[country]}/{good}", name) for good in goods]
             known = [value for value in values if not np.isnan(value)]
             raw.append(max(known) if known else np.nan)
         return self._build_column(fact, raw, [False] * len(raw), which.astype(np.int32))
-
-    def _list_sector_goods(self, answer: object) -> list[str]:
-        """Return the goods that belong to the sectors of an answer: those of a broader or narrower ISIC code."""
-        codes = [str(code) for code in answer] if isinstance(answer, tuple) else []
-        return [
-            name
-            for name, good in self.facts.goods.items()
-            if any(code.startswith(isic) or isic.startswith(code) for code in codes for isic in good.isic)
-        ]
 
     def _scale_corridor(self, fact: ScaledFact, name: str) -> ScaledFactColumn:
         """Return the riskiest value over all corridors between the countries of origin and of work."""

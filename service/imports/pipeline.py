@@ -14,6 +14,7 @@ from questionnaires.tables import BUYER, FileTables, Table, TableOptions, read_t
 from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.validate import Submission
 from risk_models.answers import from_columns
+from risk_models.facts.facts import load_facts
 from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.case_reading.records import (
@@ -24,6 +25,7 @@ from service.case_reading.records import (
     read_case_records,
 )
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
+from service.imports.unknown_goods import list_unknown_goods_issues
 from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
 from service.suppliers.confirmations import Voucher
 
@@ -256,6 +258,7 @@ def _parse_file(
                 voucher = Voucher(choices.vouching.by, on, build_reference(name))
                 parsed, more = vouch_for_sheet(parsed, voucher, submission.returned)
                 issues += more
+            issues += list_unknown_goods_issues(parsed, load_facts().as_of(on))
             sheets.append(parsed)
     return _ParsedFile(entry, found.tables, sheets, issues, redacted=found.redacted)
 

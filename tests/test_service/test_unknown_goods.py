@@ -1,0 +1,38 @@
+"""Products that name no good we know, where the public list of goods names some for the country and sector."""
+
+from datetime import date
+
+from risk_models.facts.facts import load_facts
+from service.imports.pipeline import Choices, parse_files
+from service.imports.unknown_goods import name_good
+from tests.sheets import workbook
+
+ON = date(2026, 11, 27)
+HEADER = "| Supplier | Country | Sector | Products |\n"
+
+
+def list_issues(table: str) -> list[tuple]:
+    parsed = parse_files([("list.xlsx", workbook(HEADER + table))], Choices(), ON)
+    return [(i.cells, i.count, i.seen, i.header) for i in parsed.issues if i.code == "product.unknown"]
+
+
+def test_a_product_that_no_list_knows_is_reported_by_country_and_sector_with_the_listed_goods():
+    table = "| A | TH | 1020 | xq-7 |\n| B | TH | 1020 | frozen shrimp |\n| C | TH | 1020 | part 12 |\n| D | BD | 1410 | xq-7 |"
+    parsed = parse_files([("list.xlsx", workbook(HEADER + table))], Choices(), ON)
+    first, second = [issue for issue in parsed.issues if issue.code == "product.unknown"]
+    assert (first.cells, first.count, first.seen) == (("D2", "D4"), 2, "xq-7")
+    assert "shrimp" in first.expected
+    assert "Thailand" in first.expected
+    assert "write it in these words" in first.describe()
+    assert (second.cells, second.count) == (("D5",), 1)
+
+
+def test_nothing_is_reported_where_no_good_is_listed_or_no_product_or_place_is_given():
+    assert list_issues("| A | NO | 6201 | xq-7 |\n| B | TH | 1020 | |\n| C | | 1020 | xq |\n| D | TH | | xq |\n") == []
+    assert list_issues("| A | TH | 1020 | declined |\n| B | TH | 1020 | HS 0306.17 |") == []
+
+
+def test_the_words_that_an_issue_names_are_recognised():
+    facts = load_facts().as_of(ON)
+    for good in (name for name, good in facts.goods.items() if good.words):
+        assert good in facts.find_goods(name_good(facts, good))
