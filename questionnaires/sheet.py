@@ -23,6 +23,7 @@ __all__ = ["Column", "FileRefused", "Limits", "RowFault", "Sheet", "cell_name", 
 Codes = npt.NDArray[np.int32]
 # These texts are errors as well: if the table was saved as a text file, it contains its errors as text.
 ERROR_TEXTS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
+OWN_LIST = "own list"  # ends the stamp of a workbook that the buyer fills in itself
 STAMP_SHEET = "_form"
 
 

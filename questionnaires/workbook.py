@@ -25,7 +25,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from questionnaires.form import COMPLETE_FROM, Question, Questionnaire, load_combined_form
 from questionnaires.lookups import LISTS_DIR, load_countries, load_sectors
-from questionnaires.validation.returned_forms import is_sensitive
+from questionnaires.sheet import OWN_LIST
+from questionnaires.validation.returned_forms import BUYER, is_sensitive
 
 CHECKED_ROWS = 5000  # rows with drop-downs and other checks
 SECTION_ROW, HEADER_ROW, FIRST_ANSWER_ROW = 1, 2, 3
@@ -84,19 +85,34 @@ def list_outgoing_questions(form: Questionnaire, country: str | None = None) -> 
     ]
 
 
+def list_own_questions(form: Questionnaire) -> list[Question]:
+    """List the questions of a form that a buyer can answer in its own list: those for suppliers, and those for the buyer."""
+    asked = (question_audience(form), BUYER)
+    newest = load_combined_form(form.kind, form.folder).by_id
+    return [q for q in form.questions if not q.person and newest.get(q.id, q).audience in asked]
+
+
 def question_audience(form: Questionnaire) -> str:
     """Return who fills in a form, as its newest version says."""
     return load_combined_form(form.kind, form.folder).audience
 
 
-def build_template(form: Questionnaire, *, country: str | None = None, for_request: bool = False) -> bytes:
+def build_template(
+    form: Questionnaire,
+    *,
+    country: str | None = None,
+    for_request: bool = False,
+    for_buyer: bool = False,
+    goods: Sequence[str] = (),
+) -> bytes:
     """Build the bytes of an .xlsx workbook of a form. Filled in and read back, it gives the answers that were chosen.
 
     ``country``: where its recipient is, if that is known. ``for_request``: it is sent under a questionnaire request, so that a
-    blank in it will count as declined, and it says so.
+    blank in it will count as declined, and it says so. ``for_buyer``: it is a list that the buyer fills in itself, in which a
+    blank was not asked. ``goods``: words for listed goods, shown if the form asks for the product.
     """
     book = Workbook()
-    questions = list_outgoing_questions(form, country)
+    questions = list_own_questions(form) if for_buyer else list_outgoing_questions(form, country)
     entity = load_template_texts()["entity"][form.kind]
     about, sheet, lists = (
         book.active or book.create_sheet(),
@@ -104,15 +120,25 @@ def build_template(form: Questionnaire, *, country: str | None = None, for_reque
         book.create_sheet("_lists"),
     )
     about.title = "About"
-    write_about_page(about, form, questions, entity, for_request=for_request)
+    is_used = {
+        "own": for_buyer,
+        "complete": form.method >= COMPLETE_FROM and not for_buyer,
+        "sent": for_request,
+        "text": True,
+    }
+    wordings = [wording for wording, used in is_used.items() if used]
+    row = write_about_page(about, form, questions, entity, wordings)
+    if goods and any(question.id == "product" for question in questions):
+        write_goods(about, row, goods)
     ranges = write_lists(lists, form, questions)
-    write_answer_sheet(sheet, form, questions, ranges)
+    write_answer_sheet(sheet, form, questions, ranges, is_stamped=form.method >= COMPLETE_FROM and not for_buyer)
+    version = f"{form.version} {OWN_LIST}" if for_buyer else form.version
     stamp = book.create_sheet("_form")
-    for row in (("form", form.id), ("version", form.version)):
-        stamp.append(row)
+    for entry in (("form", form.id), ("version", version)):
+        stamp.append(entry)
     lists.sheet_state = stamp.sheet_state = "hidden"
     book.custom_doc_props.append(  # type: ignore[attr-defined]
-        StringProperty(name="_form", value=f"{form.id} {form.version}")
+        StringProperty(name="_form", value=f"{form.id} {version}")
     )
     book.properties.title, book.properties.creator = f"{form.title} ({form.id} {form.version})", "Diligence"
     buffer = io.BytesIO()
@@ -155,12 +181,20 @@ def iter_sections(questions: Sequence[Question]) -> Iterator[tuple[str, list[Que
 
 
 def write_answer_sheet(
-    sheet: Worksheet, form: Questionnaire, questions: Sequence[Question], ranges: Mapping[tuple[str, ...], str]
+    sheet: Worksheet,
+    form: Questionnaire,
+    questions: Sequence[Question],
+    ranges: Mapping[tuple[str, ...], str],
+    *,
+    is_stamped: bool,
 ) -> None:
-    """Write the sheet to fill in: sections over headers, each header with its note, and the checks of the cells below."""
+    """Write the sheet to fill in: sections over headers, each header with its note, and the checks of the cells below.
+
+    ``is_stamped``: the line above the headers names form and version.
+    """
     column = 0
     for title, section, dark, pale in iter_sections(questions):
-        stamp = f" (form {form.id} {form.version})" if form.method >= COMPLETE_FROM and not column else ""
+        stamp = f" (form {form.id} {form.version})" if is_stamped and not column else ""
         band = sheet.cell(SECTION_ROW, column + 1, title + stamp)
         band.font, band.alignment = (
             Font(name=FONT, bold=True, color="FFFFFF", size=12),
@@ -263,13 +297,13 @@ def write_about_page(
     form: Questionnaire,
     questions: Sequence[Question],
     entity: Mapping[str, str],
-    *,
-    for_request: bool,
-) -> None:
-    """Write the page that is read first: the purpose, how to fill the form in, who sees it, and every question.
+    wordings: Sequence[str],
+) -> int:
+    """Write the page that is read first: the purpose, how to fill the form in, who sees it, and every question; return the row
+    after them.
 
-    A text of ``entity`` under a heading of the page replaces the general one; the text of a form sent under a request replaces
-    both.
+    A text of ``entity`` under a heading of the page replaces the general one; each text has the first of ``wordings`` that it is
+    written in.
     """
     sheet.sheet_view.showGridLines = False
     for letter, width in zip("ABCDE", (3, 34, 62, 52, 3), strict=True):
@@ -277,14 +311,24 @@ def write_about_page(
     title = sheet.cell(2, 2, form.title)
     title.font = Font(name=FONT, bold=True, size=20, color=INK)
     sheet.cell(3, 2, f"Form {form.id}, version {form.version}").font = Font(name=FONT, color="7B8794")
-    wordings = [*(["sent"] if for_request else []), "text"]
-    if form.method >= COMPLETE_FROM:
-        wordings.insert(0, "complete")
     row = write_about_texts(sheet, 5, entity, wordings)
-    write_question_list(sheet, row, questions)
+    row = write_question_list(sheet, row, questions)
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", sheet.PAPERSIZE_A4
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    return row
+
+
+def write_goods(sheet: Worksheet, row: int, goods: Sequence[str]) -> None:
+    """Write which goods on public lists are recognised, from a row on."""
+    texts = load_template_texts()["goods"]
+    text = f"{texts['text']}\n{'; '.join(sorted(goods))}"
+    for column, cell_text in ((2, texts["heading"]), (3, text)):
+        cell = sheet.cell(row + 1, column, cell_text)
+        cell.alignment, cell.fill = Alignment(wrap_text=True, vertical="top"), PatternFill("solid", fgColor=PALE)
+        cell.font = Font(name=FONT, bold=column == 2, color=INK)
+    sheet.merge_cells(start_row=row + 1, start_column=3, end_row=row + 1, end_column=4)
+    sheet.row_dimensions[row + 1].height = 6 + 16 * count_lines(text, 112)
 
 
 def write_about_texts(sheet: Worksheet, row: int, entity: Mapping[str, str], wordings: Sequence[str]) -> int:
@@ -309,8 +353,8 @@ def write_about_texts(sheet: Worksheet, row: int, entity: Mapping[str, str], wor
     return row
 
 
-def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question]) -> None:
-    """Write every question of the form, by section, below a row.
+def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question]) -> int:
+    """Write every question of the form, by section, below a row; return the row after them.
 
     Parts and questions are numbered, so that no cell of this page reads like a header of the sheet to fill in.
     """
@@ -332,6 +376,7 @@ def write_question_list(sheet: Worksheet, row: int, questions: Sequence[Question
             sheet.cell(row, 2).fill = PatternFill("solid", fgColor=pale)
             height = max(count_lines(text, width) for text, width in zip(texts, (30, 60, 50), strict=True))
             sheet.row_dimensions[row].height = 6 + 15 * height
+    return row + 1
 
 
 def count_lines(text: str, width: int) -> int:

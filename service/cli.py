@@ -134,6 +134,12 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="ISO2",
         help="country it is sent to; questions that are dangerous to answer there are left out",
     )
+    template.add_argument(
+        "--own-list",
+        action="store_true",
+        help="a list of sites or agencies that you fill in yourself: it also has the questions for buyers, and a blank "
+        "counts as not asked",
+    )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)
 
@@ -275,7 +281,9 @@ def _verify_assessment(arguments: argparse.Namespace) -> int:
 def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.form import load_form
     from questionnaires.lookups import DataFileError, load_countries
-    from questionnaires.workbook import build_template, list_outgoing_questions
+    from questionnaires.workbook import build_template, list_outgoing_questions, list_own_questions
+    from risk_models.facts.facts import load_facts
+    from risk_models.facts.goods import list_recognised_goods
 
     try:
         form = load_form(arguments.form)
@@ -284,10 +292,13 @@ def _write_template(arguments: argparse.Namespace) -> int:
     country = load_countries().find(arguments.country) if arguments.country else None
     if arguments.country and country is None:
         raise UsageError(f"'{arguments.country}' is not a country.")
+    if arguments.own_list and form.kind not in ("site", "agency"):
+        raise UsageError(f"--own-list is for lists of sites or agencies, and the form '{form.id}' is neither.")
     out = Path(arguments.out)
     make_folder(out.parent)
-    out.write_bytes(build_template(form, country=country))
-    asked = len(list_outgoing_questions(form, country))
+    goods = list_recognised_goods(load_facts().as_of(date.today()))
+    out.write_bytes(build_template(form, country=country, for_buyer=arguments.own_list, goods=goods))
+    asked = len(list_own_questions(form) if arguments.own_list else list_outgoing_questions(form, country))
     print(f"{form.title}, version {form.version}: {asked} questions. Written to {out}.")
     return EXIT_SCORED
 

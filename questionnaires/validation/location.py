@@ -82,7 +82,8 @@ def report_place_in_other_country(context: ValidationContext, question: str) -> 
         return
     known = load_countries().by_name
     if question == "address":  # of countries that share a name, the first is what most people mean
-        known = {word: codes[0] for word, codes in load_countries().by_shared_name.items()} | load_countries().by_word
+        first = {word: codes[0] for word, codes in load_countries().by_shared_name.items()}
+        known = {**first, **load_countries().by_word}
     codes_by_end: dict[str, str | None] = {}
     place_codes: list[str | None] = []
     for place in map(str, places.values):

@@ -28,6 +28,7 @@ from questionnaires.form import (
 )
 from questionnaires.lookups import LISTS_DIR
 from questionnaires.parse.answer import CANNOT_APPLY, DECLINED, NOT_APPLICABLE
+from questionnaires.sheet import OWN_LIST
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import AnswerColumn, IssueText, Mask, ValidationContext
 from questionnaires.validation.match import get_row_cells
@@ -108,10 +109,16 @@ class ReturnedForms:
             if context.sheet.request_id is not None:
                 self.rows |= self._find_requested_rows()
         by_stamp = self.rows & ~dated
+        is_own_list = (context.sheet.stamp or "").endswith(OWN_LIST)
         if by_stamp.any():
             name = " ".join(stamp) if stamp else form.title
             context.report("form.returned", "form_returned", by_stamp, IssueText(f"{int(by_stamp.sum()):,}", name))
-        elif answered_by is None and (stamp or self._has_headers_of_a_form()) and self._find_rows_with_practice().any():
+        elif (
+            answered_by is None
+            and not is_own_list
+            and (stamp or self._has_headers_of_a_form())
+            and self._find_rows_with_practice().any()
+        ):
             without = self._find_rows_with_practice() & ~self.rows
             context.report("form.sender_unknown", "form_returned", without, IssueText(f"{int(without.sum()):,}"))
         self._find_asked_questions(stamp)

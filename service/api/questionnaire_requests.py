@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from questionnaires.form import list_form_ids, load_form
 from questionnaires.workbook import build_template
 from reports.formats import FORMATS
+from risk_models.facts.facts import load_facts
+from risk_models.facts.goods import list_recognised_goods
 from service.api.responses import Reply, attachment
 from service.api.schemas.suppliers import PLURALS
 from service.api.views import whole_list
@@ -34,7 +36,8 @@ def blank_form(form_id: str) -> Response:
     if form_id not in list_form_ids():
         raise not_found("Form not found.")
     form = load_form(form_id)
-    return attachment(build_template(form), WORKBOOK, f"{form.id}_{form.version}.xlsx")
+    goods = list_recognised_goods(load_facts().as_of(today(get_caller().time_zone)))
+    return attachment(build_template(form, goods=goods), WORKBOOK, f"{form.id}_{form.version}.xlsx")
 
 
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:

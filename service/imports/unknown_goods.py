@@ -11,10 +11,10 @@ from questionnaires.issues import Issue, build_issue
 from questionnaires.sheet import cell_name
 from risk_models.answers import Codes, Flags
 from risk_models.facts.facts import FactSnapshot
+from risk_models.facts.goods import list_listed_goods
 from service.imports.duplicate_rows import ParsedSheet
 from service.report_content.labels import get_country_name
 
-FACT = "forced_labour"
 MAX_ISSUES = 20  # of countries and sectors in a sheet
 MAX_CELLS = 5
 RESERVED = ("declined", "cannot_apply", "not_applicable")
@@ -35,7 +35,8 @@ def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[I
     pairs, of_pair = np.unique(np.stack([country_codes[rows], sector_codes[rows]]), axis=1, return_inverse=True)
     issues = []
     for number, (country, sector) in enumerate(pairs.T.tolist()):
-        listed = list_listed_goods(facts, str(countries[country]), sectors[sector])
+        isic_codes = sectors[sector] if isinstance(sectors[sector], tuple) else ()
+        listed = list_listed_goods(facts, str(countries[country]), map(str, isic_codes))
         if listed:
             where = rows[of_pair.ravel() == number]
             seen = str(products[product_codes[where[0]]])
@@ -43,19 +44,6 @@ def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[I
                 _build_issue(sheet, where, seen, f"{', '.join(listed)} ({get_country_name(str(countries[country]))})")
             )
     return sorted(issues, key=lambda issue: -issue.count)[:MAX_ISSUES]
-
-
-def list_listed_goods(facts: FactSnapshot, country: str, sector: object) -> list[str]:
-    """List the goods of a sector that are on the public list for a country, as words that are recognised."""
-    goods = facts.list_goods_of(map(str, sector) if isinstance(sector, tuple) else ())
-    return [name_good(facts, good) for good in goods if facts.get_value("goods", f"{country}/{good}", FACT) > 0]
-
-
-def name_good(facts: FactSnapshot, good: str) -> str:
-    """Return a word or phrase by which a good is recognised."""
-    title = good.replace("_", " ")
-    words = facts.goods[good].words
-    return words[0] if words and good not in facts.find_goods(title) else title
 
 
 def _build_issue(sheet: ParsedSheet, where: Codes, seen: str, expected: str) -> Issue:

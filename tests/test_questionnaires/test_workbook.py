@@ -2,6 +2,7 @@
 
 import io
 import re
+from datetime import date
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -17,9 +18,10 @@ from questionnaires.workbook import (
     build_template,
     list_options,
     list_outgoing_questions,
+    list_own_questions,
     load_template_texts,
 )
-from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, get_answers
+from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, get_answers, get_issue_codes, submit
 
 FORM = load_form("site_fishing", None, FORMS)
 FILLED_IN = {  # question: (what is filled in, what is read)
@@ -133,6 +135,48 @@ def test_a_form_before_2026_4_states_correctly_how_a_blank_counts(form):
         quoted = re.findall(r"'([^']+)'", text)
         known = titles | {*UNIVERSAL_ANSWERS} | {question.title for question in load_form(form).questions}
         assert set(quoted) <= known
+
+
+def test_goods_that_are_recognised_are_listed_where_the_form_asks_for_the_product():
+    texts = {}
+    for form in ("site", "agency"):
+        about = load_workbook(io.BytesIO(build_template(load_form(form), goods=["shrimp", "bricks"])))["About"]
+        texts[form] = "\n".join(str(cell.value) for row in about.iter_rows() for cell in row)
+    assert "bricks; shrimp" in texts["site"]
+    assert "bricks" not in texts["agency"]
+
+
+@pytest.mark.parametrize("form", ["site", "site_fishing", "agency"])
+def test_a_list_of_the_buyers_own_asks_what_suppliers_and_the_buyer_answer(form):
+    own = load_form(form)
+    about = get_advice_on_blanks(own, for_buyer=True)
+    assert "it counts as not asked" in about
+    newest = load_combined_form(own.kind).by_id
+    expected = [q.id for q in own.questions if newest[q.id].audience in ("supplier", "buyer") and not q.person]
+    assert [question.id for question in list_own_questions(own)] == expected
+    sheets = read_sheets(build_template(own, for_buyer=True), "list.xlsx")
+    table = next(sheet for sheet in sheets if sheet.name == load_template_texts()["entity"][own.kind]["sheet"])
+    assert table.stamp == f"{form} {own.version} own list"
+
+
+@pytest.mark.parametrize(("for_buyer", "state"), [(True, None), (False, "declined")])
+def test_a_blank_is_declined_in_a_form_and_not_asked_in_a_list_of_the_buyers_own(for_buyer, state):
+    form = load_form("site")
+    book = load_workbook(io.BytesIO(build_template(form, for_buyer=for_buyer)))
+    sheet = book["Sites"]
+    columns = {cell.value: cell.column for cell in sheet[2]}
+    practice = form.by_id["papers_retention"]
+    row = {"name": "Blue Pier Mill", "country": "Thailand", "papers_retention": practice.choices[0].title}
+    for question, answer in row.items():
+        sheet.cell(3, columns[form.by_id[question].title], answer)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    table = next(sheet for sheet in read_sheets(buffer.getvalue(), "list.xlsx") if sheet.name == "Sites")
+    submission = submit(table, load_combined_form("site"), as_of=date(2026, 11, 27))
+    assert submission.returned.tolist() == [not for_buyer]
+    assert get_answers(submission, "papers_retention") == [practice.choices[0].code]
+    assert (get_answers(submission, "wage_payment") if "wage_payment" in submission.answers else [None]) == [state]
+    assert "form.sender_unknown" not in get_issue_codes(submission)
 
 
 def test_buyer_and_case_forms_state_how_a_blank_counts():

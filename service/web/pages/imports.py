@@ -11,10 +11,12 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import list_form_ids, load_form
+from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
 from questionnaires.workbook import build_template
+from risk_models.facts.facts import load_facts
+from risk_models.facts.goods import list_recognised_goods
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import now, today
@@ -83,13 +85,18 @@ def _parse_choices() -> dict[str, Any]:
 
 
 def download_template(form_id: str) -> Response:
-    """Return a form as an empty workbook. Raises DomainError, ``not_found``, for an unknown form."""
+    """Return a form as an empty workbook: to send out, or with ``own_list`` in the query as a list to fill in oneself.
+
+    Raises DomainError, ``not_found``, for an unknown form.
+    """
     if form_id not in list_form_ids():
         raise not_found()
     form = load_form(form_id)
-    return build_download(
-        build_template(form, country=_parse_country()), MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}.xlsx"
-    )
+    is_own_list = "own_list" in request.args and form.kind in JUDGED_KINDS
+    goods = list_recognised_goods(load_facts().as_of(today(get_caller().time_zone)))
+    name = f"{form.id}_{form.version}{'_own_list' if is_own_list else ''}.xlsx"
+    workbook = build_template(form, country=_parse_country(), for_buyer=is_own_list, goods=goods)
+    return build_download(workbook, MEDIA_TYPES["xlsx"], name)
 
 
 def _parse_country() -> str | None:
