@@ -81,9 +81,7 @@ def agree_plan(row: dict[str, Any], *covers: str, cases: CaseEvidence | None = N
 
 
 def agree_plan_on_assessed(assessed: AssessedBatch, *covers: str) -> CorrectivePlan:
-    return CorrectivePlan(
-        YESTERDAY, covers, dict.fromkeys(list_safety_steps(assessed), True), ON + timedelta(days=30)
-    )
+    return CorrectivePlan(YESTERDAY, covers, dict.fromkeys(list_safety_steps(assessed), True), ON + timedelta(days=30))
 
 
 def record_case(strength: str, *indicators: str) -> CaseEvidence:
