@@ -24,7 +24,7 @@ from questionnaires.cell_reader import load_sheets
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.issues import UnusableSheet
 from questionnaires.limits import FileRefused, Limits
-from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.lookups import load_countries, load_regions, load_sectors
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sandbox import ANSWER
@@ -70,6 +70,7 @@ def load_lists() -> None:
     """Load every list and form, once for all processes: these can open no file."""
     for load in (
         load_countries,
+        load_regions,
         load_sectors,
         load_contradictions,
         load_sensitive_questions,
