@@ -5,16 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+PROBLEM_TYPES = "urn:diligence:problem:"
+
 
 class DomainError(Exception):
     """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
     Codes are lower-case words separated by dots, and never change; ``extra`` holds further members of the problem object
-    (RFC 9457, section 3.2). ``headers`` are sent with the response. An error with a problem type of its own has a ``type`` and a
-    ``title``.
+    (RFC 9457, section 3.2). ``headers`` are sent with the response. The extra members ``type`` and
+    ``title`` give the error a problem type of its own: ``PROBLEM_TYPES`` with its code.
     """
-
-    type, title = "about:blank", ""
 
     def __init__(
         self, code: str, status: int, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, MissingBlob
-from service.errors import DomainError
+from service.errors import PROBLEM_TYPES, DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Trouble(DomainError):
     """A request that cannot be handled at the moment: 503 with Retry-After and a problem type of its own."""
 
     def __init__(self, kind: Kind) -> None:
-        super().__init__(kind.code, 503, kind.detail, headers={"Retry-After": str(kind.retry_seconds)})
-        self.kind, self.title = kind, kind.title
-        self.type = f"urn:diligence:problem:{kind.code}"
+        headers = {"Retry-After": str(kind.retry_seconds)}
+        super().__init__(kind.code, 503, kind.detail, headers=headers, type=PROBLEM_TYPES + kind.code, title=kind.title)
+        self.kind = kind
 
     def describe(self) -> str:
         """Return the trouble and its cure in words for an operator."""
-        return f"{self.title.lower()}. {self.kind.cure}"
+        return f"{self.kind.title.lower()}. {self.kind.cure}"
 
 
 UNAVAILABLE = Kind(

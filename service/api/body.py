@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from service.errors import DomainError
+from service.errors import PROBLEM_TYPES, DomainError
 
 DEEPEST = 20
 UNREADABLE = 1_000  # no parser is given anything nested more deeply
@@ -22,14 +22,19 @@ def json_object() -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise DomainError("content_type", 415, "Send the body as application/json.")
     if request.content_length is not None and request.content_length > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body can have at most {LONGEST:,} bytes.")
+        raise _too_large()
     data = request.get_data(cache=False)
     if len(data) > LONGEST:
-        raise DomainError("body.too_large", 413, f"A JSON body can have at most {LONGEST:,} bytes.")
+        raise _too_large()
     body = parse(data)
     if not isinstance(body, dict):
         raise DomainError("field.type", 422, "The body must be a JSON object.")
     return body
+
+
+def _too_large() -> DomainError:
+    detail, kind = f"A JSON body can have at most {LONGEST:,} bytes.", PROBLEM_TYPES + "body.too_large"
+    return DomainError("body.too_large", 413, detail, type=kind, title="JSON body too large", limit=LONGEST)
 
 
 def parse(data: bytes) -> Any:

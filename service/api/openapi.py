@@ -54,8 +54,8 @@ REFUSALS = {
     415: "This endpoint does not accept this content type.",
     422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
     429: "Too many requests with this API key. The Retry-After header gives the number of seconds to wait.",
-    503: "The database or the disk of the service is in trouble. Nothing was saved. The Retry-After header gives the number of "
-    "seconds to wait.",
+    503: "The database or the disk of the service is in trouble, or too many files are arriving at once. Nothing was saved. "
+    "The Retry-After header gives the number of seconds to wait.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {

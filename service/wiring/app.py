@@ -19,6 +19,7 @@ from service.db.session import Database, open_engine
 from service.settings import Settings
 from service.web import account, admin, navigation, routes
 from service.wiring import error_handlers
+from service.wiring.body_limits import get_limit
 
 # Functions that register all routes on the application.
 BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
@@ -98,6 +99,7 @@ def _start_request() -> None:
     g.started, g.request_id = time.perf_counter(), str(uuid.uuid4())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    request.max_content_length = get_limit(caller.get_settings(), request.endpoint)
 
 
 def _finish_response(response: Response) -> Response:

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from service.errors import DomainError, build_problem
+from service.errors import PROBLEM_TYPES, DomainError, build_problem
 from service.trouble import find_trouble
 
 log = structlog.get_logger("service")
@@ -45,15 +45,13 @@ def register(app: Flask) -> None:
 
 def is_api_request() -> bool:
     """Return whether the request is for the API, which answers with problem objects rather than pages."""
-    return request.path.startswith("/api/")
+    return request.path.startswith("/api/") or request.endpoint == "metrics.show"
 
 
 def render_error(error: DomainError) -> Response:
     """Return the response to a refused request: a problem object for the API, a page for people."""
     if is_api_request():
         body = build_problem(error.code, error.status, error.detail, **error.extra)
-        if error.title:
-            body |= {"type": error.type, "title": error.title}
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
     else:
@@ -94,11 +92,15 @@ def _handle_http_error(error: HTTPException) -> Response:
     detail = {
         404: _("This page was not found, or you do not have access to it."),
         405: _("%(method)s is not allowed at this address.", method=request.method),
-        413: _("The request is too large."),
+        413: _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length),
         415: _("This address does not accept this content type."),
         429: _("Too many requests. Wait a moment and try again."),
     }.get(status, _("The request is invalid."))
-    return render_error(DomainError(CODES.get(status, f"http.{status}"), status, detail, headers=headers))
+    code = CODES.get(status, f"http.{status}")
+    extra: dict[str, object] = {}
+    if status == 413:
+        extra = {"type": PROBLEM_TYPES + code, "title": "Request too large", "limit": request.max_content_length}
+    return render_error(DomainError(code, status, detail, headers=headers, **extra))
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

@@ -13,7 +13,6 @@ from threading import Event, Thread
 
 import structlog
 from flask import Flask
-from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 
 from questionnaires.form import load_combined_form
 from questionnaires.tables import KINDS
@@ -28,13 +27,13 @@ from service.wiring import demo
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 from service.wiring.scheduler import run_scheduler
+from service.wiring.server import Server
 
-THREADS = 8  # requests that a web process handles at the same time
+GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
 SHUTDOWN_TIMEOUT = (
     10.0  # seconds that a job has to finish when the service stops; otherwise it is resumed at the next start
 )
 
-Server = BaseWSGIServer | MultiSocketServer
 log = structlog.get_logger("service")
 
 
@@ -124,17 +123,7 @@ def open_current_database(settings: Settings) -> Database:
 def _create_server(app: Flask, settings: Settings) -> Server:
     """Create a server that is bound to its port. Raises StartError."""
     try:
-        return create_server(
-            app,
-            host=settings.host,
-            port=settings.port,
-            threads=THREADS,
-            ident="",
-            # The server refuses larger bodies with a bare response; up to this size the application returns a proper error.
-            max_request_body_size=4 * settings.upload_bytes,
-            # Headers of proxies are read by the application, if proxies are configured.
-            clear_untrusted_proxy_headers=not settings.proxies,
-        )
+        return Server(app, settings)
     except OSError as error:
         raise StartError(
             f"Cannot listen on {settings.host}, port {settings.port} ({error.strerror}). Choose another port with --port."
@@ -154,12 +143,8 @@ def preload_data(app: Flask) -> None:
 
 
 def _run_server(server: Server) -> None:
-    def exit_process(*_: object) -> None:
-        raise SystemExit(0)  # the waiting server ends its threads on this
-
-    for number in (signal.SIGINT, signal.SIGTERM):  # a process that a shell starts in the background ignores SIGINT
-        signal.signal(number, exit_process)
-    server.run()
+    server.stop_on_signals()
+    server.run(GRACE_SECONDS)
 
 
 def _stop_on_signals() -> Event:

@@ -1,0 +1,27 @@
+"""How large the body of a request may be, by its route: files are large, everything else is small."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from service.api.body import LONGEST
+from service.settings import Settings
+
+UPLOADS = frozenset({"api.upload_files", "pages.send", "pages.send_cases", "pages.work_out_repayment"})
+SMALL = LONGEST  # bytes
+
+
+def get_limit(settings: Settings, endpoint: str | None) -> int:
+    """Return the most bytes that the body of a request to a route may have."""
+    return settings.upload_bytes if endpoint in UPLOADS else min(SMALL, settings.upload_bytes)
+
+
+def find_limit(app: Flask, method: str, path: str) -> int:
+    """Return the most bytes that the body of a request may have, before it is received."""
+    settings: Settings = app.extensions["settings"]
+    try:
+        endpoint, _ = app.url_map.bind("").match(path, method)
+    except HTTPException:  # no such route
+        endpoint = None
+    return get_limit(settings, endpoint)
