@@ -103,7 +103,16 @@ def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int
     blobs.clean()
     with db.unscoped(write=False) as session:
         used = list_used_files(session)
-    return sum(blobs.delete_unless_put_since(digest, before) for digest in blobs.list_digests() if digest not in used)
+    return sum(_delete_file(blobs, digest, before) for digest in blobs.list_digests() if digest not in used)
+
+
+def _delete_file(blobs: BlobStore, digest: str, before: datetime) -> bool:
+    """Delete a file unless it was stored again; return whether it is deleted. One that cannot be deleted keeps no other."""
+    try:
+        return blobs.delete_unless_put_since(digest, before)
+    except OSError as error:  # tried again by the next purge
+        log.error("file_not_deleted", digest=digest, failure=new_id(), exc_info=error)
+        return False
 
 
 def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int]:

@@ -16,6 +16,7 @@ from service.api import (
     handler,
     health,
     method,
+    metrics,
     openapi,
     overview,
     own_practices,
@@ -106,6 +107,7 @@ from service.api.schemas.suppliers import (
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.auth.caller import get_settings
+from service.heartbeats import Pulse
 from service.settings import Settings
 
 PREFIX = "/api/v1"
@@ -341,7 +343,7 @@ def document_bytes(limits: Settings) -> bytes:
 
 
 def register(app: Flask) -> None:
-    """Register the API and its two health checks with the application."""
+    """Register the API, its two health checks and the metrics with the application."""
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for route in ROUTES:
         api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])
@@ -349,4 +351,6 @@ def register(app: Flask) -> None:
     api.after_request(handler.finish)
     app.extensions["rate_limiter"] = RateLimiter(app.extensions["database"], app.extensions["settings"].api_per_minute)
     app.register_blueprint(api)
+    app.extensions["readiness"] = health.ReadinessCheck(Pulse(app.extensions["database"], "web"))
     app.register_blueprint(health.pages)
+    metrics.register(app)

@@ -98,6 +98,20 @@ class Erasure(Base):
     counts: Mapped[dict[str, Any]]
 
 
+class Heartbeat(Base):
+    """The last heartbeat of a loop (``service/heartbeats.py``), and the failure that it met last."""
+
+    __tablename__ = "heartbeat"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    loop: Mapped[str] = mapped_column(String(20))
+    process: Mapped[str] = mapped_column(String(80))
+    started_at: Mapped[datetime]
+    at: Mapped[datetime]
+    failures: Mapped[int]
+    failed_at: Mapped[datetime | None]
+    failure_id: Mapped[str | None] = mapped_column(String(36))
+
+
 class Owned:
     """The owner of a row of a customer; the session adds a condition on it to every statement."""
 

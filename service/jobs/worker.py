@@ -19,6 +19,7 @@ from service.blob_store import BlobStoreUnavailable, ChangedBlob, MissingBlob
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
+from service.heartbeats import Pulse
 from service.jobs.table import (
     LEASE,
     MAX_ATTEMPTS,
@@ -55,16 +56,18 @@ def run_worker(db: Database, handlers: Mapping[str, Handler], stop: Event, lease
     """Run jobs until ``stop`` is set; a job that has begun is finished first."""
     owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
     log.info("worker_begun", owner=owner, kinds=sorted(handlers))
+    pulse = Pulse(db, "worker")
     while not stop.is_set():
+        pulse.beat()
         try:
             claimed = claim_job(db, owner, lease_seconds, handlers)
             if claimed is None:
                 stop.wait(POLL_SECONDS)
             else:
                 run_job(db, claimed, handlers[claimed.kind])
-        except OperationalError as error:
+        except Exception as error:  # noqa: BLE001  it is logged: nothing but `stop` ends the loop
             # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
-            log.error("database_unavailable", exc_info=error)
+            pulse.record_failure(error)
             stop.wait(DATABASE_RETRY_SECONDS)
         except BlobStoreUnavailable as error:
             log.error("file_store_unavailable", exc_info=error)

@@ -18,6 +18,7 @@ from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
 from service.web.release import release_pages
+from service.web.status import status_pages
 
 user_pages = Blueprint("users", __name__, url_prefix="/users")
 key_pages = Blueprint("keys", __name__, url_prefix="/keys")
@@ -43,7 +44,7 @@ class NewKey(NamedTuple):
 
 def register(app: Flask) -> None:
     """Register these pages on the application."""
-    for blueprint in (user_pages, key_pages, audit_pages, organisation_pages, release_pages):
+    for blueprint in (user_pages, key_pages, audit_pages, organisation_pages, release_pages, status_pages):
         app.register_blueprint(blueprint)
 
 

@@ -54,6 +54,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
             ("audit.listing", lazy_gettext("Audit trail")),
             ("organisation.show", lazy_gettext("Organisation")),
             ("release.show", lazy_gettext("Method release")),
+            ("status.show", lazy_gettext("System status")),
         ),
     ),
 )

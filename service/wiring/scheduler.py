@@ -8,7 +8,7 @@ clock is set back, the next due time moves back with it, and times that were tri
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import count, takewhile
+from itertools import takewhile
 from threading import Event
 
 import structlog
@@ -22,12 +22,13 @@ from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Schedule, ScheduleRun
+from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
-PURGE = timedelta(hours=6)
+PURGE, PURGE_AGAIN = timedelta(hours=6), timedelta(minutes=10)  # between purges, and after one that failed
 MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
 log = structlog.get_logger("service.schedules.service")
@@ -47,31 +48,44 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
 
 
 def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
-    """Trigger due schedules every ``every`` and purge expired data every ``PURGE``, first at once, until ``stop`` is set."""
+    """Trigger due schedules every ``every`` and purge expired data every ``PURGE``, first at once, until ``stop`` is set.
+
+    Nothing but ``stop`` ends it: what goes wrong is logged under an id, shown with the heartbeat, and tried again.
+    """
+    pulse = Pulse(db, "scheduler")
     scheduler = BackgroundScheduler(timezone=UTC)
     # A late run is better than none, and one late run is enough for all that were missed.
     options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-    job = scheduler.add_job(
-        lambda: trigger_due_schedules(db, now()), _FixedInterval(every), next_run_time=now(), **options
-    )
+    job = scheduler.add_job(lambda: _trigger(db, pulse), _FixedInterval(every), next_run_time=now(), **options)
     scheduler.start()
-    for n_waits in count():
-        # Counted, not read from the clock: a clock set forward by mistake must purge nothing.
-        if n_waits % (PURGE // every) == 0:
-            _purge(db, blobs)
+    waits_until_purge = 0
+    # Counted, not read from the clock: a clock set forward by mistake must purge nothing.
+    while True:
+        if waits_until_purge == 0:
+            waits_until_purge = max(1, (PURGE if _purge(db, blobs, pulse) else min(PURGE, PURGE_AGAIN)) // every)
         if stop.wait(every.total_seconds()):
             break
-        # APScheduler plans by the clock (its issue 752): when that is set back by a day, it waits for a day.
-        if job.next_run_time - now() > every:
-            job.modify(next_run_time=now())
+        waits_until_purge -= 1
+        with pulse.guard():
+            # APScheduler plans by the clock (its issue 752): when that is set back by a day, it waits for a day.
+            if job.next_run_time - now() > every:
+                job.modify(next_run_time=now())
     scheduler.shutdown()
 
 
-def _purge(db: Database, blobs: BlobStore) -> None:
-    try:
+def _trigger(db: Database, pulse: Pulse) -> None:
+    with pulse.guard():
+        trigger_due_schedules(db, now())
+    pulse.beat()
+
+
+def _purge(db: Database, blobs: BlobStore, pulse: Pulse) -> bool:
+    """Purge expired data; return whether all of it could be purged."""
+    failures = pulse.failures
+    with pulse.guard():
         retention.purge_expired(db, blobs, now())
-    except Exception as error:  # retried next time; whatever the error, schedules must continue to run
-        log.error("purge_failed", exc_info=error)
+        delete_old_heartbeats(db)
+    return pulse.failures == failures
 
 
 def trigger_due_schedules(db: Database, at: datetime) -> list[str]:

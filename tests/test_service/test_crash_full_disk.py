@@ -60,7 +60,7 @@ def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_ro
             make_room = fill(folder, is_a_disk, worker.pid)
             with database.for_organisation(organisation_id) as session:
                 job_id = enqueue(session, "count", {"of": 20, "bytes": EFFECT}, "user:1").id
-            wait_until(lambda: b"database_unavailable" in log.read_bytes())
+            wait_until(lambda: b'"event":"trouble"' in log.read_bytes())
             stored, so_far = counted(database, job_id), job(database, job_id)
             assert 0 < len(stored) < 20
             assert stored == list(range(so_far.checkpoint["counted"]))

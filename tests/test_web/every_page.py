@@ -52,6 +52,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "method",
         "organisation",
         "organisation/release",
+        "status",
         "cases",
         "repayment",
         "users",
