@@ -64,7 +64,7 @@ def project() -> dict:
 
 
 def asked_for(requirements: list[str]) -> set[str]:
-    return {re.match(r"[\w.-]+", requirement)[0].lower() for requirement in requirements}
+    return {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
 
 
 def imported(folders: tuple[str, ...]) -> set[str]:
@@ -78,7 +78,11 @@ def imported(folders: tuple[str, ...]) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module.partition(".")[0])
     providers = packages_distributions()
-    return {maker.lower() for name in names - ours - sys.stdlib_module_names for maker in providers.get(name, [name])}
+    return {
+        maker.lower().replace("_", "-")
+        for name in names - ours - sys.stdlib_module_names
+        for maker in providers.get(name, [name])
+    }
 
 
 @pytest.mark.parametrize("what", ELSEWHERE)
