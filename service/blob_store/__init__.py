@@ -67,6 +67,10 @@ class BlobStore(Protocol):
         """Delete a file durably unless it was stored again since a given time; return whether it is gone."""
         ...
 
+    def was_put_since(self, digest: str, moment: datetime) -> bool:
+        """Return whether a file was stored, for the first time or again, since a given time."""
+        ...
+
     def list_digests(self) -> tuple[str, ...]:
         """Return the digest of every stored file, sorted."""
         ...

@@ -84,14 +84,19 @@ class FolderStore:
         """Delete a file durably unless it was stored again since a given time; return whether it is gone."""
         target = self._get_path(digest)
         with self._lock():
-            try:
-                if target.stat().st_mtime >= moment.timestamp():
-                    return False
-            except FileNotFoundError:
-                return True
-            target.unlink()
-            _sync_folder(target.parent)
+            if self.was_put_since(digest, moment):
+                return False
+            if target.exists():
+                target.unlink()
+                _sync_folder(target.parent)
         return True
+
+    def was_put_since(self, digest: str, moment: datetime) -> bool:
+        """Return whether a file was stored, for the first time or again, since a given time."""
+        try:
+            return self._get_path(digest).stat().st_mtime >= moment.timestamp()
+        except FileNotFoundError:
+            return False
 
     def list_digests(self) -> tuple[str, ...]:
         """Return the digest of every stored file, sorted."""

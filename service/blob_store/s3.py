@@ -84,6 +84,10 @@ class S3Store:
         self._delete(old)
         return len(old) == len(copies)
 
+    def was_put_since(self, digest: str, moment: datetime) -> bool:
+        """Return whether a file was stored, for the first time or again, since a given time."""
+        return any(_get_time(copy) >= moment.timestamp() for copy in self._list_copies(digest))
+
     def list_digests(self) -> tuple[str, ...]:
         """Return the digest of every stored file, sorted."""
         return tuple(sorted({copy.partition("/")[0] for copy in self._list_copies()}))

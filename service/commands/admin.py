@@ -49,6 +49,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
+    parser = add_command("check", _check, "check whether the database, the files and the audit trail agree")
+    parser.add_argument("--repair", action="store_true", help="repair what is safe to repair, and print what was done")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="format of the output (default: text)"
+    )
     parser = add_command("copy-files", _copy_files, "copy the files of another file store into the one of the settings")
     parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
     parser = add_command("erase", _erase_organisation, "erase an organisation and all its data")
@@ -248,6 +253,12 @@ def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
         counts = restore_backup(database, open_blob_store(settings.blob_store), Path(arguments.file))
     print(f"Backup restored and checked: {_format_counts(counts)}.")
     return DONE
+
+
+def _check(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.storage import check
+
+    return check(settings, arguments)
 
 
 def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:

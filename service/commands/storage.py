@@ -1,15 +1,57 @@
-"""Commands on the store of uploaded files and reports."""
+"""Commands on what an installation stores: checking it, and moving files between stores."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+import orjson
+
 from service.blob_store import BlobTrouble
 from service.blob_store.address import open_blob_store
+from service.clock import now
+from service.integrity.check import find_inconsistencies, repair_inconsistencies, to_rows
+from service.integrity.finding import Finding
 from service.settings import Settings
+from service.wiring.processes import open_current_database
 
-DONE, INCOMPLETE, CANNOT = 0, 1, 2
+DONE, INCOMPLETE, CANNOT, REPAIRED = 0, 1, 2, 3
+
+
+def check(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Print what does not agree, and repair what is safe if wanted; return the exit status.
+
+    0: nothing was found; 1: something remains; 3: everything that was found is repaired.
+    """
+    repaired: list[Finding] = []
+    with open_current_database(settings) as db:
+        blobs = open_blob_store(settings.blob_store)
+        if arguments.repair:
+            repaired, found = repair_inconsistencies(db, blobs, now())
+        else:
+            found = find_inconsistencies(db, blobs, now())
+    if arguments.format == "json":
+        findings = to_rows(repaired, repaired=True) + to_rows(found)
+        print(orjson.dumps({"findings": findings}, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print_findings(repaired, found, repair=arguments.repair)
+    if any(not finding.is_information for finding in found):
+        return INCOMPLETE
+    return REPAIRED if repaired else DONE
+
+
+def _print_findings(repaired: list[Finding], found: list[Finding], *, repair: bool) -> None:
+    for state, findings in (("repaired: ", repaired), ("", found)):
+        for finding in findings:
+            print(f"{state}{finding.code}, {finding.about}: {finding.detail}")
+    wrong = [finding for finding in found if not finding.is_information]
+    safe = sum(finding.repair is not None for finding in wrong)
+    hint = f" --repair would repair {safe} of them." if safe and not repair else ""
+    print(
+        f"{len(wrong)} inconsistencies found.{hint}"
+        if wrong or not repaired
+        else "Everything that was found is repaired."
+    )
 
 
 def copy_files(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -1,0 +1,47 @@
+"""Checks of the file store against the rows that refer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from service.blob_store import ChangedBlob, MissingBlob
+from service.integrity.finding import Finding, Installation
+from service.retention import FILE_GRACE_PERIOD, delete_unused_files, list_used_files
+
+
+def find_lost_files(installation: Installation) -> Iterator[Finding]:
+    """Yield each file that a row refers to and that is missing or was changed. All files are read."""
+    for digest in sorted(_list_used(installation)):
+        try:
+            installation.blobs.open(digest).close()
+        except MissingBlob as error:
+            if digest in _list_used(installation):  # or it was deleted with its row since
+                yield Finding(error.code, f"file {digest}", f"{error} Restore it from a backup, or upload it again.")
+        except ChangedBlob as error:
+            yield Finding(error.code, f"file {digest}", f"{error} Restore it from a backup, or upload it again.")
+
+
+def find_unused_files(installation: Installation) -> Iterator[Finding]:
+    """Yield each file that no row refers to, unless it is so new that its row may still come."""
+    before = installation.at - FILE_GRACE_PERIOD
+    for digest in sorted(set(installation.blobs.list_digests()) - _list_used(installation)):
+        if installation.blobs.was_put_since(digest, before):
+            continue
+        yield Finding(
+            "stored_file.unused",
+            f"file {digest}",
+            "No row refers to this file. It is deleted by the next run of the scheduler.",
+            lambda: delete_unused_files(installation.db, installation.blobs, before),
+        )
+
+
+def find_leftovers(installation: Installation) -> Iterator[Finding]:
+    """Yield what killed processes left behind in the file store."""
+    for name in installation.blobs.list_leftovers():
+        detail = "A process that was killed left this behind. It is removed by the next run of the scheduler."
+        yield Finding("stored_file.leftover", f"leftover {name}", detail, installation.blobs.clean)
+
+
+def _list_used(installation: Installation) -> set[str]:
+    with installation.db.unscoped(write=False) as session:
+        return list_used_files(session)

@@ -1,0 +1,210 @@
+"""Checks of the rows of the database: whether it is sound, and whether rows agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ForeignKey, Select, Table, and_, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload
+from service.db.watchlist_tables import Watchlist, WatchlistEntry
+from service.errors import build_problem
+from service.integrity.finding import ACTOR, Finding, Installation
+from service.suppliers.summary import SHARED_COLUMNS
+
+ACTIVE = ("queued", "running")
+ENDED = ("done", "refused", "failed", "cancelled")
+
+
+def find_damage(installation: Installation) -> Iterator[Finding]:
+    """Yield what SQLite finds wrong with its file. PostgreSQL has ``pg_amcheck`` for this."""
+    if installation.db.engine.dialect.name == "sqlite":
+        with installation.db.engine.connect() as connection:
+            for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
+                if line != "ok":
+                    yield Finding(
+                        "database.damaged", "database", f"{line}. Restore the last backup into an empty data folder."
+                    )
+
+
+def find_orphans(installation: Installation) -> Iterator[Finding]:
+    """Yield rows whose foreign key refers to no row. Those that the database deletes with that row can be deleted."""
+    for table in Base.metadata.sorted_tables:
+        for key in sorted(table.foreign_keys, key=lambda key: str(key.parent.name)):
+            with installation.db.unscoped(write=False) as session:
+                ids = session.scalars(_select_orphans(table, key)).all()
+            is_safe = key.ondelete == "CASCADE" and table is not AuditEvent.__table__
+            for row_id in ids:
+                yield Finding(
+                    "row.orphan",
+                    f"{table.name} {row_id}",
+                    f"It refers to a row of {key.column.table.name} that does not exist.",
+                    _build_orphan_repair(installation.db, table, key, row_id) if is_safe else None,
+                )
+
+
+def _select_orphans(table: Table, key: ForeignKey) -> Select[Any]:
+    parent = key.column.table.alias()
+    has_parent = exists().where(parent.c[key.column.name] == key.parent)
+    return select(_get_id(table)).where(key.parent.is_not(None), ~has_parent).order_by(_get_id(table))
+
+
+def _get_id(table: Table) -> Any:
+    (column,) = table.primary_key
+    return column
+
+
+def _build_orphan_repair(db: Database, table: Table, key: ForeignKey, row_id: Any) -> Any:
+    def repair() -> None:
+        with db.unscoped() as session:
+            is_orphan = _get_id(table).in_(_select_orphans(table, key).order_by(None))
+            session.execute(delete(table).where(_get_id(table) == row_id, is_orphan))
+
+    return repair
+
+
+def find_wrong_summaries(installation: Installation) -> Iterator[Finding]:
+    """Yield suppliers that do not repeat their latest result, or whose latest result does not exist."""
+    is_same = and_(*(getattr(Supplier, name).is_not_distinct_from(getattr(Result, name)) for name in SHARED_COLUMNS))
+    query = (
+        select(Supplier.id, Result.id)
+        .outerjoin(Result, and_(Result.id == Supplier.latest_id, Result.supplier_id == Supplier.id))
+        .where(Supplier.latest_id.is_not(None), or_(Result.id.is_(None), ~is_same))
+        .order_by(Supplier.id)
+    )
+    with installation.db.unscoped(write=False) as session:
+        for supplier_id, result_id in session.execute(query):
+            wrong = (
+                "Its latest result does not exist."
+                if result_id is None
+                else "Its totals differ from its latest result."
+            )
+            yield Finding("supplier.summary", f"supplier {supplier_id}", f"{wrong} Reassess it.")
+
+
+def find_stuck_imports(installation: Installation) -> Iterator[Finding]:
+    """Yield imports that wait for a job which does not exist, and those that have ended without a time or the other way round."""
+    with installation.db.unscoped(write=False) as session:
+        stuck = _list_stuck_imports(session)
+        has_ended = Import.state.in_(ENDED)
+        mismatched = session.scalars(
+            select(Import).where(
+                or_(has_ended & Import.finished_at.is_(None), ~has_ended & Import.finished_at.is_not(None))
+            )
+        ).all()
+    for import_ in stuck:
+        detail = f"It is {import_.state}, but there is no job that would continue it."
+        yield Finding("import.stuck", f"import {import_.id}", detail, _build_import_repair(installation.db, import_))
+    for import_ in mismatched:
+        detail = f"It is {import_.state}, but {'not all' if import_.finished_at is None else 'already'} finished."
+        yield Finding("import.state", f"import {import_.id}", detail)
+
+
+def _list_stuck_imports(session: Session) -> Sequence[Import]:
+    open_imports = session.scalars(
+        select(Import).where(Import.state.in_(("waiting", "running"))).order_by(Import.id)
+    ).all()
+    jobs = session.scalars(select(Job.payload).where(Job.state.in_(ACTIVE)))
+    continued = {payload.get("import_id") for payload in jobs}
+    return [import_ for import_ in open_imports if import_.id not in continued]
+
+
+def _build_import_repair(db: Database, stuck: Import) -> Any:
+    def repair() -> None:
+        with db.for_organisation(stuck.organisation_id) as session:
+            import_ = next((one for one in _list_stuck_imports(session) if one.id == stuck.id), None)
+            if import_ is None:
+                return
+            detail = "The job of this import was lost. What it had saved is kept. Upload the files again."
+            import_.state, import_.finished_at = "failed", now()
+            import_.problem = build_problem("import.failed", 500, detail)
+            record_event(session, ACTOR, "import.failed", "import", import_.id, {"reason": "import.stuck"})
+
+    return repair
+
+
+def find_imports_without_uploads(installation: Installation) -> Iterator[Finding]:
+    """Yield imports that refer to uploads which do not exist."""
+    with installation.db.unscoped(write=False) as session:
+        uploads = set(session.scalars(select(Upload.id)))
+        for import_id, ids in session.execute(select(Import.id, Import.uploads).order_by(Import.id)):
+            for missing in sorted(set(ids) - uploads):
+                yield Finding("import.upload_missing", f"import {import_id}", f"Its upload {missing} does not exist.")
+
+
+def find_lost_jobs(installation: Installation) -> Iterator[Finding]:
+    """Yield jobs that run without a lease, so that no worker ever takes them over, and jobs that ended without a time."""
+    with installation.db.unscoped(write=False) as session:
+        unleased = session.scalars(_select_unleased_jobs()).all()
+        unended = session.scalars(
+            select(Job.id).where(Job.state.not_in(ACTIVE), Job.finished_at.is_(None)).order_by(Job.id)
+        ).all()
+    for job in unleased:
+        detail = "It is running, but no worker holds it."
+        yield Finding("job.lost", f"job {job.id}", detail, _build_job_repair(installation.db, job))
+    for job_id in unended:
+        yield Finding("job.state", f"job {job_id}", "It has ended, but has no time at which it did.")
+
+
+def _select_unleased_jobs() -> Select[Job]:
+    return (
+        select(Job).where(Job.state == "running", or_(Job.lease_until.is_(None), Job.owner.is_(None))).order_by(Job.id)
+    )
+
+
+def _build_job_repair(db: Database, lost: Job) -> Any:
+    def repair() -> None:
+        with db.for_organisation(lost.organisation_id) as session:
+            job = session.scalars(_select_unleased_jobs().where(Job.id == lost.id).with_for_update()).first()
+            if job is not None:  # it continues from its checkpoint, as after the end of a lease
+                job.state, job.owner, job.lease_until = "queued", None, None
+
+    return repair
+
+
+def find_wrong_watchlists(installation: Installation) -> Iterator[Finding]:
+    """Yield watchlists with more or fewer entries than they say, and entries that belong to no edition of a list."""
+    in_force = select(func.count(WatchlistEntry.id)).where(
+        WatchlistEntry.watchlist_id == Watchlist.id, WatchlistEntry.edition == Watchlist.edition
+    )
+    count = in_force.correlate(Watchlist).scalar_subquery()
+    with installation.db.unscoped(write=False) as session:
+        wrong = session.execute(select(Watchlist.id, Watchlist.entries, count).where(Watchlist.entries != count))
+        for watchlist_id, said, counted in wrong:
+            detail = f"It says {said} entries and has {counted}. Load the list again."
+            yield Finding("watchlist.entries", f"watchlist {watchlist_id}", detail)
+        unused = session.execute(_select_unused_editions()).all()
+    for watchlist_id, edition in unused:
+        detail = f"Entries of its edition {edition} are left over from a load that did not finish."
+        repair = _build_edition_repair(installation.db, watchlist_id, edition)
+        yield Finding("watchlist.leftover", f"watchlist {watchlist_id}", detail, repair)
+
+
+def _select_unused_editions() -> Select[str, str]:
+    is_unused = and_(
+        Watchlist.edition.is_distinct_from(WatchlistEntry.edition),
+        Watchlist.requested_edition.is_distinct_from(WatchlistEntry.edition),
+    )
+    # An edition that was overtaken by a later one is still being loaded by its job, which deletes it at the end.
+    loading = select(Upload.id).where(Upload.id == WatchlistEntry.edition).exists()
+    return (
+        select(WatchlistEntry.watchlist_id, WatchlistEntry.edition)
+        .join(Watchlist, Watchlist.id == WatchlistEntry.watchlist_id)
+        .where(is_unused, ~loading)
+        .distinct()
+    )
+
+
+def _build_edition_repair(db: Database, watchlist_id: str, edition: str) -> Any:
+    def repair() -> None:
+        with db.unscoped() as session:
+            if (watchlist_id, edition) in {(row[0], row[1]) for row in session.execute(_select_unused_editions())}:
+                of_edition = (WatchlistEntry.watchlist_id == watchlist_id, WatchlistEntry.edition == edition)
+                session.execute(delete(WatchlistEntry).where(*of_edition))
+
+    return repair
