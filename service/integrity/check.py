@@ -12,7 +12,8 @@ from service.db.session import Database
 from service.integrity import audit_trail, files, rows
 from service.integrity.finding import Check, Finding, Installation
 
-# In this order: what a repair deletes is no longer in the way of later ones. A new check is one more line; it must be in docs/operate.md too.
+# In this order: what a repair deletes is no longer in the way of later ones. A new check is one more line here, and its codes
+# are explained in docs/operate.md.
 CHECKS: tuple[Check, ...] = (
     rows.find_damage,
     rows.find_orphans,
