@@ -28,6 +28,7 @@ from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
+from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.queries import stored_results
 from service.queries.supplier_list import SupplierFilter, list_supplier_ids, parse_filter
@@ -47,9 +48,10 @@ def request_report(
     audience: str = "internal",
     *,
     worker_derived: bool = True,
+    max_waiting: int | None = None,
 ) -> Job:
     """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``format.unknown``,
-    ``audience.unknown``, ``report.empty``, ``not_found``.
+    ``audience.unknown``, ``report.empty``, ``not_found``, and ``jobs.too_many`` for an organisation with ``max_waiting`` jobs.
 
     A supplier's copy is of one supplier and never shows another. ``worker_derived``: whether an internal report includes what
     workers reported; only callers who may see that can then download it.
@@ -62,6 +64,7 @@ def request_report(
         _get_supplier(session, supplier_id)
     elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "No supplier matches this report.")
+    check_quota(session, max_waiting)
     payload = {
         "format": format,
         "audience": audience,
@@ -69,7 +72,7 @@ def request_report(
         "worker_derived": worker_derived and audience == "internal",
         "wanted": (filter_ or SupplierFilter()).to_dict(),
     }
-    job = enqueue(session, RENDER_REPORT, payload, by)
+    job = enqueue(session, RENDER_REPORT, payload, by, short=supplier_id is not None)
     record_event(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
     return job
 

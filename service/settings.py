@@ -49,15 +49,24 @@ class Settings:
     upload_bytes: int = _setting(50_000_000, "Maximum size of a request in bytes, including all files in an upload.")
     upload_files: int = _setting(20, "Maximum number of files in one upload.")
     api_per_minute: int = _setting(600, "Maximum number of requests per minute for each API key.")
+    workers: int = _setting(
+        2,
+        "Number of jobs that `serve` or `worker` runs at the same time. If there are two or more, one takes short jobs only.",
+    )
+    waiting_jobs: int = _setting(
+        100, "Maximum number of jobs of an organisation that may wait or run before it can upload or request more."
+    )
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
     sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
     key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
-        """Refuse to send pages and cookies unencrypted over a network, and an address that is not one of a store."""
+        """Refuse to send pages and cookies unencrypted over a network, an address that is not one of a store, and no worker."""
         if self.blob_store_url and not self.blob_store_url.startswith(("file:///", "s3://")):
             raise SettingError("DILIGENCE_BLOB_STORE_URL must begin with file:/// or s3://.")
+        if self.workers < 1:
+            raise SettingError("DILIGENCE_WORKERS is 0; set it to 1 or more.")
         if self.plain_http and self.host not in LOOPBACK:
             raise SettingError(
                 f"Without TLS the service may only listen on {' or '.join(LOOPBACK)}, not on {self.host}."

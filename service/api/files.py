@@ -81,6 +81,7 @@ def upload() -> Response:
         Limits(),
         answer,
         may_bring_cases=who.handles_cases,
+        max_waiting=get_settings().waiting_jobs,
     )
     return response(replies[0])
 
@@ -201,7 +202,12 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     choices = choices_from(texts)
     _visible_import(session, import_id)
     import_ = import_jobs.confirm_import(
-        session, import_id, choices, get_caller().actor, may_bring_cases=get_caller().handles_cases
+        session,
+        import_id,
+        choices,
+        get_caller().actor,
+        may_bring_cases=get_caller().handles_cases,
+        max_waiting=get_settings().waiting_jobs,
     )
     session.flush()
     return Reply(_import(session, import_), 202)

@@ -88,7 +88,8 @@ def finish(answer: Response) -> Response:
     hit = g.get("hit")
     if hit is not None:
         values = {"Limit": hit.limit, "Remaining": hit.remaining, "Reset": hit.seconds}
-        answer.headers.update({f"RateLimit-{name}": str(value) for name, value in values.items()})
+        for name, value in values.items():  # the quota of jobs has said its own
+            answer.headers.setdefault(f"RateLimit-{name}", str(value))
     if request.endpoint in GATES and answer.mimetype == "application/problem+json":
         answer.set_data(orjson.dumps({**orjson.loads(answer.get_data()), "decision": "ask"}))
     return answer

@@ -53,7 +53,8 @@ REFUSALS = {
     413: "The body is too large.",
     415: "This endpoint does not accept this content type.",
     422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
-    429: "Too many requests with this API key. The Retry-After header gives the number of seconds to wait.",
+    429: "Too many requests with this API key, or the organisation has too many waiting jobs (`jobs.too_many`). The "
+    "Retry-After header gives the number of seconds to wait.",
     503: "The database or the disk of the service is in trouble, or too many files are arriving at once. Nothing was saved. "
     "The Retry-After header gives the number of seconds to wait.",
 }
@@ -61,7 +62,7 @@ ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
-        ("Limit", "Maximum number of requests per minute with this API key."),
+        ("Limit", "Maximum number of requests per minute with this API key (for `jobs.too_many`: of waiting jobs)."),
         ("Remaining", "Requests remaining in the current minute."),
         ("Reset", "Seconds until the limit resets."),
     )

@@ -31,7 +31,7 @@ from service.api.vouching import check_confirmed_pieces, take_confirmed_pieces, 
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.decision import CorrectivePlan, decide
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
-from service.auth.caller import get_caller
+from service.auth.caller import get_caller, get_settings
 from service.clock import now, today
 from service.db import change_feed
 from service.db.pagination import Page
@@ -337,6 +337,7 @@ def request_report(session: Session, body: Values) -> Reply:
         supplier_id,
         audience,
         worker_derived=who.sees_worker_derived,
+        max_waiting=get_settings().waiting_jobs,
     )
     session.flush()
     return Reply(_report(job), 202, {"Location": f"/api/v1/reports/{job.id}"})

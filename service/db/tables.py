@@ -382,28 +382,41 @@ class Schedule(Owned, Base):
 
 
 class ScheduleRun(Owned, Base):
-    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job."""
+    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job. ``missed``
+    counts the later scheduled times that it made up for, and ``last_slot`` is the last of them (None: there are none); they do
+    not come again, even if the clock is set back before them.
+    """
 
     __tablename__ = "firing"
     __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     schedule_id: Mapped[str] = mapped_column(String(36), ForeignKey("schedule.id", ondelete="CASCADE"))
     slot: Mapped[datetime]
+    last_slot: Mapped[datetime | None]
     fired_at: Mapped[datetime]
     missed: Mapped[int] = mapped_column(default=0)
     job_id: Mapped[str] = mapped_column(String(36))
 
 
 class Job(Owned, Base):
-    """A background job, run at least once; its effects are written once, guarded by ``fence``, which rises with every claim."""
+    """A background job, run at least once; its effects are written once, guarded by ``fence``, which rises with every claim.
+
+    ``attempt`` counts since the last checkpoint. ``turn`` numbers the claims of all jobs: whose lane and organisation had the
+    last turn waits.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
         CheckConstraint("state in ('queued','running','done','failed','cancelled')", name="valid_job_state"),
         Index("job_queue", "state", "not_before"),
+        Index("job_turn", "turn"),
+        Index("job_turn_of_lane", "lane", "turn"),
+        Index("job_turn_of_organisation", "lane", "organisation_id", "turn"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(30))
+    lane: Mapped[str] = mapped_column(String(20), server_default="short")
+    turn: Mapped[int] = mapped_column(default=0, server_default="0")
     payload: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(12), default="queued")
     owner: Mapped[str | None] = mapped_column(String(80))

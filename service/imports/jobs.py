@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_data
+from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.audit import record_event
 from service.blob_store import BlobStore
@@ -24,13 +27,14 @@ from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Import, Job, Supplier, Upload
+from service.db.tables import Import, Job, Result, Supplier, Upload, new_id
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
 from service.imports.vouching import Vouching
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
-from service.jobs.table import ClaimedJob, enqueue, job_transaction
+from service.jobs.quota import check_quota
+from service.jobs.table import MAX_ATTEMPTS, Cancelled, ClaimedJob, LostLease, Stopped, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -41,7 +45,12 @@ from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
 from service.watchlists.lists import request_screening
 
-CHUNK = 500
+CHUNK = 500  # suppliers saved in one transaction
+ATTEMPTS_TOGETHER = 2  # attempts at saving a chunk in one transaction; then its suppliers are saved one by one
+MAX_UNSAVED = 20  # suppliers that an import leaves out because they cannot be saved; if there are more, it is not they
+SHORT_BYTES = 100_000  # size of all files of an import that is read in seconds; some 500 rows of a workbook
+log = structlog.get_logger("service.imports")
+
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
 CHOICES = (
     "kind",
@@ -68,8 +77,10 @@ def receive_upload(
     on_created: Callable[[Session, Import], None] | None = None,
     *,
     may_bring_cases: bool = False,
+    max_waiting: int | None = None,
 ) -> Import:
-    """Receive files and queue their preview. Raises DomainError (413, 415, 422) for what can be refused before reading.
+    """Receive files and queue their preview. Raises DomainError (413, 415, 422) for what can be refused before reading, and
+    ``jobs.too_many``, 429, if the organisation already has ``max_waiting`` jobs.
 
     ``on_created``: what else is written in the transaction that creates the import; ``may_bring_cases``: whether the sender
     may bring case records.
@@ -86,8 +97,11 @@ def receive_upload(
             raise DomainError(
                 refused.code, STATUS.get(refused.code, 422), f"{refused.detail} {refused.cure}".strip()
             ) from refused
+    with db.for_organisation(organisation_id, write=False) as session:
+        check_quota(session, max_waiting)
     digests = [blobs.put(data) for _, data in files]
     at = now()
+    size = sum(len(data) for _, data in files)
     with db.for_organisation(organisation_id) as session:
         uploads = [
             Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
@@ -100,14 +114,15 @@ def receive_upload(
         )
         session.add(import_)
         session.flush()
-        enqueue(session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases}, by)
+        payload = {"import_id": import_.id, "cases": may_bring_cases}
+        enqueue(session, READ_IMPORT, payload, by, short=size <= SHORT_BYTES)
         record_event(
             session,
             by,
             "import.received",
             "import",
             import_.id,
-            {"files": len(files), "bytes": sum(len(d) for _, d in files)},
+            {"files": len(files), "bytes": size},
         )
         if on_created is not None:
             on_created(session, import_)
@@ -250,10 +265,16 @@ def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: 
 
 
 def confirm_import(
-    session: Session, import_id: str, choices: Mapping[str, Any], by: str, *, may_bring_cases: bool = False
+    session: Session,
+    import_id: str,
+    choices: Mapping[str, Any],
+    by: str,
+    *,
+    may_bring_cases: bool = False,
+    max_waiting: int | None = None,
 ) -> Import:
     """Confirm a previewed import. With changed options the files are read again first; with the same ones they are assessed
-    now.
+    now. Raises DomainError: ``not_found``, ``import.state``, ``field.unknown``, ``jobs.too_many``.
     """
     import_ = get_import(session, import_id)
     if import_.state != "previewed":
@@ -263,13 +284,13 @@ def confirm_import(
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
         raise DomainError("field.unknown", 422, f"There is no option '{unknown[0]}'.")
+    check_quota(session, max_waiting)
     changed = {**import_.choices, **choices}
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in import_.choices.items() if k != "confirm"
     }:
-        enqueue(
-            session, READ_IMPORT, {"import_id": import_.id, "cases": may_bring_cases, "before": import_.choices}, by
-        )
+        payload = {"import_id": import_.id, "cases": may_bring_cases, "before": import_.choices}
+        enqueue(session, READ_IMPORT, payload, by, short=_is_short(import_))
         import_.choices, import_.state, import_.problem = changed, "waiting", None
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     else:
@@ -279,19 +300,27 @@ def confirm_import(
 
 def _start_assessment(session: Session, import_: Import, by: str) -> None:
     import_.state, import_.problem = "running", None
-    enqueue(session, ASSESS_IMPORT, {"import_id": import_.id}, by)
+    enqueue(session, ASSESS_IMPORT, {"import_id": import_.id}, by, short=_is_short(import_))
     record_event(session, by, "import.confirmed", "import", import_.id, {"rows": import_.accepted})
+
+
+def _is_short(import_: Import) -> bool:
+    """Return whether an import that has a preview is assessed in seconds: within one chunk, as far as its rows tell."""
+    return import_.accepted <= CHUNK
 
 
 def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """Run the assessment job: assess and save the suppliers of an import, agencies first, in chunks that are saved whole or
     not at all.
+
+    A chunk that could not be saved is saved supplier by supplier at later attempts; a supplier that still cannot be saved at the
+    last attempt is left out and reported, so that it does not keep the others from being saved.
     """
     import_id = claimed.payload["import_id"]
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, choices = _load_files(session, blobs, import_), dict(import_.choices)
-        on = _assessment_date(choices) if choices.get("on") else import_.created_at.date()
+        on = _get_day_of(import_)
         models = list_organisation_models(session, on)
     is_request = _find_requests(db, claimed.organisation_id)
     parsed: ParsedUpload = parse_files(
@@ -305,44 +334,89 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     done = int(checkpoint.get("rows", 0))
     answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
     if parsed.request_ids:
-        with job_transaction(db, claimed) as session:
+        checkpoint["forms"] = True
+        with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
     suppliers_rows = _group_by_supplier(parsed, answers_of)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         suppliers_rows[done:] = _join_merged_suppliers(session, suppliers_rows[done:])
+    one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
     while done < len(suppliers_rows):
         kind = suppliers_rows[done].kind
-        chunk = [supplier for supplier in suppliers_rows[done : done + CHUNK] if supplier.kind == kind]
-        checkpoint["rows"] = done + len(chunk)
-        chunk = [supplier for supplier in chunk if supplier.rows]
-        risk_lookup = get_risk_lookup(kind, on, models)
-        answers = [
-            recheck_merged(kind, merge_duplicates(supplier.rows, risk_lookup, kind).answers, on)
-            if len(supplier.rows) > 1
-            else merge_duplicates(supplier.rows, risk_lookup, kind).answers
-            for supplier in chunk
-        ]
-        incoming = [
-            suppliers.IncomingSupplier(row, supplier.place, supplier.key, supplier.names)
-            for supplier, row in zip(chunk, answers, strict=True)
-        ]
-        with job_transaction(
-            db, claimed, checkpoint=checkpoint, progress=checkpoint["rows"] / len(suppliers_rows)
-        ) as session:
-            if incoming:
+        size = 1 if done < one_by_one_until else CHUNK
+        chunk = [supplier for supplier in suppliers_rows[done : done + size] if supplier.kind == kind]
+        done += len(chunk)
+        checkpoint["rows"] = done
+        progress = done / len(suppliers_rows)
+        try:
+            with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress) as session:
                 origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
-                suppliers.save_suppliers(session, kind, incoming, origin)
-        done = checkpoint["rows"]
-    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"]}) as session:
+                _save_chunk(session, kind, chunk, origin, models)
+        except (LostLease, Cancelled, Stopped, OperationalError):
+            raise
+        except Exception as error:
+            unsaved = checkpoint.get("unsaved", ())
+            if len(chunk) > 1 or claimed.attempt < MAX_ATTEMPTS or len(unsaved) == MAX_UNSAVED:
+                raise
+            bug = new_id()
+            log.error("supplier_not_saved", job=claimed.id, bug=bug, exc_info=error)
+            checkpoint["unsaved"] = [*unsaved, {"place": chunk[0].place, "rows": len(chunk[0].rows), "bug": bug}]
+            with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress):
+                pass
+    unsaved_rows = sum(supplier["rows"] for supplier in checkpoint.get("unsaved", ()))
+    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"] - unsaved_rows}) as session:
         import_ = session.get_one(Import, import_id)
         import_.state, import_.finished_at = "done", now()
+        _report_unsaved(import_, checkpoint.get("unsaved", ()))
         if parsed.cases:  # the files are no longer needed; the next purge deletes them
             import_cases.detach_uploads(session, import_)
         import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
         request_screening(session, claimed.actor, import_id=import_id)
         own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
         own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
-        record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": parsed.received["accepted"]})
+        record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": import_.accepted})
+
+
+def is_half_saved(checkpoint: Mapping[str, Any]) -> bool:
+    """Return whether the assessment job has saved anything: the import is then finished, not given up."""
+    saved = int(checkpoint.get("rows", 0)) - len(checkpoint.get("unsaved", ()))
+    return saved > 0 or "cases" in checkpoint or "forms" in checkpoint
+
+
+def _save_chunk(
+    session: Session, kind: str, chunk: Sequence[_SupplierRows], origin: suppliers.Origin, models: Sequence[Model]
+) -> None:
+    risk_lookup = get_risk_lookup(kind, origin.on, models)
+    incoming = []
+    for supplier in chunk:
+        if not supplier.rows:  # joined to those of the supplier it was merged into
+            continue
+        answers = merge_duplicates(supplier.rows, risk_lookup, kind).answers
+        if len(supplier.rows) > 1:
+            answers = recheck_merged(kind, answers, origin.on)
+        incoming.append(suppliers.IncomingSupplier(answers, supplier.place, supplier.key, supplier.names))
+    if incoming:
+        suppliers.save_suppliers(session, kind, incoming, origin)
+
+
+def _report_unsaved(import_: Import, unsaved: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the issues of an import which suppliers could not be saved, and count their rows as rejected."""
+    if not unsaved:
+        return
+    issues = [
+        build_issue(
+            "row.not_saved",
+            file=supplier["place"]["file"],
+            sheet=supplier["place"]["sheet"],
+            cell=f"A{supplier['place']['row']}",
+            seen=supplier["bug"],
+        ).to_dict()
+        for supplier in unsaved
+    ]
+    rows = sum(supplier["rows"] for supplier in unsaved)
+    found = import_.found or {}
+    import_.found = {**found, "issues": [*issues, *found.get("issues", ())]}
+    import_.accepted, import_.rejected = import_.accepted - rows, import_.rejected + rows
 
 
 class _SupplierRows(NamedTuple):
@@ -480,14 +554,37 @@ def _apply_returned_forms(
 
 
 def on_failure(session: Session, job: Job) -> None:
-    """End an import whose job has failed or was cancelled. What was already saved is kept."""
+    """End an import whose job has failed or was cancelled, and say what of it was saved.
+
+    A failed job has saved nothing, unless the import itself turned out to be at fault; a cancelled one may have. What was saved
+    stays, each supplier whole, and is screened as after any import.
+    """
     import_ = session.get(Import, job.payload["import_id"])
     if import_ is not None and import_.state in ("waiting", "running"):
         import_.state, import_.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
-        import_.problem = build_problem(
-            f"import.{import_.state}", 500 if import_.state == "failed" else 409, job.message
-        )
+        is_failed, saved = import_.state == "failed", _count_saved(session, import_.id)
+        if is_half_saved(job.checkpoint):
+            cases, on = job.checkpoint.get("cases", ()), _get_day_of(import_)
+            import_cases.link_and_reassess(session, cases, import_.id, on, now(), job.created_by)
+            request_screening(session, job.created_by, import_id=import_.id)
+        detail = f"{job.message} {_describe_saved(saved)}"
+        import_.problem = build_problem(f"import.{import_.state}", 500 if is_failed else 409, detail, saved=saved)
         record_event(session, job.created_by, f"import.{import_.state}", "import", import_.id, {"job": job.id})
+
+
+def _count_saved(session: Session, import_id: str) -> int:
+    """Return how many suppliers an import has saved."""
+    saved = select(func.count(func.distinct(Result.supplier_id))).where(Result.import_id == import_id)
+    return session.scalars(saved).one()
+
+
+def _describe_saved(saved: int) -> str:
+    if not saved:
+        return "Nothing was saved."
+    return (
+        f"Suppliers already saved: {saved:,}; each is complete. Upload the file again to save the others. "
+        "Nothing is stored twice."
+    )
 
 
 def get_import(session: Session, import_id: str) -> Import:
@@ -540,6 +637,11 @@ def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tup
 def _load_file(blobs: BlobStore, upload: Upload) -> bytes | RedactedFile:
     data = blobs.get(upload.sha256)
     return RedactedFile(data) if upload.redacted else data
+
+
+def _get_day_of(import_: Import) -> date:
+    """Return the day as of which an import is assessed."""
+    return _assessment_date(import_.choices) if import_.choices.get("on") else import_.created_at.date()
 
 
 def _assessment_date(choices: Mapping[str, Any]) -> date:

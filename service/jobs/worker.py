@@ -1,13 +1,16 @@
-"""A worker claims jobs one after another and runs them. Any number of workers may run, in any number of processes."""
+"""A worker claims jobs one after another and runs them. Any number of workers may run, in any number of processes.
+
+Of several workers in one process, the last takes short jobs only: whatever the others are busy with, a short job is not held up.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Thread
 from typing import Any
 
@@ -20,16 +23,20 @@ from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
 from service.heartbeats import Pulse
+from service.jobs.lanes import SHORT
 from service.jobs.table import (
     LEASE,
     MAX_ATTEMPTS,
     Cancelled,
     ClaimedJob,
     LostLease,
+    Stopped,
     claim_job,
     end_job,
+    release_jobs,
     renew_lease,
     requeue,
+    requeue_or_fail,
 )
 
 POLL_SECONDS = 1.0  # seconds between polls of an empty queue
@@ -40,37 +47,82 @@ LOST_FILE = "Upload it again, or ask your administrator to restore it from a bac
 log = structlog.get_logger("service.jobs")
 
 
+def _is_never_half_done(_: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Handler:
     """The functions of a kind of job. ``run`` may be called again after any of its effects; it returns the result of the job,
     or None if its last transaction saved it.
 
     ``on_failure`` is called when the job has finally failed or was cancelled, in the transaction in which it ends.
+    ``is_half_done``: whether a job with a certain checkpoint has written a part of what must be written whole; it is then
+    tried again until it is, however often it has failed.
     """
 
     run: Callable[[Database, ClaimedJob], dict[str, Any] | None]
     on_failure: Callable[[Session, Job], None] | None = None
+    is_half_done: Callable[[Mapping[str, Any]], bool] = _is_never_half_done
 
 
-def run_worker(db: Database, handlers: Mapping[str, Handler], stop: Event, lease_seconds: float = LEASE) -> None:
-    """Run jobs until ``stop`` is set; a job that has begun is finished first."""
-    owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
-    log.info("worker_begun", owner=owner, kinds=sorted(handlers))
+def run_workers(db: Database, handlers: Mapping[str, Handler], stop: Event, workers: int, grace_seconds: float) -> None:
+    """Run jobs on ``workers`` threads until ``stop`` is set. Each job then ends or reaches its next checkpoint within
+    ``grace_seconds``; what does not is left as it was at its last checkpoint, and goes back to the queue for another worker.
+    """
+    threads = {}
+    for number in range(workers):
+        lanes = (SHORT,) if 0 < number == workers - 1 else None
+        owner = _name_owner()
+        arguments = (db, handlers, stop, LEASE, lanes, owner)
+        threads[owner] = Thread(target=run_worker, args=arguments, name=f"worker {number + 1}", daemon=True)
+    for thread in threads.values():
+        thread.start()
+    stop.wait()
+    deadline = time.monotonic() + grace_seconds
+    for owner, thread in threads.items():
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            _release(db, owner)
+
+
+def _release(db: Database, owner: str) -> None:
+    try:
+        log.warning("jobs_returned", owner=owner, jobs=release_jobs(db, owner))
+    except OperationalError as error:  # their lease ends, and they are claimed again
+        log.error("database_unavailable", exc_info=error)
+
+
+def _name_owner() -> str:
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{new_id()[:8]}"
+
+
+def run_worker(
+    db: Database,
+    handlers: Mapping[str, Handler],
+    stop: Event,
+    lease_seconds: float = LEASE,
+    lanes: Collection[str] | None = None,
+    owner: str | None = None,
+) -> None:
+    """Run jobs, of some lanes or all, until ``stop`` is set; a job that has begun ends or reaches its next checkpoint first.
+
+    Nothing but ``stop`` ends the loop: whatever goes wrong is logged, and tried again a little later.
+    """
+    owner = owner or _name_owner()
+    log.info("worker_begun", owner=owner, kinds=sorted(handlers), lanes=lanes and sorted(lanes))
     pulse = Pulse(db, "worker")
     while not stop.is_set():
         pulse.beat()
         try:
-            claimed = claim_job(db, owner, lease_seconds, handlers)
+            claimed = claim_job(db, owner, lease_seconds, handlers, lanes)
             if claimed is None:
                 stop.wait(POLL_SECONDS)
             else:
-                run_job(db, claimed, handlers[claimed.kind])
+                run_job(db, replace(claimed, stop=stop), handlers[claimed.kind])
         except Exception as error:  # noqa: BLE001  it is logged: nothing but `stop` ends the loop
             # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
             pulse.record_failure(error)
-            stop.wait(DATABASE_RETRY_SECONDS)
-        except BlobStoreUnavailable as error:
-            log.error("file_store_unavailable", exc_info=error)
             stop.wait(DATABASE_RETRY_SECONDS)
 
 
@@ -90,7 +142,7 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     """Run one attempt and return its outcome. Raises LostLease and OperationalError."""
     if claimed.cancel:
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
-    if claimed.attempt > MAX_ATTEMPTS:
+    if claimed.attempt > MAX_ATTEMPTS and not handler.is_half_done(claimed.checkpoint):
         message = f"Stopped after {MAX_ATTEMPTS} unsuccessful attempts."
         return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
     try:
@@ -101,6 +153,10 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
         raise
     except Cancelled:
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
+    except Stopped:
+        message = "The service was stopped. The job continues from its last step."
+        requeue(db, claimed, message, counted=False, at_once=True)
+        return "returned"
     except DomainError as error:
         return end_job(db, claimed, "failed", error.detail or error.code, on_end=handler.on_failure)
     except (MissingBlob, ChangedBlob) as error:
@@ -116,10 +172,7 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
         bug = new_id()
         job_log.error("job_fault", bug=bug, exc_info=error)
         message = f"Internal error, logged with the id {bug}."
-        if claimed.attempt >= MAX_ATTEMPTS:
-            return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
-        requeue(db, claimed, message)
-        return "requeued"
+        return requeue_or_fail(db, claimed, message, handler.is_half_done, handler.on_failure)
 
 
 @contextmanager

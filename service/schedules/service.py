@@ -20,7 +20,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
@@ -154,7 +154,11 @@ def update_schedule(
         schedule.time_zone,
         schedule.active,
     ) != before:  # otherwise a time that is due right now stays due
-        schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, now()))
+        at = now()
+        schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at))
+        # What a run made up for while the clock was ahead were times of the rule as it was.
+        made_up = update(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id, ScheduleRun.last_slot > at)
+        session.execute(made_up.values(last_slot=ScheduleRun.slot))
     record_event(session, by, "schedule.changed", "schedule", schedule.id, _describe_rule(schedule))
     return schedule
 

@@ -141,4 +141,4 @@ def request_screening(session: Session, by: str, **suppliers: Any) -> None:
     ``suppliers``: ``supplier_ids``, ``import_id``, or ``watchlist_id`` for all suppliers against one list.
     """
     if session.scalars(select(Watchlist.id).limit(1)).first() is not None:
-        enqueue(session, SCREEN_SUPPLIERS, suppliers, by)
+        enqueue(session, SCREEN_SUPPLIERS, suppliers, by, short="supplier_ids" in suppliers)

@@ -68,7 +68,7 @@ def _build_titles() -> dict[int, str]:
         403: _("Access denied"),
         404: _("Page not found"),
         413: _("Too large"),
-        429: _("Too many attempts"),
+        429: _("Too many requests"),
         500: _("Server error"),
         503: _("Temporarily unavailable"),
     }

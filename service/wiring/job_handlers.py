@@ -26,7 +26,9 @@ def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
 
     return {
         kinds.READ_IMPORT: Handler(with_files(import_jobs.read_import), import_jobs.on_failure),
-        kinds.ASSESS_IMPORT: Handler(with_files(import_jobs.assess_import), import_jobs.on_failure),
+        kinds.ASSESS_IMPORT: Handler(
+            with_files(import_jobs.assess_import), import_jobs.on_failure, import_jobs.is_half_saved
+        ),
         kinds.RENDER_REPORT: Handler(with_files(render_report)),
         kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
         kinds.FOLLOW_AGENCIES: Handler(reassess_agency_sites),

@@ -21,7 +21,7 @@ from risk_models.model import load_models
 from service.blob_store.address import open_blob_store
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
-from service.jobs.worker import run_worker
+from service.jobs.worker import run_workers
 from service.settings import Settings
 from service.wiring import demo
 from service.wiring.app import create_app
@@ -30,9 +30,7 @@ from service.wiring.scheduler import run_scheduler
 from service.wiring.server import Server
 
 GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
-SHUTDOWN_TIMEOUT = (
-    10.0  # seconds that a job has to finish when the service stops; otherwise it is resumed at the next start
-)
+SHUTDOWN_TIMEOUT = 10.0  # seconds that a job has to end or reach its next checkpoint when the service stops
 
 log = structlog.get_logger("service")
 
@@ -65,7 +63,8 @@ def _serve(
         password = f"the password {sign_in.password}" if sign_in.password else "your password"
         say(f"Sign in as {sign_in.email} with {password}")
     stop = Event()
-    threads = [Thread(target=run_worker, args=(db, build_handlers(blobs), stop), name="worker", daemon=True)]
+    arguments = (db, build_handlers(blobs), stop, settings.workers, SHUTDOWN_TIMEOUT)
+    threads = [Thread(target=run_workers, args=arguments, name="workers", daemon=True)]
     threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
     for thread in threads:
         thread.start()
@@ -74,7 +73,7 @@ def _serve(
     finally:
         stop.set()
         for thread in threads:
-            thread.join(SHUTDOWN_TIMEOUT)
+            thread.join(2 * SHUTDOWN_TIMEOUT)  # what the workers do not finish in time, they return to the queue
 
 
 def run_web(settings: Settings) -> None:
@@ -88,17 +87,20 @@ def run_web(settings: Settings) -> None:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """Run jobs until SIGINT or SIGTERM; the current job is finished first. Raises StartError."""
+    """Run jobs until SIGINT or SIGTERM; those that run then end, or return to the queue at their next checkpoint. Raises
+    StartError.
+    """
     with open_current_database(settings) as db:
         log.info("worker_started")
-        run_worker(db, build_handlers(open_blob_store(settings.blob_store)), _stop_on_signals())
+        handlers = build_handlers(open_blob_store(settings.blob_store))
+        run_workers(db, handlers, stop_on_signals(), settings.workers, SHUTDOWN_TIMEOUT)
 
 
 def run_scheduler_process(settings: Settings) -> None:
     """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("scheduler_started")
-        run_scheduler(db, open_blob_store(settings.blob_store), _stop_on_signals())
+        run_scheduler(db, open_blob_store(settings.blob_store), stop_on_signals())
 
 
 def open_database(settings: Settings) -> Database:
@@ -147,7 +149,8 @@ def _run_server(server: Server) -> None:
     server.run(GRACE_SECONDS)
 
 
-def _stop_on_signals() -> Event:
+def stop_on_signals() -> Event:
+    """Return an event that SIGINT or SIGTERM sets."""
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

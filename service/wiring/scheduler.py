@@ -2,11 +2,13 @@
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
-clock is set back, the next due time moves back with it, and times that were triggered already are not triggered again.
+clock is set back, the next due time moves back with it, and times that were triggered or caught up already are not triggered
+again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from threading import Event
@@ -14,7 +16,7 @@ from threading import Event
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
 from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped]
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import retention
@@ -114,10 +116,7 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
     first, later = schedule.next_due, iterate_scheduled_times(schedule.rule, schedule.time_zone, schedule.next_due)
     passed = [first, *takewhile(lambda scheduled_for: scheduled_for <= at, later)] if first <= at else []
     schedule.next_due = next(iterate_scheduled_times(schedule.rule, schedule.time_zone, at))
-    ran = session.scalars(
-        select(ScheduleRun.slot).where(ScheduleRun.schedule_id == schedule.id, ScheduleRun.slot >= first)
-    )
-    due = sorted(set(passed) - set(ran))
+    due = _exclude_recorded(session, schedule.id, passed)
     if not due:
         return []
     scheduled_for, *missed = due
@@ -130,7 +129,14 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
     }
     job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
     session.add(
-        ScheduleRun(schedule_id=schedule.id, slot=scheduled_for, fired_at=at, missed=len(missed), job_id=job.id)
+        ScheduleRun(
+            schedule_id=schedule.id,
+            slot=scheduled_for,
+            last_slot=missed[-1] if missed else None,
+            fired_at=at,
+            missed=len(missed),
+            job_id=job.id,
+        )
     )
     log.info(
         "schedule_triggered",
@@ -140,3 +146,15 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
         job=job.id,
     )
     return [job.id]
+
+
+def _exclude_recorded(session: Session, schedule_id: str, passed: Sequence[datetime]) -> list[datetime]:
+    """Return the scheduled times that no run of the schedule was for or made up for."""
+    if not passed:
+        return []
+    last_slot = func.coalesce(ScheduleRun.last_slot, ScheduleRun.slot, type_=ScheduleRun.slot.type)
+    query = select(ScheduleRun.slot, last_slot).where(
+        ScheduleRun.schedule_id == schedule_id, ScheduleRun.slot <= passed[-1], last_slot >= passed[0]
+    )
+    recorded = session.execute(query).all()
+    return [moment for moment in passed if not any(first <= moment <= last for first, last in recorded)]

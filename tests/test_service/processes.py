@@ -1,14 +1,15 @@
 """Workers and schedulers as separate processes, to be killed, stopped, or run with a clock that is set.
 
     python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
-    python processes.py tick URL DAYS      ticks at 06:00 of so many days, one right after the other
+    python processes.py tick URL DAYS      ticks at 06:00 of these days (numbers), one right after the other
+    python processes.py drain URL FOLDER   two workers that stop on SIGTERM; their grace period is half a second
     python processes.py live URL FOLDER    a worker that counts where a schedule asks for a review, and a scheduler that
                                            ticks five times a second
 
 A job of kind "count" has as many effects as its payload says (`of`): the change "counted" with its number, and the number as
 the checkpoint. At its first attempt it pauses where its payload says: within an effect, when it is written and not committed
-(`hangs_within`), or before one, with its whole process (`stops_before`). In a `live` process it pauses before each effect but
-the first for as long as FOLDER holds a file called "pause".
+(`hangs_within`), or before one, with its whole process (`stops_before`). In a `live` or `drain` process it pauses before each
+effect but the first for as long as FOLDER holds a file called "pause".
 """
 
 import os
@@ -34,6 +35,7 @@ from service.db.tables import Change, Job
 from service.jobs import table, worker
 from service.log import configure_logging
 from service.wiring import scheduler
+from service.wiring.processes import stop_on_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = 4_000_000_000  # bytes of addresses that a process may have
@@ -94,11 +96,15 @@ def main(role: str, url: str, *arguments: str) -> None:
     worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
     db = Database(open_engine(url))
     if role == "tick":
-        for day in range(int(arguments[0])):
+        for day in map(int, arguments):
             scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
         return
     if role == "work":
         worker.run_worker(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
+    if role == "drain":
+        handlers = {"count": worker.Handler(lambda db, claimed: count(db, claimed, Path(arguments[0]) / "pause"))}
+        worker.run_workers(db, handlers, stop_on_signals(), 2, 0.5)
+        return
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     folder = Path(arguments[0])
     ticking = (db, FolderStore(folder / "files"), Event(), timedelta(seconds=0.2))

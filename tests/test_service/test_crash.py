@@ -3,6 +3,7 @@
 import os
 import signal
 from collections import Counter
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -84,12 +85,39 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
 
 def test_two_schedulers_on_one_database_trigger_each_of_sixty_times_once(database: Database):
     schedule_id = make_schedule(database, make_organisation(database))
-    with started("tick", database, 60) as one, started("tick", database, 60) as second:
+    with started("tick", database, *range(60)) as one, started("tick", database, *range(60)) as second:
         assert (one.wait(PATIENCE), second.wait(PATIENCE)) == (0, 0)
     assert fired(database, schedule_id) == [FIRST_DAY + day * DAY for day in range(60)]
     with database.unscoped(write=False) as session:
         scheduled_for = Counter(job.payload["slot"] for job in session.scalars(select(Job)))
     assert scheduled_for == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(60)}
+
+
+def test_three_schedulers_whose_clocks_are_set_forth_and_back_do_each_scheduled_time_once(database: Database):
+    schedule_id = make_schedule(database, make_organisation(database))
+    clocks = [range(25), [0, 12, *range(25)], [*range(10), 20, *range(5, 25)]]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started("tick", database, *days)) for days in clocks]
+        assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
+    with database.unscoped(write=False) as session:
+        jobs = [job for job in session.scalars(select(Job)) if job.payload["schedule_id"] == schedule_id]
+    done = Counter(slot for job in jobs for slot in (job.payload["slot"], *job.payload["missed"]))
+    assert done == {(FIRST_DAY + day * DAY).isoformat(): 1 for day in range(25)}
+
+
+def test_a_worker_that_is_stopped_returns_its_job_without_using_up_an_attempt(database: Database, tmp_path: Path):
+    job_id, pause = make_job(database, of=6), tmp_path / "pause"
+    pause.touch()
+    with started("drain", database, tmp_path) as worker:
+        wait_until(lambda: counted(database, job_id) == [0])
+        worker.send_signal(signal.SIGTERM)  # it does not get a step further in time
+        assert worker.wait(PATIENCE) == 0
+    left = job(database, job_id)
+    assert (left.state, left.attempt, left.checkpoint) == ("queued", 0, {"counted": 1})
+    pause.unlink()
+    with started("drain", database, tmp_path):
+        wait_until(lambda: job(database, job_id).state == "done")
+    assert counted(database, job_id) == list(range(6))
 
 
 class Clock:

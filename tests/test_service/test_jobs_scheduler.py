@@ -12,6 +12,9 @@ from threading import Event, Thread
 import pytest
 from apscheduler.jobstores.memory import MemoryJobStore
 from callers import freeze_time, make_organisation
+from examples import examples
+from hypothesis import HealthCheck, given
+from hypothesis.strategies import integers, lists
 from patience import PATIENCE, wait_until
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -117,14 +120,47 @@ def test_the_runs_of_a_schedule_are_listed_newest_first(database: Database, orga
         assert [run.slot for run in listed] == [START + days * DAY + HOUR for days in (2, 1)]
 
 
-def test_no_scheduled_time_is_lost_after_a_clock_was_a_week_ahead(database: Database, organisation_id: str):
+def test_times_made_up_for_while_the_clock_was_ahead_do_not_come_again(database: Database, organisation_id: str):
     schedule_id = make_schedule(database, organisation_id)
     scheduler.trigger_due_schedules(database, START + 7 * DAY)  # ahead: seven dates in one
     for day in range(9):  # and right again
         for hour in (0, 1, 2):
             scheduler.trigger_due_schedules(database, START + day * DAY + hour * HOUR)
-    assert firings(database) == [(START + HOUR, 6)] + [(START + HOUR + day * DAY, 0) for day in range(1, 9)]
+    assert firings(database) == [(START + HOUR, 6), (START + HOUR + 7 * DAY, 0), (START + HOUR + 8 * DAY, 0)]
     assert next_due(database, schedule_id) == START + 9 * DAY + HOUR
+
+
+@given(hours=lists(integers(0, 24 * 12), min_size=1, max_size=12))
+@examples(15, HealthCheck.function_scoped_fixture)
+def test_whichever_way_the_clock_is_set_each_scheduled_time_is_done_with_once(
+    database: Database, organisation_id: str, hours: list[int]
+):
+    schedule_id = make_schedule(database, organisation_id)
+    for hour in hours:
+        scheduler.trigger_due_schedules(database, START + hour * HOUR)
+    with database.unscoped(write=False) as session:
+        runs = session.scalars(select(ScheduleRun).where(ScheduleRun.schedule_id == schedule_id)).all()
+        jobs = [session.get_one(Job, run.job_id) for run in runs]
+    with database.unscoped() as session:
+        session.get_one(Schedule, schedule_id).active = False
+    done = Counter(slot for job in jobs for slot in (job.payload["slot"], *job.payload["missed"]))
+    passed = {
+        (START + HOUR + day * DAY).isoformat()
+        for day in range(12)
+        if START + HOUR + day * DAY <= START + max(hours) * HOUR
+    }
+    assert done == dict.fromkeys(passed, 1)
+
+
+def test_a_new_rule_is_not_held_up_by_times_that_the_old_one_made_up_for(
+    database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
+):
+    schedule_id = make_schedule(database, organisation_id)
+    scheduler.trigger_due_schedules(database, START + 7 * DAY)  # a clock that is a week ahead
+    freeze_time(monkeypatch, START + DAY)
+    with database.for_organisation(organisation_id) as session:
+        schedules.update_schedule(session, schedule_id, "user:1", rule={**DAILY, "time": "08:00"})
+    assert len(scheduler.trigger_due_schedules(database, START + DAY + 3 * HOUR)) == 1
 
 
 def test_run_and_job_are_written_together_or_not_at_all(

@@ -15,7 +15,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, Organisation
 from service.errors import DomainError
-from service.jobs import table
+from service.jobs import kinds, lanes, table
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
@@ -299,3 +299,124 @@ def test_jobs_are_listed_newest_first_and_by_kind(database: Database, monkeypatc
     with database.for_organisation(organisation_id, write=False) as session:
         assert [one.kind for one in table.list_jobs(session)] == ["render_report", "count", "render_report"]
         assert len(table.list_jobs(session, "render_report", limit=1)) == 1
+
+
+def test_attempts_are_counted_since_the_last_checkpoint(database: Database, monkeypatch: pytest.MonkeyPatch):
+    put(database)
+    at, attempts = now(), []
+    for step in range(2 * table.MAX_ATTEMPTS):  # each worker gets one step further and is killed
+        freeze_time(monkeypatch, at + step * 2 * table.LEASE * SECOND)
+        claimed = table.claim_job(database, "w")
+        attempts.append(claimed.attempt)
+        rename(database, claimed, f"step {step}", checkpoint={"step": step})
+    assert attempts == [1] + [2] * (2 * table.MAX_ATTEMPTS - 1)
+    for attempt in (2, 3):
+        freeze_time(monkeypatch, now() + 2 * table.LEASE * SECOND)
+        claimed = table.claim_job(database, "w")
+        assert claimed.attempt == attempt
+        rename(database, claimed, "no step further", checkpoint=dict(claimed.checkpoint))
+
+
+def test_a_stopped_job_keeps_its_step_and_goes_on_at_once_without_losing_an_attempt(database: Database):
+    put(database)
+    claimed = table.claim_job(database, "w")
+    rename(database, claimed, "not yet", checkpoint={"step": 1})
+    claimed.stop.set()
+    rename(database, claimed, "no step further")
+    with pytest.raises(table.Stopped):
+        rename(database, claimed, "second step", checkpoint={"step": 2})
+    assert name_of(database, claimed) == "second step"
+    table.requeue(database, claimed, "Stopped.", counted=False, at_once=True)
+    again = table.claim_job(database, "w")
+    assert (again.attempt, again.fence, again.checkpoint) == (1, 2, {"step": 2})
+
+
+def test_the_last_step_of_a_job_ends_it_even_if_the_worker_is_to_stop(database: Database):
+    put(database)
+    claimed = table.claim_job(database, "w")
+    claimed.stop.set()
+    rename(database, claimed, "all", checkpoint={"step": 1}, result={"steps": 1})
+    assert job(database, claimed.id).state == "done"
+
+
+def test_what_a_worker_does_not_finish_in_time_goes_back_to_the_queue_and_it_writes_nothing_more(database: Database):
+    put(database)
+    claimed = table.claim_job(database, "late")
+    put(database, "other")
+    kept = table.claim_job(database, "w")
+    assert table.release_jobs(database, "late") == 1
+    with pytest.raises(table.LostLease):
+        rename(database, claimed, "too late")
+    again = table.claim_job(database, "w")
+    assert (again.id, again.attempt, again.fence) == (claimed.id, 1, 2)
+    rename(database, kept, "still held")
+
+
+def test_a_job_that_kills_its_workers_again_and_again_is_claimed_every_ten_minutes_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    put(database)
+    for _ in range(table.MAX_ATTEMPTS + 1):
+        freeze_time(monkeypatch, now() + 2 * table.LEASE * SECOND)
+        assert table.claim_job(database, "w") is not None
+    freeze_time(monkeypatch, now() + 2 * table.LEASE * SECOND)
+    assert table.claim_job(database, "w") is None
+    freeze_time(monkeypatch, now() + table.MAX_DELAY)
+    assert table.claim_job(database, "w") is not None
+
+
+def test_an_organisation_with_many_jobs_holds_up_no_other(database: Database):
+    many, one, other = (make_organisation(database, name) for name in ("Many", "One", "Other"))
+    for _ in range(6):
+        put(database, organisation_id=many)
+    for organisation_id in (one, one, other):
+        put(database, organisation_id=organisation_id)
+    order = [table.claim_job(database, "w").organisation_id for _ in range(9)]
+    assert order[:3].count(many) == order[:3].count(one) == order[:3].count(other) == 1
+    assert sorted(order[3:5]) == sorted([many, one])
+    assert order[5:] == [many] * 4
+
+
+def test_lanes_take_turns_whatever_waits_in_the_others(database: Database):
+    organisation_id = make_organisation(database)
+    for kind in ["assess_import"] * 4 + ["render_report"] * 2 + ["reassess_all", "count"]:
+        put(database, kind, organisation_id)
+    order = [table.claim_job(database, "w").kind for _ in range(8)]
+    assert set(order[:4]) == {"assess_import", "render_report", "reassess_all", "count"}
+    assert order[4:] in (
+        ["assess_import", "render_report", "assess_import", "assess_import"],
+        ["render_report", "assess_import", "assess_import", "assess_import"],
+    )
+
+
+def test_a_short_job_is_claimed_by_a_worker_that_takes_no_others(database: Database):
+    organisation_id = make_organisation(database)
+    put(database, "assess_import", organisation_id)
+    with database.for_organisation(organisation_id) as session:
+        short = table.enqueue(session, "assess_import", {}, "user:1", short=True).id
+    assert table.claim_job(database, "w", lanes=[lanes.SHORT]).id == short
+    assert table.claim_job(database, "w", lanes=[lanes.SHORT]) is None
+    assert table.claim_job(database, "w") is not None
+
+
+def test_each_lane_tells_how_many_jobs_wait_and_since_when(database: Database, monkeypatch: pytest.MonkeyPatch):
+    at = now()
+    freeze_time(monkeypatch, at)
+    put(database, "assess_import")
+    table.claim_job(database, "w")
+    freeze_time(monkeypatch, at + 30 * SECOND)
+    put(database, "render_report")
+    put(database, "read_import", not_before=now() + DAY)
+    freeze_time(monkeypatch, at + 90 * SECOND)
+    assert lanes.measure_lanes(database) == (
+        lanes.LaneState("short", 0, 0, 0.0),
+        lanes.LaneState("imports", 0, 1, 90.0),
+        lanes.LaneState("reports", 1, 0, 60.0),
+        lanes.LaneState("reassessment", 0, 0, 0.0),
+    )
+
+
+def test_every_kind_of_job_has_a_lane():
+    kinds_of_job = {value for name, value in vars(kinds).items() if name.isupper()}
+    assert lanes.LANE_OF_KIND.keys() == kinds_of_job
+    assert set(lanes.LANE_OF_KIND.values()) <= set(lanes.LANES)

@@ -249,3 +249,119 @@ def test_a_worker_leaves_to_others_what_it_cannot_do(sqlite_database: Database):
     with working(sqlite_database, lambda *_: {}):
         wait_until(lambda: job(sqlite_database, mine).state == "done")
     assert (job(sqlite_database, other).state, job(sqlite_database, other).fence) == ("queued", 0)
+
+
+def test_a_half_done_job_is_not_given_up_but_tried_again_until_it_is_whole(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
+        if not claimed.checkpoint:
+            with table.job_transaction(db, claimed, checkpoint={"half": True}):
+                pass
+        if len(tries) < 8:
+            tries.append(claimed.attempt)
+            raise ValueError
+        return {"whole": True}
+
+    job_id, tries = put(sqlite_database), []
+    whole_or_not = worker.Handler(run, handler(run).on_failure, is_half_done=bool)
+    for _ in range(9):
+        worker.run_job(sqlite_database, table.claim_job(sqlite_database, "w"), whole_or_not)
+        freeze_time(monkeypatch, now() + table.MAX_DELAY)
+    assert tries == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert (job(sqlite_database, job_id).state, job(sqlite_database, job_id).result) == ("done", {"whole": True})
+    assert name_of(sqlite_database, job_id) == "Harbour Foods"
+
+
+def test_a_half_done_job_whose_workers_were_killed_is_run_again(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    job_id = put(sqlite_database)
+    with table.job_transaction(sqlite_database, table.claim_job(sqlite_database, "w"), checkpoint={"half": True}):
+        pass
+    for _ in range(table.MAX_ATTEMPTS):
+        freeze_time(monkeypatch, now() + table.MAX_DELAY)
+        claimed = table.claim_job(sqlite_database, "w")
+    assert claimed.attempt == table.MAX_ATTEMPTS + 1
+    worker.run_job(sqlite_database, claimed, worker.Handler(lambda *_: {}, is_half_done=bool))
+    assert job(sqlite_database, job_id).state == "done"
+
+
+@contextmanager
+def two_workers(
+    sqlite_database: Database, handlers: dict[str, worker.Handler], grace_seconds: float
+) -> Iterator[Event]:
+    """Two workers in this process; they have stopped afterwards."""
+    stop = Event()
+    arguments = (sqlite_database, handlers, stop, 2, grace_seconds)
+    running = Thread(target=worker.run_workers, args=arguments, daemon=True)
+    running.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        running.join(PATIENCE)
+    assert not running.is_alive()
+
+
+def test_workers_that_stop_return_a_job_at_its_next_checkpoint(sqlite_database: Database):
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
+        for step in range(1_000_000):
+            with table.job_transaction(db, claimed, checkpoint={"step": step}):
+                steps.append(step)
+        return {}
+
+    job_id, steps = put(sqlite_database), []
+    with two_workers(sqlite_database, {"count": worker.Handler(run)}, PATIENCE):
+        wait_until(lambda: len(steps) > 2)
+    left = job(sqlite_database, job_id)
+    assert (left.state, left.attempt, left.owner, left.checkpoint) == ("queued", 0, None, {"step": steps[-1]})
+
+
+def test_workers_that_stop_return_a_job_that_does_not_reach_its_next_step_in_time(sqlite_database: Database):
+    go_on, begun = Event(), Event()
+
+    def run(db: Database, claimed: table.ClaimedJob) -> dict[str, Any]:
+        begun.set()
+        go_on.wait(PATIENCE)
+        with table.job_transaction(db, claimed, result={"too": "late"}):
+            pass
+        return {}
+
+    job_id = put(sqlite_database)
+    with two_workers(sqlite_database, {"count": worker.Handler(run)}, 0.1):
+        assert begun.wait(PATIENCE)
+    go_on.set()
+    wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("worker ")])
+    left = job(sqlite_database, job_id)
+    assert (left.state, left.attempt, left.result) == ("queued", 0, None)
+
+
+def test_a_short_job_does_not_wait_for_a_long_one(sqlite_database: Database):
+    long_may_end = Event()
+    handlers = {
+        "assess_import": worker.Handler(lambda *_: {} if long_may_end.wait(PATIENCE) else {}),
+        "count": worker.Handler(lambda *_: {}),
+    }
+    long_jobs = [put(sqlite_database, "assess_import", of=f"Long {number}") for number in range(3)]
+    with two_workers(sqlite_database, handlers, PATIENCE):
+        wait_until(lambda: any(job(sqlite_database, job_id).state == "running" for job_id in long_jobs))
+        short = put(sqlite_database)
+        wait_until(lambda: job(sqlite_database, short).state == "done")
+        assert sorted(job(sqlite_database, job_id).state for job_id in long_jobs) == ["queued", "queued", "running"]
+        long_may_end.set()
+
+
+def test_no_error_ends_a_worker(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch):
+    def claim_job(*arguments: Any) -> table.ClaimedJob | None:
+        if errors:
+            raise errors.pop()
+        return table.claim_job(*arguments)
+
+    monkeypatch.setattr(worker, "DATABASE_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "claim_job", claim_job)
+    errors: list[Exception] = [OSError("disk"), KeyError("no handler")]
+    job_id = put(sqlite_database)
+    with capture_logs() as lines, working(sqlite_database, lambda *_: {}):
+        wait_until(lambda: job(sqlite_database, job_id).state == "done")
+    assert len([line["failure"] for line in lines if line["event"] == "loop_fault"]) == 2

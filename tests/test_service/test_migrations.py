@@ -22,6 +22,8 @@ from service.clock import now, today
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
+from service.jobs.lanes import LANE_OF_KIND
+from service.jobs.table import claim_job
 
 
 def test_migrations_end_at_the_tables_of_the_service(database: Database):
@@ -151,3 +153,21 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
         for one in both:
             one.join(PATIENCE)
     assert sorted(seen, key=str) == sorted([None, get_newest_revision()], key=str)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequest, kind: str, tmp_path: Path):
+    with open_old_database(request, kind, tmp_path, "0012") as engine:
+        with engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            for name in (*LANE_OF_KIND, "of_a_later_release"):
+                values = {"id": name, "organisation_id": "ours", "kind": name, "payload": {}, "checkpoint": {}}
+                values |= {"state": "queued", "fence": 0, "attempt": 0, "progress": 0, "message": "", "cancel": False}
+                times = dict.fromkeys(("not_before", "created_at"), now())
+                connection.execute(insert(before.tables["job"]).values(created_by="user:ana", **values, **times))
+        migrate(engine)
+        with engine.connect() as connection:
+            lanes = dict(tuple(row) for row in connection.execute(text("SELECT kind, lane FROM job")))
+        assert lanes == {**LANE_OF_KIND, "of_a_later_release": "short"}
+        assert claim_job(Database(engine), "w") is not None

@@ -114,6 +114,7 @@ def upload_cases() -> AnyResponse:
             caller.actor,
             Limits(),
             may_bring_cases=caller.handles_cases,
+            max_waiting=get_settings().waiting_jobs,
         )
     except DomainError as error:
         return _render_cases(error)

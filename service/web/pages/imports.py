@@ -73,6 +73,7 @@ def upload_files() -> AnyResponse:
             caller.actor,
             Limits(),
             may_bring_cases=caller.handles_cases,
+            max_waiting=get_settings().waiting_jobs,
         )
     except DomainError as error:
         return _render_upload_form(error)
@@ -180,7 +181,12 @@ def confirm_import(import_id: str) -> AnyResponse:
     with write_session() as session:
         _get_import_to_confirm(session, import_id)
         import_jobs.confirm_import(
-            session, import_id, {}, get_caller().actor, may_bring_cases=get_caller().handles_cases
+            session,
+            import_id,
+            {},
+            get_caller().actor,
+            may_bring_cases=get_caller().handles_cases,
+            max_waiting=get_settings().waiting_jobs,
         )
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
@@ -192,7 +198,12 @@ def correct_import(import_id: str) -> AnyResponse:
             import_ = _get_import_to_confirm(session, import_id)
             corrections, caller = _parse_corrections(import_), get_caller()
             import_jobs.confirm_import(
-                session, import_id, corrections, caller.actor, may_bring_cases=caller.handles_cases
+                session,
+                import_id,
+                corrections,
+                caller.actor,
+                may_bring_cases=caller.handles_cases,
+                max_waiting=get_settings().waiting_jobs,
             )
     except DomainError as error:
         if error.code == "not_found":

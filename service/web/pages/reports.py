@@ -6,7 +6,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import report_jobs
-from service.auth.caller import get_blob_store, get_caller, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.queries import supplier_list
 from service.web.pages.suppliers import build_download, read_filter_fields
 
@@ -23,6 +23,7 @@ def request_report() -> AnyResponse:
             form.get("supplier_id") or None,
             form.get("audience", "internal"),
             worker_derived=get_caller().sees_worker_derived,
+            max_waiting=get_settings().waiting_jobs,
         )
     return redirect(url_for("pages.report", job_id=job.id), 303)
 

@@ -1,0 +1,46 @@
+"""The quota: how many jobs of an organisation may wait or run before it can request more.
+
+It counts what people and their systems request: imports and reports. What follows from these, such as screening what was saved,
+is never refused.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.db.tables import Job
+from service.errors import PROBLEM_TYPES, DomainError
+from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT, RENDER_REPORT
+
+COUNTED = (READ_IMPORT, ASSESS_IMPORT, RENDER_REPORT)
+RETRY_SECONDS = 30
+
+
+def check_quota(session: Session, max_waiting: int | None) -> None:
+    """Raise DomainError ``jobs.too_many``, 429, if the organisation has ``max_waiting`` unfinished jobs (None: no limit).
+
+    Requests that arrive at the same moment may exceed it by as many as there are.
+    """
+    if max_waiting is None:
+        return
+    unfinished = select(func.count(Job.id)).where(Job.kind.in_(COUNTED), Job.state.in_(("queued", "running")))
+    waiting = session.scalars(unfinished).one()
+    if waiting < max_waiting:
+        return
+    raise DomainError(
+        "jobs.too_many",
+        429,
+        f"{waiting:,} uploads and reports of your organisation are waiting or running; the limit is {max_waiting:,}. "
+        "Wait until some of them are done, then try again.",
+        headers={
+            "Retry-After": str(RETRY_SECONDS),
+            "RateLimit-Limit": str(max_waiting),
+            "RateLimit-Remaining": "0",
+            "RateLimit-Reset": str(RETRY_SECONDS),
+        },
+        type=f"{PROBLEM_TYPES}jobs.too_many",
+        title="Too many jobs are waiting",
+        waiting=waiting,
+        limit=max_waiting,
+    )

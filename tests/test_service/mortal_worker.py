@@ -1,0 +1,94 @@
+"""A process that runs import jobs, and whose children die when they are told to.
+
+    python mortal_worker.py URL FOLDER     FOLDER: the blob store
+
+Each line of its input is what a child dies of: "write 7" at its seventh statement that writes or commit, "commit 3" at its third
+commit, "never". The child runs the jobs that wait, one after another, and kills itself with SIGKILL at that point; the process
+then writes "killed" or "ended". Children are forks, so that dying costs no start. An import is saved in chunks of two suppliers.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from sqlalchemy import Engine, event, update
+
+from questionnaires.form import load_combined_form
+from risk_models.facts.facts import load_facts
+from risk_models.model import load_models
+from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
+from service.clock import now
+from service.db.session import Database, open_engine
+from service.db.tables import Job
+from service.imports import jobs as import_jobs
+from service.jobs import table, worker
+from service.log import configure_logging
+from service.wiring.job_handlers import build_handlers
+
+CHUNK = 2
+WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+def die_at(engine: Engine, what: str, number: int) -> None:
+    """Kill this process at its so manieth write, or at its so manieth commit of any."""
+    passed = {"write": 0, "commit": 0}
+    unsaved = False
+
+    def pass_one(kind: str) -> None:
+        passed[kind] += 1
+        if kind == what and passed[kind] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def look(_: object, __: object, statement: str, *___: object) -> None:
+        nonlocal unsaved
+        if statement.lstrip().upper().startswith(WRITES):
+            unsaved = True
+            pass_one("write")
+
+    def commit(_: object) -> None:
+        nonlocal unsaved
+        if unsaved:
+            unsaved = False
+            pass_one("write")
+            pass_one("commit")
+
+    event.listen(engine, "before_cursor_execute", look)
+    event.listen(engine, "commit", commit)
+
+
+def run_jobs(url: str, blobs: BlobStore, what: str, number: int) -> None:
+    """Run the jobs that wait. What a worker left that was killed is taken over at once."""
+    engine = open_engine(url)
+    db = Database(engine)
+    with db.unscoped() as session:
+        session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
+    if what != "never":
+        die_at(engine, what, number)
+    handlers = build_handlers(blobs)
+    while (claimed := table.claim_job(db, "mortal")) is not None:
+        worker.run_job(db, claimed, handlers[claimed.kind])
+
+
+def main(url: str, folder: str) -> None:
+    """The process itself."""
+    configure_logging()
+    import_jobs.CHUNK, table.BACK_OFF = CHUNK, 0.0
+    load_models()
+    load_facts()
+    for kind in ("site", "agency"):
+        load_combined_form(kind)
+    for line in sys.stdin:
+        what, _, number = line.strip().partition(" ")
+        child = os.fork()
+        if child == 0:
+            run_jobs(url, FolderStore(Path(folder)), what, int(number or 0))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n" if status == 0 else "failed\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
