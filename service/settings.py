@@ -11,6 +11,7 @@ from typing import Any
 
 PREFIX = "DILIGENCE_"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+ONE_TIME_PASSWORD_HOURS = 72
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -58,6 +59,9 @@ class Settings:
     )
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
     sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
+    one_time_password_hours: int = _setting(
+        ONE_TIME_PASSWORD_HOURS, "Hours for which the one-time password of a new user, or after a reset, can be used."
+    )
     key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 

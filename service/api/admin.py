@@ -29,7 +29,8 @@ def list_users(session: Session) -> Reply:
 
 def create_user(session: Session, body: Values) -> Reply:
     """Create a user. ``password`` is for the first sign-in and appears only in this response."""
-    user, password = users.create_user(session, body["email"], body["name"], body["role"], get_caller().actor)
+    hours = get_settings().one_time_password_hours
+    user, password = users.create_user(session, body["email"], body["name"], body["role"], get_caller().actor, hours)
     return Reply(Resource(user, password=password), 201)
 
 
@@ -45,7 +46,8 @@ def change_user(session: Session, user_id: str, body: Values) -> Reply:
 
 def reset_password(session: Session, user_id: str) -> Reply:
     """Set a one-time password for a user; it appears only in this response."""
-    password = users.reset_password(session, user_id, get_caller().actor)
+    hours = get_settings().one_time_password_hours
+    password = users.reset_password(session, user_id, get_caller().actor, hours)
     return Reply(Resource(users.get_user(session, user_id), password=password))
 
 
@@ -72,10 +74,27 @@ def list_keys(session: Session) -> Reply:
 
 
 def create_key(session: Session, body: Values) -> Reply:
-    """Create an API key. The key itself, ``key``, appears only in this response."""
-    longest = get_settings().key_days
-    key, text = keys.create_key(session, body["name"], body["scopes"], body["days"], get_caller().actor, longest)
+    """Create an API key. The key itself, ``key``, appears only in this response.
+
+    It has the same owner as the key of this request, and no scope that this key does not have.
+    """
+    caller = get_caller()
+    key, text = keys.create_key(
+        session,
+        body["name"],
+        body["scopes"],
+        body["days"],
+        caller.actor,
+        get_settings().key_days,
+        grantable=caller.grantable_scopes,
+        owner_id=caller.owner_id,
+    )
     return Reply(Resource(key, key=text), 201)
+
+
+def hand_over_key(session: Session, key_id: str, body: Values) -> Reply:
+    """Make another user the owner of an API key; a key that had stopped works again."""
+    return Reply(keys.hand_over_key(session, key_id, body["owner_id"], get_caller().actor))
 
 
 def revoke_key(session: Session, key_id: str) -> Reply:

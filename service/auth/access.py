@@ -33,6 +33,11 @@ class Access:
     worker_derived_scope: str
     case_roles: frozenset[str]
     case_scope: str
+    role_scopes: Mapping[str, frozenset[str]]
+
+    def may_own_keys(self, role: str) -> bool:
+        """Return whether keys that users with a role created go on working: only while they may still create keys."""
+        return self.may_open(role, "keys.create", "POST")
 
     def may_open(self, role: str, endpoint: str, method: str = "GET") -> bool:
         """Return whether users with a role may call a page."""
@@ -72,6 +77,13 @@ def load_access(file: Path = FILE) -> Access:
         check_defined(route, allowed, roles, "role")
     for route, scope in data["api"].items():
         check_defined(route, [scope], scopes, "scope")
+    role_scopes = {
+        role: frozenset(scopes if allowed == "all" else allowed) for role, allowed in data["role_scopes"].items()
+    }
+    if role_scopes.keys() != roles.keys():
+        raise AccessFileError(file, "role_scopes", f"must name every role: {', '.join(roles)}")
+    for role, allowed in role_scopes.items():
+        check_defined(f"role_scopes.{role}", allowed, scopes, "scope")
     routes = [route for table in (data["open"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
         raise AccessFileError(file, min(twice), "is listed in two tables")
@@ -89,6 +101,7 @@ def load_access(file: Path = FILE) -> Access:
         worker_derived["scope"],
         frozenset(cases["roles"]),
         cases["scope"],
+        role_scopes,
     )
 
 

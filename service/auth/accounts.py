@@ -13,8 +13,9 @@ from service.audit import record_event
 from service.auth import keys, users
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Organisation, new_id
+from service.db.tables import ApiKey, Organisation, User, new_id
 from service.errors import DomainError
+from service.settings import ONE_TIME_PASSWORD_HOURS
 
 ACTOR = "system:command_line"
 
@@ -41,20 +42,51 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
     return organisation.id
 
 
-def create_user(database: Database, organisation: str, email: str, name: str, role: str) -> str:
+def create_user(
+    database: Database, organisation: str, email: str, name: str, role: str, hours: int = ONE_TIME_PASSWORD_HOURS
+) -> str:
     """Create a user of an organisation (by name or id); return a one-time password. Raises as users.create_user."""
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _user, password = users.create_user(session, email, name, role, ACTOR)
+        _user, password = users.create_user(session, email, name, role, ACTOR, hours)
     return password
 
 
 def create_key(
-    database: Database, organisation: str, name: str, scopes: Sequence[str], days: int, longest: int = 365
+    database: Database,
+    organisation: str,
+    name: str,
+    scopes: Sequence[str],
+    days: int,
+    longest: int = 365,
+    owner: str | None = None,
 ) -> str:
-    """Create an API key of an organisation (by name or id) and return its text. Raises as keys.create_key."""
+    """Create an API key of an organisation (by name or id) and return its text; it ends with the access of its owner (an email
+    address) if it has one. Raises as keys.create_key, and DomainError ``user.unknown``.
+    """
     with database.for_organisation(find_organisation(database, organisation)) as session:
-        _key, text = keys.create_key(session, name, scopes, days, ACTOR, longest)
+        owner_id = None if owner is None else _find_user_id(session, owner)
+        _key, text = keys.create_key(session, name, scopes, days, ACTOR, longest, owner_id=owner_id)
     return text
+
+
+def hand_over_key(database: Database, organisation: str, prefix: str, owner: str) -> None:
+    """Make a user (by email address) the owner of the key with a prefix, as the page and the key itself show it.
+
+    Raises as keys.hand_over_key, and DomainError: ``key.unknown``, ``user.unknown``.
+    """
+    named = prefix.removeprefix("dk_").partition("_")[0]
+    with database.for_organisation(find_organisation(database, organisation)) as session:
+        key_id = session.scalar(select(ApiKey.id).where((ApiKey.prefix == named) | (ApiKey.id == prefix)))
+        if key_id is None:
+            raise DomainError("key.unknown", 404, f"{organisation} has no API key that begins with dk_{named}_.")
+        keys.hand_over_key(session, key_id, _find_user_id(session, owner), ACTOR)
+
+
+def _find_user_id(session: Session, email: str) -> str:
+    user_id = session.scalar(select(User.id).where(User.email == users.normalize_email(email)))
+    if user_id is None:
+        raise DomainError("user.unknown", 404, f"There is no user with the email address {email}.")
+    return user_id
 
 
 def find_organisation(database: Database, name_or_id: str) -> str:

@@ -29,11 +29,22 @@ class Caller:
     name: str
     role: str | None = None
     scopes: frozenset[str] = frozenset()
+    key_owner_id: str | None = None
 
     @property
     def id(self) -> str:
         """Id of the user or the key."""
         return self.actor.partition(":")[2]
+
+    @property
+    def owner_id(self) -> str | None:
+        """Id of the user who answers for what the caller creates: the user, or the owner of the key."""
+        return self.id if self.role else self.key_owner_id
+
+    @property
+    def grantable_scopes(self) -> frozenset[str]:
+        """Scopes that the caller may give to a new key: no more than the caller has."""
+        return ACCESS.role_scopes[self.role] if self.role else self.scopes
 
     @property
     def sees_worker_derived(self) -> bool:

@@ -1,13 +1,14 @@
 """API keys: ``dk_<prefix>_<secret>``, shown once, stored as a hash, with scopes and an expiry date.
 
-The prefix is stored unhashed: people recognise a key by it on the page.
+The prefix is stored unhashed: people recognise a key by it on the page. A key belongs to the user who created it, and stops when
+that user loses access; an admin can hand it over to somebody else.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.auth.access import ACCESS
 from service.clock import now
-from service.db.tables import ApiKey, Organisation
+from service.db.tables import ApiKey, Organisation, User
 from service.errors import DomainError, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -26,11 +27,21 @@ USED_EVERY = timedelta(minutes=1)
 
 
 def create_key(
-    session: Session, name: str, scopes: Sequence[str], days: int, by: str, longest: int = 365
+    session: Session,
+    name: str,
+    scopes: Sequence[str],
+    days: int,
+    by: str,
+    longest: int = 365,
+    *,
+    grantable: Collection[str] = ACCESS.scopes,
+    owner_id: str | None = None,
 ) -> tuple[ApiKey, str]:
     """Create a key; return it with its text, which cannot be retrieved later.
 
-    Raises DomainError: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``).
+    ``grantable``: the scopes that its maker may give. ``owner_id``: the user who answers for it, and with whose access it ends.
+    Raises DomainError: ``key.name``, ``key.scopes`` (none, or one that does not exist), ``key.days`` (1 to ``longest``),
+    ``key.scope_not_grantable``, ``key.owner``.
     """
     if not 1 <= len(name.strip()) <= 200:
         raise DomainError("key.name", 422, "Enter a name of up to 200 characters for the key.")
@@ -39,6 +50,15 @@ def create_key(
         raise DomainError("key.scopes", 422, "Choose at least one scope from the list of scopes.", unknown=unknown)
     if not 1 <= days <= longest:
         raise DomainError("key.days", 422, f"Choose a lifetime of 1 to {longest} days for the key.")
+    if excess := sorted(set(scopes) - set(grantable)):
+        raise DomainError(
+            "key.scope_not_grantable",
+            403,
+            f"You cannot give a key scopes that you do not have: {', '.join(excess)}.",
+            scopes=excess,
+        )
+    if owner_id is not None:
+        _check_owner(session, owner_id, scopes)
     prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
     text = f"dk_{prefix}_{secrets.token_urlsafe(32)}"
     at = now()
@@ -47,6 +67,7 @@ def create_key(
         prefix=prefix,
         key_hash=_hash_key(text),
         scopes=sorted(set(scopes)),
+        owner_id=owner_id,
         created_at=at,
         expires_at=at + timedelta(days=days),
     )
@@ -67,6 +88,7 @@ class ActiveKey:
     organisation_id: str
     organisation: str
     time_zone: str
+    owner_id: str | None
 
 
 # Built once, and selecting columns rather than rows, since every API request runs it. The hash has a unique index; the timing
@@ -81,19 +103,20 @@ _SELECT_BY_HASH = (
         Organisation.id,
         Organisation.name,
         Organisation.time_zone,
+        ApiKey.owner_id,
     )
     .join(Organisation, Organisation.id == ApiKey.organisation_id)
-    .where(ApiKey.key_hash == bindparam("hash"), ApiKey.revoked_at.is_(None))
+    .where(ApiKey.key_hash == bindparam("hash"), ApiKey.revoked_at.is_(None), ApiKey.stopped_at.is_(None))
 )
 
 
 def find_key(session: Session, text: str) -> ActiveKey | None:
-    """Find the API key with this text in any organisation; None if it does not exist, has expired or was revoked."""
+    """Find the API key with this text in any organisation; None if it does not exist, has expired, stopped or was revoked."""
     row = session.execute(_SELECT_BY_HASH, {"hash": _hash_key(text)}).first() if text.startswith("dk_") else None
     if row is None or row[0] <= now():
         return None
-    _, key_id, name, scopes, used_at, *organisation = row
-    return ActiveKey(key_id, name, frozenset(scopes), used_at, *organisation)
+    _, key_id, name, scopes, used_at, *rest = row
+    return ActiveKey(key_id, name, frozenset(scopes), used_at, *rest)
 
 
 def revoke_key(session: Session, key_id: str, by: str) -> None:
@@ -104,6 +127,48 @@ def revoke_key(session: Session, key_id: str, by: str) -> None:
     if key.revoked_at is None:
         key.revoked_at = now()
         record_event(session, by, "key.revoked", "api_key", key.id)
+
+
+def stop_keys(session: Session, owner_id: str, by: str) -> None:
+    """Stop the keys of a user who loses access, from the next request on, until they are handed over to somebody else."""
+    running = select(ApiKey).where(
+        ApiKey.owner_id == owner_id, ApiKey.stopped_at.is_(None), ApiKey.revoked_at.is_(None)
+    )
+    for key in session.scalars(running.order_by(ApiKey.created_at, ApiKey.id).with_for_update()):
+        key.stopped_at = now()
+        record_event(session, by, "key.stopped", "api_key", key.id, {"owner": owner_id})
+
+
+def hand_over_key(session: Session, key_id: str, owner_id: str, by: str) -> ApiKey:
+    """Make another user the owner of a key, with the same text and scopes, and return it; if it had stopped, it works again.
+
+    Raises DomainError: ``not_found``; ``key.ended``, 409, for a key that has expired or was revoked; ``key.owner``, 422.
+    """
+    key = session.scalars(select(ApiKey).where(ApiKey.id == key_id).with_for_update()).first()
+    if key is None:
+        raise not_found()
+    if key.revoked_at is not None or key.expires_at <= now():
+        raise DomainError("key.ended", 409, "This key has expired or was revoked. Create a new one.")
+    _check_owner(session, owner_id, key.scopes)
+    details = {"from": key.owner_id, "to": owner_id}
+    key.owner_id, key.stopped_at = owner_id, None
+    record_event(session, by, "key.handed_over", "api_key", key.id, details)
+    return key
+
+
+def _check_owner(session: Session, owner_id: str, scopes: Sequence[str]) -> None:
+    """Raise DomainError ``key.owner``, 422, unless a user may answer for a key with these scopes.
+
+    The user is locked until the transaction ends, so that a key cannot outlive an access that ends at the same moment.
+    """
+    query = select(User).where(User.id == owner_id).with_for_update(read=True)
+    owner = session.scalars(query, execution_options={"populate_existing": True}).first()
+    if owner is None or not owner.active:
+        raise DomainError("key.owner", 422, "Choose an active user of your organisation as the owner of the key.")
+    if excess := sorted(set(scopes) - ACCESS.role_scopes[owner.role]):
+        raise DomainError(
+            "key.owner", 422, f"The role of this user does not allow what the key may do: {', '.join(excess)}."
+        )
 
 
 def list_keys(session: Session) -> Sequence[ApiKey]:

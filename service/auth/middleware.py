@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import structlog
 from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_babel import gettext as _
@@ -13,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from service.auth import keys, sessions
 from service.auth.access import ACCESS, format_route
 from service.auth.caller import Caller, get_database, get_settings
+from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
 from service.db.tables import ApiKey, Organisation, SignIn, User
 from service.errors import DomainError
@@ -79,6 +82,25 @@ def clear_cookie(response: AnyResponse) -> None:
     """Delete the session cookie."""
     response.delete_cookie(
         get_cookie_name(), secure=not get_settings().plain_http, httponly=True, samesite="Lax", path="/"
+    )
+
+
+def get_device_cookie_name(email: str) -> str:
+    """Return the name of the cookie that makes a browser a known device of an account (service/auth/throttle.py)."""
+    account = hashlib.sha256(email.encode()).hexdigest()[:12]
+    return f"{get_cookie_name()}-device-{account}"
+
+
+def set_device_cookie(response: AnyResponse, email: str, value: str) -> None:
+    """Make the browser a known device of an account."""
+    response.set_cookie(
+        get_device_cookie_name(email),
+        value,
+        max_age=DEVICE_LIFETIME,
+        secure=not get_settings().plain_http,
+        httponly=True,
+        samesite="Lax",
+        path="/",
     )
 
 
@@ -155,10 +177,19 @@ def _authenticate_key(scope: str) -> None:
     if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
         raise DomainError(
-            "key.invalid", 401, "This API key does not exist, has expired or was revoked.", headers=challenge
+            "key.invalid",
+            401,
+            "This API key does not exist, has expired or was revoked, or its owner no longer has access.",
+            headers=challenge,
         )
     g.caller = Caller(
-        key.organisation_id, key.organisation, key.time_zone, f"key:{key.id}", key.name, scopes=key.scopes
+        key.organisation_id,
+        key.organisation,
+        key.time_zone,
+        f"key:{key.id}",
+        key.name,
+        scopes=key.scopes,
+        key_owner_id=key.owner_id,
     )
     if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
         with get_database().for_organisation(key.organisation_id) as session:

@@ -1,5 +1,7 @@
 """Passwords: Argon2id with the low-memory parameters of RFC 9106; rules on length, but not on composition (NIST SP 800-63B).
 
+Passwords that many people use are refused when a user chooses one.
+
 A hash contains its parameters, so that raising them later makes old hashes due for renewal at the next sign-in.
 """
 
@@ -18,7 +20,11 @@ FAULTS = {
     "password.short": f"Use at least {MIN_LENGTH} characters. Several words make a good password.",
     "password.long": f"Use at most {MAX_LENGTH} characters.",
     "password.guessable": "This password is easy to guess: it is repetitive, or it is your name or email address.",
+    "password.common": "Many people use this password or one like it. Several unrelated words make a good password.",
 }
+# zxcvbn estimates guesses from ranked lists of leaked passwords, words, names and rows of keys: 3 means more than a hundred
+# million. It takes seconds for some longer texts, so only the beginning is looked at.
+LEAST_SCORE, LONGEST_LOOKED_AT = 3, 24
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # A hash takes 64 MiB: this limits how many are computed at once.
 _hashing_slots = threading.BoundedSemaphore(2)
@@ -69,7 +75,13 @@ def find_password_fault(password: str, *known: str) -> str | None:
     parts = [part for text in known for part in _normalize(text).lower().replace("@", " ").split() if len(part) >= 4]
     if any(part in normal.lower() and len(normal) - len(part) < MIN_LENGTH for part in parts):
         return "password.guessable"
-    return None
+    return "password.common" if _is_common(normal) else None
+
+
+def _is_common(password: str) -> bool:
+    from zxcvbn import zxcvbn  # noqa: PLC0415  loads its lists, which few processes need
+
+    return int(zxcvbn(password[:LONGEST_LOOKED_AT])["score"]) < LEAST_SCORE
 
 
 def generate_one_time_password() -> str:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
-from service.auth import passwords, sessions
+from service.auth import keys, passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.tables import User
 from service.errors import DomainError, not_found
+from service.settings import ONE_TIME_PASSWORD_HOURS
 
 _SIGN = r"\s\x00-\x1f\x7f-\x9f\ufffe\uffff"
 EMAIL = re.compile(rf"[^@{_SIGN}]{{1,64}}@[^@.{_SIGN}]+(\.[^@.{_SIGN}]+)+")
 EMAIL_OR_BLANKS = rf"^\s*{EMAIL.pattern}\s*$"  # as it may be sent: normalize_email strips the blanks
 
 
-def create_user(session: Session, email: str, name: str, role: str, by: str) -> tuple[User, str]:
-    """Create a user; return it with the password for the first sign-in, which cannot be retrieved later.
+def create_user(
+    session: Session, email: str, name: str, role: str, by: str, hours: int = ONE_TIME_PASSWORD_HOURS
+) -> tuple[User, str]:
+    """Create a user; return it with the password for the first sign-in, which ends after ``hours`` and cannot be retrieved later.
 
     Raises DomainError: ``user.email``, ``user.email_taken`` (by a user of this organisation), ``user.name``, ``user.role``. An
     address of a user of another organisation is refused like an invalid one, so that it reveals nothing about others.
@@ -41,6 +45,7 @@ def create_user(session: Session, email: str, name: str, role: str, by: str) -> 
         role=role,
         active=True,
         must_change_password=True,
+        password_expires_at=now() + timedelta(hours=hours),
         created_at=now(),
     )
     try:
@@ -55,7 +60,7 @@ def create_user(session: Session, email: str, name: str, role: str, by: str) -> 
 
 
 def change_role(session: Session, user_id: str, role: str, by: str) -> None:
-    """Change the role of a user from the next request on.
+    """Change the role of a user from the next request on. Their API keys stop unless the new role may create keys.
 
     Raises DomainError: ``not_found``, ``user.role``, ``user.last_admin``.
     """
@@ -66,16 +71,22 @@ def change_role(session: Session, user_id: str, role: str, by: str) -> None:
     _check_not_last_admin(session, user)
     record_event(session, by, "user.role_changed", "user", user.id, {"from": user.role, "to": role})
     user.role = role
+    if not ACCESS.may_own_keys(role):
+        keys.stop_keys(session, user.id, by)
 
 
 def deactivate(session: Session, user_id: str, by: str) -> None:
-    """Deactivate a user and end their sessions at once. Raises DomainError: ``not_found``, ``user.last_admin``."""
+    """Deactivate a user; their sessions end and their API keys stop at once.
+
+    Raises DomainError: ``not_found``, ``user.last_admin``.
+    """
     user = get_user(session, user_id)
     if user.active:
         _check_not_last_admin(session, user)
         user.active = False
         sessions.end_all_sessions(session, user.id)
         record_event(session, by, "user.deactivated", "user", user.id)
+        keys.stop_keys(session, user.id, by)
 
 
 def activate(session: Session, user_id: str, by: str) -> None:
@@ -86,12 +97,16 @@ def activate(session: Session, user_id: str, by: str) -> None:
         record_event(session, by, "user.activated", "user", user.id)
 
 
-def reset_password(session: Session, user_id: str, by: str) -> str:
-    """Set and return a one-time password, and end the user's sessions. Raises DomainError ``not_found``."""
+def reset_password(session: Session, user_id: str, by: str, hours: int = ONE_TIME_PASSWORD_HOURS) -> str:
+    """Set and return a one-time password that ends after ``hours``, and end the user's sessions.
+
+    Raises DomainError ``not_found``.
+    """
     password = passwords.generate_one_time_password()
     password_hash = passwords.hash_password(password)  # before the transaction opens: hashing is slow
     user = get_user(session, user_id)
     user.password_hash, user.must_change_password = password_hash, True
+    user.password_expires_at = now() + timedelta(hours=hours)
     sessions.end_all_sessions(session, user.id)
     record_event(session, by, "user.password_reset", "user", user.id)
     return password
@@ -104,9 +119,14 @@ def change_password(session: Session, user_id: str, new: str) -> None:
     code = passwords.find_password_fault(new, user.email, user.name)
     if code is not None:
         raise DomainError(code, 422, passwords.FAULTS[code])
-    user.password_hash, user.must_change_password = password_hash, False
+    user.password_hash, user.must_change_password, user.password_expires_at = password_hash, False, None
     sessions.end_all_sessions(session, user.id)
     record_event(session, f"user:{user.id}", "user.password_changed", "user", user.id)
+
+
+def has_expired_password(user: User) -> bool:
+    """Return whether the password of a user is a one-time password whose time is over."""
+    return user.password_expires_at is not None and user.password_expires_at <= now()
 
 
 def list_users(session: Session) -> Sequence[User]:

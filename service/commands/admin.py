@@ -98,11 +98,11 @@ def add_commands(commands: Any) -> None:
             parser.add_argument("day", metavar="DATE", help="first day on which it applies (YYYY-MM-DD)")
 
     create = {
-        name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar="create")
-        for name, about in (
-            ("organisations", "create an organisation"),
-            ("users", "create a user"),
-            ("keys", "create an API key"),
+        name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar=subcommands)
+        for name, about, subcommands in (
+            ("organisations", "create an organisation", "create"),
+            ("users", "create a user", "create"),
+            ("keys", "create an API key, or hand it over to another user", "create | hand-over"),
         )
     }
     parser = add_command("create", _create_organisation, "create an organisation", create["organisations"])
@@ -122,6 +122,18 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--days", type=int, default=90, metavar="N", help="days until the key expires (default: 90)")
     parser.add_argument("--name", default="Created on the command line", help="name shown in the list of keys")
+    parser.add_argument(
+        "--owner", metavar="EMAIL", help="user whose access the key ends with (default: none; it ends on its date)"
+    )
+    parser = add_command(
+        "hand-over",
+        _hand_over_key,
+        "make another user the owner of an API key; its text stays the same",
+        create["keys"],
+    )
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--key", required=True, metavar="PREFIX", help="the beginning of the key, such as dk_7h3kq9mp")
+    parser.add_argument("--owner", required=True, metavar="EMAIL", help="email address of the new owner")
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
@@ -336,8 +348,16 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import open_current_database
 
     with open_current_database(settings) as database:
-        password = create_user(database, arguments.organisation, arguments.email, arguments.name, arguments.role)
+        password = create_user(
+            database,
+            arguments.organisation,
+            arguments.email,
+            arguments.name,
+            arguments.role,
+            settings.one_time_password_hours,
+        )
     print(f"Temporary password: {password}")
+    print(f"It can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
     return DONE
 
 
@@ -347,8 +367,26 @@ def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
 
     scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
     with open_current_database(settings) as database:
-        text = create_key(database, arguments.organisation, arguments.name, scopes, arguments.days, settings.key_days)
+        text = create_key(
+            database,
+            arguments.organisation,
+            arguments.name,
+            scopes,
+            arguments.days,
+            settings.key_days,
+            arguments.owner,
+        )
     print(text)
+    return DONE
+
+
+def _hand_over_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import hand_over_key
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        hand_over_key(database, arguments.organisation, arguments.key, arguments.owner)
+    print(f"{arguments.owner} is now the owner of the key {arguments.key}.")
     return DONE
 
 

@@ -121,7 +121,7 @@ class Owned:
 
 
 class User(Owned, Base):
-    """A person who signs in."""
+    """A person who signs in. ``password_expires_at``: the end of a one-time password, None once they have chosen their own."""
 
     __tablename__ = "user"
     __table_args__ = (
@@ -134,6 +134,7 @@ class User(Owned, Base):
     role: Mapped[str] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
     must_change_password: Mapped[bool] = mapped_column(default=False)
+    password_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 
@@ -159,7 +160,11 @@ class SignInAttempt(Base):
 
 
 class ApiKey(Owned, Base):
-    """An API key for programs: it is shown once and stored as a hash."""
+    """An API key for programs: it is shown once and stored as a hash.
+
+    ``owner_id``: the user who answers for it, None for a key that was created on the command line. ``stopped_at``: when that user
+    lost access; the key works again once it is handed over to somebody else.
+    """
 
     __tablename__ = "api_key"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -167,9 +172,11 @@ class ApiKey(Owned, Base):
     prefix: Mapped[str] = mapped_column(String(12))
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[list[Any]]
+    owner_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("user.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     minute: Mapped[
         datetime | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,6 +18,7 @@ from service.db.tables import User
 from service.errors import DomainError
 from service.web.navigation import get_home_url
 
+FAILURES_GROUPED = timedelta(hours=1)  # within which failed sign-ins of an account are one event in the audit trail
 pages = Blueprint("account", __name__)
 log = structlog.get_logger("service")
 
@@ -36,7 +38,10 @@ def show_sign_in_form() -> str:
 def sign_in() -> AnyResponse:
     """Sign a user in. Every failure gets the same response after the same work, whether or not the account exists."""
     email, password = users.normalize_email(request.form.get("email", "")), request.form.get("password", "")
-    attempt = _register_attempt(email)
+    secret = get_settings().get_secret_key()
+    cookie = request.cookies.get(middleware.get_device_cookie_name(email), "")
+    device = throttle.read_device_cookie(secret, email, cookie)
+    attempt = throttle.register_attempt(get_database(), secret, email, request.remote_addr or "", device)
     if isinstance(attempt, throttle.Blocked):
         return _render_sign_in_error(email, _format_wait(attempt), 429, {"Retry-After": str(attempt.seconds)})
     with get_database().unscoped(write=False) as db_session:
@@ -44,8 +49,13 @@ def sign_in() -> AnyResponse:
     password_matches = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
     if user is None or not password_matches or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
+        if user is not None:
+            _record_failure(user, attempt)
         return _render_sign_in_error(email, _("Incorrect email address or password."), 403)
     throttle.clear_failures(get_database(), attempt)
+    if users.has_expired_password(user):
+        expired = _("This temporary password has expired. Ask an admin in your organisation to reset your password.")
+        return _render_sign_in_error(email, expired, 403)
     new_hash = passwords.hash_password(password) if passwords.needs_rehash(user.password_hash) else None
     old_token = request.cookies.get(middleware.get_cookie_name(), "")
     with get_database().unscoped() as db_session:
@@ -59,6 +69,8 @@ def sign_in() -> AnyResponse:
     session.clear()  # forms that were opened before signing in become invalid
     response = redirect(_get_local_url(request.form.get("next", "")) or get_home_url(), 303)
     middleware.set_cookie(response, token)
+    if device is None:
+        middleware.set_device_cookie(response, email, throttle.issue_device_cookie(secret, email))
     return response
 
 
@@ -92,9 +104,14 @@ def change_password() -> AnyResponse:
     current, new = request.form.get("current", ""), request.form.get("new", "")
     with read_session() as db_session:
         user = users.get_user(db_session, get_caller().id)
-    attempt = _register_attempt(
-        user.email
-    )  # someone using an unattended browser must not be able to guess passwords here either
+    # Someone using an unattended browser must not be able to guess passwords here either.
+    attempt = throttle.register_attempt(
+        get_database(),
+        get_settings().get_secret_key(),
+        user.email,
+        request.remote_addr or "",
+        f"signed in as {user.id}",
+    )
     if isinstance(attempt, throttle.Blocked):
         error = DomainError("sign_in.wait", 429, _format_wait(attempt), headers={"Retry-After": str(attempt.seconds)})
         return _render_password_error(error)
@@ -120,8 +137,15 @@ def change_password() -> AnyResponse:
     return response
 
 
-def _register_attempt(email: str) -> throttle.AllowedAttempt | throttle.Blocked:
-    return throttle.register_attempt(get_database(), get_settings().get_secret_key(), email, request.remote_addr or "")
+def _record_failure(user: User, attempt: throttle.AllowedAttempt) -> None:
+    """Record a failed sign-in of an existing user. Under attack, the 10th, 100th and 1,000th failure within an hour stand for
+    those between, so that nobody can fill the audit trail.
+    """
+    failures = throttle.count_failures(get_database(), attempt, FAILURES_GROUPED)
+    if failures in (1, 10, 100, 1_000):
+        with get_database().for_organisation(user.organisation_id) as db_session:
+            details = {"failures": failures, "address": attempt.address[:12]}
+            record_event(db_session, "system:sign_in", "user.sign_in_failed", "user", user.id, details)
 
 
 def _format_wait(blocked: throttle.Blocked) -> str:

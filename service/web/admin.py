@@ -61,7 +61,12 @@ def create_user() -> Response:
     try:
         with write_session() as session:
             user, password = users.create_user(
-                session, form.get("email", ""), form.get("name", ""), form.get("role", ""), get_caller().actor
+                session,
+                form.get("email", ""),
+                form.get("name", ""),
+                form.get("role", ""),
+                get_caller().actor,
+                get_settings().one_time_password_hours,
             )
     except DomainError as error:
         return _render_users(error)
@@ -96,7 +101,7 @@ def activate(user_id: str) -> AnyResponse:
 def reset_password(user_id: str) -> Response:
     """Set a temporary password, which works once and is shown only in this response."""
     with write_session() as session:
-        password = users.reset_password(session, user_id, get_caller().actor)
+        password = users.reset_password(session, user_id, get_caller().actor, get_settings().one_time_password_hours)
         user = users.get_user(session, user_id)
     return _render_users(credentials=Credentials(user.name, user.email, password))
 
@@ -110,6 +115,8 @@ def _render_users(error: DomainError | None = None, credentials: Credentials | N
         roles=ACCESS.roles,
         error=error,
         credentials=credentials,
+        now=now(),
+        password_hours=get_settings().one_time_password_hours,
         values=request.form,
     )
     return make_response(page, error.status if error else 200)
@@ -135,6 +142,8 @@ def create_key() -> Response:
                 int(days) if days.isascii() and days.isdigit() else 0,
                 get_caller().actor,
                 get_settings().key_days,
+                grantable=get_caller().grantable_scopes,
+                owner_id=get_caller().owner_id,
             )
     except DomainError as error:
         return _render_keys(error)
@@ -149,12 +158,34 @@ def revoke_key(key_id: str) -> AnyResponse:
     return _redirect_with_message("keys.listing", _("Key revoked."))
 
 
+@key_pages.post("/<key_id>/owner", endpoint="hand_over")
+def hand_over_key(key_id: str) -> AnyResponse:
+    """Make another user the owner of an API key; a key that had stopped works again."""
+    try:
+        with write_session() as session:
+            keys.hand_over_key(session, key_id, request.form.get("owner", ""), get_caller().actor)
+    except DomainError as error:
+        if error.status == 404:
+            raise
+        return _render_keys(error)
+    return _redirect_with_message("keys.listing", _("Key handed over. It works as before."))
+
+
 def _render_keys(error: DomainError | None = None, new_key: NewKey | None = None) -> Response:
     with read_session() as session:
-        all_keys = keys.list_keys(session)
+        all_keys, all_users = keys.list_keys(session), users.list_users(session)
     page = render_template(
         "keys.html",
         keys=all_keys,
+        owners={user.id: user for user in all_users},
+        candidates={
+            key.id: [
+                user
+                for user in all_users
+                if user.active and user.id != key.owner_id and ACCESS.role_scopes[user.role].issuperset(key.scopes)
+            ]
+            for key in all_keys
+        },
         scopes=ACCESS.scopes,
         days=[days for days in KEY_DAYS if days <= get_settings().key_days],
         now=now(),

@@ -179,6 +179,10 @@ handler = "What workers reported"
 read = "Reads"
 "cases:read" = "Reads what workers reported"
 "cases:write" = "Records what workers reported"
+[role_scopes]
+admin = "all"
+officer = ["read"]
+handler = []
 [worker_derived]
 roles = ["officer", "handler"]
 scope = "cases:read"
@@ -233,6 +237,8 @@ def test_what_workers_reported_is_open_to_its_roles_and_scopes_alone(tmp_path: P
         ('"POST list" = ["admin"]', '"POST list" = ["nobody"]', "POST list: no such role: nobody"),
         ('"GET api" = "read"', '"GET api" = "everything"', "GET api: no such scope: everything"),
         ('"GET api" = "read"', '"GET list" = "read"', "GET list: is listed in two tables"),
+        ('officer = ["read"]', 'officer = ["everything"]', "role_scopes.officer: no such scope: everything"),
+        ("handler = []\n", "", "role_scopes: must name every role: admin, officer, handler"),
         ('roles = ["officer", "handler"]', 'roles = ["nobody"]', "worker_derived: no such role: nobody"),
         ('scope = "cases:read"', 'scope = "everything"', "worker_derived: no such scope: everything"),
         ('roles = ["handler"]', 'roles = ["nobody"]', "case_records: no such role: nobody"),
@@ -242,6 +248,15 @@ def test_what_workers_reported_is_open_to_its_roles_and_scopes_alone(tmp_path: P
 def test_a_faulty_file_is_refused_by_name(tmp_path: Path, before: str, after: str, says: str):
     with pytest.raises(AccessFileError, match=says):
         access(tmp_path, before=before, after=after)
+
+
+def test_a_role_may_give_a_key_no_more_than_its_own_pages_let_it_do():
+    may_write = {"suppliers:write": "pages.merge_site", "imports:write": "pages.send", "cases:write": "pages.open_case"}
+    for role, scopes in ACCESS.role_scopes.items():
+        for scope, page in may_write.items():
+            assert (scope in scopes) <= ACCESS.may_open(role, page, "POST"), (role, scope)
+        assert ("cases:read" in scopes) <= ACCESS.may_open(role, "pages.one_case"), role
+        assert ("admin" in scopes) == ACCESS.may_own_keys(role), role
 
 
 def test_the_description_of_the_approver_role_matches_its_pages():

@@ -43,3 +43,27 @@ def test_one_time_passwords_are_valid_and_unique():
 )
 def test_passwords_need_length_but_no_composition(password: str, code: str | None):
     assert passwords.find_password_fault(password, "ana@harbour.example", "Ana Marín") == code
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",
+        "P@ssw0rd1234",
+        "123456789012",
+        "qwertyuiop12",
+        "iloveyou1234",
+        "Welcome12345",
+        "administrator",
+        "unbelievable",
+        "1qaz2wsx3edc",
+        "passwordpassword",
+        "qwerty123456789",
+    ],
+)
+def test_passwords_that_many_people_use_are_refused(password: str):
+    assert passwords.find_password_fault(password, "ana@harbour.example", "Ana Marín") == "password.common"
+
+
+def test_only_the_beginning_of_a_long_password_is_judged_since_that_takes_long():
+    assert passwords.find_password_fault("password" * 3 + "seven quiet herons wade") == "password.common"

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.auth import passwords
+from service.auth import passwords, users
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, SignIn, User
@@ -232,6 +232,28 @@ def test_a_one_time_password_only_allows_choosing_a_new_one(app: Flask, database
     assert client.get("/users").status_code == 200
 
 
+def test_a_one_time_password_ends_and_a_new_one_can_be_set(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    at, organisation_id = now(), make_organisation(database)
+    freeze_time(monkeypatch, at)
+    with database.for_organisation(organisation_id) as session:
+        user, first = users.create_user(session, EMAIL, "Ana Marín", "officer", "system:test", 48)
+    freeze_time(monkeypatch, at + timedelta(hours=48, seconds=-5))
+    assert enter(app.test_client(), first).status_code == 303
+    freeze_time(monkeypatch, at + timedelta(hours=48))
+    refused = enter(app.test_client(), first)
+    assert refused.status_code == 403
+    assert "This temporary password has expired" in refused.get_data(as_text=True)
+    with database.for_organisation(organisation_id) as session:
+        second = users.reset_password(session, user.id, "system:test")
+    client = app.test_client()
+    assert enter(client, second).status_code == 303
+    send(client, "/password", current=second, new=NEW, again=NEW)
+    freeze_time(monkeypatch, at + timedelta(days=400))
+    assert enter(app.test_client(), NEW).status_code == 303
+
+
 def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, ana: str):
     browser, elsewhere = make_browser(app, ana), make_browser(app, ana)
     before = token_of(browser)
@@ -252,6 +274,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, a
         (PASSWORD, "x" * 129, "x" * 129, "at most 128 characters"),
         (PASSWORD, "aaaaabbbbbccccc", "aaaaabbbbbccccc", "easy to guess"),
         (PASSWORD, f"{EMAIL}1", f"{EMAIL}1", "easy to guess"),
+        (PASSWORD, "password1234", "password1234", "Many people use this password"),
     ],
 )
 def test_an_invalid_password_is_refused_with_the_reason(

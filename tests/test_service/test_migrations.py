@@ -141,6 +141,36 @@ def test_an_organisation_from_before_stays_on_its_release_and_a_new_one_starts_w
     assert releases == {"ours": ("2026.3", None, None), new_id: (get_newest_release(today()), None, None)}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_keys_from_before_belong_to_who_created_them_and_stop_where_that_user_has_left(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+):
+    with open_old_database(request, kind, tmp_path, "0010") as engine:
+        with engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            ours = {"organisation_id": "ours", "created_at": now()}
+            for user_id, active, role in (("ana", True, "admin"), ("bo", False, "admin"), ("cy", True, "officer")):
+                values = {"id": user_id, "email": user_id, "name": user_id, "active": active, "role": role}
+                values |= {"password_hash": "", "must_change_password": user_id == "cy"}
+                connection.execute(insert(before.tables["user"]).values(**values, **ours))
+            made = {"1": "user:ana", "2": "user:bo", "3": "user:cy", "4": "key:2", "5": "system:command_line"}
+            for key_id, actor in made.items():
+                values = {"id": key_id, "name": "", "prefix": "", "key_hash": key_id, "scopes": [], "taken": 0}
+                connection.execute(insert(before.tables["api_key"]).values(**values, expires_at=now(), **ours))
+                values = {"actor": actor, "action": "key.created", "object_type": "api_key", "object_id": key_id}
+                connection.execute(
+                    insert(before.tables["audit_event"]).values(**values, organisation_id="ours", at=now(), details={})
+                )
+        migrate(engine)
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT id, owner_id, stopped_at IS NOT NULL FROM api_key ORDER BY id"))
+            keys = [(row[0], row[1], bool(row[2])) for row in rows]
+            ending = connection.execute(text('SELECT id FROM "user" WHERE password_expires_at IS NOT NULL')).scalars()
+            assert ending.all() == ["cy"]
+    assert keys == [("1", "ana", False), ("2", "bo", True), ("3", "cy", True), ("4", "bo", True), ("5", None, False)]
+
+
 def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
     with postgresql() as engine:
         with engine.begin() as connection:

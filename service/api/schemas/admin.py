@@ -33,6 +33,11 @@ class UserSchema(ApiSchema):
     role = StrictChoice(ACCESS.roles, required=True)
     active = StrictBoolean()
     must_change_password = fields.Boolean(dump_only=True)
+    password_expires_at = fields.DateTime(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "End of a temporary password; null once it was changed."},
+    )
     created_at = fields.DateTime(dump_only=True)
 
 
@@ -72,10 +77,26 @@ class KeySchema(ApiSchema):
     prefix = fields.String(dump_only=True)
     scopes = StrictList(StrictChoice(ACCESS.scopes), 1, 20, required=True)
     days = StrictInteger(1, required=True, load_only=True, metadata={"maximum": InstallationLimit("key_days")})
+    owner_id = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "The user who answers for the key; null if it was created on the command line."},
+    )
     created_at = fields.DateTime(dump_only=True)
     expires_at = fields.DateTime(dump_only=True)
     revoked_at = fields.DateTime(dump_only=True, allow_none=True)
+    stopped_at = fields.DateTime(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When its owner lost access. The key works again once it is handed over."},
+    )
     used_at = fields.DateTime(dump_only=True, allow_none=True)
+
+
+class KeyHandoverSchema(ApiSchema):
+    """The user who becomes the owner of an API key."""
+
+    owner_id = StrictString(36, required=True)
 
 
 class KeyWithTextSchema(KeySchema):
