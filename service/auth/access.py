@@ -34,6 +34,7 @@ class Access:
     case_roles: frozenset[str]
     case_scope: str
     role_scopes: Mapping[str, frozenset[str]]
+    audited_reads: Mapping[str, str]
 
     def may_own_keys(self, role: str) -> bool:
         """Return whether keys that users with a role created go on working: only while they may still create keys."""
@@ -87,6 +88,7 @@ def load_access(file: Path = FILE) -> Access:
     routes = [route for table in (data["open"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
         raise AccessFileError(file, min(twice), "is listed in two tables")
+    check_defined("audited_reads", data["audited_reads"], {**pages, **data["api"]}, "route")
     worker_derived, cases = data["worker_derived"], data["case_records"]
     for item, section in (("worker_derived", worker_derived), ("case_records", cases)):
         check_defined(item, section["roles"], roles, "role")
@@ -102,6 +104,7 @@ def load_access(file: Path = FILE) -> Access:
         frozenset(cases["roles"]),
         cases["scope"],
         role_scopes,
+        data["audited_reads"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import structlog
 from flask import Flask, Response, abort, g, redirect, request, url_for
@@ -12,6 +13,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from service.audit import record_event
 from service.auth import keys, sessions
 from service.auth.access import ACCESS, format_route
 from service.auth.caller import Caller, get_database, get_settings
@@ -22,6 +24,7 @@ from service.errors import DomainError
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
+OBJECT_ID = re.compile(r"<(\w+_id)>")
 NUL = "\0"  # PostgreSQL can neither store a NUL nor search for one
 csrf = CSRFProtect()
 
@@ -35,6 +38,7 @@ def register(app: Flask) -> None:
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, after the caller is known
     csrf.init_app(app)
     app.before_request(_authenticate)
+    app.after_request(_record_read)
 
 
 def _authenticate() -> AnyResponse | None:
@@ -57,6 +61,16 @@ def _authenticate() -> AnyResponse | None:
         structlog.contextvars.bind_contextvars(actor=g.caller.actor, organisation=g.caller.organisation_id)
     if response is None and route not in ACCESS.api:
         _refuse_nul()
+    return response
+
+
+def _record_read(response: Response) -> Response:
+    """Record a read that the audit trail has to show before its response is sent: what cannot be recorded is not handed out."""
+    action = ACCESS.audited_reads.get(format_route(request.method, request.endpoint)) if request.endpoint else None
+    if action is not None and response.status_code == 200 and g.caller is not None:
+        named = [str((request.view_args or {})[name]) for name in OBJECT_ID.findall(str(request.url_rule))]
+        with get_database().for_organisation(g.caller.organisation_id) as session:
+            record_event(session, g.caller.actor, action, action.partition(".")[0], named[-1] if named else "all")
     return response
 
 

@@ -189,6 +189,8 @@ scope = "cases:read"
 [case_records]
 roles = ["handler"]
 scope = "cases:write"
+[audited_reads]
+"GET list" = "list.read"
 [open]
 "GET door" = "the way in"
 [pages]
@@ -239,6 +241,7 @@ def test_what_workers_reported_is_open_to_its_roles_and_scopes_alone(tmp_path: P
         ('"GET api" = "read"', '"GET list" = "read"', "GET list: is listed in two tables"),
         ('officer = ["read"]', 'officer = ["everything"]', "role_scopes.officer: no such scope: everything"),
         ("handler = []\n", "", "role_scopes: must name every role: admin, officer, handler"),
+        ('"GET list" = "list.read"', '"GET nothing" = "list.read"', "audited_reads: no such route: GET nothing"),
         ('roles = ["officer", "handler"]', 'roles = ["nobody"]', "worker_derived: no such role: nobody"),
         ('scope = "cases:read"', 'scope = "everything"', "worker_derived: no such scope: everything"),
         ('roles = ["handler"]', 'roles = ["nobody"]', "case_records: no such role: nobody"),

@@ -5,13 +5,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from callers import freeze_time, make_browser, make_organisation, make_user
 from flask import Flask
-from sqlalchemy import Executable, delete, insert, select, update
+from portal import make_portal
+from sqlalchemy import Executable, delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from service import audit
 from service.db.session import Database
-from service.db.tables import AuditEvent, Organisation
+from service.db.tables import ApiKey, AuditEvent, Organisation
 
+CASE = {
+    "number": "C-1",
+    "nationality": "MM",
+    "people": 12,
+    "acts": ["transport"],
+    "findings": [{"finding": "locked_in"}],
+}
 AT = datetime(2026, 11, 25, 9, tzinfo=UTC)
 
 
@@ -172,3 +180,45 @@ def test_the_page_links_to_older_events_and_keeps_the_filter(app: Flask, databas
     second = client.get(older).get_data(as_text=True)
     assert (first.count("report.asked</code>"), second.count("report.asked</code>")) == (50, 10)
     assert 'rel="next"' not in second
+
+
+def test_whoever_reads_a_case_or_takes_data_out_as_a_file_is_in_the_audit_trail(app: Flask, database: Database):
+    organisation_id = make_organisation(database)
+    admin, portal = make_user(database, organisation_id, "admin"), make_portal(app, organisation_id)
+    browser = make_browser(app, admin)
+    portal.put("/suppliers/S-1", {"name": "Blue Pier", "country": "TH"})
+    case = portal.post("/cases", CASE).json["id"]
+    report = portal.post("/reports", {"format": "csv", "audience": "internal"}).json["id"]
+    with database.unscoped(write=False) as session:
+        before = session.scalars(select(func.max(AuditEvent.id))).one()
+        key_id = session.scalars(select(ApiKey.id)).one()
+    assert portal.get(f"/reports/{report}/file").status_code == 409  # nothing is read, and nothing recorded
+    portal.work()
+    for path in (f"/cases/{case}", "/cases", "/table?format=csv", f"/reports/{report}/file", "/suppliers/S-1"):
+        assert portal.get(path).status_code == 200
+    for path in (f"/cases/{case}", "/cases", "/suppliers.xlsx", f"/reports/{report}/file", "/suppliers"):
+        assert browser.get(path).status_code == 200
+    with database.unscoped(write=False) as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.id > before).order_by(AuditEvent.id)).all()
+    reads = [
+        ("case.read", case),
+        ("cases.listed", "all"),
+        ("suppliers.exported", "all"),
+        ("report.downloaded", report),
+    ]
+    assert [(event.actor, event.action, event.object_id) for event in events if event.action != "report.made"] == [
+        (actor, *read) for actor in (f"key:{key_id}", f"user:{admin}") for read in reads
+    ]
+
+
+def test_what_cannot_be_recorded_is_not_handed_out(app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch):
+    portal = make_portal(app, make_organisation(database))
+    case = portal.post("/cases", CASE).json["id"]
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("service.auth.middleware.record_event", refuse)
+    answer = portal.get(f"/cases/{case}")
+    assert answer.status_code >= 500
+    assert "findings" not in answer.json
