@@ -69,7 +69,7 @@ def load_access(file: Path = FILE) -> Access:
     data = tomllib.loads(file.read_text(encoding="utf-8"))
     roles, scopes = data["roles"], data["scopes"]
 
-    def check_defined(item: str, names: Collection[str], defined: Mapping[str, str], what: str) -> None:
+    def check_defined(item: str, names: Collection[str], defined: Mapping[str, object], what: str) -> None:
         if unknown := set(names) - defined.keys():
             raise AccessFileError(file, item, f"no such {what}: {min(unknown)}")
 
@@ -88,7 +88,7 @@ def load_access(file: Path = FILE) -> Access:
     routes = [route for table in (data["open"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
         raise AccessFileError(file, min(twice), "is listed in two tables")
-    check_defined("audited_reads", data["audited_reads"], {**pages, **data["api"]}, "route")
+    check_defined("audited_reads", data["audited_reads"], pages | data["api"], "route")
     worker_derived, cases = data["worker_derived"], data["case_records"]
     for item, section in (("worker_derived", worker_derived), ("case_records", cases)):
         check_defined(item, section["roles"], roles, "role")
