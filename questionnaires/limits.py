@@ -115,6 +115,10 @@ REFUSALS = {
         "The workbook defines its own XML entities, which no spreadsheet program does.",
         "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
     ),
+    "xml.forbidden_character": (
+        "The workbook contains control characters, which no spreadsheet program writes.",
+        "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",
+    ),
     "xml.too_complex": (
         "The workbook has a structure that no spreadsheet program produces.",
         "Open the file in a spreadsheet program, save it as .xlsx, and upload the new file.",

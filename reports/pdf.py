@@ -30,6 +30,7 @@ FONT_PACKAGES = (
 )
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONG_WORD = re.compile(r"\S{28,}")
+_BREAK = re.compile("(.{14})(?=.)")
 
 
 class FontsMissingError(FileNotFoundError):
@@ -92,5 +93,5 @@ def _json_tree(content: Any) -> Any:
     if isinstance(content, list):
         return [_json_tree(item) for item in content]
     if isinstance(content, str):
-        return _LONG_WORD.sub(lambda word: re.sub(r"(.{14})(?=.)", "\\1\u200b", word[0]), content)
+        return _LONG_WORD.sub(lambda word: _BREAK.sub("\\1\u200b", word[0]), content)
     return content

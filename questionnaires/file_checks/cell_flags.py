@@ -12,6 +12,9 @@ from questionnaires.limits import FileRefused, Limits
 # (column from 0, text of the flag) -> the rows, as the spreadsheet numbers them
 FlaggedRows = dict[tuple[int, str], "array[int]"]
 NO_RESULT = "a formula without a saved result"
+# Of a number format: text in quotation marks, an escaped character, a colour or condition, a blank as wide as a character.
+NOT_DIGITS = re.compile(r'"[^"]{0,255}+"|\\.|\[[^\]]{0,255}+\]|_.')
+ZEROS = re.compile("0{2,}")
 
 
 @dataclass
@@ -49,10 +52,10 @@ def add_flag(flagged: FlaggedRows, column: int, text: str, row: int) -> None:
 
 def parse_number_format(code: str) -> str:
     """Return how a number format displays numbers, if that carries meaning: "%", or a zero for each digit; otherwise ""."""
-    positive = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]|_.', "", code.split(";", 1)[0])
+    positive = NOT_DIGITS.sub("", code.split(";", 1)[0])
     if "%" in positive:
         return "%"
-    return positive if re.fullmatch("0{2,}", positive) else ""
+    return positive if ZEROS.fullmatch(positive) else ""
 
 
 @cache

@@ -10,6 +10,9 @@ from questionnaires.file_checks.cell_flags import CellFlags, add_flag
 from questionnaires.file_checks.xml import DEFINITIONS, MAX_CELL_TEXT, PlainElements, SafeXmlParser, contains
 from questionnaires.limits import FileRefused, Limits
 
+MAX_REPEATED_CELLS = (
+    1_000_000  # filled cells that are written once and stand for many: a few bytes must not become gigabytes
+)
 SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 
 # What nearly every row looks like: cells of one column each, none a percentage, formula or error, then only empty cells.
@@ -70,7 +73,7 @@ class ContentScanner:
         self.limits = limits
         self.sheets: list[CellFlags] = []
         self.row = 1  # the row that begins next, or has begun
-        self.row_repeats = self.column = self.total_text = 0
+        self.row_repeats = self.column = self.total_text = self.repeated_cells = 0
         self.in_note = False
         self.cell: Mapping[str, str] = {}
         self.cells: list[tuple[int, int, Mapping[str, str], str]] = []
@@ -136,6 +139,9 @@ class ContentScanner:
         for column, repeats, cell, value in self.cells if self.sheets else ():
             flags = self.sheets[-1]
             flags.add_filled_cell(self.row + self.row_repeats - 1, column + repeats - 1, self.limits)
+            self.repeated_cells += repeats * self.row_repeats - 1
+            if self.repeated_cells > MAX_REPEATED_CELLS:
+                raise FileRefused("limit.cells", "Cells are repeated too often.")
             self.total_text += len(value) * repeats * self.row_repeats
             if self.total_text > self.limits.all_text:
                 raise FileRefused("archive.expands_too_large", "Too many cells repeat the same long text.")

@@ -23,6 +23,7 @@ from questionnaires.limits import FileRefused, Limits
 
 ACTIVE = re.compile("macroenabled|vbaproject|macrosheet|activex|oleobject", re.IGNORECASE)
 LIVE_LINK = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b")
+ROW_NUMBER = re.compile("[0-9]{1,10}")
 CELL_REFERENCE = re.compile(r"([A-Za-z]{1,7})([0-9]{1,10})")
 PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
 MAX_STYLES = 100
@@ -50,7 +51,7 @@ STYLED_CELL = rb'<@c r="([A-Z]+)\d+"[^<>]*? s="(STYLES)"'
 FORMULA_ELEMENT = rb"(?:<@f[^<>]*+(?:(?<=/)>|>[^<]*+</@f>))"
 ERROR_CELL = rb'<@c r="([A-Z]+)\d+"[^<>]*? t="e"[^<>]*+>' + FORMULA_ELEMENT + rb"?+<@v>([^<]*+)<"
 FORMULA_CELL = rb'<@c r="([A-Z]+)\d+"([^<>]*+)>' + FORMULA_ELEMENT + rb"(</@c>|<@v ?/>|<@v></)?+"
-SHARED_TEXT = rb' t="s"[^<>]*+>' + FORMULA_ELEMENT + rb"?+<@v>(\d{1,9})<"
+SHARED_TEXT = rb' t="s"[^<>]*+>' + FORMULA_ELEMENT + rb"?+<@v>\+?(\d{1,19})<"
 
 
 def examine(data: bytes, limits: Limits) -> list[CellFlags]:
@@ -65,7 +66,7 @@ def examine(data: bytes, limits: Limits) -> list[CellFlags]:
     flags: list[CellFlags] = []
     cells = text = 0
     for kind, target in (targets.get(sheet_id, ("worksheet", "")) for sheet_id in sheet_ids):
-        scanner = SheetScanner(limits, displays)
+        scanner = SheetScanner(limits, displays, strings.count)
         if kind == "worksheet":
             scanner.read(package.read(target))
             size = scanner.flags.n_rows * scanner.flags.n_columns
@@ -206,14 +207,14 @@ class RepetitivePart:
 
 
 class SharedStrings:
-    """The texts that cells share: the length of each, and the greatest length."""
+    """The texts that cells share: their number, the length of each (empty ones may be left out), and the greatest length."""
 
     def __init__(self, chunks: Iterator[bytes] | None) -> None:
         self.lengths = array("i")
-        self.current_length = 0
+        self.count = self.current_length = 0
         if chunks:
             part = RepetitivePart(chunks, b"sst", {})
-            self.end_tag = b"</" + part.prefix + b"si>"
+            self.start_tag, self.end_tag = b"<" + part.prefix + b"si", b"</" + part.prefix + b"si>"
             part.read(
                 self.handle_start, self.handle_end, self.handle_text, b"si", SHARED_STRINGS, self.handle_plain_texts
             )
@@ -221,6 +222,7 @@ class SharedStrings:
 
     def handle_plain_texts(self, run: re.Match[bytes]) -> None:
         """Measure a run of plain texts; each counts as slightly longer than it is, because its tags are included."""
+        self.count += run[0].count(self.start_tag)
         self.lengths.extend(map(len, run[0].split(self.end_tag)[:-1]))
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -237,6 +239,7 @@ class SharedStrings:
     def handle_end(self, name: str) -> None:
         """Finish a text."""
         if name == "si":
+            self.count += 1
             self.lengths.append(self.current_length)
 
     def count_used(self, chunks: Iterator[bytes]) -> int:
@@ -253,8 +256,8 @@ class SharedStrings:
 class SheetScanner:
     """Collects the flags of one sheet's cells."""
 
-    def __init__(self, limits: Limits, displays: Mapping[str, str]) -> None:
-        self.limits, self.displays = limits, displays
+    def __init__(self, limits: Limits, displays: Mapping[str, str], n_strings: int) -> None:
+        self.limits, self.displays, self.n_strings = limits, displays, n_strings
         self.flags = CellFlags()
         self.row = self.cell_row = self.column = 0
         self.cell: Mapping[str, str] = {}
@@ -265,6 +268,7 @@ class SheetScanner:
         """Scan the whole sheet."""
         part = RepetitivePart(chunks, b"worksheet", self.displays)
         self.find_filled, self.find_styled = part.compile(FILLED_CELL).findall, part.compile(STYLED_CELL).findall
+        self.find_shared_texts = part.compile(SHARED_TEXT).findall
         self.find_errors, self.find_formulas = part.compile(ERROR_CELL).findall, part.compile(FORMULA_CELL).findall
         self.cell_start, self.cell_end = b"<" + part.prefix + b'c r="', b"</" + part.prefix + b"c>"
         self.formula_start = b"<" + part.prefix + b"f"
@@ -282,6 +286,8 @@ class SheetScanner:
             self.flags.add_filled_cell(row, 0, self.limits)
         elif filled := self.find_filled(data, begin, end):
             self.flags.add_filled_cell(row, max(map(column_index, filled)), self.limits)
+        if numbers := self.find_shared_texts(data, begin, end):
+            self.check_shared_text(max(map(int, numbers)))
         if match[2] is None:
             return
         for letters, style in self.find_styled(data, begin, end) if self.displays else ():
@@ -296,11 +302,16 @@ class SheetScanner:
                 if no_result and b' t="str"' not in attributes:
                     add_flag(self.flags.errors, column_index(letters), NO_RESULT, row)
 
+    def check_shared_text(self, number: int) -> None:
+        """Refuse a shared text that does not exist: the reading library would take the last one for it."""
+        if number >= self.n_strings:
+            raise FileRefused("file.corrupt", f"A cell refers to shared text {number}, of {self.n_strings}.")
+
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Start an element of a row that is not plain. Raises FileRefused for a row or cell without a valid position."""
         if name == "row":
             number = attributes.get("r", str(self.row + 1))
-            if not re.fullmatch("[0-9]{1,10}", number):
+            if not ROW_NUMBER.fullmatch(number):
                 raise FileRefused("file.corrupt", f"'{number[:20]}' is not a row number.")
             self.row = int(number)
             self.column = -1
@@ -337,6 +348,9 @@ class SheetScanner:
             self.flags.add_filled_cell(self.cell_row, self.column, self.limits)
         if display := self.displays.get(self.cell.get("s", "")):
             add_flag(self.flags.displays, self.column, display, self.cell_row)
+        number = self.value.strip().removeprefix("+")
+        if self.cell.get("t") == "s" and number.isdecimal():
+            self.check_shared_text(int(number[:20]))
         if self.cell.get("t") == "e":
             add_flag(self.flags.errors, self.column, self.value, self.cell_row)
         if self.formula:

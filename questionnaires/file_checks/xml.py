@@ -12,6 +12,15 @@ from questionnaires.limits import FileRefused
 MAX_DEPTH, MAX_ATTRIBUTES, MAX_ELEMENTS, MAX_TAG_BYTES = 100, 256, 5_000_000, 2_000_000
 DEFINITIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 
+# What XML 1.0 does not allow (section 2.2), as bytes of UTF-8 and as references by number.
+FORBIDDEN_BYTES = bytes({*range(32)} - {*b"\t\n\r"})
+FORBIDDEN_SEQUENCES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+FORBIDDEN_REFERENCE = re.compile(
+    rb"&#(?:x0{0,8}(?:[0-8bcef]|1[0-9a-f]|fff[ef]|d[89a-f]..)|0{0,8}(?:[0-8]|1[124-9]|2[0-9]|3[01]|6553[45]));",
+    re.IGNORECASE,
+)
+LONGEST_REFERENCE = 20
+
 MAX_CELL_TEXT = 1_000_000  # characters of one cell
 
 StartHandler = Callable[[str, dict[str, str]], None]
@@ -59,7 +68,10 @@ class SafeXmlParser:
 
     def read(self, chunks: Iterable[bytes]) -> None:
         """Parse a whole document."""
+        tail = b""
         for chunk in chunks:
+            refuse_forbidden_characters(tail + chunk)
+            tail = chunk[-LONGEST_REFERENCE:]
             self.pending = self.skip_plain(self.pending + chunk, self.plain) if self.plain else self.parse(chunk)
         self.parse(self.pending, last=True)
 
@@ -127,6 +139,14 @@ class SafeXmlParser:
         """Refuse a declared encoding other than UTF-8: the reading library knows no other."""
         if encoding and encoding.casefold() not in ("utf-8", "utf8", "us-ascii", "ascii"):
             raise FileRefused("file.corrupt", f"One of its parts is encoded as {encoding[:20]}.")
+
+
+def refuse_forbidden_characters(data: bytes) -> None:
+    """Raise FileRefused for control characters: plain elements are not parsed, and would let them through."""
+    has_bytes = len(data.translate(None, FORBIDDEN_BYTES)) < len(data)
+    has_references = b"&#" in data and FORBIDDEN_REFERENCE.search(data) is not None
+    if has_bytes or has_references or any(sequence in data for sequence in FORBIDDEN_SEQUENCES):
+        raise FileRefused("xml.forbidden_character")
 
 
 def contains(chunks: Iterable[bytes], pattern: re.Pattern[bytes]) -> bool:

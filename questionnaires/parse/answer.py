@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 from marshmallow import ValidationError, fields
 
 from questionnaires.issues import ISSUES
+from questionnaires.limits import Limits
 from questionnaires.lookups import load_common_words
 from questionnaires.text_normalize import fold_text
 
@@ -90,6 +91,12 @@ def make_legible(text: str) -> str:
     return short if short.isprintable() else "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in short)
 
 
+def refuse_overlong(text: str) -> None:
+    """Raise :class:`AnswerError` for a text longer than a spreadsheet cell holds, before any pattern searches it."""
+    if len(text) > Limits.cell_text:
+        raise AnswerError("limit.cell_text", text, expected=f"at most {Limits.cell_text:,} characters")
+
+
 def clean_text(text: str) -> str:
     """Return the text in NFC, without surrounding or doubled blanks, invisible marks, or the apostrophes of a CSV export.
 
@@ -161,6 +168,7 @@ class AnswerField(fields.Field[Any]):
         """Return the answer of a text or another JSON value; None if it is blank. Raises :class:`AnswerError`."""
         if not isinstance(value, str):
             return self.parse_json(value)
+        refuse_overlong(value)
         text = clean_text(value)
         word = fold_text(text)
         answer = self.parse_word(text, word)

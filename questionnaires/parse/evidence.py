@@ -15,13 +15,14 @@ from functools import cache
 from typing import Any, Self
 
 from questionnaires.lookups import LISTS_DIR, load_common_words
-from questionnaires.parse.answer import AnswerError, AnswerField, EvidencePiece, clean_text
+from questionnaires.parse.answer import AnswerError, AnswerField, EvidencePiece, clean_text, refuse_overlong
 from questionnaires.parse.dates import detect_order, parse_day
 from questionnaires.parse.types import LINE_BREAKS
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.text_normalize import fold_text
 
 PIECE_SEPARATORS = re.compile(rf"{LINE_BREAKS.pattern}|\|")
+PART_SEPARATOR, COVERS_SEPARATOR = re.compile("[;；]"), re.compile("[,，、]")
 DATE = re.compile(r"(?<![0-9A-Za-z])[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}(?![0-9A-Za-z])", re.ASCII)
 MAX_WORDS = 3  # of a spelling in [parts]
 MAX_SOURCE_LENGTH = 120
@@ -69,6 +70,7 @@ class EvidenceField(AnswerField):
         """Return the pieces of a value; each line of a cell is a piece."""
         if not isinstance(value, str):
             return self.parse_json(value)
+        refuse_overlong(value)
         lines = [clean_text(line) for line in PIECE_SEPARATORS.split(value)]
         filled = [line for line in lines if line and fold_text(line) not in load_common_words().nothing]
         if len(filled) < 2:
@@ -93,6 +95,8 @@ class EvidenceField(AnswerField):
                     raise AnswerError("evidence.part", name)
                 if not all(isinstance(text, str) for text in texts if text is not None):
                     raise AnswerError("field.type", content)
+                for text in filter(None, texts):
+                    refuse_overlong(text)
                 parts += [(name, clean_text(text)) for text in texts if text]
             pieces.append(parts)
         return self.build_pieces(pieces) if pieces else None
@@ -100,12 +104,12 @@ class EvidenceField(AnswerField):
     def split_parts(self, line: str) -> Parts:
         """Split a line into its parts: the field name of each ("" if it is unknown) and its text."""
         parts: list[tuple[str, str]] = []
-        for part in map(clean_text, re.split("[;；]", line)):
+        for part in map(clean_text, PART_SEPARATOR.split(line)):
             if not part:
                 continue
             name, text = identify_part(part)
             if name == "covers" and fold_text(text) not in self.headers:
-                parts += [(name, header.strip()) for header in re.split("[,，、]", text) if header.strip()]
+                parts += [(name, header.strip()) for header in COVERS_SEPARATOR.split(text) if header.strip()]
             else:
                 parts.append((name, text))
         return parts

@@ -110,6 +110,7 @@ class YesNoField(AnswerField):
 
 SEPARATORS = "[;|、；]"
 WEAK_SEPARATORS = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the slash of n/a or F/V
+SEPARATOR, WEAK_SEPARATOR, BETWEEN_TEXTS = re.compile(SEPARATORS), re.compile(WEAK_SEPARATORS), re.compile("[;|；]")
 
 
 def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) -> list[str]:
@@ -117,8 +118,8 @@ def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) 
     unknown.
     """
     parts = []
-    for part in re.split(SEPARATORS, text):
-        smaller = re.split(WEAK_SEPARATORS, part) if split_commas and not is_known(part.strip()) else [part]
+    for part in SEPARATOR.split(text):
+        smaller = WEAK_SEPARATOR.split(part) if split_commas and not is_known(part.strip()) else [part]
         parts += [small.strip() for small in smaller if small.strip()]
     return parts
 
@@ -208,7 +209,7 @@ class MultiChoiceField(MultiValueField):
             is_text = word and word not in words.nothing and word not in words.reserved
             return (
                 (WHOLE_AS_FLOAT.sub(lambda match: match[0][:-2], text),)
-                if is_text and not re.search("[;|；]", text)
+                if is_text and not BETWEEN_TEXTS.search(text)
                 else ()
             )
         code = self.choices.get(fold_text(text))

@@ -68,6 +68,7 @@ def resolve_impossible_migrant_counts(context: ValidationContext, form: Question
 
 
 GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
+NOT_DIGIT = re.compile("[^0-9]")
 AGENCY_COUNT = re.compile(
     rf"(.*\S)\s*[:=(\uff1a]\s*({GROUPED.pattern}|[0-9]{{1,9}}([.,][0-9]{{1,2}})?)\s*+(%?)(?:\s*+workers)?+\s*+\)?"
 )
@@ -99,7 +100,7 @@ def normalize_agency_count(text: str) -> str:
     if match is None:
         return ""
     name, number, percent = match[1], match[2], match[5]
-    count = float(re.sub("[^0-9]", "", number) if GROUPED.fullmatch(number) else number.replace(",", "."))
+    count = float(NOT_DIGIT.sub("", number) if GROUPED.fullmatch(number) else number.replace(",", "."))
     if percent:
         return f"{name}: {count:g}%" if count <= 100 else ""
     return f"{name}: {count:.0f}" if count.is_integer() else ""

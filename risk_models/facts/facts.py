@@ -50,7 +50,7 @@ SEPARATE_FILES = {"country_vdem": "country"}
 USES = ("scored", "note", "exposure")
 # A missing fact is filled from this many countries: those nearest in their known facts (method section 3).
 NEIGHBOUR_COUNT = 15
-HS_CODE = re.compile(r"\b[0-9]{4}\.[0-9]{2}(?:\.?[0-9]{2,4})*\b")
+HS_CODE = re.compile(r"\b[0-9]{4}\.[0-9]{2}(?:[0-9]{2,}+)?(?:\.[0-9]{2,}+)*\b")
 # Thai, Lao, Burmese, Khmer, kana, Chinese characters, Hangul: these scripts have no spaces between words, so words are searched
 # for anywhere in a text.
 UNSPACED_SCRIPTS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")

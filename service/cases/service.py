@@ -90,6 +90,7 @@ def needs_two_users(session: Session, case: StoredCase) -> bool:
 def find_removed_note(finding: Mapping[str, Any]) -> Issue | None:
     """Return the issue of a finding whose note contains personal data: it is saved without the note. None for any other."""
     note = finding.get("note")
+    _check_length("note", note)
     if isinstance(note, str) and detect_personal_data(note) is not None:
         return build_issue(REMOVED_NOTE, header=load_form(FORM_ID).by_id["note"].title)
     return None
@@ -509,6 +510,13 @@ def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     return {**dict.fromkeys(FINDING_QUESTIONS), **parsed, "found": parsed.get("found") != "no"}
 
 
+def _check_length(name: str, value: object) -> None:
+    """Refuse a text that is too long, before it is searched for personal data. Raises DomainError ``text.too_long``."""
+    limit = MAX_LENGTHS.get(name, 300)
+    if isinstance(value, str) and len(value) > limit:
+        raise DomainError("text.too_long", 422, f"{name}: Use at most {limit} characters.")
+
+
 def _parse_answers(answers: Mapping[str, Any], allowed: Sequence[str], on: date) -> dict[str, Any]:
     """Validate answers by the rules of a sheet and return the parsed ones, without blanks. Raises DomainError.
 
@@ -519,14 +527,13 @@ def _parse_answers(answers: Mapping[str, Any], allowed: Sequence[str], on: date)
     for name, value in answers.items():
         if name not in allowed:
             raise DomainError("field.unknown", 422, f"A case has no field '{name}'.")
+        _check_length(name, value)
         if isinstance(value, str):
             code = detect_personal_data(
                 value, company_name=name in COMPANY_NAME_QUESTIONS, reference=name in REFERENCE_QUESTIONS
             )
             if code is not None:
                 raise DomainError(code, 422, f"{build_issue(code, header=name).describe()} Nothing was saved.")
-            if len(value) > MAX_LENGTHS.get(name, 300):
-                raise DomainError("text.too_long", 422, f"{name}: Use at most {MAX_LENGTHS.get(name, 300)} characters.")
         try:
             answer = fields[name].deserialize(value, name, answers) if value is not None else None
         except ValidationError as error:

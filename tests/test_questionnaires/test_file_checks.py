@@ -395,6 +395,39 @@ def test_repeated_ods_cells_count_as_often_as_they_are_repeated():
     assert get_code(ods_row("x" * 1000, repeated=150)) == "archive.expands_too_large"
 
 
+def test_a_filled_ods_cell_is_not_repeated_a_million_times():
+    cell = ods_cell("x", ' table:number-columns-repeated="40"')
+    row = f'<table:table-row table:number-rows-repeated="{{}}">{cell}</table:table-row>'
+    assert get_refusal_code(build_zip(ods(row.format(25_000))), "list.ods") == ""
+    assert get_refusal_code(build_zip(ods(row.format(25_100))), "list.ods") == "limit.cells"
+
+
+def test_a_shared_text_that_does_not_exist_is_refused():
+    texts = shared_strings("a", "b").replace("</sst>", "<si/></sst>")
+
+    def get_code(number: object, more: str = "") -> str:
+        cell = f'<row r="1"><c r="A1" t="s"{more}><v>{number}</v></c></row>'
+        return get_refusal_code(build_zip(package(cell, **{"xl__sharedStrings.xml": texts})))
+
+    assert get_code(2) == get_code(0) == ""
+    for more in ("", ' ph="1"'):  # a cell like most, and one that is parsed
+        assert get_code(3, more) == get_code("+3", more) == get_code(99_999_999_999, more) == "file.corrupt"
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x0b", "\ufffe", "&#1;", "&#x1F;", "&#00011;", "&#xFFFF;", "&#xD800;"])
+def test_characters_that_xml_forbids_are_refused(character):
+    def get_code(text: str) -> str:
+        return get_refusal_code(
+            build_zip(package(f'<row r="1"><c r="A1" t="inlineStr"><is><t>{text}</t></is></c></row>'))
+        )
+
+    assert get_code("a&#x41;&#10;\t\u00e9\ufffd") == ""
+    assert get_code(f"a{character}b") == "xml.forbidden_character"
+    shared = package(**{"xl__sharedStrings.xml": shared_strings(f"a{character}")})
+    assert get_refusal_code(build_zip(shared)) == "xml.forbidden_character"
+    assert get_refusal_code(build_zip(ods(ods_row(f"a{character}"))), "list.ods") == "xml.forbidden_character"
+
+
 def test_trailing_empty_ods_cells_do_not_count():
     rest = ' table:number-columns-repeated="16382"'
     full = ods_row("a", 1).replace("</table:table-row>", ods_cell(None, rest) + "</table:table-row>")

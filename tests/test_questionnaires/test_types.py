@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from questionnaires.form import build_answers_schema, load_combined_form
 from questionnaires.lookups import load_common_words, load_countries, load_sectors
 from questionnaires.parse.numbers import MoneyField, NumberField, PercentField
 from questionnaires.parse.types import (
@@ -525,3 +526,13 @@ def test_cleaning_a_text_twice_changes_nothing(text):
 def test_a_json_value_of_another_type_is_not_a_text(value):
     with pytest.raises(ValidationError, match=r"field\.type"):
         TextField().deserialize(value)
+
+
+@pytest.mark.parametrize(
+    "question", ["name", "workers_total", "country", "sector", "evidence", "papers_retention", "agencies"]
+)
+def test_an_answer_longer_than_a_cell_is_refused_before_it_is_searched(question):
+    schema = build_answers_schema(load_combined_form("site"))
+    with pytest.raises(ValidationError) as refused:
+        schema.load({question: "a." * 20_000})
+    assert refused.value.messages[question]["code"] == "limit.cell_text"

@@ -24,6 +24,8 @@ from service.questionnaires_sent import requests as questionnaire_requests
 from service.reviews import jobs as reviews
 from service.web.pages.suppliers import TABLES, build_download, build_query, read_filter_fields
 
+NOT_IN_FILE_NAME = re.compile(r"[^\w.-]+")
+
 
 def reassess() -> AnyResponse:
     """Reassess the selected suppliers and show the list again."""
@@ -73,7 +75,7 @@ def download_forms() -> Response:
         sent = _list_sent(session)
         for number, (each, supplier) in enumerate(sent, 1):
             form = load_form(each.form, each.form_version)
-            name = re.sub(r"[^\w.-]+", "_", supplier.reference or supplier.name)[:60]
+            name = NOT_IN_FILE_NAME.sub("_", supplier.reference or supplier.name)[:60]
             workbook = questionnaire_requests.build_request_workbook(each, supplier, form)
             archive.writestr(f"{number:02}_{name}_{each.form}.xlsx", workbook)
     return build_download(buffer.getvalue(), "application/zip", f"questionnaires_{today(get_caller().time_zone)}.zip")
