@@ -1,4 +1,4 @@
-"""API views to open, read, extend and close case records. A body that contains personal data is rejected."""
+"""API views to open, read, extend, correct, close and delete case records. A body that contains personal data is rejected."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply
 from service.auth.caller import get_caller
+from service.cases import corrections
 from service.cases import service as case_service
 from service.cases.service import WorkerCheck
 from service.clock import now, today
 from service.db.case_tables import StoredCase
-from service.errors import DomainError
+from service.errors import DomainError, not_found
 from service.queries import lists
 
 Values = Mapping[str, Any]
@@ -60,6 +61,26 @@ def add_finding(session: Session, case_id: str, body: Values) -> Reply:
     return Reply(_case(session, case_service.add_finding(session, case_id, finding, *_act()), [finding]), 201)
 
 
+def correct_case(session: Session, case_id: str, body: Values) -> Reply:
+    """Correct the texts that describe a case, and return it."""
+    changes = {"case_id" if name == "number" else name: value for name, value in body.items()}
+    return Reply(_case(session, corrections.correct_case(session, case_id, changes, *_act())))
+
+
+def correct_note(session: Session, case_id: str, number: str, body: Values) -> Reply:
+    """Replace or remove the note of a finding, and return the case."""
+    if not (number.isascii() and number.isdigit() and len(number) < 6):
+        raise not_found("Finding not found.")
+    case = corrections.correct_note(session, case_id, int(number), body["note"], *_act())
+    return Reply(_case(session, case, [body]))
+
+
+def delete_case(session: Session, case_id: str, query: Values) -> Reply:
+    """Delete a case for a reason."""
+    corrections.delete_case(session, case_id, query["reason"], *_act())
+    return Reply(None, 204)
+
+
 def close_case(session: Session, case_id: str, body: Values) -> Reply:
     """Close a case, or propose closing an emergency, and return it."""
     check = None
@@ -97,9 +118,10 @@ def _closing(case: StoredCase) -> dict[str, Any] | None:
 
 
 def _case(session: Session, case: StoredCase, sent: Sequence[Values] = ()) -> Resource:
-    """Return a case; ``sent``: the findings of the request, whose notes may have been removed."""
+    """Return a case; ``sent``: the findings of the request, whose notes may have been removed or may point to a person."""
     session.flush()
     issues = [format_issue(issue) for finding in sent if (issue := case_service.find_removed_note(finding))]
+    warnings = [format_issue(issue) for finding in sent if (issue := case_service.find_identifying_note(finding))]
     view = case_service.get_case_detail(session, case, today(get_caller().time_zone))
     steps = [{"id": step.action.id, "within_hours": step.hours, "by": step.due_at} for step in view.steps]
     return Resource(
@@ -109,4 +131,5 @@ def _case(session: Session, case: StoredCase, sent: Sequence[Values] = ()) -> Re
         findings=view.findings,
         closing=_closing(case),
         **({"issues": issues} if issues else {}),
+        **({"warnings": warnings} if warnings else {}),
     )

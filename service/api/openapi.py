@@ -49,6 +49,7 @@ REFUSALS = {
     403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",
     409: "The request conflicts with the current state of the object.",
+    410: "The request took effect earlier, but its stored response was withdrawn, because its object was corrected or deleted since.",
     412: "The current version does not meet the condition in If-Match or If-None-Match.",
     413: "The body is too large.",
     415: "This endpoint does not accept this content type.",
@@ -226,6 +227,7 @@ def _refusals(route: Route, variables: list[str]) -> Json:
     statuses |= {404} if variables or may_name_supplier else set()
     statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
     statuses |= {413, 415} if has_body else set()
-    statuses |= {409} if route.method in ("POST", "PUT", "PATCH") or is_file else set()
+    statuses |= {409} if route.method != "GET" or is_file else set()
+    statuses |= {410} if route.method == "POST" else set()
     statuses |= {412} if route.versioned and route.method != "GET" else set()
     return {str(status): {"description": REFUSALS[status], "content": PROBLEM} for status in sorted(statuses)}

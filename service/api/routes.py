@@ -49,7 +49,17 @@ from service.api.schemas.admin import (
 )
 from service.api.schemas.assessments import AssessmentSchema, DecisionRequestSchema, ScoreChangeSchema
 from service.api.schemas.base import PageQuerySchema
-from service.api.schemas.cases import CASE_CLOSING, CASE_PAGE, NEW_CASE, CaseQuerySchema, CaseSchema, FindingSchema
+from service.api.schemas.cases import (
+    CASE_CLOSING,
+    CASE_CORRECTION,
+    CASE_PAGE,
+    NEW_CASE,
+    NOTE_CORRECTION,
+    CaseDeletionQuerySchema,
+    CaseQuerySchema,
+    CaseSchema,
+    FindingSchema,
+)
 from service.api.schemas.evidence import (
     EVIDENCE_PIECES,
     BulkOutcomeSchema,
@@ -220,6 +230,15 @@ ROUTES: tuple[Route, ...] = (
           CaseSchema(), (201,), "write", body=NEW_CASE),
     Route("GET", "/cases/<case_id>", "get_case", cases.get_case, "Get a case with its findings, interpretation and first steps.",
           CaseSchema()),
+    Route("PATCH", "/cases/<case_id>", "correct_case", cases.correct_case,
+          "Correct the texts that describe a case. The audit trail records which fields changed, and not what they said.",
+          CaseSchema(), transaction="write", body=CASE_CORRECTION),
+    Route("DELETE", "/cases/<case_id>", "delete_case", cases.delete_case,
+          "Delete a case, and reassess its supplier without it. Two users have to close an emergency first.", None, (204,),
+          "write", query=CaseDeletionQuerySchema()),
+    Route("PATCH", "/cases/<case_id>/findings/<number>", "correct_note", cases.correct_note,
+          "Replace or remove the note of a finding. The finding itself stays.", CaseSchema(), transaction="write",
+          body=NOTE_CORRECTION),
     Route("POST", "/cases/<case_id>/findings", "add_finding", cases.add_finding,
           "Add a finding to a case. A closed case is reopened.", CaseSchema(), (201,), "write", body=FindingSchema()),
     Route("POST", "/cases/<case_id>/close", "close_case", cases.close_case, "Close a case.", CaseSchema(), (200,),

@@ -1,7 +1,7 @@
 """Open, extend and close the case records of an organisation; the supplier concerned is reassessed each time.
 
-Findings are only added, never altered, and every step is recorded in the audit trail. Stored texts must not identify a person, so
-they are checked here as those of a sheet are.
+Findings are only added, never altered (``corrections.py`` corrects notes and texts), and every step is recorded in the audit
+trail. Stored texts must not identify a person, so they are checked here as those of a sheet are.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ from sqlalchemy.orm import Session
 from questionnaires.form import build_answers_schema, load_form
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
-from questionnaires.person_detection import detect_personal_data
-from questionnaires.validation.personal_data import COMPANY_NAME_QUESTIONS, REFERENCE_QUESTIONS, REMOVED_NOTE
+from questionnaires.person_detection import detect_personal_data, singles_out_a_person
+from questionnaires.validation.personal_data import (
+    COMPANY_NAME_QUESTIONS,
+    IDENTIFYING_NOTE,
+    REFERENCE_QUESTIONS,
+    REMOVED_NOTE,
+)
 from risk_models.action_library import Action
 from risk_models.answers import from_rows
 from risk_models.cases.readings import read_case
@@ -96,6 +101,14 @@ def find_removed_note(finding: Mapping[str, Any]) -> Issue | None:
     return None
 
 
+def find_identifying_note(finding: Mapping[str, Any]) -> Issue | None:
+    """Return the issue of a finding whose note may point to one person: it is saved as it is. None for any other."""
+    note = finding.get("note")
+    if isinstance(note, str) and singles_out_a_person(note) and find_removed_note(finding) is None:
+        return build_issue(IDENTIFYING_NOTE, header=load_form(FORM_ID).by_id["note"].title)
+    return None
+
+
 def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCase:
     """Return a case by id, locked for update if asked. Raises DomainError, 404, if there is none."""
     query = select(StoredCase).where(StoredCase.id == case_id)
@@ -161,7 +174,7 @@ def open_case(
     Raises DomainError: ``person.*`` for what looks like a person's data, ``case.taken`` for a number that is in use,
     ``case.number``, ``field.unknown``, or a code of the catalogue of issues.
     """
-    parsed = _parse_answers(answers, CASE_QUESTIONS, on)
+    parsed = parse_answers(answers, CASE_QUESTIONS, on)
     group = {key: value for key, value in parsed.items() if key not in LIST_QUESTIONS}
     lists = {key: tuple(parsed.get(key, ())) for key in LIST_QUESTIONS}
     number = str(group.get("case_id") or "")
@@ -179,7 +192,7 @@ def open_case(
     record_event(session, by, "case.opened", "case", case.id, {})
     _add_findings(session, case, parsed_findings, on, at, by)
     link_unlinked_cases(session)
-    _reassess(session, [case], on, at, by)
+    reassess_suppliers(session, [case], on, at, by)
     return case
 
 
@@ -190,7 +203,7 @@ def add_finding(
     parsed_findings = [_parse_finding(answers, on)]
     case = get_case(session, case_id, lock=True)
     _add_findings(session, case, parsed_findings, on, at, by)
-    _reassess(session, [case], on, at, by)
+    reassess_suppliers(session, [case], on, at, by)
     return case
 
 
@@ -299,7 +312,7 @@ def _close(
     case.state, case.outcome, case.closed_by, case.closed_at = "closed", outcome, by, at
     record_event(session, by, "case.closed", "case", case.id, details)
     session.flush()
-    _reassess(session, [case], on, at, by)
+    reassess_suppliers(session, [case], on, at, by)
     return case
 
 
@@ -408,13 +421,13 @@ def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list
     return [matches.pop() if len(matches) == 1 else None for matches in matched_ids]
 
 
-def _build_key(number: str) -> str:
+def build_key(number: str) -> str:
     """Return the key by which a case is looked up: its normalised number."""
     return (name_key(number) or number)[:300]
 
 
 def _select_by_number(number: str) -> Select[StoredCase]:
-    return select(StoredCase).where(StoredCase.key == _build_key(number))
+    return select(StoredCase).where(StoredCase.key == build_key(number))
 
 
 def _build_case(
@@ -423,7 +436,7 @@ def _build_case(
     return StoredCase(
         id=new_id(),
         number=number,
-        key=_build_key(number),
+        key=build_key(number),
         linked_reference=group.get("linked_reference"),
         linked_name=group.get("linked_name"),
         cohort={name: group.get(name) for name in COHORT_QUESTIONS},
@@ -487,7 +500,8 @@ def _add_findings(
         case.strength, case.strength_since = strength, at
 
 
-def _reassess(session: Session, cases: Sequence[StoredCase], on: date, at: datetime, by: str) -> None:
+def reassess_suppliers(session: Session, cases: Sequence[StoredCase], on: date, at: datetime, by: str) -> None:
+    """Reassess the suppliers that cases are about."""
     session.flush()
     supplier_ids = {case.supplier_id for case in cases if case.supplier_id is not None}
     suppliers.reassess(session, supplier_ids, on, at, by)
@@ -504,7 +518,7 @@ def _parse_finding(answers: Mapping[str, Any], on: date) -> dict[str, Any]:
     """
     if find_removed_note(answers) is not None:
         answers = {**answers, "note": None}
-    parsed = _parse_answers(answers, FINDING_QUESTIONS, on)
+    parsed = parse_answers(answers, FINDING_QUESTIONS, on)
     if "finding" not in parsed:
         raise DomainError("finding.missing", 422, "Enter what was found, or what was checked for but not found.")
     return {**dict.fromkeys(FINDING_QUESTIONS), **parsed, "found": parsed.get("found") != "no"}
@@ -517,7 +531,7 @@ def _check_length(name: str, value: object) -> None:
         raise DomainError("text.too_long", 422, f"{name}: Use at most {limit} characters.")
 
 
-def _parse_answers(answers: Mapping[str, Any], allowed: Sequence[str], on: date) -> dict[str, Any]:
+def parse_answers(answers: Mapping[str, Any], allowed: Sequence[str], on: date) -> dict[str, Any]:
     """Validate answers by the rules of a sheet and return the parsed ones, without blanks. Raises DomainError.
 
     ``allowed``: the questions that may be answered.

@@ -174,3 +174,34 @@ def test_an_import_of_cases_is_open_to_those_who_may_read_them_alone(
         for role in ("admin", "case_handler", "officer", "viewer", "approver")
     }
     assert statuses == {"admin": 200, "case_handler": 200, "officer": 403, "viewer": 403, "approver": 403}
+
+
+def test_a_note_that_may_point_to_one_person_is_saved_with_a_warning(portal: Portal):
+    finding = {**LOCKED, "note": "room 14, bed 12"}
+    case = portal.post("/cases", {**CASE, "findings": [finding]}).json
+    assert [(warning["code"], warning["seen"]) for warning in case["warnings"]] == [("note.one_person", "")]
+    assert case["findings"][0]["note"] == finding["note"]
+    assert "warnings" not in portal.get(f"/cases/{case['id']}").json
+
+
+def test_a_case_and_its_note_are_corrected_and_the_case_deleted(portal: Portal):
+    sent = {**CASE, "findings": [{**LOCKED, "finding": "papers_held", "note": "taken at the gate"}]}
+    case = portal.post("/cases", sent, Idempotency_Key="one").json
+    address = f"/cases/{case['id']}"
+    corrected = portal.call("PATCH", f"{address}/findings/1", json={"note": "the only woman on deck"}).json
+    assert (corrected["findings"][0]["note"], corrected["warnings"][0]["code"]) == (
+        "the only woman on deck", "note.one_person",
+    )  # fmt: skip
+    assert portal.call("PATCH", f"{address}/findings/1", json={"note": ""}).json["findings"][0]["note"] is None
+    assert portal.call("PATCH", f"{address}/findings/9", json={"note": ""}).status_code == 404
+    assert portal.call("PATCH", f"{address}/findings/x", json={"note": ""}).status_code == 404
+    named = portal.call("PATCH", address, json={"number": "C-5", "job": ""}).json
+    assert (named["number"], named["cohort"]["job"], named["strength"]) == ("C-5", None, case["strength"])
+    again = portal.post("/cases", sent, Idempotency_Key="one")
+    assert (again.status_code, again.content_type, again.json["code"]) == (
+        410, "application/problem+json", "idempotency.withdrawn",
+    )  # fmt: skip
+    assert portal.call("DELETE", address).status_code == 422
+    assert portal.call("DELETE", f"{address}?reason=duplicate").status_code == 204
+    assert portal.get(address).status_code == 404
+    assert get_supplier.sync("S-1", client=portal.client).case_evidence == "none_recorded"

@@ -58,6 +58,9 @@ NOT_SAID_BY_SCHEMA = {
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
+    "correct_case": f"{PERSONS}; which two letters are a country; which numbers are taken",
+    "correct_note": PERSONS,
+    "delete_case": "which case is an emergency that two users have to close first",
     "close_case": "which case is an emergency, what has to be known before it is closed, and that this day is past",
     **dict.fromkeys(
         ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"

@@ -121,6 +121,65 @@ def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -
     assert faults(handler, "case, an emergency") == []
 
 
+def test_a_note_that_may_point_to_one_person_is_saved_once_its_writer_confirms_it(case: str, handler: Page) -> None:
+    handler.goto("/cases")
+    handler.get_by_role("link", name=case, exact=True).click()
+    add = handler.locator("section[aria-labelledby=add]")
+    findings = handler.locator("section[aria-labelledby=findings]")
+    add.get_by_label("Finding").select_option("violence")
+    add.get_by_label("Note").fill("room 14, bed 12")
+    add.get_by_role("button", name="Add finding").click()
+    expect(handler.get_by_role("alert")).to_contain_text("may point to one person")
+    expect(findings).not_to_contain_text("bed 12")
+    assert faults(handler, "case, note to confirm") == []
+    add.get_by_label("Save it as it is").check()
+    add.get_by_role("button", name="Add finding").click()
+    expect(findings).to_contain_text("bed 12")
+
+
+def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler: Page) -> None:
+    handler.goto("/cases")
+    handler.get_by_role("link", name=case, exact=True).click()
+    add = handler.locator("section[aria-labelledby=add]")
+    findings = handler.locator("section[aria-labelledby=findings]")
+    add.get_by_label("Finding").select_option("violence")
+    add.get_by_label("Note").fill("hit in the packing hall")
+    add.get_by_role("button", name="Add finding").click()
+    findings.get_by_text("Correct the note").click()
+    note = findings.get_by_label("Note of finding 2")
+    note.fill("told by Mr Somchai Jaidee")
+    findings.get_by_role("button", name="Save note").click()
+    expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
+    note.fill("hit with a tool")
+    findings.get_by_role("button", name="Save note").click()
+    expect(findings).to_contain_text("hit with a tool")
+    assert faults(handler, "case, corrections") == []
+    findings.get_by_text("Correct the note").click()
+    findings.get_by_role("button", name="Remove note").click()
+    expect(findings).not_to_contain_text("hit with a tool")
+    expect(findings).to_contain_text("Violence")
+
+    correct = handler.locator("section[aria-labelledby=correct]")
+    correct.get_by_text("Change the description").click()
+    correct.get_by_label("Job").fill("Sorter")
+    correct.get_by_role("button", name="Save corrections").click()
+    expect(handler.locator("main")).to_contain_text("Sorter")
+    expect(handler.locator("section[aria-labelledby=delete]")).to_contain_text("Two users have to close this case")
+
+
+def test_a_case_is_deleted_for_a_reason(office: Office, handler: Page) -> None:
+    number = f"CR-{next(NUMBERS)}"
+    with office.database.for_organisation(office.harbour) as session:
+        held = {"finding": "papers_held", "phase": "work"}
+        case_service.open_case(session, {"case_id": number}, [held], now().date(), now(), "user:web")
+    handler.goto("/cases")
+    handler.get_by_role("link", name=number, exact=True).click()
+    handler.get_by_label("It is recorded twice").check()
+    handler.get_by_role("button", name="Delete case").click()
+    expect(handler.get_by_text("Case deleted.")).to_be_visible()
+    expect(handler.get_by_role("link", name=number, exact=True)).to_have_count(0)
+
+
 def test_each_role_sees_the_supplier_of_a_case_as_far_as_it_may(
     case: str, handler: Page, officer: Page, viewer: Page
 ) -> None:

@@ -19,6 +19,7 @@ from service.api.fields import (
 )
 from service.api.schemas.assessments import IssueSchema
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.cases import corrections
 from service.cases import service as case_service
 
 STATES = ("open", "closed")
@@ -104,7 +105,7 @@ class CaseSchema(CaseLineSchema):
     This is never a verdict and never contains personal data.
     """
 
-    optional = frozenset({"issues"})
+    optional = frozenset({"issues", "warnings"})
 
     nationality = StrictString(2, "^[A-Z]{2}$", load_only=True)
     job = StrictString(LONGEST["job"], load_only=True)
@@ -130,10 +131,42 @@ class CaseSchema(CaseLineSchema):
             "description": "Notes in the request that contained personal data. The findings were saved without them."
         },
     )
+    warnings = fields.List(
+        fields.Nested(IssueSchema),
+        dump_only=True,
+        metadata={"description": "Notes in the request that were saved, and that may point to one person."},
+    )
+
+
+class CaseCorrectionSchema(ApiSchema):
+    """The texts of a case that can be corrected. A field that is not sent stays as it is; an empty text removes it."""
+
+    number = StrictString(LONGEST["case_id"])
+    linked_reference = StrictString(LONGEST["linked_reference"], shortest=0)
+    linked_name = StrictString(LONGEST["linked_name"], shortest=0)
+    nationality = StrictString(2, "^([A-Z]{2})?$", shortest=0)
+    job = StrictString(LONGEST["job"], shortest=0)
+    intake_from = StrictString(10, f"{PART_OF_DAY}|^$", shortest=0)
+    intake_to = StrictString(10, f"{PART_OF_DAY}|^$", shortest=0)
+    people = StrictInteger(1, 100_000)
+
+
+class NoteCorrectionSchema(ApiSchema):
+    """The note that replaces the note of a finding; an empty text removes it."""
+
+    note = StrictString(LONGEST["note"], shortest=0, required=True)
+
+
+class CaseDeletionQuerySchema(ApiSchema):
+    """Why a case is deleted."""
+
+    reason = StrictChoice(tuple(corrections.DELETION_REASONS), required=True)
 
 
 NEW_CASE = CaseSchema(exclude=("outcome",))
 CASE_CLOSING = CaseClosingSchema(sent_as="CaseClosing")
+CASE_CORRECTION = CaseCorrectionSchema()
+NOTE_CORRECTION = NoteCorrectionSchema()
 CASE_PAGE = page_of(CaseLineSchema, "CasePage")
 
 

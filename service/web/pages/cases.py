@@ -1,4 +1,4 @@
-"""Pages for case records: the list, one case with its readings, and the forms to change it."""
+"""Pages for case records: the list, one case with its readings, and the forms to change, correct and delete it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
 from risk_models.cases.rules import STRENGTHS, list_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
+from service.cases import corrections
 from service.cases import service as case_service
 from service.cases.service import WorkerCheck
 from service.clock import now, today
@@ -83,6 +84,7 @@ def open_case() -> AnyResponse:
         answers["people"] = int(answers["people"])
     finding = _parse_fields(case_service.FINDING_QUESTIONS)
     try:
+        _check_note_confirmed(finding)
         with write_session() as session:
             case = case_service.open_case(
                 session, answers, [finding] if "finding" in finding else [], *_get_change_context()
@@ -126,7 +128,7 @@ def show_case(case_id: str) -> Response:
     return _render_case(case_id, None)
 
 
-def _render_case(case_id: str, error: DomainError | None) -> Response:
+def _render_case(case_id: str, error: DomainError | None, corrected_number: int | None = None) -> Response:
     with read_session() as session:
         case = case_service.get_case(session, case_id)
         detail = case_service.get_case_detail(session, case, today(get_caller().time_zone))
@@ -140,6 +142,8 @@ def _render_case(case_id: str, error: DomainError | None) -> Response:
         is_own_proposal=case.closing is not None and case.closing["by"] == get_caller().actor,
         today=today(get_caller().time_zone),
         error=error,
+        corrected_number=corrected_number,
+        deletion_reasons=corrections.DELETION_REASONS,
         time_left=format_time_left,
         values=request.form,
         **_get_labels(),
@@ -171,6 +175,7 @@ def add_finding(case_id: str) -> AnyResponse:
     """Add a finding to a case; an error is shown above the form."""
     finding = _parse_fields(case_service.FINDING_QUESTIONS)
     try:
+        _check_note_confirmed(finding)
         with write_session() as session:
             case_service.add_finding(session, case_id, finding, *_get_change_context())
     except DomainError as error:
@@ -180,6 +185,60 @@ def add_finding(case_id: str) -> AnyResponse:
     flash(_("Finding added. The supplier concerned has been reassessed."))
     _flash_removed_note(finding)
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def correct_note(case_id: str, number: int) -> AnyResponse:
+    """Replace or remove the note of a finding; an error is shown above the findings."""
+    note = request.form.get("note", "").strip() if "remove" not in request.form else ""
+    try:
+        _check_note_confirmed({"note": note})
+        with write_session() as session:
+            corrections.correct_note(session, case_id, number, note, *_get_change_context())
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_case(case_id, error, corrected_number=number)
+    flash(_("Note saved.") if note else _("Note removed. The finding still counts."))
+    return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def correct_case(case_id: str) -> AnyResponse:
+    """Correct the texts that describe a case; an error is shown above the form."""
+    changes: dict[str, Any] = {name: request.form.get(name, "").strip() or None for name in corrections.CORRECTABLE}
+    if changes["people"] and changes["people"].isascii() and changes["people"].isdigit():
+        changes["people"] = int(changes["people"])
+    try:
+        with write_session() as session:
+            corrections.correct_case(session, case_id, changes, *_get_change_context())
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_case(case_id, error)
+    flash(_("Case corrected."))
+    return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def delete_case(case_id: str) -> AnyResponse:
+    """Delete a case for a reason; an error is shown above the form."""
+    try:
+        with write_session() as session:
+            corrections.delete_case(session, case_id, request.form.get("reason", ""), *_get_change_context())
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_case(case_id, error)
+    flash(_("Case deleted. The supplier concerned has been reassessed."))
+    return redirect(url_for("pages.cases"), 303)
+
+
+def _check_note_confirmed(finding: Mapping[str, Any]) -> None:
+    """Raise DomainError ``note.one_person`` for a note that may point to one person, unless its writer has confirmed it."""
+    if case_service.find_identifying_note(finding) is not None and request.form.get("note_confirmed") != "yes":
+        raise DomainError(
+            case_service.IDENTIFYING_NOTE,
+            422,
+            _("Nothing was saved yet. The note may point to one person. Write it more generally, or confirm it."),
+        )
 
 
 def close_case(case_id: str) -> AnyResponse:
