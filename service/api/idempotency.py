@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 
 import orjson
 from flask import request
@@ -67,7 +68,7 @@ def run_once(session: Session, key: str | None, digest: str, effect: Callable[[]
 
 def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
     """Return the reply stored under a key, None if there is none. Raises DomainError ``idempotency.reused``, 422, if it belongs
-    to a different request.
+    to a different request, and ``idempotency.withdrawn``, 410, if it was withdrawn with what it was about.
     """
     stored = session.scalars(
         select(IdempotentResponse).where(
@@ -78,6 +79,12 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
         return None
     if stored.request_hash != digest:
         raise DomainError("idempotency.reused", 422, "This Idempotency-Key was already used for a different request.")
+    if stored.status == HTTPStatus.GONE:
+        raise DomainError(
+            "idempotency.withdrawn",
+            HTTPStatus.GONE,
+            "The request took effect, but its response was withdrawn, because its object was corrected or deleted since.",
+        )
     return Reply(stored.body.encode(), stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 
 

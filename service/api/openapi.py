@@ -49,7 +49,7 @@ REFUSALS = {
     403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",
     409: "The request conflicts with the current state of the object.",
-    410: "The request took effect earlier, but its stored response was withdrawn, because its object was corrected or deleted since.",
+    410: "The request took effect earlier, but its response was withdrawn with what it was about.",
     412: "The current version does not meet the condition in If-Match or If-None-Match.",
     413: "The body is too large.",
     415: "This endpoint does not accept this content type.",

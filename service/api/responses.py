@@ -35,8 +35,7 @@ def response(reply: Reply) -> Response:
     if reply.body is None:
         made.headers.pop("Content-Type", None)
     else:
-        # A stored reply may have been withdrawn since: it is then a problem.
-        made.content_type = "application/json" if reply.status < 400 else "application/problem+json"
+        made.content_type = "application/json"
     if reply.etag is not None:
         made.set_etag(reply.etag)
         made.headers["Cache-Control"] = "private, no-cache"

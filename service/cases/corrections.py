@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from http import HTTPStatus
 from typing import Any
 
-import orjson
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ from service.cases.service import (
 )
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import IdempotentResponse
-from service.errors import DomainError, build_problem, not_found
+from service.errors import DomainError, not_found
 
 COHORT_TEXTS = ("nationality", "job", "intake_from", "intake_to", "people")
 # What may be corrected. Age group, acts and the phases asked about are evidence, which is only added to.
@@ -118,10 +118,8 @@ def delete_case(session: Session, case_id: str, reason: str, on: date, at: datet
 
 def _withdraw_replies(session: Session, case: StoredCase) -> None:
     """Withdraw the replies about a case that are kept for requests sent again: they contain what was removed."""
-    detail = "The request took effect, but its response was withdrawn, because the case was corrected or deleted since."
-    body = orjson.dumps(build_problem("idempotency.withdrawn", 410, detail)).decode()
     session.execute(
         update(IdempotentResponse)
         .where(IdempotentResponse.body.contains(case.id, autoescape=True))
-        .values(status=410, body=body, headers={})
+        .values(status=HTTPStatus.GONE.value, body="", headers={})
     )

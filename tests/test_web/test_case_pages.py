@@ -153,7 +153,6 @@ def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler
     note.fill("hit with a tool")
     findings.get_by_role("button", name="Save note").click()
     expect(findings).to_contain_text("hit with a tool")
-    assert faults(handler, "case, corrections") == []
     findings.get_by_text("Correct the note").click()
     findings.get_by_role("button", name="Remove note").click()
     expect(findings).not_to_contain_text("hit with a tool")
@@ -165,6 +164,7 @@ def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler
     correct.get_by_role("button", name="Save corrections").click()
     expect(handler.locator("main")).to_contain_text("Sorter")
     expect(handler.locator("section[aria-labelledby=delete]")).to_contain_text("Two users have to close this case")
+    assert faults(handler, "case, corrections") == []
 
 
 def test_a_case_is_deleted_for_a_reason(office: Office, handler: Page) -> None:

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.form import Question, load_form
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import Limits
+from questionnaires.validation.personal_data import IDENTIFYING_NOTE
 from risk_models.cases.rules import STRENGTHS, list_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.cases import corrections
@@ -235,7 +236,7 @@ def _check_note_confirmed(finding: Mapping[str, Any]) -> None:
     """Raise DomainError ``note.one_person`` for a note that may point to one person, unless its writer has confirmed it."""
     if case_service.find_identifying_note(finding) is not None and request.form.get("note_confirmed") != "yes":
         raise DomainError(
-            case_service.IDENTIFYING_NOTE,
+            IDENTIFYING_NOTE,
             422,
             _("Nothing was saved yet. The note may point to one person. Write it more generally, or confirm it."),
         )
