@@ -170,7 +170,14 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "finding_id": make_finding,
 }
 # Nobody owns these: they are the same for every organisation.
-WORDS = {"format": "csv", "view": "inherent", "form_id": "site", "model_id": "site_fishing", "piece_id": "0123456789ab"}
+WORDS = {
+    "format": "csv",
+    "view": "inherent",
+    "form_id": "site",
+    "model_id": "site_fishing",
+    "piece_id": "0123456789ab",
+    "number": "1",
+}
 
 
 def create_all(session: Session) -> dict[str, str]:
