@@ -1,6 +1,6 @@
 """Measure the onboarding decision: `python benchmarks/gate.py` prints times and ratios; README.md explains them.
 
-A server (waitress) runs in a separate process, as with `diligence web`, on a database with only one agency. Eight clients in this
+A server (waitress) runs in a separate process, as with `diligence web`, on a database with only one agency. 32 clients in this
 process call it over persistent connections, one route after another in each round.
 """
 
@@ -19,13 +19,13 @@ from pathlib import Path
 
 from questionnaires.form import load_combined_form
 
-CLIENTS = 8
+CLIENTS = 32
 MOST_P95 = 300.0  # milliseconds
-MOST_RATIO = 3.0
+MOST_RATIO = 3.0  # of CPU time
+MOST_P95_RATIO = 2.5
 SERVER = """
 import sys
 from pathlib import Path
-import waitress
 from service.wiring.app import create_app
 from service.auth import keys
 from service.clock import now
@@ -34,6 +34,7 @@ from service.db.tables import Base, Organisation, new_id
 from service.log import configure_logging
 from service.wiring.processes import preload_data
 from service.settings import Settings
+from service.wiring.server import Server
 
 folder = Path(sys.argv[1])
 configure_logging("INFO", (folder / "log").open("w"))
@@ -44,11 +45,13 @@ with database.unscoped() as session:
     session.add(organisation)
 with database.for_organisation(organisation.id) as session:
     key = keys.create_key(session, "Bench", ["assess", "schedules:write", "suppliers:write"], 1, "system:bench")[1]
-app = create_app(Settings(data=folder, plain_http=True, api_per_minute=100_000_000), database)
+settings = Settings(data=folder, plain_http=True, port=0, api_per_minute=100_000_000)
+app = create_app(settings, database.for_requests())
 preload_data(app)
-server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8)
-print(server.effective_port, key, flush=True)
-server.run()
+server = Server(app, settings)
+print(server.port, key, flush=True)
+server.stop_on_signals()
+server.run(1)
 """
 # The service caches the inherent risk of each place, so each request is for a different country.
 COUNTRIES = "TH VN ID BD IN CN MY PK KH LK TR MX BR PT TW QA JO MU KR JP PH NO DE GH".split()
@@ -96,7 +99,7 @@ def build_bodies(body: dict[str, object]) -> list[bytes]:
 
 
 def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: list[bytes], requests: int) -> Round:
-    """Send a number of requests from eight clients at once, using the bodies in turn, and measure them."""
+    """Send a number of requests from all clients at once, using the bodies in turn, and measure them."""
     times: list[float] = []
 
     def send_requests() -> None:
@@ -119,10 +122,15 @@ def run_round(pid: int, port: int, key: str, method: str, path: str, bodies: lis
     return Round(times, 1000 * (read_cpu_seconds(pid) - cpu_before) / len(times))
 
 
+def compute_p95(times: list[float]) -> float:
+    """Return the 95th percentile."""
+    return statistics.quantiles(times, n=20)[-1]
+
+
 def main() -> None:
     """Run the benchmark and print its results. The exit status is 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=200, help="number of requests to each route per round")
+    parser.add_argument("--requests", type=int, default=320, help="number of requests to each route per round")
     parser.add_argument("--rounds", type=int, default=11)
     options = parser.parse_args()
     routes = {
@@ -160,24 +168,31 @@ def main() -> None:
             server.terminate()
             server.wait()
     cpu = {name: statistics.median(round_.cpu for round_ in results) for name, results in rounds.items()}
-    p95 = {
-        name: statistics.quantiles([ms for round_ in results for ms in round_.times], n=20)[-1]
-        for name, results in rounds.items()
-    }
+    p95 = {name: compute_p95([ms for round_ in results for ms in round_.times]) for name, results in rounds.items()}
 
     def compute_ratio(name: str, reference: str) -> float:
         """Return the CPU time as a multiple of another route's in the same round, so that the machine's speed does not matter."""
         return statistics.median(a.cpu / b.cpu for a, b in zip(rounds[name], rounds[reference], strict=True))
 
-    print(f"{'route':28}{'p95 ms':>10}{'CPU ms':>10}{'x bare':>10}{'x live':>10}")
+    def compute_p95_ratio(name: str) -> float:
+        """Return the p95 as a multiple of that of *bare* in the same round."""
+        pairs = zip(rounds[name], rounds["bare"], strict=True)
+        return statistics.median(compute_p95(a.times) / compute_p95(b.times) for a, b in pairs)
+
+    print(f"{'route':28}{'p95 ms':>10}{'x bare':>10}{'CPU ms':>10}{'x bare':>10}{'x live':>10}")
     for name in routes:
         ratios = f"{compute_ratio(name, 'bare'):10.2f}{compute_ratio(name, 'live'):10.2f}"
-        print(f"{name:28}{p95[name]:10.1f}{cpu[name]:10.2f}{ratios}")
+        print(f"{name:28}{p95[name]:10.1f}{compute_p95_ratio(name):10.2f}{cpu[name]:10.2f}{ratios}")
     gates = [name for name in routes if name.startswith("gate")]
-    within_limits = all(p95[name] <= MOST_P95 and compute_ratio(name, "bare") <= MOST_RATIO for name in gates)
+    within_limits = all(
+        p95[name] <= MOST_P95
+        and compute_p95_ratio(name) <= MOST_P95_RATIO
+        and compute_ratio(name, "bare") <= MOST_RATIO
+        for name in gates
+    )
     print(
         "met:" if within_limits else "not met:",
-        f"p95 at most {MOST_P95:.0f} ms, CPU time at most {MOST_RATIO} times bare",
+        f"p95 at most {MOST_P95:.0f} ms and {MOST_P95_RATIO} times bare, CPU time at most {MOST_RATIO} times bare",
     )
     raise SystemExit(0 if within_limits else 1)
 

@@ -103,6 +103,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             self._leave_to_application()
         elif not self.held.add(arrived) and self.error is None:
             self.error, self.completed, self.refused = _NoRoom(""), True, True
+            self.close()  # at once, so that those who were here before go on
         return consumed
 
     def _leave_to_application(self) -> None:

@@ -186,6 +186,7 @@ def test_bodies_that_have_arrived_are_bounded_together(small_app: Flask, tmp_pat
             response, body = read_response(sock)
         assert (response.status, json.loads(body)["code"]) == (503, "uploads.busy")
         assert response.headers["Retry-After"] == "10"
+        assert server.held.bytes == 4 * (UPLOAD_BYTES - 10)
         for sender in senders:
             sender.close()
         wait_until(lambda: server.held.bytes == 0)
