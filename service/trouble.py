@@ -10,7 +10,7 @@ import errno
 import sqlite3
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, MissingBlob
@@ -178,8 +178,7 @@ def _classify_database_error(error: DBAPIError) -> Kind | None:
     if state is not None:
         return next((kind for prefix, kind in _SQLSTATES.items() if state.startswith(prefix)), None)
     # Without a state it did not come from the server: the connection failed, or was closed.
-    is_lost = error.connection_invalidated or type(original).__name__ in ("OperationalError", "ConnectionTimeout")
-    return UNAVAILABLE if is_lost else None
+    return UNAVAILABLE if error.connection_invalidated or isinstance(error, OperationalError) else None
 
 
 def _classify_sqlite_error(error: sqlite3.Error) -> Kind | None:

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from service.auth.caller import get_database
 from service.heartbeats import list_heartbeats
-from service.queries.waiting_jobs import measure_jobs
+from service.jobs.lanes import measure_lanes
 
 pages = Blueprint("metrics", __name__)
 
@@ -26,14 +26,14 @@ class _StateOfInstallation(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics. Raises what the database raises."""
         database = get_database()
-        jobs = GaugeMetricFamily("diligence_jobs", "Jobs that wait or run.", labels=("kind", "state"))
+        jobs = GaugeMetricFamily("diligence_jobs", "Jobs that wait or run.", labels=("lane", "state"))
         ages = GaugeMetricFamily(
-            "diligence_oldest_job_age_seconds", "Age of the oldest job that waits or runs.", labels=("kind",)
+            "diligence_oldest_job_age_seconds", "Age of the oldest job that waits or runs.", labels=("lane",)
         )
-        for of_kind in measure_jobs(database):
-            jobs.add_metric((of_kind.kind, "queued"), of_kind.waiting)
-            jobs.add_metric((of_kind.kind, "running"), of_kind.running)
-            ages.add_metric((of_kind.kind,), of_kind.oldest_seconds)
+        for lane in measure_lanes(database):
+            jobs.add_metric((lane.lane, "queued"), lane.waiting)
+            jobs.add_metric((lane.lane, "running"), lane.running)
+            ages.add_metric((lane.lane,), lane.oldest_seconds)
         beats = GaugeMetricFamily(
             "diligence_heartbeat_timestamp_seconds",
             "When a loop last said that it goes on.",

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from service.blob_store import BlobStoreUnavailable, ChangedBlob, MissingBlob
+from service.blob_store import ChangedBlob, MissingBlob
 from service.db.session import Database
 from service.db.tables import Job, new_id
 from service.errors import DomainError
@@ -38,6 +38,7 @@ from service.jobs.table import (
     requeue,
     requeue_or_fail,
 )
+from service.trouble import find_trouble
 
 POLL_SECONDS = 1.0  # seconds between polls of an empty queue
 DATABASE_RETRY_SECONDS = 5.0  # seconds until the next try when the database does not answer, or its disk is full
@@ -119,34 +120,37 @@ def run_worker(
             if claimed is None:
                 stop.wait(POLL_SECONDS)
             else:
-                run_job(db, replace(claimed, stop=stop), handlers[claimed.kind])
+                run_job(db, replace(claimed, stop=stop), handlers[claimed.kind], pulse.beat)
         except Exception as error:  # noqa: BLE001  it is logged: nothing but `stop` ends the loop
             # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
             pulse.record_failure(error)
             stop.wait(DATABASE_RETRY_SECONDS)
 
 
-def run_job(db: Database, claimed: ClaimedJob, handler: Handler) -> None:
-    """Run a claimed job to its end, or requeue it for another attempt. Raises OperationalError without a database."""
+def run_job(db: Database, claimed: ClaimedJob, handler: Handler, beat: Callable[[], None] = lambda: None) -> None:
+    """Run a claimed job to its end, or requeue it for another attempt. Raises what shows trouble with the database or the disk.
+
+    ``beat`` is called now and then while the job runs.
+    """
     job_log = log.bind(job=claimed.id, kind=claimed.kind, attempt=claimed.attempt)
     job_log.info("job_begun")
     began = time.monotonic()
     try:
-        state = _run_attempt(db, claimed, handler, job_log)
+        state = _run_attempt(db, claimed, handler, job_log, beat)
     except LostLease:
         state = "lost"
     job_log.info(f"job_{state}", seconds=round(time.monotonic() - began, 3))
 
 
-def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: Any) -> str:
-    """Run one attempt and return its outcome. Raises LostLease and OperationalError."""
+def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: Any, beat: Callable[[], None]) -> str:
+    """Run one attempt and return its outcome. Raises LostLease, and what shows trouble with the database or the disk."""
     if claimed.cancel:
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
     if claimed.attempt > MAX_ATTEMPTS and not handler.is_half_done(claimed.checkpoint):
         message = f"Stopped after {MAX_ATTEMPTS} unsuccessful attempts."
         return end_job(db, claimed, "failed", message, on_end=handler.on_failure)
     try:
-        with _keep_lease(db, claimed):
+        with _keep_lease(db, claimed, beat):
             result = handler.run(db, claimed)
         return "done" if result is None else end_job(db, claimed, "done", result=result)
     except LostLease:
@@ -162,24 +166,24 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     except (MissingBlob, ChangedBlob) as error:
         job_log.error(error.code)
         return end_job(db, claimed, "failed", f"{error} {LOST_FILE}", on_end=handler.on_failure)
-    except OperationalError:
-        requeue(db, claimed, "The database was not available.", counted=False)
-        raise
-    except BlobStoreUnavailable:
-        requeue(db, claimed, "The file store was not available.", counted=False)
-        raise
-    except Exception as error:  # noqa: BLE001  the last frame of a job: whatever arrives here is a bug
-        bug = new_id()
+    except Exception as error:
+        trouble = find_trouble(error)
+        if trouble is not None:
+            requeue(db, claimed, f"{trouble.kind.title}.", counted=False)
+            raise
+        bug = new_id()  # whatever else arrives in the last frame of a job
         job_log.error("job_fault", bug=bug, exc_info=error)
         message = f"Internal error, logged with the id {bug}."
         return requeue_or_fail(db, claimed, message, handler.is_half_done, handler.on_failure)
 
 
 @contextmanager
-def _keep_lease(db: Database, claimed: ClaimedJob) -> Iterator[None]:
-    """Renew the lease while the job runs."""
+def _keep_lease(db: Database, claimed: ClaimedJob, beat: Callable[[], None]) -> Iterator[None]:
+    """Renew the lease while the job runs, and call ``beat`` each time."""
     ended = Event()
-    heartbeat = Thread(target=_renew_lease_until, args=(db, claimed, ended), name=f"lease of {claimed.id}", daemon=True)
+    heartbeat = Thread(
+        target=_renew_lease_until, args=(db, claimed, ended, beat), name=f"lease of {claimed.id}", daemon=True
+    )
     heartbeat.start()
     try:
         yield
@@ -188,8 +192,9 @@ def _keep_lease(db: Database, claimed: ClaimedJob) -> Iterator[None]:
         heartbeat.join()
 
 
-def _renew_lease_until(db: Database, claimed: ClaimedJob, ended: Event) -> None:
+def _renew_lease_until(db: Database, claimed: ClaimedJob, ended: Event, beat: Callable[[], None]) -> None:
     while not ended.wait(claimed.lease_seconds / 3):
+        beat()
         try:
             if not renew_lease(db, claimed):
                 return

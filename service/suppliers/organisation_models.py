@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from risk_models.model import Model, get_newest_release, get_version_key, list_models_up_to, load_models
@@ -16,10 +17,16 @@ from service.audit import record_event
 from service.db.tables import Organisation
 from service.errors import DomainError
 
+# Built once: each onboarding decision asks for it, and a statement of its own would be built and inspected each time.
+_BY_ID = select(Organisation).where(Organisation.id == bindparam("id"))
+
 
 def get_organisation(session: Session, *, lock: bool = False) -> Organisation:
     """Return the organisation that a session is scoped to; ``lock``: nobody else may change it meanwhile."""
-    return session.get_one(Organisation, session.info["organisation_id"], with_for_update=lock)
+    organisation_id = session.info["organisation_id"]
+    if lock:
+        return session.get_one(Organisation, organisation_id, with_for_update=True)
+    return session.scalars(_BY_ID, {"id": organisation_id}).one()
 
 
 def get_release_on(organisation: Organisation, on: date) -> str:

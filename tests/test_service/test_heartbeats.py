@@ -14,7 +14,7 @@ from callers import freeze_time, make_browser, make_key, make_organisation, make
 from flask import Flask
 from patience import PATIENCE, wait_until
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.exc import DatabaseError
 from structlog.testing import capture_logs
 
@@ -23,7 +23,7 @@ from service.api import health
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Heartbeat
+from service.db.tables import Heartbeat, Job
 from service.heartbeats import Pulse, list_heartbeats
 from service.jobs import table, worker
 from service.wiring import scheduler
@@ -89,6 +89,38 @@ def test_a_worker_that_met_a_bug_in_its_loop_runs_the_next_job(database: Databas
         table.enqueue(session, "count", {}, "user:1")
     with running(worker.run_worker, database, {"count": worker.Handler(lambda *_: done.set() or {})}):
         assert done.wait(PATIENCE)
+
+
+def test_a_worker_shows_its_heartbeat_while_it_runs_a_long_job(database: Database):
+    with database.for_organisation(make_organisation(database)) as session:
+        table.enqueue(session, "count", {}, "user:1")
+
+    def run(db: Database, _: table.ClaimedJob) -> dict[str, object]:
+        (before,) = list_heartbeats(db)
+        wait_until(lambda: list_heartbeats(db)[0].at > before.at)
+        return {"beat": True}
+
+    handlers = {"count": worker.Handler(run)}
+    with running(lambda stop: worker.run_worker(database, handlers, stop, lease_seconds=0.3)):
+        wait_until(lambda: [job.result for job in list_done(database)] == [{"beat": True}])
+
+
+def list_done(database: Database) -> list[Job]:
+    with database.unscoped(write=False) as session:
+        return list(session.scalars(select(Job).where(Job.state == "done")))
+
+
+def test_a_full_disk_does_not_count_as_an_attempt_of_a_job(database: Database):
+    def run(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with database.for_organisation(make_organisation(database)) as session:
+        job_id = table.enqueue(session, "count", {}, "user:1").id
+    with pytest.raises(OSError, match="No space"):
+        worker.run_job(database, table.claim_job(database, "w"), worker.Handler(run))
+    with database.unscoped(write=False) as session:
+        job = session.get_one(Job, job_id)
+    assert (job.state, job.attempt, job.message) == ("queued", 0, "Disk full.")
 
 
 def test_the_scheduler_shows_its_heartbeat_and_what_failed(
@@ -191,8 +223,8 @@ def test_metrics_name_jobs_and_loops_but_no_supplier_and_nobody(app: Flask, data
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-    assert samples["diligence_jobs", "count", "queued"] == 1
-    assert samples["diligence_oldest_job_age_seconds", "count"] >= 0
+    assert samples["diligence_jobs", "short", "queued"] == 1
+    assert samples["diligence_oldest_job_age_seconds", "short"] >= 0
     beats = [value for name, value in samples.items() if name[0] == "diligence_heartbeat_timestamp_seconds"]
     assert len(beats) == 1
     answer = app.test_client().get("/metrics", headers=make_key(database, organisation_id, "metrics:read"))
@@ -214,6 +246,6 @@ def test_an_admin_sees_loops_their_failures_and_the_oldest_job(app: Flask, datab
     failure = pulse.record_failure(ValueError("Nguyen Van An"))
     pulse.write()
     page = make_browser(app, make_user(database, organisation_id, "admin")).get("/status").get_data(as_text=True)
-    for text in ("scheduler", failure, "render report", pulse.process):
+    for text in ("scheduler", failure, "reports", pulse.process):
         assert text in page
     assert "Nguyen" not in page
