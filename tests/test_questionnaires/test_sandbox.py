@@ -10,6 +10,7 @@ from sheets import workbook
 from questionnaires import sandbox, tables
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.sandbox import SandboxFault
+from questionnaires.tables import TableOptions
 from service.imports.pipeline import Choices, parse_files
 
 LIMITS = Limits(memory=1_000_000_000, seconds=2)
@@ -103,3 +104,16 @@ def test_cells_are_matched_validated_and_searched_for_personal_data_in_the_sandb
     row = "| C-1 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | told by Somchai |"
     parsed = parse_files([("cases.xlsx", workbook(header, row, name="Cases"))], Choices(), date(2026, 11, 1))
     assert [issue.code for issue in parsed.issues] == ["note.removed", "case.unlinked"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 16_000, "0" * 32_000, "@" * 32_000, "1234.56" + "7" * 30_000, "\u200b" * 32_000]
+)
+def test_a_small_workbook_with_a_long_cell_is_read_within_the_limits(monkeypatch, text):
+    monkeypatch.undo()  # the real tasks
+    header = "| Case | Site name | Nationality | Job | Finding | Phase | Note |"
+    row = f"| C-1 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | {text} |"
+    options = TableOptions("2026-11-01")
+    monkeypatch.setattr(tables, "Limits", lambda: Limits(seconds=10))
+    found = tables.read_tables(workbook(header, row, name="Cases"), "cases.xlsx", options)
+    assert found.tables[0].submission.n_rows == 1
