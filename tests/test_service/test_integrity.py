@@ -14,9 +14,11 @@ from callers import make_organisation
 from full_organisation import read_all_rows
 from processes import ROOT
 from sqlalchemy import delete, insert, select, text, update
+from watchlist_helpers import run_jobs
 
 from questionnaires.sheet import Limits
 from service import cli
+from service.blob_store import BlobStoreUnavailable
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
@@ -350,3 +352,36 @@ def test_every_code_is_explained_to_administrators():
     page = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     assert written <= codes
     assert not {code for code in codes if f"`{code}`" not in page}
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"), [(plant_lost_file, "is missing from"), (plant_changed_file, "was changed in")]
+)
+def test_an_import_whose_file_is_missing_or_changed_fails_at_once_and_says_so(
+    database: Database, blobs: FolderStore, harbour: str, plant: Plant, reason: str
+):
+    plant(database, blobs)
+    run_jobs(database, blobs)
+    with database.unscoped(write=False) as session:
+        import_ = session.scalars(select(Import)).one()
+        job = session.scalars(select(Job).where(Job.kind == "read_import")).one()
+    assert (import_.state, job.state, job.attempt) == ("failed", "failed", 1)
+    assert reason in import_.problem["detail"]
+    assert "Upload it again" in import_.problem["detail"]
+
+
+class Away(FolderStore):
+    """A store that does not answer."""
+
+    def get(self, digest: str) -> bytes:
+        raise BlobStoreUnavailable("The file store cannot be used.")
+
+
+def test_a_job_waits_while_the_file_store_is_away_and_no_attempt_counts(
+    database: Database, blobs: FolderStore, harbour: str
+):
+    with pytest.raises(BlobStoreUnavailable):
+        run_jobs(database, Away(blobs.folder))
+    with database.unscoped(write=False) as session:
+        job = session.scalars(select(Job).where(Job.kind == "read_import")).one()
+    assert (job.state, job.attempt) == ("queued", 0)
