@@ -202,3 +202,9 @@ def detect_personal_column(header: str) -> str | None:
         if word and (word in whole_words or any(part in word for part in parts)):
             return code
     return None
+
+
+def announces_personal_data(header: str) -> bool:
+    """Return whether a whole header announces personal data ("Passport no."), and not only a part of it ("Passport policy")."""
+    word = fold_text(header) if header.strip() else ""
+    return any(word in whole_words for _, whole_words, _ in _load_words().columns)

@@ -30,6 +30,7 @@ from questionnaires.validation.match import (
     get_row_cells,
     match_columns,
 )
+from questionnaires.validation.personal_columns import drop_personal_columns, find_people_beside_names
 from questionnaires.validation.personal_data import CASE_KIND, REMOVED_NOTE, RedactedCells, redact_pii
 from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
 from questionnaires.workbook import load_template_texts
@@ -70,7 +71,8 @@ class TableOptions:
 class Table(NamedTuple):
     """A sheet that is read: its name and kind, the row of its headers and its content.
 
-    ``request_id``: the questionnaire request that the workbook was sent out for; ``lost_notes``: whether notes were removed.
+    ``request_id``: the questionnaire request that the workbook was sent out for; ``lost_notes``: whether notes or columns with
+    personal data were removed.
     """
 
     sheet: str
@@ -137,9 +139,23 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
         raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
     # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
     issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
-    lost_notes = any(table.lost_notes for _, table in tables)
+    others = [sheet for sheet in sheets if all(sheet.name != table.sheet for _, table in tables)]
+    hidden_columns = [issue for sheet in others for issue in _find_personal_columns(sheet)]
+    issues.extend(hidden_columns)
+    lost_notes = bool(hidden_columns) or any(table.lost_notes for _, table in tables)
     redacted = encode_sheets([sheet for sheet, _ in tables]) if lost_notes else None
     return FileTables(tuple(table for _, table in tables), tuple(issues), redacted)
+
+
+def _find_personal_columns(sheet: Sheet) -> tuple[Issue, ...]:
+    """Return the issues of the columns of personal data in a sheet that is not read: it is not stored then."""
+    forms = [load_combined_form(kind) for kind in KINDS]
+    try:
+        header_row = find_header_row(sheet, forms)
+    except UnusableSheet:
+        return ()
+    questions = {header: form.by_id[question] for form in forms for header, (_, question) in form.headers.items()}
+    return drop_personal_columns(sheet, header_row, questions)[1]
 
 
 def _find_header_texts(sheet: Sheet) -> frozenset[str]:
@@ -176,6 +192,19 @@ def _find_table(sheet: Sheet, options: TableOptions, *, among_several: bool) -> 
     if among_several and columns:  # a question that only another kind of sheet has is meant for that sheet
         other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
         columns = {question: header for question, header in columns.items() if question not in other_questions}
+    questions = {
+        header: form_question
+        for header, (_, question) in forms[kind].headers.items()
+        if (form_question := forms[kind].by_id[question])
+    }
+    questions |= {
+        fold_text(header): forms[kind].by_id[question]
+        for question, header in columns.items()
+        if header and question in forms[kind].by_id
+    }
+    dropped: tuple[Issue, ...] = ()
+    if kind != COHORTS:  # a column of personal data rejects a sheet of cohorts
+        sheet, dropped = drop_personal_columns(sheet, header_row, questions)
     redacted: tuple[RedactedCells, ...] = ()
     if kind in (CASE_KIND, COHORTS):
         sheet, redacted = redact_pii(sheet, header_row, forms[kind], columns, spares_findings=kind == CASE_KIND)
@@ -186,12 +215,17 @@ def _find_table(sheet: Sheet, options: TableOptions, *, among_several: bool) -> 
             raise
         # The supposed header may be a row of any data, so it is not repeated.
         raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
+    name_index = matched.columns.get("name")
+    people = find_people_beside_names(headers[name_index], dropped) if name_index is not None else ""
+    if people:
+        raise UnusableSheet(build_issue("sheet.of_people", file=sheet.file, sheet=sheet.name, seen=people))
     as_of = date.fromisoformat(options.as_of)
     sheet_options = SheetOptions(options.date_order, options.country, options.sector, as_of, options.answered_by)
     submission = validate_sheet(sheet, header_row, matched, forms[kind], sheet_options, redacted)
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
-    lost_notes = any(cells.code == REMOVED_NOTE for cells in redacted)
+    submission = replace(submission, issues=(*dropped, *submission.issues))
+    lost_notes = bool(dropped) or any(cells.code == REMOVED_NOTE for cells in redacted)
     return sheet, Table(sheet.name, kind, header_row, matched, submission, sheet.request_id, lost_notes)
 
 

@@ -142,16 +142,14 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     may_bring = bool(claimed.payload.get("cases"))
     is_request = _find_requests(db, claimed.organisation_id)
     on = _assessment_date(choices)
-    earlier_notes = [
-        issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] == personal_data.REMOVED_NOTE
-    ]
+    earlier_notes = [issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] in REDACTION_CODES]
     try:
         parsed = parse_files(
             files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
         )
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
-        lost_notes = any(issue.code == personal_data.REMOVED_NOTE for issue in error.issues)
+        lost_notes = any(issue.code in REDACTION_CODES for issue in error.issues)
         if refusal is None and (lost_notes or choices.get("kind") == personal_data.CASE_KIND):
             refusal = to_problem(error)  # a file that cannot be read was not searched for personal data either
         if refusal is not None:

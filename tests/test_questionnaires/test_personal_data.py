@@ -361,15 +361,6 @@ def test_sheets_without_their_notes_are_stored_and_read_as_they_were():
     assert not [issue for issue in again.issues if issue.code == "note.removed"]
 
 
-def test_every_cell_in_a_column_of_names_is_rejected():
-    header = "| Case | Finding | Phase | Worker name |"
-    parsed = parse_case_file(
-        build_case_workbook("| C-1 | Violence | work | |", "| C-2 | Violence | work | Zzyx Qwerty |", header=header)
-    )
-    assert [(issue.code, issue.cell) for issue in parsed.issues if issue.severity == "error"] == [("person.name", "D3")]
-    assert "Zzyx" not in repr(parsed)
-
-
 def test_personal_data_above_or_in_the_header_is_rejected():
     book = workbook(
         "| Told to Mrs Brown | | | |",

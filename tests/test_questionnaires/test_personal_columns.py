@@ -1,0 +1,116 @@
+"""Columns of personal data are dropped from every sheet: nothing of them is read, stored or repeated, and an issue names them."""
+
+from datetime import date
+
+import pytest
+from sheets import text, workbook
+
+from service.imports.pipeline import Choices, NoUsableRows, RedactedFile, parse_files
+
+AS_OF = date(2026, 6, 1)
+SITES = ("| Reference | Supplier | Country | Sector |", "| S-1 | Blue Pier | TH | 1020 |", "| S-2 | Red Pier | TH | 1020 |",
+         "| S-3 | Green Pier | TH | 1020 |", "| S-4 | Grey Pier | TH | 1020 |")  # fmt: skip
+PASSPORTS = ("MB1234567", "P7654321", "EH0612345", "A8812345")
+SECRETS = ("MB1234567", "7654321", "Zelwa", "1998", "Somchai", "98412")
+
+
+def add_column(header: str, values: tuple[str, ...], lines: tuple[str, ...] = SITES) -> bytes:
+    """Return a workbook of the sites with one more column."""
+    return workbook(*(f"{line} {cell} |" for line, cell in zip(lines, (header, *values), strict=True)))
+
+
+def parse(data: bytes, name: str = "list.xlsx", **choices: object):
+    return parse_files([(name, data)], Choices(**choices), AS_OF)
+
+
+def list_dropped(parsed: object) -> list[tuple[str, str, str]]:
+    return [(issue.sheet, issue.header, issue.seen) for issue in parsed.issues if issue.code == "person.column"]
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "kind"),
+    [
+        ("Worker name", ("Zelwa", "Qadiri", "Xanthu", "Brelu"), "names"),
+        ("工人姓名", ("Zelwa", "Qadiri", "Xanthu", "Brelu"), "names"),
+        ("Passport number", ("1234567", "x", "", "N/A"), "numbers of identity documents"),
+        ("Hộ chiếu số", PASSPORTS, "numbers of identity documents"),
+        ("Date of birth", ("1998-05-12", "12/05/1998", "1998", ""), "dates of birth"),
+        ("出生日期", ("1998-05-12", "1998-05-12", "1998", ""), "dates of birth"),
+        ("Worker phone", ("98412-34567", "", "", ""), "phone numbers"),
+        ("Batch", PASSPORTS, "numbers of identity documents"),
+        ("Remarks", ("Somchai Jaidee", "Ram Bahadur Thapa", "Maria Santos", "Md. Rahim Uddin"), "names"),
+        ("Office", ("+66 81 234 5678", "+66 81 984 1200", "+66 81 111 2222", "081-234-5678"), "phone numbers"),
+        ("Passports held by", PASSPORTS, "numbers of identity documents"),
+    ],
+)
+def test_a_column_of_personal_data_is_dropped_and_its_rows_are_read(header: str, values: tuple[str, ...], kind: str):
+    parsed = parse(add_column(header, values))
+    assert list_dropped(parsed) == [("Suppliers", header, kind)]
+    assert parsed.received["accepted"] == 4
+    for secret in (value for value in values if len(value) > 4):
+        assert secret not in repr(parsed)
+        assert secret.encode() not in parsed.redacted[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("Contact email", ("a@one.example", "b@two.example", "c@three.example", "d@four.example")),
+        ("Passport policy", ("kept by workers", "kept by workers", "safe", "")),
+        ("Worker", ("120", "40", "1,200", "")),
+        ("Vendor code", ("V1000001", "V1000002", "V1000003", "V1000004")),
+        ("Lieferantennummer", ("1000234567", "2000234568", "3000234569", "4000234570")),
+        ("Parent company", ("Kumar Textiles Ltd", "Mohammad Ali Trading", "Ram Bahadur Overseas Pvt", "Maria Santos Garments")),
+        ("Turnover", ("120000000 THB", "240000000 THB", "90000000 THB", "")),
+        ("Last audit", ("2026-01-02", "2026-02-03", "2025-12-12", "")),
+    ],
+)  # fmt: skip
+def test_an_ordinary_column_is_kept(header: str, values: tuple[str, ...]):
+    parsed = parse(add_column(header, values))
+    assert list_dropped(parsed) == []
+    assert parsed.redacted == {}
+
+
+def test_a_case_sheet_loses_the_column_of_names_and_none_of_its_findings():
+    book = workbook(
+        "| Case | Finding | Phase | Worker name |", "| C-1 | Violence | work | Zelwa |", "| C-2 | Violence | work | |",
+        name="Cases",
+    )  # fmt: skip
+    parsed = parse(book)
+    assert list_dropped(parsed) == [("Cases", "Worker name", "names")]
+    assert [record.case.id for record in parsed.cases] == ["C-1", "C-2"]
+    assert "Zelwa" not in repr(parsed)
+
+
+def test_own_practices_lose_a_column_of_names():
+    parsed = parse_files(
+        [("own.csv", text("| Business unit | Worker name |", "| Outdoor | Zelwa |"))], Choices(kind="buyer"), AS_OF,
+        allow_buyer_only=True,
+    )  # fmt: skip
+    assert list_dropped(parsed) == [("own", "Worker name", "names")]
+    assert "Zelwa" not in repr(parsed)
+
+
+def test_a_list_of_people_is_not_read_as_a_list_of_suppliers():
+    rows = ("| Name | Passport no | Country |", *(f"| Zelwa {number} | {number} | NP |" for number in PASSPORTS))
+    with pytest.raises(NoUsableRows) as caught:
+        parse(workbook(*rows))
+    assert [issue.code for issue in caught.value.issues] == ["sheet.of_people"]
+    assert "Zelwa" not in repr(caught.value.issues)
+
+
+def test_a_sheet_of_people_that_is_not_read_is_told_and_not_stored():
+    people = "\n".join(("| No | Worker name | Passport no |", "| 1 | Zelwa | MB1234567 |", "| 2 | Qadiri | P7654321 |"))
+    parsed = parse(workbook(*SITES, name="Sites", People=people))
+    assert {(sheet, header) for sheet, header, _ in list_dropped(parsed)} == {
+        ("People", "Worker name"), ("People", "Passport no"),
+    }  # fmt: skip
+    assert parsed.received["accepted"] == 4
+    assert not [secret for secret in SECRETS if secret.encode() in parsed.redacted[0] or secret in repr(parsed)]
+
+
+def test_the_copy_without_the_column_is_read_as_the_file_was():
+    parsed = parse(add_column("Worker name", ("Zelwa", "Qadiri", "Xanthu", "Brelu")))
+    again = parse_files([("list.xlsx", RedactedFile(parsed.redacted[0]))], Choices(), AS_OF)
+    assert [batch.answers.to_rows() for batch in again.batches] == [batch.answers.to_rows() for batch in parsed.batches]
+    assert list_dropped(again) == []
