@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import FileRefused, Limits, check_file
-from questionnaires.validation import personal_data
+from questionnaires.validation import personal_columns, personal_data
 from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.audit import record_event
@@ -51,6 +51,11 @@ MAX_UNSAVED = 20  # suppliers that an import leaves out because they cannot be s
 SHORT_BYTES = 100_000  # size of all files of an import that is read in seconds; some 500 rows of a workbook
 log = structlog.get_logger("service.imports")
 
+REDACTION_CODES = (
+    personal_data.REMOVED_NOTE,
+    personal_columns.DROPPED,
+    "sheet.of_people",
+)  # what is not kept of a file
 STATUS = {"upload.too_large": 413, "file.type_not_allowed": 415, "file.type_mismatch": 415}
 CHOICES = (
     "kind",
