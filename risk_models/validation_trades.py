@@ -229,7 +229,7 @@ def render_trades(facts: Facts, models: Sequence[Model], on: date, names: Mappin
     versions = sorted({model.version for model in models if model.kind == "site"})
     newest, earlier = rank_trades(snapshot, models, versions[-1]), rank_trades(snapshot, models, versions[-2])
     trades = read_trades()
-    yield from ("## Trades", "", texts["trades"], "", "### Whether each trade has its own order of countries", "")
+    yield from ("## Trades", "", texts["trades"], "", "### Whether each trade ranks countries in its own order", "")
     yield from _render_matrix(newest, trades)
     yield from ("", "### Agreement within world regions", "", texts["agreement"], "")
     yield from _render_agreement(newest, earlier, trades, snapshot)
@@ -270,7 +270,7 @@ def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[s
         )
         (over_all, over_own, _), other_title = closest
         if over_all <= SAME_ORDER:
-            yield f"- {one.title}: its own order of countries; closest to {other_title} ({over_all:.3f})."
+            yield f"- {one.title}: ranks countries in its own order; closest to {other_title} ({over_all:.3f})."
         elif over_own <= SAME_ORDER:
             yield (
                 f"- {one.title}: almost the same order as {other_title} across all countries "
