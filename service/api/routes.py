@@ -231,7 +231,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/cases/<case_id>", "get_case", cases.get_case, "Get a case with its findings, interpretation and first steps.",
           CaseSchema()),
     Route("PATCH", "/cases/<case_id>", "correct_case", cases.correct_case,
-          "Correct the texts that describe a case. The audit trail records which fields changed, and not what they said.",
+          "Correct the texts that describe a case. The audit trail records which fields changed, but not what they contained.",
           CaseSchema(), transaction="write", body=CASE_CORRECTION),
     Route("DELETE", "/cases/<case_id>", "delete_case", cases.delete_case,
           "Delete a case, and reassess its supplier without it. Two users have to close an emergency first.", None, (204,),

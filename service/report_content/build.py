@@ -71,12 +71,12 @@ METHOD_NOTES = (
     "a good one: a question that was not asked is assumed to be typical of the country and sector, and a question that was "
     "left blank counts as if the problem existed.",
     "Insufficient evidence replaces the level if fewer than half of the key questions were asked and answered, or if the country "
-    "or sector is not known. It does not clear a supplier; it puts the supplier in the queue for questions.",
+    "or sector is not known. It does not clear a supplier: it means that questions have to be asked first.",
 )
 LIMITATIONS = (
     "Country and sector risk shows where to look; it does not show that harm is present. A person's nationality is never a risk "
     "factor; migration corridors and legal status are.",
-    "A tier in the Trafficking in Persons Report grades a government's response, and a fisheries card grades fisheries control. "
+    "A tier in the Trafficking in Persons Report rates a government's response, and a fisheries card rates fisheries control. "
     "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
     "If no figure is available for a country, the report uses the value for the most similar countries, and says so.",
     "Not every standard that the rules cite has been checked against its original text. The register of sources says which have. "
