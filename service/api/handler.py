@@ -8,7 +8,7 @@ problem objects and strict JSON, in its own way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +21,13 @@ from service.api.body import json_object
 from service.api.rate_limit import RateLimiter
 from service.api.responses import Reply, check_conditions, response
 from service.api.route import Route
-from service.api.schemas.base import ApiSchema
+from service.api.schemas.base import ApiSchema, Resource, WrittenSchema
 from service.api.validation import load_body, load_parameters
 from service.auth.caller import get_caller, read_session, write_session
 from service.errors import DomainError
 
 NO_PARAMETERS = ApiSchema()
+WRITTEN = WrittenSchema()
 GATES = ("api.assess", "api.decide_on_supplier", "api.decide_on_agency")
 
 
@@ -66,7 +67,19 @@ def handler(route: Route) -> Callable[..., Response]:
 def _dumped(route: Route, session: Session, arguments: dict[str, Any]) -> Reply:
     """Run the view of a route and return its reply, with the body in JSON form."""
     reply: Reply = route.view(session, **arguments)
+    if route.reading and route.reading not in get_caller().scopes:
+        return replace(reply, body=WRITTEN.dump(_identify(reply.body)))
     return replace(reply, body=route.response.dump(reply.body)) if isinstance(route.response, ApiSchema) else reply
+
+
+def _identify(body: Any) -> dict[str, Any]:
+    """Return what identifies the object in the body of a reply, without anything that its caller did not send."""
+    values = body if isinstance(body, Mapping) else {}
+    row = body
+    if isinstance(body, Resource):
+        values, row = body.computed, body.row
+    found = {name: values.get(name, getattr(row, name, None)) for name in ("id", "version", "issues")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def count_request() -> None:

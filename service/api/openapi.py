@@ -17,7 +17,7 @@ from service.api import answer_schema
 from service.api.fields import CurrentChoice, StrictString
 from service.api.responses import CONDITIONS
 from service.api.route import FileTypes, Route
-from service.api.schemas.base import ApiSchema
+from service.api.schemas.base import ApiSchema, WrittenSchema
 from service.api.schemas.schedules import RULES
 from service.auth.access import ACCESS, format_route
 
@@ -168,7 +168,8 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
         "operationId": route.name,
         "tags": [route.path.split("/")[1]],
         "summary": route.summary,
-        "description": f"Scope: `{scope}`.",
+        "description": f"Scope: `{scope}`."
+        + (f" A key without `{route.reading}` gets back only the id, version and issues." if route.reading else ""),
         "security": [{"key": []}],
         "parameters": [*_parameters(route, variables, sent)],
         "responses": {**_responses(route, returned), **_refusals(route, variables)},
@@ -207,7 +208,10 @@ def _responses(route: Route, returned: _Converter) -> Json:
         types = sorted((each.partition(";")[0] for each in route.response.media_types), key=_is_text)
         content = {each: {"schema": TEXT if _is_text(each) else {**TEXT, "format": "binary"}} for each in types}
     elif route.response is not None:
-        content = {"application/json": {"schema": returned.resolve_nested_schema(route.response)}}
+        schema = returned.resolve_nested_schema(route.response)
+        if route.reading:
+            schema = {"anyOf": [schema, returned.resolve_nested_schema(WrittenSchema())]}
+        content = {"application/json": {"schema": schema}}
     responses: Json = {}
     for status in route.statuses:
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "headers": dict(HEADERS)}

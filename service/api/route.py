@@ -29,7 +29,8 @@ class Route(NamedTuple):
     None for an empty body. ``body`` is the schema of a JSON body, or the name of a schema of answers
     (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself. ``fixed``: arguments
     that the path fixes. ``secret``: the response contains a secret that is shown only once, so it is never stored under an
-    Idempotency-Key. ``open``: anyone may call it.
+    Idempotency-Key. ``open``: anyone may call it. ``reading``: the scope without which a caller gets back only what identifies
+    what was written (``WrittenSchema``), not the rest of the response.
     """
 
     method: str
@@ -47,3 +48,4 @@ class Route(NamedTuple):
     versioned: bool = False
     secret: bool = False
     open: bool = False
+    reading: str = ""

@@ -60,6 +60,15 @@ class ApiSchema(Schema):
         return value
 
 
+class WrittenSchema(ApiSchema):
+    """What a key without the scope to read an object gets back from a request that changed it."""
+
+    optional = frozenset({"id", "version", "issues"})
+    id = fields.String()
+    version = fields.Integer()
+    issues = fields.List(fields.Dict(), metadata={"description": "Answers and notes that could not be used as sent."})
+
+
 def page_of(items: type[ApiSchema], name: str) -> ApiSchema:
     """Return the schema of a page of a list: ``items``, and ``next``, the address of the next page."""
     following = {"description": "Address of the next page; null on the last page."}
