@@ -168,8 +168,7 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
         "operationId": route.name,
         "tags": [route.path.split("/")[1]],
         "summary": route.summary,
-        "description": f"Scope: `{scope}`."
-        + (f" A key without `{route.reading}` gets back only the id, version and issues." if route.reading else ""),
+        "description": f"Scope: `{scope}`.",
         "security": [{"key": []}],
         "parameters": [*_parameters(route, variables, sent)],
         "responses": {**_responses(route, returned), **_refusals(route, variables)},
@@ -210,7 +209,7 @@ def _responses(route: Route, returned: _Converter) -> Json:
     elif route.response is not None:
         schema = returned.resolve_nested_schema(route.response)
         if route.reading:
-            schema = {"anyOf": [schema, returned.resolve_nested_schema(WrittenSchema())]}
+            schema = _name_union(schema, returned)
         content = {"application/json": {"schema": schema}}
     responses: Json = {}
     for status in route.statuses:
@@ -218,6 +217,14 @@ def _responses(route: Route, returned: _Converter) -> Json:
         if content and status != 304:
             responses[str(status)]["content"] = content
     return responses
+
+
+def _name_union(full: Json, returned: _Converter) -> Json:
+    """Return the reference of a component: an object in full, or only what identifies it."""
+    name = f"{full['$ref'].rpartition('/')[2]}OrWritten"
+    union = {"anyOf": [full, returned.resolve_nested_schema(WrittenSchema())]}
+    returned.spec.components.schemas.setdefault(name, union)
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _is_text(media_type: str) -> bool:
