@@ -45,5 +45,22 @@ def test_a_case_is_recorded_without_its_records_being_read(app: Flask, reader: P
     assert (opened.status_code, opened.json) == (201, {"id": reader.get("/cases").json["items"][0]["id"]})
     path = f"/cases/{opened.json['id']}"
     assert writer.post(f"{path}/findings", {"finding": "violence"}).json == opened.json
+    assert writer.call("PATCH", path, json={"job": "Welder"}).json == opened.json
+    assert writer.call("PATCH", f"{path}/findings/1", json={"note": ""}).json == opened.json
     assert writer.get(path).status_code == 403
     assert len(reader.get(path).json["findings"]) == 2
+
+
+def test_evidence_is_confirmed_without_the_other_pieces_being_read(app: Flask, reader: Portal):
+    piece = {"grade": "audit", "date": "2026-05-01", "source": "SMETA-123", "covers": ["papers_retention"]}
+    assert (
+        reader.put("/suppliers/S-1", {**SITE, "papers_retention": "worker_holds", "evidence": [piece]}).status_code
+        == 200
+    )
+    path = f"/suppliers/S-1/evidence/{reader.get('/suppliers/S-1/evidence').json['items'][0]['id']}"
+    writer = make_writer(app, reader, "evidence:confirm")
+    assert writer.post(f"{path}/confirm", {}).json == {}
+    assert reader.get("/suppliers/S-1/evidence").json["items"][0]["state"] == "confirmed"
+    assert writer.post(f"{path}/withdraw", {}).json == {}
+    assert writer.post("/suppliers/S-1/evidence", piece).json == {}
+    assert writer.get("/suppliers/S-1/evidence").status_code == 403
