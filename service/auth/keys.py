@@ -142,7 +142,7 @@ def stop_keys(session: Session, owner_id: str, by: str) -> None:
 def hand_over_key(session: Session, key_id: str, owner_id: str, by: str) -> ApiKey:
     """Make another user the owner of a key, with the same text and scopes, and return it; if it had stopped, it works again.
 
-    Raises DomainError: ``not_found``; ``key.ended``, 409, for a key that has expired or was revoked; ``key.owner``, 422.
+    Raises DomainError: ``not_found``; ``key.ended``, 409, for a key that has expired or was revoked; ``key.owner``, 409.
     """
     key = session.scalars(select(ApiKey).where(ApiKey.id == key_id).with_for_update()).first()
     if key is None:
@@ -157,17 +157,17 @@ def hand_over_key(session: Session, key_id: str, owner_id: str, by: str) -> ApiK
 
 
 def _check_owner(session: Session, owner_id: str, scopes: Sequence[str]) -> None:
-    """Raise DomainError ``key.owner``, 422, unless a user may answer for a key with these scopes.
+    """Raise DomainError ``key.owner``, 409, unless a user may answer for a key with these scopes.
 
     The user is locked until the transaction ends, so that a key cannot outlive an access that ends at the same moment.
     """
     query = select(User).where(User.id == owner_id).with_for_update(read=True)
     owner = session.scalars(query, execution_options={"populate_existing": True}).first()
     if owner is None or not owner.active:
-        raise DomainError("key.owner", 422, "Choose an active user of your organisation as the owner of the key.")
+        raise DomainError("key.owner", 409, "Choose an active user of your organisation as the owner of the key.")
     if excess := sorted(set(scopes) - ACCESS.role_scopes[owner.role]):
         raise DomainError(
-            "key.owner", 422, f"The role of this user does not allow what the key may do: {', '.join(excess)}."
+            "key.owner", 409, f"The role of this user does not allow what the key may do: {', '.join(excess)}."
         )
 
 

@@ -65,7 +65,7 @@ def test_an_answer_that_cannot_be_stored_takes_its_effect_back(portal: Portal, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("service.api.idempotency.store", full)
-    assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").status_code == 500
+    assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").status_code == 503
     assert portal.get("/schedules").json["items"] == []
 
 

@@ -135,7 +135,7 @@ def test_the_document_names_every_route_and_its_scope(app: Flask):
         for operations in paths.values()
         for operation in operations.values()
     }
-    expected = {line.split(" api.")[1]: f"Scope: `{scope}`." for line, scope in ACCESS.api.items()}
+    expected = {line.split(" api.")[1]: f"Scope: `{scope}`." for line, scope in ACCESS.api.items() if " api." in line}
     assert documented == expected
 
 

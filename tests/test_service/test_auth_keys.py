@@ -235,7 +235,7 @@ def test_a_key_is_not_handed_over_to_somebody_who_may_do_less(database: Database
     for owner_id in (viewer, gone, stranger, "nobody"):
         with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
             keys.hand_over_key(session, key_id, owner_id, f"user:{bo}")
-        assert (refused.value.code, refused.value.status) == ("key.owner", 422)
+        assert (refused.value.code, refused.value.status) == ("key.owner", 409)
 
 
 def test_a_key_that_has_ended_is_not_handed_over(database: Database):
@@ -270,7 +270,7 @@ def test_the_page_hands_a_stopped_key_over(app: Flask, database: Database):
     client = make_browser(app, bo)
     send(client, f"/users/{ana}/deactivate")
     assert "stopped" in client.get("/keys").get_data(as_text=True)
-    assert send(client, f"/keys/{key_id}/owner", owner=ana).status_code == 422
+    assert send(client, f"/keys/{key_id}/owner", owner=ana).status_code == 409
     assert send(client, f"/keys/{key_id}/owner", owner=bo).status_code == 303
     assert key(database, text) is not None
 
