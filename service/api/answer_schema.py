@@ -42,7 +42,7 @@ PIECE_OF_EVIDENCE: Json = {
 }
 EVIDENCE_CONFIRMED: Json = {
     "description": "Confirm the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the questions it "
-    "is confirmed for. Evidence in a returned form is never confirmed by this.",
+    "is confirmed for. Evidence in a returned form is never confirmed this way.",
     "oneOf": [
         {"type": ["boolean", "null"]},
         {"$ref": "#/components/schemas/EvidenceConfirmation"},  # the body that confirms one piece

@@ -155,7 +155,7 @@ class UploadSchema(ApiSchema):
         metadata={
             "enum": list(CHOICES["evidence_confirmed"]),
             "description": "`true`: you have checked the evidence in the files and confirm it (scope `evidence:confirm`). The "
-            "evidence in returned questionnaires is never confirmed by this.",
+            "evidence in returned questionnaires is never confirmed this way.",
         }
     )
     columns = fields.String(metadata={"description": f"As JSON. {COLUMNS}"})
