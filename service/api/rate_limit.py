@@ -3,7 +3,8 @@
 A counter in memory would allow the limit once for each process; a row written with each request would add a synchronous write
 to every read, one after another. Instead, the row of the key grants requests in shares, each a twentieth of what is left in the
 minute, and each process counts down its share in memory. The shares add up to the limit, whichever process holds them. Only
-what a process has left of its share when the minute ends is lost, and this gets smaller as the limit is approached.
+what a process has left of its share when the minute ends is lost, and this gets smaller as the limit is approached. While the
+database cannot be written, each process counts by itself, so that reading remains possible.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service.auth.caller import Caller
 from service.clock import now
@@ -74,21 +76,30 @@ class RateLimiter:
             allowed = share.spend()
             exhausted = not allowed and share.granted < self.limit
         if exhausted:
-            more, granted = self._next_share(caller, minute)
+            more, granted = self._next_share(caller, minute, share.granted)
             with self.lock:
                 share.left, share.granted = share.left + more, max(share.granted, granted)
                 allowed = share.spend()
         seconds = max(1, int((minute + timedelta(minutes=1) - at).total_seconds()) + 1)
         return Hit(allowed, self.limit, share.left + self.limit - share.granted if allowed else 0, seconds)
 
-    def _next_share(self, caller: Caller, minute: datetime) -> tuple[int, int]:
+    def _next_share(self, caller: Caller, minute: datetime, already_granted: int) -> tuple[int, int]:
         """Return another share of the minute (0 if the limit is used up), and the total granted to all processes, this share
-        included.
+        included, as far as this process knows.
         """
-        with self.database.for_organisation(caller.organisation_id) as session:
+        before = already_granted
+
+        def take(session: Session) -> None:
+            nonlocal before
             key = session.scalars(select(ApiKey).where(ApiKey.id == caller.id).with_for_update()).one()
-            before = key.requests_used if key.minute == minute else 0
-            share = min(self.limit - before, max(1, (self.limit - before) // SHARES))
-            if share > 0:
-                key.minute, key.requests_used = minute, before + share
-            return max(share, 0), before + max(share, 0)
+            before = max(before, key.requests_used if key.minute == minute else 0)
+            key.minute, key.requests_used = minute, before + self._get_share(before)
+
+        self.database.note(caller.organisation_id, take)
+        share = self._get_share(before)
+        return share, before + share
+
+    def _get_share(self, granted: int) -> int:
+        """Return how many requests the next share has, after so many were granted."""
+        left = max(0, self.limit - granted)
+        return min(left, max(1, left // SHARES))

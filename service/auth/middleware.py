@@ -174,8 +174,8 @@ def _redirect(address: str) -> AnyResponse:
 
 def _update_seen_at(sign_in: SignIn) -> None:
     if now() - sign_in.seen_at >= sessions.SEEN_EVERY:
-        with get_database().for_organisation(sign_in.organisation_id) as session:
-            session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now()))
+        seen = update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now())
+        get_database().note(sign_in.organisation_id, lambda session: session.execute(seen))
 
 
 def _authenticate_key(scope: str) -> None:
@@ -206,8 +206,8 @@ def _authenticate_key(scope: str) -> None:
         key_owner_id=key.owner_id,
     )
     if key.used_at is None or now() - key.used_at >= keys.USED_EVERY:
-        with get_database().for_organisation(key.organisation_id) as session:
-            session.execute(update(ApiKey).where(ApiKey.id == key.id).values(used_at=now()))
+        used = update(ApiKey).where(ApiKey.id == key.id).values(used_at=now())
+        get_database().note(key.organisation_id, lambda session: session.execute(used))
     if scope not in g.caller.scopes:
         challenge["WWW-Authenticate"] += f', error="insufficient_scope", scope="{scope}"'
         raise DomainError(

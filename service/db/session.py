@@ -7,13 +7,14 @@ queue of jobs, the scheduler, finding a key or a sign-in) uses ``unscoped()``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import orjson
+import structlog
 from sqlalchemy import Column, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
@@ -27,11 +28,13 @@ import service.db.buyer_tables
 import service.db.case_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.tables import Base, Owned
+from service.trouble import find_trouble
 
 UNSCOPED = "*"
 # Seconds that a transaction waits for others, and a connection for the server. A caller is told within five seconds that the
 # database is busy; a job, a migration or a command has more patience than a person.
 REQUEST_PATIENCE, JOB_PATIENCE = 4.0, 60.0
+NOTE_PATIENCE = 0.2  # seconds for what a request notes besides, such as when a key was last used
 MAX_REQUEST_STATEMENT = (
     60.0  # seconds after which PostgreSQL ends a statement of a request: nobody waits for it any more
 )
@@ -45,6 +48,7 @@ _filtered_statements: WeakKeyDictionary[Executable, dict[str, Executable]] = Wea
 OWNED_TABLES = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
 
 
+log = structlog.get_logger("service")
 Item = TypeVar("Item")
 
 
@@ -102,8 +106,22 @@ def _lower(value: Any) -> Any:
 def _begin_transaction(connection: Any) -> None:
     # A deferred transaction that reads first and writes later fails if another writer came between; an immediate one waits
     # for its turn. A read-only transaction sees a snapshot and never waits.
-    only_reads = connection.get_execution_options().get("only_reads", False)
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("only_reads", False):
+        connection.exec_driver_sql("BEGIN")
+    elif "patience" in options:
+        usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_to_milliseconds(options['patience'])}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _to_milliseconds(seconds: float) -> int:
+    return round(1000 * seconds)
 
 
 class Database:
@@ -138,22 +156,39 @@ class Database:
         With ``write=False`` it sees a snapshot, waits for no writer and refuses to write. With ``snapshot=False`` as well, each
         statement sees what was committed before it (on PostgreSQL; SQLite has snapshots only).
         """
-        with self._serialize_writers(write=write), self.session_factory.begin() as session:
+        with self._serialize_writers(self.patience if write else None), self.session_factory.begin() as session:
             session.info["organisation_id"] = organisation_id
             if not write:
                 _make_read_only(session, snapshot)
             yield session
 
+    def note(self, organisation_id: str, write: Callable[[Session], object]) -> None:
+        """Write what a request notes besides, in a transaction that hardly waits. If the database cannot be written, this is
+        logged and the request goes on: nobody is refused a list because of it.
+        """
+        try:
+            with self._serialize_writers(NOTE_PATIENCE), self.session_factory.begin() as session:
+                session.info["organisation_id"] = organisation_id
+                connection = session.connection(execution_options={"patience": NOTE_PATIENCE})
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_to_milliseconds(NOTE_PATIENCE)}")
+                write(session)
+        except Exception as error:
+            found = find_trouble(error)
+            if found is None:
+                raise
+            log.warning("note_not_written", code=found.code)
+
     @contextmanager
-    def _serialize_writers(self, *, write: bool) -> Iterator[None]:
+    def _serialize_writers(self, patience: float | None) -> Iterator[None]:
         """Let the writers of a process take turns on SQLite. SQLite does not wake waiting writers: they only retry every tenth
         of a second, so a job that writes chunk after chunk would keep them waiting for seconds.
         """
-        if self.write_lock is None or not write:
+        if self.write_lock is None or patience is None:
             yield
             return
         # After a timeout SQLite decides who writes, as it does between processes.
-        is_acquired = self.write_lock.acquire(timeout=self.patience / 2)
+        is_acquired = self.write_lock.acquire(timeout=patience / 2)
         try:
             yield
         finally:

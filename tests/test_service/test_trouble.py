@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import databases
 import pytest
-from callers import form_token, make_browser, make_key, make_organisation, make_user
+from callers import form_token, freeze_time, make_browser, make_key, make_organisation, make_user
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, make_url, select
@@ -103,6 +104,19 @@ def locked(database: Database) -> Iterator[None]:
     other.dispose()
 
 
+@contextmanager
+def no_writing(database: Database) -> Iterator[None]:
+    """Another process that holds a lock on what every request writes, so that reading remains possible."""
+    other = open_engine(database.engine.url.render_as_string(hide_password=False))
+    with other.connect() as connection:
+        if database.engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("LOCK TABLE api_key, sign_in, supplier IN EXCLUSIVE MODE")
+        else:
+            connection.exec_driver_sql("SELECT 1")
+        yield
+    other.dispose()
+
+
 def make_read_only(service: Service) -> None:
     """Refuse writing, as on a disk that was mounted read-only."""
     _refuse_writing(service, "PRAGMA query_only = ON", "read_only_sql_transaction")
@@ -156,6 +170,29 @@ def test_a_writer_behind_another_writer_of_its_process_is_told_that_the_database
     with service.database.unscoped() as session:
         session.connection()
         check_trouble(service.put(), "database.busy", written)
+
+
+def test_lists_are_shown_while_another_process_keeps_everybody_from_writing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+):
+    browser = make_browser(service.app, make_user(service.database, service.organisation_id))
+    assert service.put().status_code == 201
+    freeze_time(monkeypatch, now() + timedelta(minutes=2))  # when each was last used is due to be written
+    with no_writing(service.database):
+        answers = [service.client.get("/api/v1/suppliers", headers=service.key), browser.get("/suppliers")]
+        refused = service.put()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].headers["RateLimit-Remaining"] == "599"
+    assert refused.status_code == 503
+
+
+def test_the_limit_per_minute_holds_for_a_process_that_cannot_write(service: Service, monkeypatch: pytest.MonkeyPatch):
+    limiter = service.app.extensions["rate_limiter"]
+    limiter.limit = 5
+    freeze_time(monkeypatch, (now() + timedelta(minutes=2)).replace(second=0))
+    with no_writing(service.database):
+        codes = [service.client.get("/api/v1/suppliers", headers=service.key).status_code for _ in range(7)]
+    assert codes == [200] * 5 + [429] * 2
 
 
 @pytest.mark.parametrize("make_trouble", [make_read_only, fill_disk])
