@@ -149,6 +149,13 @@ class Database:
         database.write_lock = self.write_lock
         return database
 
+    def find_damage(self) -> list[str]:
+        """Return what SQLite finds wrong with its file, line by line; nothing on PostgreSQL, which has ``pg_amcheck``."""
+        if self.engine.dialect.name != "sqlite":
+            return []
+        with self.engine.connect() as connection:
+            return [line for (line,) in connection.exec_driver_sql("PRAGMA integrity_check") if line != "ok"]
+
     @contextmanager
     def for_organisation(self, organisation_id: str, *, write: bool = True, snapshot: bool = True) -> Iterator[Session]:
         """Open a transaction on the rows of one organisation: committed at the end, rolled back on an error.

@@ -23,13 +23,8 @@ ENDED = ("done", "refused", "failed", "cancelled")
 
 def find_damage(installation: Installation) -> Iterator[Finding]:
     """Yield what SQLite finds wrong with its file. PostgreSQL has ``pg_amcheck`` for this."""
-    if installation.db.engine.dialect.name == "sqlite":
-        with installation.db.engine.connect() as connection:
-            for (line,) in connection.exec_driver_sql("PRAGMA integrity_check"):
-                if line != "ok":
-                    yield Finding(
-                        "database.damaged", "database", f"{line}. Restore the last backup into an empty data folder."
-                    )
+    for line in installation.db.find_damage():
+        yield Finding("database.damaged", "database", f"{line}. Restore the last backup into an empty data folder.")
 
 
 def find_orphans(installation: Installation) -> Iterator[Finding]:
@@ -38,7 +33,7 @@ def find_orphans(installation: Installation) -> Iterator[Finding]:
         for key in sorted(table.foreign_keys, key=lambda key: str(key.parent.name)):
             with installation.db.unscoped(write=False) as session:
                 ids = session.scalars(_select_orphans(table, key)).all()
-            is_safe = key.ondelete == "CASCADE" and table is not AuditEvent.__table__
+            is_safe = key.ondelete == "CASCADE" and table.name != AuditEvent.__tablename__
             for row_id in ids:
                 yield Finding(
                     "row.orphan",

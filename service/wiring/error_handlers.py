@@ -12,7 +12,7 @@ import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from service.errors import PROBLEM_TYPES, DomainError, build_problem
 from service.trouble import find_trouble
@@ -104,6 +104,8 @@ def _handle_http_error(error: HTTPException) -> Response:
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, Exception):
+        error = error.original_exception  # what was raised after the view, such as by recording a read
     trouble = find_trouble(error)
     if trouble is not None:
         log.error("trouble", code=trouble.code, exc_info=error)

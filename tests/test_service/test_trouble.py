@@ -92,12 +92,12 @@ def check_trouble(response: TestResponse, code: str, written: StringIO) -> dict:
 
 
 @contextmanager
-def locked(database: Database) -> Iterator[None]:
+def locked(database: Database, tables: str = "supplier, organisation") -> Iterator[None]:
     """Another process that holds a lock on what every writer needs."""
     other = open_engine(database.engine.url.render_as_string(hide_password=False))
     with other.connect() as connection:
         if database.engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("LOCK TABLE supplier, organisation IN ACCESS EXCLUSIVE MODE")
+            connection.exec_driver_sql(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         else:
             connection.exec_driver_sql("SELECT 1")  # each transaction on SQLite begins as a writer
         yield
@@ -184,6 +184,16 @@ def test_lists_are_shown_while_another_process_keeps_everybody_from_writing(
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].headers["RateLimit-Remaining"] == "599"
     assert refused.status_code == 503
+
+
+def test_a_case_list_that_cannot_be_recorded_is_not_shown_and_is_told_as_trouble(service: Service, written: StringIO):
+    browser = make_browser(service.app, make_user(service.database, service.organisation_id, "case_handler"))
+    assert browser.get("/cases").status_code == 200
+    with locked(service.database, "audit_event"):
+        page = browser.get("/cases")
+    assert (page.status_code, page.headers.get("Retry-After")) == (503, "5")
+    assert "The database is busy with other work." in page.get_data(as_text=True)
+    assert "unexpected_error" not in written.getvalue()
 
 
 def test_the_limit_per_minute_holds_for_a_process_that_cannot_write(service: Service, monkeypatch: pytest.MonkeyPatch):
