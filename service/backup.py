@@ -24,7 +24,7 @@ from service.blob_store import BlobStore, BlobTrouble, MissingBlob
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
-from service.retention import list_used_files
+from service.erasure.files import list_used_files
 
 MANIFEST = "manifest.json"
 FORMAT = 1

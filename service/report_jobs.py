@@ -26,6 +26,7 @@ from service.case_reading import evidence
 from service.clock import today
 from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
+from service.erasure.traces import REPORT_WITHDRAWN, WITHDRAWN
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
 from service.jobs.quota import check_quota
@@ -242,10 +243,11 @@ def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapp
 
 @dataclass(frozen=True)
 class ReportState:
-    """The job of a report; ``ready`` once it can be downloaded."""
+    """The job of a report; ``ready`` once it can be downloaded, ``withdrawn`` when something in it was erased since."""
 
     job: Job
     ready: bool
+    withdrawn: bool
 
 
 def get_report_state(session: Session, job_id: str) -> ReportState:
@@ -253,7 +255,8 @@ def get_report_state(session: Session, job_id: str) -> ReportState:
     job = get_job(session, job_id)
     if job.kind != RENDER_REPORT:
         raise not_found("Report not found.")
-    return ReportState(job, job.state == "done")
+    withdrawn = job.result == WITHDRAWN
+    return ReportState(job, job.state == "done" and not withdrawn, withdrawn)
 
 
 def _includes_worker_reports(payload: Mapping[str, Any]) -> bool:
@@ -262,7 +265,9 @@ def _includes_worker_reports(payload: Mapping[str, Any]) -> bool:
 
 
 def download_report(session: Session, blobs: BlobStore, job_id: str, *, sees_worker_derived: bool) -> Rendered:
-    """Return a report as a file. Raises DomainError: ``not_found``, ``report.closed``, ``report.not_ready``."""
+    """Return a report as a file. Raises DomainError: ``not_found``, ``report.closed``, ``report.withdrawn``,
+    ``report.not_ready``.
+    """
     state = get_report_state(session, job_id)
     if _includes_worker_reports(state.job.payload) and not sees_worker_derived:
         raise DomainError(
@@ -270,6 +275,8 @@ def download_report(session: Session, blobs: BlobStore, job_id: str, *, sees_wor
             403,
             "This report contains worker reports that you do not have access to. Request your own report instead.",
         )
+    if state.withdrawn:
+        raise DomainError("report.withdrawn", 410, REPORT_WITHDRAWN)
     if not state.ready or state.job.result is None:
         raise DomainError("report.not_ready", 409, f"The report is {state.job.state}.")
     result = state.job.result

@@ -38,8 +38,8 @@ from service.db.tables import (
     new_id,
 )
 from service.db.watchlist_tables import WatchlistMatch
+from service.erasure.files import list_used_files
 from service.errors import DomainError
-from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
@@ -83,16 +83,6 @@ def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
             query = select(func.count()).select_from(table).where(table.organisation_id == organisation_id)
             counts[table.__tablename__] = session.scalar(query) or 0
     return {name: count for name, count in sorted(counts.items()) if count}
-
-
-def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, finished reports and previews of a release."""
-    used = set(session.scalars(select(Upload.sha256)))
-    for result in session.scalars(
-        select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
-    ):
-        used.update({str(result["sha256"])} if result and "sha256" in result else ())
-    return used
 
 
 def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:

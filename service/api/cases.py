@@ -19,6 +19,7 @@ from service.cases import service as case_service
 from service.cases.service import WorkerCheck
 from service.clock import now, today
 from service.db.case_tables import StoredCase
+from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
 from service.queries import lists
 
@@ -77,7 +78,7 @@ def correct_note(session: Session, case_id: str, number: str, body: Values) -> R
 
 def delete_case(session: Session, case_id: str, query: Values) -> Reply:
     """Delete a case for a reason."""
-    corrections.delete_case(session, case_id, query["reason"], *_act())
+    erasure.erase_case(session, case_id, query["reason"], *_act())
     return Reply(None, 204)
 
 

@@ -36,6 +36,7 @@ from service.clock import now, today
 from service.db import change_feed
 from service.db.pagination import Page
 from service.db.tables import Job, Result, Supplier
+from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
 from service.queries import lists, stored_results
 from service.queries.lists import Company
@@ -287,7 +288,7 @@ def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
     supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True, lock=True)
     check_version(etag(supplier))
-    suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
+    erasure.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 
 

@@ -94,15 +94,12 @@ def correct_case(
     return case
 
 
-def delete_case(session: Session, case_id: str, reason: str, on: date, at: datetime, by: str) -> None:
-    """Delete a case with its findings, and reassess the supplier it was about without it.
-
-    An emergency is closed by two users before one may delete it. Raises DomainError: ``case.reason``, ``case.two_users``,
-    ``not_found``.
+def check_deletion(session: Session, case: StoredCase, reason: str) -> None:
+    """Raise DomainError ``case.reason`` for an unknown reason, and ``case.two_users`` for an emergency that is open: two users
+    close it before one may delete it.
     """
     if reason not in DELETION_REASONS:
         raise DomainError("case.reason", 422, f"Choose one of these reasons: {', '.join(DELETION_REASONS)}.")
-    case = get_case(session, case_id, lock=True)
     if case.state == "open" and needs_two_users(session, case):
         raise DomainError(
             "case.two_users",
@@ -110,7 +107,25 @@ def delete_case(session: Session, case_id: str, reason: str, on: date, at: datet
             "People were in danger here. Two users have to close this case before it can be deleted. Until then, you can correct "
             "its texts and remove its notes.",
         )
-    record_event(session, by, "case.deleted", "case", case.id, {"reason": reason})
+
+
+def delete_case(
+    session: Session,
+    case_id: str,
+    reason: str,
+    on: date,
+    at: datetime,
+    by: str,
+    counts: Mapping[str, int] | None = None,
+) -> None:
+    """Delete the rows of a case, and reassess the supplier it was about without it. ``counts``: what else went, for the audit
+    trail. Traces of it elsewhere are removed by :func:`service.erasure.erase.erase_case`.
+
+    Raises DomainError: ``case.reason``, ``case.two_users``, ``not_found``.
+    """
+    case = get_case(session, case_id, lock=True)
+    check_deletion(session, case, reason)
+    record_event(session, by, "case.deleted", "case", case.id, {"reason": reason, **(counts or {})})
     _withdraw_replies(session, case)
     session.delete(case)
     reassess_suppliers(session, [case], on, at, by)

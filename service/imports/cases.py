@@ -6,7 +6,7 @@ case records is deleted once its cases are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -16,12 +16,9 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, build_issue
 from questionnaires.person_detection import PERSON_CODES
 from questionnaires.validation.personal_data import CASE_KIND
-from service.blob_store import BlobStore
 from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.cases import service as case_service
-from service.clock import now
 from service.db.case_tables import StoredCase
-from service.db.session import Database
 from service.db.tables import Import, Result, Supplier, Upload
 from service.errors import DomainError
 from service.imports.pipeline import ParsedUpload
@@ -60,16 +57,6 @@ def detach_uploads(session: Session, import_: Import) -> list[str]:
     for upload in uploads:
         session.delete(upload)
     return [upload.sha256 for upload in uploads]
-
-
-def delete_blobs(db: Database, blobs: BlobStore, digests: Iterable[str]) -> None:
-    """Delete blobs, unless another upload uses the same bytes or they are being sent again."""
-    at = now()
-    for digest in digests:
-        with db.unscoped(write=False) as session:
-            in_use = session.scalars(select(Upload.id).where(Upload.sha256 == digest)).first()
-        if in_use is None:
-            blobs.delete_unless_put_since(digest, at)
 
 
 def contains_cases(import_: Import) -> bool:

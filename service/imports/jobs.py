@@ -28,6 +28,7 @@ from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Job, Result, Supplier, Upload, new_id
+from service.erasure.files import delete_files
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
@@ -155,15 +156,11 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
         lost_notes = any(issue.code in REDACTION_CODES for issue in error.issues)
-        if refusal is None and (lost_notes or choices.get("kind") == personal_data.CASE_KIND):
-            refusal = to_problem(error)  # a file that cannot be read was not searched for personal data either
-        if refusal is not None:
-            _refuse_and_remove(db, blobs, claimed, refusal)
-        elif "before" in claimed.payload:
+        may_be_kept = refusal is None and not lost_notes and choices.get("kind") != personal_data.CASE_KIND
+        if may_be_kept and "before" in claimed.payload:
             _restore_preview(db, claimed, to_problem(error))
-        else:
-            with job_transaction(db, claimed, result={"state": "refused"}) as session:
-                _refuse(session, claimed, to_problem(error))
+        else:  # a file that cannot be read was not searched for personal data, and is of no use
+            _refuse_and_remove(db, blobs, claimed, refusal or to_problem(error))
         return
     refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
     if refusal is not None:
@@ -211,7 +208,7 @@ def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, 
             upload = session.get_one(Upload, import_.uploads[position])
             replaced.append(upload.sha256)
             upload.sha256, upload.size, upload.redacted = digests[position], len(data), True
-    import_cases.delete_blobs(db, blobs, replaced)
+    delete_files(db, blobs, replaced)
 
 
 def _describe_lost_sheets(
@@ -254,7 +251,7 @@ def _refuse(session: Session, claimed: ClaimedJob, refusal: dict[str, Any]) -> I
 
 
 def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
-    """Refuse an import whose files may not be stored. The job ends only once they are deleted."""
+    """Refuse an import. The job ends only once its files are deleted."""
     removed: dict[str, Any] = {}
     with job_transaction(db, claimed, checkpoint=removed) as session:
         removed["removed"] = import_cases.detach_uploads(session, _refuse(session, claimed, refusal))
@@ -262,7 +259,7 @@ def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refu
 
 
 def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: Sequence[str]) -> None:
-    import_cases.delete_blobs(db, blobs, digests)
+    delete_files(db, blobs, digests)
     with job_transaction(db, claimed, result={"state": "refused"}):
         pass
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from service.blob_store import ChangedBlob, MissingBlob
+from service.erasure.files import list_used_files
 from service.integrity.finding import Finding, Installation
-from service.retention import FILE_GRACE_PERIOD, delete_unused_files, list_used_files
+from service.retention import FILE_GRACE_PERIOD, delete_unused_files
 
 
 def find_lost_files(installation: Installation) -> Iterator[Finding]:

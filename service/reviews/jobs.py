@@ -133,12 +133,13 @@ def reassess_selected(session: Session, selected: Sequence[str], on: date, by: s
 def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
     """Reassess the sites that use agencies whose score or name changed, one chunk per transaction (a job).
 
-    Sites that already have the current scores are skipped. Its payload: ``agency_keys`` and ``on``, the day of assessment.
+    Sites that already have the current scores are skipped. Its payload: ``agency_keys``, or the ``site_ids`` of an erased
+    agency, and ``on``, the day of assessment.
     """
     state = dict(claimed.checkpoint) or {"after": "", "assessed": 0}
     on = date.fromisoformat(claimed.payload["on"])
-    site_ids = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload["agency_keys"]))
-    condition = and_(_is_assessed(), Supplier.id.in_(site_ids))
+    named = select(Engagement.site_id).where(Engagement.agency_key.in_(claimed.payload.get("agency_keys", ())))
+    condition = and_(_is_assessed(), Supplier.id.in_(claimed.payload.get("site_ids", named)))
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier.id).where(condition, Supplier.id > state["after"]).order_by(Supplier.id)

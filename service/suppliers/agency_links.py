@@ -63,6 +63,15 @@ def queue_site_reassessment(session: Session, keys: Iterable[str], on: date, by:
         enqueue(session, FOLLOW_AGENCIES, {"agency_keys": sorted(named), "on": on.isoformat()}, by)
 
 
+def queue_reassessment_of_users(session: Session, keys: Iterable[str], on: date, by: str) -> None:
+    """Queue jobs that reassess the sites naming an agency that is about to be erased, by their ids: no job keeps its name."""
+    site_ids: set[str] = set()
+    for chunk in chunks(sorted(keys)):
+        site_ids.update(session.scalars(select(Engagement.site_id).where(Engagement.agency_key.in_(chunk))))
+    for chunk in chunks(sorted(site_ids)):
+        enqueue(session, FOLLOW_AGENCIES, {"site_ids": list(chunk), "on": on.isoformat()}, by)
+
+
 def get_named_agencies(answers: Mapping[str, Any]) -> list[str]:
     """Return the agencies that answers name."""
     named = answers.get("agencies")

@@ -32,6 +32,7 @@ from service.suppliers.agency_links import (
     collect_name_keys,
     get_name_keys,
     own_name_keys,
+    queue_reassessment_of_users,
     queue_site_reassessment,
     select_agency_scores,
 )
@@ -488,12 +489,17 @@ def list_company_sites(session: Session, site: Supplier) -> Sequence[Supplier]:
     ).all()
 
 
-def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
-    """Erase a supplier with all its results; the audit trail records that this happened."""
+def erase_supplier(
+    session: Session, supplier: Supplier, at: datetime, by: str, counts: Mapping[str, int] | None = None
+) -> None:
+    """Delete the rows of a supplier; the audit trail records that this happened, with ``counts`` of what went.
+
+    Traces of it elsewhere are removed by :func:`service.erasure.erase.erase_supplier`.
+    """
     if supplier.kind == "agency":
-        queue_site_reassessment(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
+        queue_reassessment_of_users(session, get_name_keys(session, [supplier.id]).get(supplier.id, ()), at.date(), by)
     change_feed.write(session, "deleted", supplier.id, {}, at)
-    record_event(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, {})
+    record_event(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, counts)
     session.delete(supplier)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.blob_store import BlobStore
 from service.db.session import Database
+from service.erasure.files import remove_erased_bytes
 from service.imports import jobs as import_jobs
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
@@ -36,4 +37,6 @@ def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
         kinds.REASSESS_ALL: Handler(reassess_all),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
+        # An erasure that has begun is tried until it is complete.
+        kinds.REMOVE_ERASED_BYTES: Handler(with_files(remove_erased_bytes), is_half_done=lambda _: True),
     }

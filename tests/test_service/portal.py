@@ -1,5 +1,6 @@
 """A procurement system that calls the API with a key, and a worker that runs its jobs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -70,9 +71,9 @@ def make_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
     return Portal(app, make_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 
-def run_jobs(database: Database, blobs: BlobStore) -> None:
+def run_jobs(database: Database, blobs: BlobStore, handlers: Mapping[str, Handler] | None = None) -> None:
     """Does every job that waits, one after another."""
-    handlers = {
+    handlers = handlers or {
         "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),
         "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
         "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),

@@ -302,7 +302,7 @@ def test_a_rejected_file_is_deleted_even_if_the_first_worker_stops_before(
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_cases, "delete_blobs", fail)
+        patch.setattr(import_jobs, "delete_files", fail)
         claimed = claim_job(database, "first", kinds=handlers)
         run_job(database, claimed, handlers["read_import"])
     assert len(blobs.list_digests()) == 1

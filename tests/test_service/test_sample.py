@@ -17,8 +17,8 @@ from service.clock import now, today
 from service.db.case_tables import StoredCase
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
+from service.erasure.files import delete_files
 from service.errors import DomainError
-from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
 from service.imports import sample
 from service.retention import count_rows
@@ -50,7 +50,7 @@ def loaded(database: Database, blobs: BlobStore, harbour: str) -> Import:
 def remove(database: Database, blobs: BlobStore, harbour: str) -> sample.Removal:
     with database.for_organisation(harbour) as session:
         removal = sample.remove_sample(session, now(), BY)
-    import_cases.delete_blobs(database, blobs, removal.digests)
+    delete_files(database, blobs, removal.digests)
     return removal
 
 

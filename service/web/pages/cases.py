@@ -24,6 +24,7 @@ from service.cases.service import WorkerCheck
 from service.clock import now, today
 from service.db.case_tables import StoredCase
 from service.db.tables import Supplier, User
+from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.queries import lists
@@ -223,7 +224,7 @@ def delete_case(case_id: str) -> AnyResponse:
     """Delete a case for a reason; an error is shown above the form."""
     try:
         with write_session() as session:
-            corrections.delete_case(session, case_id, request.form.get("reason", ""), *_get_change_context())
+            erasure.erase_case(session, case_id, request.form.get("reason", ""), *_get_change_context())
     except DomainError as error:
         if error.code == "not_found":
             raise

@@ -21,6 +21,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import now, today
 from service.db.tables import Import
+from service.erasure.files import delete_files
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
@@ -276,7 +277,7 @@ def remove_sample() -> AnyResponse:
     """Remove the sample list with its suppliers. Raises DomainError ``sample.loading``."""
     with write_session() as session:
         removal = sample.remove_sample(session, now(), get_caller().actor)
-    import_cases.delete_blobs(get_database(), get_blob_store(), removal.digests)
+    delete_files(get_database(), get_blob_store(), removal.digests)
     message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
     if removal.kept:
         message += " " + ngettext(

@@ -18,6 +18,7 @@ from risk_models.model import get_model_version
 from service.auth.caller import get_caller, read_session, write_session
 from service.cases import service as case_service
 from service.clock import now, today
+from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.queries import supplier_detail, supplier_list
 from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
@@ -216,7 +217,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
     """Erase a supplier with all its results."""
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
-        suppliers.erase_supplier(session, supplier, now(), get_caller().actor)
+        erasure.erase_supplier(session, supplier, now(), get_caller().actor)
     flash(_("The supplier and all its results were erased. The audit trail shows when and by whom."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 

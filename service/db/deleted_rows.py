@@ -1,0 +1,41 @@
+"""Remove what a database keeps of deleted rows.
+
+SQLite overwrites deleted content in its file (``secure_delete``), but the write-ahead log still has the earlier pages, and a page
+that was reorganised may have a copy in its unused part. PostgreSQL keeps deleted rows until they are vacuumed.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine
+
+from service.db.tables import Base
+
+
+class StillRead(Exception):
+    """Somebody is reading the database, so that its write-ahead log cannot be emptied now."""
+
+
+def remove_deleted_rows(engine: Engine) -> None:
+    """Rewrite a SQLite database without what was deleted, and empty its write-ahead log; vacuum one of PostgreSQL.
+
+    Raises StillRead on SQLite while a long read goes on; nothing is lost, and it may be tried again.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            quote = connection.dialect.identifier_preparer.format_table
+            connection.exec_driver_sql(f"VACUUM {', '.join(quote(table) for table in Base.metadata.sorted_tables)}")
+    else:
+        _rewrite_file(engine)
+
+
+def _rewrite_file(engine: Engine) -> None:
+    connection = engine.raw_connection()  # outside of a transaction
+    try:
+        cursor = connection.cursor()
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy, *_ = cursor.fetchall()[0]
+    finally:
+        connection.close()
+    if is_busy:
+        raise StillRead

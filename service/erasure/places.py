@@ -1,0 +1,67 @@
+"""Every table of the database, and what erasing one supplier, agency or case record does to its rows.
+
+A table that is not listed here fails a test: whoever adds one has to say what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Treatment = Literal["deleted", "withdrawn", "kept", "no_subject"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What erasing does to the rows of a table that hold data about a subject, and why some of it stays.
+
+    ``deleted``: the rows go. ``withdrawn``: the row stays without what it said about the subject. ``kept``: the row says
+    something about the subject and stays. ``no_subject``: no row holds data about a supplier or a case.
+    """
+
+    treatment: Treatment
+    why: str
+
+
+PLACES: Mapping[str, Place] = {
+    "agency_name": Place("deleted", "The names of an agency are deleted with it."),
+    "api_key": Place("no_subject", "Keys belong to the organisation."),
+    "asking": Place("deleted", "Questionnaire requests are deleted with the supplier they were sent to."),
+    "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
+    "buyer_answers": Place("no_subject", "The organisation answers about itself."),
+    "case_finding": Place("deleted", "Findings are deleted with their case record."),
+    "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
+    "change": Place("deleted", "Of the changes only the one that says that the supplier was deleted remains."),
+    "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
+    "erasure": Place("no_subject", "It records an erased organisation without a name."),
+    "firing": Place("no_subject", "Runs of schedules name no supplier."),
+    "heartbeat": Place("no_subject", "It is about the processes of the service."),
+    "idempotent": Place("withdrawn", "Stored replies that mention the subject are emptied; sent again, they give 410."),
+    "import": Place(
+        "withdrawn",
+        "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "
+        "of files may be about the subject. What it brought about others stays.",
+    ),
+    "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and parameters of jobs are emptied."),
+    "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
+    "organisation": Place("no_subject", "It is the customer."),
+    "result": Place(
+        "deleted",
+        "The results of the supplier are deleted. Those of others stay; the name of the withdrawn file they came from goes. "
+        "A site's result keeps the score that an erased agency had.",
+    ),
+    "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),
+    "schedule": Place("no_subject", "Schedules select by date, not by supplier."),
+    "screening": Place("deleted", "Screenings are deleted with the supplier."),
+    "sign_in": Place("no_subject", "It is about users."),
+    "sign_in_attempt": Place("no_subject", "It is about users."),
+    "supplier": Place("deleted", "The supplier goes. What other suppliers say about it is their answer and stays."),
+    "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
+    "user": Place("no_subject", "Users belong to the organisation."),
+    "watchlist": Place("no_subject", "Lists are published by others."),
+    "watchlist_entry": Place(
+        "kept", "Entries are published by others; they are not about suppliers of the organisation."
+    ),
+    "watchlist_match": Place("deleted", "Matches and the notes on them are deleted with the supplier."),
+}

@@ -1,0 +1,234 @@
+"""Erasing leaves nothing of its subject in rows, files and logs, and everything of its neighbours."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_contract import watch
+from callers import make_organisation
+from flask import Flask
+from full_organisation import read_all_rows
+from portal import Portal, make_portal, run_jobs
+from sheets import workbook
+from sqlalchemy import func, select
+
+from service.blob_store.folder import FolderStore
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import AuditEvent, Base, Job, Upload
+from service.erasure import files
+from service.erasure.places import PLACES
+from service.jobs.kinds import REMOVE_ERASED_BYTES
+from service.settings import Settings
+from service.wiring.app import create_app
+from service.wiring.job_handlers import build_handlers
+
+WORD = "Quokkavale"
+LIST = ("| Reference | Supplier | Country | Sector | City | Phone |", "|---|---|---|---|---|---|")
+NEIGHBOUR = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+
+
+@pytest.fixture
+def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """Return the application on each kind of database."""
+    application = create_app(Settings(data=tmp_path, plain_http=True), database)
+    faults = watch(application)
+    yield application
+    assert not faults
+
+
+@pytest.fixture
+def portal(served: Flask, database: Database) -> Portal:
+    return make_portal(served, make_organisation(database))
+
+
+def work(portal: Portal) -> None:
+    """Run every job that waits."""
+    blobs = portal.app.extensions["blob_store"]
+    run_jobs(portal.app.extensions["database"], blobs, build_handlers(blobs))
+
+
+def find_word(portal: Portal, folder: Path, word: str = WORD) -> list[str]:
+    """Return where a word is stored: tables and, for SQLite, the files of the database, and the stored files."""
+    database: Database = portal.app.extensions["database"]
+    found = [name for name, rows in read_all_rows(database).items() if word.casefold() in repr(rows).casefold()]
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    if database.engine.dialect.name == "sqlite":
+        database.close()
+        file = Path(str(database.engine.url.database))
+        paths += [path for path in file.parent.glob(f"{file.name}*") if path.is_file()]
+    return found + [path.name for path in paths if word.casefold().encode() in path.read_bytes().lower()]
+
+
+def list_events(portal: Portal, object_id: str) -> list[tuple[str, dict[str, Any]]]:
+    with portal.app.extensions["database"].unscoped(write=False) as session:
+        events = session.scalars(select(AuditEvent).where(AuditEvent.object_id == object_id).order_by(AuditEvent.id))
+        return [(event.action, event.details) for event in events]
+
+
+def plant_in_every_field(portal: Portal, plural: str) -> None:
+    """Send the word in every field of a supplier that takes it, as the OpenAPI document lists them."""
+    document = portal.get("/openapi.json").json
+    operation = document["paths"][f"/api/v1/{plural}/{{supplier_id}}"]["put"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    taken: dict[str, Any] = {}
+    base = {"country": "TH", "sector": ["1020"]} if plural == "suppliers" else {"country": "NP"}
+    for name in sorted(set(schema["properties"]) - {"reference", "evidence", "asking"} - set(base)):
+        value = f"{WORD} {name}"
+        reply = portal.put(f"/{plural}/probe", {"name": "Probe", **base, name: value})
+        if reply.status_code in (200, 201):
+            taken[name] = value
+    portal.call("DELETE", f"/{plural}/probe")
+    assert {"name", "city", "address"} <= taken.keys() or plural == "agencies"
+    reply = portal.put(f"/{plural}/{WORD}-1", {**base, **taken})
+    assert reply.status_code == 201, reply.text
+
+
+def request_report(portal: Portal, key: str, body: dict[str, str]) -> str:
+    reply = portal.post("/reports", body, Idempotency_Key=key)
+    assert reply.status_code == 202, reply.text
+    return str(reply.json["id"])
+
+
+def test_every_table_has_a_line_that_says_what_erasing_does_to_it():
+    assert set(PLACES) == set(Base.metadata.tables)
+    assert all(place.why for place in PLACES.values())
+
+
+@pytest.mark.parametrize(("plural", "kind"), [("suppliers", "site"), ("agencies", "agency")])
+def test_nothing_of_an_erased_supplier_remains_and_its_neighbours_are_untouched(
+    portal: Portal, served: Flask, database: Database, tmp_path: Path, plural: str, kind: str
+):
+    other = make_portal(served, make_organisation(database, "Hill Builders"))
+    other.put("/suppliers/S-9", {**NEIGHBOUR, "name": f"{WORD} Gardens"})
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    plant_in_every_field(portal, plural)
+    id_ = portal.get(f"/{plural}/{WORD}-1").json["id"]
+    neighbour = portal.get("/suppliers/S-2").json
+    header = LIST[0].replace("Supplier", "Agency") if kind == "agency" else LIST[0]
+    sheet = (
+        header,
+        LIST[1],
+        f"| {WORD}-1 | {WORD} Foods | TH | 1020 | {WORD} City | {WORD} |",
+        "| S-3 | Hill Mill | TH | 1020 | Rayong | |",
+    )
+    done = portal.import_file(f"{WORD} list.xlsx", workbook(*sheet, name=f"{WORD} sheet"), kind=kind, confirm="true")
+    preview = portal.import_file(f"{WORD} next.xlsx", workbook(*sheet), kind=kind, confirm="false")
+    assert (done["state"], preview["state"]) == ("done", "previewed"), (done, preview)
+    sent = portal.post(f"/{plural}/{id_}/askings", {"form": kind, "sent_to": f"{WORD} manager"}, Idempotency_Key="k1")
+    assert sent.status_code == 201, sent.text
+    finding = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "note": f"{WORD} office"}
+    case = {"number": f"{WORD}-C1", "linked_reference": f"{WORD}-1", "nationality": "NP", "job": f"{WORD} packer"}
+    case["findings"] = [finding]
+    opened = portal.post("/cases", case, Idempotency_Key="k2")
+    assert opened.status_code == 201, opened.text
+    reports = [
+        request_report(portal, f"r{number}", body)
+        for number, body in enumerate(
+            (
+                {"format": "html", "supplier_id": id_},
+                {"format": "html"},
+                {"format": "html", "text": WORD},
+                {"format": "html", "supplier_id": neighbour["id"]},
+            )
+        )
+    ]
+    work(portal)
+    assert [portal.get(f"/reports/{report}/file").status_code for report in reports] == [200] * 4
+    places = set(find_word(portal, tmp_path))
+    assert {"supplier", "result", "upload", "import", "idempotent", "asking"} <= places
+
+    reply = portal.call("DELETE", f"/{plural}/{id_}")
+    assert reply.status_code == 204, reply.text
+    work(portal)
+    other_id = other.get("/suppliers/S-9").json["id"]
+    assert other.call("DELETE", f"/suppliers/{other_id}").status_code == 204
+    work(other)
+
+    assert find_word(portal, tmp_path) == []
+    assert {**portal.get("/suppliers/S-2").json} == neighbour
+    assert portal.get(f"/{plural}/S-3").json["name"] == "Hill Mill"
+    codes = [portal.get(f"/reports/{report}/file").status_code for report in reports]
+    assert codes == [410, 410, 410, 200]
+    assert portal.get(f"/reports/{reports[0]}/file").json["code"] == "report.withdrawn"
+    again = portal.post("/cases", case, Idempotency_Key="k2")
+    assert (again.status_code, again.json["code"]) == (410, "idempotency.withdrawn")
+    assert portal.get(f"/imports/{preview['id']}").json["problem"]["code"] == "import.withdrawn"
+    actions = [action for action, _ in list_events(portal, id_)]
+    assert actions[-2:] == [f"{kind}.erased", "erasure.completed"]
+
+
+def test_nothing_of_an_erased_case_remains_and_its_supplier_and_other_cases_are_untouched(
+    portal: Portal, tmp_path: Path
+):
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    finding = {"finding": "papers_held", "phase": "work", "found": True, "source": "grievance"}
+    case = {"number": f"{WORD}-C1", "linked_reference": "S-2", "nationality": "NP", "job": f"{WORD} packer",
+            "findings": [{**finding, "note": f"{WORD} office"}]}  # fmt: skip
+    opened = portal.post("/cases", case, Idempotency_Key="k1")
+    assert opened.status_code == 201, opened.text
+    other = portal.post("/cases", {**case, "number": "C-2", "job": "Sewing operator", "findings": [finding]})
+    assert other.status_code == 201, other.text
+    site = portal.get("/suppliers/S-2").json["id"]
+    report = request_report(portal, "r1", {"format": "html", "supplier_id": site})
+    work(portal)
+    assert {"case_record", "case_finding", "idempotent"} <= set(find_word(portal, tmp_path))
+
+    id_ = opened.json["id"]
+    erased = portal.call("DELETE", f"/cases/{id_}?reason=erasure_request")
+    assert erased.status_code == 204, erased.text
+    work(portal)
+
+    assert find_word(portal, tmp_path) == []
+    assert portal.get("/suppliers/S-2").json["id"] == site
+    assert portal.get(f"/cases/{other.json['id']}").json["findings"] == other.json["findings"]
+    assert portal.get(f"/reports/{report}/file").json["code"] == "report.withdrawn"
+    again = portal.post("/cases", case, Idempotency_Key="k1")
+    assert (again.status_code, again.json["code"]) == (410, "idempotency.withdrawn")
+    assert [action for action, _ in list_events(portal, id_)][-2:] == ["case.deleted", "erasure.completed"]
+
+
+def test_an_erasure_that_was_interrupted_is_completed_later_and_does_not_say_so_before(
+    portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sheet = workbook(*LIST, f"| S-1 | {WORD} Foods | TH | 1020 | | |")
+    portal.import_file("list.xlsx", sheet, kind="site", confirm="true")
+    id_ = portal.get("/suppliers/S-1").json["id"]
+    portal.call("DELETE", f"/suppliers/{id_}")
+    blobs: FolderStore = portal.app.extensions["blob_store"]
+    digests = blobs.list_digests()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("the process ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "remove_deleted_rows", fail)
+        work(portal)
+    assert (len(digests), blobs.list_digests()) == (1, ())
+    assert [action for action, _ in list_events(portal, id_)][-1] == "site.erased"
+    with portal.app.extensions["database"].unscoped() as session:
+        job = session.scalars(select(Job).where(Job.kind == REMOVE_ERASED_BYTES)).one()
+        assert job.state == "queued"
+        job.not_before = now()
+    work(portal)
+    assert [action for action, _ in list_events(portal, id_)][-1] == "erasure.completed"
+    assert find_word(portal, tmp_path) == []
+
+
+def test_nothing_is_erased_while_an_import_may_bring_it_back(portal: Portal):
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    portal.send("list.xlsx", workbook(*LIST, "| S-2 | Blue Pier Cannery | TH | 1020 | | |"), kind="site")
+    refused = portal.call("DELETE", "/suppliers/S-2")
+    assert (refused.status_code, refused.json["code"]) == (409, "erasure.import_running")
+    assert portal.get("/suppliers/S-2").status_code == 200
+
+
+def test_the_bytes_of_a_refused_file_are_deleted_at_once_and_the_reason_stays(portal: Portal):
+    refused = portal.import_file("notes.xlsx", workbook("| Colour |", "| red |"))
+    assert (refused["state"], bool(refused["problem"]["detail"])) == ("refused", True)
+    assert portal.app.extensions["blob_store"].list_digests() == ()
+    with portal.app.extensions["database"].unscoped(write=False) as session:
+        assert session.scalars(select(func.count(Upload.id))).one() == 0
