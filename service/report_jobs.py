@@ -32,7 +32,8 @@ from service.jobs.kinds import RENDER_REPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.queries import stored_results
-from service.queries.supplier_list import SupplierFilter, list_supplier_ids, parse_filter
+from service.queries.supplier_filter import SupplierFilter, parse_filter
+from service.queries.supplier_list import list_supplier_ids
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 from service.report_content.supplier_help import list_what_helps

@@ -31,7 +31,8 @@ from service.imports import jobs as import_jobs
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
-from service.queries.supplier_list import SupplierFilter, count_suppliers_by_level
+from service.queries.supplier_filter import SupplierFilter
+from service.queries.supplier_list import count_suppliers_by_level
 
 MOST_ISSUES = 500
 IMPORT = ImportSchema()

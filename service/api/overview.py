@@ -18,7 +18,6 @@ from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.errors import not_found
 from service.queries import lists, portfolio, supplier_detail, supplier_list
-from service.queries.supplier_list import SupplierFilter
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
@@ -30,7 +29,7 @@ def get_portfolio(session: Session) -> Reply:
     """
     on = today(get_caller().time_zone)
     overview = portfolio.get_portfolio_overview(session, on, now())
-    confidence = supplier_list.summarize_confidence(session, SupplierFilter(), on)
+    confidence = supplier_list.summarize_confidence(session)
     return Reply(
         {
             "counts": overview.counts,

@@ -40,7 +40,8 @@ from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
 from service.queries import lists, stored_results
 from service.queries.lists import Company
-from service.queries.supplier_list import SupplierFilter, get_next_step, parse_filter
+from service.queries.supplier_filter import SupplierFilter, parse_filter
+from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
 from service.suppliers import identity

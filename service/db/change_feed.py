@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from service.db.tables import Change
 from service.errors import DomainError
 
+LEVEL_MOVED = "level_moved"
 LOCK_CLASS = 0x4348  # identifies these locks among the advisory locks of the database
 LOCKS = table("pg_locks", *map(column, ("locktype", "database", "classid", "objid")))
 DATABASES = table("pg_database", column("oid"), column("datname"))
@@ -52,7 +53,16 @@ def write_all(session: Session, kind: str, changes: Sequence[tuple[str, Mapping[
         if session.info.get("locked") is not transaction:
             session.execute(select(func.pg_advisory_xact_lock_shared(LOCK_CLASS, _select_last_drawn_id())))
             session.info["locked"] = transaction
-    rows = [{"at": at, "kind": kind, "supplier_id": supplier_id, "data": dict(data)} for supplier_id, data in changes]
+    rows = [
+        {
+            "at": at,
+            "kind": kind,
+            "supplier_id": supplier_id,
+            "data": dict(data),
+            "level_before": data.get("from") if kind == LEVEL_MOVED else None,
+        }
+        for supplier_id, data in changes
+    ]
     session.execute(insert(Change), rows)
 
 

@@ -11,19 +11,19 @@ import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, and_, or_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from service.db.tables import UTCTime
 from service.errors import DomainError
 
 ASCENDING, DESCENDING = 1, -1
-Order = Sequence[tuple[InstrumentedAttribute[Any], int]]
+Order = Sequence[tuple[Any, int]]  # columns of one class, and whether each ascends or descends
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,37 @@ class Page:
 
 def paginate(session: Session, query: Select[Any], order: Order, cursor: str | None, limit: int) -> Page:
     """Return the page of a query after a cursor (None: the first page). Raises DomainError ``cursor.unknown``, 400."""
-    if cursor is not None:
-        query = query.where(_build_after_clause(order, _decode_cursor(cursor, order)))
-    rows = session.scalars(query.order_by(*build_order_by(order)).limit(limit + 1)).all()
-    return Page(tuple(rows[:limit]), _encode_cursor(rows[limit - 1], order) if len(rows) > limit else None)
+    after = None if cursor is None else decode_cursor(cursor, order)
+    rows = read_after(session, query, order, after, limit + 1)
+    return Page(tuple(rows[:limit]), encode_cursor(rows[limit - 1], order) if len(rows) > limit else None)
+
+
+def read_after(
+    session: Session, query: Select[Any], order: Order, after: Sequence[Any] | None, limit: int
+) -> Sequence[Any]:
+    """Return the first rows of a query after some sort values (None: from the first row), in order.
+
+    The rows after (a, b, c) are those with the same a and b and a later c, then those with the same a and a later b, then those
+    with a later a. Each part is one range of an index of this order; a single condition would make a database read the index
+    from its beginning.
+    """
+    if after is None:
+        return session.scalars(query.order_by(*build_order_by(order)).limit(limit)).all()
+    rows: list[Any] = []
+    for i in reversed(range(len(order))):
+        column, direction = order[i]
+        same = [earlier == value for (earlier, _), value in zip(order[:i], after[:i], strict=True)]
+        later = column > after[i] if direction == ASCENDING else column < after[i]
+        part = query.where(*same, later).order_by(*build_order_by(order[i:]))
+        rows += session.scalars(part.limit(limit - len(rows)))
+        if len(rows) == limit:
+            break
+    return rows
+
+
+def reverse(order: Order) -> Order:
+    """Return the opposite order."""
+    return [(column, -direction) for column, direction in order]
 
 
 def build_order_by(order: Order) -> list[Any]:
@@ -47,22 +74,17 @@ def build_order_by(order: Order) -> list[Any]:
     return [column if direction == ASCENDING else column.desc() for column, direction in order]
 
 
-def _build_after_clause(order: Order, values: Sequence[Any]) -> Any:
-    """Build the condition for rows after these values in an order."""
-    clauses = []
-    for i, (column, direction) in enumerate(order):
-        equal = [earlier == value for (earlier, _), value in zip(order[:i], values[:i], strict=True)]
-        clauses.append(and_(*equal, column > values[i] if direction == ASCENDING else column < values[i]))
-    return or_(*clauses)
-
-
-def _encode_cursor(last: Any, order: Order) -> str:
+def encode_cursor(last: Any, order: Order) -> str:
+    """Return the cursor of the rows after one."""
     values = [last] if isinstance(last, str) else [getattr(last, column.key) for column, _ in order]
     return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
 
-def _decode_cursor(cursor: str, order: Order) -> list[Any]:
-    """Return the sort values in a cursor. It comes from outside: values that this list cannot have issued are refused."""
+def decode_cursor(cursor: str, order: Order) -> list[Any]:
+    """Return the sort values in a cursor. It comes from outside: values that this list cannot have issued are refused.
+
+    Raises DomainError ``cursor.unknown``, 400.
+    """
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(order):
@@ -78,6 +100,8 @@ def _parse_value(column_type: TypeEngine[Any], value: object) -> Any:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is not None:
             return moment
+    if type_ is date and isinstance(value, str):
+        return date.fromisoformat(value)
     if type_ is str and isinstance(value, str) and len(value) <= 300 and "\0" not in value:
         return value
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan

@@ -26,6 +26,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible
 
 import service.db.buyer_tables
 import service.db.case_tables
+import service.db.derived_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.tables import Base, Owned
 from service.trouble import find_trouble

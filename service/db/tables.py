@@ -13,6 +13,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     Date,
     DateTime,
     Float,
@@ -22,10 +23,15 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    func,
+    literal_column,
+    text,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeDecorator
 
 from risk_models.model import get_newest_release
@@ -52,13 +58,20 @@ class UTCTime(TypeDecorator[datetime]):
 
 
 def key_text(length: int) -> String:
-    """Return the type of a key that lists are sorted by: by code point, as SQLite does, whatever language PostgreSQL runs in."""
+    """Return the type of a text that lists are sorted by: by code point, as SQLite does, whatever language PostgreSQL runs in."""
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 def new_id() -> str:
     """Return a random id."""
     return str(uuid.uuid4())
+
+
+SORT_NAME = 100  # characters of a name by which suppliers are sorted
+# Constants of indexed expressions: a database uses the index only if the query has the constant itself, not a parameter.
+EMPTY: ColumnElement[str] = literal_column("''", String)
+FIRST: ColumnElement[int] = literal_column("1", Integer)
+TWO: ColumnElement[int] = literal_column("2", Integer)
 
 
 class Base(DeclarativeBase):
@@ -251,14 +264,14 @@ class Supplier(Owned, Base):
     __table_args__ = (
         UniqueConstraint("organisation_id", "kind", "key", name="one_supplier_a_key"),
         CheckConstraint("kind in ('site','agency')", name="valid_kind"),
-        Index("supplier_queue", "organisation_id", "rank", "inherent", "worst", "score"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(8))
     key: Mapped[str] = mapped_column(key_text(300))
     reference: Mapped[str | None] = mapped_column(String(300))
     name: Mapped[str] = mapped_column(Text)
-    company_key: Mapped[str] = mapped_column(key_text(300), index=True)
+    sort_name: Mapped[str] = mapped_column(key_text(SORT_NAME), default="", server_default=text("''"))
+    company_key: Mapped[str] = mapped_column(key_text(300))
     country: Mapped[str | None] = mapped_column(String(2))
     sector: Mapped[str | None] = mapped_column(String(4))
     answers: Mapped[dict[str, Any]]
@@ -286,6 +299,75 @@ class Supplier(Owned, Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def place(self) -> str:
+        """Return the country, "" without one: unlike NULL, it has the same position in the indexes of every database."""
+        return self.country or ""
+
+    @place.inplace.expression
+    @classmethod
+    def _place_expression(cls) -> ColumnElement[str]:
+        return func.coalesce(cls.country, EMPTY)
+
+    @hybrid_property
+    def division(self) -> str:
+        """Return the division of the sector, "" without one."""
+        return (self.sector or "")[:2]
+
+    @division.inplace.expression
+    @classmethod
+    def _division_expression(cls) -> ColumnElement[str]:
+        return func.coalesce(func.substr(cls.sector, FIRST, TWO), EMPTY)
+
+    @hybrid_property
+    def spread(self) -> float:
+        """Return the length of the likely range of the score."""
+        return (self.worst or 0.0) - (self.best or 0.0)
+
+    @spread.inplace.expression
+    @classmethod
+    def _spread_expression(cls) -> ColumnElement[float]:
+        spread: Any = cls.worst - cls.best
+        return Grouping(spread)  # PostgreSQL wants an expression of an index in parentheses
+
+
+KEY = (Supplier.kind, Supplier.key)
+QUEUE = (
+    Supplier.rank,
+    Supplier.inherent.desc(),
+    Supplier.worst.desc(),
+    Supplier.score.desc(),
+    *KEY,
+)
+# Every order and every filter of the lists has an index: no page reads more rows than it shows, or than match a rare filter.
+INDEXES: dict[str, tuple[Any, ...]] = {
+    "supplier_queue": QUEUE,
+    "supplier_queue_of_kind": (Supplier.kind, *QUEUE[:-2], Supplier.key),
+    "supplier_queue_of_level": (Supplier.level, *QUEUE),
+    "supplier_queue_of_inherent_level": (Supplier.inherent_level, *QUEUE),
+    "supplier_queue_of_place": (Supplier.place, *QUEUE),
+    "supplier_queue_of_division": (Supplier.division, *QUEUE),
+    "supplier_queue_of_step": (Supplier.next_step, *QUEUE),
+    "supplier_queue_of_own_step": (Supplier.own_step, *QUEUE),
+    "supplier_queue_of_review": (Supplier.review_due, *QUEUE),
+    "supplier_of_company": (Supplier.company_key,),
+    "supplier_cell": (
+        Supplier.place,
+        Supplier.division,
+        Supplier.rank,
+        Supplier.inherent.desc(),
+        Supplier.score.desc(),
+        *KEY,
+    ),
+    "supplier_by_name": (Supplier.sort_name, *KEY),
+    "supplier_by_score": (Supplier.score.desc(), *KEY),
+    "supplier_by_range": (Supplier.spread.desc(), *KEY),
+    "supplier_by_confidence": (Supplier.confidence, *KEY),
+    "supplier_by_coverage": (Supplier.coverage, *KEY),
+}
+for name, columns in INDEXES.items():
+    Index(name, Supplier.organisation_id, *columns)
 
 
 class MergedKey(Owned, Base):
@@ -442,7 +524,10 @@ class Job(Owned, Base):
 
 
 class Change(Owned, Base):
-    """An entry of the change feed (``GET /changes``), written in the transaction of its cause, in the order of ``id``."""
+    """An entry of the change feed (``GET /changes``), written in the transaction of its cause, in the order of ``id``.
+
+    ``level_before``: of a supplier that was assessed before and whose level changed.
+    """
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
@@ -450,6 +535,17 @@ class Change(Owned, Base):
     kind: Mapped[str] = mapped_column(String(20))
     supplier_id: Mapped[str] = mapped_column(String(36))
     data: Mapped[dict[str, Any]]
+    level_before: Mapped[str | None] = mapped_column(String(24))
+
+
+Index(
+    "level_changes",
+    Change.organisation_id,
+    Change.at.desc(),
+    Change.id.desc(),
+    postgresql_where=Change.level_before.is_not(None),
+    sqlite_where=Change.level_before.is_not(None),
+)
 
 
 class IdempotentResponse(Owned, Base):

@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     rows.find_damage,
     rows.find_orphans,
     rows.find_wrong_summaries,
+    rows.find_wrong_counts,
     rows.find_imports_without_uploads,
     rows.find_lost_jobs,
     rows.find_stuck_imports,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.clock import now
 from service.db.session import Database
+from service.db.supplier_counts import find_miscounts, recount
 from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.errors import build_problem
@@ -28,8 +29,11 @@ def find_damage(installation: Installation) -> Iterator[Finding]:
 
 
 def find_orphans(installation: Installation) -> Iterator[Finding]:
-    """Yield rows whose foreign key refers to no row. Those that the database deletes with that row can be deleted."""
-    for table in Base.metadata.sorted_tables:
+    """Yield rows whose foreign key refers to no row. Those that the database deletes with that row can be deleted.
+
+    Counts and words of suppliers have no id of their own; :func:`find_wrong_counts` checks the counts.
+    """
+    for table in (table for table in Base.metadata.sorted_tables if len(table.primary_key.columns) == 1):
         for key in sorted(table.foreign_keys, key=lambda key: str(key.parent.name)):
             with installation.db.unscoped(write=False) as session:
                 ids = session.scalars(_select_orphans(table, key)).all()
@@ -80,6 +84,22 @@ def find_wrong_summaries(installation: Installation) -> Iterator[Finding]:
                 else "Its totals differ from its latest result."
             )
             yield Finding("supplier.summary", f"supplier {supplier_id}", f"{wrong} Reassess it.")
+
+
+def find_wrong_counts(installation: Installation) -> Iterator[Finding]:
+    """Yield each count of suppliers that differs from the suppliers that are stored; a repair counts all of them again."""
+
+    def repair() -> None:
+        with installation.db.unscoped() as session:
+            if find_miscounts(session):
+                recount(session)
+
+    with installation.db.unscoped(write=False) as session:
+        wrong = find_miscounts(session)
+    for each in wrong:
+        name = " ".join(part for part in (each.facet, each.kind, each.value, each.detail) if part)
+        detail = f"{name}: {each.kept} kept, {each.counted} counted."
+        yield Finding("supplier.count", f"organisation {each.organisation_id}", detail, repair)
 
 
 def find_stuck_imports(installation: Installation) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from sqlalchemy import Text, cast, or_, select
 from sqlalchemy.orm import Session
 
 from service.assessment.evidence_entries import EvidenceEntry
+from service.db.pagination import build_order_by
 from service.db.tables import Supplier
-from service.queries.supplier_list import SORTS, SupplierFilter, build_filter_conditions
+from service.queries.supplier_filter import SORTS, SupplierFilter, build_filter_conditions
 from service.suppliers.confirmations import Voucher, find_fault, list_confirmable_questions
 from service.suppliers.evidence import list_visible_entries
 from service.suppliers.merge_rules import get_risk_lookup
@@ -42,7 +43,8 @@ def list_claimed_evidence(
 ) -> ClaimedPage:
     """List claimed pieces, at most ``limit``; of one grade where that is given."""
     mentions = [cast(Supplier.answers, Text).contains(f'"{question}"') for question in ("evidence", "evidence_grade")]
-    query = select(Supplier).where(*build_filter_conditions(filter_, on), or_(*mentions)).order_by(*SORTS[filter_.sort])
+    matching = (*build_filter_conditions(filter_, on), or_(*mentions))
+    query = select(Supplier).where(*matching).order_by(*build_order_by(SORTS[filter_.sort]))
     pieces: list[ClaimedPiece] = []
     for supplier in session.scalars(query.execution_options(yield_per=200)):
         risk_lookup = get_risk_lookup(supplier.kind, on)

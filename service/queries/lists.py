@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Select, select
@@ -10,19 +10,12 @@ from sqlalchemy.orm import Session
 
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
-from service.db.pagination import ASCENDING, DESCENDING, Order, Page, build_order_by, paginate
+from service.db.pagination import ASCENDING, DESCENDING, Page, build_order_by, paginate
 from service.db.tables import Import, Job, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs.kinds import RENDER_REPORT
-from service.queries.supplier_list import SupplierFilter, build_filter_conditions
-
-WORST_FIRST: Order = (
-    (Supplier.rank, ASCENDING),
-    (Supplier.inherent, DESCENDING),
-    (Supplier.worst, DESCENDING),
-    (Supplier.score, DESCENDING),
-    (Supplier.key, ASCENDING),
-)
+from service.queries.supplier_filter import QUEUE, SupplierFilter
+from service.queries.supplier_pages import list_by_risk
 
 
 def list_suppliers(
@@ -39,10 +32,8 @@ def list_suppliers(
 
     Raises DomainError ``cursor.unknown``.
     """
-    query = select(Supplier).where(Supplier.kind == kind, *build_filter_conditions(filter_, on))
-    if company:
-        query = query.where(Supplier.company_key == company)
-    return paginate(session, query, WORST_FIRST, cursor, limit)
+    of_company = (Supplier.company_key == company,) if company else ()
+    return list_by_risk(session, replace(filter_, kind=kind), on, cursor, limit, *of_company)
 
 
 def list_results(session: Session, supplier: Supplier, *, cursor: str | None = None, limit: int = 50) -> Page:
@@ -126,7 +117,7 @@ def list_companies(session: Session, *, cursor: str | None = None, limit: int = 
     )
     page = paginate(session, keys, ((Supplier.company_key, ASCENDING),), cursor, limit)
     sites: dict[str, list[Supplier]] = {key: [] for key in page.items}
-    query = _select_assessed("site").where(Supplier.company_key.in_(sites)).order_by(*build_order_by(WORST_FIRST))
+    query = _select_assessed("site").where(Supplier.company_key.in_(sites)).order_by(*build_order_by(QUEUE))
     for site in session.scalars(query):
         sites[site.company_key].append(site)
     companies = [

@@ -10,14 +10,19 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from reports.document import LEVELS, Cell, Place
+from reports.document import LEVELS as LEVEL_NAMES
+from reports.document import Cell, Place
 from risk_models.answers import from_rows
 from service.assessment.assess import Batch
 from service.case_reading.evidence import decode_case_evidence
-from service.db.tables import Change, Result, Supplier
-from service.queries.supplier_list import INHERENT_LEVELS, KEY, QUEUE
+from service.db.count_triggers import LEVELS, PLACES
+from service.db.derived_tables import SupplierCount
+from service.db.pagination import build_order_by
+from service.db.supplier_counts import count_overdue, list_counts
+from service.db.tables import EMPTY, Change, Result, Supplier
+from service.queries.supplier_filter import INHERENT_LEVELS, INSUFFICIENT, QUEUE
 from service.report_content.labels import get_country_name, get_sector_title
 
 ASSESSED = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
@@ -65,28 +70,25 @@ class Overview:
 
 def get_portfolio_overview(session: Session, today: date, at: datetime, queue_length: int = 10) -> Overview:
     """Return the data of the portfolio page, in a handful of queries."""
-    counted = _count_groups(session, today)
-    insufficient = select(Supplier).where(*ASSESSED, Supplier.level == "insufficient_evidence").order_by(*QUEUE)
+    order = build_order_by(QUEUE)
+    counted = list_counts(session, LEVELS)
+    insufficient = select(Supplier).where(*ASSESSED, Supplier.level == INSUFFICIENT).order_by(*order)
     due = select(Supplier).where(*ASSESSED, Supplier.review_due <= today + timedelta(days=30))
-    cells, places = _find_worst_by_place(session, counted)
+    cells, places = _find_worst_by_place(session)
     return Overview(
-        counts={level: sum(group.suppliers for group in counted if group.level == level) for level in LEVELS},
+        counts={level: sum(count.n for count in counted if count.value == level) for level in LEVEL_NAMES},
         insufficient_by_inherent={
-            level: sum(
-                group.suppliers
-                for group in counted
-                if group.level == "insufficient_evidence" and group.inherent_level == level
-            )
+            level: sum(count.n for count in counted if (count.value, count.detail) == (INSUFFICIENT, level))
             for level in INHERENT_LEVELS
         },
-        kinds={kind: sum(group.suppliers for group in counted if group.kind == kind) for kind in ("site", "agency")},
+        kinds={kind: sum(count.n for count in counted if count.kind == kind) for kind in ("site", "agency")},
         queue=session.scalars(insufficient.limit(queue_length)).all(),
-        worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*QUEUE).limit(queue_length)).all(),
+        worst=session.scalars(select(Supplier).where(*ASSESSED).order_by(*order).limit(queue_length)).all(),
         heat=cells,
         places=places,
         level_changes=list_level_changes(session, at - timedelta(days=90)),
-        due=session.scalars(due.order_by(Supplier.review_due, *QUEUE).limit(queue_length)).all(),
-        overdue=sum(group.overdue for group in counted),
+        due=session.scalars(due.order_by(Supplier.review_due, *order).limit(queue_length)).all(),
+        overdue=count_overdue(session, today),
     )
 
 
@@ -95,51 +97,53 @@ def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tu
 
     The query leaves out first assessments: after a large upload they would fill the limit and hide every change.
     """
-    before = Change.data["from"].as_string()
     rows = session.execute(
         select(Change, Supplier)
         .join(Supplier, Supplier.id == Change.supplier_id)
-        .where(Change.kind == "level_moved", Change.at >= since, before.is_not(None), Supplier.deleted_at.is_(None))
-        .order_by(Change.id.desc())
+        .where(Change.level_before.is_not(None), Change.at >= since, Supplier.deleted_at.is_(None))
+        .order_by(Change.at.desc(), Change.id.desc())
         .limit(limit)
     )
     return tuple(
-        LevelChange(supplier, change.data["from"], change.data["to"], change.at, change.data.get("cause", ""))
+        LevelChange(supplier, str(change.level_before), change.data["to"], change.at, change.data.get("cause", ""))
         for change, supplier in rows
     )
 
 
-def list_places(session: Session, today: date) -> tuple[Place, ...]:
+def list_places(session: Session) -> tuple[Place, ...]:
     """Return the worst supplier of each country, for maps."""
-    return _find_worst_by_place(session, _count_groups(session, today))[1]
+    return _find_worst_by_place(session)[1]
 
 
-def _count_groups(session: Session, today: date) -> Sequence[Any]:
-    """Count suppliers, and those overdue for review, by kind, level, inherent level, country and division."""
-    overdue = func.count().filter(Supplier.review_due < today).label("overdue")
-    by = (Supplier.kind, Supplier.level, Supplier.inherent_level, Supplier.country, DIVISION.label("division"))
-    groups = select(*by, func.count().label("suppliers"), overdue).where(*ASSESSED).group_by(*by)
-    return session.execute(groups).all()
-
-
-def _find_worst_by_place(session: Session, counted: Sequence[Any]) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
+def _find_worst_by_place(session: Session) -> tuple[tuple[Cell, ...], tuple[Place, ...]]:
     """Return the worst supplier of each country and sector, and of each country: its score if practice is known, otherwise its
     inherent risk.
 
-    The database picks them, since fetching every supplier takes longer. Ties go to the first in the queue.
+    The counts tell which cells there are, and an index begins each cell with its worst. Ties go to the first key.
     """
-    worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), *KEY)
-    turn = func.row_number().over(partition_by=(Supplier.country, DIVISION), order_by=worst_first).label("turn")
-    turns = select(Supplier.id, turn).where(*ASSESSED).subquery()
-    worst = (
-        select(Supplier.country, DIVISION, *WORST_COLUMNS)
-        .join(turns, turns.c.id == Supplier.id)
-        .where(turns.c.turn == 1)
+    counted = list_counts(session, PLACES)
+    # As expressions: SQLite compares a column of text by an index of texts only, which an index of expressions is not.
+    place, division = (func.coalesce(column, EMPTY) for column in (SupplierCount.value, SupplierCount.detail))
+    cells_counted = select(place.label("place"), division.label("division")).where(SupplierCount.facet == PLACES)
+    cell = cells_counted.distinct().subquery()
+    member = aliased(Supplier)
+    first = (
+        select(member.id)
+        .where(member.place == cell.c.place, member.division == cell.c.division)
+        .where(member.deleted_at.is_(None), member.latest_id.is_not(None))
+        .order_by(member.rank, member.inherent.desc(), member.score.desc(), member.kind, member.key)
+        .limit(1)
+        .correlate(cell)
+        .scalar_subquery()
     )
+    # Materialized, so that it is worked out once for each cell and not for each supplier.
+    firsts = select(first.label("id")).select_from(cell).cte("firsts").prefix_with("MATERIALIZED")
+    worst = select(Supplier.country, DIVISION, *WORST_COLUMNS).join(firsts, Supplier.id == firsts.c.id)
+    worst_first = (Supplier.rank, Supplier.inherent.desc(), Supplier.score.desc(), Supplier.kind, Supplier.key)
     in_cells, in_countries = Counter[Any](), Counter[Any]()
-    for group in counted:
-        in_cells[group.country, group.division] += group.suppliers
-        in_countries[group.country] += group.suppliers
+    for count in counted:
+        in_cells[count.value or None, count.detail or None] += count.n
+        in_countries[count.value or None] += count.n
     cells: list[Cell] = []
     places: dict[str, Place] = {}
     for row in session.execute(worst.order_by(*worst_first)):

@@ -11,13 +11,17 @@ from sqlalchemy.orm import Session
 
 from risk_models.action_library import Action
 from service.db.case_tables import StoredCase
+from service.db.pagination import read_after
 from service.db.tables import Supplier
-from service.queries.supplier_list import (
-    QUEUE,
-    SupplierFilter,
-    build_filter_conditions,
-    count_next_steps,
-    load_actions_by_id,
+from service.queries.supplier_filter import QUEUE, SupplierFilter
+from service.queries.supplier_list import count_next_steps, load_actions_by_id
+from service.queries.supplier_pages import (
+    FEW,
+    count_matches,
+    find_matches,
+    load_in_order,
+    select_many,
+    sort_few,
 )
 
 SHOWN = 10  # results of each kind on the page; a link leads to the rest
@@ -26,10 +30,14 @@ MAX_TEXT = 200
 
 @dataclass(frozen=True)
 class FoundSuppliers:
-    """The few suppliers with the highest risk that a search finds, and how many it finds in total."""
+    """The few suppliers with the highest risk that a search finds, and how many it finds in total.
+
+    ``more``: whether there are more than ``total``.
+    """
 
     suppliers: Sequence[Supplier]
     total: int
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,11 @@ class SearchResults:
     agencies: FoundSuppliers
     actions: Sequence[tuple[Action, int]]
     cases: FoundCases | None
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more results than ``total``."""
+        return self.sites.more or self.agencies.more
 
     @property
     def total(self) -> int:
@@ -79,9 +92,14 @@ def search(session: Session, text: str, on: date, *, own_answers_only: bool, rea
 
 
 def _find_suppliers(session: Session, kind: str, text: str, on: date) -> FoundSuppliers:
-    matching = build_filter_conditions(SupplierFilter(kind=kind, text=text), on)
-    total = session.scalars(select(func.count()).select_from(Supplier).where(*matching)).one()
-    return FoundSuppliers(session.scalars(select(Supplier).where(*matching).order_by(*QUEUE).limit(SHOWN)).all(), total)
+    filter_ = SupplierFilter(kind=kind, text=text)
+    matches = find_matches(session, filter_, on)
+    if matches.found <= FEW:
+        found = sort_few(session, matches, on, QUEUE)
+        return FoundSuppliers(load_in_order(session, [row.id for row in found[:SHOWN]]), len(found), more=False)
+    total, more = count_matches(session, matches, on)
+    suppliers = read_after(session, select_many(matches, on, QUEUE), QUEUE, None, SHOWN)
+    return FoundSuppliers(suppliers, total, more=more)
 
 
 def _find_cases(session: Session, text: str) -> FoundCases:

@@ -3,155 +3,81 @@
 from __future__ import annotations
 
 import csv
-import re
 import statistics
-import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from io import BytesIO, StringIO
 from typing import Any
 
 import xlsxwriter
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from questionnaires.parse.answer import INVISIBLE
 from reports.csv import guard
 from reports.document import LEVELS
 from reports.formats import FORMATS
 from reports.xlsx_rows import write_row
 from risk_models.action_library import Action, list_release_actions, load_actions
-from service.db.sorting import by_code_point
-from service.db.tables import MergedKey, Result, SavedFilter, Supplier
+from service.db.count_triggers import CONFIDENCE, LOW_COVERAGE, OWN_STEPS, PLACES, STEPS
+from service.db.pagination import build_order_by
+from service.db.supplier_counts import list_counts
+from service.db.tables import SavedFilter, Supplier
 from service.errors import DomainError, not_found
+from service.queries.supplier_filter import (
+    INHERENT_LEVELS,
+    QUEUE,
+    SORTS,
+    SupplierFilter,
+    build_filter_conditions,
+)
+from service.queries.supplier_pages import ConfidenceSummary
 from service.report_content.labels import format_level, get_country_name, get_sector_title
 from service.suppliers.organisation_models import find_organisation_library
 
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
-PAGE = 50  # suppliers on a page of the list, and at most so many can be selected for a bulk action
 MAX_COLUMN_WIDTH = 45  # characters that a column of the workbook shows at most
-REVIEWS = ("overdue", "soon")
-SOON = timedelta(days=30)
-INHERENT_LEVELS = tuple(level for level in LEVELS if level != "insufficient_evidence")
-SELECTED_ID = re.compile(r"[0-9a-f-]{36}")
-NOTHING_SELECTED = "none"  # an id that no supplier has
-KEY = (Supplier.kind, Supplier.key)  # ties end here, so that the order is the same on every database
-QUEUE = (Supplier.rank, Supplier.inherent.desc(), Supplier.worst.desc(), Supplier.score.desc(), *KEY)
-SORTS: Mapping[str, tuple[Any, ...]] = {
-    "queue": QUEUE,
-    "name": (by_code_point(func.lower(Supplier.name)), *KEY),
-    "country": (Supplier.country.nulls_first(), *QUEUE),
-    "score": (Supplier.score.desc(), *KEY),
-    "range": ((Supplier.worst - Supplier.best).desc(), *KEY),
-    "confidence": (Supplier.confidence, *KEY),
-    "coverage": (Supplier.coverage, *KEY),
-    "review": (Supplier.review_due.nulls_first(), *QUEUE),
-}
 
 
-@dataclass(frozen=True)
-class SupplierFilter:
-    """The filters and sort order of a supplier list; an empty field does not filter. ``unknown`` means no country or sector.
-
-    ``selected``: ids of the suppliers ticked in the list, joined by commas.
-    ``own_answers_only``: next steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
-    """
-
-    kind: str = ""
-    text: str = ""
-    level: str = ""
-    inherent_level: str = ""
-    country: str = ""
-    sector: str = ""
-    review: str = ""
-    step: str = ""
-    imported: str = ""
-    selected: str = ""
-    sort: str = "queue"
-    own_answers_only: bool = False
-
-    def to_dict(self) -> dict[str, str]:
-        """Return the fields that differ from the default, as query parameters and saved filters hold them."""
-        filled = {name: value for name, value in vars(self).items() if value and name != "own_answers_only"}
-        return {name: value for name, value in filled.items() if (name, value) != ("sort", "queue")}
-
-
-def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> SupplierFilter:
-    """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty.
-
-    A selection without a valid id selects no supplier, so that it never exports or reports the whole list.
-    """
-    names = [name for name in SupplierFilter.__dataclass_fields__ if name != "own_answers_only"]
-    fields = {name: str(values.get(name, "")).strip()[:200] for name in names}
-    allowed_values: Mapping[str, Sequence[str]] = {
-        "kind": ("site", "agency"),
-        "level": LEVELS,
-        "inherent_level": INHERENT_LEVELS,
-        "review": REVIEWS,
-        "sort": tuple(SORTS),
-    }
-    for name, allowed in allowed_values.items():
-        if fields[name] not in allowed:
-            fields[name] = ""
-    fields["text"] = clean_search_text(fields["text"])
-    selection = str(values.get("selected", "")).strip()
-    fields["selected"] = ",".join(SELECTED_ID.findall(selection)[:PAGE]) or (NOTHING_SELECTED if selection else "")
-    return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
-
-
-def clean_search_text(text: str) -> str:
-    """Normalise a search text in the same way as stored names: to NFC, without repeated spaces or invisible marks."""
-    return " ".join(unicodedata.normalize("NFC", INVISIBLE.sub("", text)).split())
-
-
-@dataclass(frozen=True)
-class ConfidenceSummary:
-    """Confidence in the scores of a list of suppliers: their number, the median confidence (0 to 100, None for an empty list),
-    and how many have a coverage below one half.
-    """
-
-    total: int
-    confidence: float | None
-    low_coverage: int
-
-
-@dataclass(frozen=True)
-class SupplierPage:
-    """A page of the supplier table: its suppliers, page number, number of pages, and a confidence summary of the whole list."""
-
-    suppliers: Sequence[Supplier]
-    page: int
-    pages: int
-    confidence_summary: ConfidenceSummary
-
-
-def get_supplier_page(session: Session, filter_: SupplierFilter, on: date, page: int = 1) -> SupplierPage:
-    """Return a page of the suppliers that match a filter; a page beyond the last gives the last."""
-    summary = summarize_confidence(session, filter_, on)
-    pages = max(1, -(-summary.total // PAGE))
-    page = min(max(page, 1), pages)
-    query = select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
-    return SupplierPage(session.scalars(query.limit(PAGE).offset(PAGE * (page - 1))).all(), page, pages, summary)
-
-
-def summarize_confidence(session: Session, filter_: SupplierFilter, on: date) -> ConfidenceSummary:
-    """Summarise the confidence of the suppliers that match a filter. The database counts: fetching 10,000 rows is slow."""
-    matching = build_filter_conditions(filter_, on)
-    confidence, coverage = (func.coalesce(column, 0.0) for column in (Supplier.confidence, Supplier.coverage))
-    counts = select(func.count(), func.count().filter(coverage < 0.5)).select_from(Supplier).where(*matching)
-    total, low_coverage = session.execute(counts).one()
-    middle = select(confidence).where(*matching).order_by(confidence).offset((total - 1) // 2).limit(2 - total % 2)
-    median = statistics.median(session.scalars(middle)) if total else None
+def summarize_confidence(session: Session, kind: str = "") -> ConfidenceSummary:
+    """Summarise the confidence of all suppliers, or of those of a kind, from the counts."""
+    counts = [count for count in list_counts(session, CONFIDENCE) if kind in ("", count.kind)]
+    total = sum(count.n for count in counts)
+    low_coverage = sum(count.n for count in counts if count.detail == LOW_COVERAGE)
+    by_tenth = Counter[int]()
+    for count in counts:
+        by_tenth[int(count.value)] += count.n
+    middle = sorted({(total - 1) // 2, total // 2}) if total else ()
+    median = statistics.mean(_find_confidence(session, kind, by_tenth, at) for at in middle) if total else None
     return ConfidenceSummary(total, median, low_coverage)
+
+
+def _find_confidence(session: Session, kind: str, by_tenth: Mapping[int, int], at: int) -> float:
+    """Return the confidence at a position among all in ascending order. Each tenth of a point is a short range of the index."""
+    for tenth in sorted(by_tenth):
+        if at < by_tenth[tenth]:
+            break
+        at -= by_tenth[tenth]
+    confidence = Supplier.confidence
+    margin = 1e-6  # a tenth is exact when it is multiplied, as it was counted, and not when it is divided
+    in_range = (confidence >= tenth / 10 - margin, confidence < (tenth + 1) / 10 + margin)
+    exactly = (confidence * 10 >= tenth, confidence * 10 < tenth + 1)
+    conditions = (*build_filter_conditions(SupplierFilter(kind=kind), date.min, ()), *in_range, *exactly)
+    ends = [
+        session.scalar(select(confidence).where(*conditions).order_by(order).limit(1)) or 0.0
+        for order in (confidence, confidence.desc())
+    ]
+    if ends[0] == ends[1]:  # usually those who answered nothing
+        return ends[0]
+    return session.scalar(select(confidence).where(*conditions).order_by(confidence).offset(at).limit(1)) or 0.0
 
 
 def list_supplier_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
     """Return the ids of the suppliers that match a filter, in its sort order."""
-    return list(
-        session.scalars(select(Supplier.id).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort]))
-    )
+    ids = select(Supplier.id).where(*build_filter_conditions(filter_, on))
+    return list(session.scalars(ids.order_by(*build_order_by(SORTS[filter_.sort]))))
 
 
 def count_suppliers_by_level(session: Session, filter_: SupplierFilter, on: date) -> dict[str, int]:
@@ -171,37 +97,6 @@ def count_insufficient_by_inherent(session: Session, filter_: SupplierFilter, on
     return {level: counts.get(level, 0) for level in INHERENT_LEVELS}
 
 
-def build_filter_conditions(filter_: SupplierFilter, on: date) -> list[ColumnElement[bool]]:
-    """Build the SQL conditions of a filter. Only suppliers that are assessed and not deleted match."""
-    chosen: list[ColumnElement[bool]] = [Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None)]
-    if filter_.text:
-        merged = select(MergedKey.supplier_id).where(MergedKey.named.icontains(filter_.text, autoescape=True))
-        matches = [column.icontains(filter_.text, autoescape=True) for column in (Supplier.name, Supplier.reference)]
-        chosen.append(or_(*matches, Supplier.id.in_(merged)))
-    if filter_.sector:
-        unknown = filter_.sector == "unknown"
-        chosen.append(
-            Supplier.sector.is_(None) if unknown else Supplier.sector.startswith(filter_.sector, autoescape=True)
-        )
-    if filter_.country:
-        chosen.append(Supplier.country == (None if filter_.country == "unknown" else filter_.country))
-    if filter_.kind:
-        chosen.append(Supplier.kind == filter_.kind)
-    if filter_.level:
-        chosen.append(Supplier.level == filter_.level)
-    if filter_.inherent_level:
-        chosen.append(Supplier.inherent_level == filter_.inherent_level)
-    if filter_.selected:
-        chosen.append(Supplier.id.in_(filter_.selected.split(",")))
-    if filter_.step:
-        chosen.append((Supplier.own_step if filter_.own_answers_only else Supplier.next_step) == filter_.step)
-    if filter_.review:
-        chosen.append(Supplier.review_due < on if filter_.review == "overdue" else Supplier.review_due <= on + SOON)
-    if filter_.imported:
-        chosen.append(Supplier.id.in_(select(Result.supplier_id).where(Result.import_id == filter_.imported)))
-    return chosen
-
-
 @dataclass(frozen=True)
 class FilterOptions:
     """Options of the country and sector filters, as (code, title) in the order of the titles."""
@@ -212,15 +107,10 @@ class FilterOptions:
 
 def list_filter_options(session: Session, kind: str = "") -> FilterOptions:
     """Return the countries and divisions of the stored suppliers, with "unknown" if some supplier has none."""
-    query = (
-        select(Supplier.country, Supplier.sector)
-        .where(*build_filter_conditions(SupplierFilter(kind=kind), date.max))
-        .distinct()
-    )
-    rows = session.execute(query).all()
+    places = [count for count in list_counts(session, PLACES) if kind in ("", count.kind)]
     return FilterOptions(
-        _sort_by_title({row[0] for row in rows}, get_country_name),
-        _sort_by_title({row[1][:2] if row[1] else None for row in rows}, get_sector_title),
+        _sort_by_title({count.value or None for count in places}, get_country_name),
+        _sort_by_title({count.detail or None for count in places}, get_sector_title),
     )
 
 
@@ -260,7 +150,7 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 def build_table_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
     """Return one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
     suppliers = session.scalars(
-        select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*SORTS[filter_.sort])
+        select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*build_order_by(SORTS[filter_.sort]))
     )
     return [
         [
@@ -368,17 +258,19 @@ def list_next_steps(
     """
     steps = []
     for step, total in count_next_steps(session, on, own_answers_only=own_answers_only).items():
-        conditions = build_filter_conditions(SupplierFilter(step=step, own_answers_only=own_answers_only), on)
-        worst = select(Supplier).where(*conditions).order_by(*QUEUE).limit(suppliers_per_step)
+        filter_ = SupplierFilter(step=step, own_answers_only=own_answers_only)
+        conditions = build_filter_conditions(filter_, on, ("step",))
+        worst = select(Supplier).where(*conditions).order_by(*build_order_by(QUEUE)).limit(suppliers_per_step)
         steps.append(NextStep(step, session.scalars(worst).all(), total))
     return steps
 
 
 def count_next_steps(session: Session, on: date, *, own_answers_only: bool) -> dict[str, int]:
     """Return for each action that is the next step of some supplier how many suppliers that is, the most urgent action first."""
-    first = Supplier.own_step if own_answers_only else Supplier.next_step
-    by_step = select(first, func.count()).where(*build_filter_conditions(SupplierFilter(), on)).group_by(first)
-    totals = {step: count for step, count in session.execute(by_step) if step}
+    totals = Counter[str]()
+    for count in list_counts(session, OWN_STEPS if own_answers_only else STEPS):
+        if count.value:
+            totals[count.value] += count.n
     last = (True, (True, len(totals)), "")
     library = load_actions_by_id(session, on).values()
     order = {action.id: (not action.safety, action.tie_break, action.id) for action in library}

@@ -17,6 +17,7 @@ from risk_models.answers import Answers
 from risk_models.name_normalize import name_key
 from service.audit import record_event
 from service.db.session import chunks
+from service.db.supplier_words import replace_words
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
 
@@ -165,6 +166,8 @@ def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: s
     if old is None:
         raise not_found("This name or reference has not been merged into this supplier.")
     session.delete(old)
+    session.flush()
+    replace_words(session, supplier.kind, {supplier.id: (supplier.name, supplier.reference)})
     supplier.version += 1
     record_event(session, by, f"{supplier.kind}.key_let_go", supplier.kind, supplier.id, {})
 

@@ -24,6 +24,7 @@ from service.audit import record_event
 from service.db import change_feed
 from service.db.case_tables import StoredCase
 from service.db.session import chunks
+from service.db.supplier_words import add_words, build_sort_name, replace_words
 from service.db.tables import AgencyName, Engagement, QuestionnaireRequest, Result, Supplier, new_id
 from service.errors import DomainError
 from service.suppliers import case_evidence
@@ -205,20 +206,27 @@ def _write_suppliers(
 ) -> None:
     """Update the stored suppliers and insert the new ones."""
     new: list[Columns] = []
+    renamed: dict[str, tuple[str | None, ...]] = {}
     for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
         latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
         columns = _identity_columns(save.answers[j]) | summaries[j] | latest
         if origin.brings_answers and "form_returned" in save.received[j]:
             columns["form_answers"] = save.received[j]
         if key in save.stored:
+            stored = save.stored[key]
+            if (stored.name, stored.reference) != (columns["name"], columns["reference"]):
+                renamed[supplier_id] = (columns["name"], columns["reference"])
             for column, value in columns.items():
-                setattr(save.stored[key], column, value)
-            save.stored[key].version += 1
+                setattr(stored, column, value)
+            stored.version += 1
         else:
             first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
             new.append(first | {"form_answers": None} | columns)
     if new:  # as rows, not objects: those take longer to write than to score
         session.execute(insert(Supplier).execution_options(render_nulls=True), new)
+        add_words(session, save.kind, {str(columns["id"]): (columns["name"], columns["reference"]) for columns in new})
+    if renamed:
+        replace_words(session, save.kind, renamed)
 
 
 class _LevelChange(NamedTuple):
@@ -359,9 +367,11 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
 
 def _identity_columns(answers: Mapping[str, Any]) -> Columns:
     """Return the identity and the newest answers of a supplier, as columns of Supplier."""
+    name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
     return {
         "reference": answers.get("reference"),
-        "name": str(answers.get("name") or answers.get("name_local") or answers.get("reference") or ""),
+        "name": name,
+        "sort_name": build_sort_name(name),
         "company_key": company_key(answers),
         "country": answers.get("country") if answers.get("country") != "declined" else None,
         "answers": dict(answers),
@@ -543,3 +553,4 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     session.flush()
     session.delete(source)
     reassess(session, [target.id], on, at, by, "merge")
+    replace_words(session, kind, {target.id: (target.name, target.reference)})

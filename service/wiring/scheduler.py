@@ -23,6 +23,7 @@ from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
+from service.db.supplier_counts import fold_counts
 from service.db.tables import Schedule, ScheduleRun
 from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
@@ -78,6 +79,8 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
 def _trigger(db: Database, pulse: Pulse) -> None:
     with pulse.guard():
         trigger_due_schedules(db, now())
+    with pulse.guard(), db.unscoped() as session:
+        fold_counts(session)
     pulse.beat()
 
 

@@ -27,7 +27,8 @@ from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
-from service.queries.supplier_list import SupplierFilter, list_supplier_ids
+from service.queries.supplier_filter import SupplierFilter
+from service.queries.supplier_list import list_supplier_ids
 from service.reviews import jobs as review_jobs
 from service.suppliers import identity
 from service.suppliers import repository as suppliers

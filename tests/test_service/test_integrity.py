@@ -21,6 +21,7 @@ from service import cli
 from service.blob_store import BlobStoreUnavailable
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.derived_tables import SupplierCount
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
@@ -123,6 +124,10 @@ def plant_wrong_summary(database: Database, blobs: FolderStore) -> None:
     change(database, update(Supplier).values(level="low"))
 
 
+def plant_wrong_count(database: Database, blobs: FolderStore) -> None:
+    change(database, update(SupplierCount).where(SupplierCount.facet == "place").values(n=7))
+
+
 def plant_missing_latest_result(database: Database, blobs: FolderStore) -> None:
     change(database, delete(Result))
 
@@ -181,6 +186,7 @@ SAFE: dict[Plant, str] = {
     plant_running_job_without_lease: "job.lost",
     plant_entries_of_no_edition: "watchlist.leftover",
     plant_missing_trigger: "audit.unprotected",
+    plant_wrong_count: "supplier.count",
 }
 UNSAFE: dict[Plant, str] = {
     plant_lost_file: "stored_file.missing",

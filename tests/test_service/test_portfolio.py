@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.queries import portfolio, stored_results, supplier_list
-from service.queries.supplier_list import SupplierFilter
+from service.queries import portfolio, stored_results, supplier_filter, supplier_list
+from service.queries.supplier_filter import SupplierFilter
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_each_cell_and_each_country_shows_the_worst_of_its_suppliers_and_how_man
     with database.for_organisation(organisation, write=False) as session:
         overview = portfolio.get_portfolio_overview(session, AT.date(), AT)
         stored = session.scalars(select(Supplier)).all()
-        assert portfolio.list_places(session, AT.date()) == overview.places
+        assert portfolio.list_places(session) == overview.places
 
     def summarize_worst(members: list[Supplier]) -> tuple[int, float, str]:
         worst = min(members, key=lambda one: (one.rank, -one.inherent, -one.score, one.id))
@@ -115,7 +115,7 @@ def test_each_cell_and_country_leads_to_the_list_of_exactly_its_suppliers(databa
         countries, sectors = ({code for code, _ in choices} for choices in (options.countries, options.sectors))
         for cell in overview.heat:
             query = {"country": cell.country or "unknown", "sector": cell.sector or "unknown"}
-            filter_ = supplier_list.parse_filter(query, own_answers_only=False)
+            filter_ = supplier_filter.parse_filter(query, own_answers_only=False)
             assert len(supplier_list.list_supplier_ids(session, filter_, AT.date())) == cell.results
             assert query["country"] in countries
             assert query["sector"] in sectors
@@ -140,7 +140,7 @@ def test_the_confidence_summary_has_the_median_and_the_number_of_low_coverage(da
         keep(database, organisation, AT, *many(count))
     with database.for_organisation(organisation, write=False) as session:
         stored = session.scalars(select(Supplier)).all()
-        changes = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), AT.date())
+        changes = supplier_list.summarize_confidence(session)
     median = statistics.median(one.confidence for one in stored) if stored else None
     assert changes == supplier_list.ConfidenceSummary(count, median, sum(one.coverage < 0.5 for one in stored))
 

@@ -17,8 +17,9 @@ from reports.formats import FORMATS, render
 from service import report_jobs
 from service.db.session import Database
 from service.db.tables import Supplier
-from service.queries import lists, portfolio, supplier_list
-from service.queries.supplier_list import SupplierFilter, list_supplier_ids
+from service.queries import lists, portfolio, supplier_filter, supplier_list
+from service.queries.supplier_filter import SupplierFilter
+from service.queries.supplier_list import list_supplier_ids
 from service.suppliers import repository as suppliers
 from service.suppliers.repository import IncomingSupplier, Origin
 
@@ -75,7 +76,7 @@ def list_keys(rows: Any) -> list[str]:
 
 
 def test_every_sort_of_the_list_ends_at_the_key(stored: list[tuple[Database, str]]):
-    for sort in supplier_list.SORTS:
+    for sort in supplier_filter.SORTS:
 
         def read(session: Session, sort: str = sort) -> list[str]:
             ids = list_supplier_ids(session, SupplierFilter(sort=sort), ON)

@@ -19,7 +19,7 @@ from service.imports import preview
 from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
-from service.queries.supplier_list import SupplierFilter
+from service.queries.supplier_filter import SupplierFilter
 from service.suppliers import repository as suppliers
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)

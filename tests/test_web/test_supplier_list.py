@@ -15,8 +15,9 @@ from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.errors import DomainError
-from service.queries import supplier_list
-from service.queries.supplier_list import SupplierFilter, parse_filter
+from service.queries import supplier_filter, supplier_list, supplier_pages
+from service.queries.supplier_filter import SupplierFilter, parse_filter
+from service.queries.supplier_pages import Position
 from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 1)
@@ -41,7 +42,7 @@ def keep(session: Session, name: str, country: str | None = "TH", kind: str = "s
 def names(session: Session, **filters: str) -> list[str]:
     return [
         s.name
-        for s in supplier_list.get_supplier_page(session, parse_filter(filters, own_answers_only=False), ON).suppliers
+        for s in supplier_pages.get_supplier_page(session, parse_filter(filters, own_answers_only=False), ON).suppliers
     ]
 
 
@@ -69,17 +70,19 @@ def test_the_queue_begins_with_the_worst_and_other_orders_hold(database: Databas
         for name, country in (("b", "JP"), ("A", "MM"), ("c", "TH")):
             keep(session, name, country)
         assert names(session, sort="name") == ["A", "b", "c"]
-        page = supplier_list.get_supplier_page(session, SupplierFilter(), ON).suppliers
+        page = supplier_pages.get_supplier_page(session, SupplierFilter(), ON).suppliers
         assert [s.inherent for s in page] == sorted((s.inherent for s in page), reverse=True)
 
 
 def test_pages_list_every_supplier_once_with_a_summary_of_confidence(database: Database) -> None:
     with database.for_organisation(make_organisation(database)) as session:
-        count = supplier_list.PAGE + 3
+        count = supplier_filter.PAGE + 3
         rows = [{"name": f"Site {i}", "reference": f"R{i}", "country": "TH"} for i in range(count)]
         incoming = [suppliers.IncomingSupplier(row) for row in rows]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, now(), "system:test", "import"))
-        first, last = (supplier_list.get_supplier_page(session, SupplierFilter(), ON, page) for page in (1, 99))
+        first, last = (
+            supplier_pages.get_supplier_page(session, SupplierFilter(), ON, Position(page)) for page in (1, 99)
+        )
         assert (first.pages, last.page, first.confidence_summary.total, first.confidence_summary.low_coverage) == (
             2,
             2,

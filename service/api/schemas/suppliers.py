@@ -16,7 +16,7 @@ from service.api.schemas.assessments import (
     of_contract,
 )
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
-from service.queries.supplier_list import INHERENT_LEVELS, REVIEWS, SORTS
+from service.queries.supplier_filter import INHERENT_LEVELS, REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")

@@ -6,12 +6,14 @@ that is up to date, and read what it wrote.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 # One migration at a time: on PostgreSQL the second of two processes waits here for the first (SQLite locks by itself).
@@ -19,15 +21,52 @@ LOCK = 4_121_020
 
 
 def migrate(engine: Engine) -> str | None:
-    """Upgrade a database to the newest revision in one transaction; return the revision it had before, None if it was empty."""
+    """Upgrade a database to the newest revision; return the revision it had before, None if it was empty.
+
+    It takes one transaction, unless a revision has ``fill`` (what it does with stored rows, portion by portion): then the
+    revisions before it, each portion, and the revisions from it on. If it is interrupted it continues at the next start.
+    """
+    with _lock_migrations(engine):
+        before = get_revision(engine)
+        for revision in _list_pending(before):
+            if hasattr(revision.module, "fill"):
+                _upgrade(engine, str(revision.down_revision))
+                while _fill_portion(engine, revision):
+                    pass
+        _upgrade(engine, "head")
+    return before
+
+
+@contextmanager
+def _lock_migrations(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name != "postgresql":
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK})")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({LOCK})")
+
+
+def _list_pending(before: str | None) -> list[Script]:
+    scripts = ScriptDirectory.from_config(_build_config())
+    pending = scripts.iterate_revisions("head", before or "base")
+    return [script for script in reversed(list(pending)) if script.revision != before]
+
+
+def _fill_portion(engine: Engine, revision: Script) -> bool:
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-        before = _read_revision(connection)
+        # Another process may have migrated the same SQLite database in the meantime.
+        return _read_revision(connection) == revision.down_revision and bool(revision.module.fill(connection))
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
+    with engine.begin() as connection:
         config = _build_config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    return before
+        command.upgrade(config, revision)
 
 
 def get_revision(engine: Engine) -> str | None:

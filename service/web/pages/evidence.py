@@ -13,7 +13,7 @@ from service.assessment.evidence_entries import parse_day
 from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now, today
 from service.errors import DomainError
-from service.queries import supplier_list
+from service.queries import supplier_filter, supplier_list
 from service.queries.claimed_evidence import list_claimed_evidence
 from service.queries.supplier_evidence import GRADES
 from service.suppliers import evidence
@@ -96,7 +96,7 @@ def _render_claimed(error: DomainError | None) -> Response:
     fields = _read_filter()
     who = get_caller()
     on = today(who.time_zone)
-    filter_ = supplier_list.parse_filter(fields, own_answers_only=not who.sees_worker_derived)
+    filter_ = supplier_filter.parse_filter(fields, own_answers_only=not who.sees_worker_derived)
     grade = fields["grade"] if fields["grade"] in GRADES else ""
     with read_session() as session:
         page = list_claimed_evidence(

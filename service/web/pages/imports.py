@@ -27,7 +27,7 @@ from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
 from service.imports import outcome, preview, sample
 from service.jobs import table as jobs
-from service.queries import supplier_list
+from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
 from service.web.pages.suppliers import build_download
 
@@ -159,11 +159,11 @@ def _render_import(
         if import_.state == "done":
             counted = outcome.count_outcome(session, import_)
             data |= {"outcome": counted, "summary": _describe_outcome(counted)}
-            filter_ = supplier_list.SupplierFilter(imported=import_.id)
+            filter_ = supplier_filter.SupplierFilter(imported=import_.id)
             data |= {
                 "counts": supplier_list.count_suppliers_by_level(session, filter_, on),
                 "insufficient_by_inherent": supplier_list.count_insufficient_by_inherent(session, filter_, on),
-                "page": supplier_list.get_supplier_page(session, filter_, on),
+                "page": supplier_pages.get_supplier_page(session, filter_, on),
             }
     return make_response(render_template("import.html", **data), error.status if error else 200)
 

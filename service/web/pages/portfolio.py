@@ -30,7 +30,7 @@ def show_portfolio() -> str:
     on = today(get_caller().time_zone)
     with read_session() as session:
         overview = portfolio.get_portfolio_overview(session, on, now(), queue_length=8)
-        confidence_summary = supplier_list.summarize_confidence(session, supplier_list.SupplierFilter(), on)
+        confidence_summary = supplier_list.summarize_confidence(session)
         units = own_practices.list_units(session, on)
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
         sample_imports = sample.list_sample_imports(session)
@@ -76,7 +76,7 @@ def show_map(view: str) -> Response:
     if view not in VIEWS:
         raise not_found()
     with read_session() as session:
-        places = portfolio.list_places(session, today(get_caller().time_zone))
+        places = portfolio.list_places(session)
     drawing = maps.draw_map(
         view, places, VIEWS[view], link=lambda place: url_for("pages.suppliers", country=place.country)
     )

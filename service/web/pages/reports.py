@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service import report_jobs
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
-from service.queries import supplier_list
+from service.queries import supplier_filter
 from service.web.pages.suppliers import build_download, read_filter_fields
 
 
@@ -19,7 +19,9 @@ def request_report() -> AnyResponse:
             session,
             form.get("format", ""),
             get_caller().actor,
-            supplier_list.parse_filter(read_filter_fields(form), own_answers_only=not get_caller().sees_worker_derived),
+            supplier_filter.parse_filter(
+                read_filter_fields(form), own_answers_only=not get_caller().sees_worker_derived
+            ),
             form.get("supplier_id") or None,
             form.get("audience", "internal"),
             worker_derived=get_caller().sees_worker_derived,

@@ -8,7 +8,7 @@ from risk_models.cases.rules import STRENGTHS
 from service.auth.caller import get_caller, read_session
 from service.clock import today
 from service.queries import search
-from service.queries.supplier_list import clean_search_text
+from service.queries.supplier_filter import clean_search_text
 
 
 def show_results() -> str:

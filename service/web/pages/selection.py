@@ -18,8 +18,8 @@ from service.auth.caller import get_caller, read_session, write_session
 from service.clock import today
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError, not_found
-from service.queries import supplier_list
-from service.queries.supplier_list import SupplierFilter
+from service.queries import supplier_filter, supplier_pages
+from service.queries.supplier_filter import SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.reviews import jobs as reviews
 from service.web.pages.suppliers import TABLES, build_download, build_query, read_filter_fields
@@ -37,7 +37,7 @@ def reassess() -> AnyResponse:
     flash(ngettext("%(num)s supplier reassessed.", "%(num)s suppliers reassessed.", count))
     path = request.form.get("list", "")
     fields = {**read_filter_fields(request.form), "selected": ""}
-    query = build_query(supplier_list.parse_filter(fields, own_answers_only=False))
+    query = build_query(supplier_filter.parse_filter(fields, own_answers_only=False))
     return redirect(url_for(f"pages.{path if path in TABLES else 'suppliers'}", **query), 303)
 
 
@@ -101,11 +101,11 @@ def _load_forms() -> list[Questionnaire]:
 
 def _read_selection() -> SupplierFilter:
     """Return the selected suppliers as a filter. Raises DomainError: ``selection.empty``, ``selection.too_large``."""
-    if len(request.values.getlist("selected")) > supplier_list.PAGE:
-        detail = _("Select at most %(num)s suppliers at a time.", num=supplier_list.PAGE)
+    if len(request.values.getlist("selected")) > supplier_filter.PAGE:
+        detail = _("Select at most %(num)s suppliers at a time.", num=supplier_filter.PAGE)
         raise DomainError("selection.too_large", 422, detail)
     fields = read_filter_fields(request.values)
-    selected = supplier_list.parse_filter(fields, own_answers_only=False).selected
+    selected = supplier_filter.parse_filter(fields, own_answers_only=False).selected
     if not selected:
         raise DomainError("selection.empty", 422, _("Select at least one supplier in the list."))
     return SupplierFilter(selected=selected)
@@ -113,7 +113,7 @@ def _read_selection() -> SupplierFilter:
 
 def _list_selected(session: Session, selection: SupplierFilter) -> Sequence[Supplier]:
     """Return the selected suppliers. Raises DomainError ``not_found`` if none of them exists."""
-    selected = supplier_list.get_supplier_page(session, selection, today(get_caller().time_zone)).suppliers
+    selected = supplier_pages.get_supplier_page(session, selection, today(get_caller().time_zone)).suppliers
     if not selected:
         raise not_found(_("The selected suppliers were not found."))
     return selected

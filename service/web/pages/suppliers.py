@@ -20,9 +20,11 @@ from service.cases import service as case_service
 from service.clock import now, today
 from service.erasure import erase as erasure
 from service.errors import DomainError
-from service.queries import supplier_detail, supplier_list
+from service.queries import supplier_detail, supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
-from service.queries.supplier_list import MEDIA_TYPES, SupplierFilter
+from service.queries.supplier_filter import SupplierFilter
+from service.queries.supplier_list import MEDIA_TYPES
+from service.queries.supplier_pages import Position
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
@@ -40,19 +42,16 @@ def show_table(path: str) -> Response:
 def _render_table(path: str, fields: MultiDict[str, str], error: DomainError | None = None) -> Response:
     """Render a page of the table. ``error``: the reason why the filter could not be saved under the name entered."""
     filter_ = _parse_filter(path, read_filter_fields(fields))
-    number = fields.get("page", "1")
     on = today(get_caller().time_zone)
     query = build_query(filter_)
     with read_session() as session:
-        page = supplier_list.get_supplier_page(
-            session, filter_, on, int(number) if number.isascii() and number.isdigit() else 1
-        )
+        page = supplier_pages.get_supplier_page(session, filter_, on, _read_position(fields))
         saved_filters = supplier_list.list_saved_filters(session, get_caller().id, filter_.kind)
         options = supplier_list.list_filter_options(session, filter_.kind)
     html = render_template(
         "suppliers.html",
         path=path,
-        inherent_levels=supplier_list.INHERENT_LEVELS,
+        inherent_levels=supplier_filter.INHERENT_LEVELS,
         filter_error=error,
         filter_name=fields.get("filter_name", "").strip() if error else "",
         filter=filter_,
@@ -64,6 +63,12 @@ def _render_table(path: str, fields: MultiDict[str, str], error: DomainError | N
         on=on,
     )
     return make_response(html, error.status if error else 200)
+
+
+def _read_position(fields: Mapping[str, str]) -> Position:
+    number = fields.get("page", "")
+    page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
+    return Position(page, fields.get("after"), fields.get("before"))
 
 
 def export_table(path: str, format: str) -> Response:  # noqa: A002  the name in the address
@@ -107,7 +112,7 @@ def read_filter_fields(fields: MultiDict[str, str]) -> dict[str, str]:
 
 def _parse_filter(path: str, fields: Mapping[str, str]) -> SupplierFilter:
     own_answers_only = not get_caller().sees_worker_derived
-    return supplier_list.parse_filter({**fields, "kind": TABLES[path]}, own_answers_only=own_answers_only)
+    return supplier_filter.parse_filter({**fields, "kind": TABLES[path]}, own_answers_only=own_answers_only)
 
 
 def build_query(filter_: SupplierFilter) -> dict[str, Any]:
@@ -224,11 +229,11 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
 
 def show_merge_form(kind: str, supplier_id: str) -> str:
     """Show the form to choose the supplier into which this one is merged."""
-    text = supplier_list.clean_search_text(request.args.get("text", ""))[:200]
+    text = supplier_filter.clean_search_text(request.args.get("text", ""))[:200]
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         filter_ = SupplierFilter(kind=kind, text=text or supplier.name)
-        found = supplier_list.get_supplier_page(session, filter_, today(get_caller().time_zone)).suppliers
+        found = supplier_pages.get_supplier_page(session, filter_, today(get_caller().time_zone)).suppliers
     candidates = [candidate for candidate in found if candidate.id != supplier.id]
     return render_template("merge.html", kind=kind, supplier=supplier, text=text, candidates=candidates)
 

@@ -1,0 +1,74 @@
+"""Keep the counts of suppliers (``SupplierCount``) in the database itself, in the transaction of every change.
+
+A migration that changes what is counted has to drop the triggers, count again and create them anew; so does one that makes the
+table of suppliers anew, since SQLite drops a table with its triggers.
+"""
+
+from __future__ import annotations
+
+LEVELS, PLACES, STEPS, OWN_STEPS, REVIEWS, CONFIDENCE = "level", "place", "step", "own_step", "review", "confidence"
+LOW_COVERAGE = "low"
+KEY = "organisation_id, facet, kind, value, detail"
+
+# What each facet counts by, for both databases or for each; {row} stands for the row of the supplier.
+FACETS: dict[str, tuple[str | dict[str, str], str]] = {
+    LEVELS: ("{row}.level", "{row}.inherent_level"),
+    PLACES: ("{row}.country", "substr({row}.sector, 1, 2)"),
+    STEPS: ("{row}.next_step", "NULL"),
+    OWN_STEPS: ("{row}.own_step", "NULL"),
+    REVIEWS: (
+        {"sqlite": "CAST({row}.review_due AS TEXT)", "postgresql": "to_char({row}.review_due, 'YYYY-MM-DD')"},
+        "NULL",
+    ),
+    CONFIDENCE: (
+        {
+            "sqlite": "printf('%04d', CAST(10 * coalesce({row}.confidence, 0) AS INTEGER))",
+            "postgresql": "lpad(floor(10 * coalesce({row}.confidence, 0))::int::text, 4, '0')",
+        },
+        f"CASE WHEN coalesce({{row}}.coverage, 0) < 0.5 THEN '{LOW_COVERAGE}' END",
+    ),
+}
+
+
+def select_counts(row: str, dialect: str, n: int, *, condition: str = "") -> str:
+    """Return the select of what one supplier, or all, add to the counts of every facet."""
+    parts = []
+    for facet, expressions in FACETS.items():
+        value, detail = ((each if isinstance(each, str) else each[dialect]).format(row=row) for each in expressions)
+        conditions = [f"{row}.deleted_at IS NULL", f"{row}.latest_id IS NOT NULL", *([condition] if condition else ())]
+        parts.append(
+            f"SELECT {row}.organisation_id AS organisation_id, '{facet}' AS facet, {row}.kind AS kind, "
+            f"coalesce({value}, '') AS value, coalesce({detail}, '') AS detail, {n} AS n"
+            f"{' FROM supplier' if row == 'supplier' else ''} WHERE {' AND '.join(conditions)}"
+        )
+    return " UNION ALL ".join(parts)
+
+
+def add_rows(rows: str, shard: str) -> str:
+    """Return the statement that adds rows to the counts; those of an organisation that is being erased are left out."""
+    return (
+        f"INSERT INTO supplier_count ({KEY}, shard, n) SELECT {KEY}, {shard}, sum(n) FROM ({rows}) AS changed "
+        "WHERE EXISTS (SELECT 1 FROM organisation WHERE organisation.id = changed.organisation_id) "
+        f"GROUP BY {KEY} HAVING sum(n) <> 0 "
+        f"ON CONFLICT ({KEY}, shard) DO UPDATE SET n = supplier_count.n + excluded.n"
+    )
+
+
+def build_triggers(dialect: str) -> list[str]:
+    """Return the statements that create the triggers on ``sqlite`` or ``postgresql``."""
+    old, new = select_counts("OLD", dialect, -1), select_counts("NEW", dialect, 1)
+    if dialect == "sqlite":
+        changes = {"INSERT": new, "UPDATE": f"{old} UNION ALL {new}", "DELETE": old}
+        return [
+            f"CREATE TRIGGER IF NOT EXISTS supplier_counted_on_{change.lower()} AFTER {change} ON supplier "
+            f"BEGIN {add_rows(rows, '0')}; END"
+            for change, rows in changes.items()
+        ]
+    if dialect == "postgresql":
+        return [
+            "CREATE OR REPLACE FUNCTION count_supplier() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"{add_rows(f'{old} UNION ALL {new}', 'txid_current()')}; RETURN NULL; END $$",
+            "CREATE OR REPLACE TRIGGER supplier_counted AFTER INSERT OR UPDATE OR DELETE ON supplier "
+            "FOR EACH ROW EXECUTE FUNCTION count_supplier()",
+        ]
+    raise ValueError(f"unsupported kind of database: {dialect}")
