@@ -1,6 +1,5 @@
 """The counts of suppliers: whatever is written, and by whoever at the same time, they equal a new count of all suppliers."""
 
-import random
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -16,7 +15,7 @@ from service.blob_store import BlobStore
 from service.db.derived_tables import SupplierCount, SupplierWord
 from service.db.session import Database
 from service.db.supplier_counts import find_miscounts, fold_counts, recount
-from service.db.tables import Organisation, Supplier
+from service.db.tables import Organisation, Supplier, new_id
 from service.queries import portfolio
 from service.queries.supplier_list import summarize_confidence
 from service.retention import erase_organisation
@@ -66,7 +65,7 @@ def write(database: Database, organisation: str, what: str, number: int) -> None
 @examples(12, HealthCheck.function_scoped_fixture)
 @given(st.lists(st.tuples(st.sampled_from(WRITES), st.integers(0, 15)), min_size=1, max_size=8))
 def test_after_any_writes_the_counts_equal_a_new_count(database: Database, writes: list[tuple[str, int]]):
-    organisation = make_organisation(database, f"Harbour {random.getrandbits(64)}")
+    organisation = make_organisation(database, f"Harbour {new_id()}")
     for what, number in writes:
         write(database, organisation, what, number)
     assert read_miscounts(database) == []
