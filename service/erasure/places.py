@@ -57,6 +57,8 @@ PLACES: Mapping[str, Place] = {
     "sign_in": Place("no_subject", "It is about users."),
     "sign_in_attempt": Place("no_subject", "It is about users."),
     "supplier": Place("deleted", "The supplier goes. What other suppliers say about it is their answer and stays."),
+    "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
+    "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "watchlist": Place("no_subject", "Lists are published by others."),
