@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
@@ -44,6 +43,7 @@ from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, s
 from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
+from service.trouble import find_trouble
 from service.watchlists.lists import request_screening
 
 CHUNK = 500  # suppliers saved in one transaction
@@ -352,11 +352,11 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress) as session:
                 origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
                 _save_chunk(session, kind, chunk, origin, models)
-        except (LostLease, Cancelled, Stopped, OperationalError):
+        except (LostLease, Cancelled, Stopped):
             raise
         except Exception as error:
             unsaved = checkpoint.get("unsaved", ())
-            if len(chunk) > 1 or claimed.attempt < MAX_ATTEMPTS or len(unsaved) == MAX_UNSAVED:
+            if len(chunk) > 1 or claimed.attempt < MAX_ATTEMPTS or len(unsaved) == MAX_UNSAVED or find_trouble(error):
                 raise
             bug = new_id()
             log.error("supplier_not_saved", job=claimed.id, bug=bug, exc_info=error)

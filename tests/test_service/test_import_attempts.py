@@ -1,10 +1,12 @@
 """An import that runs into trouble: it leaves out what cannot be saved, is finished once something is saved, and says what is."""
 
+import sqlite3
 from collections.abc import Callable, Collection
 
 import pytest
 from callers import freeze_time, make_organisation
 from sqlalchemy import select
+from sqlalchemy.exc import DatabaseError
 
 from questionnaires.sheet import Limits
 from service.blob_store.folder import FolderStore
@@ -17,6 +19,7 @@ from service.suppliers import repository
 from service.wiring.job_handlers import build_handlers
 
 NAMES = [f"Blue Pier {number}" for number in range(7)]
+BUG = ValueError("a bug")
 LIST = "Supplier,Country,Sector\n" + "".join(f"{name},Thailand,fishing\n" for name in NAMES)
 
 
@@ -52,12 +55,12 @@ def break_saving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collection[str]],
     save = repository.save_suppliers
     monkeypatch.setattr(import_jobs, "CHUNK", 2)
 
-    def break_for(names: Collection[str]) -> None:
+    def break_for(names: Collection[str], error: Exception = BUG) -> None:
         def save_others(
             session: object, kind: str, incoming: list[repository.IncomingSupplier], origin: object
         ) -> None:
             if any(supplier.answers["name"] in names for supplier in incoming):
-                raise ValueError("a bug")
+                raise error
             save(session, kind, incoming, origin)
 
         monkeypatch.setattr(repository, "save_suppliers", save_others)
@@ -127,3 +130,23 @@ def test_a_small_upload_takes_the_short_lane(database: Database, blobs: FolderSt
     import_jobs.receive_upload(database, blobs, make_organisation(database), files, {}, "user:1", Limits())
     with database.unscoped(write=False) as session:
         assert session.scalars(select(table.Job.lane)).one() == lane
+
+
+def test_a_damaged_database_is_not_taken_for_a_supplier_that_cannot_be_saved(
+    database: Database, blobs: FolderStore, break_saving: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+):
+    organisation_id, _ = send(database, blobs)
+    damage = sqlite3.DatabaseError("database disk image is malformed")
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    monkeypatch.setattr(import_jobs, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(import_jobs, "ATTEMPTS_TOGETHER", 0)
+    break_saving({"Blue Pier 1"}, DatabaseError("insert", {}, damage))
+    with pytest.raises(DatabaseError):
+        work(database, blobs, monkeypatch)
+    import_, names = read(database, organisation_id)
+    assert (import_.state, names) == ("running", NAMES[:1])
+    break_saving(())
+    freeze_time(monkeypatch, now() + table.MAX_DELAY)
+    work(database, blobs, monkeypatch)
+    import_, names = read(database, organisation_id)
+    assert (import_.state, import_.rejected, names) == ("done", 0, NAMES)
