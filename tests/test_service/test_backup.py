@@ -199,5 +199,5 @@ def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore
     with sqlite() as engine:
         create_full_organisation(Database(engine), blobs)
         empty = {name for name, table_rows in read_all_rows(Database(engine)).items() if not table_rows}
-    assert empty == {"erasure", "sign_in_attempt"}
+    assert empty == {"erasure", "heartbeat", "sign_in_attempt"}
     assert Organisation.__tablename__ not in empty
