@@ -38,7 +38,7 @@ from service.db.tables import (
     new_id,
 )
 from service.db.watchlist_tables import WatchlistMatch
-from service.erasure.files import list_used_files
+from service.erasure.files import delete_files, list_used_files
 from service.errors import DomainError
 from service.suppliers import repository as suppliers
 from service.suppliers import summary
@@ -60,16 +60,18 @@ log = structlog.get_logger("service.retention")
 def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
     """Erase an organisation: its rows, its audit trail, and the files that nobody else uses. Return the counts of each.
 
-    Only an ``Erasure`` remains, which records when, by whom and how much was erased, without a name. Files that were stored
-    within the last hour are deleted by the next ``purge_expired``.
+    Only an ``Erasure`` remains, which records when, by whom and how much was erased, without a name. What the database keeps of
+    deleted rows is removed by :func:`service.db.deleted_rows.remove_deleted_rows`.
     """
+    with db.for_organisation(organisation_id, write=False) as session:
+        digests = list_used_files(session)
     with db.unscoped() as session:
         counts = count_rows(session, organisation_id)
         session.execute(
             delete(Organisation).where(Organisation.id == organisation_id)
         )  # all its rows are deleted with it
         session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
-    n_files = delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
+    n_files = delete_files(db, blobs, sorted(digests)) + delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
     log.info("organisation_erased", organisation=organisation_id, rows=sum(counts.values()), files=n_files)
     return {**counts, "files": n_files}
 

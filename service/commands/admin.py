@@ -283,6 +283,7 @@ def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> in
     from service.auth.accounts import find_organisation
     from service.blob_store.address import open_blob_store
     from service.clock import now
+    from service.db.deleted_rows import RowsNotRemoved, remove_deleted_rows
     from service.retention import count_rows, erase_organisation
     from service.wiring.processes import open_current_database
 
@@ -296,6 +297,12 @@ def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> in
             )
             return NOT_CONFIRMED
         counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, now(), ACTOR)
+        try:
+            remove_deleted_rows(database.engine)
+        except RowsNotRemoved:
+            print(
+                "The database is in use or its disk is full: stop the service, make room, and run VACUUM on its file."
+            )
     print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Earlier backups still contain it.")
     return DONE
 

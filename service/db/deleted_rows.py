@@ -6,19 +6,21 @@ that was reorganised may have a copy in its unused part. PostgreSQL keeps delete
 
 from __future__ import annotations
 
+import sqlite3
+
 from sqlalchemy import Engine
 
 from service.db.tables import Base
 
 
-class StillRead(Exception):
-    """Somebody is reading the database, so that its write-ahead log cannot be emptied now."""
+class RowsNotRemoved(Exception):
+    """A SQLite database is in use, or its disk has no room for a copy: its file cannot be rewritten now."""
 
 
 def remove_deleted_rows(engine: Engine) -> None:
     """Rewrite a SQLite database without what was deleted, and empty its write-ahead log; vacuum one of PostgreSQL.
 
-    Raises StillRead on SQLite while a long read goes on; nothing is lost, and it may be tried again.
+    Raises RowsNotRemoved on SQLite; nothing is lost, and it may be tried again.
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -35,7 +37,9 @@ def _rewrite_file(engine: Engine) -> None:
         cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         is_busy, *_ = cursor.fetchall()[0]
+    except sqlite3.OperationalError as error:
+        raise RowsNotRemoved from error
     finally:
         connection.close()
     if is_busy:
-        raise StillRead
+        raise RowsNotRemoved

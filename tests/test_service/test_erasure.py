@@ -15,11 +15,13 @@ from sqlalchemy import func, select
 
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.deleted_rows import remove_deleted_rows
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Job, Upload
 from service.erasure import files
 from service.erasure.places import PLACES
 from service.jobs.kinds import REMOVE_ERASED_BYTES
+from service.retention import erase_organisation
 from service.settings import Settings
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
@@ -232,3 +234,24 @@ def test_the_bytes_of_a_refused_file_are_deleted_at_once_and_the_reason_stays(po
     assert portal.app.extensions["blob_store"].list_digests() == ()
     with portal.app.extensions["database"].unscoped(write=False) as session:
         assert session.scalars(select(func.count(Upload.id))).one() == 0
+
+
+def test_nothing_of_an_erased_organisation_remains_and_another_is_untouched(
+    portal: Portal, served: Flask, database: Database, tmp_path: Path
+):
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    report = request_report(portal, "r1", {"format": "html"})
+    work(portal)
+    gone = make_organisation(database, f"{WORD} Foods")
+    other = make_portal(served, gone)
+    sheet = workbook(*LIST, f"| S-1 | {WORD} Mill | TH | 1020 | | |", name=f"{WORD} sheet")
+    other.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true")
+    request_report(other, "r1", {"format": "html"})
+    work(other)
+    assert {"organisation", "supplier", "upload", "import"} <= set(find_word(portal, tmp_path))
+    erase_organisation(database, served.extensions["blob_store"], gone, now(), "system:test")
+    remove_deleted_rows(database.engine)
+    assert find_word(portal, tmp_path) == []
+    assert len(served.extensions["blob_store"].list_digests()) == 1
+    assert portal.get("/suppliers/S-2").json["name"] == "Blue Pier Cannery"
+    assert portal.get(f"/reports/{report}/file").status_code == 200

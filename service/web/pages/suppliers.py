@@ -214,8 +214,8 @@ def show_erase_confirmation(kind: str, supplier_id: str) -> str:
     """Show the page that asks to confirm erasing a supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
-        result_count = len(suppliers.list_results(session, supplier, limit=1000))
-    return render_template("erase.html", kind=kind, supplier=supplier, result_count=result_count)
+        counts = erasure.count_supplier_rows(session, supplier.id)
+    return render_template("erase.html", kind=kind, supplier=supplier, counts=counts)
 
 
 def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
