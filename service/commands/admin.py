@@ -300,9 +300,7 @@ def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> in
         try:
             remove_deleted_rows(database.engine)
         except RowsNotRemoved:
-            print(
-                "The database is in use or its disk is full: stop the service, make room, and run VACUUM on its file."
-            )
+            print("Its write-ahead log could not be emptied. It still has the data until the service is stopped.")
     print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Earlier backups still contain it.")
     return DONE
 

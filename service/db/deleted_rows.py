@@ -1,7 +1,7 @@
 """Remove what a database keeps of deleted rows.
 
-SQLite overwrites deleted content in its file (``secure_delete``), but the write-ahead log still has the earlier pages, and a page
-that was reorganised may have a copy in its unused part. PostgreSQL keeps deleted rows until they are vacuumed.
+SQLite overwrites deleted content in its file (``secure_delete``), but its write-ahead log still has the earlier pages. PostgreSQL
+keeps deleted rows until they are vacuumed.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from service.db.tables import Base
 
 
 class RowsNotRemoved(Exception):
-    """A SQLite database is in use, or its disk has no room for a copy: its file cannot be rewritten now."""
+    """A SQLite database is being read, or its disk is full: its write-ahead log cannot be emptied now."""
 
 
 def remove_deleted_rows(engine: Engine) -> None:
-    """Rewrite a SQLite database without what was deleted, and empty its write-ahead log; vacuum one of PostgreSQL.
+    """Empty the write-ahead log of a SQLite database; vacuum one of PostgreSQL.
 
     Raises RowsNotRemoved on SQLite; nothing is lost, and it may be tried again.
     """
@@ -27,14 +27,13 @@ def remove_deleted_rows(engine: Engine) -> None:
             quote = connection.dialect.identifier_preparer.format_table
             connection.exec_driver_sql(f"VACUUM {', '.join(quote(table) for table in Base.metadata.sorted_tables)}")
     else:
-        _rewrite_file(engine)
+        _empty_log(engine)
 
 
-def _rewrite_file(engine: Engine) -> None:
+def _empty_log(engine: Engine) -> None:
     connection = engine.raw_connection()  # outside of a transaction
     try:
         cursor = connection.cursor()
-        cursor.execute("VACUUM")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         is_busy, *_ = cursor.fetchall()[0]
     except sqlite3.OperationalError as error:

@@ -57,10 +57,15 @@ def find_word(portal: Portal, folder: Path, word: str = WORD) -> list[str]:
     found = [name for name, rows in read_all_rows(database).items() if word.casefold() in repr(rows).casefold()]
     paths = [path for path in folder.rglob("*") if path.is_file()]
     if database.engine.dialect.name == "sqlite":
-        database.close()
         file = Path(str(database.engine.url.database))
-        paths += [path for path in file.parent.glob(f"{file.name}*") if path.is_file()]
-    return found + [path.name for path in paths if word.casefold().encode() in path.read_bytes().lower()]
+        paths += [file, *file.parent.glob(f"{file.name}-*")]
+    found += [path.name for path in paths if contains(path, word)]  # as the service runs
+    database.close()
+    return found + [path.name for path in paths if path.exists() and contains(path, word)]
+
+
+def contains(path: Path, word: str) -> bool:
+    return word.casefold().encode() in path.read_bytes().lower()
 
 
 def list_events(portal: Portal, object_id: str) -> list[tuple[str, dict[str, Any]]]:
