@@ -129,7 +129,7 @@ def test_a_note_that_may_point_to_one_person_is_saved_once_its_writer_confirms_i
     add.get_by_label("Finding").select_option("violence")
     add.get_by_label("Note").fill("room 14, bed 12")
     add.get_by_role("button", name="Add finding").click()
-    expect(handler.get_by_role("alert")).to_contain_text("may point to one person")
+    expect(handler.get_by_role("alert")).to_contain_text("may identify one person")
     expect(findings).not_to_contain_text("bed 12")
     assert faults(handler, "case, note to confirm") == []
     add.get_by_label("Save it as it is").check()
