@@ -37,7 +37,7 @@ class Page:
 def paginate(session: Session, query: Select[Any], order: Order, cursor: str | None, limit: int) -> Page:
     """Return the page of a query after a cursor (None: the first page). Raises DomainError ``cursor.unknown``, 400."""
     after = None if cursor is None else decode_cursor(cursor, order)
-    rows = read_after(session, query, order, after, limit + 1)
+    rows = [row[0] for row in read_after(session, query, order, after, limit + 1)]
     return Page(tuple(rows[:limit]), encode_cursor(rows[limit - 1], order) if len(rows) > limit else None)
 
 
@@ -51,14 +51,14 @@ def read_after(
     from its beginning.
     """
     if after is None:
-        return session.scalars(query.order_by(*build_order_by(order)).limit(limit)).all()
+        return session.execute(query.order_by(*build_order_by(order)).limit(limit)).all()
     rows: list[Any] = []
     for i in reversed(range(len(order))):
         column, direction = order[i]
         same = [earlier == value for (earlier, _), value in zip(order[:i], after[:i], strict=True)]
         later = column > after[i] if direction == ASCENDING else column < after[i]
         part = query.where(*same, later).order_by(*build_order_by(order[i:]))
-        rows += session.scalars(part.limit(limit - len(rows)))
+        rows += session.execute(part.limit(limit - len(rows)))
         if len(rows) == limit:
             break
     return rows
@@ -76,8 +76,12 @@ def build_order_by(order: Order) -> list[Any]:
 
 def encode_cursor(last: Any, order: Order) -> str:
     """Return the cursor of the rows after one."""
-    values = [last] if isinstance(last, str) else [getattr(last, column.key) for column, _ in order]
-    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+    return encode_position([last] if isinstance(last, str) else [getattr(last, column.key) for column, _ in order])
+
+
+def encode_position(values: Sequence[Any]) -> str:
+    """Return the cursor of the rows after some sort values."""
+    return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, order: Order) -> list[Any]:

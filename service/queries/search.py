@@ -11,18 +11,11 @@ from sqlalchemy.orm import Session
 
 from risk_models.action_library import Action
 from service.db.case_tables import StoredCase
-from service.db.pagination import read_after
 from service.db.tables import Supplier
 from service.queries.supplier_filter import QUEUE, SupplierFilter
 from service.queries.supplier_list import count_next_steps, load_actions_by_id
-from service.queries.supplier_pages import (
-    FEW,
-    count_matches,
-    find_matches,
-    load_in_order,
-    select_many,
-    sort_few,
-)
+from service.queries.supplier_pages import count_matches, find_by_words, find_few, find_matches, load_in_order
+from service.queries.supplier_scan import scan
 
 SHOWN = 10  # results of each kind on the page; a link leads to the rest
 MAX_TEXT = 200
@@ -32,7 +25,8 @@ MAX_TEXT = 200
 class FoundSuppliers:
     """The few suppliers with the highest risk that a search finds, and how many it finds in total.
 
-    ``more``: whether there are more than ``total``.
+    ``more``: whether ``total`` are only those counted, and there may be more. Of words that many suppliers have, but rarely
+    together, the few are any that have all of them.
     """
 
     suppliers: Sequence[Supplier]
@@ -92,14 +86,15 @@ def search(session: Session, text: str, on: date, *, own_answers_only: bool, rea
 
 
 def _find_suppliers(session: Session, kind: str, text: str, on: date) -> FoundSuppliers:
-    filter_ = SupplierFilter(kind=kind, text=text)
-    matches = find_matches(session, filter_, on)
-    if matches.found <= FEW:
-        found = sort_few(session, matches, on, QUEUE)
+    matches = find_matches(session, SupplierFilter(kind=kind, text=text), on)
+    found = find_few(session, matches, on, QUEUE)
+    if found is not None:
         return FoundSuppliers(load_in_order(session, [row.id for row in found[:SHOWN]]), len(found), more=False)
     total, more = count_matches(session, matches, on)
-    suppliers = read_after(session, select_many(matches, on, QUEUE), QUEUE, None, SHOWN)
-    return FoundSuppliers(suppliers, total, more=more)
+    ids = scan(session, matches.filter_, matches.by_index, on, QUEUE, None, SHOWN).ids
+    if len(ids) < min(SHOWN, total):  # those with a high risk rarely have all the words
+        ids = session.scalars(select(find_by_words(matches.filter_).c.id).distinct().limit(SHOWN)).all()
+    return FoundSuppliers(load_in_order(session, ids), max(total, len(ids)), more=more)
 
 
 def _find_cases(session: Session, text: str) -> FoundCases:

@@ -128,7 +128,7 @@ def build_filter_conditions(
     if filter_.level:
         chosen.append(use("level", Supplier.level) == filter_.level)
     if filter_.level == INSUFFICIENT and filter_.inherent_level:
-        chosen.append(Supplier.rank == _get_rank_without_evidence(filter_.inherent_level))
+        chosen.append(Supplier.rank == get_rank(INSUFFICIENT, filter_.inherent_level))
     if filter_.inherent_level:
         chosen.append(use("inherent_level", Supplier.inherent_level) == filter_.inherent_level)
     if filter_.country:
@@ -154,10 +154,13 @@ def build_filter_conditions(
     return chosen
 
 
-def _get_rank_without_evidence(inherent_level: str) -> int:
-    """Return the rank of suppliers with insufficient evidence and this inherent level: in the queue they stand together."""
-    level, inherent = (np.array([code], np.int8) for code in (INSUFFICIENT_CODE, LEVEL_NAMES.index(inherent_level)))
-    return int(compute_queue_rank(level, inherent)[0])
+def get_rank(level: str, inherent_level: str) -> int:
+    """Return the rank in the queue of suppliers with a level and, if that is insufficient evidence, an inherent level."""
+    codes = (
+        INSUFFICIENT_CODE if level == INSUFFICIENT else LEVEL_NAMES.index(level),
+        LEVEL_NAMES.index(inherent_level),
+    )
+    return int(compute_queue_rank(*(np.array([code], np.int8) for code in codes))[0])
 
 
 def _build_import_condition(import_id: str, *, look_up: bool) -> ColumnElement[bool]:
@@ -172,6 +175,8 @@ def _build_text_conditions(filter_: SupplierFilter, *, look_up: bool) -> list[Co
     words = fold_words(filter_.text)
     if not words:
         return [false()]
+    if not look_up:
+        return [*map(has_word, words)]
     first, *others = words
-    found = select(SupplierWord.supplier_id).where(is_found_by(first, filter_.kind))
-    return [Supplier.id.in_(found) if look_up else has_word(first), *map(has_word, others)]
+    of_supplier = (has_word(word, SupplierWord.supplier_id) for word in others)
+    return [Supplier.id.in_(select(SupplierWord.supplier_id).where(is_found_by(first, filter_.kind), *of_supplier))]

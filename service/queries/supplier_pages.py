@@ -1,7 +1,7 @@
 """Find one page of the suppliers that match a filter, however many there are, without reading all of them.
 
 If few suppliers match, their sort values are read and sorted here. Otherwise the suppliers are read in the order of an index from
-a cursor on, until the page is full. Which of the two it is follows from the counts that are kept (``db/supplier_counts.py``).
+a cursor on (``supplier_scan.py``). Which of the two it is follows from the counts that are kept (``db/supplier_counts.py``).
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from service.db.pagination import (
     Order,
     Page,
     decode_cursor,
-    encode_cursor,
-    read_after,
+    encode_position,
     reverse,
 )
 from service.db.supplier_counts import sum_counts
@@ -39,18 +38,10 @@ from service.queries.supplier_filter import (
     SupplierFilter,
     build_filter_conditions,
 )
+from service.queries.supplier_scan import Scan, count_first, scan
 
-FEW = (
-    10_000  # suppliers that are sorted for a page; of more, a free combination of filters says only that there are more
-)
-QUEUES = (
-    "level",
-    "inherent_level",
-    "country",
-    "sector",
-    "step",
-    "kind",
-)  # fields with an index in the order of the queue
+FEW = 4_000  # suppliers that are sorted for a page, and counted
+SEARCHED = 8_000  # suppliers that match one part of a filter, among which the few that match all of it are looked for
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ class ConfidenceSummary:
     """Confidence in the scores of a list of suppliers: their number, the median confidence (0 to 100, None for an empty list and
     for one of more than FEW suppliers that is not the whole portfolio), and how many have a coverage below one half.
 
-    ``more``: whether there are more than ``total``.
+    ``more``: whether ``total`` are only those counted, and there may be more.
     """
 
     total: int
@@ -94,17 +85,18 @@ class Position:
 
 class Matches(NamedTuple):
     """What is known of the suppliers that match a filter: the fields whose index finds the fewest, how many these are (more than
-    FEW: at least so many), and how many match the whole filter (None: unknown).
+    SEARCHED: at least so many), how many match the whole filter (None: unknown), and whether they may be fewer.
     """
 
     filter_: SupplierFilter
     by_index: tuple[str, ...]
     found: int
     total: int | None
+    narrowed: bool
 
 
 def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches:
-    """Find out how many suppliers match each part of a filter, from the counts; words and imports are counted up to FEW."""
+    """Find out how many suppliers match each part of a filter, from the counts; words and imports are counted up to SEARCHED."""
     parts: dict[tuple[str, ...], int] = {
         fields: sum_counts(session, facet, *conditions) for fields, facet, conditions in _list_counted(filter_, on)
     }
@@ -115,14 +107,17 @@ def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches
         parts["imported",] = count_up_to(
             session, select(Result.supplier_id).where(Result.import_id == filter_.imported)
         )
+    words: dict[str, int] = {}
     if filter_.text:
         words = {word: _count_found(session, word, filter_.kind) for word in fold_words(filter_.text)}
         rarest_first = sorted(words, key=lambda word: words[word])
         filter_ = replace(filter_, text=" ".join(rarest_first) or filter_.text)
         parts["text",] = words[rarest_first[0]] if rarest_first else 0
     by_index = min(parts, key=lambda fields: parts[fields])
-    exact = len(parts) == counted == 1
-    return Matches(filter_, by_index, parts[by_index], parts[by_index] if exact else None)
+    other_sector = filter_.sector != UNKNOWN and len(filter_.sector) not in (0, DIVISION)
+    exact = len(parts) == counted == 1 and not other_sector
+    narrowed = other_sector or len(words) > 1 or len(parts) > 1 + ((("kind",) if filter_.kind else ()) in parts)
+    return Matches(filter_, by_index, parts[by_index], parts[by_index] if exact else None, narrowed)
 
 
 def _list_counted(filter_: SupplierFilter, on: date) -> list[tuple[tuple[str, ...], str, list[ColumnElement[bool]]]]:
@@ -141,11 +136,11 @@ def _list_counted(filter_: SupplierFilter, on: date) -> list[tuple[tuple[str, ..
         level=value == filter_.level if filter_.level else None,
         inherent_level=detail == filter_.inherent_level if filter_.inherent_level else None,
     )
-    divided = filter_.sector == UNKNOWN or len(filter_.sector) == DIVISION
+    divided = len(filter_.sector) >= DIVISION
     add(
         PLACES,
         country=value == ("" if filter_.country == UNKNOWN else filter_.country) if filter_.country else None,
-        sector=detail == ("" if filter_.sector == UNKNOWN else filter_.sector) if divided else None,
+        sector=detail == ("" if filter_.sector == UNKNOWN else filter_.sector[:DIVISION]) if divided else None,
     )
     add(OWN_STEPS if filter_.own_answers_only else STEPS, step=value == filter_.step if filter_.step else None)
     if filter_.review:
@@ -157,8 +152,8 @@ def _list_counted(filter_: SupplierFilter, on: date) -> list[tuple[tuple[str, ..
 
 
 def count_up_to(session: Session, ids: Any) -> int:
-    """Return the number of rows of a query, at most FEW + 1."""
-    return session.scalar(select(func.count()).select_from(ids.limit(FEW + 1).subquery())) or 0
+    """Return the number of rows of a query, at most SEARCHED + 1."""
+    return session.scalar(select(func.count()).select_from(ids.limit(SEARCHED + 1).subquery())) or 0
 
 
 def _count_found(session: Session, word: str, kind: str) -> int:
@@ -174,13 +169,13 @@ def get_supplier_page(
     Raises DomainError ``cursor.unknown``.
     """
     matches = find_matches(session, filter_, on)
-    if matches.found <= FEW:
-        return _cut_page(session, matches, on, position.page)
+    found = find_few(session, matches, on, SORTS[filter_.sort])
+    if found is not None:
+        return _cut_page(session, found, position.page)
     return _read_page(session, matches, on, position)
 
 
-def _cut_page(session: Session, matches: Matches, on: date, number: int) -> SupplierPage:
-    found = sort_few(session, matches, on, SORTS[matches.filter_.sort])
+def _cut_page(session: Session, found: Sequence[Any], number: int) -> SupplierPage:
     pages = max(1, -(-len(found) // PAGE))
     number = min(max(number, 1), pages)
     ids = [row.id for row in found[PAGE * (number - 1) : PAGE * number]]
@@ -199,12 +194,19 @@ def _summarize(found: Sequence[Any]) -> ConfidenceSummary:
     return ConfidenceSummary(len(found), median, sum((row.coverage or 0.0) < 0.5 for row in found))
 
 
-def sort_few(session: Session, matches: Matches, on: date, order: Order, *more: ColumnElement[bool]) -> Sequence[Any]:
-    """Return the ids, confidence, coverage and sort values of all suppliers that match, in order."""
+def find_few(session: Session, matches: Matches, on: date, order: Order) -> Sequence[Any] | None:
+    """Return the ids, confidence, coverage and sort values of all suppliers that match, in order; None if they are many."""
+    if matches.found > (SEARCHED if matches.narrowed else FEW):
+        return None
+    found = _sort(session, build_filter_conditions(matches.filter_, on, matches.by_index), order)
+    return found if len(found) <= FEW else None
+
+
+def _sort(session: Session, conditions: Sequence[ColumnElement[bool]], order: Order) -> Sequence[Any]:
+    """Return the suppliers that meet some conditions, in order, or FEW + 1 in no order if they are more than FEW."""
     columns = [column.label(f"sort{i}") for i, (column, _) in enumerate(order)]
-    conditions = build_filter_conditions(matches.filter_, on, matches.by_index)
-    query = select(Supplier.id, Supplier.confidence, Supplier.coverage, *columns).where(*conditions, *more)
-    found = list(session.execute(query))
+    query = select(Supplier.id, Supplier.confidence, Supplier.coverage, *columns).where(*conditions)
+    found = list(session.execute(query.limit(FEW + 1)))
     for i in reversed(range(len(order))):
         found.sort(key=lambda row: (row[3 + i] is not None, row[3 + i]), reverse=order[i][1] != ASCENDING)
     return found
@@ -216,61 +218,74 @@ def load_in_order(session: Session, ids: Sequence[str]) -> list[Supplier]:
     return [found[supplier_id] for supplier_id in ids if supplier_id in found]
 
 
-def select_many(matches: Matches, on: date, order: Order) -> Any:
-    """Return the query of many suppliers that match, to be read in an order that has an index."""
-    fields = matches.by_index
-    by_index: tuple[str, ...] = ()
-    if order[0][0] is QUEUE[0][0]:
-        by_index = next(((field,) for field in QUEUES if field in fields), ("kind",) if matches.filter_.kind else ())
-    elif fields == ("review",) and order[0][0] is SORTS["review"][0][0]:
-        by_index = fields
-    return select(Supplier).where(*build_filter_conditions(matches.filter_, on, by_index))
-
-
 def _read_page(session: Session, matches: Matches, on: date, position: Position) -> SupplierPage:
     order = SORTS[matches.filter_.sort]
-    query = select_many(matches, on, order)
-    total, more = count_matches(session, matches, on) if matches.total is None else (matches.total, False)
-    rows: Sequence[Any] = ()
+    total, more = count_matches(session, matches, on)
     number = max(position.page, 1)
+    after = None if position.after is None else decode_cursor(position.after, order)
+    page = None
     if position.before is not None:
-        rows = read_after(session, query, reverse(order), decode_cursor(position.before, order), PAGE + 1)[::-1]
-        more_before, more_after = len(rows) > PAGE, True
-        rows = rows[-PAGE:]
-    if len(rows) < PAGE:  # the first page, or a page after a cursor
-        after = None if position.after is None else decode_cursor(position.after, order)
+        page = _read_backward(session, matches, on, decode_cursor(position.before, order))
+    if page is None:  # the first page, or a page after a cursor
         number = number if after is not None else 1
-        rows = read_after(session, query, order, after, PAGE + 1)
-        more_before, more_after = after is not None, len(rows) > PAGE
-        rows = rows[:PAGE]
+        page = _read_forward(session, matches, on, after)
+    ids, before, next_ = page
     return SupplierPage(
-        rows,
+        load_in_order(session, ids),
         number,
         None if more else max(number, -(-total // PAGE)),
         ConfidenceSummary(total, None, 0, more=more),
-        {"page": max(1, number - 1), "before": encode_cursor(rows[0], order)} if more_before and rows else None,
-        {"page": number + 1, "after": encode_cursor(rows[-1], order)} if more_after and rows else None,
+        None if before is None else {"page": max(1, number - 1), "before": encode_position(before)},
+        None if next_ is None else {"page": number + 1, "after": encode_position(next_)},
     )
 
 
+class Read(NamedTuple):
+    """The suppliers of a page, and the sort values before and after which the neighbouring pages lie (None: there is none)."""
+
+    ids: Sequence[str]
+    before: Sequence[Any] | None
+    after: Sequence[Any] | None
+
+
+def _read_forward(session: Session, matches: Matches, on: date, after: Sequence[Any] | None) -> Read:
+    read = scan(session, matches.filter_, matches.by_index, on, SORTS[matches.filter_.sort], after, PAGE + 1)
+    shown = read.positions[:PAGE]
+    before = None if after is None else shown[0] if shown else read.last
+    return Read(read.ids[:PAGE], before, _continue_after(read, PAGE))
+
+
+def _read_backward(session: Session, matches: Matches, on: date, before: Sequence[Any]) -> Read | None:
+    """Read the page before some sort values; None if it is not full because the list begins there."""
+    order = reverse(SORTS[matches.filter_.sort])
+    read = scan(session, matches.filter_, matches.by_index, on, order, before, PAGE + 1)
+    if read.ended and len(read.ids) < PAGE:
+        return None
+    shown = read.positions[:PAGE]
+    return Read(read.ids[:PAGE][::-1], _continue_after(read, PAGE), shown[0] if shown else read.last)
+
+
+def _continue_after(read: Scan, limit: int) -> Sequence[Any] | None:
+    """Return the sort values at which a page of a number of suppliers is continued; None at the end."""
+    if len(read.ids) > limit:
+        return read.positions[limit - 1]
+    return None if read.ended else read.last
+
+
 def count_matches(session: Session, matches: Matches, on: date) -> tuple[int, bool]:
-    """Count the suppliers that match a combination of filters up to FEW; return whether there may be more."""
-    filter_ = matches.filter_
-    if filter_.to_dict().keys() <= {"text", "kind", "sort"}:
-        return _count_by_words(session, filter_)
-    conditions = build_filter_conditions(filter_, on, matches.by_index)
-    count = count_up_to(session, select(Supplier.id).where(*conditions))
-    return min(count, FEW), count > FEW
+    """Return how many of many suppliers match a filter, and whether these are only the ones counted: there may be more."""
+    if matches.total is not None:
+        return matches.total, False
+    if matches.filter_.to_dict().keys() <= {"text", "kind", "sort"}:
+        return session.scalar(select(func.count(find_by_words(matches.filter_).c.id.distinct()))) or 0, True
+    return count_first(session, matches.filter_, matches.by_index, on), True
 
 
-def _count_by_words(session: Session, filter_: SupplierFilter) -> tuple[int, bool]:
-    """Count the suppliers with all words of a text among the first with the rarest of them."""
+def find_by_words(filter_: SupplierFilter) -> Any:
+    """Return the subquery of the ids of suppliers with all words of a text among the first FEW with the rarest of them."""
     first, *others = fold_words(filter_.text)
-    limit = 2 * FEW  # a supplier may have two words that begin alike
-    rows = select(SupplierWord.supplier_id.label("id")).where(is_found_by(first, filter_.kind)).limit(limit).subquery()
-    count = select(func.count(rows.c.id.distinct())).where(*(has_word(word, rows.c.id) for word in others))
-    read, found = (int(session.scalar(each) or 0) for each in (select(func.count()).select_from(rows), count))
-    return min(found, FEW), read == limit or found > FEW
+    rows = select(SupplierWord.supplier_id.label("id")).where(is_found_by(first, filter_.kind)).limit(FEW).subquery()
+    return select(rows.c.id).where(*(has_word(word, rows.c.id) for word in others)).subquery()
 
 
 def list_by_risk(
@@ -281,16 +296,19 @@ def list_by_risk(
     Raises DomainError ``cursor.unknown``.
     """
     after = None if cursor is None else decode_cursor(cursor, QUEUE)
-    matches = find_matches(session, filter_, on)
     if more:
-        matches = matches._replace(by_index=(), found=0)
-    if matches.found > FEW:
-        rows = read_after(session, select_many(matches, on, QUEUE), QUEUE, after, limit + 1)
+        found: Sequence[Any] | None = _sort(session, (*build_filter_conditions(filter_, on, ()), *more), QUEUE)
     else:
-        found = sort_few(session, matches, on, QUEUE, *more)
+        matches = find_matches(session, filter_, on)
+        found = find_few(session, matches, on, QUEUE)
+    if found is not None:
         start = 0 if after is None else _count_until(found, after)
-        rows = load_in_order(session, [row.id for row in found[start : start + limit + 1]])
-    return Page(tuple(rows[:limit]), encode_cursor(rows[limit - 1], QUEUE) if len(rows) > limit else None)
+        end = start + limit
+        ids, next_ = [row.id for row in found[start:end]], found[end - 1][3:] if len(found) > end else None
+    else:
+        read = scan(session, matches.filter_, matches.by_index, on, QUEUE, after, limit + 1)
+        ids, next_ = list(read.ids[:limit]), _continue_after(read, limit)
+    return Page(tuple(load_in_order(session, ids)), None if next_ is None else encode_position(next_))
 
 
 def _count_until(found: Sequence[Any], after: Sequence[Any]) -> int:

@@ -1,0 +1,125 @@
+"""Lists of many suppliers, read from an index page by page, show the same suppliers in the same order as short ones."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from callers import make_organisation
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Supplier
+from service.queries import search, supplier_pages, supplier_scan
+from service.queries.lists import list_suppliers
+from service.queries.supplier_filter import SupplierFilter
+from service.queries.supplier_pages import Position, SupplierPage, get_supplier_page
+from service.suppliers import repository as suppliers
+
+ON = date(2026, 11, 1)
+COUNTRIES = ("TH", "QA", "NO", "MM", None)
+SECTORS = ("1410", "0311", "1420", None)
+FILTERS: tuple[dict[str, str], ...] = (
+    {},
+    {"kind": "agency"},
+    {"country": "TH"},
+    {"country": "unknown", "kind": "site"},
+    {"sector": "1410"},
+    {"sector": "14", "country": "TH"},
+    {"country": "TH", "level": "insufficient_evidence"},
+    {"level": "insufficient_evidence", "inherent_level": "high"},
+    {"inherent_level": "critical", "text": "loom"},
+    {"text": "pale"},
+    {"text": "pale loom", "kind": "site"},
+    {"text": "p", "country": "MM", "sector": "03"},
+    {"review": "soon"},
+)
+SORTS = ("queue", "name", "country", "score", "range", "confidence", "coverage", "review")
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """An organisation of 60 suppliers of different places, sectors and names."""
+    with database.for_organisation(make_organisation(database)) as session:
+        for kind, numbers in (("site", range(48)), ("agency", range(48, 60))):
+            rows = [
+                {
+                    "reference": f"S-{number}",
+                    "name": f"{('Pale', 'Plum', 'Blue')[number % 3]} {('Loom', 'Pier')[number % 2]} {number}",
+                    "country": COUNTRIES[number % 5],
+                    "sector": [SECTORS[number // 5 % 4]],
+                }
+                for number in numbers
+            ]
+            answers = [
+                {question: answer for question, answer in row.items() if answer not in (None, [None])} for row in rows
+            ]
+            origin = suppliers.Origin(ON, now(), "system:test", "import")
+            suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(each) for each in answers], origin)
+        yield session
+
+
+@pytest.fixture
+def read_from_index(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have every list of more than three suppliers read from an index, at most some suppliers for a page of four."""
+
+    def patch(read: int) -> None:
+        monkeypatch.setattr(supplier_pages, "FEW", 3)
+        monkeypatch.setattr(supplier_pages, "SEARCHED", 5)
+        monkeypatch.setattr(supplier_pages, "PAGE", 4)
+        monkeypatch.setattr(supplier_scan, "READ", read)
+
+    return patch
+
+
+def walk(session: Session, filter_: SupplierFilter, start: SupplierPage | None = None) -> Iterator[SupplierPage]:
+    """Yield the pages of a list from its first to its last, or from a later one back to the first."""
+    page = start or get_supplier_page(session, filter_, ON)
+    while True:
+        yield page
+        link: dict[str, Any] | None = page.next if start is None else page.previous
+        if link is None:
+            return
+        page = get_supplier_page(session, filter_, ON, Position(**link))
+
+
+@pytest.mark.parametrize("read", [7, 1000], ids=["a few suppliers a page", "as many as it takes"])
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_list_read_from_an_index_is_the_list_that_is_sorted(session: Session, read_from_index, sort: str, read: int):
+    sorted_lists = []
+    for fields in FILTERS:
+        filter_ = SupplierFilter(**fields, sort=sort)
+        sorted_lists.append((filter_, [supplier.key for page in walk(session, filter_) for supplier in page.suppliers]))
+    read_from_index(read)
+    for filter_, expected in sorted_lists:
+        pages = list(walk(session, filter_))
+        assert [supplier.key for page in pages for supplier in page.suppliers] == expected, filter_
+        back = list(walk(session, filter_, pages[-1]))[::-1]
+        last = {supplier.key for supplier in back[-1].suppliers}
+        assert {supplier.key for page in back for supplier in page.suppliers} == set(expected), filter_
+        assert last == {supplier.key for supplier in pages[-1].suppliers}
+        summaries = [page.confidence_summary for page in pages]
+        assert all(s.total == len(expected) or (s.more and s.total < len(expected)) for s in summaries), filter_
+
+
+@pytest.mark.parametrize("read", [7, 1000])
+def test_the_api_lists_every_supplier_once_however_few_it_reads(session: Session, read_from_index, read: int):
+    read_from_index(read)
+    for fields in FILTERS:
+        filter_, found, cursor = SupplierFilter(**{**fields, "kind": "site"}), [], None
+        while True:
+            page = list_suppliers(session, "site", filter_, ON, cursor=cursor, limit=4)
+            found += [supplier.key for supplier in page.items]
+            if (cursor := page.next_cursor) is None:
+                break
+        expected = session.scalars(select(Supplier.key).where(*supplier_pages.build_filter_conditions(filter_, ON)))
+        assert sorted(found) == sorted(expected), filter_
+
+
+def test_a_search_finds_words_that_many_suppliers_have_but_few_together(session: Session, read_from_index):
+    read_from_index(7)
+    found = search.search(session, "plum pier", ON, own_answers_only=False, reads_cases=False).sites
+    assert found.suppliers
+    assert all(supplier.name.startswith("Plum Pier") for supplier in found.suppliers)
