@@ -97,10 +97,10 @@ class Matches(NamedTuple):
 
 def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches:
     """Find out how many suppliers match each part of a filter, from the counts; words and imports are counted up to SEARCHED."""
+    counted = _list_counted(filter_, on)
     parts: dict[tuple[str, ...], int] = {
-        fields: sum_counts(session, facet, *conditions) for fields, facet, conditions in _list_counted(filter_, on)
+        fields: sum_counts(session, facet, *conditions) for fields, facet, conditions in counted
     }
-    counted = len(parts)
     if filter_.selected:
         parts["selected",] = filter_.selected.count(",") + 1
     if filter_.imported:
@@ -115,21 +115,26 @@ def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches
         parts["text",] = words[rarest_first[0]] if rarest_first else 0
     by_index = min(parts, key=lambda fields: parts[fields])
     other_sector = filter_.sector != UNKNOWN and len(filter_.sector) not in (0, DIVISION)
-    exact = len(parts) == counted == 1 and not other_sector
+    total = None
+    if len(parts) == len(counted) == 1 and not other_sector:
+        ((_, facet, conditions),) = counted
+        total = sum_counts(session, facet, *conditions, *_of_kind(filter_))
     narrowed = other_sector or len(words) > 1 or len(parts) > 1 + ((("kind",) if filter_.kind else ()) in parts)
-    return Matches(filter_, by_index, parts[by_index], parts[by_index] if exact else None, narrowed)
+    return Matches(filter_, by_index, parts[by_index], total, narrowed)
 
 
 def _list_counted(filter_: SupplierFilter, on: date) -> list[tuple[tuple[str, ...], str, list[ColumnElement[bool]]]]:
-    """Return the parts of a filter that are counted: the fields, the facet of the counts, and the conditions on these."""
-    kind = [SupplierCount.kind == filter_.kind] if filter_.kind else []
+    """Return the parts of a filter that are counted: the fields, the facet of the counts, and the conditions on these.
+
+    Their indexes find suppliers of both kinds, so both are counted; only a filter by nothing else counts one kind.
+    """
     value, detail = SupplierCount.value, SupplierCount.detail
     parts: list[tuple[tuple[str, ...], str, list[ColumnElement[bool]]]] = []
 
     def add(facet: str, **conditions: ColumnElement[bool] | None) -> None:
         given = {field: condition for field, condition in conditions.items() if condition is not None}
         if given:
-            parts.append((tuple(given), facet, [*given.values(), *kind]))
+            parts.append((tuple(given), facet, list(given.values())))
 
     add(
         LEVELS,
@@ -145,10 +150,14 @@ def _list_counted(filter_: SupplierFilter, on: date) -> list[tuple[tuple[str, ..
     add(OWN_STEPS if filter_.own_answers_only else STEPS, step=value == filter_.step if filter_.step else None)
     if filter_.review:
         due = value < on.isoformat() if filter_.review == "overdue" else value <= (on + SOON).isoformat()
-        parts.append((("review",), REVIEWS, [value != "", due, *kind]))
+        parts.append((("review",), REVIEWS, [value != "", due]))
     if not parts:
-        parts.append((("kind",) if filter_.kind else (), LEVELS, kind))
+        parts.append((("kind",) if filter_.kind else (), LEVELS, _of_kind(filter_)))
     return parts
+
+
+def _of_kind(filter_: SupplierFilter) -> list[ColumnElement[bool]]:
+    return [SupplierCount.kind == filter_.kind] if filter_.kind else []
 
 
 def count_up_to(session: Session, ids: Any) -> int:
