@@ -14,12 +14,13 @@ from alembic.migration import MigrationContext
 from callers import make_organisation
 from databases import KINDS, Empty, opened
 from patience import PATIENCE
-from sqlalchemy import Engine, MetaData, insert, inspect, text
+from sqlalchemy import Connection, Engine, MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
 
 from risk_models.model import get_newest_release
 from service.audit import record_event
 from service.clock import now, today
+from service.db import supplier_counts
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
@@ -238,3 +239,38 @@ def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequ
             lanes = dict(tuple(row) for row in connection.execute(text("SELECT kind, lane FROM job")))
         assert lanes == {**LANE_OF_KIND, "of_a_later_release": "short"}
         assert claim_job(Database(engine), "w") is not None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_suppliers_from_before_are_counted_once_and_found_although_the_upgrade_was_interrupted(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with open_old_database(request, kind, tmp_path, "0014") as engine:
+        with engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            common = {"organisation_id": "ours", "kind": "site", "company_key": "", "version": 1, "up_to": False}
+            common |= {"answers": {}, "country": "TH", "latest_id": "1", "created_at": now(), "updated_at": now()}
+            rows = [{"id": f"{n:04}", "key": f"{n}", "name": f"Émile Works {n:04}", **common} for n in range(4001)]
+            connection.execute(insert(before.tables["supplier"]), rows)
+        add, portions = supplier_counts.add_counts, []
+
+        def stop_in_the_second(connection: Connection, after: str, last: str) -> None:
+            add(connection, after, last)
+            portions.append((after, last))
+            if len(portions) == 2:
+                raise InterruptedError
+
+        monkeypatch.setattr(supplier_counts, "add_counts", stop_in_the_second)
+        with pytest.raises(InterruptedError):
+            migrate(engine)
+        assert get_revision(engine) == "0015"
+        migrate(engine)
+        assert portions == [("", "1999"), ("1999", "3999"), ("1999", "3999"), ("3999", "4000")]
+        with Database(engine).unscoped(write=False) as session:
+            assert supplier_counts.find_miscounts(session) == []
+        with engine.connect() as connection:
+            counted = "SELECT sum(n) FROM supplier_count WHERE facet = 'place' AND value = 'TH'"
+            assert connection.scalar(text(counted)) == 4001
+            assert connection.scalar(text("SELECT count(*) FROM supplier_word WHERE word = 'emile'")) == 4001
+            assert connection.scalar(text("SELECT min(sort_name) FROM supplier")) == "emile works 0000"
