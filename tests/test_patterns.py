@@ -29,6 +29,7 @@ INLINE = {
     "reports/sources.py": "the names of our own sources",
     "service/api/openapi.py": "our own routes",
     "service/db/audit_triggers.py": "our own triggers",
+    "service/erasure/traces.py": "the names of what is erased, without a quantifier",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -69,7 +70,9 @@ class SafeXmlParser:
     def read(self, chunks: Iterable[bytes]) -> None:
         """Parse a whole document."""
         tail = b""
-        for chunk in chunks:
+        for number, chunk in enumerate(chunks):
+            if number == 0 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise FileRefused("file.corrupt", "One of its parts is encoded as UTF-16.")
             refuse_forbidden_characters(tail + chunk)
             tail = chunk[-LONGEST_REFERENCE:]
             self.pending = self.skip_plain(self.pending + chunk, self.plain) if self.plain else self.parse(chunk)

@@ -123,7 +123,7 @@ def test_an_error_gives_one_sentence_and_status_2(
     run("organisations", "create", "Harbour Foods")
     capsys.readouterr()
     if words[-1] == "1":
-        monkeypatch.setattr("service.wiring.processes.create_server", bind_error)
+        monkeypatch.setattr("service.wiring.processes.Server", bind_error)
     run(*words, status=2)
     output = capsys.readouterr()
     assert error in output.err

@@ -206,11 +206,11 @@ def test_a_server_that_is_stopped_answers_what_it_has_begun_and_accepts_no_more(
     with served(small_app, tmp_path, PATIENCE) as server:
         answers: list[tuple[int, bytes]] = []
         client = Thread(target=lambda: answers.append(ask(server, "/slow")))
-        idle = connect(server)
-        client.start()
-        begun.wait(PATIENCE)
-        server.stop()
-        assert is_disconnected(idle)
+        with connect(server) as idle:
+            client.start()
+            begun.wait(PATIENCE)
+            server.stop()
+            assert is_disconnected(idle)
         wait_until(lambda: not is_listening(server))
         go_on.set()
         client.join(PATIENCE)

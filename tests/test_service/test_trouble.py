@@ -150,7 +150,7 @@ def test_a_caller_is_told_within_five_seconds():
 
 def test_the_operators_guide_explains_every_kind_of_trouble():
     guide = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text(encoding="utf-8")
-    section = guide.partition("## Trouble\n")[2].partition("\n#")[0]
+    section = guide.partition("## Troubleshooting\n")[2].partition("\n#")[0]
     assert re.findall(r"^\| `([a-z_.]+)` \|", section, re.MULTILINE) == [kind.code for kind in trouble.KINDS]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
 from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db import change_feed
 from service.db.session import Database
@@ -205,7 +206,7 @@ def test_an_interrupted_load_is_resumed_and_comes_into_force_only_when_complete(
     import_watchlist(database, blobs, harbour, *(f"Company {at};company;VN;;;;;" for at in "ABCDE"), work=False)
     claimed = claim_job(database, "dies", -1.0, {"load_watchlist"})
 
-    class Dies(BlobStore):
+    class Dies(FolderStore):
         def get(self, digest: str) -> bytes:
             return b"\n".join([*super().get(digest).splitlines()[:3], b"no JSON"])
 
