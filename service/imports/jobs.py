@@ -8,29 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue, build_issue
-from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_columns, personal_data
 from risk_models.model import Model
-from service.assessment.assess import Batch
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Import, Job, Result, Supplier, Upload, new_id
+from service.db.tables import Import, Job, Result, Upload, new_id
 from service.erasure.files import delete_files
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
+from service.imports.supplier_rows import (
+    SupplierRows,
+    group_by_supplier,
+    join_merged_suppliers,
+    list_known_supplier_issues,
+)
 from service.imports.vouching import Vouching
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.quota import check_quota
@@ -38,9 +42,8 @@ from service.jobs.table import MAX_ATTEMPTS, Cancelled, ClaimedJob, LostLease, S
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
-from service.suppliers.agency_links import collect_name_keys
-from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_key, supplier_keys
-from service.suppliers.merge_rules import get_risk_lookup, mask_with_practice, merge_duplicates
+from service.suppliers.identity import supplier_key
+from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
 from service.trouble import find_trouble
@@ -184,7 +187,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             "issues": [
                 *issues,
                 *earlier_notes,
-                *(issue_.to_dict() for issue_ in _list_known_supplier_issues(session, parsed)),
+                *(issue_.to_dict() for issue_ in list_known_supplier_issues(session, parsed)),
             ],
         }
         import_.rows, import_.accepted, import_.rejected = (
@@ -337,9 +340,9 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         checkpoint["forms"] = True
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
-    suppliers_rows = _group_by_supplier(parsed, answers_of)
+    suppliers_rows = group_by_supplier(parsed, answers_of)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        suppliers_rows[done:] = _join_merged_suppliers(session, suppliers_rows[done:])
+        suppliers_rows[done:] = join_merged_suppliers(session, suppliers_rows[done:])
     one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
     while done < len(suppliers_rows):
         kind = suppliers_rows[done].kind
@@ -384,7 +387,7 @@ def is_half_saved(checkpoint: Mapping[str, Any]) -> bool:
 
 
 def _save_chunk(
-    session: Session, kind: str, chunk: Sequence[_SupplierRows], origin: suppliers.Origin, models: Sequence[Model]
+    session: Session, kind: str, chunk: Sequence[SupplierRows], origin: suppliers.Origin, models: Sequence[Model]
 ) -> None:
     risk_lookup = get_risk_lookup(kind, origin.on, models)
     incoming = []
@@ -417,107 +420,6 @@ def _report_unsaved(import_: Import, unsaved: Sequence[Mapping[str, Any]]) -> No
     found = import_.found or {}
     import_.found = {**found, "issues": [*issues, *found.get("issues", ())]}
     import_.accepted, import_.rejected = import_.accepted - rows, import_.rejected + rows
-
-
-class _SupplierRows(NamedTuple):
-    """One supplier of an import: its key, all its rows (none: they were joined to those of the supplier it was merged into),
-    the place of the first row, and for an agency the keys of all names they give it.
-    """
-
-    kind: str
-    key: str
-    rows: Sequence[Mapping[str, Any]]
-    place: Mapping[str, Any]
-    names: set[str]
-
-
-def _group_by_supplier(
-    parsed: ParsedUpload, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]
-) -> list[_SupplierRows]:
-    """Group the rows of an import by supplier, agencies first, across files and sheets."""
-    groups = []
-    for kind in ("agency", "site"):
-        batches = [batch for batch in parsed.batches if batch.kind == kind]
-        places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
-        keys = [key for batch in batches for key in supplier_keys(batch.answers)]
-        for positions in group_by_key(keys):
-            batch, j = places[positions[0]]
-            place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
-            rows = [answers_of[id(places[position][0])][places[position][1]] for position in positions]
-            groups.append(
-                _SupplierRows(
-                    kind, keys[positions[0]], rows, place, collect_name_keys(rows) if kind == "agency" else set()
-                )
-            )
-    return groups
-
-
-def _join_merged_suppliers(session: Session, groups: Sequence[_SupplierRows]) -> list[_SupplierRows]:
-    """Append the rows of merged suppliers to those of their survivors.
-
-    The number of groups stays the same: the progress of an import is counted in it, whatever is merged in the meantime.
-    """
-    result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
-    for kind in ("agency", "site"):
-        positions = [position for position, group in enumerate(groups) if group.kind == kind]
-        merged = identity.find_merged(session, kind, [groups[position].key for position in positions])
-        for position in positions if merged else ():
-            group, survivor = groups[position], merged.get(groups[position].key)
-            if survivor is None:
-                continue
-            rows = [rekey_to_survivor(survivor.answers, row) for row in group.rows]
-            survivor_position = first.setdefault((kind, survivor.key), position)
-            if survivor_position == position:
-                result[position] = group._replace(key=survivor.key, rows=rows)
-            else:
-                survivor_rows = result[survivor_position]
-                result[survivor_position] = survivor_rows._replace(
-                    rows=[*survivor_rows.rows, *rows], names=survivor_rows.names | group.names
-                )
-                result[position] = group._replace(rows=())
-    return result
-
-
-def _list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
-    """List how many suppliers of each sheet are already stored, and which of their answers are kept."""
-    issues = []
-    for batch in parsed.batches:
-        keys = supplier_keys(batch.answers)
-        merged = identity.find_merged(session, batch.kind, keys)
-        if merged:
-            seen = _describe_merged(batch, keys, merged)
-            issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
-            keys = [merged[key].key if key in merged else key for key in keys]
-        stored_keys: set[str] = set()
-        for start in range(0, len(keys), CHUNK):
-            query = select(Supplier.key).where(
-                Supplier.kind == batch.kind, Supplier.key.in_(keys[start : start + CHUNK])
-            )
-            stored_keys.update(session.scalars(query))
-        # A returned form contains answers or declined answers, even if it is entirely blank.
-        came_back = (batch.file, batch.sheet) in parsed.request_ids
-        has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
-        answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
-        for code, known in (("known.listed", stored_keys - answered_keys), ("known.answers", answered_keys)):
-            if known:
-                seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
-                issues.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
-    return issues
-
-
-def _describe_merged(batch: Batch, keys: Sequence[str], merged: Mapping[str, Supplier]) -> str:
-    """Describe which rows of a sheet name merged suppliers, and which suppliers they now mean: "'S-2' (now 'S-1')"."""
-    listed = list(merged)[:5]
-    rows = batch.answers.take([keys.index(key) for key in listed]).to_rows()
-    pairs = [(_display_name(row), _display_name(merged[key].answers)) for key, row in zip(listed, rows, strict=True)]
-    more = [f"{len(merged) - len(listed)} more"] if len(merged) > len(listed) else []
-    return ", ".join([*(f"'{old}' (now '{survivor}')" for old, survivor in pairs), *more])
-
-
-def _display_name(answers: Mapping[str, Any]) -> str:
-    return next(
-        (str(answers[question]) for question in KEYED if answers.get(question) not in (None, *RESERVED_ANSWERS)), ""
-    )
 
 
 def _find_requests(db: Database, organisation_id: str) -> Callable[[str], bool]:
