@@ -5,6 +5,7 @@ time: what the application does with a database is tested below it on both. Peop
 functions of `callers.py`.
 """
 
+import logging
 import sys
 from collections.abc import Iterator
 from io import StringIO
@@ -91,3 +92,13 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes that take no time, where the test is not about them."""
     monkeypatch.setattr(passwords, "HASHER", QUICK)
     monkeypatch.setattr(passwords, "DUMMY_HASH", QUICK.hash("nobody"))
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """What is written to the log."""
+    root, stream = logging.getLogger(), StringIO()
+    handlers, level = root.handlers, root.level
+    configure_logging(stream=stream)
+    yield stream
+    root.handlers, root.level = handlers, level

@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import uuid
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from flask.testing import FlaskClient
 from service.auth.access import ACCESS
 from service.db.session import Database
 from service.errors import DomainError, not_found
-from service.log import configure_logging
 from service.settings import Settings
 from service.wiring.app import HEADERS, create_app
 
@@ -51,16 +49,6 @@ def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         for status in (400, 406, 409, 413, 415, 429, 503):
             open_to_all(app, monkeypatch, f"{face}/{status}", lambda status=status: abort(status))
     return app.test_client()
-
-
-@pytest.fixture
-def written() -> Iterator[StringIO]:
-    """What is written to the log."""
-    root, stream = logging.getLogger(), StringIO()
-    handlers, level = root.handlers, root.level
-    configure_logging(stream=stream)
-    yield stream
-    root.handlers, root.level = handlers, level
 
 
 def lines(written: StringIO) -> list[dict]:
