@@ -288,7 +288,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--databases", nargs="*", default=["sqlite", "postgresql"], choices=["sqlite", "postgresql"])
-    parser.add_argument("--keep", type=Path, help="folder in which the registers are kept for the next run")
+    parser.add_argument(
+        "--keep", type=Path, help="folder to store the registers in, so that the next run can reuse them"
+    )
     options = parser.parse_args()
     configure_logging("WARNING")
     within = True
