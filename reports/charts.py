@@ -7,9 +7,11 @@ that they remain distinct when printed in black and white. Hatching means that o
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from reports.document import LEVEL_TITLES, LEVELS, Cell, Detail, Headline, Level, ModelUsed, Place
@@ -371,18 +373,22 @@ def legend(chart: str, x: float, y: float) -> list[str | Text]:
 
 def text_width(text: str, size: float) -> float:
     """Return the approximate width of a line of text: full-width characters take one em, others a little over half an em."""
-    return size * sum(
-        1.0 if unicodedata.east_asian_width(c) in "WF" else 0.0 if unicodedata.combining(c) else 0.56 for c in text
-    )
+    return size * sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> float:
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.0
+    return 0.0 if unicodedata.combining(character) else 0.56
 
 
 def truncate(text: str, size: float, width: float) -> str:
-    """Return `text`, shortened with an ellipsis if it would be wider than `width`."""
-    if text_width(text, size) <= width:
+    """Return `text`, shortened with an ellipsis if it would be wider than `width`. The time it takes is linear in the text."""
+    widths = list(accumulate(map(_character_width, text), initial=0.0))  # of the first 0, 1, 2, ... characters
+    if widths[-1] * size <= width:
         return text
-    while text and text_width(text, size) > width - size:
-        text = text[:-1]
-    return text.rstrip() + "\u2026"
+    fitting = max(0, bisect_right(widths, width / size - 1) - 1)
+    return text[:fitting].rstrip() + "\u2026"
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:

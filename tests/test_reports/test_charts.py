@@ -184,3 +184,19 @@ def test_the_title_of_a_level_ends_before_its_bar_begins():
     titles = [text for text in drawn.texts() if text.text in LEVEL_TITLES.values()]
     assert len(titles) == len(LEVELS)
     assert all(text.x + charts.text_width(text.text, text.size) < begin for text in titles)
+
+
+def test_a_text_that_fits_stays_and_a_longer_one_ends_in_an_ellipsis():
+    assert charts.truncate("Alder Nets", 12, 80) == "Alder Nets"
+    shortened = charts.truncate("Alder Nets and Daughters", 12, 80)
+    assert "Alder Nets and Daughters".startswith(shortened.removesuffix("…"))
+    assert shortened.endswith("…")
+    assert charts.text_width(shortened, 12) <= 80
+    assert charts.truncate("漢字", 12, 5) == "…"
+
+
+def test_shortening_a_name_reads_each_of_its_characters_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(charts, "_character_width", lambda character: read.append(character) or 0.56)
+    charts.truncate("a" * 30_000, 12, 300)
+    assert len(read) == 30_000
