@@ -1,6 +1,6 @@
 """How many examples a property test draws, by the profile of Hypothesis that `conftest.py` has loaded.
 
-Tests that say nothing draw 100 in the suite, and ten times as many with `scripts/test --long`. Where an example takes long a
+By default a test draws 100 in the suite, and ten times as many with `scripts/test --long`. Where an example takes long a
 test says how many it draws in the suite: `@examples(40)`; with `--long` that is ten times as many too.
 """
 

@@ -10,7 +10,7 @@ from service.suppliers import merge_rules
 
 @contextmanager
 def fourth_release_in_force() -> Iterator[None]:
-    """Bring the models 2026.4 into force on the day of those of 2026.3, and the former state back at the end."""
+    """Bring the models 2026.4 into force on the day of those of 2026.3, and restore the previous state at the end."""
     fourth = {each: each.effective for each in model.load_models() if each.version == "2026.4"}
     third = {each.id: each.effective for each in model.load_models() if each.version == "2026.3"}
     try:

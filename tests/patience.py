@@ -1,4 +1,4 @@
-"""How tests wait for what other threads and processes do: for as long as it takes, and not for ever.
+"""How tests wait for what other threads and processes do: as long as it takes, but not for ever.
 
 No test asks how long something took. What never happens fails after PATIENCE, which is far more than any of it takes on a
 machine that is busy with something else.

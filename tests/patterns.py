@@ -1,4 +1,4 @@
-"""Every pattern of the code, and the texts on which it is slowest, as far as that can be told from the pattern itself."""
+"""Every pattern of the code, and the texts on which it is slowest, as far as the pattern itself shows them."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""The checkout itself: what it may hold, and that its two commands and its pins are what they say."""
+"""The checkout itself: which files it may hold, and that its two commands and pinned versions work as documented."""
 
 import ast
 import os
@@ -68,7 +68,7 @@ def asked_for(requirements: list[str]) -> set[str]:
 
 
 def imported(folders: tuple[str, ...]) -> set[str]:
-    """Packages from elsewhere that the modules of some folders import, by the names under which they are asked for."""
+    """Third-party packages that the modules of some folders import, by the names of their distributions."""
     modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     ours = {*PACKAGES, "diligence_client", *(part for path in modules for part in (path.stem, path.parent.name))}
     names = set()
@@ -176,7 +176,7 @@ def test_every_package_asked_for_is_pinned():
 
 def test_every_package_imported_is_asked_for_and_no_other():
     needed = imported(PACKAGES)
-    # Flask and Jinja bring these two of their own makers; the packages of fonts are read and never imported, and
+    # Flask and Jinja depend on these two packages by the same authors; the packages of fonts are read and never imported, and
     # SQLAlchemy loads the driver for PostgreSQL.
     asked = {name for name in asked_for(project()["project"]["dependencies"]) if not name.startswith("justmytype-")}
     asked -= {"psycopg"}
@@ -201,7 +201,7 @@ def test_every_pin_has_a_hash_and_nothing_else_stands_beside_it(name):
 
 
 def test_no_test_can_reach_another_machine():
-    # 192.0.2.1 is set aside for documentation: nobody is there (RFC 5737).
+    # 192.0.2.1 is reserved for documentation, so no host has it (RFC 5737).
     with socket.socket() as sock, pytest.raises(NetworkUsedError):
         sock.connect(("192.0.2.1", 80))
 

@@ -1,4 +1,4 @@
-"""The wheel: it holds all that the packages read, and works where there is no checkout."""
+"""The wheel: it contains all files that the packages read, and works without a checkout."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Returned forms are complete or declined; "not applicable" needs another answer to show it; lists decline nothing."""
+"""Returned forms are complete or declined; "not applicable" needs another answer to show it; plain lists decline nothing."""
 
 import io
 from datetime import date

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and the client generated from it, held against every response that a test gets from the API."""
+"""The OpenAPI document, and the client generated from it, checked against every response that a test gets from the API."""
 
 from functools import cache
 from typing import Any
@@ -31,13 +31,13 @@ def operations() -> dict[str, dict[str, Any]]:
 
 @cache
 def validator(component: str) -> jsonschema.Draft202012Validator:
-    """What holds JSON against a component of the document."""
+    """Return a validator of JSON for a component of the document."""
     schema = {"$ref": f"#/components/schemas/{component}", "components": described()["components"]}
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
 
 
 def faults_of(endpoint: str, response: Response) -> list[str]:
-    """What the document does not say of a response, in words; none where the response is as described."""
+    """Describe how a response differs from the document; empty if it does not."""
     name = endpoint.removeprefix("api.")
     if not endpoint.startswith("api.") or name == "openapi" or response.status_code >= 500:
         return []
@@ -63,7 +63,7 @@ def faults_of(endpoint: str, response: Response) -> list[str]:
 
 
 def watch(app: Flask) -> list[str]:
-    """Hold every response of an application against the document. The list fills with what is wrong."""
+    """Check every response of an application against the document; the list collects the differences."""
     faults: list[str] = []
 
     def look_at(response: Response) -> Response:

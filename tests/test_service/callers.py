@@ -35,7 +35,7 @@ def make_user(
     name: str = "Ana Marín",
     **more: object,
 ) -> str:
-    """A new user who has long chosen their own password (`PASSWORD`); their id."""
+    """A new user whose password is `PASSWORD`, not a one-time one; their id."""
     user = User(
         id=new_id(),
         email=email or f"user{next(_number)}@harbour.example",
@@ -66,7 +66,7 @@ def make_browser(app: Flask, user_id: str) -> FlaskClient:
 
 
 def form_token(client: FlaskClient) -> str:
-    """What a form of this browser has to bring back, read from a page that has a form for everybody."""
+    """The CSRF token of this browser, read from a page with a form that every role may send."""
     page = client.get("/password", follow_redirects=True).get_data(as_text=True)
     return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
 
@@ -84,7 +84,7 @@ def make_key(database: Database, organisation_id: str, *scopes: str, days: int =
 
 
 def freeze_time(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
-    """Makes it this moment, for all that asks `service.clock`."""
+    """Set the time that `service.clock` returns."""
 
     class Stopped(datetime):
         @classmethod

@@ -28,6 +28,6 @@ TABLE = "\n".join([f"| {' | '.join(HEADERS)} |", *(f"| {row} |" for row in ROWS)
 
 
 def sheet(*rows: str, headers: tuple[str, ...] = HEADERS, **more: str) -> bytes:
-    """A workbook of cohorts, of the rows above unless told."""
+    """A workbook of cohorts; by default, of the rows above."""
     table = [f"| {' | '.join(headers)} |", *(f"| {row} |" for row in rows or ROWS)]
     return workbook(*table, name=more.pop("name", "Cohorts"), **more)

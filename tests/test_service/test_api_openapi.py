@@ -110,7 +110,7 @@ def key(app: Flask) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def address(app: Flask) -> Iterator[str]:
-    """Where the application is served, as it is in earnest."""
+    """An address at which the application is served, as in production."""
     connections: dict[int, Any] = {}
     server = waitress.create_server(app, connections, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)

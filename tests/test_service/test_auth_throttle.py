@@ -1,4 +1,4 @@
-"""Throttling of sign-ins: guesses get slow, and nobody can keep somebody else out."""
+"""Throttling of sign-ins: guessing becomes slow, and no one can lock another user out."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Processes crash, stall, overlap and get their clocks set: nothing is lost, and nothing happens twice."""
+"""Processes crash, stall and overlap, and clocks are changed: nothing is lost, and nothing happens twice."""
 
 import os
 import signal
@@ -39,7 +39,7 @@ def make_schedule(database: Database, organisation_id: str, name: str = "Daily")
 
 
 def let_the_lease_run_out(database: Database, job_id: str) -> None:
-    """Ends the lease of whoever has claimed a job."""
+    """End the lease of the worker that has claimed a job."""
     with database.unscoped() as session:
         session.get_one(Job, job_id).lease_until = now()
 
@@ -70,7 +70,7 @@ def test_a_job_whose_worker_is_killed_is_resumed_and_each_effect_is_written_once
 def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_nothing(
     database: Database, tmp_path: Path
 ):
-    # Stopped between two effects: one that is stopped within holds its lock, and nobody can take over.
+    # Stopped between two effects: a process stopped within one holds its lock, so that no other can take over.
     job_id, log = make_job(database, of=12, stops_before=3), tmp_path / "log"
     with log.open("wb") as into, started("work", database, 60, log=into) as stalled:
         wait_until(lambda: os.waitpid(stalled.pid, os.WNOHANG | os.WUNTRACED) != (0, 0))
@@ -136,7 +136,7 @@ class Clock:
         }
 
     def set(self, to: datetime) -> None:
-        """Sets it; written beside and moved, so that nobody reads half of it."""
+        """Set the clock; the file is written under another name and renamed, so that no process reads half of it."""
         draft = self.file.with_suffix(".new")
         draft.write_text(f"{(to - now()).total_seconds():+.3f}", encoding="ascii")
         draft.replace(self.file)

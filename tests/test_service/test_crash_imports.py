@@ -37,7 +37,7 @@ Kill = Callable[[str], str]
 
 @contextmanager
 def mortal(database: Database, folder: Path) -> Iterator[Kill]:
-    """Workers that die of what they are told; see `mortal_worker.py`."""
+    """Workers that are killed at a given write; see `mortal_worker.py`."""
     url = database.engine.url.render_as_string(hide_password=False)
     process = subprocess.Popen(
         [sys.executable, mortal_worker.__file__, url, folder],

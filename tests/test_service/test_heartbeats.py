@@ -1,4 +1,4 @@
-"""Heartbeats: what ends no loop, and how an operator sees it in health, on the status page and in the metrics."""
+"""Heartbeats: no error ends a loop, and how an operator sees its state in health, on the status page and in the metrics."""
 
 import errno
 import os
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.fault
 
 @contextmanager
 def running(run: Callable[..., None], *arguments: object) -> Iterator[None]:
-    """A loop in a thread, which ends when it is told to and not before."""
+    """A loop in a thread, which ends only when it is asked to."""
     stop = Event()
     thread = Thread(target=run, args=(*arguments, stop), daemon=True)
     thread.start()

@@ -52,7 +52,7 @@ def portal(app: Flask, database: Database) -> Portal:
 
 
 def put(database: Database, organisation: str, answers: Mapping[str, object], kind: str = "site") -> str:
-    """Keeps a supplier as a list or a PUT does; its id."""
+    """Store a supplier as a list or a PUT does; its id."""
     with database.for_organisation(organisation) as session:
         return suppliers.save_supplier(session, kind, answers, ON, now(), BY, "api")[0].id
 
@@ -69,18 +69,18 @@ def list_suppliers(database: Database, organisation: str) -> list[Supplier]:
 
 
 def merge_s2_into_s1(portal: Portal, old: Mapping[str, object] = OLD_NAME) -> dict:
-    """S-2 merged into S-1, as S-1 is then."""
+    """Merge S-2 into S-1; return S-1."""
     portal.put("/suppliers/S-1", CANNERY)
     portal.put("/suppliers/S-2", old)
     return portal.post("/suppliers/S-2/merge", {"into": "S-1"}).json
 
 
 def list_aliases_in(supplier: dict) -> list[str]:
-    """What a supplier is also found under, as the API tells it."""
+    """The other keys under which a supplier is found, as the API returns them."""
     return [old["named"] for old in supplier["also_found_under"]]
 
 
-# ---------------------------------------------------------------- what it answered
+# ---------------------------------------------------------------- answers
 
 
 def test_harm_that_either_admitted_counts_in_the_score_after_a_merge(database: Database, harbour: str):
@@ -104,7 +104,7 @@ def test_the_riskier_of_two_answers_is_kept_after_a_merge(database: Database, ha
     assert [one.answers["wage_payment"] for one in list_suppliers(database, harbour)] == ["unpaid", "unpaid"]
 
 
-# ---------------------------------------------------------------- what finds it
+# ---------------------------------------------------------------- keys
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_a_known_case_is_recognized_under_either_reference(portal: Portal):
     assert len(portal.get(f"/cases/{case['id']}").json["findings"]) == 3
 
 
-# ---------------------------------------------------------------- what becomes of old keys
+# ---------------------------------------------------------------- old keys
 
 
 def test_aliases_are_deleted_with_their_supplier_and_organisation(database: Database, harbour: str, tmp_path: Path):

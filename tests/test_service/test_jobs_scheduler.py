@@ -51,7 +51,7 @@ def make_schedule(database: Database, organisation_id: str, time_zone: str = "UT
 
 
 def firings(database: Database) -> list[tuple[datetime, int]]:
-    """The times that were triggered, each with how many it made up for."""
+    """The times that were triggered, each with the number of missed times that it caught up."""
     with database.unscoped(write=False) as session:
         return [(one.slot, one.missed) for one in session.scalars(select(ScheduleRun).order_by(ScheduleRun.slot))]
 
@@ -228,7 +228,7 @@ def test_each_organisation_has_its_own_jobs_at_the_times_of_its_own_zone(databas
 
 @contextmanager
 def ticking(database: Database | None, blobs: BlobStore) -> Iterator[None]:
-    """A scheduler that ticks twenty times a second; it has come to its end afterwards."""
+    """A scheduler that ticks twenty times a second; it has stopped at the end."""
     stop = Event()
     running = Thread(target=scheduler.run_scheduler, args=(database, blobs, stop, timedelta(seconds=0.05)), daemon=True)
     running.start()

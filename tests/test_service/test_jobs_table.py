@@ -21,11 +21,11 @@ SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 class Broken(Exception):
-    """A transaction that does not come to its end."""
+    """A transaction that is rolled back."""
 
 
 def put(database: Database, kind: str = "count", organisation_id: str = "", not_before: datetime | None = None) -> str:
-    """A job on the table, of a new organisation unless told; its id."""
+    """A queued job, by default of a new organisation; its id."""
     with database.for_organisation(organisation_id or make_organisation(database, kind)) as session:
         return table.enqueue(session, kind, {}, "user:1", not_before).id
 

@@ -31,14 +31,14 @@ def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
 
 
 def put(sqlite_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:
-    """A job on the table, of a new organisation; its id."""
+    """A queued job of a new organisation; its id."""
     with sqlite_database.for_organisation(make_organisation(sqlite_database, of)) as session:
         return table.enqueue(session, kind, {}, "user:1").id
 
 
 @contextmanager
 def working(sqlite_database: Database, run: Callable[[Database, table.ClaimedJob], Any]) -> Iterator[None]:
-    """A worker for jobs of kind "count"; it has come to its end afterwards."""
+    """A worker for jobs of kind "count"; it has stopped at the end."""
     stop = Event()
     running = Thread(
         target=worker.run_worker, args=(sqlite_database, {"count": worker.Handler(run)}, stop), daemon=True
@@ -187,7 +187,7 @@ def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_a
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     class Sped(Event):
-        """An event for which nobody waits long."""
+        """An event on which every wait returns at once."""
 
         def wait(self, timeout: float | None = None) -> bool:
             waits.append(timeout)

@@ -36,7 +36,7 @@ def list_names(parsed: ParsedUpload) -> list[list[str]]:
 
 
 def build_workbook_with_hidden_sheet(state: str) -> bytes:
-    """A workbook of two sites, and a sheet of three that nobody sees."""
+    """A workbook of two sites, with three more on a hidden sheet."""
     book = openpyxl.load_workbook(io.BytesIO(workbook(SITES)))
     hidden = book.create_sheet("Last year")
     for row in (["Supplier", "Country"], ["Old Pier", "TH"], ["Old Quay", "VN"], ["Old Wharf", "MY"]):

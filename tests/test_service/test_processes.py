@@ -32,14 +32,14 @@ LIST = "Supplier,Country,Sector\nBlue Lagoon Seafoods,Thailand,fishing\nDune Bui
 
 
 def find_free_port() -> int:
-    """A port that nobody listens on just now."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
 
 @dataclass
 class Browser:
-    """Somebody who visits an address, with cookies."""
+    """A client of an address, with cookies."""
 
     address: str
     opener: object = field(default_factory=lambda: build_opener(HTTPCookieProcessor(CookieJar())))
@@ -83,7 +83,7 @@ def read_start_lines(process: subprocess.Popen[str]) -> tuple[Browser, str, str 
 
 
 def stopped(process: subprocess.Popen[str], number: int) -> str:
-    """Stops a process by a signal: it ends by itself, in order and soon. What it had said on standard error."""
+    """Stop a process by a signal, which it must follow soon and without an error; return its standard error."""
     process.send_signal(number)
     assert process.wait(PATIENCE) == 0
     return process.stderr.read()

@@ -71,7 +71,7 @@ def session(sqlite_database: Database) -> Iterator[Session]:
 
 
 def filled_in(book: Workbook, form: str = "site") -> dict[str, object]:
-    """What stands in the first row under the headers, by question."""
+    """The values of the first row under the headers, by question."""
     sheet = book.worksheets[1]
     of_title = {question.title: question.id for question in load_form(form).questions}
     return {of_title[h.value]: c.value for h, c in zip(sheet[2], sheet[3], strict=True) if c.value is not None}

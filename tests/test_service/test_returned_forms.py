@@ -1,4 +1,4 @@
-"""Returned forms: the blanks in a returned form count as declined by its supplier, and by nobody else."""
+"""Returned forms: the blanks in a returned form count as declined by its supplier and by no other."""
 
 import re
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""What each rule of a release does to a score, told apart."""
+"""The effect of each rule of a release on a score, shown separately."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,4 @@
-"""Trouble with the database or the disk: callers are told the truth soon, and the log names the cause and no bug of ours."""
+"""Trouble with the database or the disk: callers soon get a true answer, and the log names the cause rather than a bug."""
 
 import errno
 import json

@@ -146,7 +146,7 @@ def test_a_list_of_referral_contacts_alone_closes_no_finding() -> None:
     on = date(2026, 12, 1)
     ground = Baseline(HARMED, {}, get_model_version("site_general", "2026.4"), load_facts().as_of(on), on)
     closed = map_closed_indicators(ground.assess([ground.answers]).blocks[0])
-    assert closed["prepare_referral"] == frozenset()  # a list of contacts helps nobody until people are reached
+    assert closed["prepare_referral"] == frozenset()  # a list of contacts changes nothing until people are reached
     assert "violence" in closed["keep_people_safe"]
     fewest = find_fewest_actions(ground)
     assert fewest.changes_level

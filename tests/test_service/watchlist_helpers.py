@@ -31,7 +31,7 @@ def run_jobs(database: Database, blobs: BlobStore) -> None:
 def import_watchlist(
     database: Database, blobs: BlobStore, organisation_id: str, *rows: str, name: str = "Held", work: bool = True
 ) -> str | None:
-    """Imports a list of one's own; the job, which is done unless told."""
+    """Import a list of one entry per name; the job, which by default has been run."""
     data = "\n".join([HEADER, *rows]).encode()
     job = lists.receive_watchlist(database, blobs, organisation_id, name, read_watchlist(data, "held.csv"), BY)
     if work:
@@ -40,7 +40,7 @@ def import_watchlist(
 
 
 def save_supplier(database: Database, organisation_id: str, kind: str = "site", **answers: Any) -> str:
-    """Keeps one supplier as the API does; its id."""
+    """Store a supplier as the API does; its id."""
     fields = {"name": "Blue Pier Fishing", "country": "TH", **answers}
     with database.for_organisation(organisation_id) as session:
         return suppliers.save_supplier(session, kind, fields, now().date(), now(), BY, "api")[0].id
@@ -55,7 +55,7 @@ def list_matches(database: Database, organisation_id: str) -> list[tuple[str, st
 
 
 def decide_match(database: Database, organisation_id: str, decision: str, note: str = "Another address.") -> str:
-    """Decides on the one match there is; its id."""
+    """Decide on the only match; its id."""
     with database.for_organisation(organisation_id) as session:
         match = session.scalars(select(WatchlistMatch)).one()
         matches.decide_match(session, match.id, decision, note, now(), BY)

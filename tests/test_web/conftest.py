@@ -53,7 +53,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def sign_in(context: BrowserContext, office: Office, email: str) -> Page:
-    """A page of a browser in which somebody has signed in through the form."""
+    """A browser page, signed in through the form."""
     page = context.new_page()
     page.set_default_timeout(1000 * PATIENCE)
     page.goto(f"{office.address}/sign-in")
@@ -78,7 +78,7 @@ def cookies(chromium: Browser, office: Office) -> dict[str, StorageState]:
 
 @contextmanager
 def open_browser(chromium: Browser, office: Office, storage_state: StorageState) -> Iterator[Page]:
-    """A browser of somebody who has signed in, at the portfolio."""
+    """A signed-in browser, at the portfolio."""
     context = chromium.new_context(
         base_url=office.address, viewport={"width": 1280, "height": 900}, storage_state=storage_state
     )

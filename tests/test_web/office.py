@@ -53,7 +53,7 @@ def _rules() -> dict[str, Any]:
 
 
 def build_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str, Any]]]:
-    """Kinds and answers of that many sites and a few agencies; of some nothing was asked, of some much."""
+    """Kinds and answers of that many sites and a few agencies; with anything from no answer to nearly all."""
     draw = random.Random(seed)
     agencies = [f"{FIRST[i]} Manpower" for i in range(5)]
     found: list[tuple[str, dict[str, Any]]] = []
@@ -87,7 +87,7 @@ def build_portfolio(number: int = 40, seed: int = 7) -> list[tuple[str, dict[str
 def save_suppliers(
     database: Database, organisation_id: str, portfolio: list[tuple[str, dict[str, Any]]], on: date
 ) -> None:
-    """Assesses and keeps suppliers as of a day."""
+    """Assess and store suppliers as of a day."""
     with database.for_organisation(organisation_id) as session:
         for kind in ("agency", "site"):
             answers = [told for of_kind, told in portfolio if of_kind == kind]

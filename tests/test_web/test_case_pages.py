@@ -1,4 +1,4 @@
-"""The pages of case records, in a browser: opened by hand and as a sheet, added to, closed; and who is shown what of them."""
+"""The pages of case records, in a browser: opened by hand and as a sheet, added to, closed; and what each role sees."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -24,7 +24,7 @@ NAMED = text(HEADER, "| told to Mr Somchai Jaidee | S-016 | Nepal | Adults | Vio
 
 
 def browser_of(chromium: Browser, office: Office, role: str) -> Iterator[Page]:
-    """The browser of somebody of a role."""
+    """The browser of a user with a role."""
     email = f"{role}@harbour.example"
     make_user(office.database, office.harbour, role, email)
     context = chromium.new_context(base_url=office.address, viewport={"width": 1280, "height": 900})
@@ -78,7 +78,7 @@ def none_stays_open(office: Office) -> Iterator[None]:
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
-    """The faults of a page, wide and narrow."""
+    """The accessibility faults of a page, wide and narrow."""
     found = []
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})

@@ -1,4 +1,4 @@
-"""The page "Our own practices": filled in, sent as a file, read, and open to no one whose role does not open it."""
+"""The page "Our own practices": filled in, sent as a file, read, and closed to roles without access."""
 
 import io
 import re
@@ -122,7 +122,7 @@ def test_an_admin_erases_a_unit(app: Flask, harbour: str) -> None:
 
 
 def the_form(path: Path, **answers: object) -> None:
-    """The template that the page hands out, filled in."""
+    """The template that the page offers, filled in."""
     book = openpyxl.load_workbook(path)
     sheet = book["Buying"]
     column = {cell.value: cell.column for cell in sheet[2]}

@@ -1,4 +1,4 @@
-"""Pages without a browser: what each role is offered, what an address may hold, and that nothing stands inline."""
+"""Pages without a browser: what each role is offered, which addresses are accepted, and that no script or style is inline."""
 
 import io
 import re

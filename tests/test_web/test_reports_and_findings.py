@@ -1,4 +1,4 @@
-"""Reports made from what is kept say what the pages say; what was found in files is told in order."""
+"""Reports from stored results agree with the pages; the issues of a file are listed in order."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -111,14 +111,14 @@ def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) 
 
 
 def create_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:
-    """An import that was looked at: one sheet, its columns by question."""
+    """An import in preview: one sheet, its columns by question."""
     sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 2, "columns": columns, "unmapped": unmapped}
     found = {"files": [{"name": "a.xlsx", "sha256": "0" * 64, "sheets": [sheet]}], "issues": []}
     return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
 
 
 def choose_columns(sheet: str, *answers: tuple[str, str]) -> list[preview.ColumnChoice]:
-    """What the columns of a sheet are said to answer, as the page sends it."""
+    """The mapping of a sheet's columns, as the page sends it."""
     return [("a.xlsx", sheet, header, question) for header, question in answers]
 
 

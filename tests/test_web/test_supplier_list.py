@@ -1,4 +1,4 @@
-"""The table of suppliers: what it finds, in which order, and what is taken away of it."""
+"""The table of suppliers: what it finds, in which order, and what its export holds."""
 
 import csv
 import io

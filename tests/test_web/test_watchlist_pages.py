@@ -1,4 +1,4 @@
-"""A match in a browser: found, read, decided on, and not asked again; nothing of it is hidden from those who see little."""
+"""A match in a browser: found, read, decided on, and not asked again; all of it is accessible."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page "what if", and what a supplier's page tells of evidence and of the states of answers."""
+"""The what-if page, and what a supplier's page shows of evidence and the states of answers."""
 
 import re
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def post_changes(app: Flask, **answers: str) -> str:
 
 
 def line_of(text: str, title: str) -> str:
-    """What stands in the reason of this title."""
+    """The text of the reason with this title."""
     found = next(part for part in text.split('<details class="reason">') if f'<span class="what">{title}' in part)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found.partition("</details>")[0]))
 
