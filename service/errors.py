@@ -12,8 +12,7 @@ class DomainError(Exception):
     """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
     Codes are lower-case words separated by dots, and never change; ``extra`` holds further members of the problem object
-    (RFC 9457, section 3.2). ``headers`` are sent with the response. The extra members ``type`` and
-    ``title`` give the error a problem type of its own: ``PROBLEM_TYPES`` with its code.
+    (RFC 9457, section 3.2), or a ``title`` of its own. ``headers`` are sent with the response.
     """
 
     def __init__(
@@ -30,9 +29,11 @@ def not_found(detail: str = "") -> DomainError:
 
 
 def build_problem(code: str, status: int, detail: str, **extra: Any) -> dict[str, Any]:
-    """Build a problem object (RFC 9457); an import that fails after its response was sent stores one too."""
+    """Build a problem object (RFC 9457) whose type is that of its code; an import that fails after its response was sent stores
+    one too.
+    """
     return {
-        "type": "about:blank",
+        "type": PROBLEM_TYPES + code,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

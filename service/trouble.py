@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, MissingBlob
-from service.errors import PROBLEM_TYPES, DomainError
+from service.errors import DomainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class Kind:
 
 
 class Trouble(DomainError):
-    """A request that cannot be handled at the moment: 503 with Retry-After and a problem type of its own."""
+    """A request that cannot be handled at the moment: 503 with Retry-After."""
 
     def __init__(self, kind: Kind) -> None:
         headers = {"Retry-After": str(kind.retry_seconds)}
-        super().__init__(kind.code, 503, kind.detail, headers=headers, type=PROBLEM_TYPES + kind.code, title=kind.title)
+        super().__init__(kind.code, 503, kind.detail, headers=headers, title=kind.title)
         self.kind = kind
 
     def describe(self) -> str:

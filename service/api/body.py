@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import request
 
-from service.errors import PROBLEM_TYPES, DomainError
+from service.errors import DomainError
 
 DEEPEST = 20
 UNREADABLE = 1_000  # no parser is given anything nested more deeply
@@ -33,8 +33,8 @@ def json_object() -> dict[str, Any]:
 
 
 def _too_large() -> DomainError:
-    detail, kind = f"A JSON body can have at most {LONGEST:,} bytes.", PROBLEM_TYPES + "body.too_large"
-    return DomainError("body.too_large", 413, detail, type=kind, title="JSON body too large", limit=LONGEST)
+    detail = f"A JSON body can have at most {LONGEST:,} bytes."
+    return DomainError("body.too_large", 413, detail, title="JSON body too large", limit=LONGEST)
 
 
 def parse(data: bytes) -> Any:

@@ -20,7 +20,7 @@ from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase
 from service.db.tables import Import, Result, Supplier, Upload
-from service.errors import DomainError
+from service.errors import DomainError, build_problem
 from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
@@ -46,8 +46,8 @@ def find_refusal(
 
 
 def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> dict[str, Any]:
-    head = {"type": f"urn:diligence:problem:{code}", "title": "This file cannot be stored", "status": status}
-    return {**head, "code": code, "detail": detail, "issues": [issue.to_dict() for issue in issues[:50]]}
+    found = [issue.to_dict() for issue in issues[:50]]
+    return build_problem(code, status, detail, title="This file cannot be stored", issues=found)
 
 
 def detach_uploads(session: Session, import_: Import) -> list[str]:

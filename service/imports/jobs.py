@@ -521,14 +521,8 @@ def to_problem(error: NoUsableRows) -> dict[str, Any]:
     """Return a problem object (RFC 9457) that says why nothing could be used, with every issue."""
     first: Issue | None = next((i for i in error.issues if i.severity == "error"), None)
     code = first.code if first else "file.no_rows"
-    return {
-        "type": f"urn:diligence:problem:{code}",
-        "title": "This file cannot be used",
-        "status": 422,
-        "code": code,
-        "detail": str(error),
-        "issues": [i.to_dict() for i in error.issues[:50]],
-    }
+    issues = [i.to_dict() for i in error.issues[:50]]
+    return build_problem(code, 422, str(error), title="This file cannot be used", issues=issues)
 
 
 def _load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tuple[str, bytes | RedactedFile]]:

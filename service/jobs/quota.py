@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.db.tables import Job
-from service.errors import PROBLEM_TYPES, DomainError
+from service.errors import DomainError
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT, RENDER_REPORT
 
 COUNTED = (READ_IMPORT, ASSESS_IMPORT, RENDER_REPORT)
@@ -39,7 +39,6 @@ def check_quota(session: Session, max_waiting: int | None) -> None:
             "RateLimit-Remaining": "0",
             "RateLimit-Reset": str(RETRY_SECONDS),
         },
-        type=f"{PROBLEM_TYPES}jobs.too_many",
         title="Too many jobs are waiting",
         waiting=waiting,
         limit=max_waiting,

@@ -15,7 +15,7 @@ from threading import Event, Thread
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.blob_store import ChangedBlob, MissingBlob
@@ -90,7 +90,7 @@ def run_workers(db: Database, handlers: Mapping[str, Handler], stop: Event, work
 def _release(db: Database, owner: str) -> None:
     try:
         log.warning("jobs_returned", owner=owner, jobs=release_jobs(db, owner))
-    except OperationalError as error:  # their lease ends, and they are claimed again
+    except SQLAlchemyError as error:  # their lease ends, and they are claimed again
         log.error("database_unavailable", exc_info=error)
 
 
@@ -198,5 +198,5 @@ def _renew_lease_until(db: Database, claimed: ClaimedJob, ended: Event, beat: Ca
         try:
             if not renew_lease(db, claimed):
                 return
-        except OperationalError as error:
+        except SQLAlchemyError as error:
             log.warning("lease_not_renewed", job=claimed.id, exc_info=error)

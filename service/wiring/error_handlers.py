@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
-from service.errors import PROBLEM_TYPES, DomainError, build_problem
+from service.errors import DomainError, build_problem
 from service.trouble import find_trouble
 
 log = structlog.get_logger("service")
@@ -99,7 +99,7 @@ def _handle_http_error(error: HTTPException) -> Response:
     code = CODES.get(status, f"http.{status}")
     extra: dict[str, object] = {}
     if status == 413:
-        extra = {"type": PROBLEM_TYPES + code, "title": "Request too large", "limit": request.max_content_length}
+        extra = {"title": "Request too large", "limit": request.max_content_length}
     return render_error(DomainError(code, status, detail, headers=headers, **extra))
 
 

@@ -80,6 +80,7 @@ def test_the_api_returns_problem_objects_and_pages_return_an_error_page(
     problem = json.loads(answer.data)
     assert problem.keys() >= {"type", "title", "status", "detail", "code", "instance"}
     assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["type"] == f"urn:diligence:problem:{code}"
     assert problem["instance"] == f"urn:uuid:{answer.headers['X-Request-Id']}"
 
     page = client.get(f"/page/{address}")

@@ -12,6 +12,7 @@ import pytest
 from callers import freeze_time, make_organisation
 from patience import PATIENCE, wait_until
 from processes import job
+from sqlalchemy import exc
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
@@ -209,13 +210,21 @@ def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_a
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        OperationalError("update", {}, Exception("no route to host")),
+        exc.InternalError("update", {}, Exception("current transaction is aborted")),
+        exc.TimeoutError("the pool of connections is exhausted"),
+    ],
+)
 def test_a_lease_goes_on_being_renewed_after_a_moment_without_a_database(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ):
     def renew_lease(db: Database, claimed: table.ClaimedJob) -> bool:
         beats.append(claimed.id)
         if len(beats) == 1:
-            raise OperationalError("update", {}, Exception("no route to host"))
+            raise trouble
         return True
 
     put(sqlite_database)
