@@ -21,6 +21,7 @@ from service.db.derived_tables import SupplierWord
 from service.db.pagination import ASCENDING, DESCENDING, Order
 from service.db.supplier_words import fold_words, has_word, is_found_by
 from service.db.tables import Result, Supplier
+from service.errors import DomainError
 
 PAGE = 50  # suppliers on a page of the list, and at most so many can be selected for a bulk action
 REVIEWS = ("overdue", "soon")
@@ -85,7 +86,8 @@ class SupplierFilter:
 def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> SupplierFilter:
     """Parse query parameters or a saved filter; unknown names are ignored and invalid values count as empty.
 
-    A selection without a valid id selects no supplier, so that it never exports or reports the whole list.
+    A selection without a valid id selects no supplier, so that it never exports or reports the whole list. Raises DomainError
+    ``selection.too_large``.
     """
     names = [name for name in SupplierFilter.__dataclass_fields__ if name != "own_answers_only"]
     fields = {name: str(values.get(name, "")).strip()[:200] for name in names}
@@ -101,7 +103,10 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
             fields[name] = ""
     fields["text"] = clean_search_text(fields["text"])
     selection = str(values.get("selected", "")).strip()
-    fields["selected"] = ",".join(SELECTED_ID.findall(selection)[:PAGE]) or (NOTHING_SELECTED if selection else "")
+    selected = SELECTED_ID.findall(selection)
+    if len(selected) > PAGE:
+        raise DomainError("selection.too_large", 422, f"Select at most {PAGE} suppliers at a time.")
+    fields["selected"] = ",".join(selected) or (NOTHING_SELECTED if selection else "")
     return SupplierFilter(**{**fields, "sort": fields["sort"] or "queue"}, own_answers_only=own_answers_only)
 
 

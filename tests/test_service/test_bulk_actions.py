@@ -105,6 +105,14 @@ def test_too_few_or_too_many_suppliers_are_refused(
     assert set(count_results(database, organisation).values()) == {1}
 
 
+def test_an_export_of_too_many_selected_suppliers_is_refused_rather_than_cut_short(
+    officer: FlaskClient, ids: dict[str, str]
+):
+    answer = officer.get("/suppliers.csv", query_string={"selected": ",".join([ids["Alder Mill"]] * (PAGE + 1))})
+    assert answer.status_code == 422
+    assert f"Select at most {PAGE} suppliers" in answer.text
+
+
 def test_a_request_is_recorded_for_each_selected_supplier_with_a_form_of_its_kind(
     database: Database, organisation: str, officer: FlaskClient, ids: dict[str, str]
 ):

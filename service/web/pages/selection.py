@@ -101,9 +101,6 @@ def _load_forms() -> list[Questionnaire]:
 
 def _read_selection() -> SupplierFilter:
     """Return the selected suppliers as a filter. Raises DomainError: ``selection.empty``, ``selection.too_large``."""
-    if len(request.values.getlist("selected")) > supplier_filter.PAGE:
-        detail = _("Select at most %(num)s suppliers at a time.", num=supplier_filter.PAGE)
-        raise DomainError("selection.too_large", 422, detail)
     fields = read_filter_fields(request.values)
     selected = supplier_filter.parse_filter(fields, own_answers_only=False).selected
     if not selected:
