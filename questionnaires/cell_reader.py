@@ -155,6 +155,12 @@ def read_worksheet(sheet: Any, flags: CellFlags, limits: Limits) -> dict[str, An
         "columns": [empty] * left + list(columns.build()),
         "errors": [(column, text, list(rows)) for (column, text), rows in flags.errors.items()],
         "formulas": [(column, list(rows)) for (column, _), rows in flags.formulas.items()],
+        "marks": {
+            "merged": flags.merged,
+            "hidden": list(flags.hidden),
+            "filters": flags.filters,
+            "struck": [(column, list(rows)) for (column, _), rows in flags.struck.items()],
+        },
     }
 
 

@@ -21,14 +21,16 @@ from typing import Any
 import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which would be too late
 
 from questionnaires.cell_reader import load_sheets
+from questionnaires.find_tables import find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.issues import UnusableSheet
+from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.lookups import load_countries, load_regions, load_sectors
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sandbox import ANSWER
-from questionnaires.sheet import apply_stamp, decode_sheets, encode_sheets
+from questionnaires.sheet import apply_stamp, decode_layout, decode_sheets, encode_sheets
 from questionnaires.tables import (
     BUYER,
     COHORTS,
@@ -37,7 +39,6 @@ from questionnaires.tables import (
     TableOptions,
     encode_tables,
     encode_unusable,
-    find_tables,
 )
 from questionnaires.text_normalize import load_look_alikes
 from questionnaires.validation.contradictions import load_contradictions
@@ -56,6 +57,8 @@ def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapp
     """Return the tables of a file, for :func:`questionnaires.tables.read_tables`."""
     is_stored = kind == STORED
     sheets = decode_sheets(data, name, limits) if is_stored else apply_stamp(load_sheets(data, kind, name, limits))
+    if is_stored and options["layout"] is None:
+        options = {**options, "layout": decode_layout(data)}
     try:
         return encode_tables(find_tables(sheets, name, TableOptions(**options)))
     except UnusableSheet as unusable:
@@ -77,6 +80,7 @@ def load_lists() -> None:
         load_spellings,
         load_look_alikes,
         load_template_texts,
+        load_layout_words,
     ):
         load()
     detect_personal_data("")

@@ -45,6 +45,66 @@ class RowFault:
     seen: str
 
 
+@dataclass(frozen=True)
+class RowGroup:
+    """Rows of a sheet and what they have in common: a ``reason``, and ranges of a first and a last row as the spreadsheet numbers
+    them.
+    """
+
+    reason: str
+    rows: tuple[tuple[int, int], ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many rows they are."""
+        return sum(last - first + 1 for first, last in self.rows)
+
+
+def build_row_group(reason: str, rows: Iterable[int]) -> RowGroup:
+    """Build a group of rows, in which neighbours are one range."""
+    ranges: list[tuple[int, int]] = []
+    for row in sorted({int(row) for row in rows}):
+        if ranges and row == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], row)
+        else:
+            ranges.append((row, row))
+    return RowGroup(reason, tuple(ranges))
+
+
+@dataclass(frozen=True)
+class SheetMarks:
+    """What a spreadsheet shows of a sheet beside its texts. Rows are numbered as in the spreadsheet, columns from 0.
+
+    ``merged``: ranges of several cells, as first row, first column, last row, last column; only the first cell has a text.
+    ``hidden``: rows that are not shown. ``filters``: first and last row of each filter in use, which hides rows between them.
+    ``struck``: the rows whose cell in a column is struck out, by column.
+    """
+
+    merged: tuple[tuple[int, int, int, int], ...] = ()
+    hidden: tuple[int, ...] = ()
+    filters: tuple[tuple[int, int], ...] = ()
+    struck: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> SheetMarks:
+        """Build the marks from their JSON object."""
+        return cls(
+            merged=tuple(map(tuple, content.get("merged", ()))),
+            hidden=tuple(content.get("hidden", ())),
+            filters=tuple(map(tuple, content.get("filters", ()))),
+            struck={column: tuple(rows) for column, rows in content.get("struck", ())},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the marks as a JSON object."""
+        return {
+            "merged": self.merged,
+            "hidden": self.hidden,
+            "filters": self.filters,
+            "struck": list(self.struck.items()),
+        }
+
+
 @dataclass(frozen=True, eq=False)
 class Sheet:
     """One sheet. Columns begin at A; rows at ``first_row``, the number of the first row that is not empty.
@@ -53,7 +113,9 @@ class Sheet:
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
     was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for, and
     ``request_reference`` the buyer's reference of the supplier it was sent to. Text files have an ``encoding``, ``widths``
-    (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place.
+    (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place. ``is_transposed``: its rows are the
+    columns of the spreadsheet, from A, and its columns the rows, from 1. ``origins``: by column and row, the cell whose text was
+    put there, for a column that the spreadsheet does not have.
     """
 
     file: str
@@ -71,6 +133,15 @@ class Sheet:
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()
     cell_text: int = Limits.cell_text
+    marks: SheetMarks = SheetMarks()
+    is_transposed: bool = False
+    origins: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
+
+    def name_cell(self, row: int, column: int) -> str:
+        """Return the name of the cell of the spreadsheet that a cell of the sheet was read from; the row as it is numbered."""
+        if self.is_transposed:
+            return cell_name(column + 1, row - 1)
+        return cell_name(*self.origins.get(column, {}).get(row, (row, column)))
 
     def find_unreliable_rows(self, header_row: int) -> tuple[RowFault, ...]:
         """Return the rows under the header that are unreliable, in their order.
@@ -171,11 +242,14 @@ def build_sheet(content: Mapping[str, Any], codes: Sequence[Codes], name: str, l
         widths=np.array(content["widths"], np.int32) if "widths" in content else None,
         misquoted=tuple(content.get("misquoted", ())),
         cell_text=limits.cell_text,
+        marks=SheetMarks.from_dict(content.get("marks", {})),
     )
 
 
-def encode_sheets(sheets: Sequence[Sheet]) -> bytes:
-    """Return sheets as bytes, from which :func:`decode_sheets` makes the same sheets again."""
+def encode_sheets(sheets: Sequence[Sheet], layout: Mapping[str, Any] | None = None) -> bytes:
+    """Return sheets as bytes, from which :func:`decode_sheets` makes the same sheets again; with the layout by which they were
+    read, as a JSON object, if there is one.
+    """
     contents = [
         {
             "name": sheet.name,
@@ -188,12 +262,14 @@ def encode_sheets(sheets: Sequence[Sheet]) -> bytes:
             "encoding": sheet.encoding,
             **({} if sheet.widths is None else {"widths": sheet.widths.tolist()}),
             "misquoted": sheet.misquoted,
+            "marks": sheet.marks.to_dict(),
         }
         for sheet in sheets
     ]
     stamps = [(sheet.stamp, sheet.request_id, sheet.request_reference) for sheet in sheets]
     return encode_columns(
-        {"sheets": contents, "stamps": stamps}, (column.codes for sheet in sheets for column in sheet.columns)
+        {"sheets": contents, "stamps": stamps, **({} if layout is None else {"layout": layout})},
+        (column.codes for sheet in sheets for column in sheet.columns),
     )
 
 
@@ -207,6 +283,11 @@ def decode_sheets(data: bytes, name: str, limits: Limits | None = None) -> tuple
         # Files that were stored by earlier releases lack the reference.
         sheets.append(replace(sheet, **dict(zip(("stamp", "request_id", "request_reference"), stamp, strict=False))))
     return tuple(sheets)
+
+
+def decode_layout(data: bytes) -> Any:
+    """Return the layout that :func:`encode_sheets` wrote with sheets, as a JSON object; None if there is none."""
+    return decode_columns(data)[0].get("layout")
 
 
 def encode_columns(content: Mapping[str, Any], columns: Iterable[npt.NDArray[Any]]) -> bytes:

@@ -1,4 +1,6 @@
-"""Cell flags from a workbook's markup that the reading library does not report: errors, formulas and number formats."""
+"""Flags from a workbook's markup that the reading library does not report: errors, formulas and number formats of cells,
+struck-out cells, merged ranges, and hidden rows.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,19 @@ ZEROS = re.compile("0{2,}")
 class CellFlags:
     """The flags of one sheet's cells, and the size of the rectangle from A1 that its filled cells span.
 
-    ``errors`` are keyed by the error's text, ``formulas`` by an empty text, ``displays`` by how a number is displayed: "%", or
-    a zero for each digit ("00000").
+    ``errors`` are keyed by the error's text, ``formulas`` and ``struck`` by an empty text, ``displays`` by how a number is
+    displayed: "%", or a zero for each digit ("00000"). ``merged``: ranges of more than one cell as first row, first column, last
+    row, last column, rows as the spreadsheet numbers them and columns from 0. ``hidden``: rows that are not shown;
+    ``filters``: first and last row of each filter that is in use, which hides rows between them.
     """
 
     errors: FlaggedRows = field(default_factory=dict)
     formulas: FlaggedRows = field(default_factory=dict)
     displays: FlaggedRows = field(default_factory=dict)
+    struck: FlaggedRows = field(default_factory=dict)
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    hidden: array[int] = field(default_factory=lambda: array("i"))
+    filters: list[tuple[int, int]] = field(default_factory=list)
     n_rows: int = 0
     n_columns: int = 0
 

@@ -66,6 +66,10 @@ def get_repeat_count(attributes: Mapping[str, str], name: str) -> int:
     return max(1, int(number)) if number.isdecimal() and len(number) < 10 else 1
 
 
+CELL_START = re.compile(rb"<table:table-cell([^<>]*+)>")
+STYLE_NAME = re.compile(rb' table:style-name="([^"]*+)"')
+
+
 class ContentScanner:
     """Collects the flags of all sheets from the content of a workbook."""
 
@@ -73,8 +77,11 @@ class ContentScanner:
         self.limits = limits
         self.sheets: list[CellFlags] = []
         self.row = 1  # the row that begins next, or has begun
+        self.row_is_hidden = False
         self.row_repeats = self.column = self.total_text = self.repeated_cells = 0
         self.in_note = False
+        self.cell_style = ""  # the style of cells that is being defined
+        self.struck_styles: set[str] = set()
         self.cell: Mapping[str, str] = {}
         self.cells: list[tuple[int, int, Mapping[str, str], str]] = []
         self.value = ""
@@ -96,6 +103,10 @@ class ContentScanner:
         if self.sheets and match.string.find(b":value-type=", match.start(), match.end()) > 0:
             width = match.string.count(b"<table:table-cell", match.start(), match.end())
             self.sheets[-1].add_filled_cell(self.row, width - 1, self.limits)
+            for column, cell in enumerate(CELL_START.findall(match[0]) if self.struck_styles else ()):
+                style = STYLE_NAME.search(cell)
+                if style and style[1].decode() in self.struck_styles:
+                    add_flag(self.sheets[-1].struck, column, "", self.row)
         self.row += 1
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -108,8 +119,18 @@ class ContentScanner:
                 raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         elif name == "table-row":
             self.row_repeats, self.column, self.cells = get_repeat_count(attributes, "number-rows-repeated"), 0, []
+            self.row_is_hidden = get_attribute(attributes, ":visibility") in ("collapse", "filter")
+            if get_attribute(attributes, ":visibility") == "filter" and self.sheets:
+                self.sheets[-1].filters.append((self.row - 1, self.row + self.row_repeats - 1))
         elif name in ("table-cell", "covered-table-cell"):
             self.cell, self.value = attributes, ""
+        elif name == "style":
+            self.cell_style = (
+                get_attribute(attributes, "style:name") if get_attribute(attributes, ":family") == "table-cell" else ""
+            )
+        elif name == "text-properties" and self.cell_style:
+            if get_attribute(attributes, "line-through-style") not in ("", "none"):
+                self.struck_styles.add(self.cell_style)
         elif name == "annotation":
             self.in_note = True
         elif name == "dde-link" or (name == "event-listener" and "script:" in get_attribute(attributes, "href")):
@@ -128,6 +149,13 @@ class ContentScanner:
             repeats = get_repeat_count(self.cell, "number-columns-repeated")
             if any(key.endswith(("value", "value-type")) for key in self.cell):
                 self.cells.append((self.column, repeats, self.cell, self.value))
+            spans = [get_repeat_count(self.cell, f"number-{kind}-spanned") for kind in ("rows", "columns")]
+            if spans != [1, 1] and self.sheets and len(self.sheets[-1].merged) < MAX_REPEATED_CELLS:
+                last = (
+                    self.row + min(spans[0], self.limits.rows) - 1,
+                    self.column + min(spans[1], self.limits.columns) - 1,
+                )
+                self.sheets[-1].merged.append((self.row, self.column, *last))
             self.column += repeats
         elif name == "table-row":
             self.finish_row()
@@ -147,14 +175,19 @@ class ContentScanner:
                 raise FileRefused("archive.expands_too_large", "Too many cells repeat the same long text.")
             types = [value_type for key, value_type in cell.items() if key.endswith("value-type")]
             formula = get_attribute(cell, ":formula")
-            is_flagged = formula or "percentage" in types or "error" in types
+            is_struck = get_attribute(cell, ":style-name") in self.struck_styles
+            is_flagged = formula or is_struck or "percentage" in types or "error" in types
             for row in range(self.row, self.row + self.row_repeats) if is_flagged else ():
                 for cell_column in range(column, column + repeats):
                     if "error" in types:
                         add_flag(flags.errors, cell_column, value, row)
                     elif "percentage" in types:
                         add_flag(flags.displays, cell_column, "%", row)
+                    if is_struck:
+                        add_flag(flags.struck, cell_column, "", row)
                     if formula:
                         add_flag(flags.formulas, cell_column, "", row)
+        if self.row_is_hidden and self.cells and self.sheets:
+            self.sheets[-1].hidden.extend(range(self.row, self.row + self.row_repeats))
         self.row += self.row_repeats
         self.cells = []

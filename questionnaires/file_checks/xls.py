@@ -11,12 +11,15 @@ from questionnaires.limits import FileRefused, Limits
 
 BOF, EOF, BOUNDSHEET, FILEPASS, FORMAT, XF = 0x809, 0x0A, 0x85, 0x2F, 0x41E, 0xE0
 FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING = 0x06, 0x203, 0x204, 0x205, 0x27E, 0xBD, 0xFD, 0xD6
+FONT, ROW, MERGED_CELLS, FILTER_IN_USE = 0x31, 0x208, 0xE5, 0x9B
+HIDDEN, STRUCK_OUT = 0x20, 0x08  # bits of the options of a row and of a font
+MISSING_FONT = 4  # no font has this number
 FILLED = {FORMULA, NUMBER, LABEL, BOOLERR, RK, MULRK, LABELSST, RSTRING}
 NUMBERS = {FORMULA, NUMBER, RK}
 ERRORS = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A"}
 WORKSHEET, MACRO_SHEETS = 0, (1, 6)  # types of sheets
 MAX_RECORDS = 10_000_000
-RECORD_HEADER, CELL_POSITION = struct.Struct("<2H"), struct.Struct("<3H")
+RECORD_HEADER, CELL_POSITION, MERGED_RANGE = struct.Struct("<2H"), struct.Struct("<3H"), struct.Struct("<4H")
 
 
 def examine(data: bytes, limits: Limits) -> list[CellFlags]:
@@ -43,6 +46,7 @@ class WorkbookScanner:
         self.records_left = MAX_RECORDS
         self.version = 0
         self.displays: dict[int, str] = {}
+        self.struck: frozenset[int] = frozenset()
 
     def iter_records(self, offset: int) -> Iterator[tuple[int, int, int]]:
         """Yield type, position and length of the records of the substream that begins at a position."""
@@ -69,6 +73,8 @@ class WorkbookScanner:
         """Scan the whole workbook and return the cell flags of its sheets."""
         formats = {9: "%", 10: "%"}
         styles: list[int] = []
+        style_fonts: list[int] = []
+        fonts: list[bool] = []  # whether each strikes the text out
         sheets: list[tuple[int, int]] = []
         for record_type, offset, length in self.iter_records(0):
             record = self.stream[offset : offset + length]
@@ -82,6 +88,10 @@ class WorkbookScanner:
                 formats[int.from_bytes(record[:2], "little")] = parse_number_format(self.get_format_code(record))
             elif record_type == XF and length >= 4:
                 styles.append(int.from_bytes(record[2:4], "little"))
+                style_fonts.append(int.from_bytes(record[:2], "little"))
+            elif record_type == FONT and length >= 4:
+                fonts += [False] if len(fonts) == MISSING_FONT else []
+                fonts.append(bool(record[2] & STRUCK_OUT))
         if self.version not in (0x500, 0x600):
             raise FileRefused("file.type_not_allowed", "It was written by a version of Excel from before 1995.")
         if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
@@ -89,6 +99,7 @@ class WorkbookScanner:
         if len(sheets) > self.limits.sheets:
             raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         self.displays = {style: formats[code] for style, code in enumerate(styles) if formats.get(code)}
+        self.struck = frozenset(style for style, font in enumerate(style_fonts) if font < len(fonts) and fonts[font])
         flags = [self.scan_sheet(offset) if sheet_type == WORKSHEET else CellFlags() for offset, sheet_type in sheets]
         cells = sum(sheet.n_rows * sheet.n_columns for sheet in flags)
         if cells > self.limits.cells:
@@ -105,9 +116,14 @@ class WorkbookScanner:
 
     def scan_sheet(self, sheet_offset: int) -> CellFlags:
         """Return the cell flags of the sheet whose records begin at a position."""
-        flags, stream, displays = CellFlags(), self.stream, self.displays
+        flags, stream, displays, is_filtered = CellFlags(), self.stream, self.displays, False
         for record_type, start, length in self.iter_records(sheet_offset):
             if record_type not in FILLED or length < 6:
+                if record_type == ROW and length >= 14 and stream[start + 12] & HIDDEN:
+                    flags.hidden.append(int.from_bytes(stream[start : start + 2], "little") + 1)
+                elif record_type == MERGED_CELLS:
+                    flags.merged += read_merged_ranges(stream[start : start + length])
+                is_filtered |= record_type == FILTER_IN_USE
                 continue
             row, column, style = CELL_POSITION.unpack_from(stream, start)
             row += 1
@@ -121,10 +137,21 @@ class WorkbookScanner:
                         add_flag(flags.displays, cell_column, display, row)
             elif record_type in NUMBERS and style in displays:
                 add_flag(flags.displays, column, displays[style], row)
+            if style in self.struck and not is_multiple:
+                add_flag(flags.struck, column, "", row)
             if record_type == FORMULA and length >= 14:
                 add_flag(flags.formulas, column, "", row)
                 if stream[start + 12 : start + 14] == b"\xff\xff" and stream[start + 6] == 2:
                     add_flag(flags.errors, column, ERRORS.get(stream[start + 8], "#ERROR"), row)
             elif record_type == BOOLERR and length >= 8 and stream[start + 7]:
                 add_flag(flags.errors, column, ERRORS.get(stream[start + 6], "#ERROR"), row)
+        if is_filtered:
+            flags.filters.append((1, flags.n_rows))
         return flags
+
+
+def read_merged_ranges(record: bytes) -> list[tuple[int, int, int, int]]:
+    """Return the merged ranges of a record: first row, first column, last row, last column; rows from 1, columns from 0."""
+    count = min(int.from_bytes(record[:2], "little"), (len(record) - 2) // MERGED_RANGE.size)
+    ranges = (MERGED_RANGE.unpack_from(record, 2 + MERGED_RANGE.size * number) for number in range(count))
+    return [(top + 1, left, bottom + 1, right) for top, bottom, left, right in ranges]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import chain
 
 from questionnaires.file_checks.archive import inflate, read_contents
@@ -25,6 +25,8 @@ ACTIVE = re.compile("macroenabled|vbaproject|macrosheet|activex|oleobject", re.I
 LIVE_LINK = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b")
 ROW_NUMBER = re.compile("[0-9]{1,10}")
 CELL_REFERENCE = re.compile(r"([A-Za-z]{1,7})([0-9]{1,10})")
+RANGE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7}):\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
+HIDDEN_ROW = re.compile(rb'<[^<>]*? hidden="(?:1|true)"')
 PERCENT_FORMATS = {"9": "%", "10": "%"}  # built in: 0% and 0.00%
 MAX_STYLES = 100
 
@@ -61,12 +63,12 @@ def examine(data: bytes, limits: Limits) -> list[CellFlags]:
     """
     package = Package(data, limits)
     package.check_content_types()
-    targets, sheet_ids, displays = package.get_targets(), package.list_sheet_ids(), package.get_style_displays()
+    targets, sheet_ids, (displays, struck) = package.get_targets(), package.list_sheet_ids(), package.read_styles()
     strings = SharedStrings(package.read("xl/sharedStrings.xml") if package.has("xl/sharedStrings.xml") else None)
     flags: list[CellFlags] = []
     cells = text = 0
     for kind, target in (targets.get(sheet_id, ("worksheet", "")) for sheet_id in sheet_ids):
-        scanner = SheetScanner(limits, displays, strings.count)
+        scanner = SheetScanner(limits, displays, struck, strings.count)
         if kind == "worksheet":
             scanner.read(package.read(target))
             size = scanner.flags.n_rows * scanner.flags.n_columns
@@ -143,20 +145,32 @@ class Package:
             raise FileRefused("limit.sheets", f"The maximum is {self.limits.sheets} sheets.")
         return sheet_ids
 
-    def get_style_displays(self) -> dict[str, str]:
-        """Return how numbers are displayed ("%", "000"), by the number of the cell style; only styles where it matters."""
+    def read_styles(self) -> tuple[dict[str, str], frozenset[str]]:
+        """Return how numbers are displayed ("%", "000"), by the number of the cell style, for the styles where it matters; and
+        the styles that strike the text out.
+        """
         formats = dict(PERCENT_FORMATS)
+        struck_fonts: set[str] = set()
+        struck_styles: set[str] = set()
+        n_fonts = 0
         displays: dict[str, str] = {}
         open_elements: list[str] = []
         count = 0
 
         def handle_start(name: str, attributes: Mapping[str, str]) -> None:
-            nonlocal count
-            if name == "numFmt" and open_elements[-1:] == ["numFmts"]:
+            nonlocal count, n_fonts
+            if name == "font" and open_elements[-1:] == ["fonts"]:
+                n_fonts += 1
+            elif name == "strike" and open_elements[-2:] == ["fonts", "font"]:
+                if attributes.get("val", "1") not in ("0", "false"):
+                    struck_fonts.add(str(n_fonts - 1))
+            elif name == "numFmt" and open_elements[-1:] == ["numFmts"]:
                 formats[attributes.get("numFmtId", "")] = parse_number_format(attributes.get("formatCode", ""))
             elif name == "xf" and open_elements[-1:] == ["cellXfs"]:
                 if display := formats.get(attributes.get("numFmtId", "")):
                     displays[str(count)] = display
+                if attributes.get("fontId") in struck_fonts:
+                    struck_styles.add(str(count))
                 count += 1
             open_elements.append(name)
 
@@ -165,7 +179,7 @@ class Package:
 
         if self.has("xl/styles.xml"):
             SafeXmlParser(handle_start, handle_end).read(self.read("xl/styles.xml"))
-        return displays
+        return displays, frozenset(struck_styles)
 
     def check_unread_parts(self) -> None:
         """Refuse the workbook if a part that is not read hides definitions or links to other programs."""
@@ -179,7 +193,7 @@ class Package:
 class RepetitivePart:
     """A part in which plain elements repeat: its bytes, and their patterns with the prefix that its elements have."""
 
-    def __init__(self, chunks: Iterator[bytes], root: bytes, styles: Mapping[str, str]) -> None:
+    def __init__(self, chunks: Iterator[bytes], root: bytes, styles: Collection[str]) -> None:
         first = next(chunks, b"")
         match = re.search(rb"<(\w{1,20}:)?" + root + rb"[\s>]", first)
         self.chunks = chain([first], chunks)
@@ -254,10 +268,12 @@ class SharedStrings:
 
 
 class SheetScanner:
-    """Collects the flags of one sheet's cells."""
+    """Collects the flags of one sheet's cells and rows."""
 
-    def __init__(self, limits: Limits, displays: Mapping[str, str], n_strings: int) -> None:
-        self.limits, self.displays, self.n_strings = limits, displays, n_strings
+    def __init__(self, limits: Limits, displays: Mapping[str, str], struck: frozenset[str], n_strings: int) -> None:
+        self.limits, self.displays, self.struck, self.n_strings = limits, displays, struck, n_strings
+        self.styles = displays.keys() | struck
+        self.filter = ""
         self.flags = CellFlags()
         self.row = self.cell_row = self.column = 0
         self.cell: Mapping[str, str] = {}
@@ -266,7 +282,7 @@ class SheetScanner:
 
     def read(self, chunks: Iterator[bytes]) -> None:
         """Scan the whole sheet."""
-        part = RepetitivePart(chunks, b"worksheet", self.displays)
+        part = RepetitivePart(chunks, b"worksheet", sorted(self.styles))
         self.find_filled, self.find_styled = part.compile(FILLED_CELL).findall, part.compile(STYLED_CELL).findall
         self.find_shared_texts = part.compile(SHARED_TEXT).findall
         self.find_errors, self.find_formulas = part.compile(ERROR_CELL).findall, part.compile(FORMULA_CELL).findall
@@ -278,6 +294,8 @@ class SheetScanner:
         """Measure a row, and flag its cells, by its markup alone."""
         row, data, begin, end = int(match[1]), match.string, match.start(), match.end()
         self.row = row
+        if data.find(b" hidden=", begin, data.find(b">", begin)) > 0 and HIDDEN_ROW.match(data, begin, end):
+            self.flags.hidden.append(row)
         last = data.rfind(self.cell_start, begin, end)
         if last < 0:
             return
@@ -290,7 +308,9 @@ class SheetScanner:
             self.check_shared_text(max(map(int, numbers)))
         if match[2] is None:
             return
-        for letters, style in self.find_styled(data, begin, end) if self.displays else ():
+        for letters, style in self.find_styled(data, begin, end) if self.styles else ():
+            if style.decode() in self.struck:
+                add_flag(self.flags.struck, column_index(letters), "", row)
             if display := self.displays.get(style.decode()):
                 add_flag(self.flags.displays, column_index(letters), display, row)
         if data.find(b' t="e"', begin, end) > 0:
@@ -315,6 +335,8 @@ class SheetScanner:
                 raise FileRefused("file.corrupt", f"'{number[:20]}' is not a row number.")
             self.row = int(number)
             self.column = -1
+            if attributes.get("hidden") in ("1", "true"):
+                self.flags.hidden.append(self.row)
         elif name == "c":
             if self.in_cell:
                 raise FileRefused("file.corrupt", "A cell is nested in another cell.")
@@ -329,7 +351,20 @@ class SheetScanner:
             self.formula = True
         elif name in ("v", "is"):
             self.filled = True
+        elif name == "mergeCell":
+            self.add_range(attributes.get("ref", ""))
+        elif name == "autoFilter":
+            self.filter = attributes.get("ref", "")
+        elif name == "filterColumn" and (found := RANGE.fullmatch(self.filter)):
+            self.flags.filters.append((int(found[2]), int(found[4])))
+            self.filter = ""
         self.element = name
+
+    def add_range(self, reference: str) -> None:
+        """Add a merged range."""
+        if found := RANGE.fullmatch(reference):
+            first, last = int(found[2]), int(found[4])
+            self.flags.merged.append((first, column_index(found[1].encode()), last, column_index(found[3].encode())))
 
     def handle_text(self, text: str) -> None:
         """Add text to the value of the current cell."""
@@ -348,6 +383,8 @@ class SheetScanner:
             self.flags.add_filled_cell(self.cell_row, self.column, self.limits)
         if display := self.displays.get(self.cell.get("s", "")):
             add_flag(self.flags.displays, self.column, display, self.cell_row)
+        if self.filled and self.cell.get("s", "") in self.struck:
+            add_flag(self.flags.struck, self.column, "", self.cell_row)
         number = self.value.strip().removeprefix("+")
         if self.cell.get("t") == "s" and number.isdecimal():
             self.check_shared_text(int(number[:20]))

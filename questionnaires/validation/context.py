@@ -15,7 +15,7 @@ import numpy.typing as npt
 from questionnaires.issues import ISSUES, Issue, build_issue
 from questionnaires.lookups import load_common_words
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, make_legible
-from questionnaires.sheet import Sheet, cell_name
+from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import ColumnMatch, get_row_cells
 
@@ -96,7 +96,9 @@ class ValidationContext:
     """The data rows of a sheet and their answers and issues; ``rejected`` marks the rows with an error.
 
     ``rows``: the indices of the data rows in the sheet (counted from its first row), where they are known beforehand. ``as_of``:
-    the ISO date of the assessment, "" where it is unknown.
+    the ISO date of the assessment, "" where it is unknown. ``candidates``: the indices among which the data rows are, where the
+    layout of the sheet is known: no repeated header or row of totals is among them then. ``left_out``: the rows under the header
+    that are none, by reason.
     """
 
     def __init__(
@@ -106,13 +108,17 @@ class ValidationContext:
         column_match: ColumnMatch,
         rows: Indices | None = None,
         as_of: str = "",
+        candidates: Indices | None = None,
     ) -> None:
         self.sheet, self.header_row, self.column_match, self.as_of = sheet, header_row, column_match, as_of
         self.answers: dict[str, AnswerColumn] = {}
         self.unreadable: dict[str, Mask] = {}  # by question, which rows have a cell that could not be read
         self.recorded: dict[tuple[str, int, IssueText], list[Indices]] = {}
         self.issue_counts: Counter[tuple[str, int]] = Counter()
-        self.rows: Indices = self.find_data_rows(header_row - sheet.first_row) if rows is None else rows
+        self.left_out: list[RowGroup] = []
+        if rows is None:
+            rows = self.find_data_rows(header_row - sheet.first_row, candidates)
+        self.rows: Indices = rows
         self.rejected: Mask = np.zeros(len(self.rows), dtype=np.bool_)
         self.returned: Mask = np.zeros(len(self.rows), dtype=np.bool_)  # which rows are forms that a supplier returned
         formulas = (cell for cell in sheet.formulas if cell not in sheet.errors)
@@ -137,10 +143,11 @@ class ValidationContext:
         answers = self.answers[question]
         return make_legible(str(answers.values[answers.codes[row]])) if answers.codes[row] >= 0 else ""
 
-    def find_data_rows(self, header: int) -> Indices:
+    def find_data_rows(self, header: int, candidates: Indices | None = None) -> Indices:
         """Return the indices of the data rows: those under the header that are not blank in all matched columns.
 
         A repeated header and the row of totals at the foot are not data; nor are rows of notes beside the matched columns.
+        ``candidates``: the rows that are looked at, if a repeated header and totals are no longer among them.
         """
         columns, matched = self.sheet.columns, sorted(self.column_match.columns.values())
         filled = [
@@ -152,10 +159,15 @@ class ValidationContext:
         repeated = data & np.logical_and.reduce(
             [columns[index].codes == columns[index].codes[header] for index in matched]
         )
-        for mask in (data, outside, repeated):
-            mask[: header + 1] = False
+        if candidates is None:
+            for mask in (data, outside, repeated):
+                mask[: header + 1] = False
+        else:
+            is_candidate = np.zeros(len(data), dtype=np.bool_)
+            is_candidate[candidates] = True
+            data, outside, repeated = data & is_candidate, outside & is_candidate, np.zeros_like(data)
         rows = np.flatnonzero(data & ~repeated)
-        totals = rows[-1:] if self.ends_with_totals(rows) else rows[:0]
+        totals = rows[-1:] if candidates is None and self.ends_with_totals(rows) else rows[:0]
         for code, indices in (
             ("row.repeated_header", np.flatnonzero(repeated)),
             ("row.outside", np.flatnonzero(outside)),
@@ -165,6 +177,8 @@ class ValidationContext:
                 first = next(column for column, cells in enumerate(filled) if cells[indices[0]])
                 seen = get_row_cells(self.sheet, self.sheet.first_row + int(indices[0]))[first]
                 self.record(code, first, indices, IssueText(make_legible(seen)))
+                reason = code.removeprefix("row.")
+                self.left_out.append(build_row_group(reason, indices + self.sheet.first_row))
         return rows[: len(rows) - len(totals)]
 
     def ends_with_totals(self, rows: Indices) -> bool:
@@ -247,7 +261,9 @@ class ValidationContext:
             related = self.column_match.columns.get(text.related_question)
             columns = [max(column, 0), *([] if related is None else [related])]
             cells = [
-                cell_name(sheet.first_row + int(row), index) for row in rows[:MAX_NAMED_CELLS] for index in columns
+                sheet.name_cell(sheet.first_row + int(row), index)
+                for row in rows[:MAX_NAMED_CELLS]
+                for index in columns
             ]
             issue = build_issue(
                 code, file=sheet.file, sheet=sheet.name, cell=cells[0], cells=cells, count=len(rows),

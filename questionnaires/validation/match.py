@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from questionnaires.form import Questionnaire
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.lookups import load_common_words
-from questionnaires.sheet import Sheet, cell_name
+from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import find_nearest, fold_text
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
@@ -116,7 +116,7 @@ def match_columns(
         intended = find_near_miss(word, form, ordered, tied) if word and index not in ordered.values() else None
         if intended:
             issues.append(
-                build_issue("schema.near_miss", file=sheet.file, sheet=sheet.name, cell=cell_name(header_row, index),
+                build_issue("schema.near_miss", file=sheet.file, sheet=sheet.name, cell=sheet.name_cell(header_row, index),
                             header=headers[index], seen=headers[index], expected=form.by_id[intended].title)
             )  # fmt: skip
     if not any(question in ordered for question in IDENTIFYING_QUESTIONS):
@@ -127,7 +127,7 @@ def match_columns(
         ]
         code = "schema.no_name" if ordered else "schema.unmapped"
         raise UnusableSheet(
-            build_issue(code, file=sheet.file, sheet=sheet.name, cell=cell_name(header_row, 0),
+            build_issue(code, file=sheet.file, sheet=sheet.name, cell=sheet.name_cell(header_row, 0),
                         seen=", ".join(filter(None, headers))[:200],
                         cure=" ".join([build_issue(code).cure, *proposed[:3]]))
         )  # fmt: skip
@@ -158,7 +158,7 @@ def match_headers(
             columns[question] = best[0]
             continue
         tied.add(question)
-        cells = [cell_name(header_row, index) for index in best]
+        cells = [sheet.name_cell(header_row, index) for index in best]
         seen = " and ".join(f"'{headers[index]}' ({cell})" for index, cell in zip(best, cells, strict=True))
         is_repeated = len({words[index] for index in best}) < len(best)
         issues.append(

@@ -20,7 +20,7 @@ from questionnaires.person_detection import (
     detect_personal_column,
     detect_personal_data,
 )
-from questionnaires.sheet import Column, Sheet, cell_name
+from questionnaires.sheet import Column, Sheet
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import get_row_cells
 from questionnaires.validation.personal_data import HEAD_COUNT
@@ -60,7 +60,7 @@ def drop_personal_columns(
         columns.append(_empty_column(column, header_index, shown))
         rows = int((column.codes[header_index + 1 :] >= 0).sum())
         issues.append(
-            build_issue(DROPPED, file=sheet.file, sheet=sheet.name, cell=cell_name(header_row, index), header=shown,
+            build_issue(DROPPED, file=sheet.file, sheet=sheet.name, cell=sheet.name_cell(header_row, index), header=shown,
                         seen=KINDS[code], count=max(rows, 1))
         )  # fmt: skip
     return (replace(sheet, columns=tuple(columns)), tuple(issues)) if issues else (sheet, ())

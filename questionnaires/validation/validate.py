@@ -15,8 +15,8 @@ from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, Value
 from questionnaires.parse.types import SectorField
-from questionnaires.sheet import Sheet
-from questionnaires.validation.context import AnswerColumn, IssueText, ValidationContext, find_answered
+from questionnaires.sheet import RowGroup, Sheet
+from questionnaires.validation.context import AnswerColumn, Indices, IssueText, ValidationContext, find_answered
 from questionnaires.validation.match import IDENTIFYING_QUESTIONS, ColumnMatch
 from questionnaires.validation.personal_data import RedactedCells
 from questionnaires.validation.rules import apply_rules
@@ -44,7 +44,7 @@ class Submission:
 
     ``answers``: those of the accepted rows, for each question that has a column in the sheet or a default. ``rows``: the number
     of each accepted row in the spreadsheet; ``returned``: which of them are forms that a supplier returned.
-    ``accepted + rejected = n_rows``, the data rows.
+    ``accepted + rejected = n_rows``, the data rows; ``left_out`` are the others, by reason.
     """
 
     answers: Mapping[str, AnswerColumn]
@@ -54,6 +54,7 @@ class Submission:
     accepted: int
     rejected: int
     n_rows: int
+    left_out: tuple[RowGroup, ...] = ()
 
 
 def validate_sheet(
@@ -63,18 +64,20 @@ def validate_sheet(
     form: Questionnaire,
     options: SheetOptions | None = None,
     redacted: Sequence[RedactedCells] = (),
+    candidates: Indices | None = None,
 ) -> Submission:
     """Validate a sheet whose header is in ``header_row``; return its answers and the issues, those of matching first.
 
     A row is rejected if it has neither a name (in any script) nor a reference, if its country is present and unknown, or if
     its reference is also on a row of another country; any other value that is not understood becomes unknown, with an issue.
     Answers to questions about a person are not read. ``redacted``: cells removed from the sheet beforehand
-    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected, unless it was a note. Raises
+    (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected, unless it was a note.
+    ``candidates``: the rows (counted from the sheet's first) among which the data rows are, where its layout is known. Raises
     :class:`UnusableSheet` if the sheet has no data rows or a default is unknown.
     """
     options = options or SheetOptions()
     as_of = options.as_of.isoformat() if options.as_of else ""
-    context = ValidationContext(sheet, header_row, column_match, as_of=as_of)
+    context = ValidationContext(sheet, header_row, column_match, as_of=as_of, candidates=candidates)
     if not len(context.rows):
         raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
     for cells in redacted:
@@ -100,6 +103,7 @@ def validate_sheet(
         accepted=int(accepted.sum()),
         rejected=int(context.rejected.sum()),
         n_rows=len(context.rows),
+        left_out=tuple(context.left_out),
     )
 
 

@@ -41,6 +41,17 @@ class SheetMap:
     sheet: str = ""
 
 
+class RowChoice(NamedTuple):
+    """A row that is read, or not, whatever its layout says; as the spreadsheet numbers it. An empty ``file`` or ``sheet`` stands
+    for any.
+    """
+
+    row: int
+    is_read: bool
+    file: str = ""
+    sheet: str = ""
+
+
 @dataclass(frozen=True)
 class Choices:
     """The options that the sender chose; each is None (or empty) if it is to be detected from the file. ``columns``: question
@@ -59,6 +70,8 @@ class Choices:
     maps: tuple[SheetMap, ...] = ()
     vouching: Vouching | None = None  # whose evidence the buyer confirms
     answered_by: str | None = None
+    layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by file, the layout of its sheets as JSON
+    rows: tuple[RowChoice, ...] = ()
 
     def for_file(self, file: str) -> Choices:
         """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
@@ -82,6 +95,8 @@ class Choices:
             maps=[(m.sheet, m.columns) for m in self.maps if m.file in ("", file)],
             date_order=self.date_order,
             answered_by=self.answered_by,
+            layout=self.layouts.get(file),
+            rows=[(row.sheet, row.row, row.is_read) for row in self.rows if row.file in ("", file)],
         )
 
     def to_options(self) -> dict[str, Any]:
@@ -161,7 +176,8 @@ def parse_files(
         progress(f"reading {name}")
         parsed.append(_parse_file(name, data, choices.for_file(name), on, is_request))
     issues = [issue for file in parsed for issue in file.issues]
-    total = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
+    total: dict[str, Any] = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
+    total["left_out"] = _list_left_out(parsed)
     sheets = [sheet for file in parsed for sheet in file.sheets]
     buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
     if not total["accepted"] and not (allow_buyer_only and buyer_batches):
@@ -271,6 +287,26 @@ def _read_tables(
     if all(table.request_id is None or is_request(table.request_id) for table in found.tables):
         return found
     return read_tables(data, name, replace(options, is_request=False), stored=stored)
+
+
+def _list_left_out(files: Sequence[_ParsedFile]) -> list[dict[str, Any]]:
+    """List the rows that are no suppliers, or may be none: for each reason in a sheet, their number and the first and last rows
+    of their ranges, as the spreadsheet numbers them. With the accepted and rejected rows, these are all rows that are neither
+    blank nor headers.
+    """
+    return [
+        {
+            "file": file.entry["name"],
+            "sheet": table.sheet,
+            "reason": group.reason,
+            "count": group.count,
+            "rows": [list(span) for span in group.rows],
+        }
+        for file in files
+        for table in file.tables
+        if table.kind != BUYER
+        for group in table.submission.left_out
+    ]
 
 
 def _explain_nothing_usable(files: Sequence[_ParsedFile], issues: Sequence[Issue], rows: int) -> str:

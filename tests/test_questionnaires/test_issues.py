@@ -37,6 +37,17 @@ REPORTED_FOR_CASES = {
     *(f"person.{what}" for what in ("birth_date", "email", "identity_number", "name", "phone")),
 }
 
+# test_layout.py
+REPORTED_FOR_LAYOUTS = {
+    *(
+        f"row.{reason}"
+        for reason in ("title", "subtotal", "note", "page_mark", "section", "statement", "column_numbers")
+    ),
+    *(f"row.{reason}" for reason in ("line", "hidden", "filtered", "struck_out", "chosen")),
+    *(f"row.asked_{what}_or_supplier" for what in ("sum", "note", "heading", "number")),
+    *("row.asked_example", "cell.ditto", "cell.merged", "cell.filled_down", "sheet.country_of_name"),
+}
+
 CASES = {
     "answer.unknown": "| Supplier | Papers |\n| A | somewhere |",
     "workers.share_assumed": "| Supplier | Migrant workers |\n| A | 4 |",
@@ -167,6 +178,7 @@ def test_every_code_of_the_catalogue_is_tested():
         *REPORTED_FOR_RETURNED_FORMS,
         *REPORTED_FOR_WATCHLISTS,
         *REPORTED_FOR_CASES,
+        *REPORTED_FOR_LAYOUTS,
     }
     assert tested == ISSUES.keys() - REFUSALS.keys()
 

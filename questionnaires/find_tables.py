@@ -1,0 +1,332 @@
+"""Find the tables among the sheets of a file and read them: their layout, their kind, and the valid answers of their rows.
+
+Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
+from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
+from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout
+from questionnaires.layout.find import find_sheet_layout
+from questionnaires.layout.headers import Headers
+from questionnaires.layout.report import list_layout_issues
+from questionnaires.lookups import load_countries
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.sheet import Column, Sheet, encode_sheets
+from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.match import (
+    HEADER_SEARCH_ROWS,
+    detect_kind,
+    find_header_row,
+    get_row_cells,
+    match_columns,
+)
+from questionnaires.validation.personal_columns import drop_personal_columns, find_people_beside_names
+from questionnaires.validation.personal_data import CASE_KIND, REMOVED_NOTE, RedactedCells, redact_pii
+from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
+from questionnaires.workbook import load_template_texts
+
+SAMPLED_KINDS = ("site", "agency")  # kinds of which the texts of rows may be shown
+SAMPLES, MAX_SAMPLE = 3, 60  # values of a column that a layout shows, and characters of each
+
+
+def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> FileTables:
+    """Return the tables among the sheets of a file. Raises :class:`UnusableSheet` if there is none."""
+    if not options.is_request:
+        sheets = [replace(sheet, request_id=None) for sheet in sheets]
+    sheet_name = options.sheet or _find_answer_sheet(sheets)
+    chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
+    issues: list[Issue] = []
+    if options.sheet and not chosen:
+        names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
+        raise UnusableSheet(
+            build_issue("sheet.unknown", file=file, seen=options.sheet, expected=f"The file contains {names}.")
+        )
+    hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
+    issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
+    layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
+    faults: list[UnusableSheet] = []
+    places: list[_TablePlace] = []
+    headers = [_find_header_texts(sheet) if options.columns and len(chosen) > 1 else None for sheet in chosen]
+    all_texts = frozenset(text for texts in headers if texts is not None for text in texts)
+    for sheet, texts in zip(chosen, headers, strict=True):
+        shared_columns = {
+            question: header
+            for question, header in (options.columns or {}).items()
+            if texts is None or not header or fold_text(header) in texts or fold_text(header) not in all_texts
+        }
+        columns = shared_columns | options.columns_for_sheet(sheet.name)
+        try:
+            places += _find_places(sheet, layout.find_sheet(sheet.name), replace(options, columns=columns))
+        except UnusableSheet as unusable:
+            faults.append(unusable)
+    found: list[_FoundTable] = []
+    for place in places:
+        try:
+            found.append(_find_table(place, among_several=len(places) > 1))
+        except UnusableSheet as unusable:
+            faults.append(unusable)
+    if not found:
+        raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
+    # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
+    issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
+    others = [sheet for sheet in sheets if all(sheet.name != item.table.sheet for item in found)]
+    hidden_columns = [issue for sheet in others for issue in _find_personal_columns(sheet)]
+    issues.extend(hidden_columns)
+    lost_notes = bool(hidden_columns) or any(item.table.lost_notes for item in found)
+    full_layout = _collect_layout(file, sheets, found)
+    redacted = _encode_redacted(sheets, found, full_layout) if lost_notes else None
+    return FileTables(tuple(item.table for item in found), tuple(issues), redacted, full_layout)
+
+
+class _TablePlace(NamedTuple):
+    """A table that was found in a sheet, and the options with which it is read."""
+
+    sheet: Sheet
+    layout: SheetLayout
+    table: TableLayout
+    options: TableOptions
+
+
+class _FoundTable(NamedTuple):
+    """A table that was read: its place, the table as it was laid out, and the sheet of it without personal data."""
+
+    place: _TablePlace
+    laid_out: LaidOutTable
+    sheet: Sheet
+    table: Table
+
+
+def _find_places(sheet: Sheet, layout: SheetLayout | None, options: TableOptions) -> list[_TablePlace]:
+    """Return the tables of a sheet, as its layout says or as they are found. Raises UnusableSheet."""
+    if layout is not None and not layout.read:
+        return []
+    if layout is None or not layout.tables:
+        chosen = layout or SheetLayout(sheet.name)
+        found = find_sheet_layout(sheet, _find_known_headers(sheet, replace(options, kind=chosen.kind or options.kind)))
+        layout = replace(
+            found,
+            kind=chosen.kind,
+            country=chosen.country or found.country,
+            sector=chosen.sector,
+        )
+    return [_TablePlace(sheet, layout, table, options) for table in layout.tables]
+
+
+def _list_kinds(sheet: Sheet, kind: str | None) -> tuple[str, ...]:
+    """List the kinds that a sheet may be of; one that is not guessed stands alone."""
+    if kind == COHORTS:
+        return (COHORTS,)
+    return (BUYER,) if BUYER in (kind, (sheet.stamp or "").split(" ")[0]) else KINDS
+
+
+def _find_known_headers(sheet: Sheet, options: TableOptions) -> Headers:
+    """Return the headers that may occur in a sheet: those of the forms of its kind, and those that the sender mapped."""
+    kinds = _list_kinds(sheet, options.kind)
+    chosen = [options.kind] if options.kind in kinds else kinds
+    return Headers([load_combined_form(str(kind)) for kind in chosen], options.columns)
+
+
+def _collect_layout(file: str, sheets: Sequence[Sheet], found: Sequence[_FoundTable]) -> Layout:
+    """Return the layout of all sheets of a file as it was read, with the questions that the columns answer."""
+    layouts = []
+    for sheet in sheets:
+        members = [item for item in found if item.place.sheet is sheet]
+        tables = tuple(_describe_table(item) for item in members)
+        kinds = {item.table.kind for item in members}
+        first = members[0].place.layout if members else SheetLayout(sheet.name)
+        layouts.append(
+            replace(first, read=bool(members), kind=kinds.pop() if len(kinds) == 1 else first.kind, tables=tables)
+        )
+    return Layout(file, tuple(layouts))
+
+
+def _describe_table(item: _FoundTable) -> TableLayout:
+    """Return the layout of a table with its headers, the questions they answer, and some values; none of case records."""
+    matched, sheet = item.table.matched, item.sheet
+    question_of = {index: question for question, index in matched.columns.items()}
+    form = load_combined_form(item.table.kind)
+    rows = item.laid_out.rows
+    headers = []
+    for index, header in enumerate(matched.headers):
+        question = question_of.get(index, "")
+        if not header or index in sheet.origins:
+            continue
+        shows = item.table.kind in SAMPLED_KINDS and not (question and form.by_id[question].person)
+        samples = _list_samples(sheet.columns[index], rows) if shows else ()
+        headers.append(HeaderColumn(index, header, question, samples))
+    choices = item.laid_out
+    return replace(item.place.table, headers=tuple(headers), left_out=choices.left_out, asked=choices.asked)
+
+
+def _list_samples(column: Column, rows: npt.NDArray[np.intp]) -> tuple[str, ...]:
+    """Return the first values of a column in some rows, but none that looks like personal data."""
+    texts = (
+        column.values[code].strip()[:MAX_SAMPLE]
+        for code in dict.fromkeys(column.codes[rows[:50]].tolist())
+        if code >= 0
+    )
+    shown = (text for text in texts if text and detect_personal_data(text, company_name=True) is None)
+    return tuple(islice(shown, SAMPLES))
+
+
+def _encode_redacted(sheets: Sequence[Sheet], found: Sequence[_FoundTable], layout: Layout) -> bytes:
+    """Return the sheets that are read, without what was removed from them, and the layout by which they are read again."""
+    kept = []
+    for sheet in sheets:
+        members = [item for item in found if item.place.sheet is sheet]
+        if members:
+            pairs = [(item.laid_out.sheet, item.sheet) for item in members]
+            kept.append(carry_back(sheet, pairs))
+    stripped = [
+        replace(sheet, kind=None, tables=tuple(replace(table, headers=()) for table in sheet.tables))
+        for sheet in layout.sheets
+        if sheet.read
+    ]
+    return encode_sheets(kept, Layout(layout.file, tuple(stripped)).to_json())
+
+
+def _find_personal_columns(sheet: Sheet) -> tuple[Issue, ...]:
+    """Return the issues of the columns of personal data in a sheet that is not read: it is not stored then."""
+    forms = [load_combined_form(kind) for kind in KINDS]
+    try:
+        header_row = find_header_row(sheet, forms)
+    except UnusableSheet:
+        return ()
+    questions = {header: form.by_id[question] for form in forms for header, (_, question) in form.headers.items()}
+    return drop_personal_columns(sheet, header_row, questions)[1]
+
+
+def _find_header_texts(sheet: Sheet) -> frozenset[str]:
+    """Return the folded texts of the rows that are searched for headers."""
+    last = min(sheet.first_row + sheet.n_rows, sheet.first_row + HEADER_SEARCH_ROWS)
+    return frozenset(
+        fold_text(text) for row in range(sheet.first_row, last) for text in get_row_cells(sheet, row) if text
+    )
+
+
+def _find_answer_sheet(sheets: Sequence[Sheet]) -> str | None:
+    """Return the name of the sheet to read in a workbook made from our template (its other sheets explain and list); None
+    elsewhere.
+    """
+    stamp = next((sheet.stamp for sheet in sheets if sheet.stamp), None)
+    if stamp is None or stamp.split()[0] not in list_form_ids():
+        return None
+    name = str(load_template_texts()["entity"][load_form(stamp.split()[0]).kind]["sheet"])
+    return name if any(sheet.name == name for sheet in sheets) else None
+
+
+def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
+    """Read a table of a sheet; personal data is removed from it if its kind allows none. Raises UnusableSheet."""
+    original, layout, table, options = place
+    options = replace(options, kind=layout.kind or options.kind)
+    kinds = _list_kinds(original, options.kind)
+    forms = {kind: load_combined_form(kind) for kind in kinds}
+    known = _find_known_headers(original, options)
+    laid_out = lay_out_table(original, table, known, options.rows_of_sheet(original.name))
+    sheet, header_row = laid_out.sheet, laid_out.header_row
+    headers = get_row_cells(sheet, header_row)
+    kind = kinds[0] if len(kinds) == 1 else options.kind or detect_kind(headers, sheet.name, forms)
+    columns = _list_chosen_columns(table, known, forms[kind]) | dict(options.columns or {})
+    if (
+        among_several and columns
+    ):  # what only another kind of sheet asks, or only another table has, is meant for that one
+        other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
+        columns = {question: header for question, header in columns.items() if question not in other_questions}
+    questions = {
+        header: form_question
+        for header, (_, question) in forms[kind].headers.items()
+        if (form_question := forms[kind].by_id[question])
+    }
+    questions |= {
+        fold_text(header): forms[kind].by_id[question]
+        for question, header in columns.items()
+        if header and question in forms[kind].by_id
+    }
+    dropped: tuple[Issue, ...] = ()
+    if kind != COHORTS:  # a column of personal data rejects a sheet of cohorts
+        sheet, dropped = drop_personal_columns(sheet, header_row, questions)
+    redacted: tuple[RedactedCells, ...] = ()
+    if kind in (CASE_KIND, COHORTS):
+        sheet, redacted = redact_pii(sheet, header_row, forms[kind], columns, spares_findings=kind == CASE_KIND)
+    try:
+        matched = match_columns(sheet, header_row, forms[kind], columns)
+    except UnusableSheet as unusable:
+        if kind != CASE_KIND:
+            raise
+        # The supposed header may be a row of any data, so it is not repeated.
+        raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
+    name_index = matched.columns.get("name")
+    people = find_people_beside_names(headers[name_index], dropped) if name_index is not None else ""
+    if people:
+        raise UnusableSheet(build_issue("sheet.of_people", file=sheet.file, sheet=sheet.name, seen=people))
+    as_of = date.fromisoformat(options.as_of)
+    place_of_sheet = layout.country if "country" not in matched.columns else None
+    sheet_options = SheetOptions(
+        options.date_order,
+        options.country or place_of_sheet,
+        options.sector or layout.sector,
+        as_of,
+        options.answered_by,
+    )
+    submission = validate_sheet(sheet, header_row, matched, forms[kind], sheet_options, redacted, laid_out.rows)
+    if _is_country_list(submission):
+        raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
+    issues = [*dropped, *list_layout_issues(original, laid_out, quotes=kind in SAMPLED_KINDS)]
+    if place_of_sheet and not options.country and "country" in submission.answers:
+        issues.append(_report_country_of_name(sheet, place_of_sheet))
+    asked = [replace(group, reason=f"asked_{group.reason}") for group in laid_out.asked]
+    submission = replace(
+        submission,
+        issues=(*issues, *submission.issues),
+        left_out=(*laid_out.left_out, *asked, *submission.left_out),
+    )
+    lost_notes = bool(dropped) or any(cells.code == REMOVED_NOTE for cells in redacted)
+    return _FoundTable(
+        place,
+        laid_out,
+        sheet,
+        Table(sheet.name, kind, header_row, matched, submission, sheet.request_id, lost_notes, sheet.is_transposed),
+    )
+
+
+def _report_country_of_name(sheet: Sheet, country: str) -> Issue:
+    """Return the issue of a sheet that is in the country of its name."""
+    name = load_countries().names.get(country, country)
+    return build_issue("sheet.country_of_name", file=sheet.file, sheet=sheet.name, seen=sheet.name, expected=name)
+
+
+def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire) -> dict[str, str]:
+    """Return the columns that a layout gives: question -> header, "" for a question whose column is not to be read."""
+    given = {item.question: item.header for item in table.headers if item.question in form.by_id}
+    unread = {
+        question: ""
+        for item in table.headers
+        if item.question is not None
+        for question in known.find(item.header)
+        if question in form.by_id
+    }
+    return unread | {str(question): header for question, header in given.items()}
+
+
+def _is_country_list(submission: Submission) -> bool:
+    """Return whether a sheet of three or more rows contains only names, nine in ten of them names of countries: a list for
+    reference, not a table of suppliers.
+    """
+    if submission.accepted < 3 or "name" not in submission.answers or {"reference", "country"} & {*submission.answers}:
+        return False
+    names = submission.answers["name"]
+    are_countries = [fold_text(str(name)) in load_countries().by_word for name in names.values]
+    return bool(names.answered.all()) and sum(are_countries) >= 0.9 * len(are_countries)

@@ -1,0 +1,207 @@
+"""The layout of a file as values and as a JSON object: its tables, their header rows, and the rows that are left out.
+
+A layout is found for a file (:func:`questionnaires.layout.find.find_sheet_layout`) and taken back with corrections
+(``TableOptions.layout``, ``--layout FILE``). What it says of a sheet is then followed without looking for anything:
+
+- ``read``: whether the sheet is read at all. ``kind``, ``country``, ``sector``: what holds for all of its rows; null is detected.
+- ``header_rows``, ``rows``, ``columns`` of a table: where its headers and its rows are. ``direction``: "down" if each row is a
+  supplier, "across" if each column is one; ``rows`` and ``header_rows`` of the latter count columns, and ``columns`` rows.
+- ``headers``: the question that each column answers; "" is a column that is not read, null is detected.
+- ``left_out``: the rows that are no suppliers, by reason. Any row of the table that is moved out of it is read; any row that is
+  added (with the reason "chosen") is not. ``asked``: rows that may be suppliers. They are not read before they are taken out.
+- ``sections``: texts that answer a question for the rows below them. ``fill_down``: columns whose blank cells repeat the cell
+  above.
+
+A sheet that a layout does not name is looked at as if there were no layout. Rows are numbered as the spreadsheet numbers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from typing import Any, Literal
+
+from questionnaires.sheet import RowGroup
+
+Direction = Literal["down", "across"]
+CHOSEN = "chosen"  # the reason of a row that the sender left out
+VERSION = 1  # of the JSON object
+
+
+class BadLayout(ValueError):
+    """Raised for a JSON object that is no layout: where in it, and what was expected there."""
+
+
+@dataclass(frozen=True)
+class HeaderColumn:
+    """A column of a table: its ``column`` (from 0), its header as it is read, the question that it answers ("" for none, None
+    to detect it) and some of its values; none of a column of persons.
+    """
+
+    column: int
+    header: str
+    question: str | None = None
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A text that applies to the rows below it: its cell (row, column from 0), the question it answers and the first and last
+    row it applies to.
+    """
+
+    row: int
+    column: int
+    question: str
+    text: str
+    rows: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """One table of a sheet. ``rows``, ``columns``, ``header_rows``: first and last; columns count from 0."""
+
+    header_rows: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    direction: Direction = "down"
+    headers: tuple[HeaderColumn, ...] = ()
+    sections: tuple[Section, ...] = ()
+    fill_down: tuple[int, ...] = ()
+    left_out: tuple[RowGroup, ...] = ()
+    asked: tuple[RowGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class SheetLayout:
+    """One sheet: whether it is read, what holds for all of its rows, and its tables."""
+
+    name: str
+    read: bool = True
+    kind: str | None = None
+    country: str | None = None
+    sector: str | None = None
+    tables: tuple[TableLayout, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The sheets of one file."""
+
+    file: str
+    sheets: tuple[SheetLayout, ...] = field(default=())
+
+    def find_sheet(self, name: str) -> SheetLayout | None:
+        """Return the sheet of a name; None if the layout does not name it."""
+        return next((sheet for sheet in self.sheets if sheet.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the layout as a JSON object."""
+        return {"version": VERSION, **asdict(self, dict_factory=_to_object)}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Layout:
+        """Build a layout from its JSON object. Raises :class:`BadLayout`."""
+        entry = _Entry("layout", content)
+        if entry.take("version", int, VERSION) != VERSION:
+            raise BadLayout(f"version: {VERSION} was expected.")
+        return cls(entry.take("file", str, ""), tuple(map(_read_sheet, entry.list("sheets"))))
+
+
+def list_rows(groups: Iterable[RowGroup]) -> Iterable[int]:
+    """List the rows of groups."""
+    return chain.from_iterable(range(first, last + 1) for group in groups for first, last in group.rows)
+
+
+def _to_object(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(fields)
+
+
+class _Entry:
+    """An object of the JSON, and where it is; whatever is taken from it has the expected type."""
+
+    def __init__(self, place: str, content: Any) -> None:
+        if not isinstance(content, Mapping):
+            raise BadLayout(f"{place}: an object was expected.")
+        self.place, self.content = place, content
+
+    def take(self, name: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
+        """Return a value of the object. Raises :class:`BadLayout` if it has another type."""
+        value = self.content.get(name, default)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise BadLayout(f"{self.place}.{name}: this value is not accepted here.")
+        return value
+
+    def span(self, name: str) -> tuple[int, int]:
+        """Return a first and a last number."""
+        return _read_span(f"{self.place}.{name}", self.take(name, (list, tuple)))
+
+    def list(self, name: str) -> list[_Entry]:
+        """Return the objects of a list; a missing list is empty."""
+        return [
+            _Entry(f"{self.place}.{name}[{number}]", item)
+            for number, item in enumerate(self.take(name, (list, tuple), ()))
+        ]
+
+
+_TEXT = (str, type(None))
+
+
+def _read_span(place: str, value: Any) -> tuple[int, int]:
+    numbers = list(value) if isinstance(value, list | tuple) else []
+    if len(numbers) != 2 or not all(type(number) is int for number in numbers) or not 0 <= numbers[0] <= numbers[1]:
+        raise BadLayout(f"{place}: a first and a last number were expected.")
+    return numbers[0], numbers[1]
+
+
+def _read_sheet(entry: _Entry) -> SheetLayout:
+    return SheetLayout(
+        name=entry.take("name", str),
+        read=entry.take("read", bool, True),
+        kind=entry.take("kind", _TEXT),
+        country=entry.take("country", _TEXT),
+        sector=entry.take("sector", _TEXT),
+        tables=tuple(map(_read_table, entry.list("tables"))),
+    )
+
+
+def _read_table(entry: _Entry) -> TableLayout:
+    direction = entry.take("direction", str, "down")
+    if direction not in ("down", "across"):
+        raise BadLayout(f"{entry.place}.direction: 'down' or 'across' was expected.")
+    return TableLayout(
+        header_rows=entry.span("header_rows"),
+        rows=entry.span("rows"),
+        columns=entry.span("columns"),
+        direction=direction,
+        headers=tuple(
+            HeaderColumn(
+                item.take("column", int),
+                item.take("header", str, ""),
+                item.take("question", _TEXT),
+                tuple(map(str, item.take("samples", (list, tuple), ()))),
+            )
+            for item in entry.list("headers")
+        ),
+        sections=tuple(
+            Section(
+                item.take("row", int),
+                item.take("column", int),
+                item.take("question", str),
+                item.take("text", str),
+                item.span("rows"),
+            )
+            for item in entry.list("sections")
+        ),
+        fill_down=tuple(number for number in entry.take("fill_down", (list, tuple), ()) if type(number) is int),
+        left_out=tuple(map(_read_group, entry.list("left_out"))),
+        asked=tuple(map(_read_group, entry.list("asked"))),
+    )
+
+
+def _read_group(entry: _Entry) -> RowGroup:
+    ranges = entry.take("rows", (list, tuple), ())
+    return RowGroup(
+        entry.take("reason", str, CHOSEN), tuple(_read_span(f"{entry.place}.rows", value) for value in ranges)
+    )

@@ -1,0 +1,233 @@
+"""Find the tables of a sheet: stacked, side by side or across, with their header rows, and what each of their rows is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from questionnaires.issues import UnusableSheet
+from questionnaires.layout.apply import transpose
+from questionnaires.layout.document import Section, SheetLayout, TableLayout
+from questionnaires.layout.grid import Grid, Mask, crop
+from questionnaires.layout.headers import Headers, find_header_rows, join_headers
+from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows
+from questionnaires.layout.sections import find_section
+from questionnaires.lookups import load_countries
+from questionnaires.sheet import RowGroup, Sheet, build_row_group
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.match import IDENTIFYING_QUESTIONS, find_header_row
+
+NAMES = {"name", "name_local"}
+REPEATED_SHARE = 0.8  # of the headers, in a row that repeats them
+MAX_HEADERS_TRIED = 500  # rows below blank rows that are tried as the headers of another table
+FORM_ROWS, FORM_COLUMNS = 500, 100  # the largest form that is read across
+YEAR = re.compile(r"[\s_\-]{1,3}(?:19|20)\d\d")
+LEFT_OUT: RowClass = "left_out"
+ASK: RowClass = "ask"
+COUNTRY = "country"
+
+
+def find_sheet_layout(sheet: Sheet, known: Headers) -> SheetLayout:
+    """Return the layout of a sheet: its tables, and the country that its name gives. Raises :class:`UnusableSheet`."""
+    return SheetLayout(sheet.name, country=find_country_of_name(sheet), tables=tuple(find_tables(sheet, known)))
+
+
+def find_country_of_name(sheet: Sheet) -> str | None:
+    """Return the country after which a sheet of a workbook is named; None if it is named after none, or is a text file."""
+    if sheet.encoding:
+        return None
+    name = YEAR.sub("", sheet.name).strip()
+    return load_countries().find(name) if len(fold_text(name)) > 3 else None
+
+
+def find_tables(sheet: Sheet, known: Headers) -> list[TableLayout]:
+    """Return the tables of a sheet, from left to right and from the top. Raises :class:`UnusableSheet` if there is none."""
+    across = find_table_across(sheet, known)
+    if across is not None:
+        return [across]
+    grid = Grid(sheet)
+    header = find_header_row(sheet, known.forms, known.columns) - sheet.first_row
+    spans = list(_iter_column_spans(grid, header, known))
+    tables: list[TableLayout] = []
+    for columns in spans:
+        part = sheet if len(spans) == 1 else crop(sheet, (0, sheet.first_row + sheet.n_rows), columns)
+        part_grid = grid if part is sheet else Grid(part)
+        part_header = header if part is sheet else find_header_row(part, known.forms, known.columns) - sheet.first_row
+        tables += _find_stacked(part_grid, part_header, columns, known)
+    return tables
+
+
+def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tuple[int, int]]:
+    """Yield the first and last column of each of the tables that stand side by side; all columns if there is one table."""
+    cells = grid.get_cells(header)
+    whole = (0, len(grid.sheet.columns) - 1)
+    identifying = [column for column, text in cells.items() if known.find(text) & set(IDENTIFYING_QUESTIONS)]
+    starts = [0]
+    if len(identifying) > 1:
+        words = [fold_text(text) for text in cells.values()]
+        columns = list(cells)
+        first = words.index(fold_text(cells[identifying[0]]))
+        period = next(
+            (
+                length
+                for length in range(2, len(words) // 2 + 1)
+                if words[:length] == words[length : 2 * length] and first < length
+            ),
+            0,
+        )
+        if period:
+            starts += [columns[at] for at in range(period, len(words) - 1, period) if words[at] == words[0]]
+        else:
+            empty: Mask = np.logical_not(grid.filled.any(axis=0))
+            starts += [
+                column
+                for column in columns
+                if column and empty[column - 1] and any(name >= column for name in identifying)
+            ]
+    spans = [(first, last - 1) for first, last in zip(starts, [*starts[1:], whole[1] + 1], strict=True)]
+    named = [sum(first <= name <= last for name in identifying) for first, last in spans]
+    yield from spans if len(spans) > 1 and all(named) else [whole]
+
+
+def _find_stacked(grid: Grid, header: int, columns: tuple[int, int], known: Headers) -> list[TableLayout]:
+    """Return the tables of a grid that stand one above the other; ``header``: the row of the headers that names most."""
+    first_header = find_header_rows(grid, header, known)
+    below = [find_header_rows(grid, row, known) for row in _iter_other_headers(grid, first_header, known)]
+    starts = sorted({first_header, *below})
+    tables = []
+    top = 0
+    for position, rows in enumerate(starts):
+        end = len(grid.counts) - 1
+        if position + 1 < len(starts):
+            end = _find_end(grid, rows[1], starts[position + 1][0])
+        tables.append(_find_table(grid, rows, (top, end), columns, known))
+        top = end + 1
+    return tables
+
+
+def _iter_other_headers(grid: Grid, first: tuple[int, int], known: Headers) -> Iterator[int]:
+    """Yield the rows that are the headers of another table than the first: labels of two questions, one of them what a row is,
+    under a blank row or a title, or above the first table.
+    """
+    counts = grid.counts
+    alone = np.flatnonzero(counts <= 1)
+    candidates = [row + 1 for row in alone.tolist() if row + 1 < len(counts) and counts[row + 1] > 1]
+    headers = grid.get_words(first[1])
+    for row in candidates[:MAX_HEADERS_TRIED]:
+        if first[0] <= row <= first[1]:
+            continue
+        cells = grid.get_cells(row)
+        named = [found for text in cells.values() if (found := known.find(text))]
+        names_rows = any(found & set(IDENTIFYING_QUESTIONS) for found in named)
+        if len(named) < 2 or not names_rows or any(text[0].isdigit() for text in cells.values()):
+            continue
+        if grid.get_words(row) != headers or row < first[0]:
+            yield row
+
+
+def _find_end(grid: Grid, header: int, following: int) -> int:
+    """Return the last row of a table above the headers of another: a title between a blank row and these belongs to them."""
+    row = following - 1
+    while row > header and grid.counts[row]:
+        row -= 1
+    return row if row > header else following - 1
+
+
+def _find_table(
+    grid: Grid, header_rows: tuple[int, int], span: tuple[int, int], columns: tuple[int, int], known: Headers
+) -> TableLayout:
+    """Return the layout of one table: ``span`` are its first row, with what stands above the headers, and its last."""
+    headers = join_headers(grid, header_rows, known)
+    questions = {column: known.find(text) for column, text in headers.items()}
+    named = next((column for column, found in questions.items() if found & NAMES), None)
+    if named is None:
+        named = next((column for column, found in questions.items() if found & set(IDENTIFYING_QUESTIONS)), None)
+    country = next((column for column, found in questions.items() if COUNTRY in found), None)
+    table = TableRows(grid, header_rows[1], span[1], headers, named, country)
+    findings: dict[int, Finding] = {}
+    if not grid.sheet.stamp:  # the lines above the headers of our own form are part of it
+        above = [row for row in range(span[0], header_rows[0]) if grid.counts[row]]
+        findings |= {row: Finding(LEFT_OUT, "title") for row in above}
+    findings |= classify_rows(table)
+    repeated = _find_repeated_headers(grid, header_rows)
+    rows = table.rows
+    findings |= {int(row): Finding(LEFT_OUT, "repeated_header") for row in rows[repeated[rows]]}
+    return TableLayout(
+        header_rows=(grid.number(header_rows[0]), grid.number(header_rows[1])),
+        rows=(grid.number(span[0]), grid.number(span[1])),
+        columns=columns,
+        sections=tuple(_iter_sections(grid, findings, header_rows[1], span[1])),
+        left_out=_group(grid, findings, LEFT_OUT),
+        asked=_group(grid, findings, ASK),
+    )
+
+
+def _find_repeated_headers(grid: Grid, header_rows: tuple[int, int]) -> Mask:
+    """Return which rows repeat one of the header rows."""
+    found: Mask = np.zeros(len(grid.counts), dtype=np.bool_)
+    for header in range(header_rows[0], header_rows[1] + 1):
+        filled = np.flatnonzero(grid.filled[header]).tolist()
+        if not filled:
+            continue
+        equal = np.zeros(len(grid.counts), dtype=np.int64)
+        for index in filled:
+            codes = grid.sheet.columns[index].codes
+            equal += codes == codes[header]
+        found |= (equal >= max(1, REPEATED_SHARE * len(filled))) & (grid.counts <= len(filled) + 1)
+    found[: header_rows[1] + 1] = False
+    return found
+
+
+def _iter_sections(grid: Grid, findings: Mapping[int, Finding], header: int, last: int) -> Iterator[Section]:
+    """Yield the headings that answer a question for the rows below them, as far as the next heading of the question."""
+    headings = []
+    for row in sorted(findings):
+        is_heading = findings[row].reason == "section" or (findings[row].reason == "title" and row < header)
+        heading = find_section(grid, row) if is_heading else None
+        if heading is not None and heading.question:
+            headings.append((row, heading))
+    for position, (row, heading) in enumerate(headings):
+        following = [other for other, next_ in headings[position + 1 :] if next_.question == heading.question]
+        end = min([*(other - 1 for other in following), last])
+        if end > max(row, header):
+            rows = (grid.number(max(row, header) + 1), grid.number(end))
+            yield Section(grid.number(row), heading.column, heading.question, heading.text, rows)
+
+
+def _group(grid: Grid, findings: Mapping[int, Finding], row_class: str) -> tuple[RowGroup, ...]:
+    """Return the rows of a class by reason, in the order of their first rows."""
+    rows: dict[str, list[int]] = {}
+    for row in sorted(findings):
+        if findings[row].row_class == row_class:
+            rows.setdefault(findings[row].reason, []).append(grid.number(row))
+    return tuple(build_row_group(reason, members) for reason, members in rows.items())
+
+
+def find_table_across(sheet: Sheet, known: Headers) -> TableLayout | None:
+    """Return the layout of a form in which each column is a supplier and the questions stand one below the other; None if the
+    sheet is none.
+    """
+    if sheet.n_rows > FORM_ROWS or not 2 <= len(sheet.columns) <= FORM_COLUMNS or sheet.n_rows < 3:
+        return None
+    turned = transpose(sheet)
+    grid = Grid(turned)
+    filled = np.flatnonzero(grid.counts)[:3].tolist()
+    named = {row: [text for text in grid.get_cells(row).values() if known.find(text)] for row in filled}
+    best = max(filled, key=lambda row: len(named[row]), default=-1)
+    labels = named.get(best, [])
+    names_rows = any(known.find(text) & set(IDENTIFYING_QUESTIONS) for text in labels)
+    if len(labels) < 3 or not names_rows or best + 1 >= len(grid.counts):
+        return None
+    try:
+        header = find_header_row(sheet, known.forms, known.columns) - sheet.first_row
+        if sum(bool(known.find(text)) for text in Grid(sheet).get_cells(header).values()) >= 2:
+            return None
+    except UnusableSheet:
+        pass
+    if 3 * len(labels) < int(grid.counts[best]) or not grid.counts[best + 1 :].any():
+        return None
+    layout = _find_table(grid, (best, best), (best, len(grid.counts) - 1), (0, len(turned.columns) - 1), known)
+    return replace(layout, direction="across", left_out=(), asked=(), sections=())

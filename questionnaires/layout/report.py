@@ -1,0 +1,58 @@
+"""Report what a layout leaves out, asks about and fills in, as issues with the cells of the spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from questionnaires.issues import Issue, build_issue
+from questionnaires.layout.apply import LaidOutTable
+from questionnaires.layout.document import list_rows
+from questionnaires.layout.grid import Grid
+from questionnaires.parse.answer import make_legible
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.sheet import RowGroup, Sheet
+
+MAX_NAMED_CELLS = 5
+MAX_SEEN = 80  # characters of a text that is quoted
+QUOTED = 3  # texts that an issue quotes
+
+
+def list_layout_issues(original: Sheet, table: LaidOutTable, *, quotes: bool) -> list[Issue]:
+    """List the issues of a table that was laid out from an original sheet, in the order of their cells.
+
+    ``quotes``: whether the texts of the rows are shown; those that look like personal data never are.
+    """
+    grid = Grid(table.sheet if table.sheet.is_transposed else original)
+    issues = [_describe_rows(f"row.{group.reason}", grid, group, quotes=quotes) for group in table.left_out]
+    issues += [_describe_rows(f"row.asked_{group.reason}", grid, group, quotes=quotes) for group in table.asked]
+    issues += list(_list_filled(table))
+    return issues
+
+
+def _describe_rows(code: str, grid: Grid, group: RowGroup, *, quotes: bool) -> Issue:
+    """Return the issue of rows with one reason: their first cells, and what the first of them say."""
+    cells, texts = [], []
+    for row in list(list_rows([group]))[:MAX_NAMED_CELLS]:
+        filled = (
+            grid.get_cells(row - grid.sheet.first_row) if 0 <= row - grid.sheet.first_row < len(grid.counts) else {}
+        )
+        column, text = next(iter(filled.items()), (0, ""))
+        cells.append(grid.sheet.name_cell(row, column))
+        if text and quotes and detect_personal_data(text) is None:
+            texts.append(make_legible(text)[:MAX_SEEN])
+    seen = "', '".join(dict.fromkeys(texts[:QUOTED]))
+    place = {"file": grid.sheet.file, "sheet": grid.sheet.name, "cell": cells[0], "cells": cells}
+    return build_issue(code, seen=seen, count=group.count, **place)
+
+
+def _list_filled(table: LaidOutTable) -> Iterator[Issue]:
+    """Yield the issues of cells that repeat the cell above."""
+    sheet = table.sheet
+    for filled in table.filled:
+        cells = [sheet.name_cell(sheet.first_row + int(row), filled.column) for row in filled.rows[:MAX_NAMED_CELLS]]
+        column = sheet.columns[filled.column]
+        header = column.codes[table.header_row - sheet.first_row]
+        yield build_issue(
+            filled.code, file=sheet.file, sheet=sheet.name, cell=cells[0], cells=cells, count=len(filled.rows),
+            header=column.values[header] if header >= 0 else "",
+        )  # fmt: skip
