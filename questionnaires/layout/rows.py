@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from questionnaires.layout.grid import Grid, Indices, Mask
-from questionnaires.layout.sections import HEADING_ONLY, find_section
+from questionnaires.layout.sections import find_section
 from questionnaires.layout.words import LayoutWords, load_layout_words
 from questionnaires.lookups import load_common_words, load_countries
 from questionnaires.text_normalize import fold_text
@@ -29,6 +29,7 @@ FOOTNOTE = re.compile(r"(?:\*{1,4}|[†‡§¹²³⁴⁵⁶]|\[\d{1,2}\]|\(\d{1,
 NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?[\d.,'\s]{1,30}\s?[%)]?|n/?a|-{1,3}|–|—", re.IGNORECASE)
 RULE = re.compile(r"[\W_]+")
 WORD = re.compile(r"[^\W_]+")
+LABEL_END = re.compile(r"[:：.]")
 COUNTED = re.compile(r"[^\W\d_]+")
 YEAR_OR_DATE = re.compile(
     r"(?:fy|cy|q[1-4]|h[12]|year|año|année|jahr|tahun|năm|ปี)?[\s\-/.]{0,3}(?:19|20|25)\d\d(?:\s?[-/–]\s?(?:\d\d){1,2})?(?:\s?年)?",
@@ -254,7 +255,7 @@ class RowClassifier:
     def _find_note(self, row: int, cells: Mapping[int, str]) -> Finding | None:
         """Return whether a row with one text, or a label and a text, is a note."""
         text = next(iter(cells.values()))
-        start = re.split(r"[:：.]", text, maxsplit=1)[0]
+        start = LABEL_END.split(text, maxsplit=1)[0]
         has_colon = len(start) < len(text) and text[len(start)] in ":："
         label = fold_text(RULE.sub(" ", start))
         is_label = label in self.words.notes
@@ -299,6 +300,3 @@ class RowClassifier:
         return any(fold_text(word) in self.words.company_forms for word in COUNTED.findall(text)) or any(
             form in text for form in ("公司", "会社", "會社", "회사", "บริษัท")
         )
-
-
-__all__ = ["HEADING_ONLY", "Finding", "RowClassifier", "TableRows", "classify_rows"]

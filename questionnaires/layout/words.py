@@ -16,9 +16,8 @@ from questionnaires.text_normalize import fold_text
 class LayoutWords:
     """``lists/layout.toml`` and the words for sums of ``lists/words.toml``, folded and compiled.
 
-    ``dittos``: every spelling of a mark or word for the cell above; ``short_dittos``: those that may also
-    be the code of a country. ``sums``: what begins or ends a row of a sum, in small letters. ``labels``: the question by the label
-    of a heading.
+    ``dittos``: every spelling of a mark or word for the cell above; ``short_dittos``: those that may also be the code of a
+    country. ``sums``: what begins or ends a row of a sum, in small letters. ``labels``: the question by the label of a heading.
     """
 
     dittos: frozenset[str]

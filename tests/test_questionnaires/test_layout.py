@@ -125,8 +125,8 @@ def test_a_column_answers_the_question_that_the_layout_gives_it():
     headers[2]["question"] = ""
     found = read_grid(PLAIN, layout=layout)
     assert "workers_total" not in found.tables[0].matched.columns
-    headers[2]["question"] = "migrant_total"
-    assert read_grid(PLAIN, layout=layout).tables[0].matched.columns["migrant_total"] == 2
+    headers[2]["question"] = "workers_migrant"
+    assert read_grid(PLAIN, layout=layout).tables[0].matched.columns["workers_migrant"] == 2
 
 
 def test_the_header_row_is_the_one_that_the_layout_gives():
