@@ -7,6 +7,7 @@ be used, and the issue it carries says why.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -51,18 +52,33 @@ class Issue:
         """Return where the issue is, as a spreadsheet writes it: ``Suppliers!B3``."""
         return "!".join(part for part in (self.sheet, self.cell) if part)
 
-    def describe(self) -> str:
-        """Return the whole issue in one or two sentences, for a reader."""
-        message = ISSUES[self.code].message.format(
+    @property
+    def message(self) -> str:
+        """Return what is wrong, without place and cure."""
+        return ISSUES[self.code].message.format(
             seen=self.seen, header=self.header, expected=self.expected, count=self.count
         )
+
+    @property
+    def sentence(self) -> str:
+        """Return what is wrong as a sentence on its own."""
+        return self.message[:1].upper() + self.message[1:]
+
+    def describe(self) -> str:
+        """Return the whole issue in one or two sentences, for a reader."""
         location = " ".join(part for part in (self.place, f"*{self.header}*" if self.header else "") if part)
         repeats = f" ({self.count} cells)" if self.count > 1 else ""
-        return f"{location}{repeats}: {message} {self.cure}".strip() if location else f"{message} {self.cure}".strip()
+        text = f"{self.message} {self.cure}"
+        return f"{location}{repeats}: {text}".strip() if location else text.strip()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields by name, with lists for tuples, as they are written to JSON."""
         return {**asdict(self), "cells": list(self.cells)}
+
+
+def parse_issue(fields: Mapping[str, Any]) -> Issue:
+    """Return an issue from its fields as :meth:`Issue.to_dict` gives them."""
+    return Issue(**{**fields, "cells": tuple(fields["cells"])})
 
 
 class UnusableSheet(Exception):

@@ -6,6 +6,7 @@ and ends it where it takes too long. No file can therefore affect the answer to 
 
 from __future__ import annotations
 
+import encodings.cp437  # noqa: F401  loaded by zipfile for names of parts, which would be too late
 import gc
 import json
 import os
@@ -23,14 +24,16 @@ import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which wo
 from questionnaires.cell_reader import load_sheets
 from questionnaires.find_tables import find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
-from questionnaires.issues import UnusableSheet
+from questionnaires.issues import UnusableSheet, parse_issue
 from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.lookups import load_countries, load_regions, load_sectors
+from questionnaires.marking.marked_file import build_marked_file
+from questionnaires.marking.own_marks import drop_own_marks
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sandbox import ANSWER
-from questionnaires.sheet import apply_stamp, decode_layout, decode_sheets, encode_sheets
+from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
 from questionnaires.tables import (
     BUYER,
     COHORTS,
@@ -50,23 +53,37 @@ PIPE_BYTES = 1 << 20
 
 def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
     """Return the sheets of a file, for :func:`questionnaires.sheet.read_sheets`."""
-    return encode_sheets(apply_stamp(load_sheets(data, kind, name, limits)))
+    return encode_sheets(drop_own_marks(apply_stamp(load_sheets(data, kind, name, limits))))
 
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
     """Return the tables of a file, for :func:`questionnaires.tables.read_tables`."""
-    is_stored = kind == STORED
-    sheets = decode_sheets(data, name, limits) if is_stored else apply_stamp(load_sheets(data, kind, name, limits))
-    if is_stored and options["layout"] is None:
+    if kind == STORED and options["layout"] is None:
         options = {**options, "layout": decode_layout(data)}
     try:
+        sheets = drop_own_marks(_load_sheets(data, limits, kind, name))
         return encode_tables(find_tables(sheets, name, TableOptions(**options)))
     except UnusableSheet as unusable:
         return encode_unusable(unusable)
 
 
+def mark_file(
+    data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any], issues: Sequence[Mapping[str, Any]]
+) -> bytes:
+    """Return a file as a workbook with its problems marked, for :func:`questionnaires.marking.marked_file.mark_file`."""
+    sheets = _load_sheets(data, limits, kind, name)
+    if kind == STORED and options["layout"] is None:
+        options = {**options, "layout": decode_layout(data)}
+    return build_marked_file(data, kind, name, sheets, TableOptions(**options), list(map(parse_issue, issues)))
+
+
+def _load_sheets(data: bytes, limits: Limits, kind: str, name: str) -> tuple[Sheet, ...]:
+    """Return the sheets of a file that was sent, or of one that was stored without its notes."""
+    return decode_sheets(data, name, limits) if kind == STORED else apply_stamp(load_sheets(data, kind, name, limits))
+
+
 # Each takes the bytes of a file, the limits and its own arguments, and returns the bytes of its answer.
-TASKS: Mapping[str, Callable[..., bytes]] = {"sheets": read_sheets, "tables": read_tables}
+TASKS: Mapping[str, Callable[..., bytes]] = {"sheets": read_sheets, "tables": read_tables, "marked": mark_file}
 
 
 def load_lists() -> None:

@@ -41,6 +41,7 @@ class TableOptions:
     questionnaire request that a workbook names is known. ``layout``: the layout of the file, with corrections
     (:meth:`~questionnaires.layout.document.Layout.to_json`); None is found. ``rows``: single rows, by sheet ("" stands for any)
     and as the spreadsheet numbers them, and whether each is read, whatever its layout says.
+    ``names_all_cells``: whether issues name all their cells.
     """
 
     as_of: str
@@ -55,6 +56,7 @@ class TableOptions:
     is_request: bool = True
     layout: Mapping[str, Any] | None = None
     rows: Sequence[tuple[str, int, bool]] = ()
+    names_all_cells: bool = False
 
     def rows_of_sheet(self, sheet: str) -> dict[int, bool]:
         """Return the rows of one sheet that were chosen, and whether each is read."""

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
-from service.commands import admin, models, repay
+from service.commands import admin, models, repay, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
+from service.commands.reading import add_reading_options, parse_day, read_column_map
 
 if TYPE_CHECKING:
     from risk_models.facts.facts import FactSnapshot
@@ -76,32 +77,16 @@ def _build_parser() -> argparse.ArgumentParser:
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")
     assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
-    assess.add_argument(
-        "--kind", choices=("site", "agency", "case"), help="what the rows describe (default: detected for each sheet)"
-    )
+    add_reading_options(assess)
     assess.add_argument(
         "--buyer",
         metavar="FILE",
         help="your answers about your own purchasing practices (form 'buyer'); they produce findings but no score",
     )
-    assess.add_argument("--country", metavar="ISO2", help="country for every row, if the file has no country column")
-    assess.add_argument(
-        "--sector", metavar="CODE", help="sector or ISIC code for every row, if the file has no sector column"
-    )
-    assess.add_argument("--on", metavar="DATE", help="assessment date, YYYY-MM-DD (default: today)")
     assess.add_argument(
         "--models",
         metavar="RELEASE",
         help="newest release of the models to use, such as 2026.3 (default: all in force)",
-    )
-    assess.add_argument("--sheet", metavar="NAME", help="read only this sheet")
-    assess.add_argument("--map", metavar="FILE", help='column map, TOML or JSON: question = "Header"')
-    assess.add_argument("--date-order", choices=("dmy", "mdy"), help="how to read dates such as 03/04/2025")
-    assess.add_argument(
-        "--answered-by",
-        choices=("supplier", "buyer"),
-        help="who filled in the sheets: your suppliers (returned questionnaires, in which an empty answer counts as declined) or "
-        "you (default: detected for each sheet)",
     )
     assess.add_argument(
         "--evidence-confirmed",
@@ -119,6 +104,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     assess.set_defaults(run=_assess)
 
+    validate.add_commands(commands)
     verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare the results")
     verify.add_argument("file", metavar="assessment.json")
     verify.set_defaults(run=_verify_assessment)
@@ -162,7 +148,6 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.issues import UnusableSheet
-    from questionnaires.validation.match import parse_column_map
     from risk_models.facts.facts import load_facts
     from service.assessment.assess import assess
     from service.assessment.export_json import write_document
@@ -174,7 +159,7 @@ def _assess(arguments: argparse.Namespace) -> int:
 
     # One run creates millions of small objects and then ends, so searching for reference cycles would only take time.
     gc.disable()
-    on = _parse_day(arguments.on)
+    on = parse_day(arguments.on)
     models = _select_release(arguments.models, on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
@@ -184,7 +169,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     confirmed = _find_confirmed_files(arguments.evidence_confirmed, arguments.files)
     with _show_progress() as say:
         try:
-            columns = parse_column_map(read_bytes(Path(arguments.map)), arguments.map) if arguments.map else None
+            columns = read_column_map(arguments.map)
             choices = Choices(
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None, answered_by=arguments.answered_by,
@@ -353,15 +338,6 @@ def _show_facts(arguments: argparse.Namespace) -> int:
             )
             print(f"  State-imposed labour, {row.grade}: {described or 'anywhere'}. {row.publisher}: {row.source}")
     return EXIT_SCORED
-
-
-def _parse_day(text: str | None) -> date:
-    if text is None:
-        return date.today()
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
 
 
 def _select_release(release: str | None, on: date) -> tuple[Model, ...]:

@@ -24,6 +24,7 @@ Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 MAX_NAMED_CELLS = 5  # an issue names its first cells and counts the rest
+MAX_MARKED_CELLS = 100_000  # or these, where every cell is to be marked
 MAX_SEPARATE_ISSUES = 50  # issues of one code in one column are reported one by one up to here, the rest together
 INVISIBLE = " \t\r\n\v\f\xa0\u200b\ufeff\u3000"
 
@@ -98,7 +99,7 @@ class ValidationContext:
     ``rows``: the indices of the data rows in the sheet (counted from its first row), where they are known beforehand. ``as_of``:
     the ISO date of the assessment, "" where it is unknown. ``candidates``: the indices among which the data rows are, where the
     layout of the sheet is known: no repeated header or row of totals is among them then. ``left_out``: the rows under the header
-    that are none, by reason.
+    that are none, by reason. ``names_all_cells``: whether every issue is reported on its own, with all its cells.
     """
 
     def __init__(
@@ -109,8 +110,12 @@ class ValidationContext:
         rows: Indices | None = None,
         as_of: str = "",
         candidates: Indices | None = None,
+        *,
+        names_all_cells: bool = False,
     ) -> None:
         self.sheet, self.header_row, self.column_match, self.as_of = sheet, header_row, column_match, as_of
+        self.max_cells = MAX_MARKED_CELLS if names_all_cells else MAX_NAMED_CELLS
+        self.max_separate = MAX_MARKED_CELLS if names_all_cells else MAX_SEPARATE_ISSUES
         self.answers: dict[str, AnswerColumn] = {}
         self.unreadable: dict[str, Mask] = {}  # by question, which rows have a cell that could not be read
         self.recorded: dict[tuple[str, int, IssueText], list[Indices]] = {}
@@ -221,7 +226,7 @@ class ValidationContext:
         for position, first in errors.items():
             where = order[starts[position] : ends[position]]
             for error in (first, *first.others):
-                is_separate = self.issue_counts[error.code, index] < MAX_SEPARATE_ISSUES
+                is_separate = self.issue_counts[error.code, index] < self.max_separate
                 text = IssueText(error.seen, error.expected, error.cure) if is_separate else OTHERS
                 self.report(error.code, question, where, text)
 
@@ -249,7 +254,7 @@ class ValidationContext:
         if not len(rows):
             return
         if (code, column, text) not in self.recorded:
-            text = text if self.issue_counts[code, column] < MAX_SEPARATE_ISSUES else OTHERS
+            text = text if self.issue_counts[code, column] < self.max_separate else OTHERS
             self.issue_counts[code, column] += 1
         self.recorded.setdefault((code, column, text), []).append(rows)
 
@@ -262,7 +267,7 @@ class ValidationContext:
             columns = [max(column, 0), *([] if related is None else [related])]
             cells = [
                 sheet.name_cell(sheet.first_row + int(row), index)
-                for row in rows[:MAX_NAMED_CELLS]
+                for row in rows[: self.max_cells]
                 for index in columns
             ]
             issue = build_issue(

@@ -29,6 +29,7 @@ class SheetOptions:
     ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
     sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future. ``answered_by``:
     "supplier" for returned forms, "buyer" for a list of one's own; None where the sheet itself is to show it.
+    ``names_all_cells``: whether the issues name all their cells, not only the first.
     """
 
     date_order: str | None = None
@@ -36,6 +37,7 @@ class SheetOptions:
     default_sector: str | None = None
     as_of: date | None = None
     answered_by: str | None = None
+    names_all_cells: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def validate_sheet(
     """
     options = options or SheetOptions()
     as_of = options.as_of.isoformat() if options.as_of else ""
-    context = ValidationContext(sheet, header_row, column_match, as_of=as_of, candidates=candidates)
+    context = ValidationContext(
+        sheet, header_row, column_match, as_of=as_of, candidates=candidates, names_all_cells=options.names_all_cells
+    )
     if not len(context.rows):
         raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
     for cells in redacted:

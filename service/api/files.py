@@ -17,7 +17,7 @@ from questionnaires.sheet import Limits
 from service import report_jobs
 from service.api import idempotency
 from service.api.body import parse
-from service.api.responses import Reply, response
+from service.api.responses import Reply, attachment, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
 from service.api.views import page_reply
@@ -28,6 +28,7 @@ from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
+from service.imports import marked
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -212,6 +213,15 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     )
     session.flush()
     return Reply(_import(session, import_), 202)
+
+
+def marked_file(import_id: str, query: Mapping[str, Any]) -> Response:
+    """Return a file of an import as a workbook with its problems marked."""
+    with read_session() as session:
+        file = marked.find_file(session, _visible_import(session, import_id), query.get("file"))
+    return attachment(
+        marked.mark_stored_file(get_blob_store(), file), marked.MEDIA_TYPE, marked.name_marked_file(file.name)
+    )
 
 
 def cancel(session: Session, import_id: str) -> Reply:

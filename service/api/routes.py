@@ -80,6 +80,7 @@ from service.api.schemas.files import (
     ImportQuerySchema,
     ImportSchema,
     JobSchema,
+    MarkedFileQuerySchema,
     ReportSchema,
 )
 from service.api.schemas.method import MODELS, SOURCES, MethodSchema, ModelSchema
@@ -275,6 +276,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/imports/<import_id>/confirm", "confirm_import", files.confirm,
           "Confirm an import: score it as previewed, or read it again with different options.", ImportSchema(), (202,), "write",
           body=ImportConfirmationSchema()),
+    Route("GET", "/imports/<import_id>/marked.xlsx", "download_marked_file", files.marked_file,
+          "Download a file of an import as a workbook with its problems marked.", WORKBOOK, transaction="own",
+          query=MarkedFileQuerySchema()),
     Route("POST", "/imports/<import_id>/cancel", "cancel_import", files.cancel, "Request the cancellation of an import.",
           ImportSchema(), (202,), "write"),
     Route("GET", "/jobs", "list_jobs", overview.list_jobs, "List current and past jobs, newest first.", JOB_PAGE,

@@ -323,7 +323,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, choices = _load_files(session, blobs, import_), dict(import_.choices)
-        on = _get_day_of(import_)
+        on = get_assessment_date(import_)
         models = list_organisation_models(session, on)
     is_request = _find_requests(db, claimed.organisation_id)
     parsed: ParsedUpload = parse_files(
@@ -466,7 +466,7 @@ def on_failure(session: Session, job: Job) -> None:
         import_.state, import_.finished_at = "cancelled" if job.state == "cancelled" else "failed", now()
         is_failed, saved = import_.state == "failed", _count_saved(session, import_.id)
         if is_half_saved(job.checkpoint):
-            cases, on = job.checkpoint.get("cases", ()), _get_day_of(import_)
+            cases, on = job.checkpoint.get("cases", ()), get_assessment_date(import_)
             import_cases.link_and_reassess(session, cases, import_.id, on, now(), job.created_by)
             request_screening(session, job.created_by, import_id=import_.id)
         detail = f"{job.message} {_describe_saved(saved)}"
@@ -535,7 +535,7 @@ def _load_file(blobs: BlobStore, upload: Upload) -> bytes | RedactedFile:
     return RedactedFile(data) if upload.redacted else data
 
 
-def _get_day_of(import_: Import) -> date:
+def get_assessment_date(import_: Import) -> date:
     """Return the day as of which an import is assessed."""
     return _assessment_date(import_.choices) if import_.choices.get("on") else import_.created_at.date()
 

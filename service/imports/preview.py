@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
-from questionnaires.issues import ISSUES, Issue
+from questionnaires.issues import Issue, parse_issue
 from reports.view_model import SEVERITIES
 from service.db.tables import Import, Job
 from service.errors import DomainError
@@ -178,16 +178,16 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
     """
     by_code: dict[str, list[Issue]] = {}
     for raw in issues:
-        issue = Issue(**{**raw, "cells": tuple(raw["cells"])})
+        issue = parse_issue(raw)
         by_code.setdefault(issue.code, []).append(issue)
     groups = [
         IssueGroup(
             code,
             members[0].severity,
             SEVERITIES[members[0].severity],
-            _sentence(members[0]),
+            members[0].sentence,
             sum(issue.count for issue in members if issue.cell),
-            [(issue, _sentence(issue)) for issue in members[:MAX_LISTED_ISSUES]],
+            [(issue, issue.sentence) for issue in members[:MAX_LISTED_ISSUES]],
             max(len(members) - MAX_LISTED_ISSUES, 0),
         )
         for code, members in by_code.items()
@@ -195,16 +195,10 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
     return sorted(groups, key=lambda group: (list(SEVERITIES).index(group.severity), -group.cells, group.code))
 
 
-def _sentence(issue: Issue) -> str:
-    values = {"seen": issue.seen, "header": issue.header, "expected": issue.expected, "count": issue.count}
-    sentence = ISSUES[issue.code].message.format(**values)
-    return sentence[:1].upper() + sentence[1:]
-
-
 def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """List the sheets that are not read, each with the reason."""
     return [
-        (raw["sheet"] or raw["file"], _sentence(Issue(**{**raw, "cells": tuple(raw["cells"])})))
+        (raw["sheet"] or raw["file"], parse_issue(raw).sentence)
         for raw in issues
         if raw["code"] in ("sheet.no_table", "sheet.hidden")
     ]

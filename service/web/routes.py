@@ -109,6 +109,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/imports", "imports", imports.show_imports),
     Route("GET", "/imports/<import_id>", "one_import", imports.show_import),
     Route("GET", "/imports/<import_id>/progress", "import_progress", imports.show_progress),
+    Route("GET", "/imports/<import_id>/marked.xlsx", "marked_file", imports.download_marked_file),
     Route("POST", "/imports/<import_id>/confirm", "confirm_import", imports.confirm_import),
     Route("POST", "/imports/<import_id>/correct", "correct_import", imports.correct_import),
     Route("POST", "/jobs/<job_id>/cancel", "cancel_job", imports.cancel_job),

@@ -3,9 +3,17 @@
 from io import BytesIO
 from pathlib import Path
 
+import openpyxl
 import pytest
 from callers import make_organisation
-from diligence_client.api.imports import cancel_import, confirm_import, get_import, list_imports, upload_files
+from diligence_client.api.imports import (
+    cancel_import,
+    confirm_import,
+    download_marked_file,
+    get_import,
+    list_imports,
+    upload_files,
+)
 from diligence_client.api.reports import download_report, get_report, list_reports, request_report
 from diligence_client.api.schedules import (
     change_schedule,
@@ -94,6 +102,33 @@ def test_of_many_issues_the_first_are_listed_and_all_are_counted(
     found = portal.get(address).json
     assert len(found["issues"]) == 1
     assert found["issues_total"] > 1
+
+
+def test_a_file_of_an_import_comes_back_with_its_problems_marked(portal: Portal, database: Database, blobs: BlobStore):
+    rows = b"Supplier name,Country\nOpal,Atlantis\nPearl,Norway\n"
+    sent = upload(portal, "my list.csv", rows)
+    run_jobs(database, blobs)
+    answer = download_marked_file.sync_detailed(sent.id, client=portal.client)
+    assert answer.status_code == 200
+    assert "my list_marked.xlsx" in answer.headers["Content-Disposition"]
+    sheet = openpyxl.load_workbook(BytesIO(answer.content)).worksheets[0]
+    assert [cell.value for cell in sheet["C"]][2] == "Accepted"
+    assert "Atlantis" in sheet["B2"].comment.text
+
+
+def test_of_several_files_one_is_named_and_deleted_files_are_gone(portal: Portal, database: Database, blobs: BlobStore):
+    files = [File(BytesIO(CSV), name, "text/csv") for name in ("a.csv", "b.csv")]
+    two = upload_files.sync(client=portal.client, body=Upload(files))
+    run_jobs(database, blobs)
+    assert download_marked_file.sync_detailed(two.id, client=portal.client, file="b.csv").status_code == 200
+    ambiguous = download_marked_file.sync_detailed(two.id, client=portal.client)
+    assert (ambiguous.status_code, ambiguous.parsed.code) == (422, "file.ambiguous")
+    unknown = download_marked_file.sync_detailed(two.id, client=portal.client, file="c.csv")
+    assert unknown.status_code == 404
+    refused = upload(portal, "broken.csv", b'"Supplier name\nOpal')
+    run_jobs(database, blobs)
+    gone = download_marked_file.sync_detailed(refused.id, client=portal.client)
+    assert (gone.status_code, gone.parsed.code) == (410, "import.file_deleted")
 
 
 def test_an_import_is_read_again_with_other_columns(portal: Portal, database: Database, blobs: BlobStore):

@@ -61,6 +61,20 @@ def test_every_row_is_accounted_for_and_the_document_keeps_its_schema(tmp_path: 
     assert [i["cell"] for i in document["input"]["issues"] if i["code"] == "row.no_name"] == ["A5"]
 
 
+def test_a_file_is_validated_without_scores_and_returned_with_its_problems_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sites, marked = write(tmp_path / "sites.csv", SITES), tmp_path / "new" / "marked.xlsx"
+    assert cli.main(["validate", str(sites), "--marked", str(marked)]) == 1
+    assert "3 of 4 rows can be used, 1 cannot." in capsys.readouterr().out
+    sheet = openpyxl.load_workbook(marked)["sites"]
+    assert [cell.value for cell in sheet["E"]][:2] == ["Result (Diligence)", "Accepted"]
+    assert sheet["A5"].comment is not None
+    sheet["A5"] = "Frost Software"
+    sheet.parent.save(marked)
+    assert cli.main(["validate", str(marked)]) == 0
+
+
 def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> None:
     sites, agencies = write(tmp_path / "sites.csv", SITES[:2]), write(tmp_path / "agencies.csv", AGENCIES[:1])
     _, document = assess(tmp_path, sites, agencies)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import openpyxl
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from sheets import workbook
@@ -68,6 +69,27 @@ def test_a_file_is_uploaded_and_its_result_explained_by_keyboard_alone(ana: Page
     ana.keyboard.type("The works manager")
     press_on(ana, "Record request")
     expect(ana.get_by_text("Request recorded")).to_be_visible()
+
+
+def test_a_workbook_comes_back_with_its_problems_marked_and_is_accepted_once_they_are_corrected(
+    ana: Page, tmp_path: Path
+) -> None:
+    send(
+        ana, "jade.xlsx", workbook("| Supplier | Country |", "| Jade Ropes | Thailand |", "| Jasper Nets | Atlantis |")
+    )
+    expect(ana.get_by_role("button", name="Assess 1 row")).to_be_visible()
+    with ana.expect_download() as download:
+        ana.get_by_role("link", name="Download the workbook with marks").click()
+    assert download.value.suggested_filename == "jade_marked.xlsx"
+    path = tmp_path / "jade.xlsx"
+    download.value.save_as(path)
+    book = openpyxl.load_workbook(path)
+    assert "Atlantis" in book["Suppliers"]["B3"].comment.text
+    book["Suppliers"]["B3"] = "Iceland"
+    book.save(path)
+    send(ana, "jade_marked.xlsx", path.read_bytes())
+    ana.get_by_role("button", name="Assess 2 rows").click()
+    expect(ana.get_by_text("2 suppliers scored")).to_be_visible()
 
 
 def press_on(page: Page, name: str) -> None:

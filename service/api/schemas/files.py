@@ -118,6 +118,12 @@ class ImportQuerySchema(PageQuerySchema):
     state = StrictChoice(STATES)
 
 
+class MarkedFileQuerySchema(ApiSchema):
+    """The parameters for downloading a file of an import with its problems marked."""
+
+    file = StrictString(255, metadata={"description": "The name of the file. Required if the import has several."})
+
+
 class ImportConfirmationSchema(ApiSchema):
     """Options for reading the files of an import."""
 

@@ -25,7 +25,7 @@ from service.erasure.files import delete_files
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import outcome, preview, sample
+from service.imports import marked, outcome, preview, sample
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
@@ -155,6 +155,7 @@ def _render_import(
             "failed_choices": preview.list_failed_choices(import_, column_choices),
             "skipped_sheets": preview.list_skipped_sheets(issues),
             "values": _get_choice_values(import_, error),
+            "stored_files": [upload.name for upload in marked.list_uploads(session, import_)],
         }
         if import_.state == "done":
             counted = outcome.count_outcome(session, import_)
@@ -175,6 +176,14 @@ def show_progress(import_id: str) -> Response:
         job = preview.get_current_job(session, import_)
     headers = {} if preview.is_in_progress(import_, job) else {"HX-Refresh": "true"}
     return make_response(render_template("import_progress.html", import_=import_, job=job), 200, headers)
+
+
+def download_marked_file(import_id: str) -> Response:
+    """Return a file of an import (``file`` in the query, if there are several) as a workbook with its problems marked."""
+    with read_session() as session:
+        file = marked.find_file(session, _get_import(session, import_id), request.args.get("file"))
+    data = marked.mark_stored_file(get_blob_store(), file)
+    return build_download(data, marked.MEDIA_TYPE, marked.name_marked_file(file.name))
 
 
 def confirm_import(import_id: str) -> AnyResponse:

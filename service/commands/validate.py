@@ -1,0 +1,62 @@
+"""``diligence validate``: say how a file would be read, without scoring it, and give it back with its problems marked."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from service.commands.files import UsageError, make_folder, read_bytes
+from service.commands.reading import add_reading_options, parse_day, read_column_map
+
+MAX_LISTED = 20
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command ``validate``."""
+    validate = commands.add_parser("validate", help="list the problems of a file without scoring it")
+    validate.add_argument("file", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
+    validate.add_argument(
+        "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
+    )
+    add_reading_options(validate)
+    validate.set_defaults(run=_validate)
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    """Print the result and return the exit status: 0 if every row can be used, 1 if not, 2 if the file cannot be read."""
+    from questionnaires.issues import UnusableSheet
+    from questionnaires.limits import FileRefused
+    from questionnaires.marking.marked_file import mark_file
+    from service.imports.pipeline import Choices, NoUsableRows, parse_files
+
+    path, on = Path(arguments.file), parse_day(arguments.on)
+    data = read_bytes(path)
+    try:
+        choices = Choices(
+            arguments.kind, arguments.country, arguments.sector, arguments.sheet, read_column_map(arguments.map),
+            arguments.date_order, answered_by=arguments.answered_by,
+        )  # fmt: skip
+        parsed = parse_files([(path.name, data)], choices, on)
+    except UnusableSheet as error:
+        raise UsageError(str(error)) from error
+    except NoUsableRows as error:
+        print(str(error))
+        issues, is_usable = error.issues, False
+    else:
+        received = parsed.received
+        print(f"{received['accepted']} of {received['rows']} rows can be used, {received['rejected']} cannot.")
+        issues, is_usable = parsed.issues, not received["rejected"]
+        for issue in [issue for issue in issues if issue.severity != "info"][:MAX_LISTED]:
+            print(f"- {issue.describe()}")
+    if arguments.marked:
+        try:
+            marked = mark_file(data, path.name, choices.to_table_options(path.name, on), issues)
+        except FileRefused as refused:
+            raise UsageError(f"{path.name}: {refused}") from refused
+        out = Path(arguments.marked)
+        make_folder(out.parent)
+        out.write_bytes(marked)
+        print(f"Written to {out}. Correct the marked cells, and read that file again.", file=sys.stderr)
+    return 0 if is_usable else 1
