@@ -5,7 +5,7 @@ Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import islice
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
-from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout
+from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout, name_headers
 from questionnaires.layout.find import find_sheet_layout
 from questionnaires.layout.headers import Headers
 from questionnaires.layout.report import list_layout_issues
@@ -47,16 +47,21 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     if not options.is_request:
         sheets = [replace(sheet, request_id=None) for sheet in sheets]
     sheet_name = options.sheet or _find_answer_sheet(sheets)
-    chosen = [sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else sheet.visible)]
+    layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
+    named = {sheet.name: sheet.read and bool(sheet.tables) for sheet in layout.sheets}
+    chosen = [
+        sheet
+        for sheet in sheets
+        if (sheet.name == sheet_name if sheet_name else sheet.visible or named.get(sheet.name, False))
+    ]
     issues: list[Issue] = []
     if options.sheet and not chosen:
         names = ", ".join(f"'{sheet.name}'" for sheet in sheets)
         raise UnusableSheet(
             build_issue("sheet.unknown", file=file, seen=options.sheet, expected=f"The file contains {names}.")
         )
-    hidden = [] if sheet_name else [sheet for sheet in sheets if not sheet.visible]
+    hidden = [] if sheet_name else [sheet for sheet in sheets if sheet not in chosen]
     issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
-    layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
     faults: list[UnusableSheet] = []
     places: list[_TablePlace] = []
     headers = [_find_header_texts(sheet) if options.columns and len(chosen) > 1 else None for sheet in chosen]
@@ -153,22 +158,69 @@ def _collect_layout(file: str, sheets: Sequence[Sheet], found: Sequence[_FoundTa
     return Layout(file, tuple(layouts))
 
 
+def find_layout(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Layout:
+    """Return the layout of all sheets of a file, also of those that are not read as they are: the questions of their columns must
+    be chosen. Hidden sheets are among them.
+    """
+    layouts = []
+    for sheet in sheets:
+        chosen = Layout.from_json(options.layout).find_sheet(sheet.name) if options.layout is not None else None
+        columns = {**(options.columns or {}), **options.columns_for_sheet(sheet.name)}
+        try:
+            found = find_tables([replace(sheet, visible=True)], file, replace(options, sheet=None, columns=columns))
+            (layout,) = found.layout.sheets
+            layouts.append(replace(layout, read=sheet.visible))
+        except UnusableSheet:
+            layouts.append(_describe_unmapped(sheet, chosen, replace(options, columns=None)))
+    return Layout(file, tuple(layouts))
+
+
+def _describe_unmapped(sheet: Sheet, chosen: SheetLayout | None, options: TableOptions) -> SheetLayout:
+    """Return the layout of a sheet whose columns are not understood: its headers, and values that are not of persons."""
+    try:
+        places = _find_places(sheet, replace(chosen, read=True) if chosen else None, options)
+    except UnusableSheet:
+        return SheetLayout(sheet.name, read=False)
+    tables = []
+    for place in places:
+        laid_out = lay_out_table(sheet, place.table, _find_known_headers(sheet, options), {})
+        shown, _ = drop_personal_columns(laid_out.sheet, laid_out.header_row, {})
+        headers = get_row_cells(shown, laid_out.header_row)
+        tables.append(_describe_headers(place.table, laid_out, shown, headers, {}, shows=True))
+    layout = places[0].layout if places else SheetLayout(sheet.name)
+    return replace(layout, read=False, tables=tuple(tables))
+
+
 def _describe_table(item: _FoundTable) -> TableLayout:
     """Return the layout of a table with its headers, the questions they answer, and some values; none of case records."""
-    matched, sheet = item.table.matched, item.sheet
-    question_of = {index: question for question, index in matched.columns.items()}
+    question_of = {index: question for question, index in item.table.matched.columns.items()}
     form = load_combined_form(item.table.kind)
-    rows = item.laid_out.rows
-    headers = []
-    for index, header in enumerate(matched.headers):
-        question = question_of.get(index, "")
-        if not header or index in sheet.origins:
-            continue
-        shows = item.table.kind in SAMPLED_KINDS and not (question and form.by_id[question].person)
-        samples = _list_samples(sheet.columns[index], rows) if shows else ()
-        headers.append(HeaderColumn(index, header, question, samples))
-    choices = item.laid_out
-    return replace(item.place.table, headers=tuple(headers), left_out=choices.left_out, asked=choices.asked)
+    shows = item.table.kind in SAMPLED_KINDS
+    personal = {index for index, question in question_of.items() if form.by_id[question].person}
+    headers = item.table.matched.headers
+    table = _describe_headers(item.place.table, item.laid_out, item.sheet, headers, question_of, shows=shows)
+    return replace(
+        table,
+        headers=tuple(replace(header, samples=()) if header.column in personal else header for header in table.headers),
+    )
+
+
+def _describe_headers(
+    table: TableLayout,
+    laid_out: LaidOutTable,
+    sheet: Sheet,
+    headers: Sequence[str],
+    question_of: Mapping[int, str],
+    *,
+    shows: bool,
+) -> TableLayout:
+    """Return the layout of a table with its headers and the questions of their columns; ``shows``: whether with some values."""
+    described = []
+    for index, header in enumerate(headers):
+        samples = _list_samples(sheet.columns[index], laid_out.rows) if shows else ()
+        if index not in sheet.origins and (header or samples):
+            described.append(HeaderColumn(index, header, question_of.get(index, ""), samples))
+    return replace(table, headers=tuple(described), left_out=laid_out.left_out, asked=laid_out.asked)
 
 
 def _list_samples(column: Column, rows: npt.NDArray[np.intp]) -> tuple[str, ...]:
@@ -311,12 +363,13 @@ def _report_country_of_name(sheet: Sheet, country: str) -> Issue:
 
 def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire) -> dict[str, str]:
     """Return the columns that a layout gives: question -> header, "" for a question whose column is not to be read."""
-    given = {item.question: item.header for item in table.headers if item.question in form.by_id}
+    headers = name_headers(table)
+    given = {item.question: headers[item.column] for item in table.headers if item.question in form.by_id}
     unread = {
         question: ""
         for item in table.headers
         if item.question is not None
-        for question in known.find(item.header)
+        for question in known.find(headers.get(item.column, ""))
         if question in form.by_id
     }
     return unread | {str(question): header for question, header in given.items()}

@@ -22,7 +22,7 @@ from typing import Any
 import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which would be too late
 
 from questionnaires.cell_reader import load_sheets
-from questionnaires.find_tables import find_tables
+from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.issues import UnusableSheet, parse_issue
 from questionnaires.layout.words import load_layout_words
@@ -58,32 +58,44 @@ def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
     """Return the tables of a file, for :func:`questionnaires.tables.read_tables`."""
-    if kind == STORED and options["layout"] is None:
-        options = {**options, "layout": decode_layout(data)}
+    sheets, options = _load_sheets(data, limits, kind, name, options)
     try:
-        sheets = drop_own_marks(_load_sheets(data, limits, kind, name))
-        return encode_tables(find_tables(sheets, name, TableOptions(**options)))
+        return encode_tables(find_tables(drop_own_marks(sheets), name, TableOptions(**options)))
     except UnusableSheet as unusable:
         return encode_unusable(unusable)
+
+
+def read_layout(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
+    """Return the layout of a file as JSON, for :func:`questionnaires.tables.read_layout`."""
+    sheets, options = _load_sheets(data, limits, kind, name, options)
+    return json.dumps(find_layout(drop_own_marks(sheets), name, TableOptions(**options)).to_json()).encode()
 
 
 def mark_file(
     data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any], issues: Sequence[Mapping[str, Any]]
 ) -> bytes:
     """Return a file as a workbook with its problems marked, for :func:`questionnaires.marking.marked_file.mark_file`."""
-    sheets = _load_sheets(data, limits, kind, name)
-    if kind == STORED and options["layout"] is None:
-        options = {**options, "layout": decode_layout(data)}
+    sheets, options = _load_sheets(data, limits, kind, name, options)
     return build_marked_file(data, kind, name, sheets, TableOptions(**options), list(map(parse_issue, issues)))
 
 
-def _load_sheets(data: bytes, limits: Limits, kind: str, name: str) -> tuple[Sheet, ...]:
-    """Return the sheets of a file that was sent, or of one that was stored without its notes."""
-    return decode_sheets(data, name, limits) if kind == STORED else apply_stamp(load_sheets(data, kind, name, limits))
+def _load_sheets(
+    data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]
+) -> tuple[tuple[Sheet, ...], Mapping[str, Any]]:
+    """Return the sheets of a file and the options to read them with; a file that was stored without its notes has its layout."""
+    if kind != STORED:
+        return apply_stamp(load_sheets(data, kind, name, limits)), options
+    layout = decode_layout(data) if options["layout"] is None else options["layout"]
+    return decode_sheets(data, name, limits), {**options, "layout": layout}
 
 
 # Each takes the bytes of a file, the limits and its own arguments, and returns the bytes of its answer.
-TASKS: Mapping[str, Callable[..., bytes]] = {"sheets": read_sheets, "tables": read_tables, "marked": mark_file}
+TASKS: Mapping[str, Callable[..., bytes]] = {
+    "sheets": read_sheets,
+    "tables": read_tables,
+    "layout": read_layout,
+    "marked": mark_file,
+}
 
 
 def load_lists() -> None:

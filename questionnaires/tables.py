@@ -5,6 +5,7 @@ They are found in the sandboxed process (:mod:`questionnaires.find_tables`); :fu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -96,6 +97,16 @@ class FileTables:
     issues: tuple[Issue, ...]
     redacted: bytes | None = None
     layout: Layout = Layout("")
+
+
+def read_layout(data: bytes, name: str, options: TableOptions, *, stored: bool = False) -> Layout:
+    """Return the layout of all sheets of a file, found in a sandboxed process, also if no sheet can be read as it is.
+
+    ``stored``: as in :func:`read_tables`. Raises FileRefused.
+    """
+    limits = Limits()
+    kind = STORED if stored else check_file(data, name, limits)
+    return Layout.from_json(json.loads(sandbox.run("layout", [kind, name, asdict(options)], data, limits)))
 
 
 def read_tables(data: bytes, name: str, options: TableOptions, *, stored: bool = False) -> FileTables:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
-from service.commands import admin, models, repay, validate
+from service.commands import admin, layouts, models, repay, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
@@ -102,9 +102,12 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help=f"comma-separated list of {', '.join(FORMATS)} (default: all)",
     )
+    layouts.add_layout_options(assess)
     assess.set_defaults(run=_assess)
 
     validate.add_commands(commands)
+    layouts.add_commands(commands)
+
     verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare the results")
     verify.add_argument("file", metavar="assessment.json")
     verify.set_defaults(run=_verify_assessment)
@@ -174,6 +177,8 @@ def _assess(arguments: argparse.Namespace) -> int:
                 arguments.kind, arguments.country, arguments.sector, arguments.sheet, columns, arguments.date_order,
                 Path(arguments.buyer).name if arguments.buyer else None, answered_by=arguments.answered_by,
                 vouching=Vouching("the buyer", confirmed) if confirmed else None,
+                layouts=layouts.read_layouts(arguments.layout, [name for name, _ in files]),
+                rows=layouts.read_row_choices(arguments),
             )  # fmt: skip
             parsed = parse_files(files, choices, on, say, models=models)
         except (NoUsableRows, UnusableSheet) as error:

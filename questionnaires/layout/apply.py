@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows
+from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows, name_headers
 from questionnaires.layout.grid import BLANK, Grid, Indices, crop, set_texts
 from questionnaires.layout.headers import Headers, join_headers
 from questionnaires.layout.words import LayoutWords, load_layout_words
@@ -55,7 +55,7 @@ def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Map
     is_read[: header + 1] = False
     rows = np.flatnonzero(is_read)
     columns = list(part.columns)
-    headers = {item.column: item.header for item in table.headers} or join_headers(grid, (first, header), known)
+    headers = name_headers(table) or join_headers(grid, (first, header), known)
     if first != header or any(headers.get(column) != text for column, text in grid.get_cells(header).items()):
         columns = [
             set_texts(column, [(header, headers.get(index, ""))])

@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
-from questionnaires.sheet import RowGroup
+from questionnaires.sheet import RowGroup, cell_name
+from questionnaires.text_normalize import fold_text
 
 Direction = Literal["down", "across"]
 CHOSEN = "chosen"  # the reason of a row that the sender left out
@@ -107,6 +108,21 @@ class Layout:
         if entry.take("version", int, VERSION) != VERSION:
             raise BadLayout(f"version: {VERSION} was expected.")
         return cls(entry.take("file", str, ""), tuple(map(_read_sheet, entry.list("sheets"))))
+
+
+def name_headers(table: TableLayout) -> dict[int, str]:
+    """Return the header of each column by which a layout maps it: one that is missing, or that another column has too, is told
+    apart by the letter of its column.
+    """
+    words = [fold_text(item.header) for item in table.headers]
+    named = {}
+    for item, word in zip(table.headers, words, strict=True):
+        letter = cell_name(1, item.column).rstrip("1")
+        if item.header and (words.count(word) == 1 or item.question is None):
+            named[item.column] = item.header
+        elif item.header or item.question:
+            named[item.column] = f"{item.header or 'Column'} ({letter})"
+    return named
 
 
 def list_rows(groups: Iterable[RowGroup]) -> Iterable[int]:

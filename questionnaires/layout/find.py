@@ -116,16 +116,21 @@ def _iter_other_headers(grid: Grid, first: tuple[int, int], known: Headers) -> I
     alone = np.flatnonzero(counts <= 1)
     candidates = [row + 1 for row in alone.tolist() if row + 1 < len(counts) and counts[row + 1] > 1]
     headers = grid.get_words(first[1])
+    if not _names_rows(grid, first[1], known) and not _names_rows(grid, first[0], known):
+        return  # what is below a form or a text is more of it
     for row in candidates[:MAX_HEADERS_TRIED]:
         if first[0] <= row <= first[1]:
             continue
-        cells = grid.get_cells(row)
-        named = [found for text in cells.values() if (found := known.find(text))]
-        names_rows = any(found & set(IDENTIFYING_QUESTIONS) for found in named)
-        if len(named) < 2 or not names_rows or any(text[0].isdigit() for text in cells.values()):
-            continue
-        if grid.get_words(row) != headers or row < first[0]:
+        if _names_rows(grid, row, known) and (grid.get_words(row) != headers or row < first[0]):
             yield row
+
+
+def _names_rows(grid: Grid, row: int, known: Headers) -> bool:
+    """Return whether a row has the headers of a table: labels of two questions or more, one of which says what a row is."""
+    texts = grid.get_cells(row).values()
+    named = [found for text in texts if (found := known.find(text))]
+    is_identifying = any(found & set(IDENTIFYING_QUESTIONS) for found in named)
+    return len(named) > 1 and is_identifying and not any(text[0].isdigit() for text in texts)
 
 
 def _find_end(grid: Grid, header: int, following: int) -> int:

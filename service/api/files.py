@@ -244,6 +244,7 @@ def _import(session: Session, import_: Import) -> Resource:
         counts=count_suppliers_by_level(session, scored, now().date()) if import_.state == "done" else None,
         issues=issues[:MOST_ISSUES],
         issues_total=len(issues),
+        left_out=preview.get("left_out", []),
     )
 
 

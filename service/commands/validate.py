@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.commands.files import UsageError, make_folder, read_bytes
+from service.commands.layouts import add_layout_options, read_layouts, read_row_choices
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
 MAX_LISTED = 20
@@ -21,6 +22,7 @@ def add_commands(commands: Any) -> None:
         "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
     )
     add_reading_options(validate)
+    add_layout_options(validate)
     validate.set_defaults(run=_validate)
 
 
@@ -37,6 +39,7 @@ def _validate(arguments: argparse.Namespace) -> int:
         choices = Choices(
             arguments.kind, arguments.country, arguments.sector, arguments.sheet, read_column_map(arguments.map),
             arguments.date_order, answered_by=arguments.answered_by,
+            layouts=read_layouts(arguments.layout, [path.name]), rows=read_row_choices(arguments),
         )  # fmt: skip
         parsed = parse_files([(path.name, data)], choices, on)
     except UnusableSheet as error:

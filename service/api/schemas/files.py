@@ -104,6 +104,13 @@ class ImportSchema(ImportLineSchema):
     counts = fields.Nested(LevelCountsSchema, allow_none=True)
     issues = fields.List(fields.Dict())
     issues_total = StrictInteger(0)
+    left_out = fields.List(
+        fields.Dict(),
+        metadata={
+            "description": "Rows that are no suppliers, or may be none: by sheet and reason, their number and ranges. "
+            "With the accepted and rejected rows, these are all rows that are neither blank nor headers."
+        },
+    )
     problem = fields.Dict(
         allow_none=True,
         metadata={
