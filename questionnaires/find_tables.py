@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
+from questionnaires.form import Question, Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
 from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout, name_headers
@@ -26,6 +26,8 @@ from questionnaires.person_detection import detect_personal_data
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
+from questionnaires.validation.column_matcher import ColumnMatch, ColumnReading
+from questionnaires.validation.headers import read_header
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
     detect_kind,
@@ -199,10 +201,24 @@ def _describe_table(item: _FoundTable) -> TableLayout:
     personal = {index for index, question in question_of.items() if form.by_id[question].person}
     headers = item.table.matched.headers
     table = _describe_headers(item.place.table, item.laid_out, item.sheet, headers, question_of, shows=shows)
+    table = _add_confidence(table, item.table.matched)
     return replace(
         table,
         headers=tuple(replace(header, samples=()) if header.column in personal else header for header in table.headers),
     )
+
+
+def _add_confidence(table: TableLayout, matched: ColumnMatch) -> TableLayout:
+    """Return the layout of a table with how sure each column is, and what those may answer that are asked about."""
+    readings = {reading.column: reading for reading in matched.readings}
+    unread = ColumnReading(-1, "")
+
+    def describe(header: HeaderColumn) -> HeaderColumn:
+        reading = readings.get(header.column, unread)
+        proposed = reading.question if reading.confidence == "ask" else ""
+        return replace(header, confidence=reading.confidence, proposed=proposed)
+
+    return replace(table, headers=tuple(map(describe, table.headers)))
 
 
 def _describe_headers(
@@ -297,16 +313,7 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     ):  # what only another kind of sheet asks, or only another table has, is meant for that one
         other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
         columns = {question: header for question, header in columns.items() if question not in other_questions}
-    questions = {
-        header: form_question
-        for header, (_, question) in forms[kind].headers.items()
-        if (form_question := forms[kind].by_id[question])
-    }
-    questions |= {
-        fold_text(header): forms[kind].by_id[question]
-        for question, header in columns.items()
-        if header and question in forms[kind].by_id
-    }
+    questions = _find_questions_by_header(headers, forms[kind], columns)
     dropped: tuple[Issue, ...] = ()
     if kind != COHORTS:  # a column of personal data rejects a sheet of cohorts
         sheet, dropped = drop_personal_columns(sheet, header_row, questions)
@@ -373,6 +380,17 @@ def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire
         if question in form.by_id
     }
     return unread | {str(question): header for question, header in given.items()}
+
+
+def _find_questions_by_header(
+    headers: Sequence[str], form: Questionnaire, columns: Mapping[str, str]
+) -> dict[str, Question]:
+    """Return by folded header the question that its column answers, as far as the header or the chosen columns say."""
+    readings = ((header, read_header(header, form)) for header in headers if header)
+    chosen = ((question, header) for question, header in columns.items() if header and question in form.by_id)
+    return {fold_text(header): form.by_id[reading.questions[0]] for header, reading in readings if reading} | {
+        fold_text(header): form.by_id[question] for question, header in chosen
+    }
 
 
 def _is_country_list(submission: Submission) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from questionnaires.lookups import DataFileError, load_common_words
+from questionnaires.lookups import DataFileError, load_common_words, load_header_words
 from questionnaires.parse import types
 from questionnaires.parse.answer import DECLINED, RESERVED_ANSWERS, AnswerField
 from questionnaires.parse.evidence import EvidenceField
@@ -59,7 +59,7 @@ NOT_APPLICABLE_KEYS = {"when", "because", "sources"}
 JUDGED_KINDS = ("site", "agency")  # forms about a supplier; "not applicable" in others is read as it is
 COMPLETE_FROM = 4  # the method from which a returned form is complete or declined (method, fourth release, section 3)
 DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")  # the dates that tell the age of a row's answers
-ID, TITLE, SYNONYM = 0, 1, 2  # how well a header names a question, best first
+ID, TITLE, SYNONYM, LISTED = 0, 1, 2, 3  # how well a header names a question, best first
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class Questionnaire:
 
     @cached_property
     def headers(self) -> Mapping[str, tuple[int, str]]:
-        """Return folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym.
+        """Return folded header -> (rank, question id); rank 0: the id, 1: the title, 2: a synonym, 3: in ``lists/headers.toml``.
 
         Raises :class:`DataFileError` if one header would name two questions.
         """
@@ -241,6 +241,9 @@ class Questionnaire:
                             f"the header '{word}' also names {named_id}",
                             "Use it for only one of them.",
                         )
+        for word, question_id in load_header_words().headers.get(self.kind, {}).items():
+            if question_id in self.by_id:
+                headers.setdefault(word, (LISTED, question_id))
         return headers
 
 

@@ -6,14 +6,24 @@ The lists are data (``lists/``): a country, a sector or a spelling is added ther
 from __future__ import annotations
 
 import csv
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 from questionnaires.text_normalize import find_similar, fold_text
+
+SHORTEST_MISSPELT, LONG_NAME = 6, 8  # letters: in a shorter word a wrong letter makes another word
+COUNTRY_PARTS = re.compile(
+    r"[-–—/|(),:;=\[\]（）\n]"
+)  # between the name of a country and its code, or its name in another language
 
 LISTS_DIR = Path(__file__).parent / "lists"
 
@@ -62,12 +72,17 @@ def load_common_words() -> CommonWords:
 class Countries:
     """ISO 3166-1 alpha-2 codes (XK for Kosovo) by every folded word for them; names by code.
 
-    ``by_shared_name``: by folded name, the countries that share it; such a name is in no other list.
+    ``by_shared_name``: by folded name, the countries that share it; such a name is in no other list. ``by_accented``: short names
+    that are codes of other countries without their accents (Áo is Austria). ``misspelt``: codes by folded misspelling.
+    ``english``: other English names.
     """
 
     by_word: Mapping[str, str]
     names: Mapping[str, str]
     by_shared_name: Mapping[str, tuple[str, ...]]
+    by_accented: Mapping[str, str]
+    misspelt: Mapping[str, str]
+    english: tuple[str, ...]
 
     @cached_property
     def by_name(self) -> Mapping[str, str]:
@@ -78,20 +93,63 @@ class Countries:
         """Return the code of the country of this name, synonym or code; None if the word is unknown. Never guesses."""
         word = fold_text(text)
         if len(word) <= 3 and word.isascii() and not text.isascii():
-            return None  # with its accent, "Mỹ" means the United States and never Malaysia, whose code is MY
+            return self.by_accented.get(
+                unicodedata.normalize("NFC", text.strip().casefold())
+            )  # with its accent, "Mỹ" means the United States and never Malaysia, whose code is MY
         code = self.by_word.get(word)
         if code is None and word.startswith("the"):
             code = self.by_word.get(word[3:])
+        return code
+
+    def read(self, text: str) -> str | None:
+        """Return the code of the one country that a text names, also twice: "TH - Thailand"; else None."""
+        code = self.find(text)
+        if code is None and COUNTRY_PARTS.search(text):
+            codes = {self.find(part.strip()) for part in COUNTRY_PARTS.split(text) if part.strip(" .")}
+            code = codes.pop() if len(codes) == 1 else None
         return code
 
     def find_sharing(self, text: str) -> tuple[str, ...]:
         """Return the codes of the countries that share a name; none if the text is no such name."""
         return self.by_shared_name.get(fold_text(text), ())
 
+    @cached_property
+    def spelt(self) -> Sequence[str]:
+        """Return the English names that a text may misspell.
+
+        In other languages, too many towns are spelt nearly like a country.
+        """
+        words = map(fold_text, (*self.names.values(), *self.english))
+        return [word for word in words if len(word) > 3 and word.isascii()]
+
+    def find_near(self, text: str) -> str | None:
+        """Return the code of the only country whose name a text misspells; None if there is none, or more than one.
+
+        One letter is wrong, missing, added or swapped; of long names two are, but not the first. No other country may be as near:
+        "Austrlia" may be two, and "Congo" is not "Togo". Other misspellings that lists contain are in ``lists/words.toml``.
+        """
+        word = fold_text(text)
+        if word in self.misspelt:
+            return self.misspelt[word]
+        if len(word) < SHORTEST_MISSPELT or not word.isascii() or word in self.by_shared_name or word in load_cities():
+            return None
+        allowed = 1 if len(word) < LONG_NAME else 2
+        distances: dict[str, int] = {}
+        for known, distance, _ in process.extract(
+            word, self.spelt, scorer=OSA.distance, score_cutoff=allowed, limit=None
+        ):
+            if distance < 2 or (known[0] == word[0] and abs(len(known) - len(word)) < 2):
+                code = self.by_word[known]
+                distances[code] = min(int(distance), distances.get(code, int(distance)))
+        nearest = [code for code, distance in distances.items() if distance == min(distances.values())]
+        return nearest[0] if len(nearest) == 1 else None
+
     def suggest(self, text: str) -> tuple[str, ...]:
-        """Return at most three country names spelt like the text, for the sender to choose from."""
-        words = find_similar(text, self.by_name, 0.78) or find_similar(text, self.by_word, 0.78)
-        return tuple(dict.fromkeys(self.names[self.by_word[word]] for word in words))[:3]
+        """Return at most three countries spelt nearly like the text, for the sender to choose from."""
+        word = fold_text(text)
+        allowed = max(1, len(word) // 4)
+        near = process.extract(word, self.spelt, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+        return tuple(dict.fromkeys(self.names[self.by_word[known]] for known, *_ in near))[:3]
 
 
 @cache
@@ -101,24 +159,36 @@ def load_countries() -> Countries:
     Raises :class:`DataFileError` if one word would mean two countries.
     """
     by_word: dict[str, str] = {}
+    by_accented: dict[str, str] = {}
     names: dict[str, str] = {}
     for row in read_list("country.csv"):
         code = row["code"]
         names[code] = row["name"]
         for word in (code, row["name"], row.get("iso3", ""), *row["synonyms"].split("|")):
-            if word.strip() and by_word.setdefault(fold_text(word), code) != code:
+            folded = fold_text(word)
+            if len(folded) <= 3 and folded.isascii() and not word.isascii():
+                by_accented[unicodedata.normalize("NFC", word.casefold())] = code
+            elif word.strip() and by_word.setdefault(fold_text(word), code) != code:
                 raise DataFileError(
                     "lists/country.csv",
                     code,
                     f"'{word}' is also a word for {by_word[fold_text(word)]}",
                     "Use it for only one of them.",
                 )
-    shared_names = tomllib.loads((LISTS_DIR / "words.toml").read_text(encoding="utf-8"))["shared_name"]
+    data = tomllib.loads((LISTS_DIR / "words.toml").read_text(encoding="utf-8"))
+    shared_names = data["shared_name"]
+    misspelt = {fold_text(word): code for code, words in data["misspelt_country"].items() for word in words}
     by_shared_name = {fold_text(word): tuple(item["countries"]) for item in shared_names for word in item["words"]}
     if both := by_shared_name.keys() & by_word.keys():
         fault = "is also a word for a single country"
         raise DataFileError("lists/words.toml", min(both), fault, "Use it in only one of the lists.")
-    return Countries(by_word, names, by_shared_name)
+    return Countries(by_word, names, by_shared_name, by_accented, misspelt, tuple(data["english_country"]))
+
+
+@cache
+def load_cities() -> Mapping[str, frozenset[str]]:
+    """Load ``lists/city.csv``: by folded name of a large city or capital, the countries that have a place of this name."""
+    return {fold_text(row["name"]): frozenset(row["countries"].split("|")) for row in read_list("city.csv")}
 
 
 class Region(NamedTuple):
@@ -221,6 +291,54 @@ def keep_broadest(codes: Iterable[str], section_by_code: Mapping[str, str]) -> t
         )
 
     return tuple(code for code in distinct if not is_nested(code))
+
+
+@dataclass(frozen=True)
+class HeaderWords:
+    """The words of ``lists/headers.toml``, folded: headers beyond those of the forms, and how headers are put together.
+
+    ``headers``: by kind of sheet, the question of each header. ``prefixes``: by kind, the words that may come before a header of
+    ``prefixed`` questions; ``suffixes``: by question, those that may follow it. ``site_words``, ``supplier_words``: what the
+    header of a name says that it names. ``unclear``: by header, the question that it may mean. ``not_a_region``:
+    values that are no province.
+    """
+
+    headers: Mapping[str, Mapping[str, str]]
+    prefixes: Mapping[str, frozenset[str]]
+    prefixed: frozenset[str]
+    suffixes: Mapping[str, frozenset[str]]
+    site_words: tuple[str, ...]
+    supplier_words: tuple[str, ...]
+    unclear: Mapping[str, str]
+    not_a_region: frozenset[str]
+
+
+@cache
+def load_header_words() -> HeaderWords:
+    """Load ``lists/headers.toml``. Raises :class:`DataFileError` if one header would mean two questions."""
+    data = tomllib.loads((LISTS_DIR / "headers.toml").read_text(encoding="utf-8"))
+    headers: dict[str, dict[str, str]] = {"site": {}, "agency": {}}
+    for kind, words in headers.items():
+        for family in data["family"]:
+            for question, listed in (*family.get("headers", {}).items(), *family.get(kind, {}).items()):
+                for header in listed:
+                    if words.setdefault(fold_text(header), question) != question:
+                        fault = f"the header '{header}' also means {words[fold_text(header)]}"
+                        raise DataFileError("lists/headers.toml", question, fault, "Use it for only one of them.")
+    suffixes: dict[str, set[str]] = {}
+    for entry in data["suffix"]:
+        for question in entry["questions"]:
+            suffixes.setdefault(question, set()).update(map(fold_text, entry["words"]))
+    return HeaderWords(
+        headers=headers,
+        prefixes={kind: frozenset(map(fold_text, data["prefix"][kind])) for kind in headers},
+        prefixed=frozenset(data["prefix"]["questions"]),
+        suffixes={question: frozenset(words) for question, words in suffixes.items()},
+        site_words=tuple(map(fold_text, data["name_order"]["site"])),
+        supplier_words=tuple(map(fold_text, data["name_order"]["supplier"])),
+        unclear={fold_text(header): entry["question"] for entry in data["unclear"] for header in entry["headers"]},
+        not_a_region=frozenset(map(fold_text, data["not_a_region"]["names"])),
+    )
 
 
 def read_list(name: str) -> list[dict[str, str]]:

@@ -143,6 +143,11 @@ def is_certainly_name(text: str) -> bool:
     return _contains_name(text, company_name=True) or has_two_names
 
 
+def has_company_word(text: str) -> bool:
+    """Return whether a text contains a word that companies have in their names, such as "Ltd" or "Factory"."""
+    return any(fold_text(word) in _load_words().company_words for run in _split_runs(text) for word in run)
+
+
 def _has_known_name(run: Sequence[str], keys: Sequence[str]) -> bool:
     """Return whether a run of words contains a known name that is not part of the name of a place or company."""
     words = _load_words()

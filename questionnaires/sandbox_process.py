@@ -27,7 +27,7 @@ from questionnaires.form import list_form_ids, list_versions, load_combined_form
 from questionnaires.issues import UnusableSheet, parse_issue
 from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
-from questionnaires.lookups import load_countries, load_regions, load_sectors
+from questionnaires.lookups import load_cities, load_countries, load_header_words, load_regions, load_sectors
 from questionnaires.marking.marked_file import build_marked_file
 from questionnaires.marking.own_marks import drop_own_marks
 from questionnaires.parse.evidence import load_spellings
@@ -101,7 +101,9 @@ TASKS: Mapping[str, Callable[..., bytes]] = {
 def load_lists() -> None:
     """Load every list and form, once for all processes: these can open no file."""
     for load in (
+        load_cities,
         load_countries,
+        load_header_words,
         load_regions,
         load_sectors,
         load_contradictions,

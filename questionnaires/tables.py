@@ -19,10 +19,8 @@ from questionnaires.issues import Issue, UnusableSheet
 from questionnaires.layout.document import Layout
 from questionnaires.limits import Limits
 from questionnaires.sheet import RowGroup, decode_columns, encode_columns
+from questionnaires.validation.column_matcher import ColumnMatch, ColumnReading
 from questionnaires.validation.context import AnswerColumn
-from questionnaires.validation.match import (
-    ColumnMatch,
-)
 from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.validate import Submission
 
@@ -176,6 +174,10 @@ def decode_tables(data: bytes) -> FileTables:
             unmapped=tuple(table["matched"]["unmapped"]),
             tied=frozenset(table["matched"]["tied"]),
             issues=tuple(map(_decode_issue, table["matched"]["issues"])),
+            readings=tuple(
+                ColumnReading(**{**reading, "samples": tuple(reading["samples"])})
+                for reading in table["matched"]["readings"]
+            ),
         )
         left_out = tuple(
             RowGroup(group["reason"], tuple(map(tuple, group["rows"]))) for group in table["submission"]["left_out"]

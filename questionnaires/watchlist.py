@@ -28,7 +28,7 @@ from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import AnswerError, clean_text, make_legible
 from questionnaires.parse.types import DateField
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.rules import is_imo, is_lei
+from questionnaires.validation.identifiers import is_imo, is_lei
 
 WatchlistFormat = Literal["opensanctions", "own"]
 WATCHLIST_LIMITS = Limits(bytes=250_000_000, rows=1_000_000)

@@ -37,13 +37,16 @@ class BadLayout(ValueError):
 @dataclass(frozen=True)
 class HeaderColumn:
     """A column of a table: its ``column`` (from 0), its header as it is read, the question that it answers ("" for none, None
-    to detect it) and some of its values; none of a column of persons.
+    to detect it) and some of its values; none of a column of persons. ``confidence``: "sure", "likely", or "ask" where it is not
+    read because nobody has said that it answers the question ``proposed``.
     """
 
     column: int
     header: str
     question: str | None = None
     samples: tuple[str, ...] = ()
+    confidence: str = ""
+    proposed: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,8 @@ def _read_table(entry: _Entry) -> TableLayout:
                 item.take("header", str, ""),
                 item.take("question", _TEXT),
                 tuple(map(str, item.take("samples", (list, tuple), ()))),
+                item.take("confidence", str, ""),
+                item.take("proposed", str, ""),
             )
             for item in entry.list("headers")
         ),

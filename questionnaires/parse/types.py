@@ -15,13 +15,14 @@ from typing import Any, Self
 from questionnaires.lookups import keep_broadest, load_common_words, load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text
 from questionnaires.parse.dates import detect_order, parse_day
-from questionnaires.places import find_region_named_as_country
+from questionnaires.places import find_region_named_as_country, find_regions
 from questionnaires.text_normalize import fold_text
 
 LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
 WHOLE_AS_FLOAT = re.compile(r"(?<![0-9])[0-9]+\.0", re.ASCII)
 PLAIN_TEXT = re.compile(r"[0-9A-Za-z](?:[!-~]| (?=[!-~]))*+")
 DIGIT = re.compile("[0-9]")
+COUNTRY_BESIDE = re.compile(r"(.{1,200}),([^,()]{2,60})|([^,()]{2,60})\(([^()]{1,60})\)")
 
 
 class TextField(AnswerField):
@@ -250,7 +251,8 @@ class CountryField(AnswerField):
 
     def parse_text(self, text: str) -> str:
         """Return the code of a country."""
-        code = load_countries().find(text)
+        countries = load_countries()
+        code = countries.read(text)
         if code is not None:
             return code
         if sharing := load_countries().find_sharing(text):
@@ -260,7 +262,27 @@ class CountryField(AnswerField):
             raise AnswerError(
                 "country.is_region", text, expected=load_countries().names[region.country], partial=region.country
             )
-        raise AnswerError(self.unknown_code, text, expected="a country", suggest=load_countries().suggest)
+        near = countries.find_near(text) or find_country_beside(text)
+        if near:
+            raise AnswerError("country.read_as", text, expected=countries.names[near], partial=near)
+        raise AnswerError(self.unknown_code, text, expected="a country", suggest=countries.suggest)
+
+
+def find_country_beside(text: str) -> str | None:
+    """Return the code of a country that a text names beside a place: before brackets or after a comma (Dhaka, Bangladesh).
+
+    In another order the words may be the name of another country (Guinea, Equatorial), which then counts; None where the place
+    is itself a country, or a region of one.
+    """
+    match = COUNTRY_BESIDE.fullmatch(text)
+    if match is None:
+        return None
+    place, country = (match[1], match[2]) if match[2] else (match[4], match[3])
+    countries = load_countries()
+    whole = countries.find(f"{place} {country}") or countries.find(f"{country} {place}")
+    if whole or countries.find(place) or countries.find_sharing(place) or find_regions(place, with_places=False):
+        return whole
+    return countries.find(country) if len(fold_text(country)) > 3 else None
 
 
 class CountriesField(MultiValueField):

@@ -17,7 +17,10 @@ from questionnaires.lookups import load_common_words
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, make_legible
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.match import ColumnMatch, get_row_cells
+from questionnaires.validation.column_matcher import ColumnMatch
+from questionnaires.validation.column_values import list_ends
+from questionnaires.validation.headers import PLACE_QUESTIONS
+from questionnaires.validation.match import get_row_cells
 
 Codes = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -202,7 +205,7 @@ class ValidationContext:
         cell_codes = column.codes[self.rows]
         self.record_errors_and_formulas(index)
         used = np.flatnonzero(np.bincount(cell_codes + 1, minlength=len(column.values) + 1)[1:])
-        texts = [column.values[code] for code in used]
+        texts = self.split_shared_texts(question, [column.values[code] for code in used])
         field, notice = field.fit_to_column(texts, date_order)
         answers, errors = field.parse_column(texts)
         numbers: dict[Value, int] = {}
@@ -215,6 +218,15 @@ class ValidationContext:
             self.record(notice.code, index, self.rows[cell_codes >= 0], IssueText(notice.seen))
         if errors:
             self.report_errors(question, index, errors, cell_codes, used)
+
+    def split_shared_texts(self, question: str, texts: list[str]) -> list[str]:
+        """Return the part of each text that answers a question, in a column that also answers another: the country is its end."""
+        columns = self.column_match.columns
+        if question == "address" or question not in PLACE_QUESTIONS or columns.get("country") != columns[question]:
+            return texts
+        if list(columns.values()).count(columns[question]) < 2:
+            return texts
+        return list_ends(texts) if question == "country" else [text.rpartition(",")[0] or text for text in texts]
 
     def report_errors(
         self, question: str, index: int, errors: dict[int, AnswerError], cell_codes: Codes, used: Indices

@@ -15,9 +15,9 @@ from questionnaires.form import DATE_QUESTIONS, Questionnaire
 from questionnaires.issues import Issue
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, Value
 from questionnaires.sheet import Column, Sheet
+from questionnaires.validation.column_matcher import ColumnMatch
 from questionnaires.validation.context import AnswerColumn, ValidationContext
 from questionnaires.validation.contradictions import load_contradictions
-from questionnaires.validation.match import ColumnMatch
 from questionnaires.validation.rules import NEVER_ZERO, apply_rules
 from questionnaires.validation.validate import SheetOptions, fill_derived_answers
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from questionnaires.form import DATE_QUESTIONS, Questionnaire
-from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece, Value
+from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import Indices, IssueText, Mask, ValidationContext
 from questionnaires.validation.contradictions import resolve_contradictions
+from questionnaires.validation.identifiers import IDENTIFIERS, normalize_identifier
 from questionnaires.validation.location import (
     complete_region_named_as_country,
     report_place_in_other_country,
@@ -106,22 +106,6 @@ def normalize_agency_count(text: str) -> str:
     return f"{name}: {count:.0f}" if count.is_integer() else ""
 
 
-def is_imo(text: str) -> bool:
-    """Return whether a text is an IMO number: seven digits, the last of which is a check digit (IMO resolution A.1117(30))."""
-    return len(text) == 7 and text.isdigit() and sum(int(text[i]) * (7 - i) for i in range(6)) % 10 == int(text[6])
-
-
-def is_mmsi(text: str) -> bool:
-    """Return whether a text is an MMSI: nine digits (ITU-R M.585)."""
-    return len(text) == 9 and text.isdigit()
-
-
-def is_lei(text: str) -> bool:
-    """Return whether a text is an LEI: twenty letters and digits that, letters counted from 10, are 1 modulo 97 (ISO 17442)."""
-    return len(text) == 20 and text.isalnum() and int("".join(str(int(c, 36)) for c in text)) % 97 == 1
-
-
-IDENTIFIERS: dict[str, Callable[[str], bool]] = {"imo": is_imo, "mmsi": is_mmsi, "lei": is_lei}
 NEVER_ZERO = (*IDENTIFIERS, "postal_code", "call_sign", "reference", "licence_number", "registration_number")
 
 
@@ -139,11 +123,6 @@ def remove_invalid_identifiers(context: ValidationContext) -> None:
                 make_unknown(context, "placeholder", answers.equals(value), (question,), value)
             elif is_valid and not (value.isascii() and is_valid(value)):
                 make_unknown(context, "identifier.invalid", answers.equals(value), (question,), value)
-
-
-def normalize_identifier(text: Value, prefix: str) -> str:
-    """Return an identifier without blanks, signs and the name of its type: "IMO 9074729" -> "9074729"."""
-    return fold_text(str(text)).upper().removeprefix(prefix)
 
 
 def reject_conflicting_references(context: ValidationContext) -> None:

@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from questionnaires.validation.rules import is_imo, is_lei
+from questionnaires.validation.identifiers import is_imo, is_lei
 from risk_models.screening.matching import ListedParty, Match, Party, WatchlistIndex
 from service.clock import now
 from service.db import change_feed

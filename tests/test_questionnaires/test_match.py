@@ -156,10 +156,21 @@ def test_any_other_repeated_header_leaves_its_question_unread():
     assert (set(matched.columns), matched.tied) == ({"name", "country"}, {"workers_total"})
 
 
-def test_a_tie_over_the_name_is_unusable():
+def test_a_tie_over_the_name_is_unusable_without_a_reference():
     with pytest.raises(UnusableSheet) as caught:
-        match_columns(build_table("| Supplier | Factory name | Reference |\n| A | B | 7 |"), 1, SITE)
+        match_columns(build_table("| Supplier | 企業名 | Country |\n| A | B | TH |"), 1, SITE)
     assert caught.value.issue.code == "schema.duplicate_column"
+
+
+def test_a_tie_over_the_name_is_asked_about_where_a_reference_tells_the_rows_apart():
+    matched = match_columns(build_table("| Supplier | 企業名 | Reference |\n| A | B | 7 |"), 1, SITE)
+    assert (dict(matched.columns), matched.tied) == ({"reference": 2}, {"name"})
+    assert [reading.confidence for reading in matched.readings] == ["ask", "ask", "sure"]
+
+
+def test_a_factory_goes_before_its_vendor_as_the_name_of_a_site():
+    matched = match_columns(build_table("| Supplier | Factory name | Reference |\n| A | B | 7 |"), 1, SITE)
+    assert (matched.columns["name"], matched.unmapped) == (1, ("Supplier",))
 
 
 @pytest.mark.parametrize("header", ["Reference", "Local name"])

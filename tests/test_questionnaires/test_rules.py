@@ -3,14 +3,9 @@
 import pytest
 
 from questionnaires.form import load_combined_form, load_form
+from questionnaires.validation.identifiers import is_imo, is_lei, is_mmsi, normalize_identifier
 from questionnaires.validation.returned_forms import parse_form_version
-from questionnaires.validation.rules import (
-    is_imo,
-    is_lei,
-    is_mmsi,
-    normalize_agency_count,
-    normalize_identifier,
-)
+from questionnaires.validation.rules import normalize_agency_count
 from tests.test_questionnaires.tables import AGENCY, FORMS, SITE, build_sheet, get_answers, get_issue_codes, submit
 
 # ---------------------------------------------------------------- identifiers

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from questionnaires.issues import UnusableSheet
-from tests.test_questionnaires.tables import build_sheet, build_table, get_answers, get_issue_codes, submit
+from questionnaires.validation.match import match_columns
+from questionnaires.validation.validate import SheetOptions, validate_sheet
+from tests.test_questionnaires.tables import SITE, build_sheet, build_table, get_answers, get_issue_codes, submit
 
 
 def test_answers_are_distinct_python_values_and_the_codes_of_the_rows():
@@ -49,11 +51,11 @@ def test_a_question_without_a_column_has_no_answers():
 
 
 def test_an_unknown_country_rejects_the_row_and_a_blank_one_does_not():
-    submission = submit("| Supplier | Country |\n| A | TH |\n| B | Narnia |\n| C | unknown |")
+    submission = submit("| Supplier | Country |\n| A | TH |\n| B | Austrlia |\n| C | unknown |")
     assert get_answers(submission, "country") == ["TH", None]
     (issue,) = submission.issues
-    assert (issue.code, issue.severity, issue.cell, issue.seen) == ("country.unknown", "error", "B3", "Narnia")
-    assert "Namibia" in issue.cure
+    assert (issue.code, issue.severity, issue.cell, issue.seen) == ("country.unknown", "error", "B3", "Austrlia")
+    assert "Austria or Australia" in issue.cure
 
 
 def test_an_unknown_flag_does_not_reject_the_row():
@@ -510,6 +512,14 @@ CELLS = st.sampled_from(
 )
 
 
+def submit_decided(sheet):
+    """Validate a sheet whose columns somebody has decided on: what its values say about its columns does not count."""
+    questions = ("name", "country", "workers_total", "workers_migrant", "contracts", "papers")
+    headers = ("Supplier", "Country", "Workers", "Migrant workers", "Contracts", "Papers")
+    matched = match_columns(sheet, 1, SITE, dict(zip(questions, headers, strict=True)))
+    return validate_sheet(sheet, 1, matched, SITE, SheetOptions())
+
+
 @given(st.lists(st.lists(CELLS, min_size=6, max_size=6), min_size=1, max_size=12))
 @examples(60)
 def test_every_row_is_accepted_or_rejected_alone_as_among_others(rows):
@@ -517,12 +527,12 @@ def test_every_row_is_accepted_or_rejected_alone_as_among_others(rows):
     filled = [row for row in rows if any(cell.strip("\u00a0") for cell in row)]
     if not filled:
         return
-    together = submit(build_sheet([header, *filled]))
+    together = submit_decided(build_sheet([header, *filled]))
     assert together.accepted + together.rejected == together.n_rows == len(filled)
     assert len(together.rows) == len(get_answers(together, "name")) == together.accepted
     # The country column alone reads "NA" by what stands beside it; all else is the same for a row on its own.
     for row, row_number in zip(filled, range(2, len(filled) + 2), strict=True):
-        alone = submit(build_sheet([header, row]))
+        alone = submit_decided(build_sheet([header, row]))
         assert (alone.accepted == 1) == (row_number in together.rows)
         if alone.accepted and "1,234" not in row:
             where = int(np.flatnonzero(together.rows == row_number)[0])

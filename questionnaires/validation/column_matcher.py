@@ -1,0 +1,304 @@
+"""Match the columns of one sheet with the questions of a form, by what the headers say and what the values are.
+
+A header names a question by its id, its title, a synonym or a word of ``lists/headers.toml``; the better rank wins. A column
+whose values contradict its header, or whose header says only half of what it is, is never read without being asked about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
+
+from questionnaires.form import JUDGED_KINDS, Questionnaire
+from questionnaires.issues import Issue, build_issue
+from questionnaires.lookups import load_countries, load_header_words
+from questionnaires.parse.answer import make_legible
+from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.sheet import Sheet
+from questionnaires.text_normalize import find_nearest, fold_text
+from questionnaires.validation.column_values import (
+    MOST,
+    Verdict,
+    find_share,
+    have_equal_values,
+    is_country,
+    judge_values,
+    list_ends,
+    sample_texts,
+)
+from questionnaires.validation.headers import COMPOSED, HeaderReading, read_header
+
+IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row needs one of them
+# The questions that say who a row is about and where: a sheet that has the same header twice for one of them is unusable.
+UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
+MIN_SIMILARITY = 86  # per cent, for a header to be proposed
+SAMPLES = 3  # values shown beside a column
+SEVERAL = re.compile(r"[;,/|]")
+PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
+
+
+@dataclass(frozen=True)
+class ColumnReading:
+    """What a column is taken for: the question that it answers, or that it may answer, and how certain that is.
+
+    ``confidence``: "sure", or "likely" where its header was understood in part or misspelt and the values agree; both are read.
+    "ask": not read until someone says so. "" with the question "": nothing is known. ``samples``: up to three values, none of a
+    column that may name persons.
+    """
+
+    column: int
+    header: str
+    question: str = ""
+    confidence: str = ""
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnMatch:
+    """The columns by question id, all headers, the headers without a question, the questions with a tie, and the issues;
+    ``readings`` say of each column what it is taken for.
+    """
+
+    columns: Mapping[str, int]
+    headers: tuple[str, ...]
+    unmapped: tuple[str, ...]
+    tied: frozenset[str]
+    issues: tuple[Issue, ...]
+    readings: tuple[ColumnReading, ...] = ()
+
+
+class Claim(NamedTuple):
+    """A column that may answer a question: how well its header says so, and what its values say."""
+
+    rank: int
+    column: int
+    doubtful: bool
+    verdict: Verdict
+
+
+class ColumnMatcher:
+    """The matching of the columns of one sheet with the questions of a form; ``columns`` has those that a map named."""
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        header_row: int,
+        headers: Sequence[str],
+        form: Questionnaire,
+        columns: Mapping[str, int],
+        decided: frozenset[str],
+    ) -> None:
+        self.sheet, self.header_row, self.headers, self.form = sheet, header_row, tuple(headers), form
+        self.columns, self.decided = (
+            dict(columns),
+            decided,
+        )  # ``decided``: the questions that a map answers, by a column or by none
+        self.readings = {
+            index: ColumnReading(index, headers[index], question, "sure") for question, index in columns.items()
+        }
+        self.tied: set[str] = set()
+        self.issues: list[Issue] = []
+        self.texts = cache(lambda index: sample_texts(sheet.columns[index], header_row - sheet.first_row))
+
+    def match(self) -> ColumnMatch:
+        """Return the match: by headers first, then by values and by similar spelling."""
+        claims = self.collect_claims()
+        for question, claimed in claims.items():
+            self.settle_question(question, claimed)
+        self.settle_shared_columns()
+        for index, header in enumerate(self.headers):
+            if header and index not in self.readings:
+                self.propose_by_values(index)
+        columns = {question: self.columns[question] for question in self.form.by_id if question in self.columns}
+        read = set(columns.values())
+        return ColumnMatch(
+            columns,
+            self.headers,
+            tuple(header for index, header in enumerate(self.headers) if header and index not in read),
+            frozenset(self.tied),
+            tuple(self.issues),
+            tuple(self.show_samples(self.readings.get(index) or ColumnReading(index, header))
+                  for index, header in enumerate(self.headers) if header),
+        )  # fmt: skip
+
+    def collect_claims(self) -> dict[str, list[Claim]]:
+        """Return by question the columns whose header names it, but those that a map has settled."""
+        self.shared: dict[int, HeaderReading] = {}
+        claims: dict[str, list[Claim]] = {}
+        for index, header in enumerate(self.headers):
+            reading = None if index in self.columns.values() else read_header(header, self.form)
+            if reading is None:
+                continue
+            if len(reading.questions) > 1:
+                self.shared[index] = reading
+                continue
+            (question,) = reading.questions
+            if question not in self.columns and question not in self.decided:
+                verdict = self.judge(question, index, reading.rank)
+                claims.setdefault(question, []).append(Claim(reading.rank, index, reading.doubtful, verdict))
+        return claims
+
+    def judge(self, question: str, index: int, rank: int) -> Verdict:
+        """Return what the values of a column say; nothing in a form of ours, whose headers are certain."""
+        if self.sheet.stamp or self.form.kind not in JUDGED_KINDS:
+            return "neither"
+        return judge_values(self.form.by_id[question], self.texts(index), rank, self.headers[index])
+
+    def settle_question(self, question: str, claimed: Sequence[Claim]) -> None:
+        """Give a question the best of the columns that claim it; ask about those that are in doubt."""
+        usable = [claim for claim in claimed if claim.verdict != "contradicts" and self.is_certain(question, claim)]
+        for claim in claimed:
+            if claim not in usable:
+                self.ask(
+                    question, claim.column, "schema.values" if claim.verdict == "contradicts" else "schema.unclear"
+                )
+        best = [claim for claim in usable if claim.rank == min(usable)[0]]
+        if len(best) > 1 and question == "name":
+            best = self.order_names(best)
+        if len(best) > 1 and self.are_equal(question, best):
+            best = best[:1]
+        if len(best) == 1:
+            self.read(question, best[0].column, "sure" if best[0].rank < COMPOSED else "likely")
+            if question == "name":
+                self.read_supplier_of(best[0], usable)
+        elif best:
+            self.report_tie(question, [claim.column for claim in best])
+
+    def is_certain(self, question: str, claim: Claim) -> bool:
+        """Return whether a header says enough: all of it is understood, or the values show what it says in part."""
+        if not claim.doubtful:
+            return True
+        if claim.rank < COMPOSED:  # the whole header is understood, and may still mean something else
+            return any(len(SEVERAL.split(text)) > 1 for text in self.texts(claim.column))
+        return claim.verdict == "supports"
+
+    def order_names(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Return those of several columns with names whose header says that they name sites; all if none or each does."""
+        words = load_header_words()
+        of_sites = [claim for claim in claims if self.names(claim.column, words.site_words)]
+        others = [claim for claim in claims if claim not in of_sites]
+        are_suppliers = all(self.names(claim.column, words.supplier_words) for claim in others)
+        return of_sites if of_sites and are_suppliers else list(claims)
+
+    def names(self, index: int, words: Sequence[str]) -> bool:
+        """Return whether a header contains one of some folded words."""
+        header = fold_text(self.headers[index])
+        return any(word in header for word in words)
+
+    def read_supplier_of(self, site: Claim, claims: Sequence[Claim]) -> None:
+        """Read the supplier beside the name of a site as the company that it belongs to, if no other column says that."""
+        words = load_header_words()
+        if not self.names(site.column, words.site_words) or "parent" not in self.form.by_id:
+            return
+        others = [claim.column for claim in claims if claim != site and self.names(claim.column, words.supplier_words)]
+        others = [index for index in others if not self.names(index, words.site_words)]
+        if len(others) == 1 and "parent" not in self.columns and "parent" not in self.decided:
+            claimed = any(
+                reading and reading.questions == ("parent",)
+                for reading in (read_header(header, self.form) for header in self.headers)
+            )
+            if not claimed:
+                self.read("parent", others[0], "likely")
+
+    def are_equal(self, question: str, claims: Sequence[Claim]) -> bool:
+        """Return whether several columns say the same, such as the name of a country and its code."""
+        headers = {fold_text(self.headers[claim.column]) for claim in claims}
+        if len(headers) < len(claims) and question in UNIQUE_QUESTIONS:
+            return False
+        read = load_countries().read if self.form.by_id[question].type == "country" else fold_text
+        first, *others = (self.sheet.columns[claim.column] for claim in claims)
+        header_index = self.header_row - self.sheet.first_row
+        return all(have_equal_values(first, other, header_index, read) for other in others)
+
+    def settle_shared_columns(self) -> None:
+        """Give the columns that answer two questions about a place to both: the country is at the end of each text."""
+        for index, reading in self.shared.items():
+            free = [id_ for id_ in reading.questions if id_ not in self.columns and id_ not in self.decided | self.tied]
+            texts = self.texts(index)
+            ends_in_country = bool(texts) and find_share(list_ends(texts), is_country) >= MOST
+            country = ["country"] if "country" in free and ends_in_country else []
+            others = [id_ for id_ in PLACE_ORDER if id_ in free][:1]
+            if reading.doubtful or not free or ("country" in free and not country):
+                self.ask(free[0] if free else reading.questions[0], index, "schema.unclear")
+            for question in () if index in self.readings else (*others, *country):
+                self.read(question, index, "likely")
+
+    def propose_by_values(self, index: int) -> None:
+        """Read or propose a column whose header is misspelt, or says nothing while its values do."""
+        question = find_near_miss(self.headers[index], self.form, self.columns, self.tied | self.decided)
+        if question:
+            if self.judge(question, index, COMPOSED) == "supports":
+                self.read(question, index, "likely")
+            else:
+                self.ask(question, index, "schema.near_miss")
+            return
+        if self.sheet.stamp or self.form.kind not in JUDGED_KINDS:
+            return
+        settled = self.columns.keys() | self.decided | self.tied
+        for question in ("lei", "imo", "country"):
+            is_open = question in self.form.by_id and question not in settled
+            if is_open and judge_values(self.form.by_id[question], self.texts(index), COMPOSED) == "supports":
+                if question == "country":  # of what or of whom, the values do not say
+                    self.ask(question, index, "schema.unclear")
+                else:
+                    self.read(question, index, "likely")
+                return
+
+    def read(self, question: str, index: int, confidence: str) -> None:
+        """Read a column for a question, and say so where that is not certain."""
+        self.columns[question] = index
+        self.readings.setdefault(index, ColumnReading(index, self.headers[index], question, confidence))
+        if confidence == "likely":
+            self.report("schema.read_as", question, index)
+
+    def ask(self, question: str, index: int, code: str) -> None:
+        """Leave a column unread until someone says whether it answers a question."""
+        if index not in self.readings:
+            self.readings[index] = ColumnReading(index, self.headers[index], question, "ask")
+            self.report(code, question, index)
+
+    def report(self, code: str, question: str, index: int) -> None:
+        """Add the issue of a header."""
+        header = "" if detect_personal_data(self.headers[index]) else self.headers[index]
+        self.issues.append(
+            build_issue(code, file=self.sheet.file, sheet=self.sheet.name, cell=self.sheet.name_cell(self.header_row, index),
+                        header=header, seen=header, expected=self.form.by_id[question].title)
+        )  # fmt: skip
+
+    def report_tie(self, question: str, indices: Sequence[int]) -> None:
+        """Report columns of equal rank for one question; an error where one header is there twice, and says what a row is."""
+        self.tied.add(question)
+        headers = [self.headers[index] for index in indices]
+        cells = [self.sheet.name_cell(self.header_row, index) for index in indices]
+        seen = " and ".join(f"'{header}' ({cell})" for header, cell in zip(headers, cells, strict=True))
+        is_repeated = len(set(map(fold_text, headers))) < len(headers)
+        issue = build_issue(
+            "schema.duplicate_column", file=self.sheet.file, sheet=self.sheet.name, cell=cells[0], cells=cells,
+            header=headers[0], seen=seen, expected=self.form.by_id[question].title, count=len(indices),
+            cure="Rename or remove all but one." if is_repeated else "",
+        )  # fmt: skip
+        self.issues.append(replace(issue, severity="error") if is_repeated and question in UNIQUE_QUESTIONS else issue)
+        for index in indices:
+            self.readings[index] = ColumnReading(index, self.headers[index], question, "ask")
+
+    def show_samples(self, reading: ColumnReading) -> ColumnReading:
+        """Return the reading of a column with up to three of its values; with none where they may name persons."""
+        question = self.form.by_id.get(reading.question)
+        names_persons = (question is not None and question.person) or detect_personal_column(reading.header) is not None
+        texts = self.texts(reading.column)[:SAMPLES]
+        if self.form.kind not in JUDGED_KINDS or names_persons or any(map(detect_personal_data, texts)):
+            return reading
+        return replace(reading, samples=tuple(make_legible(text) for text in texts))
+
+
+def find_near_miss(header: str, form: Questionnaire, columns: Mapping[str, int], tied: Iterable[str]) -> str | None:
+    """Return the question, still without a column, that a header may have been meant to name; None if there is none."""
+    word = fold_text(header)
+    if word in form.headers or len(word) < 4:
+        return None
+    free = [header for header, (_, id_) in form.headers.items() if id_ not in columns and id_ not in tied]
+    nearest = find_nearest(word, free, MIN_SIMILARITY)
+    return form.headers[nearest][1] if nearest else None

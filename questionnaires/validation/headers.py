@@ -1,0 +1,92 @@
+"""Read what a header asks: as a whole, in parts (two languages, two questions), or without the words around it.
+
+The words are data (``lists/headers.toml`` and the forms). Nothing here looks at the values of a column.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from questionnaires.form import Questionnaire
+from questionnaires.lookups import load_header_words
+from questionnaires.text_normalize import fold_text
+
+COMPOSED = 4  # the rank of a header that is understood in parts, after those of questionnaires.form
+MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
+PLACE_QUESTIONS = frozenset({"country", "region", "city", "address", "postal_code"})
+SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–—]\s|\s(?:and|&|or|y|et|und)\s|<br ?/?>")
+TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
+
+
+class HeaderReading(NamedTuple):
+    """What a header asks: the ids of the questions (of several, the column answers all), how well it names them, and whether
+    part of it is not understood.
+    """
+
+    questions: tuple[str, ...]
+    rank: int
+    doubtful: bool = False
+
+
+def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
+    """Return what a header asks in a form; None if nothing in it is known."""
+    if not header or len(header) > MAX_HEADER:
+        return None
+    whole = _read_words(header, form)
+    if whole or form.kind not in load_header_words().prefixes:
+        return whole
+    parts = [part.strip() for part in SEPARATOR.split(NUMBERING.sub("", header, count=1)) if part.strip()]
+    readings = [(part, _read_words(part, form)) for part in parts]
+    known = [(part, reading) for part, reading in readings if reading]
+    questions = tuple(dict.fromkeys(question for _, reading in known for question in reading.questions))
+    if not questions:
+        return None
+    others = [part for part, reading in readings if not reading]
+    scripts = {_find_script(part) for part, _ in known}
+    unclear = any(not _is_qualifier(part, questions[0]) and _find_script(part) in scripts for part in others)
+    doubtful = unclear or (len(questions) > 1 and not PLACE_QUESTIONS.issuperset(questions))
+    return HeaderReading(questions, COMPOSED, doubtful or any(reading.doubtful for _, reading in known))
+
+
+def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
+    """Return what a header of one part asks: by a word of the form, or by one between known prefixes and suffixes."""
+    words, word = load_header_words(), fold_text(text)
+    if word in form.headers:
+        rank, question = form.headers[word]
+        is_unclear = form.kind == "site" and words.unclear.get(word) == question
+        return HeaderReading((question,), rank, is_unclear)
+    tokens = [fold_text(token) for token in TOKEN.findall(unicodedata.normalize("NFC", text))]
+    prefixes = words.prefixes.get(form.kind)
+    if prefixes is None or not 1 < len(tokens) <= 8:
+        return None
+    spans = [(begin, end) for begin in range(len(tokens)) for end in range(begin + 1, len(tokens) + 1)]
+    for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
+        _, question = form.headers.get("".join(tokens[begin:end]), (0, ""))
+        if not question or (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
+            continue
+        if _is_made_of(tokens[:begin], prefixes) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
+            return HeaderReading((question,), COMPOSED)
+    return None
+
+
+def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:
+    """Return whether tokens are a sequence of some words, each of up to three tokens."""
+    return not tokens or any(
+        "".join(tokens[:n]) in words and _is_made_of(tokens[n:], words) for n in range(1, min(3, len(tokens)) + 1)
+    )
+
+
+def _is_qualifier(part: str, question: str) -> bool:
+    """Return whether a part of a header only says how the answer is written: "(optional)", "(2025)"."""
+    word = fold_text(part)
+    return word.isdigit() or word in load_header_words().suffixes.get(question, ())
+
+
+def _find_script(text: str) -> str:
+    """Return the script of the first letter of a text, by its Unicode name: "LATIN", "THAI"; "" if it has no letter."""
+    letter = next((character for character in text if character.isalpha()), "")
+    return unicodedata.name(letter, "").split(" ")[0] if letter else ""

@@ -1,0 +1,219 @@
+"""Which question a column answers: by its header, in parts or in two languages, and by its values. All names are fictional."""
+
+import pytest
+
+from questionnaires.find_tables import find_tables
+from questionnaires.form import load_combined_form
+from questionnaires.issues import UnusableSheet
+from questionnaires.lookups import load_header_words
+from questionnaires.tables import TableOptions
+from questionnaires.validation.headers import read_header
+from questionnaires.validation.match import detect_kind, find_header_row, match_columns, propose_columns
+from tests.test_questionnaires.tables import build_sheet, build_table
+
+FORMS = {kind: load_combined_form(kind) for kind in ("site", "agency", "case")}
+SITE = FORMS["site"]
+FACTORIES = [
+    "Alder Knit Ltd",
+    "Birch Garments Co",
+    "Cedar Foods Sdn Bhd",
+    "Dune Apparel",
+    "Elm Seafood",
+    "Fern Textiles",
+]
+PEOPLE = ["Maria Santos", "Nguyen Van An", "Juan Perez", "Ahmed Hassan", "Siti Aminah", "John Smith"]
+COUNTRIES = ["Thailand", "Viet Nam", "Malaysia", "Nepal", "India", "Qatar"]
+BRANDS = ["Nimbus", "Corvid", "Halyard", "Tamarack", "Wolfram", "Zephyrus"]
+
+
+def match(headers, *columns, form=SITE):
+    """Match a sheet of these headers and columns of texts; a text alone fills its column."""
+    texts = [[column] * 6 if isinstance(column, str) else column for column in columns]
+    return propose_columns(build_sheet([headers, *map(list, zip(*texts, strict=True))]), 1, form)
+
+
+def get_questions(matched):
+    """Return the question of each column, "?question" where it is asked about, and "" for none, in the order of the columns."""
+    return [
+        reading.question
+        if reading.confidence in ("sure", "likely")
+        else "?" * (reading.confidence == "ask") + reading.question
+        for reading in matched.readings
+    ]
+
+
+HEADERS = {
+    "Country / ประเทศ": "country",
+    "ชื่อโรงงาน (Factory Name)": "name",
+    "厂名 Factory name": "name",
+    "Country\nประเทศ": "country",
+    "Emp_Name": "name",
+    "EMPLOYER_CLIENT_COUNTRY": "country",
+    "Supplier Country Code": "country",
+    "Factory: Country (ISO)": "country",
+    "2. Country": "country",
+    "City [optional]": "city",
+    "Total workers (2025)": "workers_total",
+    "LIFNR": "reference",
+    "LAND1": "country",
+    "Primary Address Country Code": "country",
+    "Address - Country/Region": "country",
+    "processing_type_facility_type_raw": "facility_type",
+    "amfori ID": "reference",
+    "عدد العمال": "workers_total",
+    "Owner country": "owner_country",
+    "Supplier status": None,
+    "Client country": None,
+    "DOSH no": None,
+    "Contact of the agent's worker": None,
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header):
+    reading = read_header(header, SITE)
+    assert (reading and reading.questions) == (HEADERS[header] and (HEADERS[header],))
+    assert reading is None or not reading.doubtful
+
+
+@pytest.mark.parametrize(
+    "header", ["Reg no (DOSH)", "Brand / Country", "Name and address", "Nationality", "Country of origin"]
+)
+def test_a_header_that_is_understood_in_part_is_doubtful(header):
+    assert read_header(header, SITE).doubtful
+
+
+def test_the_listed_headers_name_one_question_each_as_the_forms_do():
+    for kind, headers in load_header_words().headers.items():
+        form = FORMS[kind]
+        own = {word: question for word, (rank, question) in form.headers.items() if rank < 3}
+        assert {word for word, question in headers.items() if own.get(word, question) != question} == set()
+        assert kind == "agency" or set(headers.values()) <= form.by_id.keys()
+
+
+CONTRADICTED = {
+    "brands under a word for country": ("Land", BRANDS, "country"),
+    "brands under the plain word for country": ("Country", BRANDS, "country"),
+    "people under the name": ("Name", PEOPLE, "name"),
+    "people under the employer": ("Employer", PEOPLE, "name"),
+    "people under the number of staff": ("Staff", PEOPLE, "workers_total"),
+    "jobs under the number of positions": ("Positions", ["Cook", "Driver", "Packer"] * 2, "workers_migrant"),
+    "letters under the category": ("Category", ["A", "B", "C", "A", "B", "C"], "sector"),
+    "countries under the location": ("Location", COUNTRIES, "address"),
+    "parts of the world under the region": ("Region", "South Asia", "region"),
+    "a status under the state": ("State", ["Active", "Inactive", "Active", "Active", "Inactive", "Active"], "region"),
+    "dates under the company number": ("Company no", ["2020-01-01", "2021-02-02", "2022-03-03"] * 2, "registration_number"),
+    "addresses of pages under the parent": ("Group", [f"https://example.org/{n}" for n in range(6)], "parent"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONTRADICTED)
+def test_a_column_whose_values_contradict_its_header_is_never_read_unasked(case):
+    header, values, question = CONTRADICTED[case]
+    matched = match(["Reference", header], [f"S-{n}" for n in range(6)], values)
+    assert get_questions(matched) == ["reference", f"?{question}"]
+    assert [(issue.code, issue.seen, issue.cell) for issue in matched.issues] == [("schema.values", header, "B1")]
+
+
+def test_the_column_that_the_values_fit_is_read_instead():
+    matched = match(["Factory", "Region", "State"], FACTORIES, "N Asia", "Johor")
+    assert get_questions(matched) == ["name", "?region", "region"]
+
+
+def test_nationalities_are_asked_about_unless_a_cell_holds_several():
+    asked = match(["Company", "Nationality"], FACTORIES, COUNTRIES)
+    assert get_questions(asked) == ["name", "?worker_origin_countries"]
+    assert [issue.code for issue in asked.issues] == ["schema.unclear"]
+    several = match(["Company", "Nationality"], FACTORIES, ["Nepal; India", *COUNTRIES[1:]])
+    assert get_questions(several) == ["name", "worker_origin_countries"]
+
+
+def test_a_vendor_beside_a_factory_is_what_the_factory_belongs_to():
+    matched = match(["Vendor", "Factory name", "Country"], "Gamma Trading", FACTORIES, COUNTRIES)
+    assert get_questions(matched) == ["parent", "name", "country"]
+    assert [(issue.code, issue.severity) for issue in matched.issues] == [("schema.read_as", "info")]
+
+
+def test_a_country_and_its_code_are_no_tie():
+    matched = match(["Factory", "Country name", "ISO code"], FACTORIES, ["Thailand", "Viet Nam"] * 3, ["TH", "VNM"] * 3)
+    assert get_questions(matched) == ["name", "country", ""]
+
+
+def test_one_column_answers_two_questions_about_a_place():
+    sheet = build_table(
+        "| Factory | City, Country |\n| A | Dhaka, Bangladesh |\n| B | Hue, Viet Nam |\n| C | Penang, Malaysia |"
+    )
+    (table,) = find_tables([sheet], "list.csv", TableOptions("2026-01-01")).tables
+    answers = table.submission.answers
+    assert answers["country"].values == ["BD", "VN", "MY"]
+    assert answers["city"].values == ["Dhaka", "Hue", "Penang"]
+    assert table.submission.issues[0].code == "schema.read_as"
+
+
+def test_a_column_map_may_name_one_header_for_two_questions_about_a_place_and_no_others():
+    sheet = build_table("| Factory | Place |\n| A | Dhaka, Bangladesh |")
+    matched = match_columns(sheet, 1, SITE, {"city": "Place", "country": "Place"})
+    assert (matched.columns["city"], matched.columns["country"]) == (1, 1)
+    with pytest.raises(UnusableSheet, match="assigned to two questions"):
+        match_columns(sheet, 1, SITE, {"name": "Factory", "parent": "Factory"})
+
+
+def test_a_misspelt_header_is_read_where_the_values_agree():
+    matched = match(["Supplier", "Contry", "Adress"], FACTORIES, COUNTRIES, "1 Mill Road")
+    assert get_questions(matched) == ["name", "country", "?address"]
+    assert [(issue.code, issue.cell) for issue in matched.issues] == [
+        ("schema.read_as", "B1"),
+        ("schema.near_miss", "C1"),
+    ]
+
+
+def test_identifiers_with_valid_check_digits_are_read_under_any_header():
+    leis = ["529900T8BM49AURSDO55", "5493001KJTIIGC8Y1R12", "7LTWFZYICNSX8D621K86"] * 2
+    assert get_questions(match(["Supplier", "Code"], FACTORIES, leis)) == ["name", "lei"]
+
+
+def test_what_somebody_chose_is_read_whatever_the_values_say():
+    sheet = build_sheet([["Factory", "Land"], *([name, brand] for name, brand in zip(FACTORIES, BRANDS, strict=True))])
+    matched = match_columns(sheet, 1, SITE, {"country": "Land"})
+    assert (matched.columns["country"], matched.issues) == (1, ())
+
+
+def test_a_filled_form_of_ours_is_read_by_its_headers_alone():
+    sheet = build_sheet([["Site name", "Country"], *([name, "?!"] for name in PEOPLE)], stamp="site 2026.4")
+    assert get_questions(match_columns(sheet, 1, SITE)) == ["name", "country"]
+
+
+def test_three_values_show_what_a_column_contains_but_never_of_persons():
+    matched = match(["Factory", "Contact person", "Remarks"], FACTORIES, PEOPLE, PEOPLE)
+    samples = {reading.header: reading.samples for reading in matched.readings}
+    assert samples == {"Factory": tuple(FACTORIES[:3]), "Contact person": (), "Remarks": ()}
+
+
+def test_a_sheet_without_a_name_says_what_may_be_one_instead_of_ending():
+    matched = match(["Name", "Country"], PEOPLE, COUNTRIES)
+    assert get_questions(matched) == ["?name", "country"]
+    with pytest.raises(UnusableSheet):
+        match_columns(build_sheet([["Name", "Country"], *([name, "TH"] for name in PEOPLE)]), 1, SITE)
+
+
+EXPORTS = {
+    "SAP": "LIFNR reference | NAME1 name | LAND1 country | ORT01 city | PSTLZ postal_code | STRAS address | KTOKK -",
+    "Coupa": "Supplier Number reference | Name name | Primary Address Country Code country | Tax ID tax_number | Status -",
+    "Ariba": "ERP Vendor ID reference | Supplier Name name | Address - Country/Region country | Address - City city",
+    "Sedex": "Site Reference reference | Site Name name | Country country | Company Name parent | Site function facility_type",
+    "Higg": "Higg ID reference | Facility Name name | Facility Country country | Facility Type facility_type",
+    "amfori": "amfori ID reference | Legal name name | Country country | Site Address address | Main product product",
+    "Open Supply Hub": "os_id reference | name name | country_name country | parent_company parent | is_closed -",
+}
+VALUES = {"reference": "S-1", "name": "Alder Knit Ltd", "country": "Thailand", "": "KRED"}
+
+
+@pytest.mark.parametrize("system", EXPORTS)
+def test_the_headers_of_common_exports_are_understood(system):
+    pairs = [entry.strip().rpartition(" ") for entry in EXPORTS[system].split("|")]
+    headers, questions = [pair[0] for pair in pairs], [pair[2].strip("-") for pair in pairs]
+    rows = [[VALUES.get(question, f"Text {number}") for question in questions] for number in range(4)]
+    sheet = build_sheet([headers, *rows])
+    assert find_header_row(sheet, FORMS.values()) == 1
+    assert detect_kind(headers, "Sheet1", FORMS) == "site"
+    assert get_questions(match_columns(sheet, 1, SITE)) == questions
