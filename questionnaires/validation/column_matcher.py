@@ -6,7 +6,6 @@ whose values contradict its header, or whose header says only half of what it is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,6 +20,7 @@ from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import find_nearest, fold_text
 from questionnaires.validation.column_values import (
     MOST,
+    SEVERAL,
     Verdict,
     find_share,
     have_equal_values,
@@ -36,7 +36,6 @@ IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row 
 UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
 MIN_SIMILARITY = 86  # per cent, for a header to be proposed
 SAMPLES = 3  # values shown beside a column
-SEVERAL = re.compile(r"[;,/|]")
 PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
 
 

@@ -32,10 +32,11 @@ MAX_NAME_WORDS = 5
 DATE = re.compile(
     r"(?:19|20)[0-9]{2}[-/.][01]?[0-9][-/.][0-3]?[0-9](?:[T ].{0,20})?|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)[0-9]{2}"
 )
-EMAIL = re.compile(r"\S{1,80}@\S{1,80}\.\S{1,20}")
+EMAIL = re.compile(r"[^\s@]{1,80}@[^\s@]{1,80}")
 PAGE = re.compile(r"(?:https?://|www\.)\S{1,400}", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9][0-9 ,.'’]{0,20}%?")
 PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}")
+SEVERAL = re.compile(r"[;|/,]")
 LETTER = re.compile(r"[A-Za-z]")
 
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
@@ -105,7 +106,7 @@ def build_test(question: Question) -> Callable[[str], bool]:
     if question.type in ("country", "countries"):
         return is_country
     if question.type in ("number", "money", "percent"):
-        return lambda text: any(map(str.isdigit, text)) and not DATE.fullmatch(text) and not EMAIL.search(text)
+        return lambda text: any(map(str.isdigit, text)) and not DATE.fullmatch(text) and "@" not in text
     field = question.build_field()
     if question.type == "date":
         field = field.fit_to_column((), "dmy")[0]
@@ -127,7 +128,7 @@ def build_test(question: Question) -> Callable[[str], bool]:
 def is_country(text: str) -> bool:
     """Return whether a text names a country, or several, or a region of one."""
     countries = load_countries()
-    parts = [part for part in re.split(r"[;|/,]", text) if part.strip()]
+    parts = [part for part in SEVERAL.split(text) if part.strip()]
     return bool(countries.find(text) or countries.find_sharing(text) or countries.read(text)) or (
         bool(parts) and all(countries.find(part) or countries.find_sharing(part) for part in parts)
     )
