@@ -18,7 +18,8 @@ from questionnaires.layout.sections import find_section
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.match import IDENTIFYING_QUESTIONS, find_header_row
+from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
+from questionnaires.validation.match import find_header_row
 
 NAMES = {"name", "name_local"}
 REPEATED_SHARE = 0.8  # of the headers, in a row that repeats them

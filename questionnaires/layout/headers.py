@@ -9,7 +9,6 @@ from questionnaires.form import Questionnaire
 from questionnaires.layout.grid import Grid
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
-from questionnaires.validation.headers import read_header
 
 MAX_HEADER_ROWS = 4
 MAX_HEADER = 120  # characters; a longer text is a sentence
@@ -27,10 +26,8 @@ class Headers:
     def find(self, text: str) -> set[str]:
         """Return the questions that a header names."""
         word = fold_text(text)
-        if word in self.mapped:
-            return {self.mapped[word]}
-        readings = [read_header(text, form) for form in self.forms]
-        return {question for reading in readings if reading and not reading.doubtful for question in reading.questions}
+        found = {form.headers[word][1] for form in self.forms if word in form.headers}
+        return {self.mapped[word]} if word in self.mapped else found
 
 
 def find_header_rows(grid: Grid, row: int, known: Headers) -> tuple[int, int]:

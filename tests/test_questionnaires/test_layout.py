@@ -63,12 +63,20 @@ def test_every_row_of_a_grid_is_a_header_or_is_counted_once(case: GridCase):
         assert sum(map(sum, counted)) == len(filled)
 
 
+def forget_confidence(layout: Layout) -> object:
+    """Return a layout without how sure its columns are: what was handed back is decided."""
+    document = layout.to_json()
+    for header in (header for sheet in document["sheets"] for table in sheet["tables"] for header in table["headers"]):
+        header.update(confidence="", proposed="")
+    return document
+
+
 @pytest.mark.parametrize("case", GRIDS, ids=lambda case: case.name)
 def test_a_layout_that_is_handed_back_unchanged_changes_nothing(case: GridCase):
     found = read_grid(case)
     layout = json.loads(json.dumps(found.layout.to_json()))
     again = read_grid(case, layout=layout)
-    assert again.layout == found.layout
+    assert forget_confidence(again.layout) == forget_confidence(found.layout)
     assert list_classes(case, again) == list_classes(case, found)
     assert [table.matched.columns for table in again.tables] == [table.matched.columns for table in found.tables]
 
