@@ -129,7 +129,7 @@ class ColumnMatcher:
         claims: dict[str, list[Claim]] = {}
         for index, header in enumerate(self.headers):
             reading = None if index in self.columns.values() else read_header(header, self.form)
-            if reading is None:
+            if reading is None or (self.sheet.stamp and reading.rank == COMPOSED):  # a form of ours has its own headers
                 continue
             if len(reading.questions) > 1:
                 self.shared[index] = reading
