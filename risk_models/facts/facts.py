@@ -350,16 +350,28 @@ class Facts:
 
 @lru_cache(maxsize=64)
 def _take_snapshot(facts: Facts, on: date) -> FactSnapshot:
+    day = on.isoformat()
     tables = {}
     for name, rows in facts.rows.items():
-        known = rows[rows["known_from"] <= on.isoformat()].drop_duplicates(["code", "fact"], keep="last")
-        known = known[known["value"].notna()]
-        keys = zip(known["code"].tolist(), known["fact"].tolist(), strict=True)
-        columns = zip(known["value"].tolist(), known["year"].tolist(), known["source"].tolist(), strict=True)
-        latest = (Fact(value, int(year) if year else None, source) for value, year, source in columns)
-        tables[name] = MappingProxyType(dict(zip(keys, latest, strict=True)))
+        published = rows.loc[rows["known_from"] <= day, "known_from"].max()
+        tables[name] = _list_latest(facts, name, published if isinstance(published, str) else "")
     imposed_labour = select_rows_known(facts.imposed_labour, on)
     return FactSnapshot(on, MappingProxyType(tables), facts.descriptions, facts.goods, imposed_labour, facts.regions)
+
+
+@lru_cache(maxsize=64)
+def _list_latest(facts: Facts, table: str, published: str) -> Mapping[tuple[str, str], Fact]:
+    """Return the latest facts of a table that were known on a day of publication, and on every day until the next.
+
+    They take several megabytes, which all these days share.
+    """
+    rows = facts.rows[table]
+    known = rows[rows["known_from"] <= published].drop_duplicates(["code", "fact"], keep="last")
+    known = known[known["value"].notna()]
+    keys = zip(known["code"].tolist(), known["fact"].tolist(), strict=True)
+    columns = zip(known["value"].tolist(), known["year"].tolist(), known["source"].tolist(), strict=True)
+    latest = (Fact(value, int(year) if year else None, source) for value, year, source in columns)
+    return MappingProxyType(dict(zip(keys, latest, strict=True)))
 
 
 def get_description_id(fact_id: str) -> str:

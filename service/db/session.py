@@ -44,8 +44,10 @@ JSON: dict[str, Any] = {
     "json_deserializer": orjson.loads,
 }
 UPSERTS = (postgresql.dml.OnConflictDoUpdate, sqlite.dml.OnConflictDoUpdate)
-# A query that is built once and executed many times is inspected once for each organisation (queries never change).
+# A query that is built once and executed many times is inspected once for each organisation (queries never change), and again
+# after queries of many other organisations.
 _filtered_statements: WeakKeyDictionary[Executable, dict[str, Executable]] = WeakKeyDictionary()
+MAX_FILTERED = 32  # organisations of which a filtered query is kept
 OWNED_TABLES = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
 
 
@@ -258,7 +260,10 @@ def _filter_statement(state: ORMExecuteState) -> None:
         )
     )
     if state.is_select:
-        _filtered_statements.setdefault(state.statement, {})[organisation_id] = filtered
+        kept = _filtered_statements.setdefault(state.statement, {})
+        if len(kept) >= MAX_FILTERED:
+            kept.clear()
+        kept[organisation_id] = filtered
     state.statement = filtered
 
 

@@ -86,6 +86,16 @@ def test_the_latest_row_published_by_a_day_counts(tmp_path: Path) -> None:
     assert (fact.value, fact.year, fact.source) == (5, 2022, "Second edition")
 
 
+def test_days_between_two_publications_share_their_facts_in_memory(tmp_path: Path) -> None:
+    facts = load_country_facts(
+        tmp_path, "TH,wealth,4,2020,2021-06-30,First edition", "TH,wealth,5,2022,2023-06-30,Second edition"
+    )
+    first, later, after = (facts.as_of(day) for day in (date(2021, 7, 1), date(2023, 6, 29), date(2023, 6, 30)))
+    assert (first.on, later.on) == (date(2021, 7, 1), date(2023, 6, 29))
+    assert first.tables["country"] is later.tables["country"]
+    assert after.get_value("country", "TH", "wealth") == 5
+
+
 def test_an_empty_value_withdraws_a_fact(tmp_path: Path) -> None:
     facts = load_country_facts(
         tmp_path, "TW,card,1,2015,2015-10-31,Decision", "TW,card,,2019,2019-06-30,Withdrawn: lifting not seen"

@@ -1,6 +1,8 @@
 """Organisations never see each other's rows, whatever the statement; a session without one gets an error, not all rows."""
 
+import gc
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread, current_thread
@@ -106,6 +108,26 @@ def test_a_cached_query_is_filtered_for_each_organisation(database: Database):
             assert session.scalars(query).all() == own
     with database.session_factory() as session, pytest.raises(MissingOrganisation):
         session.execute(query)
+
+
+def test_a_query_takes_no_more_memory_the_more_organisations_execute_it(sqlite: Empty):
+    query = select(User.id).where(User.active)
+    with sqlite() as engine:
+        database = Database(engine)
+
+        def execute_for(numbers: range) -> int:
+            for number in numbers:
+                with database.for_organisation(f"o{number}", write=False) as session:
+                    assert session.scalars(query).all() == []
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        try:
+            grown = -execute_for(range(100)) + execute_for(range(100, 400))
+        finally:
+            tracemalloc.stop()
+    assert grown < 100_000  # bytes; a copy of the query for each would take six times as many
 
 
 def test_a_cached_update_is_still_refused_when_executed_in_bulk_by_keys(database: Database):
