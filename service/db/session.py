@@ -7,7 +7,7 @@ queue of jobs, the scheduler, finding a key or a sign-in) uses ``unscoped()``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self, TypeVar, cast
@@ -28,6 +28,7 @@ import service.db.buyer_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
+from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection
 from service.db.tables import Base, Owned
 from service.trouble import find_trouble
 
@@ -83,12 +84,19 @@ def open_engine(url: str, patience: float = JOB_PATIENCE, max_statement: float =
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_transaction)
         return engine
+    server = Server(patience / 2, max_statement)
     connect_args = {
-        "connect_timeout": round(min(patience, 10)),
+        "connect_timeout": max(CONNECT_SECONDS, round(min(patience / 2, 10))),
         "tcp_user_timeout": round(1000 * patience),  # milliseconds without an answer from the other machine
         "options": f"-c lock_timeout={round(1000 * patience)} -c statement_timeout={round(1000 * max_statement)}",
     }
-    return create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
+    engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: object, __: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> WatchfulConnection:
+        return server.connect(*arguments, **options)
+
+    return engine
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import databases
+import psutil
 import pytest
 from callers import form_token, freeze_time, make_browser, make_key, make_organisation, make_user
 from flask import Flask
@@ -21,6 +22,7 @@ from werkzeug.test import TestResponse
 
 from service import cli, trouble
 from service.clock import now
+from service.db import postgresql_connection
 from service.db import session as sessions
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
@@ -134,6 +136,7 @@ def _refuse_writing(service: Service, pragma: str, condition: str) -> None:
 
 def test_a_caller_is_told_within_five_seconds():
     assert sessions.REQUEST_PATIENCE < 5
+    assert sessions.REQUEST_PATIENCE / 2 + postgresql_connection.CONNECT_SECONDS < 5
 
 
 def test_the_operators_guide_explains_every_kind_of_trouble():
@@ -257,9 +260,9 @@ def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Pa
         service.requests.close()
 
 
-@contextmanager
+@pytest.fixture(scope="module")
 def own_server() -> Iterator[Any]:
-    """A PostgreSQL server that a test may stop and start."""
+    """A PostgreSQL server that a test may stop, suspend and start."""
     server = databases.start_server()
     try:
         yield server
@@ -268,37 +271,81 @@ def own_server() -> Iterator[Any]:
         server.cleanup()
 
 
+@pytest.fixture
+def service_on_own_server(own_server: Any, tmp_path: Path, written: StringIO) -> Iterator[Service]:
+    url = make_url(own_server.get_uri()).set(drivername="postgresql+psycopg")
+    control = create_engine(url, isolation_level="AUTOCOMMIT")
+    with control.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {tmp_path.name}")
+    control.dispose()
+    engine = open_engine(url.set(database=tmp_path.name).render_as_string(hide_password=False))
+    migrate(engine)
+    service = Service(Database(engine), tmp_path)
+    yield service
+    service.requests.close()
+    engine.dispose()
+
+
 def test_requests_are_refused_while_postgresql_is_stopped_and_served_once_it_runs_again(
-    tmp_path: Path, written: StringIO
+    own_server: Any, service_on_own_server: Service, written: StringIO
 ):
-    with own_server() as server:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        control = create_engine(url, isolation_level="AUTOCOMMIT")
-        with control.connect() as connection:
-            connection.exec_driver_sql("CREATE DATABASE away")
-        control.dispose()
-        engine = open_engine(url.set(database="away").render_as_string(hide_password=False))
-        migrate(engine)
-        service = Service(Database(engine), tmp_path)
-        browser = make_browser(service.app, make_user(service.database, service.organisation_id))
-        assert (service.put().status_code, browser.get("/").status_code) == (201, 200)
-        server.stop()
+    service = service_on_own_server
+    browser = make_browser(service.app, make_user(service.database, service.organisation_id))
+    assert (service.put().status_code, browser.get("/").status_code) == (201, 200)
+    own_server.stop()
+    check_trouble(service.put(), "database.unavailable", written)
+    assert check_trouble(service.decide(), "database.unavailable", written)["decision"] == "ask"
+    page = browser.get("/")
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert "Temporarily unavailable" in page.get_data(as_text=True)
+    assert page.headers["Retry-After"]
+    assert service.client.get("/health/ready").status_code == 503
+    assert service.client.get("/health/live").status_code == 200
+    own_server.start()
+    assert (service.put().status_code, service.decide().status_code, browser.get("/").status_code) == (200, 200, 200)
+
+
+@contextmanager
+def suspended(processes: list[psutil.Process]) -> Iterator[None]:
+    """Processes that do nothing and keep their connections, as when their machine is suspended."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def test_requests_are_refused_while_postgresql_is_suspended_and_served_once_it_goes_on(
+    own_server: Any, service_on_own_server: Service, written: StringIO, monkeypatch: pytest.MonkeyPatch
+):
+    service = service_on_own_server
+    monkeypatch.setattr(postgresql_connection, "PAUSE_SECONDS", 0)
+    assert service.put().status_code == 201
+    postmaster = psutil.Process(own_server.get_pid())
+    with suspended([postmaster, *postmaster.children()]):
+        check_trouble(service.put(), "database.unavailable", written)  # over a connection that was open
+        check_trouble(service.put(), "database.unavailable", written)  # over a new one
+    assert service.put().status_code == 200
+    with suspended(postmaster.children()):  # what serves the open connections: a new one is served
+        assert service.put().status_code == 200
+
+
+def test_a_server_that_did_not_answer_is_not_asked_by_every_request(
+    own_server: Any, service_on_own_server: Service, written: StringIO
+):
+    service = service_on_own_server
+    assert service.put().status_code == 201
+    postmaster = psutil.Process(own_server.get_pid())
+    with suspended([postmaster, *postmaster.children()]):
         check_trouble(service.put(), "database.unavailable", written)
-        assert check_trouble(service.decide(), "database.unavailable", written)["decision"] == "ask"
-        page = browser.get("/")
-        assert (page.status_code, page.mimetype) == (503, "text/html")
-        assert "Temporarily unavailable" in page.get_data(as_text=True)
-        assert page.headers["Retry-After"]
-        assert service.client.get("/health/ready").status_code == 503
-        assert service.client.get("/health/live").status_code == 200
-        server.start()
-        assert (service.put().status_code, service.decide().status_code, browser.get("/").status_code) == (
-            200,
-            200,
-            200,
-        )
-        service.requests.close()
-        engine.dispose()
+    check_trouble(service.put(), "database.unavailable", written)
+
+
+def test_a_statement_that_takes_long_is_waited_for(service_on_own_server: Service):
+    with service_on_own_server.requests.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT 'done' FROM pg_sleep(0.5)").scalar() == "done"
 
 
 def test_a_form_sent_behind_a_lock_gets_a_page_that_says_so(service: Service):
