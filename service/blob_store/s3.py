@@ -11,7 +11,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -26,6 +26,9 @@ IN_MEMORY = (
     5_000_000  # bytes of a file that are held in memory; a larger one is held in a temporary file without a name
 )
 NANOSECONDS = 10**9
+# A service that does not answer is reported within five seconds: the time for tries, and for the answer to the last of them.
+CONNECT_SECONDS, ANSWER_SECONDS, RETRY_SECONDS = 2.0, 3.0, 1.5
+TRANSFER_SECONDS = 60.0  # for one file
 
 
 class S3Store:
@@ -34,13 +37,8 @@ class S3Store:
     """
 
     def __init__(self, url: str) -> None:
-        self.bucket = obstore.store.S3Store.from_url(
-            url,
-            checksum_algorithm="SHA256",  # the service compares what arrives
-            # Without TLS only where AWS_ENDPOINT_URL says http://, as beside a service on the same machine.
-            client_options={"allow_http": True, "connect_timeout": "2s", "read_timeout": "10s", "timeout": "60s"},
-            retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=4)},
-        )
+        self.bucket = _open_bucket(url, read_timeout=f"{ANSWER_SECONDS}s")
+        self._uploads = _open_bucket(url)  # the client counts sending a file as waiting for its answer
 
     def put(self, data: bytes | BinaryIO) -> str:
         """Store bytes, or the rest of a file, durably and return their sha256; damaged and older copies are deleted."""
@@ -52,7 +50,9 @@ class S3Store:
             file.seek(0)
             name = f"{digest.hexdigest()}/{time.time_ns():020}-{secrets.token_hex(4)}"
             with _report_trouble():
-                obstore.put(self.bucket, name, file, use_multipart=False)
+                with suppress(FileNotFoundError):
+                    obstore.head(self.bucket, name)  # only to learn soon whether the service answers
+                obstore.put(self._uploads, name, file, use_multipart=False)
         # Copies are deleted only by those who stored a later one: of those who store the same bytes at once, the last one stays.
         self._delete([copy for copy in self._list_copies(digest.hexdigest()) if copy < name])
         return digest.hexdigest()
@@ -128,6 +128,17 @@ class S3Store:
         if copies:
             with _report_trouble():
                 obstore.delete(self.bucket, copies)
+
+
+def _open_bucket(url: str, **timeouts: str) -> obstore.store.S3Store:
+    options = {"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{TRANSFER_SECONDS}s", **timeouts}
+    return obstore.store.S3Store.from_url(
+        url,
+        checksum_algorithm="SHA256",  # the service compares what arrives
+        # Without TLS only where AWS_ENDPOINT_URL says http://, as beside a service on the same machine.
+        client_options=cast("obstore.store.ClientConfig", {"allow_http": True, **options}),  # a type for checkers alone
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+    )
 
 
 def _spool() -> BinaryIO:

@@ -5,6 +5,7 @@ leaves nothing behind that is not cleaned up.
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from patience import wait_until
 from processes import ROOT
 
 from service.blob_store import BlobStore, BlobStoreUnavailable, ChangedBlob, MissingBlob
+from service.blob_store import s3 as s3_store
 from service.blob_store.address import open_blob_store
 from service.blob_store.folder import FolderStore
 from service.blob_store.s3 import S3Store
@@ -405,6 +407,22 @@ def test_a_service_that_cannot_be_used_is_not_taken_for_an_empty_one(
             use()
         assert "wrong" not in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.fault
+def test_a_service_that_accepts_connections_and_never_answers_is_reported_within_five_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert s3_store.RETRY_SECONDS + max(s3_store.CONNECT_SECONDS, s3_store.ANSWER_SECONDS) < 5
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "AWS_REGION": "us-east-1"}
+        for name, value in {**variables, "AWS_ACCESS_KEY_ID": "invented", "AWS_SECRET_ACCESS_KEY": "invented"}.items():
+            monkeypatch.setenv(name, value)
+        store = open_blob_store("s3://diligence/silent")
+        with pytest.raises(BlobStoreUnavailable):
+            store.put(LIST)
+        with pytest.raises(BlobStoreUnavailable):
+            store.get(DIGEST)
 
 
 @pytest.mark.fault
