@@ -176,10 +176,8 @@ def test_every_package_asked_for_is_pinned():
 
 def test_every_package_imported_is_asked_for_and_no_other():
     needed = imported(PACKAGES)
-    # Flask and Jinja depend on these two packages by the same authors; the packages of fonts are read and never imported, and
-    # SQLAlchemy loads the driver for PostgreSQL.
+    # Flask and Jinja depend on these two packages by the same authors; the packages of fonts are read and never imported.
     asked = {name for name in asked_for(project()["project"]["dependencies"]) if not name.startswith("justmytype-")}
-    asked -= {"psycopg"}
     assert needed - {"werkzeug", "markupsafe"} == asked
 
 
