@@ -19,7 +19,7 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
-from service.db.session import Database
+from service.db.session import Database, chunks
 from service.db.tables import (
     Base,
     Change,
@@ -38,9 +38,11 @@ from service.db.tables import (
     new_id,
 )
 from service.db.watchlist_tables import WatchlistMatch
+from service.erasure.erase import erase_suppliers
 from service.erasure.files import delete_files, list_used_files
+from service.erasure.imports import erase_imports
+from service.erasure.traces import RUNNING
 from service.errors import DomainError
-from service.suppliers import repository as suppliers
 from service.suppliers import summary
 
 ACTOR = "system:retention"
@@ -121,7 +123,7 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
         before = subtract_months(at, months)
         counts["suppliers"] += _purge_suppliers(db, organisation_id, before, at)
         with db.for_organisation(organisation_id) as session:
-            removed = _purge_rows(session, before)
+            removed = _purge_rows(session, before, at)
             if sum(removed.values()):
                 record_event(session, ACTOR, "retention.removed", "organisation", organisation_id, removed)
         counts["rows"] += sum(removed.values())
@@ -158,14 +160,17 @@ def _purge_suppliers(db: Database, organisation_id: str, before: datetime, at: d
     while True:
         with db.for_organisation(organisation_id) as session:
             old = session.scalars(select(Supplier).where(Supplier.updated_at < before).limit(CHUNK)).all()
-            for supplier in old:
-                suppliers.erase_supplier(session, supplier, at, ACTOR)
+            erase_suppliers(session, old, at, ACTOR, is_expired=True)
         count += len(old)
         if len(old) < CHUNK:
             return count
 
 
-def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
+def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str, int]:
+    imports = select(Import).where(Import.created_at < before, Import.state.not_in(RUNNING))
+    expired = session.scalars(imports).all()
+    for some in chunks(expired, CHUNK):
+        erase_imports(session, some, at, ACTOR, is_expired=True)
     latest = select(Supplier.latest_id).where(Supplier.latest_id.is_not(None))
     last_change = select(func.max(Change.id)).scalar_subquery()
     has_new_findings = exists().where(StoredFinding.case_id == StoredCase.id, StoredFinding.created_at >= before)
@@ -173,7 +178,6 @@ def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
     unlinked = and_(StoredCase.supplier_id.is_(None), StoredCase.created_at < before, ~has_new_findings)
     statements = {
         "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
-        "import": delete(Import).where(Import.created_at < before, Import.state.not_in(("waiting", "running"))),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
         "firing": delete(ScheduleRun).where(ScheduleRun.fired_at < before),
         "case_record": delete(StoredCase).where(or_(StoredCase.closed_at < before, unlinked)),
@@ -183,7 +187,7 @@ def _purge_rows(session: Session, before: datetime) -> Mapping[str, int]:
         # The newest change is kept: new ids continue from the highest one, and readers wait for changes after it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }
-    counts: dict[str, int] = {}
+    counts = {"import": len(expired)}
     for name, statement in statements.items():
         removed = session.execute(statement)
         assert isinstance(removed, CursorResult)

@@ -63,6 +63,9 @@ class Settings:
         ONE_TIME_PASSWORD_HOURS, "Hours for which the one-time password of a new user, or after a reset, can be used."
     )
     key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
+    backup_days: int = _setting(
+        0, "Number of days for which you keep backups, for previews of an erasure. 0: not known."
+    )
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
@@ -85,6 +88,16 @@ class Settings:
     def blob_store(self) -> str:
         """Address of the store of uploads and reports; all processes of an installation share it."""
         return self.blob_store_url or (self.data / "blobs").absolute().as_uri()
+
+    @property
+    def erasure_journal(self) -> Path:
+        """File that records what was erased, for the restore of an earlier backup."""
+        return self.data / "erasures.jsonl"
+
+    @property
+    def backup_journal(self) -> Path:
+        """File that records the backups that were made."""
+        return self.data / "backups.jsonl"
 
     def get_secret_key(self) -> bytes:
         """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable only by its owner."""

@@ -11,6 +11,7 @@ from reports.formats import FORMATS
 from service.api import (
     admin,
     cases,
+    erasure,
     evidence,
     files,
     handler,
@@ -60,6 +61,7 @@ from service.api.schemas.cases import (
     CaseSchema,
     FindingSchema,
 )
+from service.api.schemas.erasure import ErasurePreviewSchema, ImportErasureQuerySchema
 from service.api.schemas.evidence import (
     EVIDENCE_PIECES,
     BulkOutcomeSchema,
@@ -145,6 +147,9 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               reading="suppliers:read"),
         Route("DELETE", one, f"erase_{noun}", views.erase, f"Erase {described} and all its results.", None, (204,), "write",
               fixed=fixed, versioned=True),
+        Route("GET", f"{one}/erasure", f"preview_{noun}_erasure", erasure.preview_supplier,
+              f"Preview what erasing {described} would do, and which backups still hold it. Nothing is erased.",
+              ErasurePreviewSchema(), fixed=fixed),
         Route("GET", f"{one}/assessments", f"list_{noun}_assessments", views.history,
               f"List the results of {described}, newest first.", RESULT_PAGE,
               query=PageQuerySchema(), fixed=fixed),
@@ -239,6 +244,8 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/cases/<case_id>", "delete_case", cases.delete_case,
           "Delete a case, and reassess its supplier without it. Two users have to close an emergency first.", None, (204,),
           "write", query=CaseDeletionQuerySchema()),
+    Route("GET", "/cases/<case_id>/erasure", "preview_case_erasure", erasure.preview_case,
+          "Preview what deleting a case would do, and which backups still hold it. Nothing is deleted.", ErasurePreviewSchema()),
     Route("PATCH", "/cases/<case_id>/findings/<number>", "correct_note", cases.correct_note,
           "Replace or remove the note of a finding. The finding itself stays.", CaseSchema(), transaction="write",
           body=NOTE_CORRECTION, reading="cases:read"),
@@ -281,6 +288,12 @@ ROUTES: tuple[Route, ...] = (
           query=MarkedFileQuerySchema()),
     Route("POST", "/imports/<import_id>/cancel", "cancel_import", files.cancel, "Request the cancellation of an import.",
           ImportSchema(), (202,), "write"),
+    Route("GET", "/imports/<import_id>/erasure", "preview_import_erasure", erasure.preview_import,
+          "Preview what erasing an import would do, and which backups still hold it. Nothing is erased.", ErasurePreviewSchema(),
+          query=ImportErasureQuerySchema()),
+    Route("DELETE", "/imports/<import_id>", "erase_import", erasure.erase_import,
+          "Erase an import: its files, what was found in them, and their names. What it brought stays unless you say otherwise.",
+          None, (204,), "write", query=ImportErasureQuerySchema()),
     Route("GET", "/jobs", "list_jobs", overview.list_jobs, "List current and past jobs, newest first.", JOB_PAGE,
           query=PageQuerySchema()),
     Route("POST", "/jobs/<job_id>/cancel", "cancel_job", files.cancel_job, "Request the cancellation of a job.",

@@ -111,20 +111,18 @@ def check_deletion(session: Session, case: StoredCase, reason: str) -> None:
 
 def delete_case(
     session: Session,
-    case_id: str,
+    case: StoredCase,
     reason: str,
     on: date,
     at: datetime,
     by: str,
     counts: Mapping[str, int] | None = None,
 ) -> None:
-    """Delete the rows of a case, and reassess the supplier it was about without it. ``counts``: what else went, for the audit
-    trail. Traces of it elsewhere are removed by :func:`service.erasure.erase.erase_case`.
+    """Delete the rows of a case that may be deleted (:func:`check_deletion`), and reassess the supplier it was about without it.
 
-    Raises DomainError: ``case.reason``, ``case.two_users``, ``not_found``.
+    ``counts``: what else went, for the audit trail. Traces of it elsewhere are removed by
+    :func:`service.erasure.erase.erase_case`.
     """
-    case = get_case(session, case_id, lock=True)
-    check_deletion(session, case, reason)
     record_event(session, by, "case.deleted", "case", case.id, {"reason": reason, **(counts or {})})
     _withdraw_replies(session, case)
     session.delete(case)

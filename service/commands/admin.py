@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,16 @@ def add_commands(commands: Any) -> None:
     )
     parser = add_command("copy-files", _copy_files, "copy the files of another file store into the one of the settings")
     parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
-    parser = add_command("erase", _erase_organisation, "erase an organisation and all its data")
+    parser = add_command("erase", _erase, "erase an organisation with all its data, or one object of it")
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--import", dest="import_id", metavar="ID", help="erase only this import, with its files")
+    one.add_argument("--supplier", metavar="ID", help="erase only this supplier, by its ID or your reference")
+    one.add_argument("--agency", metavar="ID", help="erase only this agency, by its ID or your reference")
+    one.add_argument("--case", metavar="ID", help="erase only this case record, because a person asked for it")
+    parser.add_argument(
+        "--with-suppliers", action="store_true", help="with --import: also erase the suppliers that came only in it"
+    )
     parser.add_argument(
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
@@ -242,15 +250,25 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Return counts in words, without those that are 0."""
+    text = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return text or "nothing"
+
+
 def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import create_backup
     from service.blob_store.address import open_blob_store
     from service.clock import now
+    from service.erasure.backups import record_backup
+    from service.erasure.journal import Journal
     from service.wiring.processes import open_current_database
 
+    at = now()
     with open_current_database(settings) as database:
-        counts = create_backup(database, open_blob_store(settings.blob_store), Path(arguments.file), now())
-    print(f"Backup written to {arguments.file} and checked: {_format_counts(counts)}.")
+        counts = create_backup(database, open_blob_store(settings.blob_store), Path(arguments.file), at)
+    record_backup(Journal(settings.backup_journal), Path(arguments.file), at)
+    print(f"Backup written to {arguments.file} and checked: {format_counts(counts)}.")
     return DONE
 
 
@@ -263,7 +281,7 @@ def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     with open_database(settings) as database:
         migrate(database.engine)
         counts = restore_backup(database, open_blob_store(settings.blob_store), Path(arguments.file))
-    print(f"Backup restored and checked: {_format_counts(counts)}.")
+    print(f"Backup restored and checked: {format_counts(counts)}.")
     return DONE
 
 
@@ -279,30 +297,10 @@ def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
     return copy_files(settings, arguments)
 
 
-def _erase_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import find_organisation
-    from service.blob_store.address import open_blob_store
-    from service.clock import now
-    from service.db.deleted_rows import RowsNotRemoved, remove_deleted_rows
-    from service.retention import count_rows, erase_organisation
-    from service.wiring.processes import open_current_database
+def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands.erasure import erase
 
-    with open_current_database(settings) as database:
-        organisation_id = find_organisation(database, arguments.organisation)
-        if not arguments.yes:
-            with database.unscoped(write=False) as session:
-                counts = count_rows(session, organisation_id)
-            print(
-                f"{arguments.organisation} has {_format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
-            )
-            return NOT_CONFIRMED
-        counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, now(), ACTOR)
-        try:
-            remove_deleted_rows(database.engine)
-        except RowsNotRemoved:
-            print("Its write-ahead log could not be emptied. It still has the data until the service is stopped.")
-    print(f"{arguments.organisation} was erased: {_format_counts(counts)}. Earlier backups still contain it.")
-    return DONE
+    return erase(settings, arguments)
 
 
 def _import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -393,8 +391,3 @@ def _hand_over_key(settings: Settings, arguments: argparse.Namespace) -> int:
         hand_over_key(database, arguments.organisation, arguments.key, arguments.owner)
     print(f"{arguments.owner} is now the owner of the key {arguments.key}.")
     return DONE
-
-
-def _format_counts(counts: dict[str, int]) -> str:
-    text = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return text or "nothing"

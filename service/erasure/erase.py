@@ -1,11 +1,13 @@
-"""Erase suppliers, agencies and case records, each in the caller's transaction, with a job that then removes the bytes.
+"""Erase suppliers, agencies, case records and imports, each in the caller's transaction, with a job that then removes the bytes.
 
-What is left is an audit event: who erased what kind of object under which id, when, why, and how much went.
+What is left is an audit event: who erased what kind of object under which id, when, why, and how much went. ``preview_*`` finds
+the same rows and changes none of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from service.cases import corrections
 from service.cases import service as case_service
-from service.db.case_tables import StoredCase
+from service.db.case_tables import StoredCase, StoredFinding
+from service.db.session import chunks
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.erasure import traces
 from service.erasure.traces import Subject
@@ -27,19 +30,74 @@ NAMES = ("reference", "name", "name_local", "trade_name")
 SHORTEST = 3  # letters of a name by which stored texts are searched
 
 
+@dataclass(frozen=True)
+class Preview:
+    """What erasing an object would do. ``since``: nothing was stored about it before, so earlier backups do not contain it.
+
+    ``erased``: how many rows of it go; ``withdrawn``: how many imports, reports, stored replies and saved filters go or are
+    emptied because they may show it; ``kept``: how many objects stay that it brought. The names say of what.
+    """
+
+    object_type: str
+    object_id: str
+    since: datetime
+    erased: Mapping[str, int]
+    withdrawn: Mapping[str, int]
+    kept: Mapping[str, int]
+
+
+def preview_supplier(session: Session, supplier: Supplier) -> Preview:
+    """Return what erasing a supplier or an agency would do."""
+    subject = _describe_suppliers(session, [supplier])
+    found = traces.find_traces(session, subject)
+    counts = count_supplier_rows(session, [supplier.id])
+    return Preview(supplier.kind, supplier.id, subject.since, counts, found.count(), {})
+
+
 def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
     """Erase a supplier or an agency, with the records that were merged into it and its cases.
 
     Raises DomainError ``erasure.import_running``, 409.
     """
     traces.check_no_import_runs(session)
-    subject = _describe_supplier(session, supplier)
-    counts = count_supplier_rows(session, supplier.id)
-    removed, digests = _remove_traces(session, subject, subject.supplier_ids, at, by)
-    suppliers.erase_supplier(session, supplier, at, by, {**counts, **removed})
+    erase_suppliers(session, [supplier], at, by)
+
+
+def erase_suppliers(
+    session: Session,
+    erased: Sequence[Supplier],
+    at: datetime,
+    by: str,
+    *,
+    in_imports: bool = True,
+    is_expired: bool = False,
+) -> None:
+    """Erase suppliers and agencies, sites first: once they are gone, erasing an agency causes no reassessment.
+
+    ``in_imports``: whether the imports that may have contained them are withdrawn. ``is_expired``: their retention period is
+    over. Files and reports then stay until they expire themselves.
+    """
+    if not erased:
+        return
+    subject = _describe_suppliers(session, erased)
+    in_imports = in_imports and not is_expired
+    found = traces.find_traces(session, subject, in_imports=in_imports, in_reports=not is_expired)
+    digests = traces.remove_traces(session, found, at, by)
+    for supplier in sorted(erased, key=lambda supplier: (supplier.kind == "agency", supplier.id)):
+        counts = count_supplier_rows(session, [supplier.id])
+        suppliers.erase_supplier(session, supplier, at, by, {**counts, **found.count()})
     traces.delete_changes(session, subject.supplier_ids)
     traces.remove_agency_keys(session, subject.agency_keys)
-    _request_removal(session, supplier.kind, supplier.id, digests, by)
+    if not is_expired:
+        request_removal(session, [(supplier.kind, supplier.id) for supplier in erased], digests, by)
+
+
+def preview_case(session: Session, case: StoredCase) -> Preview:
+    """Return what erasing a case record would do."""
+    subject = _describe_case(case)
+    findings = session.scalars(select(func.count(StoredFinding.id)).where(StoredFinding.case_id == case.id)).one()
+    found = traces.find_traces(session, subject)
+    return Preview("case", case.id, subject.since, {"findings": findings}, found.count(), {})
 
 
 def erase_case(session: Session, case_id: str, reason: str, on: date, at: datetime, by: str) -> None:
@@ -50,14 +108,19 @@ def erase_case(session: Session, case_id: str, reason: str, on: date, at: dateti
     traces.check_no_import_runs(session)
     case = case_service.get_case(session, case_id, lock=True)
     corrections.check_deletion(session, case, reason)
-    subject = Subject(frozenset(), frozenset({case.id}), _take_texts([case.number]), case.created_at)
-    removed, digests = _remove_traces(session, subject, [case.supplier_id] if case.supplier_id else [], at, by)
-    corrections.delete_case(session, case_id, reason, on, at, by, removed)
-    _request_removal(session, "case", case_id, digests, by)
+    remove_case(session, case, reason, on, at, by)
 
 
-def count_supplier_rows(session: Session, supplier_id: str) -> dict[str, int]:
-    """Count what is stored about a supplier: its results, questionnaire requests, case records and merged records."""
+def remove_case(session: Session, case: StoredCase, reason: str, on: date, at: datetime, by: str) -> None:
+    """Erase a case record that may be deleted, and reassess its supplier."""
+    found = traces.find_traces(session, _describe_case(case))
+    digests = traces.remove_traces(session, found, at, by)
+    corrections.delete_case(session, case, reason, on, at, by, found.count())
+    request_removal(session, [("case", case.id)], digests, by)
+
+
+def count_supplier_rows(session: Session, supplier_ids: Collection[str]) -> dict[str, int]:
+    """Count what is stored about suppliers: their results, questionnaire requests, case records and merged records."""
     columns: Mapping[str, Any] = {
         "results": Result.supplier_id,
         "requests": QuestionnaireRequest.supplier_id,
@@ -65,36 +128,48 @@ def count_supplier_rows(session: Session, supplier_id: str) -> dict[str, int]:
         "merged_records": MergedKey.supplier_id,
     }
     return {
-        name: session.scalars(select(func.count(column)).where(column == supplier_id)).one()
+        name: sum(
+            session.scalars(select(func.count(column)).where(column.in_(chunk))).one()
+            for chunk in chunks(sorted(supplier_ids))
+        )
         for name, column in columns.items()
     }
 
 
-def _describe_supplier(session: Session, supplier: Supplier) -> Subject:
-    cases = frozenset(session.scalars(select(StoredCase.id).where(StoredCase.supplier_id == supplier.id)))
-    aliases = session.scalars(select(MergedKey.named).where(MergedKey.supplier_id == supplier.id)).all()
-    first = session.scalar(select(func.min(Result.created_at)).where(Result.supplier_id == supplier.id))
-    keys = get_name_keys(session, [supplier.id]).get(supplier.id, set()) if supplier.kind == "agency" else set()
-    texts = _take_texts([*aliases, supplier.name, *(supplier.answers.get(name) for name in NAMES)])
-    since = min(supplier.created_at, first or supplier.created_at)
-    return Subject(frozenset({supplier.id}), cases, texts, since, frozenset(keys))
-
-
-def _take_texts(texts: Sequence[object]) -> frozenset[str]:
-    return frozenset(text for text in texts if isinstance(text, str) and len(text) >= SHORTEST)
-
-
-def _remove_traces(
-    session: Session, subject: Subject, shown_with: Collection[str], at: datetime, by: str
-) -> tuple[Mapping[str, int], list[str]]:
-    """Remove the traces of a subject, also from the reports about some suppliers; return counts and the digests of files."""
-    imports, uploads = traces.withdraw_imports(session, subject, at, by)
-    reports = traces.withdraw_reports(session, shown_with, subject.since)
-    replies = traces.withdraw_replies(session, subject)
-    traces.delete_filters(session, subject)
-    return {"imports": imports, "reports": len(reports), "replies": replies}, [*uploads, *reports]
-
-
-def _request_removal(session: Session, kind: str, object_id: str, digests: Sequence[str], by: str) -> None:
-    payload = {"object_type": kind, "object_id": object_id, "digests": sorted(set(digests))}
+def request_removal(session: Session, objects: Sequence[tuple[str, str]], digests: Sequence[str], by: str) -> None:
+    """Have the bytes of erased objects, given by kind and id, removed by a job; its audit events are about each of them."""
+    payload = {"objects": [list(erased) for erased in objects], "digests": sorted(set(digests))}
     enqueue(session, REMOVE_ERASED_BYTES, payload, by, short=True)
+
+
+def _describe_suppliers(session: Session, erased: Sequence[Supplier]) -> Subject:
+    ids = [supplier.id for supplier in erased]
+    agency_ids = [supplier.id for supplier in erased if supplier.kind == "agency"]
+    cases: set[str] = set()
+    aliases: set[str] = set()
+    since = [supplier.created_at for supplier in erased]
+    for chunk in chunks(ids):
+        cases.update(session.scalars(select(StoredCase.id).where(StoredCase.supplier_id.in_(chunk))))
+        aliases.update(session.scalars(select(MergedKey.named).where(MergedKey.supplier_id.in_(chunk))))
+        first = session.scalar(select(func.min(Result.created_at)).where(Result.supplier_id.in_(chunk)))
+        since += [first] if first else []
+    names = [supplier.answers.get(name) for supplier in erased for name in NAMES]
+    keys = get_name_keys(session, agency_ids) if agency_ids else {}
+    return Subject(
+        supplier_ids=frozenset(ids),
+        case_ids=frozenset(cases),
+        texts=take_texts([*aliases, *(supplier.name for supplier in erased), *names]),
+        since=min(since),
+        shown_with=frozenset(ids),
+        agency_keys=frozenset(key for names_of_one in keys.values() for key in names_of_one),
+    )
+
+
+def _describe_case(case: StoredCase) -> Subject:
+    shown_with = frozenset({case.supplier_id} if case.supplier_id else ())
+    return Subject(frozenset(), frozenset({case.id}), take_texts([case.number]), case.created_at, shown_with)
+
+
+def take_texts(texts: Sequence[object]) -> frozenset[str]:
+    """Return the texts that are long enough to search for."""
+    return frozenset(text for text in texts if isinstance(text, str) and len(text) >= SHORTEST)

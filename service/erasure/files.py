@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -44,11 +45,12 @@ def remove_erased_bytes(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> 
     files = delete_files(db, blobs, payload["digests"])
     remove_deleted_rows(db.engine)
     with job_transaction(db, claimed, progress=1.0, result={"files": files}) as session:
-        record_event(
-            session,
-            claimed.actor,
-            "erasure.completed",
-            payload["object_type"],
-            payload["object_id"],
-            {"files": files},
-        )
+        for object_type, object_id in list_erased_objects(payload):
+            record_event(session, claimed.actor, "erasure.completed", object_type, object_id, {"files": files})
+
+
+def list_erased_objects(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the kind and id of each object that a job completes the erasure of."""
+    if "object_id" in payload:  # queued by an earlier release
+        return [(payload["object_type"], payload["object_id"])]
+    return [(object_type, object_id) for object_type, object_id in payload["objects"]]

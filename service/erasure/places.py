@@ -1,4 +1,4 @@
-"""Every table of the database, and what erasing one supplier, agency or case record does to its rows.
+"""Every table of the database, and what erasing one supplier, agency, case record or import does to its rows.
 
 A table that is not listed here fails a test: whoever adds one has to say what becomes of it.
 """
@@ -41,7 +41,7 @@ PLACES: Mapping[str, Place] = {
     "import": Place(
         "withdrawn",
         "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "
-        "of files may be about the subject. What it brought about others stays.",
+        "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and parameters of jobs are emptied."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),

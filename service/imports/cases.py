@@ -19,7 +19,7 @@ from questionnaires.validation.personal_data import CASE_KIND
 from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase
-from service.db.tables import Import, Result, Supplier, Upload
+from service.db.tables import Import, Result, Supplier
 from service.errors import DomainError, build_problem
 from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
@@ -48,15 +48,6 @@ def find_refusal(
 def _problem(code: str, status: int, detail: str, issues: Sequence[Issue]) -> dict[str, Any]:
     found = [issue.to_dict() for issue in issues[:50]]
     return build_problem(code, status, detail, title="This file cannot be stored", issues=found)
-
-
-def detach_uploads(session: Session, import_: Import) -> list[str]:
-    """Remove the files from an import, names included; return the digests of the blobs that may be deleted."""
-    uploads = session.scalars(select(Upload).where(Upload.id.in_(import_.uploads))).all()
-    import_.uploads = []
-    for upload in uploads:
-        session.delete(upload)
-    return [upload.sha256 for upload in uploads]
 
 
 def contains_cases(import_: Import) -> bool:

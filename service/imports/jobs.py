@@ -26,6 +26,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Job, Result, Upload, new_id
 from service.erasure.files import delete_files
+from service.erasure.traces import delete_uploads
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
@@ -257,7 +258,7 @@ def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refu
     """Refuse an import. The job ends only once its files are deleted."""
     removed: dict[str, Any] = {}
     with job_transaction(db, claimed, checkpoint=removed) as session:
-        removed["removed"] = import_cases.detach_uploads(session, _refuse(session, claimed, refusal))
+        removed["removed"] = delete_uploads(session, _refuse(session, claimed, refusal))
     _remove_blobs(db, blobs, claimed, removed["removed"])
 
 
@@ -372,7 +373,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_.state, import_.finished_at = "done", now()
         _report_unsaved(import_, checkpoint.get("unsaved", ()))
         if parsed.cases:  # the files are no longer needed; the next purge deletes them
-            import_cases.detach_uploads(session, import_)
+            delete_uploads(session, import_)
         import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
         request_screening(session, claimed.actor, import_id=import_id)
         own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]

@@ -6,23 +6,21 @@ The imports of the list are marked in their choices. Removing the list erases th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.sheet import Limits
 from service.audit import record_event
 from service.blob_store import BlobStore
-from service.db.case_tables import StoredCase
 from service.db.session import Database
-from service.db.tables import Import, Organisation, Result, Supplier
+from service.db.tables import Import, Organisation, Supplier
+from service.erasure.imports import ErasedImport, erase_import
+from service.erasure.traces import RUNNING
 from service.errors import DomainError
-from service.imports.cases import detach_uploads
 from service.imports.jobs import receive_upload
-from service.suppliers import repository as suppliers
 
 SAMPLE_LIST = Path(__file__).resolve().parents[2] / "demo" / "sample_list.xlsx"
 MARK = "sample"  # among the choices of an import; no sender can set it
@@ -30,17 +28,6 @@ MARK = "sample"  # among the choices of an import; no sender can set it
 
 class _LoadedMeanwhile(Exception):
     """Somebody else loaded the sample list at the same time."""
-
-
-@dataclass(frozen=True)
-class Removal:
-    """The outcome of removing the sample list: how many suppliers were erased, how many stay because they also came from
-    elsewhere, and the digests of the files that may be deleted.
-    """
-
-    erased: int
-    kept: int
-    digests: Sequence[str]
 
 
 def list_sample_imports(session: Session) -> Sequence[Import]:
@@ -76,40 +63,17 @@ def load_sample(db: Database, blobs: BlobStore, organisation_id: str, by: str) -
         return load_sample(db, blobs, organisation_id, by)
 
 
-def remove_sample(session: Session, at: datetime, by: str) -> Removal:
-    """Erase the suppliers of the sample list, and its imports. Suppliers that also came from elsewhere stay, and so do case
-    records. Raises DomainError ``sample.loading``, 409, while the list is being imported.
+def remove_sample(session: Session, at: datetime, by: str) -> ErasedImport:
+    """Erase the imports of the sample list with their suppliers (:func:`service.erasure.imports.erase_import`). Suppliers that
+    also came from elsewhere stay, and so do case records. Raises DomainError ``sample.loading``, 409, while the list is being
+    imported.
     """
     imports = list_sample_imports(session)
-    if any(import_.state in ("waiting", "running") for import_ in imports):
+    if any(import_.state in RUNNING for import_ in imports):
         raise DomainError("sample.loading", 409, "The sample data is still being loaded. Try again in a moment.")
-    ids = [import_.id for import_ in imports]
-    named = select(Result.supplier_id).where(Result.import_id.in_(ids))
-    # Locked, so that no answers for any of them arrive in the meantime. Sites first: once they are gone, erasing an agency
-    # causes no reassessment.
-    query = select(Supplier).where(Supplier.id.in_(named)).order_by(Supplier.kind.desc(), Supplier.id)
-    sample_suppliers = session.scalars(query.with_for_update()).all()
-    from_elsewhere = set(
-        session.scalars(
-            select(Result.supplier_id).where(
-                Result.supplier_id.in_([supplier.id for supplier in sample_suppliers]),
-                Result.cause.in_(suppliers.INPUT_CAUSES),
-                or_(Result.import_id.is_(None), Result.import_id.not_in(ids)),
-            )
-        )
-    )
-    erased = [supplier for supplier in sample_suppliers if supplier.id not in from_elsewhere]
-    session.execute(  # otherwise they would be deleted with their suppliers
-        update(StoredCase)
-        .where(StoredCase.supplier_id.in_([supplier.id for supplier in erased]))
-        .values(supplier_id=None)
-    )
-    for supplier in erased:
-        suppliers.erase_supplier(session, supplier, at, by)
-    digests = []
+    erased = []
     for import_ in imports:
-        digests += detach_uploads(session, import_)
-        details = {"suppliers": len(erased), "kept": len(from_elsewhere)}
+        erased.append(erase_import(session, import_, at, by, with_suppliers=True))
+        details = {"suppliers": erased[-1].erased, "kept": erased[-1].kept}
         record_event(session, by, "sample.removed", "import", import_.id, details)
-        session.delete(import_)
-    return Removal(len(erased), len(from_elsewhere), digests)
+    return ErasedImport(sum(one.erased for one in erased), sum(one.kept for one in erased))

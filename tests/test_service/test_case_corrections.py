@@ -14,6 +14,7 @@ from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, IdempotentResponse, Result, Supplier
+from service.erasure import erase as erasure
 from service.errors import DomainError
 
 SECRET = "the welder with the burnt sleeve"
@@ -113,11 +114,12 @@ def test_what_cannot_be_corrected_is_refused_and_changes_nothing(
 def test_a_deleted_case_leaves_its_reason_and_its_supplier_is_reassessed(database: Database, harbour: str):
     case_id = open_case(database, harbour, {**PAPERS, "note": SECRET})
     with database.for_organisation(harbour) as session:
-        corrections.delete_case(session, case_id, "erasure_request", ON, AT + timedelta(hours=1), OTHER)
+        erasure.erase_case(session, case_id, "erasure_request", ON, AT + timedelta(hours=1), OTHER)
     tables = read_all_rows(database)
     assert tables["case_record"] == tables["case_finding"] == []
     assert SECRET not in repr(tables)
-    assert list_events(database, harbour)[-1] == (OTHER, "case.deleted", {"reason": "erasure_request"})
+    actor, action, details = list_events(database, harbour)[-1]
+    assert (actor, action, details["reason"]) == (OTHER, "case.deleted", "erasure_request")
     with database.for_organisation(harbour, write=False) as session:
         site = session.scalars(select(Supplier)).one()
         assert session.get_one(Result, site.latest_id).case_evidence is None
@@ -126,19 +128,19 @@ def test_a_deleted_case_leaves_its_reason_and_its_supplier_is_reassessed(databas
 def test_one_user_alone_cannot_delete_an_emergency(database: Database, harbour: str):
     case_id = open_case(database, harbour, LOCKED)
     with pytest.raises(DomainError) as error, database.for_organisation(harbour) as session:
-        corrections.delete_case(session, case_id, "duplicate", ON, AT, BY)
+        erasure.erase_case(session, case_id, "duplicate", ON, AT, BY)
     assert (error.value.code, error.value.status) == ("case.two_users", 409)
     with database.for_organisation(harbour) as session:
         case_service.close_case(session, case_id, "remedied", ON, AT, BY, CHECK)
         case_service.confirm_closing(session, case_id, ON, AT, OTHER)
-        corrections.delete_case(session, case_id, "duplicate", ON, AT, BY)
+        erasure.erase_case(session, case_id, "duplicate", ON, AT, BY)
     assert read_all_rows(database)["case_record"] == []
 
 
 def test_a_reason_of_ones_own_is_refused(database: Database, harbour: str):
     case_id = open_case(database, harbour, PAPERS)
     with pytest.raises(DomainError) as error, database.for_organisation(harbour) as session:
-        corrections.delete_case(session, case_id, SECRET, ON, AT, BY)
+        erasure.erase_case(session, case_id, SECRET, ON, AT, BY)
     assert (error.value.code, SECRET in error.value.detail) == ("case.reason", False)
 
 

@@ -198,6 +198,73 @@ def test_nothing_of_an_erased_case_remains_and_its_supplier_and_other_cases_are_
     assert [action for action, _ in list_events(portal, id_)][-2:] == ["case.deleted", "erasure.completed"]
 
 
+CONFIRMED = (
+    "| Reference | Supplier | Country | Sector | papers_retention | evidence_grade | evidence_date |",
+    "|---|---|---|---|---|---|---|",
+    "| S-1 | Hill Mill | TH | 1020 | worker_holds | audit | 2026-03-01 |",
+    "| S-2 | Blue Pier Cannery | TH | 1020 | worker_holds | audit | 2026-03-01 |",
+)
+
+
+def test_nothing_of_an_erased_import_remains_but_what_it_brought(portal: Portal, tmp_path: Path):
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    data = workbook(*CONFIRMED, name=f"{WORD} sheet")
+    fields = {"kind": "site", "confirm": "true", "evidence_confirmed": "true", "once": "k1"}
+    done = portal.import_file(f"{WORD} list.xlsx", data, **fields)
+    assert done["state"] == "done", done
+    other = portal.import_file("other.xlsx", workbook(*LIST, "| S-4 | Sun Mill | TH | 1020 | | |"), confirm="true")
+    report = request_report(portal, "r1", {"format": "html"})
+    work(portal)
+    answers = [portal.get(f"/suppliers/{reference}").json for reference in ("S-1", "S-2")]
+    places = set(find_word(portal, tmp_path))
+    assert {"supplier", "result", "upload", "import"} <= places
+
+    path = f"/imports/{done['id']}"
+    preview = portal.get(f"{path}/erasure").json
+    assert (preview["object_type"], preview["id"]) == ("import", done["id"])
+    assert preview["erased"] == {"files": 1, "suppliers": 0}
+    assert preview["withdrawn"] == {"reports": 1, "replies": 1, "saved_filters": 0}
+    assert preview["kept"] == {"suppliers": 2, "cases": 0, "own_practices": 0}
+    assert preview["backups"] == {"made_at": [], "kept_days": None, "until": None}
+    assert portal.get(path).json["state"] == "done"
+
+    assert portal.call("DELETE", path).status_code == 204
+    work(portal)
+    assert find_word(portal, tmp_path) == []
+    assert portal.get(path).status_code == 404
+    kept = [portal.get(f"/suppliers/{reference}").json for reference in ("S-1", "S-2")]
+    assert [(one["score"], one["level"]) for one in kept] == [(one["score"], one["level"]) for one in answers]
+    assert portal.get(f"/reports/{report}/file").json["code"] == "report.withdrawn"
+    assert portal.get(f"/imports/{other['id']}").json == other
+    assert [action for action, _ in list_events(portal, done["id"])][-2:] == ["import.erased", "erasure.completed"]
+    again = portal.send(f"{WORD} list.xlsx", data, **fields)
+    assert (again.status_code, again.json["code"]) == (410, "idempotency.withdrawn")
+
+
+def test_an_import_is_erased_with_the_suppliers_that_came_only_in_it_if_wanted(portal: Portal, tmp_path: Path):
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    sheet = workbook(*LIST, f"| S-1 | {WORD} Mill | TH | 1020 | | |", "| S-2 | Blue Pier Cannery | TH | 1020 | | |")
+    done = portal.import_file("list.xlsx", sheet, kind="site", confirm="true")
+    path = f"/imports/{done['id']}"
+    preview = portal.get(f"{path}/erasure?suppliers=erase").json
+    assert (preview["erased"]["suppliers"], preview["erased"]["results"], preview["kept"]["suppliers"]) == (1, 1, 1)
+    weak = make_portal(portal.app, portal.get("/organisation").json["id"], "imports:write")
+    assert weak.call("DELETE", f"{path}?suppliers=erase").json["code"] == "key.scope"
+    assert portal.call("DELETE", f"{path}?suppliers=erase").status_code == 204
+    work(portal)
+    assert find_word(portal, tmp_path) == []
+    assert portal.get("/suppliers/S-1").status_code == 404
+    assert portal.get("/suppliers/S-2").json["name"] == "Blue Pier Cannery"
+
+
+def test_an_import_that_is_being_read_cannot_be_erased(portal: Portal):
+    sent = portal.send("list.xlsx", workbook(*LIST, "| S-1 | Hill Mill | TH | 1020 | | |"), kind="site")
+    path = sent.location.removeprefix("/api/v1")
+    refused = portal.call("DELETE", path)
+    assert (refused.status_code, refused.json["code"]) == (409, "erasure.import_running")
+    assert portal.get(path).status_code == 200
+
+
 def test_an_erasure_that_was_interrupted_is_completed_later_and_does_not_say_so_before(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

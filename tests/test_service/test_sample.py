@@ -17,12 +17,13 @@ from service.clock import now, today
 from service.db.case_tables import StoredCase
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
-from service.erasure.files import delete_files
+from service.erasure.imports import ErasedImport
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.imports import sample
 from service.retention import count_rows
 from service.suppliers import repository as suppliers
+from service.wiring.job_handlers import build_handlers
 
 BY = "user:ana"
 OWN_LIST = """
@@ -47,10 +48,10 @@ def loaded(database: Database, blobs: BlobStore, harbour: str) -> Import:
     return import_
 
 
-def remove(database: Database, blobs: BlobStore, harbour: str) -> sample.Removal:
+def remove(database: Database, blobs: BlobStore, harbour: str) -> ErasedImport:
     with database.for_organisation(harbour) as session:
         removal = sample.remove_sample(session, now(), BY)
-    delete_files(database, blobs, removal.digests)
+    run_jobs(database, blobs, build_handlers(blobs))
     return removal
 
 

@@ -28,6 +28,7 @@ from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.queries import lists
+from service.web.holding_backups import find_holding_backups
 
 STATES = ("open", "closed")
 
@@ -218,6 +219,15 @@ def correct_case(case_id: str) -> AnyResponse:
         return _render_case(case_id, error)
     flash(_("Case corrected."))
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def confirm_deletion(case_id: str) -> str:
+    """Show what deleting a case would delete, and ask for the reason."""
+    with read_session() as session:
+        case = case_service.get_case(session, case_id)
+        preview = erasure.preview_case(session, case)
+    reasons, holding = corrections.DELETION_REASONS, find_holding_backups(preview)
+    return render_template("erase_case.html", case=case, preview=preview, holding=holding, deletion_reasons=reasons)
 
 
 def delete_case(case_id: str) -> AnyResponse:

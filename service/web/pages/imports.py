@@ -21,7 +21,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import now, today
 from service.db.tables import Import
-from service.erasure.files import delete_files
+from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
@@ -29,6 +29,7 @@ from service.imports import marked, outcome, preview, sample
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
+from service.web.holding_backups import find_holding_backups
 from service.web.pages.suppliers import build_download
 
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "answered_by", "on")
@@ -286,7 +287,6 @@ def remove_sample() -> AnyResponse:
     """Remove the sample list with its suppliers. Raises DomainError ``sample.loading``."""
     with write_session() as session:
         removal = sample.remove_sample(session, now(), get_caller().actor)
-    delete_files(get_database(), get_blob_store(), removal.digests)
     message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
     if removal.kept:
         message += " " + ngettext(
@@ -296,6 +296,31 @@ def remove_sample() -> AnyResponse:
         )
     flash(message)
     return redirect(url_for("pages.portfolio"), 303)
+
+
+def show_erase_confirmation(import_id: str) -> str:
+    """Show what erasing an import would do, and ask to confirm it."""
+    with read_session() as session:
+        import_ = _get_import(session, import_id)
+        preview = import_erasure.preview_import(session, import_)
+        only_here = import_erasure.preview_import(session, import_, with_suppliers=True).erased["suppliers"]
+    holding = find_holding_backups(preview)
+    return render_template("erase_import.html", import_=import_, preview=preview, only_here=only_here, holding=holding)
+
+
+def erase_import(import_id: str) -> AnyResponse:
+    """Erase an import, and the suppliers that came only in it if wanted. Raises DomainError ``erasure.import_running``."""
+    with write_session() as session:
+        import_ = _get_import(session, import_id)
+        with_suppliers = request.form.get("suppliers") == "erase"
+        erased = import_erasure.erase_import(
+            session, import_, now(), get_caller().actor, with_suppliers=with_suppliers
+        ).erased
+    message = _("The import and its files were erased. The audit trail shows when and by whom.")
+    if erased:
+        message += " " + ngettext("%(num)s supplier was erased too.", "%(num)s suppliers were erased too.", erased)
+    flash(message)
+    return redirect(url_for("pages.imports"), 303)
 
 
 def cancel_job(job_id: str) -> AnyResponse:

@@ -28,6 +28,7 @@ from service.queries.supplier_pages import Position
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
+from service.web.holding_backups import find_holding_backups
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; the first table lists both kinds
@@ -214,8 +215,9 @@ def show_erase_confirmation(kind: str, supplier_id: str) -> str:
     """Show the page that asks to confirm erasing a supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
-        counts = erasure.count_supplier_rows(session, supplier.id)
-    return render_template("erase.html", kind=kind, supplier=supplier, counts=counts)
+        preview = erasure.preview_supplier(session, supplier)
+    holding = find_holding_backups(preview)
+    return render_template("erase.html", kind=kind, supplier=supplier, preview=preview, holding=holding)
 
 
 def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:

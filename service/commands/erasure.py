@@ -1,0 +1,115 @@
+"""The command that erases: an organisation, or one import, supplier, agency or case record of it.
+
+Without ``--yes`` it only shows what would be erased, and which backups still hold it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.auth.accounts import find_organisation
+from service.blob_store.address import open_blob_store
+from service.cases import service as case_service
+from service.clock import now
+from service.commands.admin import ACTOR, DONE, NOT_CONFIRMED, format_counts
+from service.db.deleted_rows import RowsNotRemoved, remove_deleted_rows
+from service.db.session import Database
+from service.db.tables import Organisation
+from service.erasure import erase as erasure
+from service.erasure import imports as import_erasure
+from service.erasure.backups import find_backups_holding
+from service.erasure.erase import Preview
+from service.erasure.journal import Journal
+from service.imports import jobs as import_jobs
+from service.retention import count_rows, erase_organisation
+from service.settings import Settings
+from service.suppliers import repository as suppliers
+from service.wiring.processes import open_current_database
+
+
+def erase(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Erase what the arguments name, or show what would be erased; return the exit status."""
+    with open_current_database(settings) as database:
+        organisation_id = find_organisation(database, arguments.organisation)
+        if any((arguments.import_id, arguments.supplier, arguments.agency, arguments.case)):
+            return _erase_object(settings, database, organisation_id, arguments)
+        return _erase_organisation(settings, database, organisation_id, arguments)
+
+
+def _erase_organisation(
+    settings: Settings, database: Database, organisation_id: str, arguments: argparse.Namespace
+) -> int:
+    if not arguments.yes:
+        with database.unscoped(write=False) as session:
+            counts = count_rows(session, organisation_id)
+            since = session.get_one(Organisation, organisation_id).created_at
+        print(
+            f"{arguments.organisation} has {format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
+        )
+        print(_describe_backups(settings, since))
+        return NOT_CONFIRMED
+    counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, now(), ACTOR)
+    try:
+        remove_deleted_rows(database.engine)
+    except RowsNotRemoved:
+        print("Its write-ahead log could not be emptied. It still has the data until the service is stopped.")
+    print(f"{arguments.organisation} was erased: {format_counts(counts)}. Earlier backups still contain it.")
+    return DONE
+
+
+def _erase_object(settings: Settings, database: Database, organisation_id: str, arguments: argparse.Namespace) -> int:
+    """Erase one object of an organisation; a worker then removes its bytes."""
+    with database.for_organisation(organisation_id, write=arguments.yes) as session:
+        preview, erase_it = _find_object(session, arguments)
+        if arguments.yes:
+            erase_it()
+    print(_describe(preview))
+    print(_describe_backups(settings, preview.since))
+    if not arguments.yes:
+        print("Nothing was erased; use --yes to erase it permanently.")
+        return NOT_CONFIRMED
+    print("Erased. A worker now removes its files; the audit trail then says erasure.completed.")
+    return DONE
+
+
+def _find_object(session: Session, arguments: argparse.Namespace) -> tuple[Preview, Callable[[], Any]]:
+    """Return what erasing the named object would do, and the function that does it."""
+    at = now()
+    if arguments.import_id:
+        import_, with_suppliers = import_jobs.get_import(session, arguments.import_id), arguments.with_suppliers
+        preview = import_erasure.preview_import(session, import_, with_suppliers=with_suppliers)
+        return preview, lambda: import_erasure.erase_import(session, import_, at, ACTOR, with_suppliers=with_suppliers)
+    if arguments.case:
+        case = case_service.get_case(session, arguments.case)
+        return erasure.preview_case(session, case), lambda: erasure.erase_case(
+            session, case.id, "erasure_request", at.date(), at, ACTOR
+        )
+    kind = "site" if arguments.supplier else "agency"
+    supplier = suppliers.get_supplier(session, kind, arguments.supplier or arguments.agency, itself=True)
+    return erasure.preview_supplier(session, supplier), lambda: erasure.erase_supplier(session, supplier, at, ACTOR)
+
+
+def _describe(preview: Preview) -> str:
+    lines = [f"{preview.object_type} {preview.object_id}", f"  erased: {format_counts(preview.erased)}"]
+    lines.append(f"  withdrawn because they may show it: {format_counts(preview.withdrawn)}")
+    if preview.kept:
+        lines.append(f"  kept: {format_counts(preview.kept)}")
+    return "\n".join(lines)
+
+
+def _describe_backups(settings: Settings, since: Any) -> str:
+    """Say which recorded backups still hold something that was stored at a moment, and until when."""
+    holding = find_backups_holding(Journal(settings.backup_journal), since, settings.backup_days, now())
+    if not holding.backups:
+        return "  backups: none that still holds it is recorded; copies made in other ways are not known."
+    made = ", ".join(f"{backup.path} ({backup.at:%Y-%m-%d})" for backup in holding.backups)
+    until = (
+        f"until {holding.until:%Y-%m-%d}"
+        if holding.until
+        else "for an unknown time: set DILIGENCE_BACKUP_DAYS to the number of days for which you keep backups"
+    )
+    return f"  backups that still hold it, {until}: {made}"
