@@ -37,6 +37,7 @@ from questionnaires.validation.match import (
 )
 from questionnaires.validation.personal_columns import drop_personal_columns, find_people_beside_names
 from questionnaires.validation.personal_data import CASE_KIND, REMOVED_NOTE, RedactedCells, redact_pii
+from questionnaires.validation.personal_names import redact_sheet_names
 from questionnaires.validation.validate import SheetOptions, Submission, validate_sheet
 from questionnaires.workbook import load_template_texts
 
@@ -48,6 +49,8 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     """Return the tables among the sheets of a file. Raises :class:`UnusableSheet` if there is none."""
     if not options.is_request:
         sheets = [replace(sheet, request_id=None) for sheet in sheets]
+    sheets, renamed = redact_sheet_names(sheets)
+    options = options.with_renamed_sheets(renamed)
     sheet_name = options.sheet or _find_answer_sheet(sheets)
     layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
     named = {sheet.name: sheet.read and bool(sheet.tables) for sheet in layout.sheets}
@@ -92,7 +95,7 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     others = [sheet for sheet in sheets if all(sheet.name != item.table.sheet for item in found)]
     hidden_columns = [issue for sheet in others for issue in _find_personal_columns(sheet)]
     issues.extend(hidden_columns)
-    lost_notes = bool(hidden_columns) or any(item.table.lost_notes for item in found)
+    lost_notes = bool(renamed) or bool(hidden_columns) or any(item.table.lost_notes for item in found)
     full_layout = _collect_layout(file, sheets, found)
     redacted = _encode_redacted(sheets, found, full_layout) if lost_notes else None
     return FileTables(tuple(item.table for item in found), tuple(issues), redacted, full_layout)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,12 @@ class TableOptions:
     rows: Sequence[tuple[str, int, bool]] = ()
     names_all_cells: bool = False
 
+    def with_renamed_sheets(self, renamed: Mapping[str, str]) -> TableOptions:
+        """Return the options with the names that replace those of some sheets."""
+        maps = [(renamed.get(sheet, sheet), columns) for sheet, columns in self.maps]
+        rows = [(renamed.get(sheet, sheet), row, is_read) for sheet, row, is_read in self.rows]
+        return replace(self, sheet=renamed.get(self.sheet or "", self.sheet), maps=maps, rows=rows)
+
     def rows_of_sheet(self, sheet: str) -> dict[int, bool]:
         """Return the rows of one sheet that were chosen, and whether each is read."""
         return {row: is_read for name, row, is_read in self.rows if name in ("", sheet)}
@@ -86,8 +92,8 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True)
 class FileTables:
-    """The tables of a file, and the issues of its other sheets. ``redacted``: its sheets without the notes that contained
-    personal data, as :func:`~questionnaires.sheet.encode_sheets` writes them; None if there were none. ``layout``: how its sheets
+    """The tables of a file, and the issues of its other sheets. ``redacted``: its sheets without the notes, columns and names of
+    sheets with personal data, as :func:`~questionnaires.sheet.encode_sheets` writes them; None if there were none. ``layout``: how its sheets
     were read.
     """
 

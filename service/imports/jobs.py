@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, build_issue
 from questionnaires.sheet import FileRefused, Limits, check_file
 from questionnaires.validation import personal_columns, personal_data
+from questionnaires.validation.personal_names import names_a_person, redact_file_names
 from risk_models.model import Model
 from service.audit import record_event
 from service.blob_store import BlobStore
@@ -107,6 +108,8 @@ def receive_upload(
             raise DomainError(
                 refused.code, STATUS.get(refused.code, 422), f"{refused.detail} {refused.cure}".strip()
             ) from refused
+    names = redact_file_names([name for name, _ in files])
+    choices = _redact_choices(choices, dict(zip((name for name, _ in files), names, strict=True)))
     with db.for_organisation(organisation_id, write=False) as session:
         check_quota(session, max_waiting)
     digests = [blobs.put(data) for _, data in files]
@@ -115,7 +118,7 @@ def receive_upload(
     with db.for_organisation(organisation_id) as session:
         uploads = [
             Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
-            for (name, data), digest in zip(files, digests, strict=True)
+            for name, (_, data), digest in zip(names, files, digests, strict=True)
         ]
         session.add_all(uploads)
         session.flush()
@@ -137,6 +140,27 @@ def receive_upload(
         if on_created is not None:
             on_created(session, import_)
         return import_
+
+
+def _redact_choices(choices: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options with the names under which the files are stored. Raises DomainError ``sheet.person_name``, 422, if the
+    name of a sheet in them contains personal data.
+    """
+    columns = choices.get("columns")
+    maps = columns if isinstance(columns, list) else []
+    if any(
+        names_a_person(str(sheet)) for sheet in (choices.get("sheet") or "", *(one.get("sheet", "") for one in maps))
+    ):
+        raise DomainError(
+            "sheet.person_name",
+            422,
+            "The name of the sheet looks like personal data, which must not be stored. Rename the sheet, then upload the file "
+            "again.",
+        )
+    if not maps:
+        return dict(choices)
+    renamed = [{**one, "file": names.get(one["file"], one["file"])} if one.get("file") else one for one in maps]
+    return {**choices, "columns": renamed}
 
 
 def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
@@ -289,7 +313,7 @@ def confirm_import(
     if unknown:
         raise DomainError("field.unknown", 422, f"There is no option '{unknown[0]}'.")
     check_quota(session, max_waiting)
-    changed = {**import_.choices, **choices}
+    changed = {**import_.choices, **_redact_choices(choices, {})}
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in import_.choices.items() if k != "confirm"
     }:
