@@ -93,8 +93,8 @@ class Table(NamedTuple):
 @dataclass(frozen=True)
 class FileTables:
     """The tables of a file, and the issues of its other sheets. ``redacted``: its sheets without the notes, columns and names of
-    sheets with personal data, as :func:`~questionnaires.sheet.encode_sheets` writes them; None if there were none. ``layout``: how its sheets
-    were read.
+    sheets that contained personal data, as :func:`~questionnaires.sheet.encode_sheets` writes them; None if there were none.
+    ``layout``: how its sheets were read.
     """
 
     tables: tuple[Table, ...]

@@ -11,7 +11,7 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -25,6 +25,7 @@ from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
 from service.erasure.files import list_used_files
+from service.erasure.record import RecordedErasure, apply_erasures
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -122,8 +123,13 @@ def verify_backup(source: Path) -> dict[str, Any]:
     return manifest
 
 
-def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, int]:
-    """Restore a backup into an empty, migrated database and return its counts.
+def restore_backup(
+    db: Database, blobs: BlobStore, source: Path, at: datetime, erasures: Sequence[RecordedErasure] = ()
+) -> tuple[dict[str, int], int]:
+    """Restore a backup into an empty, migrated database; return its counts, and how many erasures were applied again.
+
+    ``erasures``: what was erased, as the journal of the installation records it. What the backup holds of it is erased in the
+    transaction that restores the rows, and its files are not restored.
 
     Raises BackupError if the backup is incomplete, the database is not empty or has another revision, or its rows differ from
     the backup afterwards; nothing but files is then written.
@@ -140,21 +146,22 @@ def restore_backup(db: Database, blobs: BlobStore, source: Path) -> dict[str, in
                 raise BackupError(
                     f"the table {table.name} is not empty; a backup can only be restored into an empty database."
                 )
-        with tarfile.open(source, "r:gz") as tar:
-            # The tar holds tables in the order of their foreign keys, then files.
-            by_name = {table.name: table for table in TABLES}
-            for name, file in _iterate_members(tar):
-                if name.startswith("rows/"):
-                    _insert_rows(session, by_name[name[5:-6]], file)
-                elif name.startswith("files/"):
-                    blobs.put(file)
+        by_name = {table.name: table for table in TABLES}
+        for name, file in _iterate_files_of(source, "rows/"):  # the tables are in the order of their foreign keys
+            _insert_rows(session, by_name[name[:-6]], file)
         for table in TABLES:
             tally = Tally()
             for line in _iterate_lines(session, table):
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
                 raise BackupError(f"the table {table.name} does not match what was saved when it is read back.")
-    return count_backup_rows(manifest)
+        applied = apply_erasures(session, erasures, at)
+        session.flush()
+        used = list_used_files(session)
+        for digest, file in _iterate_files_of(source, "files/"):
+            if digest in used:
+                blobs.put(file)
+    return count_backup_rows(manifest), len(applied)
 
 
 def count_backup_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
@@ -200,6 +207,14 @@ def _iterate_members(tar: tarfile.TarFile) -> Iterator[tuple[str, BinaryIO]]:
         file = tar.extractfile(entry)
         if file is not None:
             yield entry.name, cast(BinaryIO, file)
+
+
+def _iterate_files_of(source: Path, folder: str) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the members of one folder of a backup, with their names in it."""
+    with tarfile.open(source, "r:gz") as tar:
+        for name, file in _iterate_members(tar):
+            if name.startswith(folder):
+                yield name.removeprefix(folder), file
 
 
 def _insert_rows(session: Session, table: Table, file: IO[bytes]) -> None:

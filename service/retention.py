@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import and_, delete, exists, func, or_, select
@@ -21,14 +20,11 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database, chunks
 from service.db.tables import (
-    Base,
     Change,
-    Erasure,
     IdempotentResponse,
     Import,
     Job,
     Organisation,
-    Owned,
     Result,
     ScheduleRun,
     SignIn,
@@ -39,7 +35,7 @@ from service.db.tables import (
 )
 from service.db.watchlist_tables import WatchlistMatch
 from service.erasure.erase import erase_suppliers
-from service.erasure.files import delete_files, list_used_files
+from service.erasure.files import list_used_files
 from service.erasure.imports import erase_imports
 from service.erasure.traces import RUNNING
 from service.errors import DomainError
@@ -57,36 +53,6 @@ MIN_MONTHS, MAX_MONTHS = (
 )  # months; the shortest is the time until the review of a low level, which needs the result
 
 log = structlog.get_logger("service.retention")
-
-
-def erase_organisation(db: Database, blobs: BlobStore, organisation_id: str, at: datetime, by: str) -> dict[str, int]:
-    """Erase an organisation: its rows, its audit trail, and the files that nobody else uses. Return the counts of each.
-
-    Only an ``Erasure`` remains, which records when, by whom and how much was erased, without a name. What the database keeps of
-    deleted rows is removed by :func:`service.db.deleted_rows.remove_deleted_rows`.
-    """
-    with db.for_organisation(organisation_id, write=False) as session:
-        digests = list_used_files(session)
-    with db.unscoped() as session:
-        counts = count_rows(session, organisation_id)
-        session.execute(
-            delete(Organisation).where(Organisation.id == organisation_id)
-        )  # all its rows are deleted with it
-        session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=by, counts=counts))
-    n_files = delete_files(db, blobs, sorted(digests)) + delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
-    log.info("organisation_erased", organisation=organisation_id, rows=sum(counts.values()), files=n_files)
-    return {**counts, "files": n_files}
-
-
-def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
-    """Count the rows of an organisation in each table that has any."""
-    counts: dict[str, int] = {}
-    for mapper in Base.registry.mappers:
-        table: Any = mapper.class_
-        if issubclass(table, Owned):
-            query = select(func.count()).select_from(table).where(table.organisation_id == organisation_id)
-            counts[table.__tablename__] = session.scalar(query) or 0
-    return {name: count for name, count in sorted(counts.items()) if count}
 
 
 def delete_unused_files(db: Database, blobs: BlobStore, before: datetime) -> int:
@@ -121,11 +87,13 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
         retention = {row.id: row.keep_months for row in session.scalars(select(Organisation))}
     for organisation_id, months in retention.items():
         before = subtract_months(at, months)
-        counts["suppliers"] += _purge_suppliers(db, organisation_id, before, at)
+        erased = _purge_suppliers(db, organisation_id, before, at)
         with db.for_organisation(organisation_id) as session:
             removed = _purge_rows(session, before, at)
-            if sum(removed.values()):
-                record_event(session, ACTOR, "retention.removed", "organisation", organisation_id, removed)
+            if erased or sum(removed.values()):
+                details = {"supplier": erased, **removed}
+                record_event(session, ACTOR, "retention.removed", "organisation", organisation_id, details)
+        counts["suppliers"] += erased
         counts["rows"] += sum(removed.values())
     with db.unscoped() as session:
         session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at < at - IDEMPOTENCY_LIFETIME))

@@ -49,6 +49,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
+    parser.add_argument(
+        "--erasures",
+        metavar="FILE",
+        help="apply these erasures to the backup (default: erasures.jsonl in the data folder)",
+    )
     parser = add_command("check", _check, "check whether the database, the files and the audit trail agree")
     parser.add_argument("--repair", action="store_true", help="repair what is safe to repair, and print what was done")
     parser.add_argument(
@@ -273,16 +278,9 @@ def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.backup import restore_backup
-    from service.blob_store.address import open_blob_store
-    from service.db.migrations import migrate
-    from service.wiring.processes import open_database
+    from service.commands.storage import restore
 
-    with open_database(settings) as database:
-        migrate(database.engine)
-        counts = restore_backup(database, open_blob_store(settings.blob_store), Path(arguments.file))
-    print(f"Backup restored and checked: {format_counts(counts)}.")
-    return DONE
+    return restore(settings, arguments)
 
 
 def _check(settings: Settings, arguments: argparse.Namespace) -> int:

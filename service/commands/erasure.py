@@ -16,7 +16,6 @@ from service.blob_store.address import open_blob_store
 from service.cases import service as case_service
 from service.clock import now
 from service.commands.admin import ACTOR, DONE, NOT_CONFIRMED, format_counts
-from service.db.deleted_rows import RowsNotRemoved, remove_deleted_rows
 from service.db.session import Database
 from service.db.tables import Organisation
 from service.erasure import erase as erasure
@@ -24,8 +23,8 @@ from service.erasure import imports as import_erasure
 from service.erasure.backups import find_backups_holding
 from service.erasure.erase import Preview
 from service.erasure.journal import Journal
+from service.erasure.organisation import count_rows, erase_organisation
 from service.imports import jobs as import_jobs
-from service.retention import count_rows, erase_organisation
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.processes import open_current_database
@@ -43,21 +42,20 @@ def erase(settings: Settings, arguments: argparse.Namespace) -> int:
 def _erase_organisation(
     settings: Settings, database: Database, organisation_id: str, arguments: argparse.Namespace
 ) -> int:
+    with database.unscoped(write=False) as session:
+        counts = count_rows(session, organisation_id)
+        since = session.get_one(Organisation, organisation_id).created_at
     if not arguments.yes:
-        with database.unscoped(write=False) as session:
-            counts = count_rows(session, organisation_id)
-            since = session.get_one(Organisation, organisation_id).created_at
         print(
             f"{arguments.organisation} has {format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
         )
         print(_describe_backups(settings, since))
         return NOT_CONFIRMED
-    counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, now(), ACTOR)
-    try:
-        remove_deleted_rows(database.engine)
-    except RowsNotRemoved:
-        print("Its write-ahead log could not be emptied. It still has the data until the service is stopped.")
+    print("Erasing. If this is interrupted, a worker or this command completes it.", flush=True)
+    journal = Journal(settings.erasure_journal)
+    counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, ACTOR, journal)
     print(f"{arguments.organisation} was erased: {format_counts(counts)}. Earlier backups still contain it.")
+    print(_describe_backups(settings, since))
     return DONE
 
 

@@ -4,18 +4,55 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import orjson
 
+from service.backup import BackupError, restore_backup
 from service.blob_store import BlobTrouble
 from service.blob_store.address import open_blob_store
 from service.clock import now
+from service.commands.admin import format_counts
+from service.db.deleted_rows import remove_deleted_rows
+from service.db.migrations import migrate
+from service.erasure.journal import Journal
+from service.erasure.record import list_erasures, to_erasure
 from service.integrity.check import find_inconsistencies, repair_inconsistencies, to_rows
 from service.integrity.finding import Finding
 from service.settings import Settings
-from service.wiring.processes import open_current_database
+from service.wiring.processes import open_current_database, open_database
 
 DONE, INCOMPLETE, CANNOT, REPAIRED = 0, 1, 2, 3
+
+
+def restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Restore a backup and erase again what was erased after it was made; return the exit status. Raises BackupError."""
+    journal = Journal(Path(arguments.erasures) if arguments.erasures else settings.erasure_journal)
+    if arguments.erasures and not journal.path.exists():
+        raise BackupError(f"{journal.path} does not exist.")
+    erasures = list_erasures(journal)
+    with open_database(settings) as db:
+        migrate(db.engine)
+        counts, applied = restore_backup(
+            db, open_blob_store(settings.blob_store), Path(arguments.file), now(), erasures
+        )
+        if applied:
+            remove_deleted_rows(db.engine)
+    if journal.path != settings.erasure_journal:
+        known = set(list_erasures(Journal(settings.erasure_journal)))
+        Journal(settings.erasure_journal).append([one for one in journal.read() if to_erasure(one) not in known])
+    print(f"Backup restored and checked: {format_counts(counts)}.")
+    print(_describe_applied(journal, applied))
+    return DONE
+
+
+def _describe_applied(journal: Journal, applied: int) -> str:
+    if not journal.path.exists():
+        return (
+            f"{journal.path} does not exist, so nothing is known of erasures. If anything was erased after this backup was made, "
+            "erase it again: docs/operate.md says how."
+        )
+    return f"Erasures applied again, because they were made after the backup: {applied}."
 
 
 def check(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -24,12 +61,13 @@ def check(settings: Settings, arguments: argparse.Namespace) -> int:
     0: nothing was found; 1: something remains; 3: everything that was found is repaired.
     """
     repaired: list[Finding] = []
+    journal = Journal(settings.erasure_journal)
     with open_current_database(settings) as db:
         blobs = open_blob_store(settings.blob_store)
         if arguments.repair:
-            repaired, found = repair_inconsistencies(db, blobs, now())
+            repaired, found = repair_inconsistencies(db, blobs, now(), journal)
         else:
-            found = find_inconsistencies(db, blobs, now())
+            found = find_inconsistencies(db, blobs, now(), journal)
     if arguments.format == "json":
         findings = to_rows(repaired, repaired=True) + to_rows(found)
         print(orjson.dumps({"findings": findings}, option=orjson.OPT_INDENT_2).decode())

@@ -220,6 +220,18 @@ class Database:
             yield session
 
 
+@contextmanager
+def limit_to_organisation(session: Session, organisation_id: str) -> Iterator[None]:
+    """Limit an unscoped session to the rows of one organisation for a while."""
+    session.flush()
+    session.info["organisation_id"] = organisation_id
+    try:
+        yield
+        session.flush()
+    finally:
+        session.info["organisation_id"] = UNSCOPED
+
+
 def _make_read_only(session: Session, snapshot: bool) -> None:
     session.info |= {"only_reads": True, "snapshot": snapshot}
     options: dict[str, Any] = {"only_reads": True}

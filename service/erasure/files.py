@@ -1,21 +1,17 @@
-"""Remove the bytes of what was erased: files that no row refers to any more, and what the database keeps of deleted rows."""
+"""Find the files that rows refer to, and delete those that no row refers to any more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import now
-from service.db.deleted_rows import remove_deleted_rows
 from service.db.session import Database
 from service.db.tables import Job, Upload
 from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
-from service.jobs.table import ClaimedJob, job_transaction
 
 
 def list_used_files(session: Session) -> set[str]:
@@ -34,23 +30,3 @@ def delete_files(db: Database, blobs: BlobStore, digests: Iterable[str]) -> int:
     with db.unscoped(write=False) as session:
         used = list_used_files(session)
     return sum(blobs.delete_unless_put_since(digest, at) for digest in digests if digest not in used)
-
-
-def remove_erased_bytes(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
-    """Delete the files of what was erased and what the database keeps of its rows (a job); then record that it is complete.
-
-    Every step may be done again: a job that was killed begins with the first.
-    """
-    payload = claimed.payload
-    files = delete_files(db, blobs, payload["digests"])
-    remove_deleted_rows(db.engine)
-    with job_transaction(db, claimed, progress=1.0, result={"files": files}) as session:
-        for object_type, object_id in list_erased_objects(payload):
-            record_event(session, claimed.actor, "erasure.completed", object_type, object_id, {"files": files})
-
-
-def list_erased_objects(payload: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the kind and id of each object that a job completes the erasure of."""
-    if "object_id" in payload:  # queued by an earlier release
-        return [(payload["object_type"], payload["object_id"])]
-    return [(object_type, object_id) for object_type, object_id in payload["objects"]]

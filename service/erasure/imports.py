@@ -176,7 +176,7 @@ def _count(session: Session, counted: Any, condition: Any) -> int:
 def _forget_references(session: Session, import_ids: Sequence[str], names: Collection[str]) -> None:
     """Remove the names of files from the confirmations of evidence that was confirmed with them; the confirmations stay."""
     named = select(Result.supplier_id).where(Result.import_id.in_(import_ids))
-    queries: tuple[Select[tuple[Any]], ...] = (
+    queries: tuple[Select[Any], ...] = (
         select(Supplier).where(Supplier.id.in_(named)),
         select(Result).where(Result.supplier_id.in_(named)),
     )

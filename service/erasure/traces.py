@@ -189,8 +189,7 @@ def withdraw_imports(session: Session, imports: Sequence[Import], at: datetime, 
     for chunk in chunks([import_.id for import_ in imports]):
         locked = select(Import).where(Import.id.in_(chunk)).with_for_update()
         for import_ in session.scalars(locked.execution_options(populate_existing=True)):
-            if import_.state in RUNNING:
-                _end_jobs(session, import_.id, at)
+            end_import(session, import_, at)
             digests += _withdraw_import(session, import_, at, by)
     forget_places(session, [import_.id for import_ in imports])
     return digests
@@ -208,7 +207,7 @@ def forget_places(session: Session, import_ids: Sequence[str]) -> None:
 
 def _withdraw_import(session: Session, import_: Import, at: datetime, by: str) -> list[str]:
     digests = delete_uploads(session, import_)
-    if import_.state in ("previewed", *RUNNING):
+    if import_.state == "previewed":
         import_.state, import_.finished_at = "cancelled", at
     import_.found = None
     import_.choices = {name: value for name, value in import_.choices.items() if name in PLAIN_CHOICES}
@@ -217,11 +216,14 @@ def _withdraw_import(session: Session, import_: Import, at: datetime, by: str) -
     return digests
 
 
-def _end_jobs(session: Session, import_id: str, at: datetime) -> None:
-    """End the jobs of an import: a worker that holds one writes nothing any more."""
-    active = select(Job).where(Job.payload["import_id"].as_string() == import_id, Job.state.in_(ACTIVE))
+def end_import(session: Session, import_: Import, at: datetime) -> None:
+    """Cancel an import that waits or runs, with its jobs: a worker that holds one of them writes nothing any more."""
+    if import_.state not in RUNNING:
+        return
+    active = select(Job).where(Job.payload["import_id"].as_string() == import_.id, Job.state.in_(ACTIVE))
     for job in session.scalars(active.with_for_update()):
         job.state, job.owner, job.lease_until, job.finished_at = "cancelled", None, None, at
+    import_.state, import_.finished_at = "cancelled", at
 
 
 def delete_uploads(session: Session, import_: Import) -> list[str]:

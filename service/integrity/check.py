@@ -9,7 +9,9 @@ import structlog
 
 from service.blob_store import BlobStore
 from service.db.session import Database
+from service.erasure.journal import Journal
 from service.integrity import audit_trail, files, rows
+from service.integrity import erasures as erasure_checks
 from service.integrity.finding import Check, Finding, Installation
 
 # In this order: what a repair deletes is no longer in the way of later ones. A new check is one more line here, and its codes
@@ -23,6 +25,8 @@ CHECKS: tuple[Check, ...] = (
     rows.find_lost_jobs,
     rows.find_stuck_imports,
     rows.find_wrong_watchlists,
+    erasure_checks.find_unapplied_erasures,
+    erasure_checks.find_unrecorded_erasures,
     files.find_lost_files,
     files.find_unused_files,
     files.find_leftovers,
@@ -34,19 +38,26 @@ CHECKS: tuple[Check, ...] = (
 log = structlog.get_logger("service.integrity")
 
 
-def find_inconsistencies(db: Database, blobs: BlobStore, at: datetime) -> list[Finding]:
-    """Return everything that does not agree, in the order of the checks. The service may be running."""
-    installation = Installation(db, blobs, at)
+def find_inconsistencies(
+    db: Database, blobs: BlobStore, at: datetime, erasures: Journal | None = None
+) -> list[Finding]:
+    """Return everything that does not agree, in the order of the checks. The service may be running.
+
+    ``erasures``: the journal of what was erased, if it is to be compared too.
+    """
+    installation = Installation(db, blobs, at, erasures)
     return [finding for check in CHECKS for finding in check(installation)]
 
 
-def repair_inconsistencies(db: Database, blobs: BlobStore, at: datetime) -> tuple[list[Finding], list[Finding]]:
+def repair_inconsistencies(
+    db: Database, blobs: BlobStore, at: datetime, erasures: Journal | None = None
+) -> tuple[list[Finding], list[Finding]]:
     """Repair what is safe to repair; return what was repaired and what remains. What was repaired is checked again."""
-    found = find_inconsistencies(db, blobs, at)
+    found = find_inconsistencies(db, blobs, at, erasures)
     for finding in found:
         if finding.repair is not None:
             finding.repair()
-    remaining = find_inconsistencies(db, blobs, at)
+    remaining = find_inconsistencies(db, blobs, at, erasures)
     left = {(finding.code, finding.about) for finding in remaining}
     repaired = [finding for finding in found if (finding.code, finding.about) not in left]
     log.info("inconsistencies_repaired", count=len(repaired), codes=sorted({finding.code for finding in repaired}))

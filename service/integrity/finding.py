@@ -9,16 +9,21 @@ from typing import NamedTuple
 
 from service.blob_store import BlobStore
 from service.db.session import Database
+from service.erasure.journal import Journal
 
 ACTOR = "system:check"
 
 
 class Installation(NamedTuple):
-    """What is checked, and the time of the check. The service may be running meanwhile."""
+    """What is checked, and the time of the check. The service may be running meanwhile.
+
+    ``erasures``: the journal of what was erased.
+    """
 
     db: Database
     blobs: BlobStore
     at: datetime
+    erasures: Journal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def job_transaction(
     """
     moved = False
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _lock_job(session, claimed)
+        job = lock_claimed_job(session, claimed)
         if job.cancel:
             raise Cancelled(claimed.id)
         yield session
@@ -208,7 +208,7 @@ def job_transaction(
         raise Stopped(claimed.id)
 
 
-def _lock_job(session: Session, claimed: ClaimedJob) -> Job:
+def lock_claimed_job(session: Session, claimed: ClaimedJob) -> Job:
     """Return the job, locked until the transaction ends, so that nobody can claim it. Raises LostLease."""
     job = session.scalars(select(Job).where(Job.id == claimed.id).with_for_update()).first()
     if job is None or job.fence != claimed.fence or job.state != "running":
@@ -226,7 +226,7 @@ def end_job(
 ) -> End:
     """End the job, and call ``on_end`` in the same transaction; return the state. Raises LostLease."""
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _lock_job(session, claimed)
+        job = lock_claimed_job(session, claimed)
         _set_ended(job, state, message, result)
         if on_end is not None:
             on_end(session, job)
@@ -246,7 +246,7 @@ def requeue(db: Database, claimed: ClaimedJob, message: str, *, counted: bool = 
     ``counted``: whether this attempt counts; it does not if the job was not at fault.
     """
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _lock_job(session, claimed)
+        job = lock_claimed_job(session, claimed)
         delay = timedelta(0) if at_once else _get_back_off(job.attempt)
         _set_queued(job, message, delay)
         if not counted:
@@ -266,7 +266,7 @@ def requeue_or_fail(
     ``MAX_DELAY``.
     """
     with db.for_organisation(claimed.organisation_id) as session:
-        job = _lock_job(session, claimed)
+        job = lock_claimed_job(session, claimed)
         if job.attempt < MAX_ATTEMPTS or is_half_done(job.checkpoint):
             _set_queued(job, message, _get_back_off(job.attempt))
             return "requeued"

@@ -7,7 +7,9 @@ from typing import Any
 
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.erasure.files import remove_erased_bytes
+from service.erasure.completion import remove_erased_bytes
+from service.erasure.journal import Journal
+from service.erasure.organisation import erase_rows
 from service.imports import jobs as import_jobs
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
@@ -19,8 +21,11 @@ from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
 
-def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
-    """Return the handler of each kind of job; handlers that read or write files use ``blobs``."""
+def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping[str, Handler]:
+    """Return the handler of each kind of job; handlers that read or write files use ``blobs``.
+
+    ``erasures``: the journal that records what was erased; every process that runs an erasure needs it.
+    """
 
     def with_files(run: Callable[[Database, BlobStore, ClaimedJob], dict[str, Any] | None]) -> Any:
         return lambda db, claimed: run(db, blobs, claimed)
@@ -38,5 +43,10 @@ def build_handlers(blobs: BlobStore) -> Mapping[str, Handler]:
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
         # An erasure that has begun is tried until it is complete.
-        kinds.REMOVE_ERASED_BYTES: Handler(with_files(remove_erased_bytes), is_half_done=lambda _: True),
+        kinds.REMOVE_ERASED_BYTES: Handler(
+            lambda db, claimed: remove_erased_bytes(db, blobs, claimed, erasures), is_half_done=lambda _: True
+        ),
+        kinds.ERASE_ORGANISATION: Handler(
+            lambda db, claimed: erase_rows(db, blobs, claimed, erasures), is_half_done=lambda _: True
+        ),
     }

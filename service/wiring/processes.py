@@ -21,6 +21,7 @@ from risk_models.model import load_models
 from service.blob_store.address import open_blob_store
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
+from service.erasure.journal import Journal
 from service.jobs.worker import run_workers
 from service.settings import Settings
 from service.wiring import demo
@@ -63,7 +64,7 @@ def _serve(
         password = f"the password {sign_in.password}" if sign_in.password else "your password"
         say(f"Sign in as {sign_in.email} with {password}")
     stop = Event()
-    arguments = (db, build_handlers(blobs), stop, settings.workers, SHUTDOWN_TIMEOUT)
+    arguments = (db, build_handlers(blobs, Journal(settings.erasure_journal)), stop, settings.workers, SHUTDOWN_TIMEOUT)
     threads = [Thread(target=run_workers, args=arguments, name="workers", daemon=True)]
     threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
     for thread in threads:
@@ -92,7 +93,7 @@ def run_worker_process(settings: Settings) -> None:
     """
     with open_current_database(settings) as db:
         log.info("worker_started")
-        handlers = build_handlers(open_blob_store(settings.blob_store))
+        handlers = build_handlers(open_blob_store(settings.blob_store), Journal(settings.erasure_journal))
         run_workers(db, handlers, stop_on_signals(), settings.workers, SHUTDOWN_TIMEOUT)
 
 

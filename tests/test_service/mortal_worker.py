@@ -17,11 +17,12 @@ from sqlalchemy import Engine, event, update
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
-from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Job
+from service.erasure import organisation
+from service.erasure.journal import Journal
 from service.imports import jobs as import_jobs
 from service.jobs import table, worker
 from service.log import configure_logging
@@ -58,7 +59,7 @@ def die_at(engine: Engine, what: str, number: int) -> None:
     event.listen(engine, "commit", commit)
 
 
-def run_jobs(url: str, blobs: BlobStore, what: str, number: int) -> None:
+def run_jobs(url: str, blobs: FolderStore, what: str, number: int) -> None:
     """Run the waiting jobs. The jobs of a killed worker are taken over at once."""
     engine = open_engine(url)
     db = Database(engine)
@@ -66,7 +67,7 @@ def run_jobs(url: str, blobs: BlobStore, what: str, number: int) -> None:
         session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
     if what != "never":
         die_at(engine, what, number)
-    handlers = build_handlers(blobs)
+    handlers = build_handlers(blobs, Journal(blobs.folder.parent / "erasures.jsonl"))
     while (claimed := table.claim_job(db, "mortal")) is not None:
         worker.run_job(db, claimed, handlers[claimed.kind])
 
@@ -74,7 +75,7 @@ def run_jobs(url: str, blobs: BlobStore, what: str, number: int) -> None:
 def main(url: str, folder: str) -> None:
     """The process itself."""
     configure_logging()
-    import_jobs.CHUNK, table.BACK_OFF = CHUNK, 0.0
+    import_jobs.CHUNK, organisation.CHUNK, table.BACK_OFF = CHUNK, CHUNK, 0.0
     load_models()
     load_facts()
     for kind in ("site", "agency"):

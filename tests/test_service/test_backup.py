@@ -37,7 +37,7 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
     create_full_organisation(database, blobs, "Hill Builders")
     counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
     restored = FolderStore(tmp_path / "restored")
-    assert restore_backup(target, restored, tmp_path / "all.tar.gz") == counts
+    assert restore_backup(target, restored, tmp_path / "all.tar.gz", AT) == (counts, 0)
     assert read_all_rows(target) == read_all_rows(database)
     assert [restored.get(digest) for digest in blobs.list_digests()] == [
         blobs.get(digest) for digest in blobs.list_digests()
@@ -51,7 +51,7 @@ def test_sequences_of_a_restored_database_continue_after_the_last_id(
 ):
     organisation_id = create_full_organisation(database, blobs)
     create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
-    restore_backup(target, blobs, tmp_path / "all.tar.gz")
+    restore_backup(target, blobs, tmp_path / "all.tar.gz", AT)
     with target.for_organisation(organisation_id) as session:
         record_event(session, "user:ana", "key.revoked", "api_key", "1")
         keys.create_key(session, "Portal", ["assess"], 30, "user:ana")
@@ -146,7 +146,7 @@ def test_a_changed_backup_is_detected_and_nothing_is_restored(
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BackupError):
-            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file)
+            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file, AT)
         assert not any(read_all_rows(Database(engine)).values())
 
 
@@ -163,7 +163,7 @@ def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobSto
         create_full_organisation(Database(engine), blobs, "Hill Builders")
         before = read_all_rows(Database(engine))
         with pytest.raises(BackupError, match="not empty"):
-            restore_backup(Database(engine), blobs, file)
+            restore_backup(Database(engine), blobs, file, AT)
         assert read_all_rows(Database(engine)) == before
 
 
@@ -174,7 +174,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
         with pytest.raises(BackupError, match="Restore it with the release that wrote it"):
-            restore_backup(Database(engine), blobs, file)
+            restore_backup(Database(engine), blobs, file, AT)
 
 
 def test_rows_that_do_not_read_back_as_saved_are_not_restored(
@@ -190,7 +190,7 @@ def test_rows_that_do_not_read_back_as_saved_are_not_restored(
 
         monkeypatch.setattr(backup, "_insert_rows", lose_one)
         with pytest.raises(BackupError, match="sign_in does not match what was saved"):
-            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file)
+            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file, AT)
         assert not any(read_all_rows(Database(engine)).values())
 
 

@@ -7,21 +7,26 @@ from typing import Any
 import pytest
 from api_contract import watch
 from callers import make_organisation
+from databases import Empty
 from flask import Flask
 from full_organisation import read_all_rows
 from portal import Portal, make_portal, run_jobs
 from sheets import workbook
 from sqlalchemy import func, select
 
+from service.backup import create_backup, restore_backup
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Job, Upload
-from service.erasure import files
+from service.erasure import completion
+from service.erasure.journal import Journal
+from service.erasure.organisation import erase_organisation
 from service.erasure.places import PLACES
+from service.erasure.record import list_erasures, record_erasures
+from service.integrity.check import find_inconsistencies, repair_inconsistencies
 from service.jobs.kinds import REMOVE_ERASED_BYTES
-from service.retention import erase_organisation
 from service.settings import Settings
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
@@ -41,6 +46,14 @@ def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def blank(request: pytest.FixtureRequest, database: Database) -> Iterator[Database]:
+    """Return a second, empty database of the same kind."""
+    empty: Empty = request.getfixturevalue(database.engine.dialect.name)
+    with empty() as engine:
+        yield Database(engine)
+
+
+@pytest.fixture
 def portal(served: Flask, database: Database) -> Portal:
     return make_portal(served, make_organisation(database))
 
@@ -48,7 +61,8 @@ def portal(served: Flask, database: Database) -> Portal:
 def work(portal: Portal) -> None:
     """Run every job that waits."""
     blobs = portal.app.extensions["blob_store"]
-    run_jobs(portal.app.extensions["database"], blobs, build_handlers(blobs))
+    journal = Journal(portal.app.extensions["settings"].erasure_journal)
+    run_jobs(portal.app.extensions["database"], blobs, build_handlers(blobs, journal))
 
 
 def find_word(portal: Portal, folder: Path, word: str = WORD) -> list[str]:
@@ -265,6 +279,87 @@ def test_an_import_that_is_being_read_cannot_be_erased(portal: Portal):
     assert portal.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("what", ["supplier", "case", "import"])
+def test_a_backup_that_is_restored_does_not_bring_back_what_was_erased_since(
+    portal: Portal, served: Flask, database: Database, blank: Database, tmp_path: Path, what: str
+):
+    settings, blobs = served.extensions["settings"], served.extensions["blob_store"]
+    portal.put("/suppliers/S-2", NEIGHBOUR)
+    sheet = workbook(*LIST, f"| S-1 | {WORD} Mill | TH | 1020 | | |", name=f"{WORD} sheet")
+    import_ = portal.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true")
+    if what == "case":
+        finding = {
+            "finding": "papers_held",
+            "phase": "work",
+            "found": True,
+            "source": "grievance",
+            "note": f"{WORD} office",
+        }
+        case = {"number": f"{WORD}-C1", "nationality": "NP", "findings": [finding]}
+        object_id = portal.post("/cases", case).json["id"]
+        path, query = f"/cases/{object_id}", "?reason=erasure_request"
+    elif what == "import":
+        path, query = f"/imports/{import_['id']}", "?suppliers=erase"
+    else:
+        path, query = "/suppliers/S-1", ""
+    waiting = portal.send("late.xlsx", sheet, kind="site").location.removeprefix("/api/v1")
+    backup = tmp_path / "backups" / "before.tar.gz"
+    backup.parent.mkdir()
+    create_backup(database, blobs, backup, now())
+    work(portal)
+    assert portal.call("DELETE", path + query).status_code == 204
+    work(portal)
+
+    restored = FolderStore(tmp_path / "restored" / "blobs")
+    erasures = list_erasures(Journal(settings.erasure_journal))
+    _, applied = restore_backup(blank, restored, backup, now(), erasures)
+    assert applied == len(erasures) > 0
+    run_jobs(blank, restored, build_handlers(restored))
+    other = make_portal(
+        create_app(Settings(data=tmp_path / "restored", plain_http=True), blank), portal.get("/organisation").json["id"]
+    )
+    assert other.get(path).status_code == 404
+    if what == "supplier":
+        assert find_word(other, tmp_path / "restored") == []
+        assert other.get(waiting).json["state"] == "cancelled"
+    assert other.get("/suppliers/S-2").json["name"] == "Blue Pier Cannery"
+
+
+def test_an_erasure_that_a_copy_of_the_database_undid_is_found_and_repaired(
+    portal: Portal, served: Flask, database: Database
+):
+    journal, blobs = Journal(served.extensions["settings"].erasure_journal), served.extensions["blob_store"]
+    portal.put("/suppliers/S-1", {"name": f"{WORD} Mill", "country": "TH", "sector": ["1020"]})
+    id_, organisation = portal.get("/suppliers/S-1").json["id"], portal.get("/organisation").json["id"]
+    record_erasures(journal, organisation, [("site", id_)], now())
+    (found,) = [
+        finding
+        for finding in find_inconsistencies(database, blobs, now(), journal)
+        if finding.code.startswith("erasure")
+    ]
+    assert (found.code, found.about) == ("erasure.not_applied", f"site {id_}")
+    repaired, _ = repair_inconsistencies(database, blobs, now(), journal)
+    assert "erasure.not_applied" in [finding.code for finding in repaired]
+    assert portal.get("/suppliers/S-1").status_code == 404
+
+
+def test_an_erasure_that_the_journal_does_not_know_is_recorded_by_the_check(
+    portal: Portal, served: Flask, database: Database
+):
+    journal, blobs = Journal(served.extensions["settings"].erasure_journal), served.extensions["blob_store"]
+    portal.put("/suppliers/S-1", NEIGHBOUR)
+    portal.call("DELETE", "/suppliers/S-1")
+    work(portal)
+    recorded = list_erasures(journal)
+    assert [erasure.object_type for erasure in recorded] == ["site"]
+    journal.path.unlink()
+    repair_inconsistencies(database, blobs, now(), journal)
+    assert list_erasures(journal) == recorded
+    written = journal.path.read_text(encoding="ascii")
+    assert "S-1" not in written
+    assert "Blue Pier" not in written
+
+
 def test_an_erasure_that_was_interrupted_is_completed_later_and_does_not_say_so_before(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -279,7 +374,7 @@ def test_an_erasure_that_was_interrupted_is_completed_later_and_does_not_say_so_
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "remove_deleted_rows", fail)
+        patch.setattr(completion, "remove_deleted_rows", fail)
         work(portal)
     assert (len(digests), blobs.list_digests()) == (1, ())
     assert [action for action, _ in list_events(portal, id_)][-1] == "site.erased"
@@ -321,7 +416,7 @@ def test_nothing_of_an_erased_organisation_remains_and_another_is_untouched(
     request_report(other, "r1", {"format": "html"})
     work(other)
     assert {"organisation", "supplier", "upload", "import"} <= set(find_word(portal, tmp_path))
-    erase_organisation(database, served.extensions["blob_store"], gone, now(), "system:test")
+    erase_organisation(database, served.extensions["blob_store"], gone, "system:test")
     remove_deleted_rows(database.engine)
     assert find_word(portal, tmp_path) == []
     assert len(served.extensions["blob_store"].list_digests()) == 1

@@ -18,11 +18,11 @@ from sheets import workbook
 from sqlalchemy import func, select
 from sqlalchemy.exc import NoResultFound
 
-from service import retention
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
+from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim_job, enqueue
@@ -447,7 +447,7 @@ def test_aliases_are_deleted_with_their_supplier_and_organisation(database: Data
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.get_one(Supplier, one), now(), BY)
     assert count_merged_keys() == 1
-    retention.erase_organisation(database, FolderStore(tmp_path), harbour, now(), "system:test")
+    erase_organisation(database, FolderStore(tmp_path), harbour, "system:test")
     assert count_merged_keys() == 0
 
 

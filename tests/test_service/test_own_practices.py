@@ -17,14 +17,14 @@ from reports.view_model import BUYER_STATES
 from service import report_jobs
 from service.blob_store import BlobStore
 from service.buyer import own_practices
-from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
+from service.erasure.organisation import erase_organisation
 from service.imports import jobs as import_jobs
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
-from service.retention import erase_organisation, purge_expired
+from service.retention import purge_expired
 from tests.test_reports.read_back import workbook_rows
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -258,7 +258,7 @@ def test_answers_are_purged_when_expired_and_with_their_organisation(
     assert count_rows(database) == 2
     purge_expired(database, blobs, AT + timedelta(days=84 * 31))
     assert count_rows(database) == 1
-    assert erase_organisation(database, blobs, harbour, now(), "user:ana")["buyer_answers"] == 1
+    assert erase_organisation(database, blobs, harbour, "user:ana")["buyer_answers"] == 1
     assert count_rows(database) == 0
 
 

@@ -16,8 +16,9 @@ from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Job, Organisation, Supplier, Upload
+from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
-from service.retention import delete_unused_files, erase_organisation, list_used_files, purge_expired, subtract_months
+from service.retention import delete_unused_files, list_used_files, purge_expired, subtract_months
 from service.suppliers import repository as suppliers
 
 NOW = datetime(2046, 3, 2, 12, tzinfo=UTC)  # no model was in force twenty years before today
@@ -35,7 +36,7 @@ def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(dat
     other_organisation = create_full_organisation(database, blobs, "Hill Builders")
     before = read_all_rows(database)
     gone = create_full_organisation(database, blobs, "Harbour Foods")
-    erase_organisation(database, blobs, gone, now(), "system:command_line")
+    erase_organisation(database, blobs, gone, "system:command_line")
     after = dict(read_all_rows(database))
     assert [stored["organisation_id"] for stored in after.pop("erasure")] == [gone]
     assert after == {name: stored for name, stored in before.items() if name != "erasure"}
@@ -44,7 +45,7 @@ def test_an_organisation_is_erased_from_every_table_and_another_is_untouched(dat
 
 def test_the_record_of_an_erasure_holds_no_name(database: Database, blobs: BlobStore):
     gone = create_full_organisation(database, blobs, "Harbour Foods")
-    erase_organisation(database, blobs, gone, now(), "system:command_line")
+    erase_organisation(database, blobs, gone, "system:command_line")
     with database.unscoped(write=False) as session:
         (fact,) = session.scalars(select(Erasure))
     assert (fact.organisation_id, fact.actor) == (gone, "system:command_line")
@@ -57,10 +58,10 @@ def test_files_are_deleted_with_the_last_organisation_that_uses_them(database: D
         create_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
     )
     settle(blobs)
-    assert erase_organisation(database, blobs, one, now(), "system:test")["files"] == 1
+    assert erase_organisation(database, blobs, one, "system:test")["files"] == 1
     with database.unscoped(write=False) as session:
         assert set(blobs.list_digests()) == list_used_files(session)
-    assert erase_organisation(database, blobs, two, now(), "system:test")["files"] == 2
+    assert erase_organisation(database, blobs, two, "system:test")["files"] == 2
     assert blobs.list_digests() == ()
 
 
@@ -70,7 +71,7 @@ def test_erased_data_cannot_be_read_from_the_database_file(sqlite: Empty, blobs:
         gone = create_full_organisation(Database(engine), blobs, "Quokka Foods")
         engine.dispose()
         assert b"Quokka Foods" in file.read_bytes()
-        erase_organisation(Database(engine), blobs, gone, now(), "system:test")
+        erase_organisation(Database(engine), blobs, gone, "system:test")
         engine.dispose()
         assert b"Quokka Foods" not in file.read_bytes()
 

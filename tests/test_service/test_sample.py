@@ -18,10 +18,10 @@ from service.db.case_tables import StoredCase
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
 from service.erasure.imports import ErasedImport
+from service.erasure.organisation import count_rows
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.imports import sample
-from service.retention import count_rows
 from service.suppliers import repository as suppliers
 from service.wiring.job_handlers import build_handlers
 

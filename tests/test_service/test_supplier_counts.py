@@ -16,9 +16,9 @@ from service.db.derived_tables import SupplierCount, SupplierWord
 from service.db.session import Database
 from service.db.supplier_counts import find_miscounts, fold_counts, recount
 from service.db.tables import Organisation, Supplier, new_id
+from service.erasure.organisation import erase_organisation
 from service.queries import portfolio
 from service.queries.supplier_list import summarize_confidence
-from service.retention import erase_organisation
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -144,7 +144,7 @@ def test_a_wrong_count_is_found_and_put_right(database: Database):
 def test_an_erased_organisation_leaves_no_counts(database: Database, blobs: BlobStore):
     organisation = make_organisation(database)
     save(database, organisation, "site", 1, country="TH")
-    erase_organisation(database, blobs, organisation, AT, "system:test")
+    erase_organisation(database, blobs, organisation, "system:test")
     with database.unscoped(write=False) as session:
         for table in (Organisation, SupplierCount, SupplierWord):
             assert session.scalar(select(func.count()).select_from(table)) == 0

@@ -20,7 +20,8 @@ from service.clock import now
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 from service.db.watchlist_tables import Watchlist, WatchlistEntry, WatchlistMatch
-from service.retention import erase_organisation, purge_expired
+from service.erasure.organisation import erase_organisation
+from service.retention import purge_expired
 from service.settings import Settings
 from service.watchlists import lists
 
@@ -145,14 +146,14 @@ def test_a_restored_backup_has_lists_and_decisions(database: Database, blobs: Bl
     create_backup(database, blobs, tmp_path / "all.tar.gz", now())
     target = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
     migrate(target.engine)
-    restore_backup(target, FolderStore(tmp_path / "other"), tmp_path / "all.tar.gz")
+    restore_backup(target, FolderStore(tmp_path / "other"), tmp_path / "all.tar.gz", now())
     import_watchlist(target, FolderStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
     assert list_matches(target, harbour)[0][2] == "dismissed"
     target.engine.dispose()
 
 
 def test_an_organisation_is_erased_with_its_lists(database: Database, blobs: BlobStore, harbour: str):
-    counts = erase_organisation(database, blobs, harbour, now(), BY)
+    counts = erase_organisation(database, blobs, harbour, BY)
     assert {name: counts[name] for name in ("watchlist", "watchlist_entry", "watchlist_match", "screening")} == {
         "watchlist": 1, "watchlist_entry": 1, "watchlist_match": 1, "screening": 1,
     }  # fmt: skip
