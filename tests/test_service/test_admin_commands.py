@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from full_organisation import count_organisations, read_all_rows
+from portal import run_jobs
 from sqlalchemy import Engine, select
 
 from risk_models.model import get_version_key, load_models
@@ -24,6 +25,7 @@ from service.db.migrations import get_newest_revision, get_revision
 from service.db.session import Database, open_engine
 from service.db.tables import ApiKey, Import, Job, Organisation, Supplier, User
 from service.db.watchlist_tables import WatchlistMatch
+from service.erasure.journal import Journal
 from service.jobs import kinds
 from service.queries import portfolio
 from service.settings import Settings, describe_settings
@@ -217,6 +219,40 @@ def test_an_organisation_is_erased_only_with_yes(data: Path, capsys: pytest.Capt
     assert count_organisations(database(data)) == 1
     run("erase", "--organisation", "Harbour Foods", "--yes")
     assert count_organisations(database(data)) == 0
+
+
+def test_one_object_is_erased_after_a_preview_that_names_its_backups_and_a_restore_does_not_bring_it_back(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    run("migrate")
+    run("organisations", "create", "Harbour Foods")
+    name = ("--organisation", "Harbour Foods")
+    with database(data).unscoped() as session:
+        organisation_id = session.scalars(select(Organisation.id)).one()
+    with database(data).for_organisation(organisation_id) as session:
+        answers = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+        suppliers.save_supplier(session, "site", answers, today("UTC"), now(), "user:1", "api")
+    backup = tmp_path / "monday.tar.gz"
+    run("backup", backup)
+    run("erase", *name, "--supplier", "S-1", status=1)
+    shown = capsys.readouterr().out
+    assert "erased: 1 results" in shown
+    assert "backups that still hold it, for an unknown time: set DILIGENCE_BACKUP_DAYS" in shown
+    assert str(backup) in shown
+    monkeypatch.setenv("DILIGENCE_BACKUP_DAYS", "30")
+    run("erase", *name, "--supplier", "S-1", "--yes")
+    assert f"until {now() + timedelta(days=30):%Y-%m-%d}" in capsys.readouterr().out
+    erasures = Journal(Settings(data=data).erasure_journal)
+    blobs = open_blob_store(Settings(data=data).blob_store)
+    run_jobs(database(data), blobs, build_handlers(blobs, erasures))
+
+    run("restore", backup, "--data", tmp_path / "other", "--erasures", erasures.path)
+    assert "Erasures applied again, because they were made after the backup: 1." in capsys.readouterr().out
+    assert read_all_rows(database(tmp_path / "other"))["supplier"] == []
+    run("check", "--data", tmp_path / "other")
+    run("restore", backup, "--data", tmp_path / "third")
+    assert "nothing is known of erasures" in capsys.readouterr().out
+    assert len(read_all_rows(database(tmp_path / "third"))["supplier"]) == 1
 
 
 def test_help_answers_without_loading_the_service(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

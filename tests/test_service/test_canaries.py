@@ -1,0 +1,237 @@
+"""Every place where somebody can write a text is known, a word planted in each of them is found, and erasing leaves none.
+
+A new text field of the API, or a new text input of a page, fails the first two tests until it is planted or said to be a code.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from api_contract import watch
+from callers import make_organisation
+from flask import Flask
+from portal import Portal, make_portal
+from sheets import workbook
+from test_erasure import WORD, find_word, plant_in_every_field, work
+
+from service.api.routes import document_bytes
+from service.db.session import Database
+from service.erasure.journal import Journal
+from service.erasure.organisation import erase_organisation
+from service.settings import Settings
+from service.wiring.app import create_app
+
+DOCUMENT = orjson.loads(document_bytes(Settings()))
+TEMPLATES = Path("service/web/templates")
+FREE_OF_TEXT = ("date", "date-time", "binary", "uuid")  # formats
+ANSWERS = ("put_supplier", "put_agency", "put_own_practices")  # every field is tried: what the service takes is planted
+SAVES_NOTHING = (
+    "assess",
+    "calculate_repayment",
+    "what_if_supplier",
+    "what_if_agency",
+    "decide_on_supplier",
+    "decide_on_agency",
+)
+# Texts that are codes, ids, dates or numbers: anything else is refused.
+CODES = re.compile(
+    r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
+    r"|supplier_id|piece|fingerprint|into|owner_id|release|time|time_zone|columns(\.\*)?)"
+)
+PIECE = {"grade": "audit", "date": "2026-03-01"}
+# For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
+BODIES: Mapping[str, Any] = {
+    "add_supplier_evidence": {**PIECE, "covers": ["papers_retention"], "reference": f"{WORD}-1", "source": f"{WORD}-2"},
+    "add_agency_evidence": {**PIECE, "covers": ["fee_policy"], "reference": f"{WORD}-3", "source": f"{WORD}-4"},
+    "create_supplier_request": {"form": "site", "sent_to": f"{WORD} desk"},
+    "create_agency_request": {"form": "agency", "sent_to": f"{WORD} desk"},
+    "open_case": {
+        "number": f"{WORD}-C1",
+        "linked_reference": f"{WORD}-1",
+        "linked_name": f"{WORD} Foods",
+        "job": f"{WORD} packer",
+        "findings": [{"finding": "papers_held", "phase": "work", "source": "grievance", "note": f"{WORD} office"}],
+    },
+    "correct_case": {
+        "number": f"{WORD}-C2",
+        "linked_reference": f"{WORD}-1",
+        "linked_name": f"{WORD} Mill",
+        "job": f"{WORD} loader",
+    },
+    "add_finding": {"finding": "locked_in", "phase": "work", "source": "grievance", "note": f"{WORD} gate"},
+    "correct_note": {"note": f"{WORD} yard"},
+    "request_report": {"format": "html", "text": WORD},
+    "create_schedule": {
+        "name": f"{WORD} spring",
+        "rule": {"kind": "fixed", "every": "month", "day": 1, "time": "06:00"},
+        "time_zone": "UTC",
+    },
+    "change_schedule": {"name": f"{WORD} autumn"},
+    "create_user": {"email": f"{WORD}@harbour.example", "name": f"{WORD} Ana", "role": "admin"},
+    "save_filter": {"name": f"{WORD} view", "text": WORD},
+    "create_key": {"name": f"{WORD} portal", "scopes": ["assess"], "days": 1},
+}
+# Planted by an operation above, in the same field of the database.
+SAME = {
+    "confirm_supplier_evidence": "add_supplier_evidence",
+    "confirm_agency_evidence": "add_agency_evidence",
+    "confirm_evidence": "add_supplier_evidence",
+    "confirm_matching_evidence": "add_supplier_evidence",
+    "confirm_import": "upload_files",
+    "decide_match": "a note on a match, which is deleted with its supplier",
+}
+UPLOADED = {"sheet", "columns[].file", "columns[].sheet"}  # planted by uploading a file that has these names
+PAGES: Mapping[str, set[str]] = {
+    "base.html": {"q"},  # a search, which is not stored
+    "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
+    "case_macros.html": {"found_on", "note"},  # add_finding
+    "cases.html": {"{{ id }}"},  # open_case
+    "evidence.html": {"reference", "text"},  # confirm_matching_evidence
+    "evidence_macros.html": {"reference"},  # confirm_supplier_evidence
+    "import_defaults.html": {"sheet"},  # upload_files
+    "keys.html": {"name"},  # create_key
+    "match_macros.html": {"note"},  # decide_match
+    "merge.html": {"text"},  # a search, which is not stored
+    "password.html": {"email"},  # of the user, for the browser's store of passwords
+    "repayment.html": {"{{ name }}"},  # calculate_repayment
+    "requests_new.html": {"sent_to"},  # create_supplier_request
+    "schedules.html": {"name", "time"},  # create_schedule
+    "sign_in.html": {"email"},  # stored as a hash
+    "supplier.html": {"reference", "sent_to", "source"},  # add_supplier_evidence, create_supplier_request
+    "suppliers.html": {"filter_name", "text"},  # save_filter
+    "users.html": {"email", "name"},  # create_user
+    "what_if.html": {"agencies"},  # what_if_supplier
+}
+
+
+def list_texts(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the paths of the texts in a schema that are neither a choice nor of a format without words."""
+    while "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    for part in (part for kind in ("oneOf", "anyOf", "allOf") for part in schema.get(kind, ())):
+        yield from list_texts(part, path)
+    for name, part in schema.get("properties", {}).items():
+        yield from list_texts(part, f"{path}.{name}".lstrip("."))
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from list_texts(schema["additionalProperties"], f"{path}.*")
+    if "items" in schema:
+        yield from list_texts(schema["items"], f"{path}[]")
+    is_text = "string" in schema.get("type", ()) and schema.get("format") not in FREE_OF_TEXT
+    if is_text and not {"enum", "const"} & schema.keys():
+        yield path
+
+
+def list_planted(body: Any, path: str = "") -> Iterator[str]:
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from list_planted(value, f"{path}.{name}".lstrip("."))
+    elif isinstance(body, list):
+        for value in body:
+            yield from list_planted(value, f"{path}[]")
+    elif isinstance(body, str) and WORD in body:
+        yield path
+
+
+def test_every_text_of_the_api_is_planted_or_said_to_be_a_code():
+    texts: dict[str, set[str]] = {}
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                found = {path for path in list_texts(content["schema"]) if not CODES.fullmatch(path)}
+                if found and operation["operationId"] not in (*ANSWERS, *SAVES_NOTHING):
+                    texts[operation["operationId"]] = found
+    planted = {name: set(list_planted(body)) for name, body in BODIES.items()}
+    assert texts.keys() <= {*planted, *SAME, "upload_files"}
+    unplanted = {
+        name: found - planted.get(name, set())
+        for name, found in texts.items()
+        if name not in SAME and found - planted.get(name, set())
+    }
+    assert unplanted == {"upload_files": {"sheet"}}
+    assert texts["confirm_import"] <= UPLOADED
+
+
+def test_every_text_input_of_a_page_is_listed():
+    inputs: dict[str, set[str]] = {}
+    for file in TEMPLATES.glob("*.html"):
+        for tag in re.findall(r"<(?:input|textarea)\b[^>]*>", file.read_text(encoding="utf-8")):
+            name = re.search(r'name="([^"]*)"', tag)
+            if name and not re.search(r'type="(hidden|radio|checkbox|date|number|file|submit|password)"', tag):
+                inputs.setdefault(file.name, set()).add(name[1])
+    assert inputs == PAGES
+
+
+@pytest.fixture
+def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """Return the application on each kind of database."""
+    application = create_app(Settings(data=tmp_path, plain_http=True), database)
+    faults = watch(application)
+    yield application
+    assert not faults
+
+
+def plant_everything(portal: Portal) -> None:
+    """Write the word wherever somebody can write, through the API."""
+    for plural in ("suppliers", "agencies"):
+        plant_in_every_field(portal, plural)
+    site, agency = (f"/{plural}/{WORD}-1" for plural in ("suppliers", "agencies"))
+    portal.put(site, {"name": f"{WORD} Foods", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"})
+    portal.put(agency, {"name": f"{WORD} Crew", "country": "NP", "fee_policy": "written"})
+
+    def post(path: str, name: str, method: str = "POST") -> dict[str, Any]:
+        reply = portal.call(method, path, json=BODIES[name])
+        assert reply.status_code in (200, 201, 202), (name, reply.text)
+        return dict(reply.json)
+
+    post(f"{site}/evidence", "add_supplier_evidence")
+    post(f"{site}/askings", "create_supplier_request")
+    post(f"{agency}/askings", "create_agency_request")
+    case = post("/cases", "open_case")["id"]
+    post(f"/cases/{case}", "correct_case", "PATCH")
+    post(f"/cases/{case}/findings", "add_finding")
+    post(f"/cases/{case}/findings/1", "correct_note", "PATCH")
+    schedule = post("/schedules", "create_schedule")["id"]
+    post(f"/schedules/{schedule}", "change_schedule", "PATCH")
+    user = post("/users", "create_user")["id"]
+    post(f"/users/{user}/filters", "save_filter")
+    post("/keys", "create_key")
+    portal.put("/buyer", {"name": f"{WORD} wear", "payment_days": "30"})
+    row = f"| {WORD}-9 | {WORD} Mill | TH | 1020 | {WORD} |"
+    sheet = workbook("| Reference | Supplier | Country | Sector | City |", row, name=f"{WORD} sheet")
+    portal.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true", sheet=f"{WORD} sheet")
+    portal.import_file(f"{WORD} later.xlsx", sheet, kind="site", confirm="false")
+    post("/reports", "request_report")
+    work(portal)
+
+
+def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
+    served: Flask, database: Database, tmp_path: Path, written: StringIO
+):
+    gone = make_organisation(database, f"{WORD} Foods")
+    portal = make_portal(served, gone)
+    other = make_portal(served, make_organisation(database, "Hill Builders"))
+    other.put("/suppliers/S-1", {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]})
+    kept = other.get("/suppliers/S-1").json
+    plant_everything(portal)
+    places = set(find_word(portal, tmp_path))
+    assert {
+        "organisation",
+        "user",
+        "api_key",
+        "supplier",
+        "case_record",
+        "case_finding",
+        "schedule",
+        "saved_filter",
+    } <= places
+    assert {"upload", "import", "asking", "buyer_answers", "result"} <= places
+
+    journal = Journal(tmp_path / "erasures.jsonl")
+    erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)
+    assert find_word(portal, tmp_path) == []
+    assert WORD.casefold() not in written.getvalue().casefold()
+    assert other.get("/suppliers/S-1").json == kept
