@@ -49,7 +49,7 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     """Return the tables among the sheets of a file. Raises :class:`UnusableSheet` if there is none."""
     if not options.is_request:
         sheets = [replace(sheet, request_id=None) for sheet in sheets]
-    sheets, renamed = redact_sheet_names(sheets)
+    sheets, renamed = (sheets, {}) if options.keeps_sheet_names else redact_sheet_names(sheets)
     options = options.with_renamed_sheets(renamed)
     sheet_name = options.sheet or _find_answer_sheet(sheets)
     layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)

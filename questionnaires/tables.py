@@ -40,7 +40,8 @@ class TableOptions:
     questionnaire request that a workbook names is known. ``layout``: the layout of the file, with corrections
     (:meth:`~questionnaires.layout.document.Layout.to_json`); None is found. ``rows``: single rows, by sheet ("" stands for any)
     and as the spreadsheet numbers them, and whether each is read, whatever its layout says.
-    ``names_all_cells``: whether issues name all their cells.
+    ``names_all_cells``: whether issues name all their cells. ``keeps_sheet_names``: whether names of sheets with personal data
+    stay, because what is read goes back to the sender and is not stored.
     """
 
     as_of: str
@@ -56,6 +57,7 @@ class TableOptions:
     layout: Mapping[str, Any] | None = None
     rows: Sequence[tuple[str, int, bool]] = ()
     names_all_cells: bool = False
+    keeps_sheet_names: bool = False
 
     def with_renamed_sheets(self, renamed: Mapping[str, str]) -> TableOptions:
         """Return the options with the names that replace those of some sheets."""

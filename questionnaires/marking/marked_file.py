@@ -35,7 +35,12 @@ def mark_file(
     """
     limits = replace(Limits(), seconds=SECONDS)
     kind = STORED if stored else check_file(data, name, limits)
-    arguments = [kind, name, asdict(replace(options, names_all_cells=True)), [issue.to_dict() for issue in issues]]
+    arguments = [
+        kind,
+        name,
+        asdict(replace(options, names_all_cells=True, keeps_sheet_names=True)),
+        [issue.to_dict() for issue in issues],
+    ]
     return sandbox.run("marked", arguments, data, limits)
 
 

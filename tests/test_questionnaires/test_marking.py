@@ -48,6 +48,12 @@ def test_bad_cells_are_filled_and_their_notes_say_what_is_wrong_expected_and_how
     assert "'many' is not a number" in sheet["D3"].comment.text
 
 
+def test_a_sheet_that_is_named_after_a_person_is_marked_under_its_own_name():
+    data = workbook(*SUPPLIERS, name="Maria Santos")
+    assert [table.sheet for table in read(data).tables] == ["sheet 1"]
+    assert open_book(mark(data))["Maria Santos"]["B3"].comment is not None
+
+
 def test_a_column_gives_the_result_of_each_row():
     rows = ("| Total |  |  | 52 |",)
     sheet = open_book(mark(workbook(*SUPPLIERS, *rows)))["Suppliers"]
