@@ -7,7 +7,6 @@ question.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -16,6 +15,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from questionnaires.form_file import read_form_file
 from questionnaires.lookups import DataFileError, load_common_words, load_header_words
 from questionnaires.parse import types
 from questionnaires.parse.answer import DECLINED, RESERVED_ANSWERS, AnswerField
@@ -288,7 +288,7 @@ def load_form(form_id: str, version: str | None = None, folder: Path = FORMS_DIR
 @cache
 def _load_version(form_id: str, version: str, folder: Path) -> Questionnaire:
     path = folder / form_id / f"{version}.toml"
-    form = replace(parse_form(path.read_text(encoding="utf-8"), f"forms/{form_id}/{path.name}"), folder=folder)
+    form = replace(build_form(read_form_file(path), f"forms/{form_id}/{path.name}"), folder=folder)
     if (form.id, form.version) != (form_id, path.stem):
         raise DataFileError(
             form.file,
@@ -360,12 +360,8 @@ def build_answers_schema(form: Questionnaire, as_of: str = "") -> Schema:
     return AnswersSchema.from_dict(answer_fields, name=f"{form.id}_answers")()  # type: ignore[arg-type]
 
 
-def parse_form(text: str, file: str) -> Questionnaire:
-    """Parse the text of a form's file. Raises :class:`DataFileError`."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataFileError(file, "the file", f"is not valid TOML: {error}", "Correct the line given above.") from error
+def build_form(data: Mapping[str, Any], file: str) -> Questionnaire:
+    """Build a form from the content of its file. Raises :class:`DataFileError`."""
     for key in ("id", "version", "title", "kind", "question"):
         if not data.get(key):
             raise DataFileError(file, key, "is missing", "Every form has an id, version, title, kind and questions.")

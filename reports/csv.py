@@ -49,6 +49,8 @@ COLUMNS: tuple[tuple[str, Callable[[Headline], Any]], ...] = (
     ("file", lambda h: h.file),
     ("sheet", lambda h: h.sheet),
     ("row", lambda h: h.row or None),
+    ("evidence_claimed", lambda h: h.evidence_claimed),
+    ("evidence_confirmed", lambda h: h.evidence_confirmed),
 )
 
 

@@ -95,6 +95,7 @@ class Headline:
     `floors` are the titles of the rules that apply: first those triggered by something admitted, reported or found, then those
     that end in CANNOT_BE_RULED_OUT. `up_to`: only declined answers raise the score this high, so it is an upper bound and not a
     finding. `silent`: most of these rules were triggered only by unanswered questions, and the level would be lower without them.
+    `evidence_claimed` and `evidence_confirmed`: the pieces of evidence in each state; None for readers who may not see evidence.
     """
 
     kind: Literal["site", "agency"]
@@ -125,6 +126,8 @@ class Headline:
     row: int
     up_to: bool = False
     silent: bool = False
+    evidence_claimed: int | None = None
+    evidence_confirmed: int | None = None
 
     @property
     def place(self) -> str:

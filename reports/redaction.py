@@ -96,6 +96,8 @@ def _redact_headline(headline: Headline, steps: tuple[Step, ...]) -> Headline:
         file="",
         sheet="",
         row=0,
+        evidence_claimed=None,
+        evidence_confirmed=None,
     )
 
 

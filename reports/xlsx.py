@@ -46,11 +46,20 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
+EVIDENCE: tuple[Column, ...] = (
+    ("Evidence claimed", 10, "0", attrgetter("evidence_claimed")),
+    ("Evidence confirmed", 10, "0", attrgetter("evidence_confirmed")),
+)
+
+
 def result_columns(results: Sequence[Headline]) -> tuple[Column, ...]:
-    """Return the columns these results need: the kind if there are two, the file and sheet of a row if there are several."""
+    """Return the columns these results need: the kind if there are two, the file and sheet of a row if there are several, and
+    the counts of evidence if the reader may see them.
+    """
     kind = (KIND,) if len({headline.kind for headline in results}) > 1 else ()
     place = PLACE if len({(headline.file, headline.sheet) for headline in results}) > 1 else ROW
-    return (*kind, *COLUMNS, place)
+    evidence = EVIDENCE if any(headline.evidence_claimed is not None for headline in results) else ()
+    return (*kind, *COLUMNS, place, *evidence)
 
 
 POINTS, DATE = "+0.00;-0.00;0.00", "d mmm yyyy"

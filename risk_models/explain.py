@@ -43,8 +43,8 @@ PLACE_OPEN = (
 
 SHOWN_AS_ZERO = 0.05  # points below this read "0.0"
 ALREADY_ASSUMED = (
-    "It adds no points, because this much risk is already assumed for this country and trade. It is no less serious: act on "
-    "it."
+    "It adds no points, because this much risk is already assumed for this country and trade. It is just as serious and needs "
+    "the same action."
 )
 
 
@@ -342,7 +342,7 @@ def explain_why_not_low(model: Model, result: StoredJson, reasons: Sequence[Reas
             reason.title for reason in reasons if reason.kind == "context" and reason.state in ("unknown", "filled")
         )
         if unknown:
-            text += f" Facts that are not known here also raise it: {', '.join(unknown)}."
+            text += f" Facts for which we have no data also raise it: {', '.join(unknown)}."
     if result.get("place_open"):
         text += f" {PLACE_OPEN}"
     return (
@@ -440,9 +440,14 @@ def _append_state_note(because: str, state: str) -> str:
     if state == "filled":
         return f"{because} There is no figure for this country, so the value for the most similar countries is used."
     if state == "unknown":
-        return f"{because} It is not known here, so it adds nothing to the score but counts in full in the worst case."
+        return (
+            f"{because} We have no data for this supplier, so this adds nothing to the score but counts in full in the worst "
+            "case."
+        )
     if state == "declined":
-        return f"{because} The question was left blank, so the top of the scale is used."
+        return (
+            f"{because} The question was left blank or the answer was not recognised, so the top of the scale is used."
+        )
     return because
 
 

@@ -93,7 +93,8 @@ class ImposedLabourContext:
     """How much labour that a state imposes raises the inherent risk (TOML: ``state_imposed``; method-4, section 5).
 
     If it is documented, it closes ``documented_lift`` of the remaining gap to 1, the inherent risk is at least
-    ``documented_minimum``, and no answer counts; if a government is only named, it closes ``named_lift``.
+    ``documented_minimum``, and no answer counts; if a government is only named, it closes ``named_lift``. ``replaced_contexts``:
+    the contexts whose facts describe the same conduct, which do not count in addition where it is documented.
     """
 
     id: ClassVar[str] = "state_imposed"
@@ -107,6 +108,7 @@ class ImposedLabourContext:
     documented_lift: float
     documented_minimum: float
     named_lift: float
+    replaced_contexts: tuple[str, ...] = ()  # TOML: replaces
 
     @property
     def because(self) -> str:
@@ -195,6 +197,7 @@ class Model:
 
     ``actions``: the release of the action library that its plans use. ``digest``: of its file and of the core it includes.
     ``sector_questions``: questions that only its form asks, by which a site of unknown sector is recognised.
+    ``unrecognised_goods_declined``: a product in a returned form that names no good we know counts like a blank.
     """
 
     id: str
@@ -206,6 +209,7 @@ class Model:
     kind: str
     serves: tuple[str, ...]
     sector_questions: tuple[str, ...]  # TOML: told_by
+    unrecognised_goods_declined: bool
     levels: Mapping[str, float]
     insufficient_below: float
     unknown_from: float  # TOML: silent_from
@@ -374,7 +378,7 @@ class _ModelReader(DataFileReader):
 
     def parse_imposed_labour(self, raw: Mapping[str, Any]) -> ImposedLabourContext:
         item = "state_imposed"
-        self.check_keys(raw, "title because_documented because_named sources lifts lifts_because notes", item)
+        self.check_keys(raw, "title because_documented because_named sources lifts lifts_because replaces notes", item)
         lifts = self.require(raw, "lifts", item, dict)
         self.check_keys(lifts, "documented at_least named", item)
         self.require(raw, "lifts_because", item, str)
@@ -386,6 +390,7 @@ class _ModelReader(DataFileReader):
             documented_lift=self.read_share(lifts.get("documented"), item, "'documented'"),
             documented_minimum=self.read_share(lifts.get("at_least"), item, "'at_least'"),
             named_lift=self.read_share(lifts.get("named"), item, "'named'"),
+            replaced_contexts=self.read_texts(raw, "replaces", item),
         )
 
     def parse_rule(self, raw: Mapping[str, Any], item: str) -> Rule:
@@ -482,7 +487,9 @@ class _ModelReader(DataFileReader):
     def parse_model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.check_keys(raw, known + "gate floor actions groups notes state_imposed", "model")
+        self.check_keys(
+            raw, known + "gate floor actions groups notes state_imposed unrecognised_goods_declined", "model"
+        )
         credibility = {
             grade: Credibility(
                 self.read_share(entry.get("q"), grade, "'q'"), float(self.require(entry, "months", grade, (int, float)))
@@ -505,6 +512,7 @@ class _ModelReader(DataFileReader):
             kind=self.require(raw, "kind", "model", str),
             serves=self.read_texts(raw, "serves", "model"),
             sector_questions=self.read_texts(raw, "told_by", "model"),
+            unrecognised_goods_declined=bool(raw.get("unrecognised_goods_declined", False)),
             levels=levels,
             insufficient_below=self.read_share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
             unknown_from=self.read_share(raw.get("silent_from", 0.5), "model", "'silent_from'"),
@@ -558,6 +566,10 @@ class _ModelReader(DataFileReader):
             raise self.build_error("context", "contexts with country and sector facts must come first")
         if model.method not in METHODS:
             raise self.build_error("model", f"'method' is {model.method!r}, not one of {', '.join(map(str, METHODS))}")
+        for context_id in model.imposed_labour.replaced_contexts if model.imposed_labour else ():
+            replaced = next((context for context in model.contexts if context.id == context_id), None)
+            if replaced is not None and replaced.lift > model.imposed_labour.documented_lift:  # type: ignore[union-attr]
+                raise self.build_error("state_imposed", f"'replaces' names {context_id!r}, whose lift is larger")
         if (model.method >= 4) != (model.imposed_labour is not None):
             raise self.build_error("state_imposed", "is required from method 4, and not allowed before it")
         if not any(indicator.core for indicator in model.indicators):

@@ -2,7 +2,9 @@
 
 A core (``models/core/<version>.toml``) contains what several packs share; it is not a model itself. A pack names it
 (``includes``), adds blocks of its own, overrides keys of its blocks by id (``override``) and omits blocks of the core (``drop``).
-The result is one table, parsed and validated in the same way as a pack without a core. ``docs/add-a-pack.md`` shows a pack.
+In the same way, a new version of a pack or a core may state only what it changes in an earlier one (``revises = "2026.4"``).
+The earlier pack is then layered over the core that the new one includes. The result is one table, parsed and validated like a
+pack without a core. ``docs/add-a-pack.md`` shows a pack.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from risk_models.data_file import DataFileError, DataFileReader
 CORE_FOLDER = "core"
 BLOCK_KINDS = ("context", "sharper", "indicator", "gate", "floor")
 PACK_KEYS = ("id", "version", "effective", "title", "kind", "serves", "told_by")  # keys that are not allowed in a core
-COMPOSITION_KEYS = ("includes", "override", "drop")
+COMPOSITION_KEYS = ("includes", "revises", "override", "drop")
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,43 @@ def list_model_files(folder: Path) -> list[Path]:
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model file, layered over its core if it includes one.
+    """Read a model file, layered over the version that it revises and over its core, if it names them.
 
-    The digest is the sha256 of the file; with a core, the sha256 of two lines, the digest of the pack and that of the core, so
-    that it changes with either. Raises DataFileError naming the file, the item and the fault.
+    The digest is the sha256 of the file; if it is layered over another, the sha256 of two lines, its own digest and that of the
+    other, so that it changes with either. Raises DataFileError naming the file, the item and the fault.
     """
-    pack = _parse_file(path)
-    if "includes" not in pack.raw:
-        return pack
-    composer = _Composer(pack.name)
-    core = _read_core(composer.require(pack.raw, "includes", "model", str), path.parent.parent, composer)
-    digest = hashlib.sha256(f"{pack.digest}\n{core.digest}\n".encode()).hexdigest()
-    return ModelFile(f"{pack.name} over {core.name}", composer.compose(pack.raw, core.raw), digest)
+    return _read_layered(path, None)
+
+
+def _read_layered(path: Path, core: ModelFile | None) -> ModelFile:
+    """Read a file over the version that it revises, or else over its core. ``core``: replaces the one that the file includes."""
+    file = _parse_file(path)
+    reader = DataFileReader(file.name)
+    base = core
+    if base is None and "includes" in file.raw:
+        base = _read_core(reader.require(file.raw, "includes", "model", str), path.parent.parent, reader)
+    base_kind = "core"
+    if "revises" in file.raw:
+        base = _read_layered(_find_revised(reader.require(file.raw, "revises", "model", str), path, reader), base)
+        base_kind = "revised version"
+    if base is None:
+        return file
+    digest = hashlib.sha256(f"{file.digest}\n{base.digest}\n".encode()).hexdigest()
+    composed = _Composer(file.name, base_kind).compose(file.raw, base.raw)
+    return ModelFile(f"{file.name} over {base.name}", composed, digest)
+
+
+def _find_revised(version: str, path: Path, reader: DataFileReader) -> Path:
+    """Return the file of the version that a file revises, which must be an earlier one beside it."""
+    earlier = {file.stem: file for file in sorted(path.parent.glob("*.toml")) if _is_earlier(file.stem, path.stem)}
+    if version not in earlier:
+        fault = f"there is no earlier version {version!r}; available: {', '.join(earlier) or 'none'}"
+        raise reader.build_error("revises", fault)
+    return earlier[version]
+
+
+def _is_earlier(version: str, other: str) -> bool:
+    return tuple(map(int, version.split("."))) < tuple(map(int, other.split(".")))
 
 
 def _parse_file(path: Path) -> ModelFile:
@@ -68,15 +95,23 @@ def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
     if name not in cores:
         raise pack.build_error("includes", f"there is no core {name!r}; available: {', '.join(cores) or 'none'}")
     core = _parse_file(cores[name])
-    for key in (*PACK_KEYS, *COMPOSITION_KEYS):
+    in_packs_only = (*PACK_KEYS, *(("includes",) if "revises" in core.raw else COMPOSITION_KEYS))
+    for key in in_packs_only:
         if key in core.raw:
             fault = "belongs in a pack; a core contains only what packs share, and includes nothing"
             raise DataFileError(core.name, key, fault)
-    return core
+    return _read_layered(cores[name], None)
 
 
 class _Composer(DataFileReader):
-    """Layers the tables of a pack over those of its core and rejects what does not fit. ``file``: the file of the pack."""
+    """Layers the tables of a file over those of its base and rejects what does not fit.
+
+    ``file``: the name of the file; ``base_kind``: "core" or "revised version".
+    """
+
+    def __init__(self, file: str, base_kind: str) -> None:
+        super().__init__(file)
+        self.base_kind = base_kind
 
     def compose(self, pack: Mapping[str, Any], core: Mapping[str, Any]) -> dict[str, Any]:
         """Return one table: the keys of the core, replaced by those of the pack, and the blocks of both."""
@@ -93,12 +128,12 @@ class _Composer(DataFileReader):
 
     def drop_blocks(self, kind: str, core_blocks: Sequence[Mapping[str, Any]], drop: Sequence[str]) -> dict[str, Any]:
         """Return the blocks of the core by id, without those that the pack drops."""
-        ids = [self.require(block, "id", f"a {kind} of the core", str) for block in core_blocks]
-        self.check_unique(f"{kind} of the core", ids)
+        ids = [self.require(block, "id", f"a {kind} of the {self.base_kind}", str) for block in core_blocks]
+        self.check_unique(f"{kind} of the {self.base_kind}", ids)
         self.check_unique(f"drop: {kind}", drop)
         for name in drop:
             if name not in ids:
-                raise self.build_error(f"drop: {kind} {name!r}", "the core has no such block")
+                raise self.build_error(f"drop: {kind} {name!r}", f"the {self.base_kind} has no such block")
         return {name: block for name, block in zip(ids, core_blocks, strict=True) if name not in drop}
 
     def override_keys(self, kind: str, blocks: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +141,7 @@ class _Composer(DataFileReader):
         for name in override:
             item = f"override: {kind} {name!r}"
             if name not in blocks:
-                raise self.build_error(item, "the core has no such block, or the pack drops it")
+                raise self.build_error(item, f"the {self.base_kind} has no such block, or the pack drops it")
             if "id" in self.require(override, name, "override", dict):
                 raise self.build_error(item, "an id cannot be overridden; drop the block and add a new one")
         return {name: {**block, **override.get(name, {})} for name, block in blocks.items()}
@@ -119,7 +154,9 @@ class _Composer(DataFileReader):
         for block in pack_blocks:
             name, item = block.get("id"), f"{kind} {block.get('id')!r}"
             if name in blocks:
-                raise self.build_error(item, f"the core already has it; change it under [override.{kind}.{name}]")
+                raise self.build_error(
+                    item, f"the {self.base_kind} already has it; change it under [override.{kind}.{name}]"
+                )
             ids = [earlier.get("id") for earlier in ordered]
             after = block.get("after", ids[-1] if ids else None)
             if "after" in block and after not in ids:

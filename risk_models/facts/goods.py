@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from risk_models.answers import DECLINED, Answers, Column, Flags
 from risk_models.facts.facts import FactSnapshot
 
 
@@ -21,6 +24,24 @@ def list_listed_goods(facts: FactSnapshot, country: str, isic_codes: Iterable[st
     ]
 
 
+def decline_unrecognised_goods(answers: Answers, facts: FactSnapshot) -> Answers:
+    """Return answers in which a product that names no good we know is declined if its row is a returned form.
+
+    A blank is declined there, and a word that nobody can look up says no more than a blank does.
+    """
+    values, codes = answers.column("product")
+    returned = (answers.column("form_returned").codes >= 0) & (codes >= 0)
+    unrecognised: Flags = np.zeros(len(values) + 1, dtype=bool)
+    for code in np.unique(codes[returned]).tolist():
+        unrecognised[code] = values[code] != DECLINED and not facts.find_goods(str(values[code]))
+    declined = returned & unrecognised[codes]
+    if not declined.any():
+        return answers
+    column = Column((*values, DECLINED), np.where(declined, len(values), codes).astype(codes.dtype))
+    return Answers(answers.n, {**answers.columns, "product": column})
+
+
 def list_recognised_goods(facts: FactSnapshot) -> list[str]:
-    """List all goods that are recognised by words."""
-    return [name_good(facts, name) for name, good in facts.goods.items() if good.words]
+    """List the goods on public lists that are recognised by words. Other products are recognised too, but are on no list."""
+    listed = {code.rpartition("/")[2] for code, _ in facts.tables["goods"]}
+    return [name_good(facts, name) for name, good in facts.goods.items() if good.words and name in listed]

@@ -39,6 +39,7 @@ from risk_models.facts.scales import (
     take_largest,
 )
 from risk_models.facts.state_imposed import (
+    GRADES,
     PLACE_QUESTIONS,
     ImposedLabourFinder,
     ImposedLabourFindings,
@@ -310,16 +311,25 @@ def _add_further_contexts(
         if context in place_contexts:
             continue
         scaled = [scaler.scale_fact(fact) for fact in context.facts]
-        if imposed_labour is not None:  # one conduct counts once: a good on the table adds nothing as a listed good
+        replaced = _NOTHING_REPLACED
+        if imposed_labour is not None and model.imposed_labour is not None:
+            # One conduct counts once: a good on the table adds nothing as a listed good, and where imposed labour is documented,
+            # neither do the contexts that it replaces.
+            if context.id in model.imposed_labour.replaced_contexts:
+                replaced = _find_replaced(imposed_labour)
             scaled = [
                 _clear_column(s, imposed_labour.by_good) if "goods.forced_labour" in fact.fact else s
                 for fact, s in zip(context.facts, scaled, strict=True)
             ]
         before, m = h, 1 if context.takes_largest else len(scaled)
-        xs = [fill_unknown(s.x, 0.0) for s in scaled]
-        lows, highs = [fill_unknown(s.low, 0.0) for s in scaled], [fill_unknown(s.high, 1.0) for s in scaled]
+        given = [fill_unknown(s.x, 0.0) for s in scaled]
+        xs = [np.where(replaced.point, 0.0, x) for x in given]
+        lows = [np.where(replaced.low, 0.0, fill_unknown(s.low, 0.0)) for s in scaled]
+        tops = [fill_unknown(s.high, 1.0) for s in scaled]
+        highs = [np.where(replaced.high, 0.0, top) for top in tops]
         highs_given = [
-            np.where(scaler.is_given(fact), x, top) for fact, x, top in zip(context.facts, xs, highs, strict=True)
+            np.where(replaced.high, 0.0, np.where(scaler.is_given(fact), x, top))
+            for fact, x, top in zip(context.facts, given, tops, strict=True)
         ]
         counts = _find_largest(xs) if context.takes_largest else [np.ones(scaler.n)] * m
         for fact, s, x, counted in zip(context.facts, scaled, xs, counts, strict=True):
@@ -331,6 +341,27 @@ def _add_further_contexts(
         high = high + context.lift * combine(highs) / m * (1.0 - high)
         high_given = high_given + context.lift * combine(highs_given) / m * (1.0 - high_given)
     return _Range(h, low, high, high_given), parts
+
+
+class _Replaced(NamedTuple):
+    """Where documented imposed labour replaces a context (n,): at the point, at the low end and in the worst case."""
+
+    point: Flags
+    low: Flags
+    high: Flags
+
+
+_NOTHING_REPLACED = _Replaced(*(np.zeros(1, dtype=bool) for _ in _Replaced._fields))
+
+
+def _find_replaced(imposed_labour: ImposedLabourFindings) -> _Replaced:
+    """Return where imposed labour counts as documented, which weighs more than any context that it replaces."""
+    documented = GRADES.index("documented")
+    return _Replaced(
+        imposed_labour.documented,
+        imposed_labour.grade_without_declined == documented,
+        imposed_labour.documented | imposed_labour.place_open,
+    )
 
 
 def _clear_column(column: ScaledFactColumn, where: Flags) -> ScaledFactColumn:

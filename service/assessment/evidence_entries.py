@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from risk_models.answers import EVIDENCE
+from risk_models.answers import EVIDENCE, Answers, find_combinations, to_json_value
 from risk_models.evidence import AUDIT_GRADES, GRADE_TITLES
 
 SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behind it to confirm
@@ -79,6 +79,19 @@ def list_entries(answers: Mapping[str, Any]) -> tuple[EvidenceEntry, ...]:
         entry_id = f"{name}-{repeats[name]}" if repeats[name] > 1 else name
         entries.append(EvidenceEntry(entry_id, piece, from_row=piece is graded))
     return tuple(entries)
+
+
+def count_entries(answers: Answers) -> list[tuple[int, int]]:
+    """Return for each supplier how many pieces of its evidence are claimed, and how many are confirmed."""
+    columns = [answers.column(question) for question in (EVIDENCE, "evidence_grade", "evidence_date")]
+    combinations, which = find_combinations(*(column.codes for column in columns))
+    counts = []
+    for codes in combinations:
+        values = [column.values[code] if code >= 0 else None for column, code in zip(columns, codes, strict=True)]
+        row = dict(zip((EVIDENCE, "evidence_grade", "evidence_date"), map(to_json_value, values), strict=True))
+        states = [entry.state for entry in list_entries(row)]
+        counts.append((states.count("claimed"), states.count("confirmed")))
+    return [counts[combination] for combination in which.tolist()]
 
 
 def _build_row_piece(answers: Mapping[str, Any]) -> dict[str, Any] | None:

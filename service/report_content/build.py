@@ -43,6 +43,7 @@ from risk_models.explain import (
 from risk_models.facts.facts import FactSnapshot
 from risk_models.model import Model
 from service.assessment.assess import AssessedBatch, Block, assess_batch, compute_agency_scores
+from service.assessment.evidence_entries import count_entries
 from service.assessment.export_json import ENGINE_VERSION, iter_result_json
 from service.report_content.changeable import compute_possible_gain, is_open_context, list_addressing_actions
 from service.report_content.groups import group_by_company, group_by_country, group_by_country_and_sector
@@ -151,6 +152,7 @@ def _build_block_lines(
     ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
     next_steps = list_first_step_titles(block.plan.actions, block.plan.days)
     rows = batch.rows[block.members].tolist()
+    evidence = count_entries(block.answers)
     lines = []
     for j, level in enumerate(levels):
         country, sector = texts["country"][j], block.sectors[j]
@@ -186,6 +188,8 @@ def _build_block_lines(
             row=rows[j],
             up_to=capped[j],
             silent=unanswered_driven[j],
+            evidence_claimed=evidence[j][0],
+            evidence_confirmed=evidence[j][1],
         )
         lines.append((headline, (ranks[j], -bases[j], -worsts[j], -totals[j])))
     return lines

@@ -138,7 +138,13 @@ def redact_detail(detail: Detail) -> Detail:
 
 def _redact_headline(headline: Headline) -> Headline:
     floors = tuple(title for title in headline.floors if title not in _list_case_floors())
-    return replace(headline, case_evidence=REDACTED.replace("_", " "), floors=floors)
+    return replace(
+        headline,
+        case_evidence=REDACTED.replace("_", " "),
+        floors=floors,
+        evidence_claimed=None,  # a count would reveal evidence from workers
+        evidence_confirmed=None,
+    )
 
 
 def redact_report(report: Report) -> Report:

@@ -369,8 +369,11 @@ def test_a_fact_that_was_answered_goes_by_the_title_of_its_rule() -> None:
             "filled",
             " There is no figure for this country, so the value for the most similar countries is used.",
         ),
-        ("unknown", " It is not known here, so it adds nothing to the score but counts in full in the worst case."),
-        ("declined", " The question was left blank, so the top of the scale is used."),
+        (
+            "unknown",
+            " We have no data for this supplier, so this adds nothing to the score but counts in full in the worst case.",
+        ),
+        ("declined", " The question was left blank or the answer was not recognised, so the top of the scale is used."),
     ],
 )
 def test_a_fact_says_how_it_is_known(state: str, note: str) -> None:
@@ -418,7 +421,7 @@ def test_what_acts_only_where_it_is_known_is_named_last_while_it_is_not() -> Non
     assert [reason.id for reason in explained] == ["country.law", "fees", "migrants"]
     last = explained[-1]
     assert (last.state, last.points, last.effective) == ("unknown", 0.0, None)
-    assert last.text.startswith("Because of migrants. It is not known here")
+    assert last.text.startswith("Because of migrants. We have no data for this supplier")
     assert [reason.id for reason in explain(build_fact_entry("answer.migrant_pct"))] == ["answer.migrant_pct"]
 
 
@@ -489,7 +492,7 @@ def test_low_still_needs_a_worst_case_below_75_and_what_is_not_known_keeps_it_up
     assert below == "A score of 20.0 on its own would be rated Low."
     with_gaps = explain_why_not_low(SITE, build_result(worst=80.0), explain(*gaps))[0].text
     assert with_gaps.endswith(
-        "Facts that are not known here also raise it: The title of crises, The title of migrants."
+        "Facts for which we have no data also raise it: The title of crises, The title of migrants."
     )
 
 

@@ -208,3 +208,64 @@ def test_a_model_file_must_have_the_path_of_its_id_and_version(tmp_path: Path) -
     write_pack(tmp_path, {**PACK, "version": "2"})
     with pytest.raises(DataFileError, match=r"toy/1\.toml: model: its id and version are toy 2, which do not match"):
         load_models(tmp_path)
+
+
+# ---------------------------------------------------------------- revisions
+
+
+def write_revision(folder: Path, revision: dict[str, Any], core: dict[str, Any] | None = None) -> Path:
+    """Write a pack 1 over core 1, its revision 2, and core 2 if there is one; return the file of the revision."""
+    files = {"toy/2.toml": {"version": "2", "revises": "1", **revision}}
+    files |= {"core/2.toml": core} if core else {}
+    path = write_pack(folder, {**PACK, "override": {"indicator": {"fees": {"weight": 6}}}, "indicator": [PORT]})
+    for name, raw in files.items():
+        (folder / name).write_text(toml_text(raw), encoding="utf-8")
+    return path.with_name("2.toml")
+
+
+def test_a_revision_changes_only_what_it_states_in_the_earlier_version(tmp_path: Path) -> None:
+    override = {"indicator": {"fees": {"title": "Fees"}, "port": {"weight": 2}}}
+    model = load_model(write_revision(tmp_path, {"reported": 0.6, "override": override}))
+    before = load_model(tmp_path / "toy" / "1.toml")
+    assert (model.version, model.id, model.reported_risk) == ("2", "toy", 0.6)
+    assert (model.indicators[0].title, model.indicators[0].weight) == ("Fees", 6)
+    assert (model.indicators[-1].id, model.indicators[-1].weight) == ("port", 2)
+    assert model.indicators[1:-1] == before.indicators[1:-1]
+
+
+def test_a_revision_is_layered_over_the_core_that_it_includes_itself(tmp_path: Path) -> None:
+    core = {"revises": "1", "override": {"indicator": {"fees": {"title": "Fees", "weight": 1}}}}
+    model = load_model(write_revision(tmp_path, {"includes": "core/2"}, core))
+    assert (model.indicators[0].title, model.indicators[0].weight) == ("Fees", 6), "the earlier pack set the weight"
+    assert load_model(tmp_path / "toy" / "1.toml").indicators[0].title != "Fees"
+
+
+def test_the_digest_of_a_revision_changes_with_every_file_that_it_is_made_of(tmp_path: Path) -> None:
+    path = write_revision(tmp_path, {"includes": "core/2"}, {"revises": "1"})
+    digests = {load_model(path).digest}
+    for name in ("toy/2.toml", "toy/1.toml", "core/2.toml", "core/1.toml"):
+        file = tmp_path / name
+        file.write_text(file.read_text(encoding="utf-8") + "# a word\n", encoding="utf-8")
+        digests.add(load_model(path).digest)
+    assert len(digests) == 5
+
+
+@pytest.mark.parametrize(
+    ("revision", "fault"),
+    [
+        ({"revises": "2"}, "toy/2.toml: revises: there is no earlier version '2'; available: 1"),
+        ({"revises": "7"}, "revises: there is no earlier version '7'"),
+        (
+            {"override": {"indicator": {"ghost": {"weight": 1}}}},
+            "override: indicator 'ghost': the revised version has no such block",
+        ),
+        ({"indicator": [PORT]}, "indicator 'port': the revised version already has it"),
+    ],
+)
+def test_a_revision_that_does_not_fit_the_earlier_version_is_rejected(
+    tmp_path: Path, revision: dict[str, Any], fault: str
+) -> None:
+    path = write_revision(tmp_path, revision)
+    with pytest.raises(DataFileError) as error:
+        load_model(path)
+    assert fault in str(error.value)

@@ -6,9 +6,9 @@ from questionnaires.form import Question, list_form_ids, list_versions, load_for
 from questionnaires.workbook import build_template
 from risk_models.model import load_models
 
-NEWEST = "2026.4"
-FORMS = list_form_ids()
-EARLIER_FORMS = [(form, list_versions(form)[-2]) for form in FORMS]
+NEWEST = "2026.5"
+FORMS = [form for form in list_form_ids() if NEWEST in list_versions(form)]
+EARLIER_FORMS = [(form, version) for form in FORMS for version in list_versions(form)[:-1]]
 NEW_QUESTIONS = {"reported_on"}
 
 
