@@ -22,7 +22,7 @@ from risk_models.engine.frame import Frame, get_weight_shares
 from risk_models.engine.score import assign_levels
 from risk_models.evidence import Belief, compute_report_belief, is_reported
 from risk_models.facts.facts import FactSnapshot
-from risk_models.facts.goods import decline_unrecognised_goods
+from risk_models.facts.goods import read_unrecognised_goods_as_blank
 from risk_models.facts.inherent import InherentRisk, compute_inherent_risk
 from risk_models.model import LEVELS, Model
 from risk_models.transforms import Rule, bind_day
@@ -81,8 +81,8 @@ def build_features(
     ``agency_scores``: score 0..100 of each assessed agency, by ``name_key`` of its name, reference or licence number.
     ``case``: the strength of each supplier's case records (see Frame), or None if there are none.
     """
-    if model.unrecognised_goods_declined:
-        answers = decline_unrecognised_goods(answers, facts)
+    if model.unrecognised_goods_blank:
+        answers = read_unrecognised_goods_as_blank(answers, facts)
     n, k = len(answers), len(model.indicators)
     inherent = compute_inherent_risk(answers, model, facts, agency_scores)
     evidence = Belief(answers, model, on)

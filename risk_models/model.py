@@ -197,7 +197,7 @@ class Model:
 
     ``actions``: the release of the action library that its plans use. ``digest``: of its file and of the core it includes.
     ``sector_questions``: questions that only its form asks, by which a site of unknown sector is recognised.
-    ``unrecognised_goods_declined``: a product in a returned form that names no good we know counts like a blank.
+    ``unrecognised_goods_blank``: a product that names no good we know counts like a blank.
     """
 
     id: str
@@ -209,7 +209,7 @@ class Model:
     kind: str
     serves: tuple[str, ...]
     sector_questions: tuple[str, ...]  # TOML: told_by
-    unrecognised_goods_declined: bool
+    unrecognised_goods_blank: bool
     levels: Mapping[str, float]
     insufficient_below: float
     unknown_from: float  # TOML: silent_from
@@ -487,9 +487,7 @@ class _ModelReader(DataFileReader):
     def parse_model(self, raw: Mapping[str, Any], digest: str) -> Model:
         known = "id version method effective title kind serves told_by levels insufficient_below silent_from reported sources "
         known += "review_months credibility certificate_months audit_counts audit_void_when context sharper indicator "
-        self.check_keys(
-            raw, known + "gate floor actions groups notes state_imposed unrecognised_goods_declined", "model"
-        )
+        self.check_keys(raw, known + "gate floor actions groups notes state_imposed unrecognised_goods_blank", "model")
         credibility = {
             grade: Credibility(
                 self.read_share(entry.get("q"), grade, "'q'"), float(self.require(entry, "months", grade, (int, float)))
@@ -512,7 +510,7 @@ class _ModelReader(DataFileReader):
             kind=self.require(raw, "kind", "model", str),
             serves=self.read_texts(raw, "serves", "model"),
             sector_questions=self.read_texts(raw, "told_by", "model"),
-            unrecognised_goods_declined=bool(raw.get("unrecognised_goods_declined", False)),
+            unrecognised_goods_blank=bool(raw.get("unrecognised_goods_blank", False)),
             levels=levels,
             insufficient_below=self.read_share(raw.get("insufficient_below"), "model", "'insufficient_below'"),
             unknown_from=self.read_share(raw.get("silent_from", 0.5), "model", "'silent_from'"),

@@ -23,7 +23,7 @@ from risk_models.facts.facts import Facts, FactSnapshot
 from risk_models.facts.inherent import InherentRisk, compute_inherent_risk
 from risk_models.facts.scales import KNOWN_STATE, list_place_contexts
 from risk_models.features import build_features
-from risk_models.model import LEVELS, Indicator, Model
+from risk_models.model import LEVELS, Indicator, Model, get_version_key
 from risk_models.ranking import BootstrapSamples, Floats, assign_thirds, rank_values
 from risk_models.transforms import Choices
 
@@ -226,8 +226,8 @@ def render_trades(facts: Facts, models: Sequence[Model], on: date, names: Mappin
     """Yield the lines of the page about trades, by the newest models. ``names``: of countries by code."""
     snapshot = facts.as_of(on)
     texts = tomllib.loads(VALIDATION_FILE.read_text(encoding="utf-8"))
-    versions = sorted({model.version for model in models if model.kind == "site"})
-    newest, earlier = rank_trades(snapshot, models, versions[-1]), rank_trades(snapshot, models, versions[-2])
+    version, former = find_versions_to_compare(models)
+    newest, earlier = rank_trades(snapshot, models, version), rank_trades(snapshot, models, former)
     trades = read_trades()
     yield from ("## Trades", "", texts["trades"], "", "### Whether each trade ranks countries in its own order", "")
     yield from _render_matrix(newest, trades)
@@ -236,14 +236,27 @@ def render_trades(facts: Facts, models: Sequence[Model], on: date, names: Mappin
     yield from ("", "### Documented places compared with mid-ranking ones", "", texts["documented"], "")
     yield from _render_documented(newest, earlier, trades)
     yield from ("", "### Predicting later listings", "", texts["forward"], "")
-    yield from _render_forward(facts, models, versions[-1], on)
+    yield from _render_forward(facts, models, version, on)
     yield from ("", "### Alternatives tried", "", texts["alternatives"], "")
     yield from _render_alternatives(newest, trades, snapshot, texts["alternative"])
-    yield from ("", f"### Largest falls and rises from {versions[-2]} to {versions[-1]}", "", texts["moves"], "")
+    yield from ("", f"### Largest falls and rises from {former} to {version}", "", texts["moves"], "")
     yield from _render_moves(newest, earlier, trades, names)
     yield from ("", "### Where Low can be reached", "", texts["low"], "")
     yield from _render_low(newest, trades, snapshot)
     yield from ("", "### Known blind spots", "", *(f"- {text}" for text in texts["blind_spots"]))
+
+
+def find_versions_to_compare(models: Sequence[Model]) -> tuple[str, str]:
+    """Return the newest version of the site models, and the last one of the method before it.
+
+    Versions of one method differ in texts and single rules, so that a comparison of these would show little.
+    """
+    general = sorted(
+        (m for m in models if m.kind == "site" and "" in m.serves), key=lambda m: get_version_key(m.version)
+    )
+    newest = general[-1]
+    former = [model for model in general[:-1] if model.method < newest.method] or general[:-1]
+    return newest.version, former[-1].version
 
 
 def _render_matrix(ranked: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
@@ -295,8 +308,8 @@ def _render_agreement(
     yield "| ranking | within regions | across all countries |"
     yield "|---|---|---|"
     rankings = {f"{trade.title}": newest.risk[trade.id] for trade in trades}
-    rankings |= {f"{trade.title}, previous version": earlier.risk[trade.id] for trade in trades}
-    rankings |= {"Governance alone": newest.governance, "Governance alone, previous version": earlier.governance}
+    rankings |= {f"{trade.title}, previous method": earlier.risk[trade.id] for trade in trades}
+    rankings |= {"Governance alone": newest.governance, "Governance alone, previous method": earlier.governance}
     for title, risk in rankings.items():
         within, _ = measure_agreement(risk, outcome, regions)
         over_all, _ = measure_agreement(risk, outcome)
@@ -313,7 +326,7 @@ def _render_agreement(
 
 
 def _render_documented(newest: TradeRankings, earlier: TradeRankings, trades: Sequence[Trade]) -> Iterator[str]:
-    yield "| trade | documented | mid-ranking | documented ranks above mid-ranking | previous version |"
+    yield "| trade | documented | mid-ranking | documented ranks above mid-ranking | previous method |"
     yield "|---|---|---|---|---|"
     for trade in trades:
         share, documented, middling = measure_documented(newest, trade)

@@ -24,20 +24,19 @@ def list_listed_goods(facts: FactSnapshot, country: str, isic_codes: Iterable[st
     ]
 
 
-def decline_unrecognised_goods(answers: Answers, facts: FactSnapshot) -> Answers:
-    """Return answers in which a product that names no good we know is declined if its row is a returned form.
+def read_unrecognised_goods_as_blank(answers: Answers, facts: FactSnapshot) -> Answers:
+    """Return answers in which a product that names no good we know is a blank: declined in a returned form, else not given.
 
-    A blank is declined there, and a word that nobody can look up says no more than a blank does.
+    A word that nobody can look up says no more than a blank does.
     """
     values, codes = answers.column("product")
-    returned = (answers.column("form_returned").codes >= 0) & (codes >= 0)
-    unrecognised: Flags = np.zeros(len(values) + 1, dtype=bool)
-    for code in np.unique(codes[returned]).tolist():
-        unrecognised[code] = values[code] != DECLINED and not facts.find_goods(str(values[code]))
-    declined = returned & unrecognised[codes]
-    if not declined.any():
+    recognised = [value == DECLINED or bool(facts.find_goods(str(value))) for value in values]
+    unrecognised: Flags = ~np.array([*recognised, True], dtype=np.bool_)[codes]
+    if not unrecognised.any():
         return answers
-    column = Column((*values, DECLINED), np.where(declined, len(values), codes).astype(codes.dtype))
+    returned = answers.column("form_returned").codes >= 0
+    blank = np.where(returned, len(values), -1)  # the position of the last value, and that of no answer
+    column = Column((*values, DECLINED), np.where(unrecognised, blank, codes).astype(codes.dtype))
     return Answers(answers.n, {**answers.columns, "product": column})
 
 

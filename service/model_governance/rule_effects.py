@@ -5,7 +5,8 @@ effect depends on what was switched on before it: where a state imposes labour, 
 evidence rules change nothing there. The order is that of RULES.
 
 A rule is switched off in the inputs: without the table of imposed labour, with the earlier contexts in place of the new ones,
-with every "not applicable" believed, and with all evidence confirmed as if the buyer vouched for it.
+with every "not applicable" believed, and with all evidence confirmed as if the buyer vouched for it. Rules of method 4 that the
+earlier release has as well are never switched off.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ OTHER, FACTS, STATE_IMPOSED, NOT_APPLICABLE_RULE, EVIDENCE_RULE = RULES = (
     "not_applicable",
     "evidence",
 )
+METHOD_OF_RULES = 4  # the method that introduced the rules on imposed labour, "not applicable" and evidence
 RULE_TITLES: Mapping[str, str] = {
     EVIDENCE_RULE: "Evidence claimed, not confirmed",
     NOT_APPLICABLE_RULE: "“Not applicable” not accepted as an answer",
@@ -104,10 +106,12 @@ def assess_steps(
     agencies were assessed before; by default the agencies are among the batches. Raises LookupError where a release has no
     model for a kind of supplier.
     """
-    confirmed = [replace(batch, answers=_confirm_evidence(batch.answers)) for batch in batches]
-    both = [replace(batch, answers=_believe_not_applicable(batch.answers)) for batch in confirmed]
+    confirmed, both, without_table = batches, batches, facts
+    if any(model.method < METHOD_OF_RULES for model in before):
+        confirmed = [replace(batch, answers=_confirm_evidence(batch.answers)) for batch in batches]
+        both = [replace(batch, answers=_believe_not_applicable(batch.answers)) for batch in confirmed]
+        without_table = replace(facts, imposed_labour=())
     earlier_facts = [_with_contexts_of(model, before) for model in after]
-    without_table = replace(facts, imposed_labour=())
     inputs: tuple[tuple[str | None, Sequence[Batch], FactSnapshot, Sequence[Model]], ...] = (
         (None, batches, facts, before),
         (OTHER, both, without_table, earlier_facts),
@@ -125,7 +129,9 @@ def assess_steps(
 
 
 def _with_contexts_of(model: Model, earlier: Sequence[Model]) -> Model:
-    """Return a model with the contexts of its earlier version, and indicators that read those."""
+    """Return a model with the contexts of its earlier version, the rules on what counts in them, and indicators that read
+    those.
+    """
     former = next((other for other in earlier if other.id == model.id), None)
     if former is None:
         return model
@@ -134,6 +140,8 @@ def _with_contexts_of(model: Model, earlier: Sequence[Model]) -> Model:
         model,
         contexts=former.contexts,
         sharper_contexts=former.sharper_contexts,
+        unrecognised_goods_blank=former.unrecognised_goods_blank,
+        imposed_labour=former.imposed_labour or model.imposed_labour,
         indicators=tuple(
             replace(indicator, sharper_contexts=sharper.get(indicator.id, ())) for indicator in model.indicators
         ),

@@ -488,7 +488,7 @@ def test_low_still_needs_a_worst_case_below_75_and_what_is_not_known_keeps_it_up
         explain_why_not_low(SITE, build_result(worst=worst), explain(*known))[0].text for worst in (75.0, 74.9)
     )
     assert "A Low rating requires a worst case below 75; here it is 75.0" in at_the_bound
-    assert "Facts that are not known" not in at_the_bound
+    assert "Facts for which we have no data" not in at_the_bound
     assert below == "A score of 20.0 on its own would be rated Low."
     with_gaps = explain_why_not_low(SITE, build_result(worst=80.0), explain(*gaps))[0].text
     assert with_gaps.endswith(

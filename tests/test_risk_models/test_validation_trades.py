@@ -34,7 +34,7 @@ TRADES = read_trades()
 
 
 @cache
-def ranked(version: str = "2026.4") -> TradeRankings:
+def ranked(version: str = "2026.5") -> TradeRankings:
     return rank_trades(SNAPSHOT, load_models(), version)
 
 

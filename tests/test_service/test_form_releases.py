@@ -8,7 +8,7 @@ from risk_models.model import load_models
 
 NEWEST = "2026.5"
 FORMS = [form for form in list_form_ids() if NEWEST in list_versions(form)]
-EARLIER_FORMS = [(form, version) for form in FORMS for version in list_versions(form)[:-1]]
+EARLIER_FORMS = [(form, version) for form in FORMS for version in list_versions(form)[-3:-1]]
 NEW_QUESTIONS = {"reported_on"}
 
 
@@ -19,13 +19,15 @@ NEW_QUESTIONS = {"reported_on"}
 def test_a_form_of_this_release_asks_the_same_questions_in_other_words(form: str, version: str) -> None:
     newest, released = load_form(form, NEWEST), load_form(form, version)
     assert newest.version == NEWEST
-    questions = [question for question in newest.questions if question.id not in NEW_QUESTIONS]
-    rules = [(question.id, question.type, question.feeds, question.min, question.max) for question in questions]
-    assert rules == [(each.id, each.type, each.feeds, each.min, each.max) for each in released.questions]
-    texts = [(question.ask, question.note) for question in questions]
-    assert texts != [(question.ask, question.note) for question in released.questions]
-    noted = {question.id for question in questions if question.note}
-    assert {question.id for question in released.questions if question.note} <= noted
+    questions, earlier = (
+        [question for question in each.questions if question.id not in NEW_QUESTIONS] for each in (newest, released)
+    )
+    rules, earlier_rules = (
+        [(each.id, each.type, each.feeds, each.min, each.max) for each in asked] for asked in (questions, earlier)
+    )
+    assert rules == earlier_rules
+    assert questions != earlier, "some texts are new"
+    assert {each.id for each in earlier if each.note} <= {each.id for each in questions if each.note}
 
 
 @pytest.mark.parametrize(("form", "version"), EARLIER_FORMS)

@@ -116,3 +116,12 @@ def test_a_comparison_counts_inherent_levels_that_change_without_any_answers() -
     found = compare_models([batch_of(farm, MILL | {"country": "NO"})], FACTS, ON, BEFORE, AFTER)
     assert found.level_changes == ()
     assert found.changed_inherent_count == found.to_dict()["changed_inherent_level"] == 1
+
+
+def test_between_two_releases_of_method_4_only_the_changed_rules_have_effects() -> None:
+    farm = {"name": "Invented Farm", "country": "CN", "region": "Xinjiang", "sector": ("0116",), "product": "cotton"}
+    farm |= {"evidence_grade": "audit", "evidence_date": "2026-09-01", "papers_retention": "cannot_apply"}
+    steps = assess_steps([batch_of(farm)], FACTS, ON, AFTER, models_at("2026.5"))
+    (effect,) = compute_effects(steps, 0, np.ones(1, dtype=bool))[0]
+    assert (effect.rule, effect.points < 0) == ("facts", True)
+    assert effect.sentence.startswith("Largest changes in points: Goods on a public list for this country (-")
