@@ -1,8 +1,8 @@
 """Read the file of a form: complete, or a revision that states only what it changes in an earlier version (``revises``).
 
 A revision names the version that it revises and contains the questions that it changes, each with its id and the changed keys;
-choices are changed by code in the same way, and new questions and choices come at the end. A title that is replaced remains a
-header or spelling, so that forms sent out with the old words are still recognised.
+choices are changed by code in the same way, and new questions and choices come at the end. Synonyms and spellings are added to
+the earlier ones, and a title that is replaced becomes one of them: forms sent out with the old words are still recognised.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def _revise_entry(earlier: Mapping[str, Any], change: Mapping[str, Any], words: 
         revised["choices"] = _revise_entries(earlier["choices"], change["choices"], "code", "spellings")
     if "not_applicable" in earlier:
         revised["not_applicable"] = {**earlier["not_applicable"], **change.get("not_applicable", {})}
-    if "title" in earlier and earlier["title"] != revised["title"]:
-        revised[words] = [*revised.get(words, ()), earlier["title"]]
+    replaced = [earlier["title"]] if "title" in earlier and earlier["title"] != revised["title"] else []
+    if added := [*change.get(words, ()), *replaced]:
+        revised[words] = [*earlier.get(words, ()), *added]
     return revised

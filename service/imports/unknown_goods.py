@@ -1,6 +1,5 @@
-"""Report products that name no good we know, in rows where the public list of goods names some for the country and sector.
-
-Such a product counts as another one of its sector: in a returned form that is less than a blank, which is declined.
+"""Report products that name no good we know: in returned forms, where they count like blanks, and elsewhere in rows where the
+public list of goods names some for the country and sector.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ RESERVED = ("declined", "cannot_apply", "not_applicable")
 
 
 def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[Issue]:
-    """List an issue for each country and sector of a sheet of sites with such products, the most rows first."""
+    """List an issue for the returned forms of a sheet of sites, then one for each country and sector, the most rows first."""
     columns = sheet.matched.columns
     if sheet.batch.kind != "site" or "product" not in columns:
         return []
@@ -31,7 +30,9 @@ def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[I
     unknown: Flags = np.array(
         [*(value not in RESERVED and not facts.find_goods(str(value)) for value in products), False], dtype=np.bool_
     )[product_codes]
-    rows = np.flatnonzero(unknown & (country_codes >= 0) & (sector_codes >= 0))
+    returned = sheet.batch.answers.column("form_returned").codes >= 0
+    in_forms = np.flatnonzero(unknown & returned)
+    rows = np.flatnonzero(unknown & ~returned & (country_codes >= 0) & (sector_codes >= 0))
     pairs, of_pair = np.unique(np.stack([country_codes[rows], sector_codes[rows]]), axis=1, return_inverse=True)
     issues = []
     for number, (country, sector) in enumerate(pairs.T.tolist()):
@@ -40,16 +41,19 @@ def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[I
         if listed:
             where = rows[of_pair.ravel() == number]
             seen = str(products[product_codes[where[0]]])
-            issues.append(
-                _build_issue(sheet, where, seen, f"{', '.join(listed)} ({get_country_name(str(countries[country]))})")
-            )
-    return sorted(issues, key=lambda issue: -issue.count)[:MAX_ISSUES]
+            expected = f"{', '.join(listed)} ({get_country_name(str(countries[country]))})"
+            issues.append(_build_issue("product.unknown", sheet, where, seen, expected))
+    issues = sorted(issues, key=lambda issue: -issue.count)[:MAX_ISSUES]
+    if not in_forms.size:
+        return issues
+    seen = str(products[product_codes[in_forms[0]]])
+    return [_build_issue("product.unrecognised", sheet, in_forms, seen), *issues]
 
 
-def _build_issue(sheet: ParsedSheet, where: Codes, seen: str, expected: str) -> Issue:
+def _build_issue(code: str, sheet: ParsedSheet, where: Codes, seen: str, expected: str = "") -> Issue:
     column = sheet.matched.columns["product"]
     cells = [cell_name(int(row), column) for row in sheet.batch.rows[where[:MAX_CELLS]]]
     return build_issue(
-        "product.unknown", file=sheet.batch.file, sheet=sheet.batch.sheet, cell=cells[0], cells=cells, count=len(where),
+        code, file=sheet.batch.file, sheet=sheet.batch.sheet, cell=cells[0], cells=cells, count=len(where),
         header=sheet.matched.headers[column], seen=seen, expected=expected,
     )  # fmt: skip

@@ -19,7 +19,7 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     # tests/test_service, on merging answers, rows and suppliers
     *("known.listed", "known.answers", "row.same_supplier", "row.contradicted", "sheet.no_country", "sheet.no_sector"),
     "known.merged",
-    "product.unknown",
+    *("product.unknown", "product.unrecognised"),
     "row.not_saved",
     # tests/test_service/test_evidence_confirmed.py
     *("evidence.names_no_question", "evidence.returned_form"),

@@ -37,3 +37,13 @@ def test_the_words_that_an_issue_names_are_recognised():
     words = list_recognised_goods(facts)
     assert len(words) > 100
     assert [word for word in words if not facts.find_goods(word)] == []
+
+
+def test_an_unknown_product_in_a_returned_form_is_reported_as_a_blank():
+    header = "| Supplier | Country | Sector | Products | Form and version | Form returned on |\n"
+    rows = [f"| {name} | NO | 6201 | {product} | site 2026.5 | {day} |" for name, product, day in (
+        ("A", "xq-7", "2026-11-20"), ("B", "software", "2026-11-20"), ("C", "xq-7", ""))]  # fmt: skip
+    parsed = parse_files([("list.xlsx", workbook(header + "\n".join(rows)))], Choices(), ON)
+    (issue,) = [issue for issue in parsed.issues if issue.code.startswith("product.")]
+    assert (issue.code, issue.cells, issue.severity) == ("product.unrecognised", ("D2",), "warning")
+    assert "counts like a blank" in issue.describe()
