@@ -304,6 +304,12 @@ def get_newest_release(day: date, models: Iterable[Model] | None = None) -> str:
     return max(versions, key=get_version_key)
 
 
+def find_coming_model(day: date) -> Model | None:
+    """Return a model of the first release that comes into force after a day; None if there is none."""
+    later = [model for model in load_models() if model.effective > day]
+    return min(later, key=lambda model: model.effective, default=None)
+
+
 def list_models_up_to(release: str, models: Iterable[Model] | None = None) -> tuple[Model, ...]:
     """Return the models whose version is at most that of a release: those used by an organisation that accepted no later one."""
     return _list_models_up_to(release, tuple(load_models() if models is None else models))

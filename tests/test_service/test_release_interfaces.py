@@ -8,11 +8,13 @@ from portal import Portal
 from sqlalchemy import select
 from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, released
 
+from risk_models.model import find_coming_model
 from service.db.session import Database
 from service.db.tables import AuditEvent
 from service.jobs.table import claim_job
 from service.model_governance import release_preview
 from service.suppliers import repository as suppliers
+from service.web.formatting import format_day
 
 __all__ = ["released"]  # the fixture: the next release is in force
 ADDRESS = "/organisation/release"
@@ -92,6 +94,14 @@ def test_the_method_page_shows_the_models_of_the_organisation(admin: FlaskClient
     assert f'<td data-label="Version">{RELEASE}</td>' in admin.get("/method").get_data(as_text=True)
     send(admin, ADDRESS, release=NEXT, day=ON.isoformat())
     assert f'<td data-label="Version">{NEXT}</td>' in admin.get("/method").get_data(as_text=True)
+
+
+def test_the_method_page_announces_the_models_that_come_into_force_next(admin: FlaskClient):
+    coming = find_coming_model(ON)
+    assert coming is not None
+    assert f"Models {coming.version} come into force on {format_day(coming.effective)}." in admin.get(
+        "/method"
+    ).get_data(as_text=True)
 
 
 def test_the_api_does_the_same(app: Flask, database: Database, portal: Portal):

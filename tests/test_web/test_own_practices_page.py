@@ -67,7 +67,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     for expected in (
         "1 practice needs to change", "Whether prices cover legal wages: Some prices are too low.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers pay for our changes left blank",
-        "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.4",
+        "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.5",
     ):  # fmt: skip
         assert expected in text
     assert "Steep seasonal peaks" in text.partition("Unanswered questions")[2].partition("without concerns")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template
 
 from risk_models.facts.facts import load_facts
-from risk_models.model import Model
+from risk_models.model import Model, find_coming_model
 from service.assessment.models_in_force import list_models_in_force
 from service.auth.caller import get_caller, read_session
 from service.clock import today
@@ -29,6 +29,7 @@ def show_method() -> str:
         limits=LIMITATIONS,
         families=sources.load_source_families(),
         models=_list_models(),
+        coming=find_coming_model(on),
         facts=sorted(facts.descriptions.values(), key=lambda fact: (fact.use != "scored", fact.id)),
         digest=facts.digest,
         actions=sorted(library.values(), key=lambda action: (action.priority, not action.safety, action.id)),
