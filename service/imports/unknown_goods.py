@@ -5,10 +5,11 @@ public list of goods names some for the country and sector.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from questionnaires.issues import Issue, build_issue
 from questionnaires.sheet import cell_name
-from risk_models.answers import Codes, Flags
+from risk_models.answers import Flags
 from risk_models.facts.facts import FactSnapshot
 from risk_models.facts.goods import list_listed_goods
 from service.imports.duplicate_rows import ParsedSheet
@@ -50,7 +51,7 @@ def list_unknown_goods_issues(sheet: ParsedSheet, facts: FactSnapshot) -> list[I
     return [_build_issue("product.unrecognised", sheet, in_forms, seen), *issues]
 
 
-def _build_issue(code: str, sheet: ParsedSheet, where: Codes, seen: str, expected: str = "") -> Issue:
+def _build_issue(code: str, sheet: ParsedSheet, where: NDArray[np.intp], seen: str, expected: str = "") -> Issue:
     column = sheet.matched.columns["product"]
     cells = [cell_name(int(row), column) for row in sheet.batch.rows[where[:MAX_CELLS]]]
     return build_issue(
