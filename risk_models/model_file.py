@@ -78,7 +78,8 @@ def _find_revised(version: str, path: Path, reader: DataFileReader) -> Path:
 
 
 def _is_earlier(version: str, other: str) -> bool:
-    return tuple(map(int, version.split("."))) < tuple(map(int, other.split(".")))
+    numbers = [[int(part) for part in name.split(".") if part.isdigit()] for name in (version, other)]
+    return bool(numbers[0]) and numbers[0] < numbers[1]  # a draft has a name without numbers
 
 
 def _parse_file(path: Path) -> ModelFile:
