@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows, name_headers
-from questionnaires.layout.grid import BLANK, Grid, Indices, crop, set_texts
+from questionnaires.layout.grid import BLANK, Grid, Indices, build_grid, crop, set_texts
 from questionnaires.layout.headers import Headers, join_headers
 from questionnaires.layout.words import LayoutWords, load_layout_words
 from questionnaires.sheet import Column, RowGroup, Sheet, build_row_group
@@ -45,7 +45,7 @@ def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Map
     if table.direction == "across":
         sheet = transpose(sheet)
     part = crop(sheet, table.rows, table.columns)
-    grid = Grid(part)
+    grid = build_grid(part)
     first, header = (row - sheet.first_row for row in table.header_rows)
     left_out, asked = _apply_choices(table, choices)
     is_read = grid.counts > 0

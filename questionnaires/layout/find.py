@@ -11,7 +11,7 @@ import numpy as np
 from questionnaires.issues import UnusableSheet
 from questionnaires.layout.apply import transpose
 from questionnaires.layout.document import Section, SheetLayout, TableLayout
-from questionnaires.layout.grid import Grid, Mask, crop
+from questionnaires.layout.grid import Grid, Mask, build_grid, crop
 from questionnaires.layout.headers import Headers, find_header_rows, join_headers
 from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows
 from questionnaires.layout.sections import find_section
@@ -49,7 +49,7 @@ def find_tables(sheet: Sheet, known: Headers) -> list[TableLayout]:
     across = find_table_across(sheet, known)
     if across is not None:
         return [across]
-    grid = Grid(sheet)
+    grid = build_grid(sheet)
     header = find_header_row(sheet, known.forms, known.columns) - sheet.first_row
     spans = list(_iter_column_spans(grid, header, known))
     tables: list[TableLayout] = []

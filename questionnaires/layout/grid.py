@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -57,10 +57,18 @@ class Grid:
         return {(top - first, left): (bottom - first, right) for top, left, bottom, right in self.sheet.marks.merged}
 
 
+@lru_cache(maxsize=1)
+def build_grid(sheet: Sheet) -> Grid:
+    """Build the grid of a sheet. The last one is kept: to look at all cells of a large sheet again would take as long again."""
+    return Grid(sheet)
+
+
 def crop(sheet: Sheet, rows: tuple[int, int], columns: tuple[int, int]) -> Sheet:
     """Return a sheet with its cells outside some rows (as the spreadsheet numbers them) and columns emptied."""
     first, last = max(rows[0] - sheet.first_row, 0), min(rows[1] - sheet.first_row, sheet.n_rows - 1)
     is_whole = first == 0 and last == sheet.n_rows - 1
+    if is_whole and columns[0] == 0 and columns[1] >= len(sheet.columns) - 1:
+        return sheet
     nowhere = np.full(sheet.n_rows, -1, dtype=np.int32)
     kept = []
     for index, column in enumerate(sheet.columns):

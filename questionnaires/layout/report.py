@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from questionnaires.issues import Issue, build_issue
 from questionnaires.layout.apply import LaidOutTable
 from questionnaires.layout.document import list_rows
-from questionnaires.layout.grid import Grid
+from questionnaires.layout.grid import Grid, build_grid
 from questionnaires.parse.answer import make_legible
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sheet import RowGroup, Sheet
@@ -22,7 +22,7 @@ def list_layout_issues(original: Sheet, table: LaidOutTable, *, quotes: bool) ->
 
     ``quotes``: whether the texts of the rows are shown; those that look like personal data never are.
     """
-    grid = Grid(table.sheet if table.sheet.is_transposed else original)
+    grid = build_grid(table.sheet if table.sheet.is_transposed else original)
     issues = [_describe_rows(f"row.{group.reason}", grid, group, quotes=quotes) for group in table.left_out]
     issues += [_describe_rows(f"row.asked_{group.reason}", grid, group, quotes=quotes) for group in table.asked]
     issues += list(_list_filled(table))
