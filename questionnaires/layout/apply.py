@@ -218,7 +218,7 @@ def _add_sections(
     for section in sections:
         by_question.setdefault(section.question, []).append(section)
     for question, members in by_question.items():
-        column = next((index for index, text in headers.items() if question in known.find(text)), None)
+        column = next((index for index, text in headers.items() if question in known.read(text)), None)
         is_new = column is None
         base = Column((), np.full(sheet.n_rows, -1, dtype=np.int32)) if column is None else columns[column]
         texts: dict[int, tuple[str, tuple[int, int]]] = {}

@@ -147,7 +147,7 @@ def _find_table(
 ) -> TableLayout:
     """Return the layout of one table: ``span`` are its first row, with what stands above the headers, and its last."""
     headers = join_headers(grid, header_rows, known)
-    questions = {column: known.find(text) for column, text in headers.items()}
+    questions = {column: known.read(text) for column, text in headers.items()}
     named = next((column for column, found in questions.items() if found & NAMES), None)
     if named is None:
         named = next((column for column, found in questions.items() if found & set(IDENTIFYING_QUESTIONS)), None)

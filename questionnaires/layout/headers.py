@@ -9,6 +9,7 @@ from questionnaires.form import Questionnaire
 from questionnaires.layout.grid import Grid
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
+from questionnaires.validation.headers import read_header
 
 MAX_HEADER_ROWS = 4
 MAX_HEADER = 120  # characters; a longer text is a sentence
@@ -28,6 +29,13 @@ class Headers:
         word = fold_text(text)
         found = {form.headers[word][1] for form in self.forms if word in form.headers}
         return {self.mapped[word]} if word in self.mapped else found
+
+    def read(self, text: str) -> set[str]:
+        """Return the questions that a header is understood to ask, also in other words than those of the forms."""
+        readings = (read_header(text, form) for form in self.forms)
+        return self.find(text) or {
+            question for reading in readings if reading and not reading.doubtful for question in reading.questions
+        }
 
 
 def find_header_rows(grid: Grid, row: int, known: Headers) -> tuple[int, int]:
