@@ -7,7 +7,7 @@ be used, and the issue it carries says why.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -82,11 +82,15 @@ def parse_issue(fields: Mapping[str, Any]) -> Issue:
 
 
 class UnusableSheet(Exception):
-    """Raised when nothing in a sheet can be used; ``issue`` says why and how to fix it."""
+    """Raised when nothing in a sheet can be used; ``issue`` says why and how to fix it.
 
-    def __init__(self, build_issue: Issue) -> None:
-        super().__init__(build_issue.describe())
-        self.issue = build_issue
+    For a whole file, ``views`` shows its sheets as they are (:class:`~questionnaires.sheet_view.SheetView`, by field), and
+    ``redacted`` is what to store in its stead, as in :class:`~questionnaires.tables.FileTables`.
+    """
+
+    def __init__(self, issue: Issue, views: Sequence[Mapping[str, Any]] = (), redacted: bytes | None = None) -> None:
+        super().__init__(issue.describe())
+        self.issue, self.views, self.redacted = issue, views, redacted
 
 
 def build_issue(code: str, **fields: Any) -> Issue:

@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which would be too late
@@ -34,6 +35,7 @@ from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sandbox import ANSWER
 from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
+from questionnaires.sheet_view import take_head, view_sheets
 from questionnaires.tables import (
     BUYER,
     COHORTS,
@@ -58,11 +60,16 @@ def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
     """Return the tables of a file, for :func:`questionnaires.tables.read_tables`."""
-    sheets, options = _load_sheets(data, limits, kind, name, options)
+    stored, options = _load_sheets(data, limits, kind, name, options)
+    sheets = drop_own_marks(stored)
     try:
-        return encode_tables(find_tables(drop_own_marks(sheets), name, TableOptions(**options)))
+        found = find_tables(sheets, name, TableOptions(**options))
     except UnusableSheet as unusable:
-        return encode_unusable(unusable)
+        views, kept = view_sheets(sheets)
+        redacted = None if kept is None else encode_sheets(kept)
+        return encode_unusable(UnusableSheet(unusable.issue, list(map(asdict, views)), redacted))
+    views, _ = view_sheets(list(map(take_head, sheets)))
+    return encode_tables(replace(found, views=list(map(asdict, views))))
 
 
 def read_layout(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:

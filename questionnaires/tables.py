@@ -96,13 +96,14 @@ class Table(NamedTuple):
 class FileTables:
     """The tables of a file, and the issues of its other sheets. ``redacted``: its sheets without the notes, columns and names of
     sheets that contained personal data, as :func:`~questionnaires.sheet.encode_sheets` writes them; None if there were none.
-    ``layout``: how its sheets were read.
+    ``layout``: how its sheets were read; ``views``: how they begin (:class:`~questionnaires.sheet_view.SheetView`, by field).
     """
 
     tables: tuple[Table, ...]
     issues: tuple[Issue, ...]
     redacted: bytes | None = None
     layout: Layout = Layout("")
+    views: Sequence[Mapping[str, Any]] = ()
 
 
 def read_layout(data: bytes, name: str, options: TableOptions, *, stored: bool = False) -> Layout:
@@ -153,20 +154,24 @@ def encode_tables(found: FileTables) -> bytes:
         "issues": list(map(asdict, found.issues)),
         "redacted": len(found.redacted or b""),
         "layout": found.layout.to_json(),
+        "views": found.views,
     }
     return encode_columns(content, columns) + (found.redacted or b"")
 
 
 def encode_unusable(unusable: UnusableSheet) -> bytes:
     """Return as bytes that no sheet is a table: :func:`decode_tables` raises the same again."""
-    return encode_columns({"unusable": asdict(unusable.issue)}, ())
+    redacted = unusable.redacted or b""
+    content = {"unusable": asdict(unusable.issue), "views": unusable.views, "redacted": len(redacted)}
+    return encode_columns(content, ()) + redacted
 
 
 def decode_tables(data: bytes) -> FileTables:
     """Return the tables that :func:`encode_tables` wrote. Raises :class:`UnusableSheet` if there are none."""
     content, take = decode_columns(data)
     if "unusable" in content:
-        raise UnusableSheet(_decode_issue(content["unusable"]))
+        kept = data[-content["redacted"] :] if content["redacted"] else None
+        raise UnusableSheet(_decode_issue(content["unusable"]), content["views"], kept)
     tables = []
     for table in content["tables"]:
         accepted, rejected, n_rows = table["submission"]["counts"]
@@ -194,7 +199,7 @@ def decode_tables(data: bytes) -> FileTables:
         tables.append(Table(**{**table, "matched": matched, "submission": submission}))
     redacted = data[-content["redacted"] :] if content["redacted"] else None
     issues = tuple(map(_decode_issue, content["issues"]))
-    return FileTables(tuple(tables), issues, redacted, Layout.from_json(content["layout"]))
+    return FileTables(tuple(tables), issues, redacted, Layout.from_json(content["layout"]), content["views"])
 
 
 def _decode_issue(fields: Mapping[str, Any]) -> Issue:

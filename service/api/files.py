@@ -17,7 +17,7 @@ from questionnaires.sheet import Limits
 from service import report_jobs
 from service.api import idempotency
 from service.api.body import parse
-from service.api.responses import Reply, attachment, response
+from service.api.responses import Reply, attachment, check_version, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
 from service.api.views import page_reply
@@ -28,7 +28,7 @@ from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import marked
+from service.imports import layouts, marked
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -184,7 +184,8 @@ def _column_map(data: dict[str, Any]) -> dict[str, str]:
 
 def list_imports(session: Session, query: Mapping[str, Any]) -> Reply:
     """Return imports, newest first."""
-    return page_reply(lists.list_imports(session, **query))
+    page = lists.list_imports(session, **query)
+    return page_reply(page, lambda import_: Resource(import_, state=layouts.get_state(import_)))
 
 
 def get_import(session: Session, import_id: str) -> Reply:
@@ -215,6 +216,28 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
     return Reply(_import(session, import_), 202)
 
 
+def get_layout(session: Session, import_id: str) -> Reply:
+    """Return how the files of an import were read."""
+    layout = layouts.build_layout(_visible_import(session, import_id))
+    return Reply(layout, etag=layouts.compute_version(layout))
+
+
+def change_layout(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
+    """Have the files of an import read again with another layout."""
+    import_ = _visible_import(session, import_id)
+    check_version(layouts.compute_version(layouts.build_layout(import_)))
+    who = get_caller()
+    changed = import_jobs.confirm_import(
+        session,
+        import_id,
+        layouts.change_layout(import_, body["sheets"]),
+        who.actor,
+        may_bring_cases=who.handles_cases,
+        max_waiting=get_settings().waiting_jobs,
+    )
+    return Reply(layouts.build_layout(changed), 202)
+
+
 def marked_file(import_id: str, query: Mapping[str, Any]) -> Response:
     """Return a file of an import as a workbook with its problems marked."""
     with read_session() as session:
@@ -239,6 +262,7 @@ def _import(session: Session, import_: Import) -> Resource:
     scored = SupplierFilter(imported=import_.id)
     return Resource(
         import_,
+        state=layouts.get_state(import_),
         files=preview.get("files", []),
         job=findings.get_current_job(session, import_),
         counts=count_suppliers_by_level(session, scored, now().date()) if import_.state == "done" else None,

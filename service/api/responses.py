@@ -48,7 +48,8 @@ def response(reply: Reply) -> Response:
 
 # The headers that a route with versions honours, by method; HEAD is treated like GET.
 CONDITIONS = {
-    "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",)
+    "GET": ("If-None-Match",), "HEAD": ("If-None-Match",), "PUT": ("If-Match", "If-None-Match"), "DELETE": ("If-Match",),
+    "PATCH": ("If-Match",),
 }  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
+from service.imports import layouts
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
 from service.imports.supplier_rows import (
     SupplierRows,
@@ -69,6 +70,7 @@ CHOICES = (
     "sector",
     "sheet",
     "columns",
+    "layouts",
     "date_order",
     "answered_by",
     "evidence_confirmed",
@@ -183,19 +185,20 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         )
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
-        lost_notes = any(issue.code in REDACTION_CODES for issue in error.issues)
-        may_be_kept = refusal is None and not lost_notes and choices.get("kind") != personal_data.CASE_KIND
-        if may_be_kept and "before" in claimed.payload:
-            _restore_preview(db, claimed, to_problem(error))
-        else:  # a file that cannot be read was not searched for personal data, and is of no use
+        if refusal is not None or not layouts.may_be_asked(error, choices):
             _refuse_and_remove(db, blobs, claimed, refusal or to_problem(error))
+            return
+        _replace_with_redacted(db, blobs, claimed, error.redacted)
+        if "before" in claimed.payload:
+            _restore_preview(db, claimed, to_problem(error))
+        else:
+            _ask_for_layout(db, claimed, error, earlier_notes)
         return
     refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
     if refusal is not None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
-    if parsed.redacted:
-        _replace_with_redacted(db, blobs, claimed, parsed)
+    _replace_with_redacted(db, blobs, claimed, parsed.redacted)
     lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
     if lost_message:
         _restore_preview(
@@ -209,6 +212,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
         import_.found = {
             **parsed.received,
+            "layout": layouts.describe(parsed.seen),
             "issues": [
                 *issues,
                 *earlier_notes,
@@ -223,16 +227,34 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             _start_assessment(session, import_, claimed.actor)
 
 
-def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, parsed: ParsedUpload) -> None:
+def _ask_for_layout(
+    db: Database, claimed: ClaimedJob, error: NoUsableRows, earlier_notes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Let an import wait until somebody says what the columns of its files are."""
+    with job_transaction(db, claimed, result={"state": layouts.NEEDED}) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        import_.found = {
+            layouts.NEEDED: True,
+            "files": layouts.list_files(error.seen),
+            "layout": layouts.describe(error.seen),
+            "issues": [*(issue.to_dict() for issue in error.issues), *earlier_notes],
+        }
+        import_.state, import_.problem = "previewed", to_problem(error)
+        record_event(session, claimed.actor, "import.needs_layout", "import", import_.id, {})
+
+
+def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, redacted: Mapping[int, bytes]) -> None:
     """Store files without the notes that contained personal data, and delete the files themselves.
 
-    The findings beside these notes are read from what is stored instead.
+    The findings beside these notes are read from what is stored instead. ``redacted``: the bytes of each, by position.
     """
-    digests = {position: blobs.put(data) for position, data in parsed.redacted.items()}
+    if not redacted:
+        return
+    digests = {position: blobs.put(data) for position, data in redacted.items()}
     replaced = []
     with job_transaction(db, claimed, checkpoint=dict(claimed.checkpoint)) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        for position, data in parsed.redacted.items():
+        for position, data in redacted.items():
             upload = session.get_one(Upload, import_.uploads[position])
             replaced.append(upload.sha256)
             upload.sha256, upload.size, upload.redacted = digests[position], len(data), True
@@ -321,6 +343,8 @@ def confirm_import(
         enqueue(session, READ_IMPORT, payload, by, short=_is_short(import_))
         import_.choices, import_.state, import_.problem = changed, "waiting", None
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
+    elif layouts.needs_layout(import_):
+        raise DomainError("import.needs_layout", 409, "Say first what the columns of the file are.")
     else:
         _start_assessment(session, import_, by)
     return import_
@@ -536,6 +560,7 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
     options: dict[str, Any] = {name: choices.get(name) or None for name in names}
     if choices.get("evidence_confirmed"):
         options["vouching"] = Vouching(choices["evidence_confirmed"])
+    options["layouts"] = choices.get("layouts") or {}
     columns = choices.get("columns") or {}
     if isinstance(columns, list):
         return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))

@@ -120,6 +120,14 @@ class Choices:
         return options_given
 
 
+class FileView(NamedTuple):
+    """How a file was read: its layout as JSON, empty if no table was found in it, and how its sheets begin."""
+
+    layout: Mapping[str, Any]
+    views: Sequence[Mapping[str, Any]]
+    sheets: Sequence[Mapping[str, Any]]  # its tables, as the ``input`` part lists them
+
+
 @dataclass(frozen=True)
 class ParsedUpload:
     """The batches of an upload in file order, the ``input`` part of the contract, the same issues as values, and counts per
@@ -128,7 +136,7 @@ class ParsedUpload:
     ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
     answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records;
     the batches they concern already include their evidence. ``redacted``: for each file (its position) from whose notes personal
-    data was removed, the bytes to store in its stead.
+    data was removed, the bytes to store in its stead. ``seen``: by file, how it was read.
     """
 
     batches: tuple[Batch, ...]
@@ -139,14 +147,25 @@ class ParsedUpload:
     buyer_batches: tuple[Batch, ...] = ()
     cases: tuple[CaseRecord, ...] = ()
     redacted: Mapping[int, bytes] = field(default_factory=dict)
+    seen: Mapping[str, FileView] = field(default_factory=dict)
 
 
 class NoUsableRows(Exception):
-    """No row of any file can be scored: one sentence that says why and what to do, and every issue that was found."""
+    """No row of any file can be scored: one sentence that says why and what to do, and every issue that was found.
 
-    def __init__(self, sentence: str, issues: Sequence[Issue]) -> None:
+    ``seen``: by file, what is in it, if all files could be read and others can say what their columns are; ``redacted``: as in
+    :class:`ParsedUpload`.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        issues: Sequence[Issue],
+        seen: Mapping[str, FileView] | None = None,
+        redacted: Mapping[int, bytes] | None = None,
+    ) -> None:
         super().__init__(sentence)
-        self.issues = tuple(issues)
+        self.issues, self.seen, self.redacted = tuple(issues), seen or {}, redacted or {}
 
 
 class RedactedFile(NamedTuple):
@@ -181,7 +200,14 @@ def parse_files(
     sheets = [sheet for file in parsed for sheet in file.sheets]
     buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
     if not total["accepted"] and not (allow_buyer_only and buyer_batches):
-        raise NoUsableRows(_explain_nothing_usable(parsed, issues, total["rows"]), issues)
+        seen = {file.entry["name"]: file.view for file in parsed if file.view is not None}
+        is_readable = all(file.view is not None for file in parsed)
+        raise NoUsableRows(
+            _explain_nothing_usable(parsed, issues, total["rows"]),
+            issues,
+            seen if is_readable else None,
+            _list_redacted(parsed),
+        )
     case_sheets = [sheet for sheet in sheets if sheet.batch.kind == CASE_KIND]
     cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
     supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
@@ -212,8 +238,14 @@ def parse_files(
         },
         buyer_batches=tuple(buyer_batches),
         cases=tuple(cases),
-        redacted={position: file.redacted for position, file in enumerate(parsed) if file.redacted is not None},
+        redacted=_list_redacted(parsed),
+        seen={file.entry["name"]: file.view for file in parsed if file.view is not None},
     )
+
+
+def _list_redacted(files: Sequence[_ParsedFile]) -> dict[int, bytes]:
+    """Return what to store in the stead of files with personal data, by position."""
+    return {position: file.redacted for position, file in enumerate(files) if file.redacted is not None}
 
 
 @dataclass(frozen=True)
@@ -228,6 +260,7 @@ class _ParsedFile:
     issues: Sequence[Issue]
     failure: str = ""
     redacted: bytes | None = None
+    view: FileView | None = None  # None if it could not be read
 
     def counts(self, *, buyer: bool = True) -> dict[str, int]:
         """Count its rows: all, accepted, rejected; with or without those of the buyer itself."""
@@ -252,7 +285,8 @@ def _parse_file(
         issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
         return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
     except UnusableSheet as error:
-        return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}")
+        view = FileView({}, error.views, [])
+        return _ParsedFile(entry, (), (), [error.issue], f"{name}: {error}", error.redacted, view)
     issues = list(found.issues)
     sheets: list[ParsedSheet] = []
     for sheet, kind, header_row, matched, submission, *_ in found.tables:
@@ -276,7 +310,8 @@ def _parse_file(
                 issues += more
             issues += list_unknown_goods_issues(parsed, load_facts().as_of(on))
             sheets.append(parsed)
-    return _ParsedFile(entry, found.tables, sheets, issues, redacted=found.redacted)
+    view = FileView(found.layout.to_json(), found.views, entry["sheets"])
+    return _ParsedFile(entry, found.tables, sheets, issues, redacted=found.redacted, view=view)
 
 
 def _read_tables(

@@ -13,6 +13,7 @@ from questionnaires.issues import Issue, parse_issue
 from reports.view_model import SEVERITIES
 from service.db.tables import Import, Job
 from service.errors import DomainError
+from service.imports import layouts
 from service.imports.jobs import parse_choices
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import list_jobs
@@ -36,18 +37,22 @@ class IssueGroup:
 @dataclass(frozen=True)
 class Column:
     """A column of a sheet: its header, the question it answers ("" for none), whether the sender chose it, and whether it
-    contains contact details of a person, which are never read.
+    contains contact details of a person, which are never read. ``samples``: some of its values, none of persons.
     """
 
     header: str
     question: str
     chosen: bool
     contact: bool = False
+    samples: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """A sheet that is read: the row of its headers, the questions that its columns answer, and its number of rows."""
+    """A sheet that is read: the row of its headers, the questions that its columns answer, and its number of rows.
+
+    ``first_rows``: as they are in the file, each with its number.
+    """
 
     file: str
     sheet: str
@@ -55,6 +60,7 @@ class Table:
     header_row: int
     rows: int
     columns: Sequence[Column]
+    first_rows: Sequence[tuple[int, Sequence[str]]] = ()
 
     @property
     def unread(self) -> int:
@@ -77,18 +83,22 @@ def list_tables(import_: Import) -> list[Table]:
         for sheet in file["sheets"]:
             questions = load_combined_form(sheet["kind"]).by_id
             chosen_columns = _chosen_columns(import_.choices, file["name"], sheet["name"])
+            shown = layouts.find_shown(import_, file["name"], sheet["name"])
             columns = [
                 Column(
                     header,
                     question,
                     chosen_columns.get(question) == header,
                     question in questions and questions[question].person,
+                    shown.samples.get(header, ()),
                 )
                 for question, header in sheet["columns"].items()
             ]
-            columns += [Column(header, "", False) for header in sheet["unmapped"]]
+            columns += [
+                Column(header, "", False, samples=shown.samples.get(header, ())) for header in sheet["unmapped"]
+            ]
             place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
-            tables.append(Table(*place, columns))
+            tables.append(Table(*place, columns, shown.first_rows))
     return tables
 
 

@@ -161,12 +161,82 @@ def test_what_the_door_can_tell_is_refused_before_the_answer(
 def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    response = portal.send("s.csv", b"Colour,Size\nred,4\n", kind="site")
+    response = portal.send("s.csv", b'"Colour,Size\nred,4\n', kind="site")
     assert response.status_code == 202
     run_jobs(database, blobs)
     refused = portal.get(response.location.removeprefix("/api/v1")).json
     assert refused["state"] == "refused"
-    assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "schema.unmapped")
+    assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "csv.unterminated_quote")
+
+
+TWO_NAMES = (
+    b"Vendor,Factory name,Land,Passport number\n"
+    b"Harbour Ltd,Opal Mill,Norway,X1234567\nQuay Ltd,Pearl Mill,Peru,X7654321\n"
+)
+
+
+def test_a_readable_file_that_is_not_understood_waits_for_its_columns_and_then_goes_on(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    sent = upload(portal, "two.csv", TWO_NAMES)
+    run_jobs(database, blobs)
+    waiting = get_import.sync(sent.id, client=portal.client)
+    assert (waiting.state, waiting.problem["code"]) == ("needs_layout", "schema.duplicate_column")
+    assert [line.id for line in list_imports.sync(client=portal.client, state="needs_layout").items] == [sent.id]
+    assert list_imports.sync(client=portal.client, state="previewed").items == []
+    address = f"/imports/{sent.id}/layout"
+    layout = portal.get(address)
+    sheet = layout.json["sheets"][0]
+    assert [column["header"] for column in sheet["columns"]][:3] == ["Vendor", "Factory name", "Land"]
+    assert sheet["columns"][1]["samples"] == ["Opal Mill", "Pearl Mill"]
+    assert sheet["first_rows"][0]["cells"][:2] == ["Vendor", "Factory name"]
+    assert "X1234567" not in layout.text
+    change = {"file": "two.csv", "sheet": sheet["sheet"], "columns": {"0": "", "1": "name", "2": "country"}}
+    outdated = portal.call("PATCH", address, json={"sheets": [change]}, headers={"If-Match": '"another"'})
+    assert (outdated.status_code, outdated.json["code"]) == (412, "precondition.failed")
+    taken = portal.call("PATCH", address, json={"sheets": [change]}, headers={"If-Match": layout.headers["ETag"]})
+    assert (taken.status_code, taken.json["state"]) == (202, "waiting")
+    run_jobs(database, blobs)
+    done = get_import.sync(sent.id, client=portal.client)
+    assert (done.state, done.accepted) == ("done", 2), done.problem
+    assert [line.name for line in list_suppliers.sync(client=portal.client).items] == ["Opal Mill", "Pearl Mill"]
+
+
+def test_columns_that_do_not_help_leave_the_import_waiting_with_the_reason(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    sent = upload(portal, "two.csv", TWO_NAMES)
+    run_jobs(database, blobs)
+    refused = confirm_import.sync_detailed(sent.id, client=portal.client, body=ImportConfirmation())
+    assert (refused.status_code, refused.parsed.code) == (409, "import.needs_layout")
+    columns = {"country": "Land"}
+    confirm_import.sync(sent.id, client=portal.client, body=ImportConfirmation.from_dict({"columns": columns}))
+    run_jobs(database, blobs)
+    waiting = get_import.sync(sent.id, client=portal.client)
+    assert (waiting.state, waiting.problem["choices"]["columns"]) == ("needs_layout", columns)
+    columns["name"] = "Vendor"
+    confirm_import.sync(sent.id, client=portal.client, body=ImportConfirmation.from_dict({"columns": columns}))
+    run_jobs(database, blobs)
+    assert get_import.sync(sent.id, client=portal.client).state == "done"
+
+
+def test_the_layout_of_a_preview_leaves_rows_out_and_sets_what_holds_for_a_sheet(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    sent = upload(
+        portal, "s.csv", b"Supplier name,Where\nOpal Mill,x\nPearl Mill,y\nNot a supplier,z\n", confirm="false"
+    )
+    run_jobs(database, blobs)
+    address = f"/imports/{sent.id}/layout"
+    sheet = portal.get(address).json["sheets"][0]
+    assert (sheet["read"], sheet["kind"], sheet["header_rows"]) == (True, "site", [1, 1])
+    change = {"file": "s.csv", "sheet": sheet["sheet"], "kind": "agency", "country": "NO", "left_out": [4]}
+    assert portal.call("PATCH", address, json={"sheets": [change]}).status_code == 202
+    run_jobs(database, blobs)
+    changed = portal.get(address).json["sheets"][0]
+    assert (changed["kind"], changed["country"]) == ("agency", "NO")
+    assert changed["left_out"] == [{"reason": "chosen", "rows": [[4, 4]]}]
+    assert get_import.sync(sent.id, client=portal.client).accepted == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from reports.document import LEVELS
 from reports.formats import FORMATS
@@ -13,8 +13,12 @@ from service.api.fields import (
     CODES,
     PRINTED_OR_EMPTY,
     InstallationLimit,
+    StrictBoolean,
     StrictChoice,
+    StrictDict,
     StrictInteger,
+    StrictList,
+    StrictNested,
     StrictNumber,
     StrictString,
 )
@@ -23,7 +27,7 @@ from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.api.schemas.suppliers import LevelCountsSchema
 from service.report_jobs import AUDIENCES
 
-STATES = ("waiting", "previewed", "running", "done", "refused", "failed", "cancelled")
+STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
@@ -129,6 +133,79 @@ class MarkedFileQuerySchema(ApiSchema):
     """The parameters for downloading a file of an import with its problems marked."""
 
     file = StrictString(255, metadata={"description": "The name of the file. Required if the import has several."})
+
+
+class LayoutRowSchema(ApiSchema):
+    """A row of a sheet as it is in the file. Text that looks like personal data is masked."""
+
+    row = StrictInteger(1)
+    cells = fields.List(fields.String())
+
+
+class LayoutColumnSchema(ApiSchema):
+    """A column of a sheet: its number (from 0), its header, the question that it answers, and some of its values."""
+
+    column = StrictInteger(0)
+    header = fields.String()
+    question = fields.String(allow_none=True)
+    samples = fields.List(fields.String())
+
+
+class LeftOutRowsSchema(ApiSchema):
+    """Rows that are not read, as first and last row of each range, and the reason."""
+
+    reason = fields.String()
+    rows = fields.List(fields.List(fields.Integer()))
+
+
+class SheetLayoutSchema(ApiSchema):
+    """A sheet of an import: whether it is read, what holds for all its rows, and its columns."""
+
+    file = fields.String()
+    sheet = fields.String()
+    read = fields.Boolean()
+    visible = fields.Boolean()
+    kind = fields.String(allow_none=True)
+    country = fields.String(allow_none=True)
+    sector = fields.String(allow_none=True)
+    header_rows = fields.List(fields.Integer())
+    rows = StrictInteger(0)
+    first_rows = fields.List(fields.Nested(LayoutRowSchema))
+    columns = fields.List(fields.Nested(LayoutColumnSchema))
+    left_out = fields.List(fields.Nested(LeftOutRowsSchema))
+
+
+class LayoutSchema(ApiSchema):
+    """How the files of an import were read, sheet by sheet."""
+
+    import_id = fields.String()
+    state = StrictChoice(STATES)
+    problem = fields.Dict(allow_none=True)
+    sheets = fields.List(fields.Nested(SheetLayoutSchema))
+
+
+class SheetChangeSchema(ApiSchema):
+    """What is to change in a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
+
+    file = StrictString(255, required=True)
+    sheet = StrictString(255, shortest=0, required=True)
+    read = StrictBoolean()
+    kind = StrictString(10, "^(site|agency|buyer)?$", shortest=0)
+    country = StrictString(2, "^([A-Z]{2})?$", shortest=0)
+    sector = StrictString(200, shortest=0)
+    header_row = StrictInteger(1, metadata={"description": "One of the rows in `first_rows`."})
+    columns = StrictDict(
+        keys=fields.String(validate=validate.Regexp("^[0-9]{1,4}$", error="field.value")),
+        values=StrictString(100, shortest=0),
+        metadata={"description": 'By column number: the ID of the question that it answers, or `""` for none.'},
+    )
+    left_out = StrictList(StrictInteger(1), metadata={"description": "Rows that are not to be read."})
+
+
+class LayoutChangeSchema(ApiSchema):
+    """Changes to the layout of an import."""
+
+    sheets = StrictList(StrictNested(SheetChangeSchema), required=True, metadata={"minItems": 1})
 
 
 class ImportConfirmationSchema(ApiSchema):

@@ -25,7 +25,7 @@ from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import marked, outcome, preview, sample
+from service.imports import layouts, marked, outcome, preview, sample
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
@@ -115,6 +115,7 @@ def show_imports() -> str:
             imports=import_jobs.list_imports(session),
             jobs=jobs.list_jobs(session, limit=30),
             contains_cases=import_cases.contains_cases,
+            get_state=layouts.get_state,
         )
 
 
@@ -145,6 +146,7 @@ def _render_import(
         issues = (import_.found or import_.problem or {}).get("issues", ())
         data: dict[str, Any] = {
             "import_": import_,
+            "state": layouts.get_state(import_),
             "error": error,
             "in_progress": preview.is_in_progress(import_, job),
             "job": job,

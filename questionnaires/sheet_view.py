@@ -1,0 +1,116 @@
+"""Show the first rows of a sheet as they are, so that a person can say what its columns are; never personal data.
+
+Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from questionnaires.form import load_combined_form
+from questionnaires.issues import UnusableSheet
+from questionnaires.person_detection import detect_personal_data
+from questionnaires.sheet import Column, Sheet
+from questionnaires.tables import KINDS
+from questionnaires.text_normalize import fold_text
+from questionnaires.validation.match import CASE_QUESTIONS, find_header_row, get_row_cells
+from questionnaires.validation.personal_columns import drop_personal_columns
+
+MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 8, 60, 60
+SAMPLES = 3
+HEAD_ROWS = 500  # of a sheet that was understood: enough to tell columns of personal data
+MASK = "•••"  # in place of a text that looks like personal data
+
+
+@dataclass(frozen=True)
+class SheetView:
+    """The beginning of a sheet: its probable header row, its headers, some values of each column, and its first rows.
+
+    ``row_numbers``: as the spreadsheet numbers them. A sheet that may hold case records shows its headers only.
+    """
+
+    name: str
+    visible: bool
+    n_rows: int
+    header_row: int
+    headers: tuple[str, ...] = ()
+    samples: tuple[tuple[str, ...], ...] = ()
+    row_numbers: tuple[int, ...] = ()
+    first_rows: tuple[tuple[str, ...], ...] = ()
+
+
+def view_sheet(sheet: Sheet) -> tuple[SheetView, Sheet]:
+    """Return the view of a sheet, and the sheet without its columns of personal data."""
+    if not sheet.n_rows:
+        return SheetView(sheet.name, sheet.visible, 0, 0), sheet
+    forms = [load_combined_form(kind) for kind in KINDS]
+    try:
+        header_row = find_header_row(sheet, forms)
+    except UnusableSheet:
+        header_row = sheet.first_row
+    questions = {header: form.by_id[question] for form in forms for header, (_, question) in form.headers.items()}
+    kept, _ = drop_personal_columns(sheet, header_row, questions)
+    headers = get_row_cells(kept, header_row)[:MAX_COLUMNS]
+    answered = [questions.get(fold_text(header)) if header else None for header in headers]
+    is_of_cases = bool({question.id for question in answered if question} & CASE_QUESTIONS)
+    hidden = {index for index, question in enumerate(answered) if question is not None and question.person}
+    last = min(sheet.first_row + sheet.n_rows, header_row + MAX_ROWS)
+    numbers = () if is_of_cases else tuple(range(max(sheet.first_row, header_row - 2), last))
+    view = SheetView(
+        sheet.name,
+        sheet.visible,
+        max(sheet.first_row + sheet.n_rows - 1 - header_row, 0),
+        header_row,
+        tuple(map(_show, headers)),
+        tuple(
+            () if is_of_cases or index in hidden else _list_samples(kept, index, header_row)
+            for index in range(len(headers))
+        ),
+        numbers,
+        tuple(_show_row(kept, row, hidden if row > header_row else set()) for row in numbers),
+    )
+    return view, kept
+
+
+def _show_row(sheet: Sheet, row: int, hidden: Collection[int]) -> tuple[str, ...]:
+    """Return the texts of a row; those of hidden columns, which are about persons, are masked."""
+    texts = map(_show, get_row_cells(sheet, row)[:MAX_COLUMNS])
+    return tuple(MASK if text and index in hidden else text for index, text in enumerate(texts))
+
+
+def take_head(sheet: Sheet) -> Sheet:
+    """Return a sheet with its first rows only."""
+    if sheet.n_rows <= HEAD_ROWS:
+        return sheet
+    columns = []
+    for column in sheet.columns:
+        used, codes = np.unique(column.codes[:HEAD_ROWS], return_inverse=True)
+        shift = int(len(used) and used[0] < 0)  # an empty cell is -1 and stays it
+        values = tuple(column.values[code] for code in used.tolist() if code >= 0)
+        columns.append(Column(values, (codes - shift).astype(np.int32)))
+    return replace(sheet, n_rows=HEAD_ROWS, columns=tuple(columns))
+
+
+def view_sheets(sheets: Sequence[Sheet]) -> tuple[list[SheetView], list[Sheet] | None]:
+    """Return the view of each sheet, and the sheets without personal data; None if there was none."""
+    pairs = [view_sheet(sheet) for sheet in sheets]
+    is_changed = any(kept is not sheet for sheet, (_, kept) in zip(sheets, pairs, strict=True))
+    return [view for view, _ in pairs], [kept for _, kept in pairs] if is_changed else None
+
+
+def _show(text: str) -> str:
+    """Return a text as it may be shown: cut, and masked where it looks like personal data."""
+    short = " ".join(text.split())
+    if short and detect_personal_data(short, company_name=True) is not None:
+        return MASK
+    return short if len(short) <= MAX_TEXT else f"{short[: MAX_TEXT - 1]}…"
+
+
+def _list_samples(sheet: Sheet, index: int, header_row: int) -> tuple[str, ...]:
+    column = sheet.columns[index]
+    below = column.codes[header_row + 1 - sheet.first_row :][:50].tolist()
+    texts = (_show(column.values[code]) for code in dict.fromkeys(below) if code >= 0)
+    return tuple([text for text in texts if text][:SAMPLES])
