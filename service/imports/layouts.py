@@ -85,9 +85,12 @@ def build_layout(import_: Import) -> dict[str, Any]:
 
 
 class ShownSheet(NamedTuple):
-    """What a page shows of a sheet: some values of each column by header, and the first rows with their numbers."""
+    """What a page shows of a sheet: by header some values of each column and how sure its question is, and the first rows with
+    their numbers.
+    """
 
     samples: Mapping[str, Sequence[str]]
+    confidence: Mapping[str, str]
     first_rows: Sequence[tuple[int, Sequence[str]]]
 
 
@@ -96,11 +99,12 @@ def find_shown(import_: Import, file: str, sheet: str) -> ShownSheet:
     stored = (import_.found or {}).get("layout", {}).get(file)
     view = next((view for view in stored["views"] if view["name"] == sheet), None) if stored else None
     if stored is None or view is None:
-        return ShownSheet({}, ())
+        return ShownSheet({}, {}, ())
     entry: Mapping[str, Any] = next((e for e in stored["layout"].get("sheets", ()) if e["name"] == sheet), {})
     columns = [column for table in entry.get("tables", ()) for column in table["headers"]] or _list_view_columns(view)
     rows = list(zip(view["row_numbers"], view["first_rows"], strict=True))
-    return ShownSheet({column["header"]: column["samples"] for column in columns}, rows)
+    samples = {column["header"]: column["samples"] for column in columns}
+    return ShownSheet(samples, {column["header"]: column.get("confidence", "") for column in columns}, rows)
 
 
 def compute_version(layout: Mapping[str, Any]) -> str:
@@ -141,6 +145,8 @@ def _describe_sheet(
                 "header": column["header"],
                 "question": question_of.get(column["header"]) or column.get("question") or None,
                 "samples": list(column["samples"]),
+                "confidence": column.get("confidence") or None,
+                "proposed": column.get("proposed") or None,
             }
             for column in columns
         ],
@@ -219,7 +225,7 @@ def _change_sheet(entry: dict[str, Any], sheet: Mapping[str, Any], change: Mappi
             raise DomainError(
                 "layout.question", 422, f"There is no question '{question}'. GET /forms lists the questions."
             )
-        headers[int(number)]["question"] = question
+        headers[int(number)] |= {"question": question, "confidence": ""}
     if "left_out" in change:
         kept = [group for group in table["left_out"] if group["reason"] != CHOSEN]
         chosen = [{"reason": CHOSEN, "rows": [[row, row] for row in change["left_out"]]}]

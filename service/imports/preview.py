@@ -37,7 +37,8 @@ class IssueGroup:
 @dataclass(frozen=True)
 class Column:
     """A column of a sheet: its header, the question it answers ("" for none), whether the sender chose it, and whether it
-    contains contact details of a person, which are never read. ``samples``: some of its values, none of persons.
+    contains contact details of a person, which are never read. ``samples``: some of its values, none of persons; ``confidence``:
+    how sure the question is ("ask" where a person should look).
     """
 
     header: str
@@ -45,6 +46,7 @@ class Column:
     chosen: bool
     contact: bool = False
     samples: Sequence[str] = ()
+    confidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,19 @@ def list_tables(import_: Import) -> list[Table]:
                     chosen_columns.get(question) == header,
                     question in questions and questions[question].person,
                     shown.samples.get(header, ()),
+                    shown.confidence.get(header, ""),
                 )
                 for question, header in sheet["columns"].items()
             ]
             columns += [
-                Column(header, "", False, samples=shown.samples.get(header, ())) for header in sheet["unmapped"]
+                Column(
+                    header,
+                    "",
+                    False,
+                    samples=shown.samples.get(header, ()),
+                    confidence=shown.confidence.get(header, ""),
+                )
+                for header in sheet["unmapped"]
             ]
             place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
             tables.append(Table(*place, columns, shown.first_rows))

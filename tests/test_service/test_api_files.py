@@ -169,27 +169,26 @@ def test_what_only_the_reader_finds_ends_the_import_with_its_problem(
     assert (refused["problem"]["status"], refused["problem"]["code"]) == (422, "csv.unterminated_quote")
 
 
-TWO_NAMES = (
-    b"Vendor,Factory name,Land,Passport number\n"
-    b"Harbour Ltd,Opal Mill,Norway,X1234567\nQuay Ltd,Pearl Mill,Peru,X7654321\n"
+UNKNOWN_HEADERS = (
+    b"Alpha,Beta,Gamma,Passport number\nHarbour Ltd,Opal Mill,Norway,X1234567\nQuay Ltd,Pearl Mill,Peru,X7654321\n"
 )
 
 
 def test_a_readable_file_that_is_not_understood_waits_for_its_columns_and_then_goes_on(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    sent = upload(portal, "two.csv", TWO_NAMES)
+    sent = upload(portal, "two.csv", UNKNOWN_HEADERS)
     run_jobs(database, blobs)
     waiting = get_import.sync(sent.id, client=portal.client)
-    assert (waiting.state, waiting.problem["code"]) == ("needs_layout", "schema.duplicate_column")
+    assert (waiting.state, waiting.problem["code"]) == ("needs_layout", "schema.unmapped")
     assert [line.id for line in list_imports.sync(client=portal.client, state="needs_layout").items] == [sent.id]
     assert list_imports.sync(client=portal.client, state="previewed").items == []
     address = f"/imports/{sent.id}/layout"
     layout = portal.get(address)
     sheet = layout.json["sheets"][0]
-    assert [column["header"] for column in sheet["columns"]][:3] == ["Vendor", "Factory name", "Land"]
+    assert [column["header"] for column in sheet["columns"]][:3] == ["Alpha", "Beta", "Gamma"]
     assert sheet["columns"][1]["samples"] == ["Opal Mill", "Pearl Mill"]
-    assert sheet["first_rows"][0]["cells"][:2] == ["Vendor", "Factory name"]
+    assert sheet["first_rows"][0]["cells"][:2] == ["Alpha", "Beta"]
     assert "X1234567" not in layout.text
     change = {"file": "two.csv", "sheet": sheet["sheet"], "columns": {"0": "", "1": "name", "2": "country"}}
     outdated = portal.call("PATCH", address, json={"sheets": [change]}, headers={"If-Match": '"another"'})
@@ -205,16 +204,16 @@ def test_a_readable_file_that_is_not_understood_waits_for_its_columns_and_then_g
 def test_columns_that_do_not_help_leave_the_import_waiting_with_the_reason(
     portal: Portal, database: Database, blobs: BlobStore
 ):
-    sent = upload(portal, "two.csv", TWO_NAMES)
+    sent = upload(portal, "two.csv", UNKNOWN_HEADERS)
     run_jobs(database, blobs)
     refused = confirm_import.sync_detailed(sent.id, client=portal.client, body=ImportConfirmation())
     assert (refused.status_code, refused.parsed.code) == (409, "import.needs_layout")
-    columns = {"country": "Land"}
+    columns = {"country": "Gamma"}
     confirm_import.sync(sent.id, client=portal.client, body=ImportConfirmation.from_dict({"columns": columns}))
     run_jobs(database, blobs)
     waiting = get_import.sync(sent.id, client=portal.client)
     assert (waiting.state, waiting.problem["choices"]["columns"]) == ("needs_layout", columns)
-    columns["name"] = "Vendor"
+    columns["name"] = "Beta"
     confirm_import.sync(sent.id, client=portal.client, body=ImportConfirmation.from_dict({"columns": columns}))
     run_jobs(database, blobs)
     assert get_import.sync(sent.id, client=portal.client).state == "done"

@@ -396,7 +396,7 @@ def test_nothing_is_erased_while_an_import_may_bring_it_back(portal: Portal):
 
 
 def test_the_bytes_of_a_refused_file_are_deleted_at_once_and_the_reason_stays(portal: Portal):
-    refused = portal.import_file("notes.xlsx", workbook("| Colour |", "| red |"))
+    refused = portal.import_file("notes.csv", b'"Colour\nred')
     assert (refused["state"], bool(refused["problem"]["detail"])) == ("refused", True)
     assert portal.app.extensions["blob_store"].list_digests() == ()
     with portal.app.extensions["database"].unscoped(write=False) as session:

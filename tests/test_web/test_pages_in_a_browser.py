@@ -156,6 +156,19 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
     expect(ana.get_by_role("link", name="Fern Placement")).to_be_visible()
 
 
+def test_a_file_with_unknown_headers_is_shown_and_read_once_its_columns_are_chosen(ana: Page) -> None:
+    send(ana, "odd.xlsx", workbook("| Alpha | Beta | Passport number |", "| Topaz Mill | Peru | X1234567 |"))
+    expect(ana.get_by_role("heading", name="Say what the columns are")).to_be_visible()
+    expect(ana.get_by_role("cell", name="Topaz Mill").first).to_be_visible()
+    assert "X1234567" not in ana.content()
+    assert find_accessibility_faults(ana, "a file that is not understood") == []
+    ana.get_by_label("Read Alpha as").select_option("name")
+    ana.get_by_label("Read Beta as").select_option("country")
+    ana.get_by_role("button", name="Read the file with these columns").click()
+    ana.get_by_role("button", name="Assess 1 row").click()
+    expect(ana.get_by_role("link", name="Topaz Mill")).to_be_visible()
+
+
 def test_a_refused_file_says_why_and_leads_back_to_another(ana: Page) -> None:
     send(ana, "notes.xlsx", b"this is no workbook")
     expect(ana.get_by_role("alert")).to_be_visible()

@@ -143,12 +143,18 @@ class LayoutRowSchema(ApiSchema):
 
 
 class LayoutColumnSchema(ApiSchema):
-    """A column of a sheet: its number (from 0), its header, the question that it answers, and some of its values."""
+    """A column of a sheet: its number (from 0), its header, the question that it answers, how sure that is, and some values."""
 
     column = StrictInteger(0)
     header = fields.String()
     question = fields.String(allow_none=True)
     samples = fields.List(fields.String())
+    confidence = fields.String(
+        allow_none=True, metadata={"description": "`sure`, `likely`, or `ask` if the column needs a decision."}
+    )
+    proposed = fields.String(
+        allow_none=True, metadata={"description": "The question that a column with `ask` may answer. It is not read."}
+    )
 
 
 class LeftOutRowsSchema(ApiSchema):
