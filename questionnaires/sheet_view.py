@@ -18,6 +18,7 @@ from questionnaires.tables import KINDS
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import CASE_QUESTIONS, find_header_row, get_row_cells
 from questionnaires.validation.personal_columns import drop_personal_columns
+from questionnaires.validation.personal_names import redact_sheet_names
 
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 8, 60, 60
 SAMPLES = 3
@@ -96,8 +97,9 @@ def take_head(sheet: Sheet) -> Sheet:
 
 def view_sheets(sheets: Sequence[Sheet]) -> tuple[list[SheetView], list[Sheet] | None]:
     """Return the view of each sheet, and the sheets without personal data; None if there was none."""
+    sheets, renamed = redact_sheet_names(sheets)
     pairs = [view_sheet(sheet) for sheet in sheets]
-    is_changed = any(kept is not sheet for sheet, (_, kept) in zip(sheets, pairs, strict=True))
+    is_changed = bool(renamed) or any(kept is not sheet for sheet, (_, kept) in zip(sheets, pairs, strict=True))
     return [view for view, _ in pairs], [kept for _, kept in pairs] if is_changed else None
 
 
