@@ -53,6 +53,7 @@ def get_refusal_code(statement, limits=LIMITS):
     return refused.value.code
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "statement",
     ["open('/etc/hostname')", "socket.socket()", "os.pipe()", "bytearray(1_500_000_000)"],
@@ -66,6 +67,7 @@ def test_no_secret_of_the_service_reaches_the_process(monkeypatch):
     assert run("assert b'DILIGENCE_SECRET' not in os.environb") == b"done"
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("statement", "code"),
     [
@@ -88,6 +90,7 @@ def test_an_error_of_ours_says_where_it_is_and_repeats_no_text_of_the_file():
     assert "Somchai" not in str(fault.value)
 
 
+@pytest.mark.fault
 def test_a_template_that_has_died_is_replaced():
     run("pass")
     (idle,) = sandbox._idle

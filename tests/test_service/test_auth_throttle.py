@@ -155,6 +155,7 @@ def test_an_ipv6_subscriber_counts_as_one_address():
     assert normalize_address("2001:db8:1:2::1") != normalize_address("2001:db8:1:3::1")
 
 
+@pytest.mark.fault
 def test_concurrent_guesses_are_counted(database: Database):
     fail(database, 4)
     with ThreadPoolExecutor(8) as threads:

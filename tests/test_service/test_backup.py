@@ -92,6 +92,7 @@ def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_p
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("what", ["missing from", "changed in"])
 def test_a_backup_with_a_missing_or_changed_upload_fails(sqlite: Empty, blobs: FolderStore, tmp_path: Path, what: str):
     with sqlite() as engine:
@@ -139,6 +140,7 @@ CHANGES: dict[str, Callable[[str, bytes], bytes | None]] = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_changed_backup_is_detected_and_nothing_is_restored(
     sqlite: Empty, blobs: BlobStore, tmp_path: Path, what: str
@@ -150,6 +152,7 @@ def test_a_changed_backup_is_detected_and_nothing_is_restored(
         assert not any(read_all_rows(Database(engine)).values())
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("length", [0, 100, 2000])
 def test_a_truncated_backup_is_detected(sqlite: Empty, blobs: BlobStore, tmp_path: Path, length: int):
     with make_backup(sqlite, blobs, tmp_path) as file:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from callers import make_organisation
 from patience import PATIENCE, wait_until
 from processes import FIRST_DAY, counted, job, started
@@ -16,6 +17,8 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Job, Schedule, ScheduleRun
 from service.jobs.table import enqueue
+
+pytestmark = pytest.mark.fault
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
 DAY = timedelta(days=1)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from callers import make_organisation
 from patience import wait_until
 from processes import counted, job, started
@@ -13,6 +14,8 @@ from processes import counted, job, started
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.jobs.table import enqueue
+
+pytestmark = pytest.mark.fault
 
 SIZE, ROOM = 16_000_000, 600_000  # bytes of the disk, and of those left on it
 EFFECT = 100_000  # bytes that an effect writes

@@ -289,6 +289,7 @@ def test_events_of_erased_objects_are_told_as_information(database: Database, bl
     ]
 
 
+@pytest.mark.fault
 def test_an_import_whose_job_was_lost_says_so_and_is_recorded(database: Database, blobs: FolderStore, harbour: str):
     plant_lost_import_job(database, blobs)
     repair_inconsistencies(database, blobs, now())
@@ -307,6 +308,7 @@ def test_the_triggers_that_were_restored_refuse_changes_again(database: Database
         connection.execute(update(table(AuditEvent)).values(actor="user:bo"))
 
 
+@pytest.mark.fault
 def test_a_damaged_database_file_is_found(sqlite: Callable, blobs: FolderStore):
     with sqlite() as engine:
         file = Path(str(engine.url.database))
@@ -361,6 +363,7 @@ def test_every_code_is_explained_to_administrators():
     assert not {code for code in codes if f"`{code}`" not in page}
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("plant", "reason"), [(plant_lost_file, "is missing from"), (plant_changed_file, "was changed in")]
 )
@@ -384,6 +387,7 @@ class Away(FolderStore):
         raise BlobStoreUnavailable("The file store cannot be used.")
 
 
+@pytest.mark.fault
 def test_a_job_waits_while_the_file_store_is_away_and_no_attempt_counts(
     database: Database, blobs: FolderStore, harbour: str
 ):

@@ -81,6 +81,7 @@ def test_a_worker_gets_only_jobs_of_its_kinds(database: Database):
     assert table.claim_job(database, "w", kinds={"count", "new kind"}) is not None
 
 
+@pytest.mark.fault
 def test_workers_that_claim_at_the_same_moment_never_get_the_same_job(database: Database):
     organisation_id = make_organisation(database)
     ids = {put(database, organisation_id=organisation_id) for _ in range(24)}
@@ -111,6 +112,7 @@ def test_while_one_worker_is_claiming_another_gets_the_next_job(database: Databa
         assert [table.claim_job(database, "w").id for _ in ids] == ids
 
 
+@pytest.mark.fault
 def test_after_a_lease_expires_another_worker_claims_the_job_and_the_first_writes_nothing_more(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -187,6 +189,7 @@ def test_a_heartbeat_that_comes_after_the_end_renews_nothing(database: Database)
     assert job(database, claimed.id).lease_until is None
 
 
+@pytest.mark.fault
 def test_checkpoint_and_effect_are_saved_together_or_not_at_all(database: Database):
     put(database)
     claimed = table.claim_job(database, "w")
@@ -270,6 +273,7 @@ def test_a_requeued_job_waits_longer_each_time(database: Database, monkeypatch: 
     assert (left.state, left.owner, left.message) == ("queued", None, "Again")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("held_up", ["just asked for", "under a lease", "requeued"])
 def test_a_clock_set_back_by_a_day_holds_no_job_up_for_a_day(
     database: Database, monkeypatch: pytest.MonkeyPatch, held_up: str
@@ -352,6 +356,7 @@ def test_what_a_worker_does_not_finish_in_time_goes_back_to_the_queue_and_it_wri
     rename(database, kept, "still held")
 
 
+@pytest.mark.fault
 def test_a_job_that_kills_its_workers_again_and_again_is_claimed_every_ten_minutes_only(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ):

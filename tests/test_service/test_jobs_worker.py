@@ -105,6 +105,7 @@ def test_a_refused_job_fails_at_once_with_the_reason(sqlite_database: Database):
     assert name_of(sqlite_database, job_id) == "it is failed"
 
 
+@pytest.mark.fault
 def test_a_job_with_a_bug_is_retried_and_finally_fails_under_an_id_in_the_log(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -128,6 +129,7 @@ def test_a_job_with_a_bug_is_retried_and_finally_fails_under_an_id_in_the_log(
     assert table.claim_job(sqlite_database, "w") is None
 
 
+@pytest.mark.fault
 def test_a_job_that_kills_every_worker_is_given_up(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch):
     job_id, at, begun = put(sqlite_database), now(), []
     for attempt in range(table.MAX_ATTEMPTS + 1):
@@ -139,6 +141,7 @@ def test_a_job_that_kills_every_worker_is_given_up(sqlite_database: Database, mo
     assert name_of(sqlite_database, job_id) == "it is failed"
 
 
+@pytest.mark.fault
 def test_an_unavailable_database_does_not_count_as_an_attempt(sqlite_database: Database):
     job_id = put(sqlite_database)
     absent = raising(OperationalError("select", {}, Exception("disk full")))
@@ -172,6 +175,7 @@ def test_a_cancelled_job_ends_as_cancelled(sqlite_database: Database, when: str)
     assert name_of(sqlite_database, job_id) == "it is cancelled"
 
 
+@pytest.mark.fault
 def test_a_job_that_another_worker_took_over_is_left_alone(sqlite_database: Database):
     job_id = put(sqlite_database)
 
@@ -210,6 +214,7 @@ def test_the_lease_of_a_job_that_runs_is_renewed_twice_before_it_would_run_out_a
     assert not [thread for thread in threading.enumerate() if claimed.id in thread.name]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -234,6 +239,7 @@ def test_a_lease_goes_on_being_renewed_after_a_moment_without_a_database(
     assert job(sqlite_database, claimed.id).state == "done"
 
 
+@pytest.mark.fault
 def test_a_worker_survives_bugs_and_an_unavailable_database_and_stops_on_request(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -260,6 +266,7 @@ def test_a_worker_leaves_to_others_what_it_cannot_do(sqlite_database: Database):
     assert (job(sqlite_database, other).state, job(sqlite_database, other).fence) == ("queued", 0)
 
 
+@pytest.mark.fault
 def test_a_half_done_job_is_not_given_up_but_tried_again_until_it_is_whole(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -282,6 +289,7 @@ def test_a_half_done_job_is_not_given_up_but_tried_again_until_it_is_whole(
     assert name_of(sqlite_database, job_id) == "Harbour Foods"
 
 
+@pytest.mark.fault
 def test_a_half_done_job_whose_workers_were_killed_is_run_again(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -361,6 +369,7 @@ def test_a_short_job_does_not_wait_for_a_long_one(sqlite_database: Database):
         long_may_end.set()
 
 
+@pytest.mark.fault
 def test_no_error_ends_a_worker(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch):
     def claim_job(*arguments: Any) -> table.ClaimedJob | None:
         if errors:

@@ -209,6 +209,7 @@ def test_keys_from_before_belong_to_who_created_them_and_stop_where_that_user_ha
     assert keys == [("1", "ana", False), ("2", "bo", True), ("3", "cy", True), ("4", "bo", True), ("5", None, False)]
 
 
+@pytest.mark.fault
 def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
     with postgresql() as engine:
         with engine.begin() as connection:
@@ -241,6 +242,7 @@ def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequ
         assert claim_job(Database(engine), "w") is not None
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", KINDS)
 def test_suppliers_from_before_are_counted_once_and_found_although_the_upgrade_was_interrupted(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

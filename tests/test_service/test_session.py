@@ -298,6 +298,7 @@ def test_on_sqlite_a_writer_that_reads_first_is_not_overtaken_by_another_process
         assert users_of(database)["ua"] == ("a", "overtaker")
 
 
+@pytest.mark.fault
 def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(sqlite: Empty):
     settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
     with sqlite() as engine, engine.connect() as connection:
