@@ -360,6 +360,7 @@ def test_an_erasure_that_the_journal_does_not_know_is_recorded_by_the_check(
     assert "Blue Pier" not in written
 
 
+@pytest.mark.fault
 def test_an_erasure_that_was_interrupted_is_completed_later_and_does_not_say_so_before(
     portal: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
