@@ -93,8 +93,8 @@ def _build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); returned forms remain "
-        "claimed",
+        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); that in returned "
+        "forms remains claimed",
     )
     assess.add_argument(
         "--formats",
