@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
@@ -53,15 +53,20 @@ def read_after(
     if after is None:
         return session.execute(query.order_by(*build_order_by(order)).limit(limit)).all()
     rows: list[Any] = []
-    for i in reversed(range(len(order))):
-        column, direction = order[i]
-        same = [earlier == value for (earlier, _), value in zip(order[:i], after[:i], strict=True)]
-        later = column > after[i] if direction == ASCENDING else column < after[i]
-        part = query.where(*same, later).order_by(*build_order_by(order[i:]))
+    for i, conditions in zip(reversed(range(len(order))), build_ranges(order, after), strict=True):
+        part = query.where(*conditions).order_by(*build_order_by(order[i:]))
         rows += session.execute(part.limit(limit - len(rows)))
         if len(rows) == limit:
             break
     return rows
+
+
+def build_ranges(order: Order, after: Sequence[Any]) -> Iterator[list[ColumnElement[bool]]]:
+    """Yield the conditions of each part of the rows after some sort values, the nearest first."""
+    for i in reversed(range(len(order))):
+        column, direction = order[i]
+        same = [earlier == value for (earlier, _), value in zip(order[:i], after[:i], strict=True)]
+        yield [*same, column > after[i] if direction == ASCENDING else column < after[i]]
 
 
 def reverse(order: Order) -> Order:

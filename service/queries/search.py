@@ -15,7 +15,7 @@ from service.db.tables import Supplier
 from service.queries.supplier_filter import QUEUE, SupplierFilter
 from service.queries.supplier_list import count_next_steps, load_actions_by_id
 from service.queries.supplier_pages import count_matches, find_by_words, find_few, find_matches, load_in_order
-from service.queries.supplier_scan import scan
+from service.queries.supplier_scan import COUNTED, scan
 
 SHOWN = 10  # results of each kind on the page; a link leads to the rest
 MAX_TEXT = 200
@@ -91,7 +91,7 @@ def _find_suppliers(session: Session, kind: str, text: str, on: date) -> FoundSu
     if found is not None:
         return FoundSuppliers(load_in_order(session, [row.id for row in found[:SHOWN]]), len(found), more=False)
     total, more = count_matches(session, matches, on)
-    ids = scan(session, matches.filter_, matches.by_index, on, QUEUE, None, SHOWN).ids
+    ids = scan(session, matches.filter_, matches.by_index, on, QUEUE, None, SHOWN, COUNTED).ids
     if len(ids) < min(SHOWN, total):  # those with a high risk rarely have all the words
         ids = session.scalars(select(find_by_words(matches.filter_).c.id).distinct().limit(SHOWN)).all()
     return FoundSuppliers(load_in_order(session, ids), max(total, len(ids)), more=more)

@@ -2,6 +2,9 @@
 
 If few suppliers match, their sort values are read and sorted here. Otherwise the suppliers are read in the order of an index from
 a cursor on (``supplier_scan.py``). Which of the two it is follows from the counts that are kept (``db/supplier_counts.py``).
+
+A page that is read from an index can end before it is full, even empty, though more suppliers match: it says how far it has
+searched.
 """
 
 from __future__ import annotations
@@ -38,10 +41,12 @@ from service.queries.supplier_filter import (
     SupplierFilter,
     build_filter_conditions,
 )
-from service.queries.supplier_scan import Scan, count_first, scan
+from service.queries.supplier_scan import Scan, count_first, scan, sort_in_database
 
 FEW = 4_000  # suppliers that are sorted for a page, and counted
 SEARCHED = 8_000  # suppliers that match one part of a filter, among which the few that match all of it are looked for
+SORTED = 50_000  # suppliers that match one part of a filter, among which the database sorts those that match all of it
+MANY = 2**31  # in place of a count that stopped at SEARCHED
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,20 @@ class ConfidenceSummary:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a search has come that fills page after page: how many suppliers it has read, of how many at most."""
+
+    read: int
+    total: int
+
+
+@dataclass(frozen=True)
 class SupplierPage:
     """A page of the supplier table: its suppliers, page number, number of pages (None if it is not known), and a confidence
     summary of the whole list.
 
-    ``previous`` and ``next``: the query parameters of the pages before and after it, None if there is none.
+    ``previous`` and ``next``: the query parameters of the pages before and after it, None if there is none. ``searched``: of a
+    page that ends before it is full, though more suppliers may match; None otherwise.
     """
 
     suppliers: Sequence[Supplier]
@@ -72,20 +86,24 @@ class SupplierPage:
     confidence_summary: ConfidenceSummary
     previous: dict[str, Any] | None
     next: dict[str, Any] | None
+    searched: Progress | None = None
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a page of many suppliers begins: after a cursor, or before one, and the number it is shown under."""
+    """Where a page of many suppliers begins: after a cursor, or before one, and the number it is shown under. ``read``: how many
+    suppliers were read since a page was full.
+    """
 
     page: int = 1
     after: str | None = None
     before: str | None = None
+    read: int = 0
 
 
 class Matches(NamedTuple):
-    """What is known of the suppliers that match a filter: the fields whose index finds the fewest, how many these are (more than
-    SEARCHED: at least so many), how many match the whole filter (None: unknown), and whether they may be fewer.
+    """What is known of the suppliers that match a filter: the fields whose index finds the fewest, how many these are (MANY if
+    counting stopped at SEARCHED), how many match the whole filter (None: unknown), and whether they may be fewer.
     """
 
     filter_: SupplierFilter
@@ -96,7 +114,7 @@ class Matches(NamedTuple):
 
 
 def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches:
-    """Find out how many suppliers match each part of a filter, from the counts; words and imports are counted up to SEARCHED."""
+    """Find out how many suppliers match each part of a filter, from the counts; words and imports only up to SEARCHED."""
     counted = _list_counted(filter_, on)
     parts: dict[tuple[str, ...], int] = {
         fields: sum_counts(session, facet, *conditions) for fields, facet, conditions in counted
@@ -161,8 +179,9 @@ def _of_kind(filter_: SupplierFilter) -> list[ColumnElement[bool]]:
 
 
 def count_up_to(session: Session, ids: Any) -> int:
-    """Return the number of rows of a query, at most SEARCHED + 1."""
-    return session.scalar(select(func.count()).select_from(ids.limit(SEARCHED + 1).subquery())) or 0
+    """Return the number of rows of a query, MANY for more than SEARCHED."""
+    count = session.scalar(select(func.count()).select_from(ids.limit(SEARCHED + 1).subquery())) or 0
+    return count if count <= SEARCHED else MANY
 
 
 def _count_found(session: Session, word: str, kind: str) -> int:
@@ -238,40 +257,65 @@ def _read_page(session: Session, matches: Matches, on: date, position: Position)
     if page is None:  # the first page, or a page after a cursor
         number = number if after is not None else 1
         page = _read_forward(session, matches, on, after)
-    ids, before, next_ = page
+    read = 0 if page.read is None else page.read + (position.read if after is not None else 0)
+    progress = {"read": read} if read else {}
     return SupplierPage(
-        load_in_order(session, ids),
+        load_in_order(session, page.ids),
         number,
         None if more else max(number, -(-total // PAGE)),
         ConfidenceSummary(total, None, 0, more=more),
-        None if before is None else {"page": max(1, number - 1), "before": encode_position(before)},
-        None if next_ is None else {"page": number + 1, "after": encode_position(next_)},
+        None if page.before is None else {"page": max(1, number - 1), "before": encode_position(page.before)},
+        None if page.after is None else {"page": number + 1, "after": encode_position(page.after), **progress},
+        Progress(read, sum_counts(session, LEVELS)) if read else None,
     )
 
 
 class Read(NamedTuple):
-    """The suppliers of a page, and the sort values before and after which the neighbouring pages lie (None: there is none)."""
+    """The suppliers of a page, and the sort values before and after which the neighbouring pages lie (None: there is none).
+
+    ``read``: of a page that ends before it is full, how many suppliers were read for it; None otherwise.
+    """
 
     ids: Sequence[str]
     before: Sequence[Any] | None
     after: Sequence[Any] | None
+    read: int | None
 
 
 def _read_forward(session: Session, matches: Matches, on: date, after: Sequence[Any] | None) -> Read:
-    read = scan(session, matches.filter_, matches.by_index, on, SORTS[matches.filter_.sort], after, PAGE + 1)
-    shown = read.positions[:PAGE]
-    before = None if after is None else shown[0] if shown else read.last
-    return Read(read.ids[:PAGE], before, _continue_after(read, PAGE))
+    found = read_matching(session, matches, on, SORTS[matches.filter_.sort], after, PAGE + 1)
+    shown = found.positions[:PAGE]
+    before = None if after is None else shown[0] if shown else found.last
+    return Read(found.ids[:PAGE], before, _continue_after(found, PAGE), _get_interrupted(found))
 
 
 def _read_backward(session: Session, matches: Matches, on: date, before: Sequence[Any]) -> Read | None:
     """Read the page before some sort values; None if it is not full because the list begins there."""
     order = reverse(SORTS[matches.filter_.sort])
-    read = scan(session, matches.filter_, matches.by_index, on, order, before, PAGE + 1)
-    if read.ended and len(read.ids) < PAGE:
+    found = read_matching(session, matches, on, order, before, PAGE + 1)
+    if found.ended and len(found.ids) < PAGE:
         return None
-    shown = read.positions[:PAGE]
-    return Read(read.ids[:PAGE][::-1], _continue_after(read, PAGE), shown[0] if shown else read.last)
+    shown = found.positions[:PAGE]
+    after = shown[0] if shown else found.last
+    return Read(found.ids[:PAGE][::-1], _continue_after(found, PAGE), after, _get_interrupted(found))
+
+
+def _get_interrupted(found: Scan) -> int | None:
+    return None if found.ended or len(found.ids) >= PAGE else found.read
+
+
+def read_matching(
+    session: Session, matches: Matches, on: date, order: Order, after: Sequence[Any] | None, limit: int
+) -> Scan:
+    """Return the first of many matching suppliers after some sort values (None: from the first).
+
+    Where few of the suppliers that are read in order match, as with those of a country with low risk by score, the database
+    sorts all that the filter's own index finds, unless these are too many.
+    """
+    found = scan(session, matches.filter_, matches.by_index, on, order, after, limit)
+    if not found.ended and len(found.ids) < limit and matches.found <= SORTED:
+        return sort_in_database(session, matches.filter_, matches.by_index, on, order, after, limit)
+    return found
 
 
 def _continue_after(read: Scan, limit: int) -> Sequence[Any] | None:
@@ -315,7 +359,7 @@ def list_by_risk(
         end = start + limit
         ids, next_ = [row.id for row in found[start:end]], found[end - 1][3:] if len(found) > end else None
     else:
-        read = scan(session, matches.filter_, matches.by_index, on, QUEUE, after, limit + 1)
+        read = read_matching(session, matches, on, QUEUE, after, limit + 1)
         ids, next_ = list(read.ids[:limit]), _continue_after(read, limit)
     return Page(tuple(load_in_order(session, ids)), None if next_ is None else encode_position(next_))
 

@@ -2,6 +2,7 @@
 
 An index leads to the suppliers that match one part of a filter; the other parts are tested on each supplier that is read. If
 these rarely match, a page ends early and the next one continues: what a page costs does not depend on the size of the register.
+Where the filter's own index finds few enough, the database sorts these instead (``sort_in_database``).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from service.db.pagination import Order, build_order_by, read_after
+from service.db.pagination import Order, build_order_by, build_ranges, read_after
 from service.db.tables import Supplier
 from service.queries.supplier_filter import (
     DIVISION,
@@ -27,7 +28,8 @@ from service.queries.supplier_filter import (
     get_rank,
 )
 
-READ = 4_000  # suppliers read for a page
+READ = 20_000  # suppliers read for a page
+COUNTED = 4_000  # suppliers read to say how many match at least
 GROWTH = 4  # of a portion that follows one with too few matches
 OF_QUEUE = (
     "level",
@@ -44,12 +46,14 @@ class Scan:
     """The first matching suppliers after a position: their ids, and the sort values of each.
 
     ``last``: the sort values of the last supplier read, None if none was. ``ended``: whether there is none after it.
+    ``read``: how many suppliers were read.
     """
 
     ids: Sequence[str]
     positions: Sequence[Sequence[Any]]
     last: Sequence[Any] | None
     ended: bool
+    read: int
 
 
 def scan(
@@ -60,11 +64,14 @@ def scan(
     order: Order,
     after: Sequence[Any] | None,
     limit: int,
+    most: int | None = None,
 ) -> Scan:
     """Return the first suppliers that match a filter after some sort values (None: from the first), in an order with an index.
 
-    ``fields``: the fields of the filter that the fewest suppliers match.
+    ``fields``: the fields of the filter that the fewest suppliers match. ``most``: how many suppliers are read at most, READ
+    unless given.
     """
+    most = READ if most is None else most
     query = _select_fitting(filter_, fields, on, order)
     found: list[Any] = []
     read, portion = 0, limit
@@ -74,15 +81,39 @@ def scan(
         read += len(rows)
         after = rows[-1][2:] if rows else after
         ended = len(rows) < portion
-        if ended or len(found) >= limit or read >= READ:
+        if ended or len(found) >= limit or read >= most:
             found = found[:limit]
-            return Scan([row.id for row in found], [row[2:] for row in found], after, ended)
-        portion = min(GROWTH * portion, READ - read)
+            return Scan([row.id for row in found], [row[2:] for row in found], after, ended, read)
+        portion = min(GROWTH * portion, most - read)
+
+
+def sort_in_database(
+    session: Session,
+    filter_: SupplierFilter,
+    fields: Sequence[str],
+    on: date,
+    order: Order,
+    after: Sequence[Any] | None,
+    limit: int,
+) -> Scan:
+    """Return what ``scan`` does, whatever the order has to do with the filter: the database reads all suppliers that the index
+    of these fields finds, and sorts those that match.
+    """
+    columns = [column.label(f"sort{i}") for i, (column, _) in enumerate(order)]
+    matching = select(Supplier.id, *columns).where(*build_filter_conditions(filter_, on, fields)).cte("matching")
+    matching = matching.prefix_with("MATERIALIZED")  # or a database might read the index of the order after all
+    sorted_by = [(matching.c[f"sort{i}"], direction) for i, (_, direction) in enumerate(order)]
+    query = select(matching).order_by(*build_order_by(sorted_by)).limit(limit)
+    if after is not None:
+        query = query.where(or_(*(and_(*conditions) for conditions in build_ranges(sorted_by, after))))
+    rows = session.execute(query).all()
+    positions = [row[1:] for row in rows]
+    return Scan([row.id for row in rows], positions, positions[-1] if rows else after, len(rows) < limit, len(rows))
 
 
 def count_first(session: Session, filter_: SupplierFilter, fields: Sequence[str], on: date) -> int:
-    """Return how many of the first ``READ`` suppliers that a scan reads in the order of the queue match."""
-    read = _select_fitting(filter_, fields, on, QUEUE).order_by(*build_order_by(QUEUE)).limit(READ).subquery()
+    """Return how many of the first ``COUNTED`` suppliers that a scan reads in the order of the queue match."""
+    read = _select_fitting(filter_, fields, on, QUEUE).order_by(*build_order_by(QUEUE)).limit(COUNTED).subquery()
     return session.scalar(select(func.count()).select_from(read).where(read.c.fits)) or 0
 
 
@@ -94,6 +125,8 @@ def _select_fitting(filter_: SupplierFilter, fields: Sequence[str], on: date, or
         indexed = _choose_index(filter_, fields, indexed)
     elif order[0][0] is SORTS["review"][0][0]:
         indexed = replace(indexed, review=filter_.review)
+    elif order[0][0] is SORTS["country"][0][0]:
+        indexed = replace(indexed, country=filter_.country)
     conditions = build_filter_conditions(indexed, on)
     if by_queue and filter_.level not in ("", INSUFFICIENT):
         conditions.append(Supplier.rank == get_rank(filter_.level, filter_.level))

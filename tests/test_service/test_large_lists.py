@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,11 +66,13 @@ def session(database: Database) -> Iterator[Session]:
 def read_from_index(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have every list of more than three suppliers read from an index, at most some suppliers for a page of four."""
 
-    def patch(read: int) -> None:
+    def patch(read: int, sorted_: int = 5) -> None:
         monkeypatch.setattr(supplier_pages, "FEW", 3)
         monkeypatch.setattr(supplier_pages, "SEARCHED", 5)
+        monkeypatch.setattr(supplier_pages, "SORTED", sorted_)
         monkeypatch.setattr(supplier_pages, "PAGE", 4)
         monkeypatch.setattr(supplier_scan, "READ", read)
+        monkeypatch.setattr(supplier_scan, "COUNTED", read)
 
     return patch
 
@@ -85,16 +88,27 @@ def walk(session: Session, filter_: SupplierFilter, start: SupplierPage | None =
         page = get_supplier_page(session, filter_, ON, Position(**link))
 
 
-@pytest.mark.parametrize("read", [7, 1000], ids=["a few suppliers a page", "as many as it takes"])
-@pytest.mark.parametrize("sort", SORTS)
-def test_a_list_read_from_an_index_is_the_list_that_is_sorted(session: Session, read_from_index, sort: str, read: int):
+@pytest.mark.parametrize(
+    ("sort", "read", "sorted_"),
+    [
+        *((sort, read, 5) for sort in SORTS for read in (7, 1000)),
+        *((sort, 7, 1000) for sort in ("name", "score", "country")),
+    ],
+)
+def test_a_list_read_from_an_index_is_the_list_that_is_sorted(
+    session: Session, read_from_index, sort: str, read: int, sorted_: int
+):
     sorted_lists = []
     for fields in FILTERS:
         filter_ = SupplierFilter(**fields, sort=sort)
         sorted_lists.append((filter_, [supplier.key for page in walk(session, filter_) for supplier in page.suppliers]))
-    read_from_index(read)
+    read_from_index(read, sorted_)
     for filter_, expected in sorted_lists:
         pages = list(walk(session, filter_))
+        for page in pages:
+            if page.next and len(page.suppliers) < 4:
+                assert page.searched, "a page that ends early says so"
+                assert sorted_ == 5, "the database sorts what the index of the order seldom finds"
         assert [supplier.key for page in pages for supplier in page.suppliers] == expected, filter_
         back = list(walk(session, filter_, pages[-1]))[::-1]
         last = {supplier.key for supplier in back[-1].suppliers}
@@ -116,6 +130,21 @@ def test_the_api_lists_every_supplier_once_however_few_it_reads(session: Session
                 break
         expected = session.scalars(select(Supplier.key).where(*supplier_pages.build_filter_conditions(filter_, ON)))
         assert sorted(found) == sorted(expected), filter_
+
+
+def test_a_search_that_takes_several_pages_says_how_far_it_has_come(session: Session, read_from_index):
+    read_from_index(5)
+    filter_ = SupplierFilter(kind="agency", sort="name")
+    pages = list(walk(session, filter_))
+    empty = [page for page in pages[1:] if not page.suppliers]
+    assert empty, "the agencies lie far apart among the sites"
+    assert all(page.previous for page in empty)
+    for before, page in pairwise(pages):
+        if page.searched and before.searched:
+            assert page.searched.read == before.searched.read + 5
+        elif page.searched:
+            assert page.searched.read == 5
+    assert {page.searched.total for page in pages if page.searched} == {60}
 
 
 def test_a_search_finds_words_that_many_suppliers_have_but_few_together(session: Session, read_from_index):

@@ -67,9 +67,11 @@ def _render_table(path: str, fields: MultiDict[str, str], error: DomainError | N
 
 
 def _read_position(fields: Mapping[str, str]) -> Position:
-    number = fields.get("page", "")
-    page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
-    return Position(page, fields.get("after"), fields.get("before"))
+    page, read = (
+        int(number) if number.isascii() and number.isdigit() and len(number) < 10 else default
+        for number, default in ((fields.get("page", ""), 1), (fields.get("read", ""), 0))
+    )
+    return Position(page, fields.get("after"), fields.get("before"), read)
 
 
 def export_table(path: str, format: str) -> Response:  # noqa: A002  the name in the address
