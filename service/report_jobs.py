@@ -33,7 +33,7 @@ from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.queries import stored_results
 from service.queries.supplier_filter import SupplierFilter, parse_filter
-from service.queries.supplier_list import list_supplier_ids
+from service.queries.supplier_list import has_suppliers, list_supplier_ids
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 from service.report_content.supplier_help import list_what_helps
@@ -64,7 +64,7 @@ def request_report(
         raise DomainError("audience.unknown", 422, "Choose an internal report, or a copy for one supplier.")
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
-    elif not list_supplier_ids(session, filter_ or SupplierFilter(), today()):
+    elif not has_suppliers(session, filter_ or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "No supplier matches this report.")
     check_quota(session, max_waiting)
     payload = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO, StringIO
+from itertools import chain, islice
 from typing import Any
 
 import xlsxwriter
@@ -39,6 +40,14 @@ from service.suppliers.organisation_models import find_organisation_library
 
 MEDIA_TYPES = {name: FORMATS[name].media_type for name in ("csv", "xlsx")}  # of the files a table is exported to
 MAX_COLUMN_WIDTH = 45  # characters that a column of the workbook shows at most
+EXPORTABLE = 100_000  # suppliers in an exported file: more would keep the interpreter busy for minutes
+ROWS_AT_ONCE = 1_000  # rows that an export holds in memory
+EXPORTED = (
+    Supplier.kind, Supplier.reference, Supplier.name, Supplier.country, Supplier.sector, Supplier.level, Supplier.inherent_level,
+    Supplier.up_to, Supplier.silent, Supplier.score, Supplier.best, Supplier.worst, Supplier.inherent, Supplier.practice,
+    Supplier.practice_of, Supplier.coverage, Supplier.confidence, Supplier.next_step, Supplier.own_step, Supplier.review_due,
+    Supplier.assessed_at, Supplier.model,
+)  # fmt: skip
 
 
 def summarize_confidence(session: Session, kind: str = "") -> ConfidenceSummary:
@@ -72,6 +81,11 @@ def _find_confidence(session: Session, kind: str, by_tenth: Mapping[int, int], a
     if ends[0] == ends[1]:  # usually those who answered nothing
         return ends[0]
     return session.scalar(select(confidence).where(*conditions).order_by(confidence).offset(at).limit(1)) or 0.0
+
+
+def has_suppliers(session: Session, filter_: SupplierFilter, on: date) -> bool:
+    """Return whether any supplier matches a filter."""
+    return session.scalar(select(Supplier.id).where(*build_filter_conditions(filter_, on)).limit(1)) is not None
 
 
 def list_supplier_ids(session: Session, filter_: SupplierFilter, on: date) -> list[str]:
@@ -119,7 +133,7 @@ def _sort_by_title(codes: set[str | None], title: Any) -> tuple[tuple[str, str],
     return tuple(sorted(pairs, key=lambda pair: (pair[0] == "unknown", pair[1])))
 
 
-def get_next_step(supplier: Supplier, *, own_answers_only: bool) -> str | None:
+def get_next_step(supplier: Any, *, own_answers_only: bool) -> str | None:
     """Return the id of a supplier's first action, or on request the first one that its own answers alone require; None if none
     is due.
     """
@@ -131,7 +145,7 @@ def get_action_title(action_id: str | None) -> str:
     return next((action.title for action in load_actions() if action.id == action_id), "")
 
 
-def get_level_text(supplier: Supplier) -> str:
+def get_level_text(supplier: Any) -> str:
     """Return the level of a supplier in words."""
     silent = bool(supplier.silent)
     return format_level(
@@ -147,51 +161,65 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 
-def build_table_rows(session: Session, filter_: SupplierFilter, on: date) -> list[list[Any]]:
-    """Return one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
-    suppliers = session.scalars(
-        select(Supplier).where(*build_filter_conditions(filter_, on)).order_by(*build_order_by(SORTS[filter_.sort]))
+def iter_table_rows(session: Session, filter_: SupplierFilter, on: date) -> Iterator[list[Any]]:
+    """Yield one row of cells for each supplier that matches a filter, in its sort order and in the columns of ``COLUMNS``."""
+    query = select(*EXPORTED).where(*build_filter_conditions(filter_, on))
+    titles = {action.id: action.title for action in load_actions()}
+    rows = session.execute(
+        query.order_by(*build_order_by(SORTS[filter_.sort])).execution_options(yield_per=ROWS_AT_ONCE)
     )
-    return [
-        [
+    for s in rows:
+        step = get_next_step(s, own_answers_only=filter_.own_answers_only)
+        yield [
             s.kind, s.reference or "", s.name, get_country_name(s.country), get_sector_title(s.sector), get_level_text(s),
             s.score, s.best, s.worst, s.inherent, s.practice, s.practice_of, s.coverage, s.confidence,
-            get_action_title(get_next_step(s, own_answers_only=filter_.own_answers_only)),
+            titles.get(step or "", ""),
             s.review_due.isoformat() if s.review_due else "", s.assessed_at.date().isoformat() if s.assessed_at else "",
             s.model or "",
-        ]
-        for s in suppliers
-    ]  # fmt: skip
+        ]  # fmt: skip
 
 
 def export_table(session: Session, filter_: SupplierFilter, on: date, format: str) -> bytes:  # noqa: A002  the word of the field
-    """Return the whole filtered table as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
-    return write_table([title for _, title in COLUMNS], build_table_rows(session, filter_, on), format)
+    """Return the whole filtered table as the bytes of a "csv" or "xlsx" file.
+
+    Raises DomainError: ``format.unknown``, and ``export.too_large`` for more than EXPORTABLE suppliers.
+    """
+    ids = select(Supplier.id).where(*build_filter_conditions(filter_, on)).limit(EXPORTABLE + 1).subquery()
+    if (session.scalar(select(func.count()).select_from(ids)) or 0) > EXPORTABLE:
+        detail = (
+            f"A file holds at most {EXPORTABLE:,} suppliers, and more match. Filter the list, for example by country."
+        )
+        raise DomainError("export.too_large", 422, detail)
+    return write_table([title for _, title in COLUMNS], iter_table_rows(session, filter_, on), format)
 
 
-def write_table(titles: Sequence[str], cells: Sequence[Sequence[Any]], format: str) -> bytes:  # noqa: A002  the word of the field
+def write_table(titles: Sequence[str], cells: Iterable[Sequence[Any]], format: str) -> bytes:  # noqa: A002  the word of the field
     """Return a table of suppliers as the bytes of a "csv" or "xlsx" file. Raises DomainError ``format.unknown``."""
     if format == "csv":
         text = StringIO()
-        csv.writer(text, lineterminator="\r\n").writerows([titles, *([guard(cell) for cell in row] for row in cells)])
+        csv.writer(text, lineterminator="\r\n").writerows(
+            chain([titles], ([guard(cell) for cell in row] for row in cells))
+        )
         return text.getvalue().encode("utf-8-sig")
     if format == "xlsx":
-        return _build_workbook(titles, cells)
+        return _build_workbook(titles, iter(cells))
     raise DomainError("format.unknown", 422, "The list can be exported as CSV or XLSX.")
 
 
-def _build_workbook(titles: Sequence[str], cells: Sequence[Sequence[Any]]) -> bytes:
+def _build_workbook(titles: Sequence[str], cells: Iterator[Sequence[Any]]) -> bytes:
     buffer = BytesIO()
     with xlsxwriter.Workbook(buffer, {"constant_memory": True}) as book:
         sheet, bold = book.add_worksheet("Suppliers"), book.add_format({"bold": True})
-        for column, values in enumerate(zip(titles, *cells, strict=True)):
+        first = list(islice(cells, ROWS_AT_ONCE))  # they decide how wide the columns are
+        for column, values in enumerate(zip(titles, *first, strict=True)):
             longest = max(len(value) for value in values if isinstance(value, str))
             sheet.set_column(column, column, min(longest + 2, MAX_COLUMN_WIDTH))
         write_row(sheet, 0, titles, [bold] * len(titles))
-        for number, row in enumerate(cells, 1):
+        number = 0
+        for number, row in enumerate(chain(first, cells), 1):
             write_row(sheet, number, row, [None] * len(row))
         sheet.freeze_panes(1, 3)
-        sheet.autofilter(0, 0, max(len(cells), 1), len(titles) - 1)
+        sheet.autofilter(0, 0, max(number, 1), len(titles) - 1)
     return buffer.getvalue()
 
 

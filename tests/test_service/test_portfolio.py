@@ -173,7 +173,7 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
         latest = [session.get_one(Result, one.latest_id) for one in stored]
         assert [one.silent for one in stored] == [stored_results.build_detail(one).headline.silent for one in latest]
         assert [one.silent for one in stored] == [True, True, False]
-        levels = [row[5] for row in supplier_list.build_table_rows(session, SupplierFilter(sort="name"), AT.date())]
+        levels = [row[5] for row in supplier_list.iter_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
     assert levels == ["High (mainly from questions left blank)", "High", "High (mainly from questions left blank)"]
     browser = make_browser(app, make_user(database, organisation))

@@ -109,6 +109,19 @@ def test_an_exported_table_is_complete_and_runs_no_formula(database: Database) -
             supplier_list.export_table(session, SupplierFilter(), ON, "docx")
 
 
+def test_a_table_too_large_for_a_file_is_refused_with_a_way_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supplier_list, "EXPORTABLE", 1)
+    with database.for_organisation(make_organisation(database)) as session:
+        keep(session, "Pear Works")
+        assert b"Pear Works" in supplier_list.export_table(session, SupplierFilter(), ON, "csv")
+        keep(session, "Plum Works")
+        with pytest.raises(DomainError, match="Filter the list") as error:
+            supplier_list.export_table(session, SupplierFilter(), ON, "csv")
+        assert error.value.code == "export.too_large"
+
+
 def test_a_filter_belongs_to_its_user_and_its_name_is_taken_once(database: Database) -> None:
     organisation = make_organisation(database)
     ana, ben = make_user(database, organisation), make_user(database, organisation)
