@@ -6,6 +6,8 @@ table of suppliers anew, since SQLite drops a table with its triggers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LEVELS, PLACES, STEPS, OWN_STEPS, REVIEWS, CONFIDENCE = "level", "place", "step", "own_step", "review", "confidence"
 LOW_COVERAGE = "low"
 KEY = "organisation_id, facet, kind, value, detail"
@@ -30,18 +32,24 @@ FACETS: dict[str, tuple[str | dict[str, str], str]] = {
 }
 
 
-def select_counts(row: str, dialect: str, n: int, *, condition: str = "") -> str:
-    """Return the select of what one supplier, or all, add to the counts of every facet."""
+def select_counts(row: str, dialect: str, n: int, *, facets: Sequence[str] = tuple(FACETS), condition: str = "") -> str:
+    """Return the select of what one supplier, or all, add to the counts of some facets."""
     parts = []
-    for facet, expressions in FACETS.items():
-        value, detail = ((each if isinstance(each, str) else each[dialect]).format(row=row) for each in expressions)
+    for facet in facets:
+        value, detail = build_key(row, facet, dialect)
         conditions = [f"{row}.deleted_at IS NULL", f"{row}.latest_id IS NOT NULL", *([condition] if condition else ())]
         parts.append(
             f"SELECT {row}.organisation_id AS organisation_id, '{facet}' AS facet, {row}.kind AS kind, "
-            f"coalesce({value}, '') AS value, coalesce({detail}, '') AS detail, {n} AS n"
+            f"{value} AS value, {detail} AS detail, {n} AS n"
             f"{' FROM supplier' if row == 'supplier' else ''} WHERE {' AND '.join(conditions)}"
         )
     return " UNION ALL ".join(parts)
+
+
+def build_key(row: str, facet: str, dialect: str) -> tuple[str, str]:
+    """Return the expressions of value and detail by which a supplier is counted for a facet."""
+    value, detail = ((each if isinstance(each, str) else each[dialect]).format(row=row) for each in FACETS[facet])
+    return f"coalesce({value}, '')", f"coalesce({detail}, '')"
 
 
 def add_rows(rows: str, shard: str) -> str:
@@ -56,14 +64,14 @@ def add_rows(rows: str, shard: str) -> str:
 
 def build_triggers(dialect: str) -> list[str]:
     """Return the statements that create the triggers on ``sqlite`` or ``postgresql``."""
-    old, new = select_counts("OLD", dialect, -1), select_counts("NEW", dialect, 1)
     if dialect == "sqlite":
-        changes = {"INSERT": new, "UPDATE": f"{old} UNION ALL {new}", "DELETE": old}
+        create = "CREATE TRIGGER IF NOT EXISTS supplier_counted_on"
         return [
-            f"CREATE TRIGGER IF NOT EXISTS supplier_counted_on_{change.lower()} AFTER {change} ON supplier "
-            f"BEGIN {add_rows(rows, '0')}; END"
-            for change, rows in changes.items()
+            f"{create}_insert AFTER INSERT ON supplier BEGIN {add_rows(select_counts('NEW', dialect, 1), '0')}; END",
+            f"{create}_delete AFTER DELETE ON supplier BEGIN {add_rows(select_counts('OLD', dialect, -1), '0')}; END",
+            *(f"{create}_update_of_{facet} AFTER UPDATE ON supplier {_count_change(facet)}" for facet in FACETS),
         ]
+    old, new = select_counts("OLD", dialect, -1), select_counts("NEW", dialect, 1)
     if dialect == "postgresql":
         return [
             "CREATE OR REPLACE FUNCTION count_supplier() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -72,3 +80,14 @@ def build_triggers(dialect: str) -> list[str]:
             "FOR EACH ROW EXECUTE FUNCTION count_supplier()",
         ]
     raise ValueError(f"unsupported kind of database: {dialect}")
+
+
+def _count_change(facet: str) -> str:
+    """Return condition and body of the trigger for an update on SQLite: a facet that has not changed costs next to nothing."""
+    before, after = (
+        f"({row}.deleted_at IS NULL AND {row}.latest_id IS NOT NULL, {row}.kind, "
+        f"{', '.join(build_key(row, facet, 'sqlite'))})"
+        for row in ("OLD", "NEW")
+    )
+    old, new = (select_counts(row, "sqlite", n, facets=[facet]) for row, n in (("OLD", -1), ("NEW", 1)))
+    return f"WHEN {before} IS NOT {after} BEGIN {add_rows(f'{old} UNION ALL {new}', '0')}; END"

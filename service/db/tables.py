@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     ColumnElement,
     Date,
@@ -265,6 +266,9 @@ class Supplier(Owned, Base):
         UniqueConstraint("organisation_id", "kind", "key", name="one_supplier_a_key"),
         CheckConstraint("kind in ('site','agency')", name="valid_kind"),
     )
+    organisation_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("organisation.id", ondelete="CASCADE")
+    )  # the first column of other indexes
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(8))
     key: Mapped[str] = mapped_column(key_text(300))
@@ -368,6 +372,13 @@ INDEXES: dict[str, tuple[Any, ...]] = {
 }
 for name, columns in INDEXES.items():
     Index(name, Supplier.organisation_id, *columns)
+# As text, which both databases understand: the index is used only by a query with the very same condition.
+HAS_EVIDENCE: ColumnElement[bool] = literal_column(
+    "((answers -> 'evidence') IS NOT NULL OR (answers -> 'evidence_grade') IS NOT NULL)", Boolean
+)
+Index(
+    "supplier_with_evidence", Supplier.organisation_id, *QUEUE, postgresql_where=HAS_EVIDENCE, sqlite_where=HAS_EVIDENCE
+)
 
 
 class MergedKey(Owned, Base):
@@ -418,6 +429,9 @@ class Result(Owned, Base):
         Index("result_of_supplier", "supplier_id", "created_at"),
         Index("result_of_import", "organisation_id", "import_id", "supplier_id"),
     )
+    organisation_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("organisation.id", ondelete="CASCADE")
+    )  # the first column of other indexes
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"))
     import_id: Mapped[str | None] = mapped_column(String(36))

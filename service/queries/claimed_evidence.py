@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.assessment.evidence_entries import EvidenceEntry
 from service.db.pagination import build_order_by
-from service.db.tables import Supplier
+from service.db.tables import HAS_EVIDENCE, Supplier
 from service.queries.supplier_filter import SORTS, SupplierFilter, build_filter_conditions
 from service.suppliers.confirmations import Voucher, find_fault, list_confirmable_questions
 from service.suppliers.evidence import list_visible_entries
@@ -42,8 +42,7 @@ def list_claimed_evidence(
     session: Session, filter_: SupplierFilter, on: date, *, grade: str = "", limit: int = 100, sees_worker_derived: bool
 ) -> ClaimedPage:
     """List claimed pieces, at most ``limit``; of one grade where that is given."""
-    mentions = [cast(Supplier.answers, Text).contains(f'"{question}"') for question in ("evidence", "evidence_grade")]
-    matching = (*build_filter_conditions(filter_, on), or_(*mentions))
+    matching = (*build_filter_conditions(filter_, on, ("text", "selected")), HAS_EVIDENCE)
     query = select(Supplier).where(*matching).order_by(*build_order_by(SORTS[filter_.sort]))
     pieces: list[ClaimedPiece] = []
     for supplier in session.scalars(query.execution_options(yield_per=200)):
