@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from alembic import command
+from alembic.config import Config
 from flask.testing import FlaskClient
-from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, insert, select
 
 from risk_models.action_library import load_actions
 from risk_models.name_normalize import name_key
 from service.auth import keys, sessions, users
 from service.auth.accounts import create_organisation
+from service.db import migrations
 from service.db.count_triggers import build_triggers
 from service.db.derived_tables import SupplierWord
 from service.db.migrations import migrate
@@ -44,6 +47,7 @@ MOST = 0.3  # seconds of CPU for a page
 FIRST = 10_000  # suppliers that are inserted row by row
 ROUNDS = 3
 SEED = 16
+BEFORE_COUNTS = "0014"  # the revision of the database
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 COUNTRIES = tuple("CN IN BD VN TH MY ID MM KH PK NP LK PH TW KR JP TR EG MA TN ET KE MG ZA GH CI NG BR MX GT HN SV PE EC CO "
                   "CL AR US CA GB IE FR ES PT IT DE PL RO BG CZ HU GR NL BE DK SE NO FI QA AE SA JO".split())  # fmt: skip
@@ -137,8 +141,9 @@ def insert_register(database: Database, organisation_id: str, size: int) -> None
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("DROP TRIGGER supplier_counted ON supplier")
         else:
-            for change in ("insert", "update", "delete"):
-                connection.exec_driver_sql(f"DROP TRIGGER supplier_counted_on_{change}")
+            named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'supplier'"
+            for name in connection.exec_driver_sql(named).scalars().all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
     first = min(size, FIRST)
     insert_first(engine, organisation_id, first)
     for copy in range(1, size // first):
@@ -149,13 +154,17 @@ def insert_register(database: Database, organisation_id: str, size: int) -> None
         index.create(engine)
     with database.unscoped() as session:
         recount(session)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.begin() as connection:
         for statement in build_triggers(engine.dialect.name):
             connection.exec_driver_sql(statement)
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("VACUUM ANALYZE")
-        else:  # what the migration wrote was deleted with the indexes
+        if engine.dialect.name == "sqlite":  # what the migration wrote was deleted with the indexes
             import_module("service.db.migrations.versions.0016_keep_counts_and_words").write_statistics(connection)
+            few = import_module("service.db.migrations.versions.0017_index_of_evidence").FEW_WITH_EVIDENCE
+            connection.exec_driver_sql("DELETE FROM sqlite_stat1 WHERE idx = 'supplier_with_evidence'")
+            connection.exec_driver_sql(few)
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def insert_first(engine: Engine, organisation_id: str, count: int) -> None:
@@ -259,6 +268,9 @@ def list_pages(client: FlaskClient, headers: dict[str, str]) -> Iterator[tuple[s
            for sort in ("queue", "name", "country", "score")},
         "list, a common level": "/suppliers?level=medium",
         "list, a rare level by name": "/suppliers?level=critical&sort=name",
+        "list of agencies by name": "/agencies?sort=name",
+        "list, a level by score": "/suppliers?level=medium&sort=score",
+        "list, agencies of a level by coverage": "/agencies?level=low&sort=coverage",
         "list, insufficient evidence": "/suppliers?level=insufficient_evidence&inherent_level=high",
         "list, a common country": "/suppliers?country=CN",
         "list, a common country by score": "/suppliers?country=CN&sort=score",
@@ -274,6 +286,7 @@ def list_pages(client: FlaskClient, headers: dict[str, str]) -> Iterator[tuple[s
         "search, a reference": "/search?q=R-0000123",
         "search, nothing": "/search?q=zzzz",
         "actions": "/actions",
+        "claimed evidence": "/evidence",
         "sites in the API": "/api/v1/suppliers?limit=50",
         "sites in the API, deep": find_deep_cursor("/api/v1/suppliers?limit=200", 5),
         "changes": "/api/v1/changes?limit=100",
@@ -291,13 +304,19 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="folder to store the registers in, so that the next run can reuse them"
     )
+    parser.add_argument("--migration", action="store_true", help="measure the upgrade from before the counts instead")
     options = parser.parse_args()
     configure_logging("WARNING")
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     within = True
     with tempfile.TemporaryDirectory(dir=options.keep) as temporary:
         for kind in options.databases:
             with run_server(kind, options.keep or Path(temporary)) as get_address:
                 for size in options.sizes:
+                    if options.migration:
+                        measure_migration(kind, size, get_address(size))
+                        continue
                     within &= measure_register(kind, size, get_address(size), Path(temporary))
     raise SystemExit(0 if within else 1)
 
@@ -305,7 +324,6 @@ def main() -> None:
 @contextmanager
 def run_server(kind: str, folder: Path) -> Iterator[Callable[[int], str]]:
     """Yield a function that returns the address of the database for a register of a size."""
-    folder.mkdir(parents=True, exist_ok=True)
     if kind == "sqlite":
         yield lambda size: f"sqlite:///{folder}/{size}.db"
         return
@@ -324,6 +342,33 @@ def run_server(kind: str, folder: Path) -> Iterator[Callable[[int], str]]:
         yield create
     finally:
         server.cleanup()
+
+
+def measure_migration(kind: str, size: int, address: str) -> None:
+    """Insert suppliers into a database from before the counts and words, and measure its upgrade."""
+    engine = open_engine(address)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, BEFORE_COUNTS)
+    with Database(engine) as database:
+        organisation_id = create_organisation(database, "Harbour Foods")
+        tables = MetaData()
+        tables.reflect(engine, only=["supplier"])
+        table = tables.tables["supplier"]
+        names = [column.name for column in table.columns]
+        draw, actions = random.Random(SEED), [action.id for action in load_actions()][:60]
+        for start in range(0, size, FIRST):
+            rows = [build_supplier(draw, number, organisation_id, actions) for number in range(start, start + FIRST)]
+            with engine.begin() as connection:
+                connection.execute(insert(table), [{name: row[name] for name in names} for row in rows])
+        start_cpu = read_cpu(engine)
+        migrate(engine)
+        print(
+            f"{kind:11}{size:>10,}  {'upgrade from ' + BEFORE_COUNTS:36}{read_cpu(engine) - start_cpu:7.1f} s",
+            flush=True,
+        )
 
 
 def measure_register(kind: str, size: int, address: str, folder: Path) -> bool:
