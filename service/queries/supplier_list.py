@@ -134,10 +134,11 @@ def _sort_by_title(codes: set[str | None], title: Any) -> tuple[tuple[str, str],
 
 
 def get_next_step(supplier: Any, *, own_answers_only: bool) -> str | None:
-    """Return the id of a supplier's first action, or on request the first one that its own answers alone require; None if none
-    is due.
+    """Return the id of the first action of a supplier (or of its row in a query), or on request the first one that its own
+    answers alone require; None if none is due.
     """
-    return supplier.own_step if own_answers_only else supplier.next_step
+    step: str | None = supplier.own_step if own_answers_only else supplier.next_step
+    return step
 
 
 def get_action_title(action_id: str | None) -> str:
@@ -146,7 +147,7 @@ def get_action_title(action_id: str | None) -> str:
 
 
 def get_level_text(supplier: Any) -> str:
-    """Return the level of a supplier in words."""
+    """Return the level of a supplier (or of its row in a query) in words."""
     silent = bool(supplier.silent)
     return format_level(
         supplier.level or "", supplier.inherent_level or "", up_to=supplier.up_to, unanswered_driven=silent
