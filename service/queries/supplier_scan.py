@@ -30,6 +30,7 @@ from service.queries.supplier_filter import (
 
 READ = 20_000  # suppliers read for a page
 COUNTED = 4_000  # suppliers read to say how many match at least
+PORTION = 250  # suppliers read at first
 GROWTH = 4  # of a portion that follows one with too few matches
 OF_QUEUE = (
     "level",
@@ -74,7 +75,7 @@ def scan(
     most = READ if most is None else most
     query = _select_fitting(filter_, fields, on, order)
     found: list[Any] = []
-    read, portion = 0, limit
+    read, portion = 0, min(max(limit, PORTION), most)
     while True:
         rows = read_after(session, query, order, after, portion)
         found += [row for row in rows if row.fits]

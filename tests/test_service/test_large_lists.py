@@ -72,6 +72,7 @@ def read_from_index(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(supplier_pages, "SORTED", sorted_)
         monkeypatch.setattr(supplier_pages, "PAGE", 4)
         monkeypatch.setattr(supplier_scan, "READ", read)
+        monkeypatch.setattr(supplier_scan, "PORTION", 5)
         monkeypatch.setattr(supplier_scan, "COUNTED", read)
 
     return patch
