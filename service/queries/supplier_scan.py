@@ -129,8 +129,9 @@ def _select_fitting(filter_: SupplierFilter, fields: Sequence[str], on: date, or
     elif order[0][0] is SORTS["country"][0][0]:
         indexed = replace(indexed, country=filter_.country)
     conditions = build_filter_conditions(indexed, on)
-    if by_queue and filter_.level not in ("", INSUFFICIENT):
-        conditions.append(Supplier.rank == get_rank(filter_.level, filter_.level))
+    ranked_by = filter_.inherent_level if filter_.level == INSUFFICIENT else filter_.level
+    if by_queue and ranked_by and filter_.level:
+        conditions.append(Supplier.rank == get_rank(filter_.level, ranked_by))
     fits = and_(*build_filter_conditions(filter_, on, ())).label("fits")
     columns = [column.label(f"sort{i}") for i, (column, _) in enumerate(order)]
     return select(Supplier.id, fits, *columns).where(*conditions)
