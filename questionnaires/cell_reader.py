@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BytesIO
 from itertools import count, islice, repeat, zip_longest
 from typing import Any
@@ -116,7 +117,12 @@ def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
 
 def make_workbook_reader(kind: str, limits: Limits) -> Reader:
     """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
-    examine = {"xlsx": xlsx.examine, "ods": ods.examine, "xls": xls.examine}[kind]
+    examine = {
+        "xlsx": xlsx.examine,
+        "xlsm": partial(xlsx.examine, may_hold_macros=True),
+        "ods": ods.examine,
+        "xls": xls.examine,
+    }[kind]
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
         flags = examine(data, limits)

@@ -112,7 +112,7 @@ def iter_rows(records: Iterator[list[str]], limits: Limits, widths: array[int]) 
         if not any(map(str.strip, record)):
             blank += 1
             continue
-        if len(widths) + blank >= limits.rows:
+        if len(widths) + blank >= limits.rows_and_header:
             raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         for _ in range(blank):
             widths.append(0)

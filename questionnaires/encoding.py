@@ -26,12 +26,20 @@ class EncodingModel:
     """An encoding and the classes of characters likely in it, each with the log-probability of one character of the class.
 
     Other characters that are not ASCII have the log-probability ``unlikely``. Patterns match bytes (``by_bytes``) if a character
-    may have two of them.
+    may have two of them, and words each of whose characters counts if ``by_character``.
     """
 
-    def __init__(self, encoding: str, classes: Mapping[str, float], unlikely: float, *, by_bytes: bool = True) -> None:
+    def __init__(
+        self,
+        encoding: str,
+        classes: Mapping[str, float],
+        unlikely: float,
+        *,
+        by_bytes: bool = True,
+        by_character: bool = False,
+    ) -> None:
         # Looked up now, because no file can be opened later.
-        self.encoding, self.by_bytes = codecs.lookup(encoding).name, by_bytes
+        self.encoding, self.by_bytes, self.by_character = codecs.lookup(encoding).name, by_bytes, by_character
         self.weights = (*classes.values(), unlikely)
         others = ANY_DOUBLE if by_bytes else r"[^\x00-\x7f]"
         self.find_tokens = re.compile("|".join(f"({pattern})" for pattern in (*classes, others))).finditer
@@ -39,7 +47,9 @@ class EncodingModel:
     def score(self, sample: bytes) -> tuple[float, float]:
         """Return the log-probability of a sample, and the share of its characters that are likely (0 to 1)."""
         text = sample.decode("latin-1") if self.by_bytes else sample.decode(self.encoding, "replace")
-        counts = Counter(token.lastindex or 0 for token in self.find_tokens(text))
+        counts: Counter[int] = Counter()
+        for token in self.find_tokens(text):
+            counts[token.lastindex or 0] += len(token[0]) if self.by_character else 1
         likely = sum(counts.values()) - counts[len(self.weights)]
         total = sum(self.weights[number - 1] * count for number, count in counts.items())
         return total, likely / max(1, counts.total())
@@ -53,7 +63,7 @@ def build_latin_model(encoding: str, small: str = "", capital: str = "") -> Enco
     """Build the model of a Latin encoding: accents beside plain letters, no capital after a small one, signs between words."""
     small, capital = SMALL + small, CAPITAL + capital
     letters = (
-        rf"(?<=[A-Za-z])[{small}]|[{small}](?=[A-Za-z])|(?<![a-z])[{capital}](?=[A-Za-z])|(?<=[A-Z])[{capital}]"
+        rf"(?<=[A-Za-z])[{small}]|[{small}](?=[A-Za-z])|(?<![a-z{small}])[{capital}](?=[A-Za-z])|(?<=[A-Z])[{capital}]"
         r"|(?<![^\s\"'(])[àèéìíòóùúáâôøåäöüÀÈÉØÅÄÖÜ](?![^\s\"',;.)])"
     )
     signs = r"[\xa0€£°®™©§«»ºª·–—‘’“”„…•½¼¾²³±×](?![^\W\d_])|(?<![^\W\d_])[\xa0¡¿£€«“‘„–—’·](?=\w)|(?<=[A-Za-z])[’‘·](?=[A-Za-z])"
@@ -63,9 +73,15 @@ def build_latin_model(encoding: str, small: str = "", capital: str = "") -> Enco
 # The classes follow the standards: the more common characters (level 1), syllables, punctuation. The weights come from how
 # many characters make up how much of ordinary text.
 THAI = "[กขค-ฆง-ฮ][ะัาำิ-ฺ็-๎ๅ]*|[ฯเ-ไๆ]"
+# Of alphabets with capitals, words are all small, all capital or capital first; no letter stands beside a Latin one.
+CYRILLIC_WORD = r"(?<![A-Za-zА-яЁё])[А-ЯЁІЇЄҐЎ]?[а-яёіїєґў]+(?![A-ZА-ЯЁa-z])|(?<![A-Za-zА-яЁё])[А-ЯЁІЇЄҐЎ]+(?![а-яa-z])"
+ARABIC_WORD = r"(?<![A-Za-z\u0621-\u064a])[\u0621-\u064aپچژگک،؛؟]+(?![A-Za-z])"
 MODELS = (
     build_latin_model("cp1252"),
     build_latin_model("cp1254", "ğış", "ĞİŞ"),
+    build_latin_model("mac_roman"),
+    EncodingModel("cp1251", {CYRILLIC_WORD: -4.0, r"[№«»—–\xa0]": -5.0}, -9.0, by_bytes=False, by_character=True),
+    EncodingModel("cp1256", {ARABIC_WORD: -3.6, r"[\u200c\u200d\xa0]": -5.0}, -9.0, by_bytes=False, by_character=True),
     EncodingModel("cp874", {f"(?<![A-Za-z])(?:{THAI})(?![A-Za-z])": -6.0}, -9.0, by_bytes=False),
     EncodingModel("big5", {r"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]": -8.6, r"[\xa1-\xa3][\x40-\x7e\xa1-\xfe]": -7.0}, -12.4),
     EncodingModel(
@@ -135,6 +151,8 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
         raise FileRefused("csv.encoding")
     best, text, encoding = candidates[0]
     for score, other_text, other_encoding in candidates[1:]:
+        if other_encoding == "mac-roman" and encoding == "cp1252":
+            continue  # of the two, the one that is common unless the other is clearly better
         if best - score < MIN_LEAD and other_text != text:
             raise FileRefused("csv.encoding", f"It could be {encoding} or {other_encoding}.")
     return text, encoding

@@ -29,6 +29,11 @@ class Limits:
     seconds: int = 60
     memory: int = 2_000_000_000
 
+    @property
+    def rows_and_header(self) -> int:
+        """Return the greatest number of rows of a sheet with its header: a full list of suppliers has one."""
+        return self.rows + 1
+
 
 class FileRefused(Exception):
     """Raised for a file that is not read: its ``code``, the ``detail`` in one or two sentences, and the ``cure``."""
@@ -94,7 +99,10 @@ REFUSALS = {
         "The content of the file does not match its file extension.",
         "Open the file in a spreadsheet program, save it as .xlsx, .xls, .ods or .csv, and upload it again.",
     ),
-    "file.type_not_allowed": ("This file type is not supported.", "Upload an .xlsx, .xls, .ods, .csv or .tsv file."),
+    "file.type_not_allowed": (
+        "This file type is not supported.",
+        "Upload an .xlsx, .xlsm without macros, .xls, .ods, .csv or .tsv file.",
+    ),
     "limit.cell_text": ("A cell contains too much text.", "Shorten the text."),
     "limit.cells": (
         "The sheet spans too many cells.",

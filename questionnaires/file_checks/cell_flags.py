@@ -43,7 +43,7 @@ class CellFlags:
         """Extend the rectangle to a filled cell. Raises FileRefused if the sheet becomes too large."""
         if row > self.n_rows:
             self.n_rows = row
-            if row > limits.rows:
+            if row > limits.rows_and_header:
                 raise FileRefused("limit.rows", f"The maximum is {limits.rows:,} rows.")
         if column >= self.n_columns:
             self.n_columns = column + 1

@@ -10,7 +10,7 @@ from questionnaires.limits import FileRefused, Limits
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
 TEXT_TYPES = ("csv", "tsv", "txt")
-TYPES = ("xlsx", "xls", "ods", *TEXT_TYPES)
+TYPES = ("xlsx", "xlsm", "xls", "ods", *TEXT_TYPES)
 
 # Files that are never text tables, whatever their name says: pictures, programs, archives, documents, web pages.
 NOT_TEXT = re.compile(
@@ -33,7 +33,7 @@ EXPECTED_PART = re.compile(
 
 
 def check_file(data: bytes, name: str, limits: Limits) -> str:
-    """Return the type of the file ("xlsx", "xls", "ods", "csv", "tsv", "txt") without parsing it.
+    """Return the type of the file ("xlsx", "xlsm" without macros, "xls", "ods", "csv", "tsv", "txt") without parsing it.
 
     Raises FileRefused for a bad name, a wrong size, a type that is not supported or does not match the name, and for an archive
     whose table of contents is damaged or lists what does not belong in a workbook.
@@ -45,7 +45,7 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
         raise FileRefused(
             "upload.too_large", f"Its size is {len(data) / 1e6:.1f} MB; the maximum is {limits.bytes / 1e6:.0f} MB."
         )
-    if extension not in (*TYPES, "xlsm"):
+    if extension not in TYPES:
         raise FileRefused(
             "file.type_not_allowed",
             f"The extension is .{extension}." if extension else "Its name has no file extension.",
@@ -57,8 +57,8 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
             raise FileRefused("file.type_mismatch")
         return extension
     detected = detect_workbook_type(data, limits)
-    if extension == "xlsm":
-        raise FileRefused("file.type_not_allowed", "This is an .xlsm file.")
+    if extension == "xlsm" and detected == "xlsx":  # it contains no macros, although its name and type allow them
+        return extension
     if detected != extension:
         raise FileRefused("file.type_mismatch", f"It is an .{detected} file with the extension .{extension}.")
     return detected

@@ -21,6 +21,7 @@ from questionnaires.file_checks.xml import (
 )
 from questionnaires.limits import FileRefused, Limits
 
+MACRO_ENABLED_WORKBOOK = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 ACTIVE = re.compile("macroenabled|vbaproject|macrosheet|activex|oleobject", re.IGNORECASE)
 LIVE_LINK = re.compile(rb"<(?:\w+:)?(?:dde|ole)Link\b")
 ROW_NUMBER = re.compile("[0-9]{1,10}")
@@ -56,13 +57,14 @@ FORMULA_CELL = rb'<@c r="([A-Z]+)\d+"([^<>]*+)>' + FORMULA_ELEMENT + rb"(</@c>|<
 SHARED_TEXT = rb' t="s"[^<>]*+>' + FORMULA_ELEMENT + rb"?+<@v>\+?(\d{1,19})<"
 
 
-def examine(data: bytes, limits: Limits) -> list[CellFlags]:
+def examine(data: bytes, limits: Limits, *, may_hold_macros: bool = False) -> list[CellFlags]:
     """Return the cell flags of every sheet of a workbook, in its order; a chart sheet has none.
 
-    Examines every part, whether it will be read or not. Raises FileRefused.
+    Examines every part, whether it will be read or not. ``may_hold_macros``: the workbook may be of the type that may hold macros
+    (.xlsm); one that does hold any is refused all the same. Raises FileRefused.
     """
     package = Package(data, limits)
-    package.check_content_types()
+    package.check_content_types(may_hold_macros=may_hold_macros)
     targets, sheet_ids, (displays, struck) = package.get_targets(), package.list_sheet_ids(), package.read_styles()
     strings = SharedStrings(package.read("xl/sharedStrings.xml") if package.has("xl/sharedStrings.xml") else None)
     flags: list[CellFlags] = []
@@ -105,14 +107,20 @@ class Package:
             raise FileRefused("file.corrupt", f"The workbook has no part called '{name[:80]}'.")
         return inflate(self.data, self.parts[name.casefold()])
 
-    def check_content_types(self) -> None:
-        """Refuse a package whose table of content types mentions macros, or that is not a workbook."""
+    def check_content_types(self, *, may_hold_macros: bool = False) -> None:
+        """Refuse a package whose table of content types mentions macros, or that is not a workbook.
+
+        ``may_hold_macros``: the workbook itself, and no other part, may have the type of those that may.
+        """
 
         def handle_start(name: str, attributes: Mapping[str, str]) -> None:
             content_type = attributes.get("ContentType", "")
+            is_workbook = attributes.get("PartName", "").casefold() == "/xl/workbook.xml"
+            if may_hold_macros and is_workbook and content_type == MACRO_ENABLED_WORKBOOK:
+                return
             if ACTIVE.search(content_type):
                 raise FileRefused("file.active_content")
-            if attributes.get("PartName", "").casefold() == "/xl/workbook.xml" and "spreadsheetml" not in content_type:
+            if is_workbook and "spreadsheetml" not in content_type:
                 raise FileRefused("file.type_mismatch")
 
         SafeXmlParser(handle_start).read(self.read("[Content_Types].xml"))

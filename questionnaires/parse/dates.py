@@ -1,4 +1,4 @@
-"""Parse dates: ISO, day or month first, in words, in Japanese eras, or as a spreadsheet's day number."""
+"""Parse dates: ISO, day or month first, in words, of other calendars and eras, or as a spreadsheet's day number."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date, timedelta
 
+from questionnaires.parse import calendars
+from questionnaires.parse.digits import read_digits
+
 TIME = re.compile(r"(?<![T ])[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$", re.ASCII)
-YEAR_FIRST = re.compile(r"([0-9]{4})\s*[-/.年]\s*([0-9]{1,2})(?:\s*[-/.月]\s*([0-9]{1,2})日?|月)?", re.ASCII)
+YEAR_FIRST = re.compile(
+    r"([0-9]{4}|1[0-9]{2}(?=\s*[-/.年]))\s*[-/.年]\s*([0-9]{1,2})(?:\s*[-/.月]\s*([0-9]{1,2})日?|月)?", re.ASCII
+)
 COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])([0-2][0-9]|3[01])", re.ASCII)
 YEAR = re.compile(r"([0-9]{4})(?:\.0|年)?", re.ASCII)
 YEAR_LAST = re.compile(r"([0-9]{1,2})([-/.])([0-9]{1,2})\2([0-9]{4}|[0-9]{2})", re.ASCII)
@@ -19,6 +24,9 @@ DATE_IN_WORDS = re.compile(
 ERA_DATE = re.compile(
     r"(令和|平成|昭和|大正|明治|[RHSTM])\s*\.?\s*(元|[0-9]{1,2})\s*[年./-]\s*([0-9]{1,2})\s*[月./-]\s*([0-9]{1,2})日?",
     re.ASCII,
+)
+ERA_YEAR = re.compile(
+    r"(令和|平成|昭和|大正|明治|[RHSTM])\s*\.?\s*(元|[0-9]{1,2})\s*年(?:\s*([0-9]{1,2})\s*月)?", re.ASCII
 )
 SERIAL = re.compile(r"([2-6][0-9]{4})(\.[0-9]+)?", re.ASCII)
 
@@ -67,12 +75,22 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
     """
     if len(text) > 60:
         return "date.invalid", None
-    plain = TIME.sub("", unicodedata.normalize("NFKC", text).strip())
+    if not text.isascii() and calendars.DEVANAGARI.search(text):
+        return "date.calendar_unclear", None
+    plain = TIME.sub("", unicodedata.normalize("NFKC", read_digits(text)).strip())
+    if calendars.NEPALI_MARK.search(plain):
+        return "date.calendar_unclear", None
+    plain = calendars.MARKS.sub("", plain).strip(" .") if calendars.MARKS.search(plain) else plain
     if match := YEAR.fullmatch(plain):
-        return "", match[1]
+        return to_iso_year(int(match[1]))
+    if match := calendars.THAI_DATE.fullmatch(plain):
+        return to_iso_date(int(match[3]), calendars.THAI_MONTHS[match[2]], int(match[1]))
     if match := YEAR_FIRST.fullmatch(plain):
         if match[3] is None:
-            return ("", f"{match[1]}-{int(match[2]):02d}") if 1 <= int(match[2]) <= 12 else ("date.invalid", None)
+            code, year = to_iso_year(int(match[1]))
+            return (
+                (code, year and f"{year}-{int(match[2]):02d}") if 1 <= int(match[2]) <= 12 else ("date.invalid", None)
+            )
         return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
     if match := COMPACT.fullmatch(plain):
         return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
@@ -83,6 +101,10 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
         year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
         code, day = to_iso_date(year, int(match[3]), int(match[4]))
         return (code, day) if day is None or day >= start.isoformat() else ("date.invalid", None)
+    if match := ERA_YEAR.fullmatch(plain):
+        start = ERAS[ERA_LETTERS.get(match[1], match[1])]
+        year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
+        return "date.calendar", f"{year}-{int(match[3]):02d}" if match[3] else str(year)
     if match := DATE_IN_WORDS.fullmatch(plain):
         name = (match[2] or match[4]).lower()
         month = next(
@@ -110,9 +132,22 @@ def resolve_day_month(first: int, second: int, year_text: str, order: str | None
     return to_iso_date(year, month, day)
 
 
+def to_iso_year(year: int) -> tuple[str, str | None]:
+    """Return the year as YYYY, with the code of a year of another calendar; (error code, None) where it may be of two."""
+    if calendars.is_unclear(year):
+        return "date.calendar_unclear", None
+    converted = calendars.to_gregorian_year(year)
+    return ("date.calendar", str(converted)) if converted else ("", f"{year:04d}")
+
+
 def to_iso_date(year: int, month: int, day: int) -> tuple[str, str | None]:
-    """Return ("", ISO date), or (error code, None) for a day that is not in the calendar."""
+    """Return the ISO date, with the code of a date of another calendar; (error code, None) for a day that is in no calendar or
+    may be in two.
+    """
+    if calendars.is_unclear(year):
+        return "date.calendar_unclear", None
     try:
-        return "", date(year, month, day).isoformat()
+        converted = calendars.to_gregorian(year, month, day)
+        return ("date.calendar", converted.isoformat()) if converted else ("", date(year, month, day).isoformat())
     except ValueError:
         return "date.invalid", None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import Any, Self
 
 from questionnaires.parse.answer import AnswerError, AnswerField
+from questionnaires.parse.digits import read_digits
 
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 # Digits, and decimals that cannot be a group of thousands.
@@ -47,7 +47,7 @@ class NumberField(AnswerField):
             if UNAMBIGUOUS.fullmatch(text):
                 proven |= {"."} if "." in text else set()
             elif "," in text or "." in text:
-                signs = find_decimal_signs(self.strip_unit(unicodedata.normalize("NFKC", text).strip()))
+                signs = find_decimal_signs(self.strip_unit(read_digits(text).strip()))
                 if len(signs) == 1:
                     proven |= signs
         return (self.copy_with(decimal_sign=proven.pop()) if len(proven) == 1 else self), None
@@ -69,8 +69,11 @@ class NumberField(AnswerField):
         return BLANK_GROUPS.sub("", text)
 
     def parse_text(self, text: str) -> float:
-        """Return the number of a text. Of two readings, the one in range wins, then the one the column proves."""
-        bare = self.strip_unit(unicodedata.normalize("NFKC", text)) if len(text) <= 60 else ""
+        """Return the number of a text, in the digits of any script.
+
+        Of two readings, the one in range wins, then the one the column proves.
+        """
+        bare = self.strip_unit(read_digits(text)) if len(text) <= 60 else ""
         signs = find_decimal_signs(bare)
         readings = {sign: float(bare.replace("," if sign == "." else ".", "").replace(",", ".")) for sign in signs}
         if not readings and PLAIN_NUMBER.fullmatch(bare):

@@ -87,7 +87,7 @@ class DateField(AnswerField):
         if day is not None and self.as_of and day > self.as_of:
             raise AnswerError("date.future", text, partial=day if self.keep_future else None)
         if code:
-            raise AnswerError(code, text, partial=day)
+            raise AnswerError(code, text, partial=day, expected=str(day) if code == "date.calendar" else "")
         return str(day)
 
 

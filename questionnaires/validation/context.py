@@ -17,7 +17,7 @@ from questionnaires.lookups import load_common_words
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, make_legible
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import ColumnMatch
+from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
 from questionnaires.validation.column_values import list_ends
 from questionnaires.validation.headers import PLACE_QUESTIONS
 from questionnaires.validation.match import get_row_cells
@@ -29,6 +29,7 @@ Indices = npt.NDArray[np.intp]
 MAX_NAMED_CELLS = 5  # an issue names its first cells and counts the rest
 MAX_MARKED_CELLS = 100_000  # or these, where every cell is to be marked
 MAX_SEPARATE_ISSUES = 50  # issues of one code in one column are reported one by one up to here, the rest together
+DECIDING_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country")  # whether a row is read depends on them
 INVISIBLE = " \t\r\n\v\f\xa0\u200b\ufeff\u3000"
 
 
@@ -273,8 +274,16 @@ class ValidationContext:
     def build_issues(self) -> list[Issue]:
         """Build the recorded issues, in the order of their first cells."""
         sheet, entries = self.sheet, []
+        rejected = self.rows[self.rejected]
+        deciding = {index for question, index in self.column_match.columns.items() if question in DECIDING_QUESTIONS}
         for (code, column, text), recorded in self.recorded.items():
             rows = np.unique(np.concatenate(recorded))
+            if (
+                ISSUES[code].severity != "error" and column not in deciding
+            ):  # of a row that is not read, only the reason matters
+                rows = np.setdiff1d(rows, rejected, assume_unique=True)
+                if not len(rows):
+                    continue
             related = self.column_match.columns.get(text.related_question)
             columns = [max(column, 0), *([] if related is None else [related])]
             cells = [

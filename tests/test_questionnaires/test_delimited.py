@@ -126,7 +126,7 @@ def test_a_file_of_blank_lines_is_empty():
 
 
 def test_a_text_over_the_limits_is_refused():
-    assert get_refusal_code("a,b\n" * 11, rows=10) == "limit.rows"
+    assert get_refusal_code("a,b\n" * 12, rows=10) == "limit.rows"
     assert get_refusal_code("," * 1000, columns=999) == "limit.columns"
     assert get_refusal_code("a," + "x" * 1001, longest_text=1000) == "limit.cell_text"
 

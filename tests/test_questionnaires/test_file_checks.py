@@ -162,8 +162,13 @@ def test_macros_and_embedded_files_are_refused_under_any_extension(part):
     assert get_refusal_code(data, "list.xlsm") == "file.active_content"
 
 
-def test_an_xlsm_without_macros_is_not_an_allowed_type():
-    assert get_refusal_code(workbook("| a |"), "list.xlsm") == "file.type_not_allowed"
+def test_an_xlsm_without_macros_is_read_and_an_xlsb_is_not():
+    types = str(package()["[Content_Types].xml"]).replace(
+        "openxmlformats-officedocument.spreadsheetml.sheet.main", "ms-excel.sheet.macroEnabled.main"
+    )
+    data = build_zip(package() | {"[Content_Types].xml": types})
+    assert get_refusal_code(data, "list.xlsm") == get_refusal_code(workbook("| a |"), "list.xlsm") == ""
+    assert get_refusal_code(data, "list.xlsb") == "file.type_not_allowed"
 
 
 def test_a_content_type_that_mentions_macros_is_refused():
@@ -325,7 +330,8 @@ def test_a_link_to_a_program_is_refused_and_one_to_a_workbook_is_not():
         ("<row>" + "<c><v>1</v></c>" * 100 + "</row>", "limit.columns"),
         ('<row r="1"><c r="AX1"><v>1</v></c></row><row r="200"><c r="A200"><v>1</v></c></row>', "limit.cells"),
         ("<row r='1'><c r='A900'><v>1</v></c></row>", "limit.rows"),
-        ('<row r="200"><c r="A200"><v>1</v></c></row><row><c><v>1</v></c></row>', "limit.rows"),
+        ('<row r="200"><c r="A200"><v>1</v></c></row><row><c><v>1</v></c></row>', ""),  # 200 rows under a header
+        ('<row r="201"><c r="A201"><v>1</v></c></row><row><c><v>1</v></c></row>', "limit.rows"),
         ("<x:row xmlns:x='a' r='1'><x:c r='A900'><x:v>1</x:v></x:c></x:row>", "limit.rows"),
     ],
 )

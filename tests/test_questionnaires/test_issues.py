@@ -65,6 +65,8 @@ CASES = {
     "country.shared_name": "| Supplier | Country |\n| A | Korea |",
     "country.contradicted": "| Supplier | Country | Address |\n| A | US | 5 Long Road, Suwon, Korea |",
     "date.ambiguous": "| Supplier | Last visit |\n| A | 03/04/2020 |",
+    "date.calendar": "| Supplier | Last visit |\n| A | 1 พ.ค. 2567 |",
+    "date.calendar_unclear": "| Supplier | Last visit |\n| A | 2079-10-05 |",
     "date.future": "| Supplier | Last visit |\n| A | 2027-01-01 |",
     "date.invalid": "| Supplier | Last visit |\n| A | last spring |",
     "date.part": "| Supplier | Form returned |\n| A | 2019 |",
@@ -239,3 +241,11 @@ def test_a_column_map_with_an_unknown_or_ambiguous_name_is_refused():
         with pytest.raises(UnusableSheet) as caught:
             match_columns(sheet, 1, SITE, column_map)
         assert caught.value.issue.code == "map.unknown"
+
+
+def test_a_row_that_is_not_read_has_no_issue_but_what_rejects_it():
+    submission = submit("| Supplier | Country | Workers |\n| A | Narnia | about fifty |\n| B | TH | many |")
+    assert [(issue.code, issue.cells) for issue in submission.issues] == [
+        ("country.unknown", ("B2",)),
+        ("number.invalid", ("C3",)),
+    ]

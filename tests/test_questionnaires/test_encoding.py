@@ -1,0 +1,20 @@
+"""Short text files in the encodings of old spreadsheets."""
+
+import pytest
+
+from questionnaires.encoding import decode_text
+
+TEXTS = {
+    "cp1251": ["Название;Страна\nООО Ткань;Россия", "завод", "name,country\nФабрика Восток,Kazakhstan"],
+    "cp1256": ["اسم الشركة;الدولة\nشركة النسيج;السعودية", "name,country\nمصنع النور,Egypt"],
+    "mac_roman": ["Nom;Pays\nUsine d’été;Côte d’Ivoire", "name;city\nMünchen Fabrik;Köln", "a,b\nCafé,x"],
+    "cp1252": ["Nom;Pays\nUsine d’été;Côte d’Ivoire", "name;city\nMünchen Fabrik;Köln", "a,b\nCafé,x"],
+    "cp874": ["ชื่อ,ประเทศ\nโรงงานผ้า,ไทย"],
+    "big5": ["名稱,國家\n台北紡織廠,台灣"],
+    "gb18030": ["名称,国家\n上海纺织厂,中国"],
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), [(encoding, text) for encoding in TEXTS for text in TEXTS[encoding]])
+def test_a_short_text_is_read_in_its_own_encoding(encoding, text):
+    assert decode_text(text.encode(encoding))[0] == text
