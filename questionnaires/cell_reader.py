@@ -117,12 +117,13 @@ def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
 
 def make_workbook_reader(kind: str, limits: Limits) -> Reader:
     """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
-    examine = {
+    examiners: dict[str, Callable[[bytes, Limits], list[CellFlags]]] = {
         "xlsx": xlsx.examine,
         "xlsm": partial(xlsx.examine, may_hold_macros=True),
         "ods": ods.examine,
         "xls": xls.examine,
-    }[kind]
+    }
+    examine = examiners[kind]
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
         flags = examine(data, limits)

@@ -87,10 +87,10 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
         return to_iso_date(int(match[3]), calendars.THAI_MONTHS[match[2]], int(match[1]))
     if match := YEAR_FIRST.fullmatch(plain):
         if match[3] is None:
-            code, year = to_iso_year(int(match[1]))
-            return (
-                (code, year and f"{year}-{int(match[2]):02d}") if 1 <= int(match[2]) <= 12 else ("date.invalid", None)
-            )
+            if not 1 <= int(match[2]) <= 12:
+                return "date.invalid", None
+            code, iso_year = to_iso_year(int(match[1]))
+            return code, iso_year and f"{iso_year}-{int(match[2]):02d}"
         return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
     if match := COMPACT.fullmatch(plain):
         return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
@@ -103,8 +103,8 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
         return (code, day) if day is None or day >= start.isoformat() else ("date.invalid", None)
     if match := ERA_YEAR.fullmatch(plain):
         start = ERAS[ERA_LETTERS.get(match[1], match[1])]
-        year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
-        return "date.calendar", f"{year}-{int(match[3]):02d}" if match[3] else str(year)
+        era_year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
+        return "date.calendar", f"{era_year}-{int(match[3]):02d}" if match[3] else str(era_year)
     if match := DATE_IN_WORDS.fullmatch(plain):
         name = (match[2] or match[4]).lower()
         month = next(

@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from questionnaires.form import Questionnaire
-from questionnaires.lookups import load_common_words, load_countries, load_regions
+from questionnaires.lookups import load_cities, load_common_words, load_countries, load_regions
 from questionnaires.places import find_region_named_as_country, find_regions
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import IssueText, Mask, ValidationContext
@@ -104,6 +104,32 @@ def report_place_in_other_country(context: ValidationContext, question: str) -> 
                 where = (row_numbers == number) & (country.codes == code)
                 text = IssueText(names[place_code], names.get(str(own), str(own)), related_question="country")
                 context.report("country.contradicted", question, where, text)
+
+
+def forget_country_of_other_city(context: ValidationContext) -> None:
+    """Make a country unknown in rows whose city is a large city of another country only, and report both cells.
+
+    Nobody knows which of the two is wrong. A country in which labour is imposed everywhere stays: it is never the safer reading.
+    """
+    cities, country = context.answers.get("city"), context.answers.get("country")
+    if cities is None or country is None:
+        return
+    names, homonyms = load_countries().names, load_common_words().homonyms
+    imposed = {code for region in load_regions() for code in region.excepted}
+    for code, city in enumerate(map(str, cities.values)):
+        word = fold_text(city)
+        places = load_cities().get(word) or load_cities().get(word.removesuffix("city")) or ()
+        if len(places) != 1:
+            continue
+        (place,) = places
+        for own_code, own in enumerate(list(map(str, country.values))):
+            if own == place or own in imposed or place in homonyms.get(own, ()) or own in homonyms.get(place, ()):
+                continue
+            where = (cities.codes == code) & (country.codes == own_code)
+            if where.any():
+                text = IssueText(city, names[place], related_question="country")
+                context.report("country.city", "city", where, text)
+                country.codes[where] = -1
 
 
 def report_place_in_two_countries(context: ValidationContext) -> None:

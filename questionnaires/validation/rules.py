@@ -20,6 +20,7 @@ from questionnaires.validation.contradictions import resolve_contradictions
 from questionnaires.validation.identifiers import IDENTIFIERS, normalize_identifier
 from questionnaires.validation.location import (
     complete_region_named_as_country,
+    forget_country_of_other_city,
     report_place_in_other_country,
     report_place_in_two_countries,
     settle_country_by_region,
@@ -264,6 +265,7 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     for question in ("address", "city", "region"):
         report_place_in_other_country(context, question)
     report_place_in_two_countries(context)
+    forget_country_of_other_city(context)
     report_undated_evidence(context)
     returned.decline_blanks()
 

@@ -61,6 +61,7 @@ CASES = {
     "schema.read_as": "| Supplier | Contry |\n| A | Fiji |\n| B | Peru |\n| C | Oman |",
     "schema.unclear": "| Supplier | Country (head office) |\n| A | Fiji |",
     "schema.values": "| Supplier | Jurisdiction |\n| A | Red |\n| B | Blue |\n| C | Green |",
+    "country.city": "| Supplier | City | Country |\n| A | Phnom Penh | Thailand |",
     "country.settled": "| Supplier | City | Country |\n| A | Urumqi | Hong Kong |",
     "country.shared_name": "| Supplier | Country |\n| A | Korea |",
     "country.contradicted": "| Supplier | Country | Address |\n| A | US | 5 Long Road, Suwon, Korea |",

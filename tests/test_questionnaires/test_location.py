@@ -125,3 +125,20 @@ def test_a_flag_that_may_be_of_two_countries_is_unknown():
     submission = read(country="Japan", flag="Korea")
     assert get_answers(submission, "flag") == [None]
     assert [(i.code, i.expected) for i in submission.issues] == [("answer.unknown", "South Korea or North Korea")]
+
+
+@pytest.mark.parametrize(
+    ("city", "country", "read"),
+    [
+        ("Taipei City", "Viet Nam", None),
+        ("Phnom Penh", "Thailand", None),
+        ("Phnom Penh", "Cambodia", "KH"),
+        ("Hyderabad", "Pakistan", "PK"),
+        ("Guangzhou", "Hong Kong", "CN"),  # settled by its region
+        ("Seoul", "North Korea", "KP"),
+    ],
+)
+def test_a_country_is_unknown_where_the_city_is_in_another_one_only(city, country, read):
+    submission = submit(f"| Supplier | City | Country |\n| A | {city} | {country} |\n| B | | {country} |")
+    assert get_answers(submission, "country")[0] == read
+    assert ("country.city" in get_issue_codes(submission)) == (read is None)
