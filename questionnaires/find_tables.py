@@ -347,7 +347,7 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     submission = validate_sheet(sheet, header_row, matched, forms[kind], sheet_options, redacted, laid_out.rows)
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
-    issues = [*dropped, *list_layout_issues(original, laid_out, quotes=kind in SAMPLED_KINDS)]
+    issues = [*dropped, *list_layout_issues(original, laid_out, kind, quotes=kind in SAMPLED_KINDS)]
     if place_of_sheet and not options.country and "country" in submission.answers:
         issues.append(_report_country_of_name(sheet, place_of_sheet))
     asked = [replace(group, reason=f"asked_{group.reason}") for group in laid_out.asked]

@@ -65,7 +65,8 @@ def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tupl
     """Yield the first and last column of each of the tables that stand side by side; all columns if there is one table."""
     cells = grid.get_cells(header)
     whole = (0, len(grid.sheet.columns) - 1)
-    identifying = [column for column, text in cells.items() if known.find(text) & set(IDENTIFYING_QUESTIONS)]
+    understood = {column: found for column, text in cells.items() if (found := known.find(text))}
+    identifying = [column for column, found in understood.items() if "name" in found]
     starts = [0]
     if len(identifying) > 1:
         words = [fold_text(text) for text in cells.values()]
@@ -83,11 +84,11 @@ def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tupl
             starts += [columns[at] for at in range(period, len(words) - 1, period) if words[at] == words[0]]
         else:
             empty: Mask = np.logical_not(grid.filled.any(axis=0))
-            starts += [
-                column
-                for column in columns
-                if column and empty[column - 1] and any(name >= column for name in identifying)
-            ]
+            gaps = [column for column in columns if column and empty[column - 1]]
+            # A gap begins a table if the columns up to the next gap have a name and one more header that is understood.
+            for gap, end in zip(gaps, [*gaps[1:], whole[1] + 1], strict=True):
+                within = [column for column in understood if gap <= column < end]
+                starts += [gap] if len(within) > 1 and set(within) & set(identifying) else []
     spans = [(first, last - 1) for first, last in zip(starts, [*starts[1:], whole[1] + 1], strict=True)]
     named = [sum(first <= name <= last for name in identifying) for first, last in spans]
     yield from spans if len(spans) > 1 and all(named) else [whole]
