@@ -84,7 +84,7 @@ def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tupl
             starts += [columns[at] for at in range(period, len(words) - 1, period) if words[at] == words[0]]
         else:
             empty: Mask = np.logical_not(grid.filled.any(axis=0))
-            gaps = [column for column in columns if column and empty[column - 1]]
+            gaps = [column for column in columns[1:] if empty[column - 1]]
             # A gap begins a table if the columns up to the next gap have a name and one more header that is understood.
             for gap, end in zip(gaps, [*gaps[1:], whole[1] + 1], strict=True):
                 within = [column for column in understood if gap <= column < end]
@@ -123,7 +123,8 @@ def _iter_other_headers(grid: Grid, first: tuple[int, int], known: Headers) -> I
     for row in candidates[:MAX_HEADERS_TRIED]:
         if first[0] <= row <= first[1]:
             continue
-        if _names_rows(grid, row, known) and (grid.get_words(row) != headers or row < first[0]):
+        equal = sum(headers.get(column) == word for column, word in grid.get_words(row).items())
+        if _names_rows(grid, row, known) and (equal < REPEATED_SHARE * len(headers) or row < first[0]):
             yield row
 
 
