@@ -86,7 +86,7 @@ def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tupl
             empty: Mask = np.logical_not(grid.filled.any(axis=0))
             gaps = [column for column in columns[1:] if empty[column - 1]]
             # A gap begins a table if the columns up to the next gap have a name and one more header that is understood.
-            for gap, end in zip(gaps, [*gaps[1:], whole[1] + 1], strict=True):
+            for gap, end in zip(gaps, [*gaps, whole[1] + 1][1:], strict=True):
                 within = [column for column in understood if gap <= column < end]
                 starts += [gap] if len(within) > 1 and set(within) & set(identifying) else []
     spans = [(first, last - 1) for first, last in zip(starts, [*starts[1:], whole[1] + 1], strict=True)]
