@@ -62,7 +62,7 @@ def list_files(seen: Mapping[str, FileView]) -> list[dict[str, Any]]:
                     "unmapped": list(filter(None, view["headers"])),
                 }
                 for view in file.views
-                if view["visible"] and any(view["headers"])
+                if view["visible"] and view["n_rows"] and any(view["headers"])
             ],
         }
         for name, file in seen.items()
