@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from service.commands.files import UsageError, make_folder, read_bytes
 from service.commands.layouts import add_layout_options, read_layouts, read_row_choices
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
+if TYPE_CHECKING:
+    from questionnaires.issues import Issue
+
 MAX_LISTED = 20
+ISSUE_COLUMNS = (
+    "severity",
+    "code",
+    "file",
+    "sheet",
+    "cell",
+    "cells",
+    "count",
+    "header",
+    "seen",
+    "expected",
+    "cure",
+    "text",
+)
 
 
 def add_commands(commands: Any) -> None:
@@ -21,9 +40,28 @@ def add_commands(commands: Any) -> None:
     validate.add_argument(
         "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
     )
+    validate.add_argument(
+        "--issues-csv",
+        metavar="OUT.csv",
+        help="write all issues as a table, corrections too, even if no row can be used",
+    )
     add_reading_options(validate)
     add_layout_options(validate)
     validate.set_defaults(run=_validate)
+
+
+def write_issues(out: Path, issues: Sequence[Issue]) -> None:
+    """Write issues as a CSV file with a header, one row an issue; no cell of it is a formula."""
+    from reports.csv import guard
+
+    make_folder(out.parent)
+    with out.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(ISSUE_COLUMNS)
+        for issue in issues:
+            table.writerow([guard(" ".join(value) if isinstance(value, tuple) else value) for value in (
+                getattr(issue, column) if column != "text" else issue.describe() for column in ISSUE_COLUMNS
+            )])  # fmt: skip
 
 
 def _validate(arguments: argparse.Namespace) -> int:
@@ -53,6 +91,8 @@ def _validate(arguments: argparse.Namespace) -> int:
         issues, is_usable = parsed.issues, not received["rejected"]
         for issue in [issue for issue in issues if issue.severity != "info"][:MAX_LISTED]:
             print(f"- {issue.describe()}")
+    if arguments.issues_csv:
+        write_issues(Path(arguments.issues_csv), issues)
     if arguments.marked:
         try:
             marked = mark_file(data, path.name, choices.to_table_options(path.name, on), issues)

@@ -85,6 +85,19 @@ def test_agencies_are_scored_before_the_sites_that_name_them(tmp_path: Path) -> 
     assert not agency_reasons or agency_reasons[0]["value"] == pytest.approx(agency["score"])
 
 
+def test_all_issues_are_written_as_a_table_even_if_no_row_can_be_used(tmp_path: Path) -> None:
+    rows = [
+        {"Supplier": name, "Country": land}
+        for name, land in (("Alder", "Narnia"), ("Birch", "Mordor"), ("Cedar", "=1+1"))
+    ]
+    sites, table = write(tmp_path / "sites.csv", rows), tmp_path / "issues.csv"
+    assert cli.main(["validate", str(sites), "--issues-csv", str(table)]) == 1
+    text = table.read_text(encoding="utf-8-sig")
+    assert [line.split(",")[1] for line in text.splitlines()[1:]] == ["country.unknown"] * 3
+    assert "Mordor" in text
+    assert ",=1+1" not in text, "a spreadsheet would run it"
+
+
 def test_an_unknown_country_is_rejected_with_its_cell_and_a_fix(tmp_path: Path) -> None:
     status, document = assess(tmp_path, write(tmp_path / "agencies.csv", AGENCIES))
     assert status == 1
