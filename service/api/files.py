@@ -28,7 +28,7 @@ from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import layouts, marked
+from service.imports import layouts, marked, undo
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -247,6 +247,14 @@ def marked_file(import_id: str, query: Mapping[str, Any]) -> Response:
     )
 
 
+def undo_import(session: Session, import_id: str) -> Reply:
+    """Request that an import be undone."""
+    _visible_import(session, import_id)
+    import_ = undo.request_undo(session, import_id, now(), get_caller().actor)
+    session.flush()
+    return Reply(_import(session, import_), 202)
+
+
 def cancel(session: Session, import_id: str) -> Reply:
     """Request that the job of an import be cancelled."""
     import_ = _visible_import(session, import_id)
@@ -269,6 +277,7 @@ def _import(session: Session, import_: Import) -> Resource:
         issues=issues[:MOST_ISSUES],
         issues_total=len(issues),
         left_out=preview.get("left_out", []),
+        undo_until=undo.get_deadline(import_) if undo.can_be_undone(import_, now()) else None,
     )
 
 

@@ -38,13 +38,14 @@ from service.db.pagination import Page
 from service.db.tables import Job, Result, Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
+from service.identity import pairs
 from service.queries import lists, stored_results
 from service.queries.lists import Company
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.report_content import redaction
-from service.suppliers import identity
+from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.suppliers.organisation_models import list_organisation_models
 
@@ -221,6 +222,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     if answers.get("reference") is None:
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
+    named_before = None if existing is None else pairs.get_identity(existing)
     check_version(None if existing is None else etag(existing))
     check_confirmed_pieces(confirmed, {} if existing is None else existing.answers)
     if "asking" in body:
@@ -230,6 +232,8 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         questionnaire_requests.receive_returned_form(session, found[0].id, get_caller().actor, on)
     try:
         supplier, result = suppliers.save_supplier(session, kind, answers, on, now(), get_caller().actor, "api")
+        if existing is None or named_before != pairs.get_identity(supplier):
+            pairs.propose_pairs(session, [supplier.id])
     except IntegrityError as error:
         raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
@@ -299,7 +303,7 @@ def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
         suppliers.get_supplier(session, kind, supplier_id, itself=True),
         suppliers.get_supplier(session, kind, body["into"]),
     )
-    suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
+    merging.merge_suppliers(session, source, target, now(), get_caller().actor)
     return get_supplier(session, kind, target.id)
 
 

@@ -231,7 +231,8 @@ class Import(Owned, Base):
     """An import of files: waiting -> previewed -> running -> done; or refused, failed, cancelled.
 
     ``uploads``: ids in order. ``choices``: options of the sender. ``found``: sheets, headers, mapping, issues (the preview).
-    ``problem``: why it was refused, as a problem object.
+    ``problem``: why it was refused, as a problem object. ``undo``: what became of its suppliers when it was
+    undone (service/imports/undo.py), None if it was not.
     """
 
     __tablename__ = "import"
@@ -246,6 +247,7 @@ class Import(Owned, Base):
     state: Mapped[str] = mapped_column(String(12))
     found: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     rows: Mapped[int] = mapped_column(default=0)
     accepted: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
@@ -421,6 +423,7 @@ class AgencyName(Owned, Base):
 class Result(Owned, Base):
     """One assessment of one supplier. Inputs and totals are stored; reasons are recomputed when they are read.
 
+    ``given``: the questions that somebody answered, where answers came in about a supplier that was stored already.
     ``case_evidence``: the evidence of its case records on that day (service/suppliers/case_evidence.py), None without any.
     """
 
@@ -442,6 +445,7 @@ class Result(Owned, Base):
     model_version: Mapped[str] = mapped_column(String(20))
     facts_digest: Mapped[str] = mapped_column(String(64))
     answers: Mapped[dict[str, Any]]
+    given: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     agency_scores: Mapped[dict[str, Any]]
     case_evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     place: Mapped[dict[str, Any]]

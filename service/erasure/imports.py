@@ -23,7 +23,7 @@ from service.erasure import traces
 from service.erasure.erase import Preview, count_supplier_rows, erase_suppliers, request_removal, take_texts
 from service.erasure.traces import ACTIVE, RUNNING, Subject
 from service.errors import DomainError
-from service.suppliers.repository import INPUT_CAUSES
+from service.suppliers.history import INPUT_CAUSES
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ PLACES: Mapping[str, Place] = {
     "firing": Place("no_subject", "Runs of schedules name no supplier."),
     "heartbeat": Place("no_subject", "It is about the processes of the service."),
     "idempotent": Place("withdrawn", "Stored replies that mention the subject are emptied; sent again, they give 410."),
+    "identity_proposal": Place("deleted", "Pairs in which the supplier was are deleted with it."),
     "import": Place(
         "withdrawn",
         "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "
@@ -58,6 +59,9 @@ PLACES: Mapping[str, Place] = {
     "sign_in_attempt": Place("no_subject", "It is about users."),
     "supplier": Place("deleted", "The supplier goes. What other suppliers say about it is their answer and stays."),
     "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
+    "supplier_merge": Place(
+        "deleted", "Of the records that were merged into the supplier, what they were is deleted with it."
+    ),
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),

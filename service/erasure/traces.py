@@ -211,6 +211,8 @@ def _withdraw_import(session: Session, import_: Import, at: datetime, by: str) -
         import_.state, import_.finished_at = "cancelled", at
     import_.found = None
     import_.choices = {name: value for name, value in import_.choices.items() if name in PLAIN_CHOICES}
+    if import_.undo is not None:
+        import_.undo = {**import_.undo, "kept": []}
     import_.problem = None if import_.state == "done" else build_problem("import.withdrawn", 410, IMPORT_WITHDRAWN)
     record_event(session, by, "import.withdrawn", "import", import_.id, {"files": len(digests)})
     return digests

@@ -13,7 +13,8 @@ from questionnaires.sheet import cell_name
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
 from risk_models.model import Model
 from service.assessment.assess import Batch
-from service.suppliers.identity import group_by_key, supplier_keys
+from service.suppliers.identity import RowKey, get_key_question, group_by_key, identify_rows, take_identity
+from service.suppliers.key_grades import LOST_DIGITS, find_weakness
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, merge_duplicates
 
 LISTED_SUPPLIERS = 40  # suppliers of each code that are listed one by one; the others are only counted
@@ -48,10 +49,13 @@ def list_duplicate_issues(
     """
     kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
     places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
-    keys = [key for sheet in kind_sheets for key in supplier_keys(sheet.batch.answers)]
+    identities = [row for sheet in kind_sheets for row in take_identity(sheet.batch.answers)]
+    row_keys = identify_rows(identities)
+    keys = [row_key.key for row_key in row_keys]
+    weak = _list_weak_numbers(identities, row_keys, places)
     groups = [group for group in group_by_key(keys) if len(group) > 1]
     if not groups:
-        return []
+        return weak
     risk_lookup = get_risk_lookup(kind, on, models)
     positions = [position for group in groups for position in group]
     rows = dict(zip(positions, _load_rows(kind_sheets, [places[position] for position in positions]), strict=True))
@@ -78,7 +82,24 @@ def list_duplicate_issues(
                     ),
                 )
             )
-    return [*_limit_issues(contradicted, "answers"), *_limit_issues(same_supplier, "groups of rows")]
+    return [*_limit_issues(contradicted, "answers"), *_limit_issues(same_supplier, "groups of rows"), *weak]
+
+
+def _list_weak_numbers(
+    identities: Sequence[dict[str, Any]], row_keys: Sequence[RowKey], places: Sequence[_Place]
+) -> list[Issue]:
+    """List the entries that were not used to recognise a supplier: remarks in place of a number, and shared numbers."""
+    found: dict[tuple[str, str], list[_Place]] = {}
+    for row, row_key, place in zip(identities, row_keys, places, strict=True):
+        if row_key.doubtful is not None:
+            question = get_key_question(row_key.doubtful)
+            found.setdefault((question, str(row[question])), []).append(place)
+    pending: dict[str, list[_PendingIssue]] = {}
+    for (question, text), where in found.items():
+        why = find_weakness(question, text)
+        code = "key.shared" if why is None else "key.lost_digits" if why == LOST_DIGITS else "key.remark"
+        pending.setdefault(code, []).append((len(where), partial(_issue, code, question, where, text, "")))
+    return [issue for of_code in pending.values() for issue in _limit_issues(of_code, "entries")]
 
 
 def _load_rows(sheets: Sequence[ParsedSheet], places: Sequence[_Place]) -> list[dict[str, Any]]:

@@ -35,11 +35,11 @@ from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, Redact
 from service.imports.supplier_rows import (
     SupplierRows,
     group_by_supplier,
-    join_merged_suppliers,
     list_known_supplier_issues,
+    match_groups,
 )
 from service.imports.vouching import Vouching
-from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
+from service.jobs.kinds import ASSESS_IMPORT, FIND_SAME_SUPPLIERS, READ_IMPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import MAX_ATTEMPTS, Cancelled, ClaimedJob, LostLease, Stopped, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -391,7 +391,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
     suppliers_rows = group_by_supplier(parsed, answers_of)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        suppliers_rows[done:] = join_merged_suppliers(session, suppliers_rows[done:])
+        suppliers_rows[done:] = match_groups(session, suppliers_rows[done:])
     one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
     while done < len(suppliers_rows):
         kind = suppliers_rows[done].kind
@@ -424,6 +424,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             delete_uploads(session, import_)
         import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
         request_screening(session, claimed.actor, import_id=import_id)
+        enqueue(session, FIND_SAME_SUPPLIERS, {"import_id": import_id}, claimed.actor, short=_is_short(import_))
         own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
         own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
         record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": import_.accepted})
@@ -518,6 +519,7 @@ def on_failure(session: Session, job: Job) -> None:
             cases, on = job.checkpoint.get("cases", ()), get_assessment_date(import_)
             import_cases.link_and_reassess(session, cases, import_.id, on, now(), job.created_by)
             request_screening(session, job.created_by, import_id=import_.id)
+            enqueue(session, FIND_SAME_SUPPLIERS, {"import_id": import_.id}, job.created_by)
         detail = f"{job.message} {_describe_saved(saved)}"
         import_.problem = build_problem(f"import.{import_.state}", 500 if is_failed else 409, detail, saved=saved)
         record_event(session, job.created_by, f"import.{import_.state}", "import", import_.id, {"job": job.id})

@@ -16,13 +16,25 @@ from service.db.tables import Supplier
 from service.imports.pipeline import ParsedUpload
 from service.suppliers import identity
 from service.suppliers.agency_links import collect_name_keys
-from service.suppliers.identity import KEYED, group_by_key, rekey_to_survivor, supplier_keys
+from service.suppliers.identity import (
+    KEYED,
+    KnownSupplier,
+    Matched,
+    RowKey,
+    group_by_key,
+    identify_rows,
+    match_to_stored,
+    rekey_to_survivor,
+    take_identity,
+)
 from service.suppliers.merge_rules import mask_with_practice
 
 
 class SupplierRows(NamedTuple):
-    """One supplier of an import: its key, all its rows (none: they were joined to those of the supplier it was merged into),
-    the place of the first row, and for an agency the keys of all names they give it.
+    """One supplier of an import: its key, all its rows (none: they were joined to those of another group), the place of the
+    first row, and for an agency the keys of all names they give it.
+
+    ``doubtful``: see :class:`RowKey`.
     """
 
     kind: str
@@ -30,6 +42,7 @@ class SupplierRows(NamedTuple):
     rows: Sequence[Mapping[str, Any]]
     place: Mapping[str, Any]
     names: set[str]
+    doubtful: str | None = None
 
 
 def group_by_supplier(
@@ -40,67 +53,131 @@ def group_by_supplier(
     for kind in ("agency", "site"):
         batches = [batch for batch in parsed.batches if batch.kind == kind]
         places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
-        keys = [key for batch in batches for key in supplier_keys(batch.answers)]
-        for positions in group_by_key(keys):
+        row_keys = identify_rows([row for batch in batches for row in take_identity(batch.answers)])
+        for positions in group_by_key([row_key.key for row_key in row_keys]):
             batch, j = places[positions[0]]
             place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
             rows = [answers_of[id(places[position][0])][places[position][1]] for position in positions]
             groups.append(
                 SupplierRows(
-                    kind, keys[positions[0]], rows, place, collect_name_keys(rows) if kind == "agency" else set()
+                    kind,
+                    row_keys[positions[0]].key,
+                    rows,
+                    place,
+                    collect_name_keys(rows) if kind == "agency" else set(),
+                    row_keys[positions[0]].doubtful,
                 )
             )
     return groups
 
 
-def join_merged_suppliers(session: Session, groups: Sequence[SupplierRows]) -> list[SupplierRows]:
-    """Append the rows of merged suppliers to those of their survivors.
+def match_groups(session: Session, groups: Sequence[SupplierRows]) -> list[SupplierRows]:
+    """Give the groups of an import the keys of the suppliers that are stored (:func:`match_to_stored`), and join those of
+    merged suppliers.
 
-    The number of groups stays the same: the progress of an import is counted in it, whatever is merged in the meantime.
+    The number of groups stays the same: the progress of an import is counted in it, whatever is stored in the meantime.
     """
     result, first = list(groups), {(group.kind, group.key): position for position, group in enumerate(groups)}
     for kind in ("agency", "site"):
-        positions = [position for position, group in enumerate(groups) if group.kind == kind]
+        of_kind = {RowKey(group.key, group.doubtful): group.rows[0] for group in groups if group.kind == kind}
+        for key, stored_key in match_to_stored(session, kind, of_kind).keys.items():
+            _move_rows(result, first, first[kind, key], stored_key)
+    return join_merged_suppliers(session, result)
+
+
+def _move_rows(
+    groups: list[SupplierRows], first: dict[tuple[str, str], int], position: int, key: str, rows: Any = None
+) -> None:
+    """Move the rows of a group to the one with another key, or give it that key if there is none."""
+    group = groups[position]
+    rows = group.rows if rows is None else rows
+    other = first.setdefault((group.kind, key), position)
+    if other == position:
+        groups[position] = group._replace(key=key, rows=rows)
+    else:
+        groups[other] = groups[other]._replace(
+            rows=[*groups[other].rows, *rows], names=groups[other].names | group.names
+        )
+        groups[position] = group._replace(rows=())
+
+
+def join_merged_suppliers(session: Session, groups: Sequence[SupplierRows]) -> list[SupplierRows]:
+    """Append the rows of merged suppliers to those of their survivors.
+
+    The number of groups stays the same.
+    """
+    result, first = (
+        list(groups),
+        {(group.kind, group.key): position for position, group in enumerate(groups) if group.rows},
+    )
+    for kind in ("agency", "site"):
+        positions = [position for position, group in enumerate(groups) if group.kind == kind and group.rows]
         merged = identity.find_merged(session, kind, [groups[position].key for position in positions])
         for position in positions if merged else ():
-            group, survivor = groups[position], merged.get(groups[position].key)
-            if survivor is None:
-                continue
-            rows = [rekey_to_survivor(survivor.answers, row) for row in group.rows]
-            survivor_position = first.setdefault((kind, survivor.key), position)
-            if survivor_position == position:
-                result[position] = group._replace(key=survivor.key, rows=rows)
-            else:
-                survivor_rows = result[survivor_position]
-                result[survivor_position] = survivor_rows._replace(
-                    rows=[*survivor_rows.rows, *rows], names=survivor_rows.names | group.names
-                )
-                result[position] = group._replace(rows=())
+            survivor = merged.get(groups[position].key)
+            if survivor is not None:
+                rows = [rekey_to_survivor(survivor.answers, row) for row in groups[position].rows]
+                _move_rows(result, first, position, survivor.key, rows)
     return result
 
 
 def list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
-    """List how many suppliers of each sheet are already stored, and which of their answers are kept."""
+    """List how many suppliers of each sheet are already stored, which of their answers are kept, and whose number a supplier
+    with another name has.
+    """
     issues = []
-    for batch in parsed.batches:
-        keys = supplier_keys(batch.answers)
-        merged = identity.find_merged(session, batch.kind, keys)
-        if merged:
-            seen = _describe_merged(batch, keys, merged)
-            issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
-            keys = [merged[key].key if key in merged else key for key in keys]
-        stored_keys: set[str] = set()
-        for some in chunks(keys):
-            query = select(Supplier.key).where(Supplier.kind == batch.kind, Supplier.key.in_(some))
-            stored_keys.update(session.scalars(query))
-        # A returned form contains answers or declined answers, even if it is entirely blank.
-        came_back = (batch.file, batch.sheet) in parsed.request_ids
-        has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
-        answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
-        for code, known in (("known.listed", stored_keys - answered_keys), ("known.answers", answered_keys)):
-            if known:
-                seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
-                issues.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
+    for kind in ("agency", "site"):
+        batches = [batch for batch in parsed.batches if batch.kind == kind]
+        rows = [row for batch in batches for row in take_identity(batch.answers)]
+        row_keys = identify_rows(rows)
+        matched = match_to_stored(session, kind, dict(zip(reversed(row_keys), reversed(rows), strict=True)))
+        start = 0
+        for batch in batches:
+            end = start + len(batch.rows)
+            keys = [matched.keys.get(row_key.key, row_key.key) for row_key in row_keys[start:end]]
+            issues += [*_list_strangers(batch, keys, matched), *_list_known(session, parsed, batch, keys)]
+            start = end
+    return issues
+
+
+def _list_strangers(batch: Batch, keys: Sequence[str], matched: Matched) -> list[Issue]:
+    """List the rows of a sheet whose number a stored supplier with another name has: "'Birch' (stored: 'Alder')"."""
+    strangers: dict[str, KnownSupplier] = {key: matched.strangers[key] for key in keys if key in matched.strangers}
+    if not strangers:
+        return []
+    listed = list(strangers)[:5]
+    rows = batch.answers.take([keys.index(key) for key in listed]).to_rows()
+    pairs = [
+        f"'{_get_name(row)}' (stored: '{_get_name(strangers[key].answers)}')"
+        for key, row in zip(listed, rows, strict=True)
+    ]
+    more = [f"{len(strangers) - len(listed)} more"] if len(strangers) > len(listed) else []
+    return [
+        build_issue(
+            "key.other_name", file=batch.file, sheet=batch.sheet, seen=", ".join([*pairs, *more]), count=len(strangers)
+        )
+    ]
+
+
+def _list_known(session: Session, parsed: ParsedUpload, batch: Batch, keys: list[str]) -> list[Issue]:
+    issues = []
+    merged = identity.find_merged(session, batch.kind, keys)
+    if merged:
+        seen = _describe_merged(batch, keys, merged)
+        issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
+        keys = [merged[key].key if key in merged else key for key in keys]
+    stored_keys: set[str] = set()
+    for some in chunks(keys):
+        query = select(Supplier.key).where(Supplier.kind == batch.kind, Supplier.key.in_(some))
+        stored_keys.update(session.scalars(query))
+    # A returned form contains answers or declined answers, even if it is entirely blank.
+    came_back = (batch.file, batch.sheet) in parsed.request_ids
+    has_answers = mask_with_practice(batch.answers, batch.kind) | came_back
+    answered_keys = {key for key, says in zip(keys, has_answers.tolist(), strict=True) if says} & stored_keys
+    for code, known in (("known.listed", stored_keys - answered_keys), ("known.answers", answered_keys)):
+        if known:
+            seen = f"{len(known):,} of {len(set(keys)):,} suppliers {'is' if len(known) == 1 else 'are'}"
+            issues.append(build_issue(code, file=batch.file, sheet=batch.sheet, seen=seen))
     return issues
 
 
@@ -111,6 +188,10 @@ def _describe_merged(batch: Batch, keys: Sequence[str], merged: Mapping[str, Sup
     pairs = [(_display_name(row), _display_name(merged[key].answers)) for key, row in zip(listed, rows, strict=True)]
     more = [f"{len(merged) - len(listed)} more"] if len(merged) > len(listed) else []
     return ", ".join([*(f"'{old}' (now '{survivor}')" for old, survivor in pairs), *more])
+
+
+def _get_name(answers: Mapping[str, Any]) -> str:
+    return str(answers.get("name") or answers.get("name_local") or "")
 
 
 def _display_name(answers: Mapping[str, Any]) -> str:

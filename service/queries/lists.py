@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.pagination import ASCENDING, DESCENDING, Page, build_order_by, paginate
 from service.db.tables import Import, Job, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
@@ -75,6 +76,18 @@ def list_matches(
     return paginate(
         session, query, ((WatchlistMatch.found_at, DESCENDING), (WatchlistMatch.id, ASCENDING)), cursor, limit
     )
+
+
+def list_proposals(session: Session, *, state: str = "open", cursor: str | None = None, limit: int = 50) -> Page:
+    """Return a page of pairs of suppliers that may be the same, newest first. Raises DomainError ``cursor.unknown``."""
+    order = ((IdentityProposal.found_at, DESCENDING), (IdentityProposal.id, ASCENDING))
+    return paginate(session, select(IdentityProposal).where(IdentityProposal.state == state), order, cursor, limit)
+
+
+def list_merges(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:
+    """Return a page of merges, newest first. Raises DomainError ``cursor.unknown``."""
+    order = ((SupplierMerge.merged_at, DESCENDING), (SupplierMerge.id, ASCENDING))
+    return paginate(session, select(SupplierMerge), order, cursor, limit)
 
 
 def list_buyer_answers(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:

@@ -5,9 +5,9 @@ Lists often use a supplier's old number for years after a merge; no new supplier
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from service.db.session import chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
+from service.suppliers.key_grades import NAMES, find_weakness, have_different_names, share_several_names
 
 Row = Mapping[str, Any]
 
@@ -27,18 +28,56 @@ IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 LOCK_CLASS = 0x534B  # identifies the locks of keys among the advisory locks of the database
-KEYED = ("reference", *IDENTIFIERS, "name", "name_local", "country", "address")
+NUMBERS = ("reference", *IDENTIFIERS)
+KEYED = (*NUMBERS, "name", "name_local", "country", "address")
+IDENTITY = (*KEYED, *(name for name in NAMES if name not in KEYED))
+RECOGNISED = ("name_local", "trade_name", "address")  # beside name and country, which have columns of their own
+
+
+class RowKey(NamedTuple):
+    """The key of a row. ``doubtful``: the key by a number of the row that identifies nobody, but by which an earlier version
+    may have stored it.
+    """
+
+    key: str
+    doubtful: str | None = None
+
+
+class KnownSupplier(NamedTuple):
+    """What a stored supplier is recognised by: its id, its key, and the answers that name and place it."""
+
+    id: str
+    key: str
+    answers: Row
 
 
 def supplier_key(answers: Row) -> str:
-    """Return the key a supplier is found by: its own reference, or else an identifier, or else name, country and address."""
-    reference = answers.get("reference")
-    if reference:
-        return f"ref:{name_key(str(reference))}"
-    for question in IDENTIFIERS:
+    """Return the key a supplier is found by: its own reference, or else an identifier, or else name, country and address.
+
+    What is no number (:func:`service.suppliers.key_grades.find_weakness`) identifies nobody.
+    """
+    numbers = _iter_numbers(answers)
+    strong = next((number for number in numbers if find_weakness(number[0], number[1]) is None), None)
+    return place_key(answers) if strong is None else get_number_key(answers, *strong)
+
+
+def _iter_numbers(answers: Row) -> Iterator[tuple[str, str]]:
+    """Yield the reference and the identifiers of a row, each as (question, text), in the order in which they count."""
+    for question in NUMBERS:
         if answers.get(question) and answers[question] not in RESERVED_ANSWERS:
-            place = f"{answers.get('country') or ''}:" if question in REGISTERED else ""
-            return f"{question}:{place}{name_key(str(answers[question]))}"
+            yield question, str(answers[question])
+
+
+def get_number_key(answers: Row, question: str, text: str) -> str:
+    """Return the key of a supplier by an answer that identifies it; a number in a register counts in its country."""
+    if question == "reference":
+        return f"ref:{name_key(text)}"
+    place = f"{answers.get('country') or ''}:" if question in REGISTERED else ""
+    return f"{question}:{place}{name_key(text)}"
+
+
+def place_key(answers: Row) -> str:
+    """Return the key of a supplier without a number: its name, country and address."""
     parts = (
         answers.get("name") or answers.get("name_local") or "",
         answers.get("country") or "",
@@ -47,10 +86,33 @@ def supplier_key(answers: Row) -> str:
     return "name:" + "|".join(name_key(str(part)) for part in parts)[:290]
 
 
-def supplier_keys(answers: Answers) -> list[str]:
-    """Return the key of each of n suppliers (:func:`supplier_key`)."""
-    keyed = {question: answers.columns[question] for question in KEYED if question in answers.columns}
-    return list(map(supplier_key, Answers(len(answers), keyed).to_rows()))
+def is_place_key(key: str) -> bool:
+    """Return whether a key consists of name, country and address."""
+    return key.startswith("name:")
+
+
+def take_identity(answers: Answers) -> list[dict[str, Any]]:
+    """Return what identifies each of n suppliers, as rows."""
+    columns = {question: answers.columns[question] for question in IDENTITY if question in answers.columns}
+    return Answers(len(answers), columns).to_rows()
+
+
+def identify_rows(rows: Sequence[Row]) -> list[RowKey]:
+    """Return the keys of all rows of one upload and kind; a number that several names share identifies none of them."""
+    keys = [supplier_key(row) for row in rows]
+    result = [
+        RowKey(key, _doubtful_key(row) if is_place_key(key) else None) for key, row in zip(keys, rows, strict=True)
+    ]
+    for group in group_by_key(keys):
+        if len(group) > 1 and not is_place_key(keys[group[0]]) and share_several_names(rows[at] for at in group):
+            for at in group:
+                result[at] = RowKey(place_key(rows[at]), keys[at])
+    return result
+
+
+def _doubtful_key(answers: Row) -> str | None:
+    number = next(_iter_numbers(answers), None)
+    return None if number is None else get_number_key(answers, *number)
 
 
 def company_key(answers: Row) -> str:
@@ -110,15 +172,65 @@ def _lock_key(session: Session, kind: str, key: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, number)))
 
 
-def find_suppliers(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
-    """Find suppliers by their keys or aliases; keys of no supplier are left out."""
+def find_suppliers(session: Session, kind: str, keys: Iterable[str], *, lock: bool = False) -> dict[str, Supplier]:
+    """Find suppliers by their keys or aliases, locked until the transaction ends if asked; keys of no supplier are left out."""
     distinct = list(dict.fromkeys(keys))
     found: dict[str, Supplier] = {}
     for chunk in chunks(distinct):
         query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(chunk))
+        if lock:  # in the order of the ids, as everybody locks several
+            query = query.order_by(Supplier.id).with_for_update().execution_options(populate_existing=True)
         found.update({supplier.key: supplier for supplier in session.scalars(query)})
     # In this order: a supplier that is merged in between is then found by its old key.
     return found | find_merged(session, kind, [key for key in distinct if key not in found])
+
+
+def find_known(session: Session, kind: str, keys: Iterable[str]) -> dict[str, KnownSupplier]:
+    """Return what the suppliers with these keys are recognised by; keys of no supplier are left out."""
+    texts = [Supplier.answers[question].as_string() for question in RECOGNISED]
+    known: dict[str, KnownSupplier] = {}
+    for chunk in chunks(list(dict.fromkeys(keys))):
+        query = select(Supplier.id, Supplier.key, Supplier.name, Supplier.country, *texts)
+        for supplier_id, key, name, country, *others in session.execute(
+            query.where(Supplier.kind == kind, Supplier.key.in_(chunk))
+        ):
+            answers = {"name": name, "country": country, **dict(zip(RECOGNISED, others, strict=True))}
+            known[key] = KnownSupplier(supplier_id, key, answers)
+    return known
+
+
+class Matched(NamedTuple):
+    """The keys under which rows are stored, by the keys that they were given; and the rows whose number a stored supplier with
+    another name has, by the key of the row.
+    """
+
+    keys: Mapping[str, str]
+    strangers: Mapping[str, KnownSupplier]
+
+
+def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> Matched:
+    """Match rows, one for each key, with the suppliers that are stored.
+
+    A row whose number a stored supplier with a clearly different name has is another supplier until somebody says otherwise: it
+    is found by its own name and place. A row with a number that identifies nobody finds the one supplier that was stored under it
+    and has its name.
+    """
+    numbers = [key for row_key in rows for key in row_key if key is not None and not is_place_key(key)]
+    known = find_known(session, kind, numbers) if numbers else {}
+    keys: dict[str, str] = {}
+    strangers: dict[str, KnownSupplier] = {}
+    doubtful: dict[str, list[RowKey]] = {}
+    for row_key, row in rows.items():
+        if row_key.key in known and have_different_names(known[row_key.key].answers, row):
+            keys[row_key.key] = place_key(row)
+            strangers[keys[row_key.key]] = known[row_key.key]
+        elif row_key.doubtful in known and not have_different_names(known[row_key.doubtful].answers, row):
+            doubtful.setdefault(row_key.doubtful, []).append(row_key)
+    for key, candidates in doubtful.items():
+        same_place = [row_key for row_key in candidates if row_key.key == place_key(known[key].answers)]
+        if same_place or len(candidates) == 1:
+            keys[(same_place or candidates)[0].key] = key
+    return Matched(keys, strangers)
 
 
 def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
@@ -144,7 +256,7 @@ def list_aliases(session: Session, supplier: Supplier) -> Sequence[MergedKey]:
 def list_alias_numbers(session: Session, kind: str) -> list[tuple[str, dict[str, str]]]:
     """List the references and numbers among the aliases of a kind, each as (supplier id, answers)."""
     query = select(MergedKey.supplier_id, MergedKey.key, MergedKey.named).where(MergedKey.kind == kind)
-    aliases = [(supplier_id, _key_question(key), named) for supplier_id, key, named in session.execute(query)]
+    aliases = [(supplier_id, get_key_question(key), named) for supplier_id, key, named in session.execute(query)]
     return [(supplier_id, {question: named}) for supplier_id, question, named in aliases if question != "name"]
 
 
@@ -174,13 +286,13 @@ def remove_alias(session: Session, supplier: Supplier, merged_key_id: str, by: s
 
 def _describe_key(supplier: Supplier) -> str:
     """Return what the key of a supplier was made from, for people to read."""
-    question, answers = _key_question(supplier.key), supplier.answers
+    question, answers = get_key_question(supplier.key), supplier.answers
     if question != "name":
         return str(answers.get(question) or supplier.key.partition(":")[2])
     return ", ".join(str(part) for part in (supplier.name, answers.get("address"), supplier.country) if part)
 
 
-def _key_question(key: str) -> str:
+def get_key_question(key: str) -> str:
     """Return the question whose answer a key was made from; "name" for name, country and address."""
     prefix = key.partition(":")[0]
     return "reference" if prefix == "ref" else prefix if prefix in IDENTIFIERS else "name"

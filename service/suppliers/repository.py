@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from risk_models.agencies import count_workers_from_agency
@@ -22,10 +22,9 @@ from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
 from service.audit import record_event
 from service.db import change_feed
-from service.db.case_tables import StoredCase
 from service.db.session import chunks
 from service.db.supplier_words import add_words, build_sort_name, replace_words
-from service.db.tables import AgencyName, Engagement, QuestionnaireRequest, Result, Supplier, new_id
+from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
 from service.suppliers import case_evidence
 from service.suppliers.agency_links import (
@@ -37,23 +36,22 @@ from service.suppliers.agency_links import (
     queue_site_reassessment,
     select_agency_scores,
 )
+from service.suppliers.history import INPUT_CAUSES
 from service.suppliers.identity import (
     company_key,
     find_merged,
     find_supplier,
     find_suppliers,
-    move_aliases,
+    is_place_key,
     rekey_to_survivor,
     supplier_key,
 )
-from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers, merge_duplicates
+from service.suppliers.key_grades import have_different_names
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
 from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import request_screening
-from service.watchlists.matches import move_decisions
-
-INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any other the stored answers are assessed again
 
 
 @dataclass(frozen=True)
@@ -142,6 +140,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
             "cause": origin.cause,
             "import_id": origin.import_id,
             "created_at": origin.at,
+            "given": list(save.received[j]) if origin.brings_answers and save.keys[j] in save.stored else None,
         }
         for j, (supplier_id, answers, summary) in enumerate(zip(save.ids, save.answers, summaries, strict=True))
     ]
@@ -184,9 +183,11 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
     table = from_rows([row.answers for row in incoming])
     received = table.to_rows()
     keys = [row.key or supplier_key(answers) for row, answers in zip(incoming, received, strict=True)]
-    stored = find_suppliers(session, kind, keys)
+    stored = find_suppliers(session, kind, keys, lock=origin.brings_answers)
     if len({supplier.id for supplier in stored.values()}) < len(stored):
         raise RuntimeError("two rows for the same supplier")
+    if origin.cause == "import":
+        _check_names(keys, received, stored)
     answers: Sequence[Mapping[str, Any]] = received
     alias_names: dict[str, set[str]] = {}
     if stored and origin.brings_answers:
@@ -199,6 +200,16 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
         table = from_rows(answers)
     ids = [stored[key].id if key in stored else new_id() for key in keys]
     return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
+
+
+def _check_names(keys: Sequence[str], received: Sequence[Mapping[str, Any]], stored: Mapping[str, Supplier]) -> None:
+    """Raise RuntimeError if a number belongs to a supplier with another name since the rows were grouped."""
+    for key, row in zip(keys, received, strict=True):
+        supplier = stored.get(key)
+        if supplier is None or supplier.key != key or is_place_key(key) or supplier.name == row.get("name"):
+            continue
+        if have_different_names(supplier.answers, row):
+            raise RuntimeError("a number of a supplier with another name")
 
 
 def _write_suppliers(
@@ -511,46 +522,3 @@ def erase_supplier(
     change_feed.write(session, "deleted", supplier.id, {}, at)
     record_event(session, by, f"{supplier.kind}.erased", supplier.kind, supplier.id, counts)
     session.delete(supplier)
-
-
-def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """Merge ``source`` into ``target``: results, questionnaires, answers and cases move, and ``source`` is deleted.
-
-    The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
-    admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
-    as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, if the two are of
-    different kinds or the same supplier, and 404 if one no longer exists.
-    """
-    if source.id == target.id or source.kind != target.kind:
-        raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
-    # A concurrent upload or call about either supplier has either finished already or will find the remaining supplier.
-    query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
-    if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
-        raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
-    on, kind = at.date(), source.kind
-    target_answers, source_answers = answers_with_entry_dates(session, kind, [target, source], on)
-    for table in (Result, QuestionnaireRequest):
-        session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
-    risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
-    merged = merge_duplicates([target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind)
-    target.answers = recheck_merged(kind, merged.answers, on)
-    target.form_answers = target.form_answers or source.form_answers
-    move_decisions(session, source.id, target.id)
-    move_aliases(session, source, target, at)
-    for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id == source.id)):
-        case.supplier_id = target.id
-    change_feed.write(session, "merged", source.id, {"into": target.id}, at)
-    record_event(session, by, f"{source.kind}.merged", source.kind, source.id, {"into": target.id})
-    if source.kind == "agency":
-        names = get_name_keys(session, [source.id, target.id])
-        source_names, added_names = (
-            names.get(source.id, set()),
-            names.get(source.id, set()) - names.get(target.id, set()),
-        )
-        if added_names:
-            session.execute(insert(AgencyName), [{"agency_id": target.id, "key": key} for key in sorted(added_names)])
-        queue_site_reassessment(session, source_names, on, by)
-    session.flush()
-    session.delete(source)
-    reassess(session, [target.id], on, at, by, "merge")
-    replace_words(session, kind, {target.id: (target.name, target.reference)})

@@ -28,6 +28,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
         (
             ("pages.upload", lazy_gettext("Upload")),
             ("pages.imports", lazy_gettext("Imports and jobs")),
+            ("pages.identity", lazy_gettext("Same supplier?")),
             ("pages.schedules", lazy_gettext("Schedules")),
         ),
     ),

@@ -10,7 +10,9 @@ from service.db.session import Database
 from service.erasure.completion import remove_erased_bytes
 from service.erasure.journal import Journal
 from service.erasure.organisation import erase_rows
+from service.identity.pairs import find_same_suppliers
 from service.imports import jobs as import_jobs
+from service.imports import undo
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
@@ -35,6 +37,8 @@ def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping
         kinds.ASSESS_IMPORT: Handler(
             with_files(import_jobs.assess_import), import_jobs.on_failure, import_jobs.is_half_saved
         ),
+        kinds.FIND_SAME_SUPPLIERS: Handler(find_same_suppliers),
+        kinds.UNDO_IMPORT: Handler(undo.undo_import, undo.on_failure, undo.has_begun),
         kinds.RENDER_REPORT: Handler(with_files(render_report)),
         kinds.REVIEW_SUPPLIERS: Handler(review_suppliers),
         kinds.FOLLOW_AGENCIES: Handler(reassess_agency_sites),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.tables import (
     ApiKey,
     Import,
@@ -150,6 +151,20 @@ def make_finding(session: Session, ids: Ids) -> StoredFinding:
     return StoredFinding(case_id=ids["case_id"], number=1, **fields, **by)
 
 
+def make_proposal(session: Session, ids: Ids) -> IdentityProposal:
+    other = make_supplier(session, ids)
+    session.add(other)
+    session.flush()
+    pair = {"first_id": ids["supplier_id"], "second_id": other.id}
+    return IdentityProposal(kind="site", reasons=["same_name"], fingerprint="0" * 64, found_at=now(), **pair)
+
+
+def make_merge(session: Session, ids: Ids) -> SupplierMerge:
+    source = {"kind": "site", "key": "ref:old", "name": "Blue Pier", "reference": "OLD"}
+    fields = {"supplier_id": ids["supplier_id"], "source_id": new_id(), "source": source, "moved": {}, "answers": {}}
+    return SupplierMerge(merged_by="user:ana", merged_at=now(), undone_at=now(), **fields)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -168,6 +183,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "answers_id": buyer_answers,
     "case_id": make_case,
     "finding_id": make_finding,
+    "proposal_id": make_proposal,
+    "merge_id": make_merge,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {

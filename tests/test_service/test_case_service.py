@@ -17,6 +17,7 @@ from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.errors import DomainError
 from service.queries import stored_results
+from service.suppliers import merging
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -364,7 +365,7 @@ def test_cases_follow_a_merge_of_their_supplier_and_are_erased_with_it(database:
     save_supplier(database, harbour, {**CANNERY, "reference": "S-9", "name": "Blue Pier"})
     with database.for_organisation(harbour) as session:
         source, target = (suppliers.get_supplier(session, "site", name) for name in ("S-1", "S-9"))
-        suppliers.merge_suppliers(session, source, target, AT + timedelta(hours=2), BY)
+        merging.merge_suppliers(session, source, target, AT + timedelta(hours=2), BY)
     result, stored = get_latest_result(database, harbour)
     assert ([case.supplier_id for case in list_cases(database, harbour)], result["case_evidence"]) == (
         [stored.supplier_id], "emergency",

@@ -30,7 +30,7 @@ from service.jobs.worker import Handler, run_job
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import list_supplier_ids
 from service.reviews import jobs as review_jobs
-from service.suppliers import identity
+from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import rekey_to_survivor
 
@@ -60,7 +60,7 @@ def put(database: Database, organisation: str, answers: Mapping[str, object], ki
 def merge(database: Database, organisation: str, source: str, target: str) -> None:
     with database.for_organisation(organisation) as session:
         two = [session.get_one(Supplier, name) for name in (source, target)]
-        suppliers.merge_suppliers(session, *two, now(), BY)
+        merging.merge_suppliers(session, *two, now(), BY)
 
 
 def list_suppliers(database: Database, organisation: str) -> list[Supplier]:
@@ -205,7 +205,7 @@ def test_after_any_lists_and_merges_no_key_has_two_suppliers(database: Database,
         elif (source := one_with.get(names[0])) and (target := one_with.get(names[1])) and source != target:
             with database.for_organisation(organisation) as session:
                 two = [suppliers.get_supplier(session, "site", name, itself=True) for name in (source, target)]
-                suppliers.merge_suppliers(session, *two, now(), BY)
+                merging.merge_suppliers(session, *two, now(), BY)
             one_with = {name: target if one == source else one for name, one in one_with.items()}
     with database.for_organisation(organisation, write=False) as session:
         found = {name: suppliers.get_supplier(session, "site", name).reference for name in one_with}
@@ -252,7 +252,7 @@ def test_of_two_concurrent_merges_one_is_refused(database: Database, harbour: st
 
     other = Thread(target=merge_later, daemon=True)
     with database.for_organisation(harbour) as session:
-        suppliers.merge_suppliers(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
+        merging.merge_suppliers(session, session.get_one(Supplier, two), session.get_one(Supplier, three), now(), BY)
         session.flush()
         other.start()
         other.join(0.5)

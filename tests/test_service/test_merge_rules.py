@@ -13,7 +13,7 @@ from risk_models.evidence import Belief
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.models_in_force import list_models_in_force
-from service.suppliers.identity import supplier_key, supplier_keys
+from service.suppliers.identity import identify_rows, supplier_key, take_identity
 from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
 
 ON = date(2026, 11, 20)
@@ -201,7 +201,8 @@ def test_a_single_row_is_unchanged():
 )
 def test_keys_of_many_suppliers_equal_the_keys_of_each_alone(row: dict):
     other = {"name": "Somebody else"}
-    assert supplier_keys(from_rows([other, row])) == [supplier_key(other), supplier_key(row)]
+    keys = [row_key.key for row_key in identify_rows(take_identity(from_rows([other, row])))]
+    assert keys == [supplier_key(other), supplier_key(row)]
 
 
 ALPHA = {"name": "Alpha Works", "country": "NP", "address": "1 Long Road"}

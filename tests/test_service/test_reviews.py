@@ -14,8 +14,8 @@ from service.db.tables import AuditEvent, Result, Supplier
 from service.jobs import table, worker
 from service.queries import stored_results
 from service.reviews import jobs as review_jobs
+from service.suppliers import merging, summary
 from service.suppliers import repository as suppliers
-from service.suppliers import summary
 
 THEN = date(2026, 3, 1)
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -308,7 +308,7 @@ def test_a_site_finds_its_agency_after_that_was_merged_into_another(database: Da
         target, _ = suppliers.save_supplier(session, "agency", other_organisation, THEN, AT, "user:1", "api")
         source = suppliers.get_supplier(session, "agency", "A-1")
         before = source.score
-        suppliers.merge_suppliers(session, source, target, AT, "user:1")
+        merging.merge_suppliers(session, source, target, AT, "user:1")
     assert follow(database) == [{"assessed": 1}]
     with database.for_organisation(organisation_id, write=False) as session:
         latest = session.get_one(Result, load_suppliers(database, organisation_id)["S-1"].latest_id)

@@ -22,6 +22,7 @@ from service.erasure.organisation import count_rows
 from service.errors import DomainError
 from service.imports import jobs as import_jobs
 from service.imports import sample
+from service.suppliers import merging
 from service.suppliers import repository as suppliers
 from service.wiring.job_handlers import build_handlers
 
@@ -29,7 +30,7 @@ BY = "user:ana"
 OWN_LIST = """
     | Reference | Name | Country | Sector |
     |---|---|---|---|
-    | SAMPLE-001 | Blue Pier Foods | Thailand | 1020 |
+    | SAMPLE-001 | Fjordlykt Test Salmon | Norway | 0321 |
     | S-9 | Red Quay | Thailand | 1020 |
     """
 
@@ -164,7 +165,7 @@ def test_a_supplier_that_a_supplier_of_the_sample_was_merged_into_stays(
     own = save(database, harbour, {"reference": "S-1", "name": "Blue Pier Foods", "country": "TH"})
     with database.for_organisation(harbour) as session:
         merged = suppliers.get_supplier(session, "site", "SAMPLE-001")
-        suppliers.merge_suppliers(session, merged, session.get_one(Supplier, own), now(), BY)
+        merging.merge_suppliers(session, merged, session.get_one(Supplier, own), now(), BY)
     remove(database, blobs, harbour)
     assert list_references(database, harbour) == ["S-1"]
 

@@ -19,6 +19,7 @@ from service.db.tables import Organisation, Supplier, new_id
 from service.erasure.organisation import erase_organisation
 from service.queries import portfolio
 from service.queries.supplier_list import summarize_confidence
+from service.suppliers import merging
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -48,7 +49,7 @@ def write(database: Database, organisation: str, what: str, number: int) -> None
     with database.for_organisation(organisation) as session:
         found = session.scalars(select(Supplier).where(Supplier.kind == kind).order_by(Supplier.key)).all()
         if what == "merge" and len(found) > 1:
-            suppliers.merge_suppliers(session, found[0], found[-1], at, "user:ana")
+            merging.merge_suppliers(session, found[0], found[-1], at, "user:ana")
         elif what == "erase" and found:
             suppliers.erase_supplier(session, found[0], at, "user:ana")
         elif what == "reassess":

@@ -17,6 +17,7 @@ from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
 from service.errors import DomainError
 from service.jobs.table import LostLease, claim_job
+from service.suppliers import merging
 from service.suppliers import repository as suppliers
 from service.watchlists import lists, matches, screening
 
@@ -331,7 +332,7 @@ def test_decisions_move_along_when_two_suppliers_are_merged(database: Database, 
     import_watchlist(database, blobs, harbour, HELD)
     decide_match(database, harbour, "confirm")
     with database.for_organisation(harbour) as session:
-        suppliers.merge_suppliers(
+        merging.merge_suppliers(
             session, session.get_one(Supplier, source), session.get_one(Supplier, target), now(), BY
         )
     with database.for_organisation(harbour, write=False) as session:

@@ -48,6 +48,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "imports",
         "schedules",
         "watchlists",
+        "same-supplier",
         "our-practices",
         "method",
         "organisation",

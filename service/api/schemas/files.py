@@ -28,6 +28,8 @@ from service.api.schemas.suppliers import LevelCountsSchema
 from service.report_jobs import AUDIENCES
 
 STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
+# Why a supplier stays: it was edited, merged, asked, is in a case or has a decided match, or its history was erased.
+KEPT_REASONS = ("edited", "merged", "questionnaire", "case", "match", "history")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
@@ -100,6 +102,27 @@ class ImportLineSchema(ApiSchema):
 IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
 
 
+class KeptSupplierSchema(ApiSchema):
+    """A supplier of which something stays after its import was undone: why, and the questions that were answered since."""
+
+    supplier_id = fields.String()
+    kind = StrictChoice(KINDS)
+    reason = StrictChoice(KEPT_REASONS)
+    questions = fields.List(fields.String())
+
+
+class UndoSchema(ApiSchema):
+    """What became of the suppliers of an import that was undone. At most 1,000 of those that were kept are listed."""
+
+    state = StrictChoice(("running", "done"))
+    requested_at = fields.String()
+    finished_at = fields.String(allow_none=True)
+    removed = StrictInteger(0)
+    restored = StrictInteger(0)
+    kept_total = StrictInteger(0)
+    kept = fields.List(fields.Nested(KeptSupplierSchema))
+
+
 class ImportSchema(ImportLineSchema):
     """The progress of an import, what was found in its files, and the outcome."""
 
@@ -114,6 +137,10 @@ class ImportSchema(ImportLineSchema):
             "description": "Rows that are no suppliers, or may be none: by sheet and reason, their number and ranges. "
             "With the accepted and rejected rows, these are all rows that are neither blank nor headers."
         },
+    )
+    undo = fields.Nested(UndoSchema, allow_none=True)
+    undo_until = fields.DateTime(
+        allow_none=True, metadata={"description": "Until when the import can be undone; null if it cannot be undone."}
     )
     problem = fields.Dict(
         allow_none=True,

@@ -8,10 +8,11 @@ from typing import Any
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
+from questionnaires.form import JUDGED_KINDS, list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.sheet import Limits
 from questionnaires.workbook import build_template
@@ -20,18 +21,19 @@ from risk_models.facts.goods import list_recognised_goods
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import now, today
-from service.db.tables import Import
+from service.db.tables import Import, Job, Supplier
 from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import layouts, marked, outcome, preview, sample
+from service.imports import layouts, marked, outcome, preview, sample, undo
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
 from service.web.holding_backups import find_holding_backups
 from service.web.pages.suppliers import build_download
 
+LISTED_SUPPLIERS = 200  # of which something stays after an import was undone
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "answered_by", "on")
 
 
@@ -142,13 +144,13 @@ def _render_import(
     on = today(get_caller().time_zone)
     with read_session() as session:
         import_ = _get_import(session, import_id)
-        job = preview.get_current_job(session, import_)
+        job = None if import_.undo else preview.get_current_job(session, import_)
         issues = (import_.found or import_.problem or {}).get("issues", ())
         data: dict[str, Any] = {
             "import_": import_,
             "state": layouts.get_state(import_),
             "error": error,
-            "in_progress": preview.is_in_progress(import_, job),
+            "in_progress": _is_in_progress(import_, job),
             "job": job,
             "options": _list_options(),
             "contains_cases": import_cases.contains_cases(import_),
@@ -159,6 +161,9 @@ def _render_import(
             "skipped_sheets": preview.list_skipped_sheets(issues),
             "values": _get_choice_values(import_, error),
             "stored_files": [upload.name for upload in marked.list_uploads(session, import_)],
+            "can_be_undone": undo.can_be_undone(import_, now()),
+            "undo_until": undo.get_deadline(import_),
+            "kept": _list_kept(session, import_),
         }
         if import_.state == "done":
             counted = outcome.count_outcome(session, import_)
@@ -176,8 +181,9 @@ def show_progress(import_id: str) -> Response:
     """Return the progress bar of an import, which its page polls; the header HX-Refresh reloads the page at the end."""
     with read_session() as session:
         import_ = _get_import(session, import_id)
-        job = preview.get_current_job(session, import_)
-    headers = {} if preview.is_in_progress(import_, job) else {"HX-Refresh": "true"}
+        job = None if import_.undo else preview.get_current_job(session, import_)
+        in_progress = _is_in_progress(import_, job)
+    headers = {} if in_progress else {"HX-Refresh": "true"}
     return make_response(render_template("import_progress.html", import_=import_, job=job), 200, headers)
 
 
@@ -223,6 +229,29 @@ def correct_import(import_id: str) -> AnyResponse:
             raise
         return _render_import(import_id, error, _parse_column_choices())
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
+
+
+def _is_in_progress(import_: Import, job: Job | None) -> bool:
+    return import_.undo["state"] == "running" if import_.undo else preview.is_in_progress(import_, job)
+
+
+def undo_import(import_id: str) -> AnyResponse:
+    """Undo an import. Raises DomainError: ``undo.state``, ``undo.cases``, ``undo.too_late``."""
+    with write_session() as session:
+        _get_import(session, import_id)
+        undo.request_undo(session, import_id, now(), get_caller().actor)
+    return redirect(url_for("pages.one_import", import_id=import_id), 303)
+
+
+def _list_kept(session: Session, import_: Import) -> list[tuple[Supplier, Mapping[str, Any], list[str]]]:
+    """List the suppliers of which something stays: each with why, and the titles of the questions that were answered since."""
+    kept = {entry["supplier_id"]: entry for entry in (import_.undo or {}).get("kept", ())[:LISTED_SUPPLIERS]}
+    found = session.scalars(select(Supplier).where(Supplier.id.in_(kept)).order_by(Supplier.sort_name, Supplier.id))
+    titles = {kind: load_combined_form(kind).by_id for kind in JUDGED_KINDS}
+    return [
+        (one, kept[one.id], [titles[one.kind][question].title for question in kept[one.id]["questions"]])
+        for one in found
+    ]
 
 
 def _parse_column_choices() -> list[preview.ColumnChoice]:

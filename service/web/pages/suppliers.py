@@ -26,7 +26,7 @@ from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import MEDIA_TYPES
 from service.queries.supplier_pages import Position
 from service.questionnaires_sent import requests as questionnaire_requests
-from service.suppliers import identity
+from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.web.holding_backups import find_holding_backups
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
@@ -247,7 +247,7 @@ def merge_supplier(kind: str, supplier_id: str) -> AnyResponse:
     with write_session() as session:
         source = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         target = suppliers.get_supplier(session, kind, request.form.get("into", ""))
-        suppliers.merge_suppliers(session, source, target, now(), get_caller().actor)
+        merging.merge_suppliers(session, source, target, now(), get_caller().actor)
     flash(_("Records merged. The other record's results and answers are now part of this one."))
     return redirect(url_for(f"pages.{kind}", supplier_id=target.id), 303)
 

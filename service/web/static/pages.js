@@ -57,3 +57,21 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("click", (event) => {
   document.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
 });
+
+// Pairs of suppliers are decided by keyboard: j and k move, y and n press the button with that key. Without this script, by Tab.
+const findPair = (step) => {
+  const pairs = [...document.querySelectorAll(".pair")];
+  const current = pairs.findIndex((pair) => pair.contains(document.activeElement));
+  return pairs[Math.min(Math.max(current + step, 0), pairs.length - 1)];
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const step = { j: 1, k: -1, y: 0, n: 0 }[event.key];
+  const pair = step === undefined ? null : findPair(step);
+  if (!pair) return;
+  event.preventDefault();
+  const button = pair.querySelector(`[data-key="${event.key}"]`);
+  if (button) button.click();
+  else pair.focus();
+});
+document.addEventListener("DOMContentLoaded", () => document.querySelector(".pair")?.focus());

@@ -1,0 +1,1 @@
+"""Find pairs of suppliers that may be the same, and keep what people decide about them."""

@@ -1,0 +1,89 @@
+"""Decide whether two suppliers are the same: they are merged, or never proposed again while nothing about them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.tables import Supplier
+from service.errors import DomainError, not_found
+from service.identity.pairs import compute_fingerprint
+from service.suppliers import merging
+
+DECISIONS = ("same", "different")
+STATES = ("open", "different")
+KEEP = ("first", "second")
+
+
+def decide_pair(
+    session: Session,
+    proposal_id: str,
+    decision: str,
+    at: datetime,
+    by: str,
+    keep: str = "first",
+    fingerprint: str | None = None,
+) -> Supplier | None:
+    """Decide about a pair: merge the two into the one to ``keep``, and return it, or remember that they are different.
+
+    ``fingerprint``: that of the pair the caller saw. Raises DomainError: ``not_found``; ``proposal.decision``, 422;
+    ``proposal.decided``, ``proposal.changed``, 409.
+    """
+    proposal = session.scalars(
+        select(IdentityProposal).where(IdentityProposal.id == proposal_id).with_for_update()
+    ).first()
+    if proposal is None:
+        raise not_found("There is no such pair. It may have been decided by merging.")
+    if decision not in DECISIONS or keep not in KEEP:
+        raise DomainError("proposal.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
+    if proposal.state != "open" and decision == proposal.state:
+        raise DomainError("proposal.decided", 409, "This has already been decided.")
+    first, second = (session.get_one(Supplier, one) for one in (proposal.first_id, proposal.second_id))
+    if fingerprint is not None and fingerprint != compute_fingerprint(first, second):
+        raise DomainError(
+            "proposal.changed", 409, "One of the suppliers has changed in the meantime. Compare them again."
+        )
+    details = {"first": first.id, "second": second.id}
+    record_event(session, by, f"proposal.{decision}", "identity_proposal", proposal.id, details)
+    if decision == "same":
+        source, target = (second, first) if keep == "first" else (first, second)
+        merging.merge_suppliers(session, source, target, at, by)
+        return target
+    proposal.state, proposal.decided_by, proposal.decided_at = decision, by, at
+    proposal.fingerprint = compute_fingerprint(first, second)
+    return None
+
+
+def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[Supplier, Supplier]:
+    """Separate two merged suppliers, and remember that they are different (:func:`service.suppliers.merging.undo_merge`)."""
+    two = merging.undo_merge(session, merge_id, at, by)
+    first, second = sorted(two, key=lambda one: (one.created_at, one.id))
+    pair = or_(
+        (IdentityProposal.first_id == first.id) & (IdentityProposal.second_id == second.id),
+        (IdentityProposal.first_id == second.id) & (IdentityProposal.second_id == first.id),
+    )
+    proposal = session.scalars(select(IdentityProposal).where(pair)).first()
+    if proposal is None:
+        proposal = IdentityProposal(kind=first.kind, first_id=first.id, second_id=second.id, reasons=[], found_at=at)
+        session.add(proposal)
+    proposal.state, proposal.decided_by, proposal.decided_at = "different", by, at
+    proposal.fingerprint = compute_fingerprint(first, second)
+    return two
+
+
+def count_open(session: Session) -> int:
+    """Return how many pairs wait for a decision."""
+    return (
+        session.scalar(select(func.count()).select_from(IdentityProposal).where(IdentityProposal.state == "open")) or 0
+    )
+
+
+def list_recent_merges(session: Session, limit: int = 20) -> Sequence[SupplierMerge]:
+    """List the last merges that were not undone, newest first."""
+    query = select(SupplierMerge).where(SupplierMerge.undone_at.is_(None))
+    return session.scalars(query.order_by(SupplierMerge.merged_at.desc(), SupplierMerge.id).limit(limit)).all()

@@ -1,0 +1,45 @@
+"""Read the history of a supplier from its results: what somebody has answered since a moment, and what to return to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from service.db.tables import Result
+from service.suppliers.merge_rules import RiskLookup, is_undated
+
+INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any other the stored answers are assessed again
+Answers = Mapping[str, Any]
+
+
+def list_edited(history: Sequence[Result]) -> set[str]:
+    """Return the questions that were answered after the first of some results, by anybody."""
+    edited: set[str] = set()
+    for previous, result in zip(history, history[1:], strict=False):
+        if result.cause in INPUT_CAUSES:
+            # An earlier version did not store what was given: all of it may have been.
+            edited |= set(result.answers if result.given is None else result.given)
+        else:
+            questions = {*previous.answers, *result.answers} - {"answered_on"}
+            edited |= {
+                question for question in questions if previous.answers.get(question) != result.answers.get(question)
+            }
+    return edited
+
+
+def list_changed(before: Answers, after: Answers) -> set[str]:
+    """Return the questions whose answers differ."""
+    return {question for question in {*before, *after} if before.get(question) != after.get(question)}
+
+
+def return_answers(current: Answers, before: Answers, questions: Collection[str]) -> dict[str, Any]:
+    """Return the current answers with some questions answered as they were before."""
+    unchanged = {question: answer for question, answer in current.items() if question not in questions}
+    return unchanged | {question: before[question] for question in questions if question in before}
+
+
+def keep_age(answers: Answers, before: Result | None, lookup: RiskLookup) -> dict[str, Any]:
+    """Return answers dated with the day of the result they return to if they have no date, so that they become no younger."""
+    if before is None or not is_undated(answers, lookup):
+        return dict(answers)
+    return {**answers, "answered_on": before.on.isoformat()}

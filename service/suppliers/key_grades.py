@@ -1,0 +1,103 @@
+"""Grade what may identify a supplier: what is no number at all, and whether two names can be those of one supplier.
+
+A check-digit identifier (LEI, IMO) identifies one party in the world, a licence or registration number one in its country, the
+buyer's reference one of the buyer's suppliers. A remark in place of a number, and a number that lost its last digits in a
+spreadsheet, identify nobody (``weak_keys.toml``).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from questionnaires.parse.answer import RESERVED_ANSWERS
+from risk_models.name_normalize import name_key
+from risk_models.screening.names import compare_names, split_name
+
+WEAK_KEYS = Path(__file__).parent / "weak_keys.toml"
+SPREADSHEET_NUMBER = re.compile(r"[0-9][.,][0-9]{1,14}[eE]\+?[0-9]{1,3}|[0-9][eE]\+[0-9]{1,3}", re.ASCII)
+LOST_DIGITS = "shown by a spreadsheet without its last digits"
+NO_DIGIT = "without a digit"
+NUMBERED = ("licence_number", "registration_number")  # a number without any digit is a remark in some language
+SHORTEST_REMARK = 3  # letters; a shorter reference ("NA", "Y") may be a code of the buyer
+PHRASE = 4  # letters from which a phrase counts at the beginning of a longer entry
+NAMES = ("name", "name_local", "trade_name")
+OTHER = 0.5  # similarity below which two names are those of different companies
+
+
+@cache
+def _load_remarks() -> Mapping[str, str]:
+    """Return the remarks in the form in which they are compared, each with why it identifies nobody."""
+    groups = tomllib.loads(WEAK_KEYS.read_text(encoding="utf-8"))["remark"]
+    return {name_key(word): group["reason"] for group in groups for word in group["words"]}
+
+
+def list_remark_keys() -> list[str]:
+    """List the remarks in the form in which they are parts of keys."""
+    return [key for key in _load_remarks() if key]
+
+
+@cache
+def _load_phrases() -> tuple[tuple[str, str], ...]:
+    return tuple((word, why) for word, why in _load_remarks().items() if len(word) >= PHRASE)
+
+
+@lru_cache(maxsize=100_000)
+def find_weakness(question: str, text: str) -> str | None:
+    """Return why an entry identifies nobody, in a few words; None if it may identify a supplier."""
+    key = name_key(text)
+    if not key:
+        return NO_DIGIT
+    if question == "reference" and key.isascii() and len(key) < SHORTEST_REMARK:
+        return None
+    if why := _load_remarks().get(key):
+        return why
+    if SPREADSHEET_NUMBER.fullmatch(text.strip()):
+        return LOST_DIGITS
+    if question not in NUMBERED:
+        return None
+    if not any(map(str.isdigit, key)):
+        return NO_DIGIT
+    # A registration number may begin with letters; a phrase that ends where the digits begin is a remark with a date.
+    words = key.rstrip("0123456789")
+    return next((why for phrase, why in _load_phrases() if words == phrase), None)
+
+
+def have_different_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two suppliers are clearly named differently: no name of one resembles one of the other.
+
+    Without a name on either side, and where the names are in different scripts, nothing is clear.
+    """
+    pairs = list(product(_list_names(one), _list_names(other)))
+    return bool(pairs) and all(is_other_name(a, b) for a, b in pairs)
+
+
+def _list_names(answers: Mapping[str, Any]) -> list[str]:
+    texts = (answers.get(question) for question in NAMES)
+    return [text for text in texts if isinstance(text, str) and text not in RESERVED_ANSWERS and name_key(text)]
+
+
+@lru_cache(maxsize=100_000)
+def is_other_name(one: str, other: str) -> bool:
+    """Return whether two names are clearly those of different companies: in one script, with hardly a word in common."""
+    if name_key(one) == name_key(other) or _is_latin(one) != _is_latin(other):
+        return False
+    return compare_names(split_name(one), split_name(other)).score < OTHER
+
+
+def _is_latin(text: str) -> bool:
+    return any("a" <= letter <= "z" for letter in text.casefold())
+
+
+def share_several_names(rows: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether rows with one number are named clearly differently."""
+    different: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for row in rows:
+        different.setdefault(tuple(_list_names(row)), row)
+    named = [row for names, row in different.items() if names]
+    return any(have_different_names(named[0], row) for row in named[1:])

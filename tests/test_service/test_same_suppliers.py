@@ -1,0 +1,177 @@
+"""Test that pairs of suppliers that may be the same are proposed, decided, remembered, merged and separated again."""
+
+import pytest
+from callers import make_browser, make_organisation, make_user
+from callers import send as send_form
+from flask import Flask
+from portal import Portal, make_portal, run_jobs
+from sheets import workbook
+from sqlalchemy import update
+
+from service.db.session import Database
+from service.db.tables import Supplier
+from service.identity.pairs import find_same_suppliers
+from service.jobs.worker import Handler
+from service.suppliers.likeness import compare_suppliers
+
+HEAD = "| Site name | Country | Sector | Address | Number of workers |\n|---|---|---|---|---|\n"
+FIRST = "Alder Nets Co., Ltd. | Thailand | 1020 | 12/3 Moo 4, Rama II Road, Samut Sakhon 74000 | 80"
+REWORDED = (
+    "ALDER NETS COMPANY LIMITED | Thailand | 1020 | No. 12/3 Moo 4 Rama 2 Rd, Muang District, Samut Sakhon, 74000 | 90"
+)
+OTHER = "Birch Foods | Thailand | 1020 | 9 Sukhumvit Road, Bangkok 10110 | 20"
+
+
+def make_list(*rows: str) -> bytes:
+    return workbook(HEAD + "\n".join(f"| {row} |" for row in rows))
+
+
+@pytest.fixture
+def harbour(database: Database) -> str:
+    return make_organisation(database)
+
+
+@pytest.fixture
+def portal(app: Flask, harbour: str) -> Portal:
+    return make_portal(app, harbour)
+
+
+def import_and_compare(portal: Portal, *rows: str) -> None:
+    portal.import_file("list.xlsx", make_list(*rows))
+    database = portal.app.extensions["database"]
+    run_jobs(database, portal.app.extensions["blob_store"], {"find_same_suppliers": Handler(find_same_suppliers)})
+
+
+def list_pairs(portal: Portal, state: str = "open") -> list[dict]:
+    return portal.get(f"/identity/proposals?state={state}").json["items"]
+
+
+def decide(portal: Portal, decision: str, **more: str) -> dict:
+    (pair,) = list_pairs(portal)
+    response = portal.post(f"/identity/proposals/{pair['id']}/decision", {"decision": decision, **more})
+    assert response.status_code == 200
+    return response.json
+
+
+PLACE = {"country": "VN", "address": "Lot 5, Song Than Industrial Park, Di An, Binh Duong 75300"}
+SHORTER, WITHOUT_NUMBER = "Lot 5 Song Than IP, Di An Town, Binh Duong", "Song Than Industrial Park, Di An, Binh Duong"
+ELSEWHERE = "8 Nguyen Hue, District 1, Ho Chi Minh City 70000"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "reason"),
+    [
+        ({"name": "Alder Nets Co Ltd"}, {"name": "ALDER NETS PJSC", "address": SHORTER}, "same_name"),
+        ({"name": "Alder Nets"}, {"name": "Alder Netts Ltd", "address": WITHOUT_NUMBER}, "near_name"),
+        ({"name": "Công ty TNHH Alder Nets"}, {"name": "Alder Nets"}, "same_name"),
+        ({"name": "ТОО «Алдер Нетс»"}, {"name": "Alder Nets"}, "same_name"),
+        ({"name": "Alder Nets"}, {"name": "Birch Foods"}, None),
+        ({"name": "Alder Nets 1"}, {"name": "Alder Nets 2"}, None),
+        ({"name": "Alder Nets"}, {"name": "Alder Nets", "country": "TH"}, None),
+        ({"name": "Alder Nets"}, {"name": "Alder Nets", "address": ELSEWHERE}, None),
+        ({"name": "Alder Nets", "imo": "9074729"}, {"name": "Alder Nets", "imo": "9074730"}, None),
+        (
+            {"name": "Alder Nets", "registration_number": "exempt"},
+            {"name": "Alder Nets", "registration_number": "7"},
+            "same_name",
+        ),
+    ],
+)
+def test_two_suppliers_may_be_the_same_by_name_country_and_address(one: dict, other: dict, reason: str | None):
+    found = compare_suppliers({**PLACE, **one}, {**PLACE, **other})
+    assert (found and found.reasons[0]) == reason
+
+
+def test_a_reworded_address_is_proposed_and_merges_nothing(portal: Portal):
+    import_and_compare(portal, FIRST, OTHER)
+    import_and_compare(portal, REWORDED, OTHER)
+    assert len(portal.get("/suppliers").json["items"]) == 3
+    (pair,) = list_pairs(portal)
+    assert (pair["first"]["name"], pair["second"]["name"]) == ("Alder Nets Co., Ltd.", "ALDER NETS COMPANY LIMITED")
+    assert pair["reasons"][0] == "same_name"
+
+
+def test_two_rows_of_one_list_are_no_pair(portal: Portal):
+    import_and_compare(portal, FIRST, REWORDED)
+    assert list_pairs(portal) == []
+
+
+def test_a_nightly_call_about_a_doubtful_supplier_keeps_both_and_queues_the_pair(portal: Portal):
+    body = {
+        "name": "Alder Nets",
+        "country": "TH",
+        "sector": ["1020"],
+        "address": "12/3 Moo 4 Rama II Road Samut Sakhon",
+    }
+    for reference in ("V-1", "V-2", "V-2"):
+        portal.put(f"/suppliers/{reference}", body)
+    assert len(portal.get("/suppliers").json["items"]) == 2
+    assert len(list_pairs(portal)) == 1
+
+
+def test_a_number_under_another_name_is_asked_about(portal: Portal):
+    head = "| Site name | Country | Sector | Registration number |\n|---|---|---|---|\n"
+    for name in ("Alder Nets", "Birch Foods"):
+        portal.import_file("list.xlsx", workbook(f"{head}| {name} | Thailand | 1020 | 0105536 |"))
+    import_and_compare(portal, OTHER)
+    assert [pair["reasons"] for pair in list_pairs(portal)] == [["same_number"]]
+
+
+def test_a_pair_that_is_different_is_asked_about_again_only_if_something_changes(portal: Portal):
+    import_and_compare(portal, FIRST)
+    import_and_compare(portal, REWORDED)
+    assert decide(portal, "different") == {"decision": "different", "merged_into": None}
+    import_and_compare(portal, REWORDED)
+    assert list_pairs(portal) == []
+    assert len(list_pairs(portal, "different")) == 1
+
+
+def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):
+    import_and_compare(portal, FIRST)
+    import_and_compare(portal, REWORDED)
+    first, second = (list_pairs(portal)[0][side]["id"] for side in ("first", "second"))
+    answers = {name: portal.get(f"/suppliers/{name}").json["answers"] for name in (first, second)}
+    portal.post(f"/suppliers/{second}/askings", {"form": "site", "sent_to": "the manager"})
+    assert decide(portal, "same")["merged_into"] == first
+    assert portal.get(f"/suppliers/{second}").status_code == 404
+    (merge,) = portal.get("/identity/merges").json["items"]
+    undone = portal.post(f"/identity/merges/{merge['id']}/undo").json
+    assert (bool(undone["undone_at"]), undone["source_name"]) == (True, "")
+    for name in (first, second):
+        restored = portal.get(f"/suppliers/{name}").json
+        assert {**restored["answers"], "answered_on": None} == {**answers[name], "answered_on": None}
+        causes = [line["cause"] for line in portal.get(f"/suppliers/{name}/assessments").json["items"]]
+        assert causes == (["unmerge", "merge", "import"] if name == first else ["unmerge", "import"])
+    assert portal.post(f"/identity/merges/{merge['id']}/undo").json["code"] == "merge.undone"
+    import_and_compare(portal, FIRST)
+    import_and_compare(portal, REWORDED)
+    assert list_pairs(portal) == []
+    assert len(portal.get("/suppliers").json["items"]) == 2
+
+
+def test_an_officer_decides_a_pair_on_the_page_and_a_viewer_cannot(
+    portal: Portal, app: Flask, database: Database, harbour: str
+):
+    import_and_compare(portal, FIRST)
+    import_and_compare(portal, REWORDED)
+    viewer = make_browser(app, make_user(database, harbour, "viewer"))
+    assert 'value="same"' not in viewer.get("/same-supplier").text
+    officer = make_browser(app, make_user(database, harbour, "officer"))
+    page = officer.get("/same-supplier").text
+    assert "the same name without legal forms" in page
+    (pair,) = list_pairs(portal)
+    stale = send_form(officer, f"/same-supplier/{pair['id']}", decision="same", fingerprint="0" * 64)
+    assert stale.status_code == 409
+    decided = send_form(officer, f"/same-supplier/{pair['id']}", decision="same", fingerprint=pair["fingerprint"])
+    assert decided.status_code == 303
+    assert "Separate again" in officer.get("/same-supplier").text
+
+
+def test_suppliers_under_a_weak_key_are_listed_for_review(portal: Portal, database: Database, harbour: str):
+    portal.put("/suppliers/S-1", {"name": "Alder Nets", "country": "TH", "registration_number": "exempt"})
+    portal.put("/suppliers/S-1", {"name": "Birch Foods", "country": "TH", "registration_number": "exempt"})
+
+    with database.for_organisation(harbour) as session:
+        session.execute(update(Supplier).values(key="registration_number:TH:exempt"))
+    (keyed,) = portal.get("/identity/weak-keys").json["items"]
+    assert (keyed["entry"], keyed["names"], keyed["mixed"]) == ("exempt", ["Birch Foods", "Alder Nets"], True)
