@@ -1,9 +1,10 @@
 """Write the demo files, as a buyer of seafood and construction work might really send them. They are messy on purpose.
 
 Every company, vessel and agency in the demo is fictional and marked as such in its name, in its own script if necessary. The
-files contain title rows above the header, countries in many spellings (one of them wrong), placeholders, percentages as text,
-dates in many formats, declined answers, returned forms with blanks, an address that looks like a formula, unknown columns, a row
-of totals, and evidence for individual answers. The agencies are in ``agencies.py``, the smaller files in ``records.py``.
+files contain title rows above the header, countries in many spellings (one of which is no country), placeholders, percentages as
+text, dates in many formats, declined answers, returned forms with blanks, an address that looks like a formula, unknown
+columns, a row of totals, and evidence for individual answers. The agencies are in ``agencies.py``, the smaller files in
+``records.py``.
 
 Run ``python demo/make_demo.py`` to write all files again; the result is always the same, byte for byte.
 """
@@ -299,7 +300,7 @@ SITES: Sequence[Row] = (
         products="Timber frames", tier=1, no_of_workers=64, migrant_workers="9 %",
         evidence="union", evidence_date="2026-05-05", as_of="2026-05-05",
     ),
-    build_site("SK-023", "Granite Echo Quarry (fictional)", "Indonesa", "Quarrying", SELF_DECLARED, products="Paving stone",
+    build_site("SK-023", "Granite Echo Quarry (fictional)", "Southeast Asia", "Quarrying", SELF_DECLARED, products="Paving stone",
     tier=3, no_of_workers=95, migrant_workers="0 %", as_of="2026-06-11"),
     build_site("SK-024", "Nowhere Bay Aggregates (fictional)", "n/a", "Building materials?", products="Sand", tier=3,
     no_of_workers=9999, migrant_workers="-", remarks="country to follow"),
