@@ -26,7 +26,7 @@ from questionnaires.person_detection import detect_personal_data
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import ColumnMatch, ColumnReading
+from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnReading
 from questionnaires.validation.headers import read_header
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
@@ -303,14 +303,17 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     """Read a table of a sheet; personal data is removed from it if its kind allows none. Raises UnusableSheet."""
     original, layout, table, options = place
     options = replace(options, kind=layout.kind or options.kind)
+    known = _find_known_headers(original, options)
     kinds = _list_kinds(original, options.kind)
     forms = {kind: load_combined_form(kind) for kind in kinds}
-    known = _find_known_headers(original, options)
     laid_out = lay_out_table(original, table, known, options.rows_of_sheet(original.name))
     sheet, header_row = laid_out.sheet, laid_out.header_row
     headers = get_row_cells(sheet, header_row)
-    kind = kinds[0] if len(kinds) == 1 else options.kind or detect_kind(headers, sheet.name, forms)
+    chosen = options.kind or table.kind
+    kind = kinds[0] if len(kinds) == 1 else chosen or detect_kind(headers, sheet.name, forms)
     columns = _list_chosen_columns(table, known, forms[kind]) | dict(options.columns or {})
+    if table.kind is not None:
+        columns = _find_shared_columns(headers, forms, kind) | columns
     if (
         among_several and columns
     ):  # what only another kind of sheet asks, or only another table has, is meant for that one
@@ -383,6 +386,21 @@ def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire
         if question in form.by_id
     }
     return unread | {str(question): header for question, header in given.items()}
+
+
+def _find_shared_columns(headers: Sequence[str], forms: Mapping[str, Questionnaire], kind: str) -> dict[str, str]:
+    """Return by question the headers under which sites and agencies of one table say what they are, where only the form of the
+    other kind knows the header: "Supplier" is the name of an agency too.
+    """
+    own, *others = forms[kind], *(form for other, form in forms.items() if other not in (kind, CASE_KIND))
+    known = _find_questions_by_header(headers, own, {})
+    asked = {question.id for question in known.values()}
+    found: dict[str, str] = {}
+    for header in headers:
+        for question in (_find_questions_by_header([header], form, {}).get(fold_text(header)) for form in others):
+            if question and question.id in IDENTIFYING_QUESTIONS and question.id in own.by_id.keys() - asked:
+                found.setdefault(question.id, header)
+    return found
 
 
 def _find_questions_by_header(

@@ -10,6 +10,7 @@ import numpy as np
 from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows, name_headers
 from questionnaires.layout.grid import BLANK, Grid, Indices, build_grid, crop, set_texts
 from questionnaires.layout.headers import Headers, join_headers
+from questionnaires.layout.kinds import find_rows_of_kind
 from questionnaires.layout.words import LayoutWords, load_layout_words
 from questionnaires.sheet import Column, RowGroup, Sheet, build_row_group
 
@@ -28,7 +29,8 @@ class FilledCells:
 @dataclass(frozen=True)
 class LaidOutTable:
     """A table as it is mapped and validated: a sheet, the number of its header row, and the rows of it (counted from the sheet's
-    first row) that may be suppliers. ``left_out``, ``asked``: the others that are not blank, by reason.
+    first row) that may be suppliers. ``left_out``, ``asked``: the others that are not blank, by reason. ``kind_column``: the
+    column that says that these rows are of one kind, and others of another.
     """
 
     sheet: Sheet
@@ -38,6 +40,7 @@ class LaidOutTable:
     asked: tuple[RowGroup, ...]
     sections: tuple[Section, ...]
     filled: tuple[FilledCells, ...]
+    kind_column: int | None = None
 
 
 def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Mapping[int, bool]) -> LaidOutTable:
@@ -47,8 +50,12 @@ def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Map
     part = crop(sheet, table.rows, table.columns)
     grid = build_grid(part)
     first, header = (row - sheet.first_row for row in table.header_rows)
-    left_out, asked = _apply_choices(table, choices)
     is_read = grid.counts > 0
+    if table.kind is not None and table.kind_column is not None and table.kind_column < len(part.columns):
+        is_read &= find_rows_of_kind(part.columns[table.kind_column], table.kind)
+        own = set((np.flatnonzero(is_read) + sheet.first_row).tolist())
+        table, choices = _keep_rows(table, own), {row: choices[row] for row in choices.keys() & own}
+    left_out, asked = _apply_choices(table, choices)
     is_read[
         [row - sheet.first_row for row in list_rows((*left_out, *asked)) if 0 <= row - sheet.first_row < sheet.n_rows]
     ] = False
@@ -67,7 +74,22 @@ def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Map
     filled += _fill_blanks(columns, rows, table.fill_down)
     part = replace(part, columns=tuple(columns))
     part = _add_sections(part, rows, table.sections, headers, known, header)
-    return LaidOutTable(part, table.header_rows[1], rows, left_out, asked, table.sections, tuple(filled))
+    return LaidOutTable(
+        part, table.header_rows[1], rows, left_out, asked, table.sections, tuple(filled), table.kind_column
+    )
+
+
+def _keep_rows(table: TableLayout, rows: set[int]) -> TableLayout:
+    """Return a table without the rows that are another table's among those that are left out or asked about."""
+    left_out, asked = (
+        tuple(build_row_group(group.reason, rows.intersection(list_rows([group]))) for group in groups)
+        for groups in (table.left_out, table.asked)
+    )
+    return replace(
+        table,
+        left_out=tuple(group for group in left_out if group.rows),
+        asked=tuple(group for group in asked if group.rows),
+    )
 
 
 def _apply_choices(

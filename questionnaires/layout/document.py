@@ -9,6 +9,8 @@ A layout is found for a file (:func:`questionnaires.layout.find.find_sheet_layou
 - ``headers``: the question that each column answers; "" is a column that is not read, null is detected.
 - ``left_out``: the rows that are no suppliers, by reason. Any row of the table that is moved out of it is read; any row that is
   added (with the reason "chosen") is not. ``asked``: rows that may be suppliers. They are not read before they are taken out.
+- ``kind`` and ``kind_column`` of a table: a column that says of some rows that they are sites, and of others that they are
+  agencies, makes two tables. The table of agencies has the rows that are said to be agencies, the table of sites all others.
 - ``sections``: texts that answer a question for the rows below them. ``fill_down``: columns whose blank cells repeat the cell
   above.
 
@@ -75,6 +77,8 @@ class TableLayout:
     fill_down: tuple[int, ...] = ()
     left_out: tuple[RowGroup, ...] = ()
     asked: tuple[RowGroup, ...] = ()
+    kind: str | None = None
+    kind_column: int | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +222,8 @@ def _read_table(entry: _Entry) -> TableLayout:
         fill_down=tuple(number for number in entry.take("fill_down", (list, tuple), ()) if type(number) is int),
         left_out=tuple(map(_read_group, entry.list("left_out"))),
         asked=tuple(map(_read_group, entry.list("asked"))),
+        kind=entry.take("kind", _TEXT),
+        kind_column=entry.take("kind_column", (int, type(None))),
     )
 
 

@@ -13,13 +13,15 @@ from questionnaires.layout.apply import transpose
 from questionnaires.layout.document import Section, SheetLayout, TableLayout
 from questionnaires.layout.grid import Grid, Mask, build_grid, crop
 from questionnaires.layout.headers import Headers, find_header_rows, join_headers
+from questionnaires.layout.kinds import AGENCY, SITE, find_kind_column, read_kinds
 from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows
 from questionnaires.layout.sections import find_section
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
-from questionnaires.validation.match import find_header_row
+from questionnaires.validation.match import detect_kind, find_header_row
+from questionnaires.validation.personal_data import CASE_KIND
 
 NAMES = {"name", "name_local"}
 REPEATED_SHARE = 0.8  # of the headers, in a row that repeats them
@@ -105,9 +107,18 @@ def _find_stacked(grid: Grid, header: int, columns: tuple[int, int], known: Head
         end = len(grid.counts) - 1
         if position + 1 < len(starts):
             end = _find_end(grid, rows[1], starts[position + 1][0])
-        tables.append(_find_table(grid, rows, (top, end), columns, known))
+        tables += _split_by_kind(grid, _find_table(grid, rows, (top, end), columns, known))
         top = end + 1
     return tables
+
+
+def _split_by_kind(grid: Grid, table: TableLayout) -> list[TableLayout]:
+    """Return a table as that of its sites and that of its agencies, if a column says of its rows what they are."""
+    if table.kind_column is None:
+        return [table]
+    first, last = (row - grid.sheet.first_row for row in (table.header_rows[1] + 1, table.rows[1]))
+    said = read_kinds(grid.sheet.columns[table.kind_column])[first : last + 1]
+    return [replace(table, kind=kind) for kind in (SITE, AGENCY) if kind in said]
 
 
 def _iter_other_headers(grid: Grid, first: tuple[int, int], known: Headers) -> Iterator[int]:
@@ -163,6 +174,7 @@ def _find_table(
     repeated = _find_repeated_headers(grid, header_rows)
     rows = table.rows
     findings |= {int(row): Finding(LEFT_OUT, "repeated_header") for row in rows[repeated[rows]]}
+    kind_column = _find_kind_column(table, findings, known)
     return TableLayout(
         header_rows=(grid.number(header_rows[0]), grid.number(header_rows[1])),
         rows=(grid.number(span[0]), grid.number(span[1])),
@@ -170,7 +182,26 @@ def _find_table(
         sections=tuple(_iter_sections(grid, findings, header_rows[1], span[1])),
         left_out=_group(grid, findings, LEFT_OUT),
         asked=_group(grid, findings, ASK),
+        kind_column=kind_column,
     )
+
+
+def _find_kind_column(table: TableRows, findings: dict[int, Finding], known: Headers) -> int | None:
+    """Return the column that tells the sites of a table from its agencies, if that is not known of all of them; add the rows of
+    which it says neither to the findings.
+    """
+    sheet = table.grid.sheet
+    if len(known.forms) == 1 or sheet.stamp:
+        return None
+    rows = np.array([row for row in table.rows.tolist() if row not in findings], dtype=np.intp)
+    column = find_kind_column(sheet, table.headers, rows) if len(rows) else None
+    if column is None:
+        return None
+    if detect_kind(list(table.headers.values()), sheet.name, {form.kind: form for form in known.forms}) == CASE_KIND:
+        return None
+    is_unclear = ~np.isin(read_kinds(sheet.columns[column])[rows], (SITE, AGENCY))
+    findings |= {int(row): Finding(ASK, "kind") for row in rows[is_unclear]}
+    return column
 
 
 def _find_repeated_headers(grid: Grid, header_rows: tuple[int, int]) -> Mask:

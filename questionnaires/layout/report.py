@@ -30,7 +30,7 @@ def list_layout_issues(original: Sheet, table: LaidOutTable, kind: str, *, quote
     grid = build_grid(table.sheet if table.sheet.is_transposed else original)
     issues = [_describe_rows(f"row.{group.reason}", grid, group, quotes=quotes) for group in table.left_out]
     issues += [_describe_rows(f"row.asked_{group.reason}", grid, group, quotes=quotes) for group in table.asked]
-    return [*issues, *_list_filled(table), *_list_mixed_kinds(table, kind)]
+    return [*issues, *_list_filled(table), *_list_mixed_kinds(table, kind), *_report_split(table, kind)]
 
 
 def _describe_rows(code: str, grid: Grid, group: RowGroup, *, quotes: bool) -> Issue:
@@ -62,13 +62,27 @@ def _list_mixed_kinds(table: LaidOutTable, kind: str) -> Iterator[Issue]:
         kinds = {code: words.kinds.get(fold_text(column.values[code])) for code in set(cells.tolist()) if code >= 0}
         if not {"site", "agency"} <= set(kinds.values()):
             continue
-        others = [code for code, said in kinds.items() if said not in (kind, None)]
+        others = [code for code, said in kinds.items() if said in KIND_NAMES and said != kind]
         rows = table.rows[np.isin(cells, others)]
         names = [sheet.name_cell(sheet.first_row + int(row), index) for row in rows[:MAX_NAMED_CELLS]]
         yield build_issue(
             "sheet.mixed_kinds", file=sheet.file, sheet=sheet.name, cell=names[0], cells=names, count=len(rows),
             header=column.values[header], seen=column.values[others[0]], expected=KIND_NAMES[kind],
         )  # fmt: skip
+
+
+def _report_split(table: LaidOutTable, kind: str) -> Iterator[Issue]:
+    """Yield the issue of rows that are read as of a kind because a column says so of them, and something else of others."""
+    if table.kind_column is None or not len(table.rows):
+        return
+    sheet, row = table.sheet, table.sheet.first_row + int(table.rows[0])
+    column = sheet.columns[table.kind_column]
+    code = column.codes[table.header_row - sheet.first_row]
+    header = column.values[code] if code >= 0 else ""
+    yield build_issue(
+        "sheet.split_kinds", file=sheet.file, sheet=sheet.name, cell=sheet.name_cell(row, table.kind_column),
+        count=len(table.rows), header=header, seen=header, expected=KIND_NAMES.get(kind, kind),
+    )  # fmt: skip
 
 
 def _list_filled(table: LaidOutTable) -> Iterator[Issue]:

@@ -57,16 +57,21 @@ def build_marks(sheets: Sequence[Sheet], tables: Sequence[Table], issues: Iterab
     of_sheet: dict[str, list[Issue]] = {}
     for issue in issues:
         of_sheet.setdefault(issue.sheet, []).append(issue)
-    table_of = {table.sheet: table for table in tables}
+    tables_of: dict[str, list[Table]] = {}
+    for table in tables:
+        tables_of.setdefault(table.sheet, []).append(table)
     names = [sheet.name for sheet in sheets]
     problems = [issue for listed in of_sheet.values() for issue in listed]
     return Marks(
-        {sheet.name: _mark_sheet(sheet, table_of.get(sheet.name), of_sheet.get(sheet.name, ())) for sheet in sheets},
+        {
+            sheet.name: _mark_sheet(sheet, tables_of.get(sheet.name, ()), of_sheet.get(sheet.name, ()))
+            for sheet in sheets
+        },
         sorted(problems, key=lambda issue: (ORDER.index(issue.severity), *_find_place(issue, names))),
     )
 
 
-def _mark_sheet(sheet: Sheet, table: Table | None, issues: Sequence[Issue]) -> SheetMarks:
+def _mark_sheet(sheet: Sheet, tables: Sequence[Table], issues: Sequence[Issue]) -> SheetMarks:
     cells: dict[tuple[int, int], list[Issue]] = {}
     for issue in issues:
         for place in filter(None, map(parse_cell, issue.cells)):
@@ -80,15 +85,19 @@ def _mark_sheet(sheet: Sheet, table: Table | None, issues: Sequence[Issue]) -> S
     }
     earlier = find_result_column(sheet)
     at = len(sheet.columns) if earlier is None else earlier
-    if table is None or table.is_across:
+    if not tables or tables[0].is_across:
         return SheetMarks(marks, result_column=at)
-    return SheetMarks(marks, _describe_rows(sheet, table, cells), at, table.header_row)
+    header_row = min(table.header_row for table in tables)
+    return SheetMarks(marks, _describe_rows(sheet, tables, cells), at, header_row)
 
 
-def _describe_rows(sheet: Sheet, table: Table, cells: Mapping[tuple[int, int], Sequence[Issue]]) -> dict[int, str]:
-    """Return what became of each row under the header: accepted, rejected with the reasons, or left out."""
-    results = dict.fromkeys(table.submission.rows.tolist(), ACCEPTED)
-    for group in table.submission.left_out:
+def _describe_rows(
+    sheet: Sheet, tables: Sequence[Table], cells: Mapping[tuple[int, int], Sequence[Issue]]
+) -> dict[int, str]:
+    """Return what became of each row under the headers: accepted, rejected with the reasons, or left out."""
+    header_rows = {table.header_row for table in tables}
+    results = {row: ACCEPTED for table in tables for row in table.submission.rows.tolist()}
+    for group in (group for table in tables for group in table.submission.left_out):
         for row in list_rows([group]):
             seen = (
                 next(filter(None, get_row_cells(sheet, row)), "") if 0 <= row - sheet.first_row < sheet.n_rows else ""
@@ -97,7 +106,7 @@ def _describe_rows(sheet: Sheet, table: Table, cells: Mapping[tuple[int, int], S
             results[row] = f"{LEFT_OUT}: {sentence}"
     reasons: dict[int, dict[str, str]] = {}
     for (row, _), issues in sorted(cells.items()):
-        if row > table.header_row and row not in results:
+        if row > min(header_rows) and row not in header_rows and row not in results:
             for issue in issues:
                 reasons.setdefault(row, {})[issue.sentence] = issue.severity
     for row, found in reasons.items():

@@ -213,14 +213,22 @@ def _change_sheet(entry: dict[str, Any], sheet: Mapping[str, Any], change: Mappi
     header_row = change.get("header_row")
     if not entry["tables"] or (header_row is not None and header_row != sheet["header_rows"][0]):
         entry["tables"] = [_build_table(sheet, header_row or sheet["header_rows"][0])]
-    table = {**entry["tables"][0]}
+    first = entry["tables"][0]
+    place = (first["header_rows"], first["columns"])  # of sites and agencies in one table, too
+    entry["tables"] = [
+        _change_table(table, sheet["sheet"], change) if (table["header_rows"], table["columns"]) == place else table
+        for table in entry["tables"]
+    ]
+
+
+def _change_table(table: Mapping[str, Any], sheet: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of a sheet with the columns and the rows left out that were chosen."""
+    changed = {**table}
     questions = {question.id for kind in KINDS for question in load_combined_form(kind).questions}
     headers = {column["column"]: dict(column) for column in table["headers"]}
     for number, question in change.get("columns", {}).items():
         if int(number) not in headers:
-            raise DomainError(
-                "layout.column", 422, f"The sheet '{sheet['sheet']}' has no column {number} with a header."
-            )
+            raise DomainError("layout.column", 422, f"The sheet '{sheet}' has no column {number} with a header.")
         if question and question not in questions:
             raise DomainError(
                 "layout.question", 422, f"There is no question '{question}'. GET /forms lists the questions."
@@ -229,9 +237,9 @@ def _change_sheet(entry: dict[str, Any], sheet: Mapping[str, Any], change: Mappi
     if "left_out" in change:
         kept = [group for group in table["left_out"] if group["reason"] != CHOSEN]
         chosen = [{"reason": CHOSEN, "rows": [[row, row] for row in change["left_out"]]}]
-        table["left_out"] = [*kept, *(chosen if change["left_out"] else [])]
-    table["headers"] = list(headers.values())
-    entry["tables"] = [table, *entry["tables"][1:]]
+        changed["left_out"] = [*kept, *(chosen if change["left_out"] else [])]
+    changed["headers"] = list(headers.values())
+    return changed
 
 
 def _build_table(sheet: Mapping[str, Any], header_row: int) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def test_every_row_of_a_grid_is_a_header_or_is_counted_once(case: GridCase):
         for row in range(table.header_rows[0], table.header_rows[1] + 1)
     }
     filled = [row for row, cells in enumerate(case.rows, 1) if any(cells) and row not in headers]
-    beside = max(len(found.tables) - len(headers), 0)  # tables side by side share their rows
-    if not beside:
+    spans = {table.columns for sheet in found.layout.sheets for table in sheet.tables}
+    if len(spans) == 1:  # tables side by side share their rows
         assert sum(map(sum, counted)) == len(filled)
 
 
@@ -117,6 +117,44 @@ def test_rows_that_are_moved_in_the_layout_are_read_or_left_out():
     (table,) = layout["sheets"][0]["tables"]
     table["left_out"], table["asked"] = [{"reason": "chosen", "rows": [[5, 5]]}], []
     assert list_classes(PLAIN, read_grid(PLAIN, layout=layout)) == ["header", "+", "+", "+", "chosen"]
+
+
+MIXED = parse_grid("""
+Sites and agencies
+| header | Supplier | Country | Type |
+| + | Alder Nets | Thailand | Factory |
+| + | Kite Placement | Nepal | Agency |
+| ?kind | Elm Trading | India | Agent |
+| + | Linden Manpower | Nepal | Agency |
+""")
+
+
+def count_rows(found) -> int:
+    return sum(
+        table.submission.accepted + table.submission.rejected + sum(group.count for group in table.submission.left_out)
+        for table in found.tables
+    )
+
+
+def test_an_agency_among_sites_is_left_out_or_read_once_if_the_sender_says_so():
+    found = read_grid(MIXED, rows=[("", 3, False), ("", 4, True)])
+    assert list_classes(MIXED, found) == ["header", "+", "chosen", "+", "+"]
+    assert list_answers(found, "name") == ["Alder Nets", "Elm Trading", "Linden Manpower"]
+    assert count_rows(found) == 4
+
+
+def test_sites_and_agencies_in_one_table_stay_one_if_the_sender_chose_their_kind():
+    found = read_grid(MIXED, kind="site")
+    assert [table.kind for table in found.tables] == ["site"]
+    assert "sheet.mixed_kinds" in get_issue_codes(found)
+
+
+def test_sites_and_agencies_of_one_table_are_both_of_the_kind_that_a_layout_gives_the_sheet():
+    layout = read_grid(MIXED).layout.to_json()
+    layout["sheets"][0]["kind"] = "site"
+    found = read_grid(MIXED, layout=layout)
+    assert {table.kind for table in found.tables} == {"site"}
+    assert count_rows(found) == 4
 
 
 def test_blank_cells_are_filled_down_where_the_layout_says_so():

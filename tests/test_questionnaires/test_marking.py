@@ -190,3 +190,14 @@ def test_workbooks_of_other_programs_stay_readable(name: str):
     assert open_book(marked).sheetnames == [*open_book(sent).sheetnames, "Problems"]
     before, after = (read_tables(data, name, DAY) for data in (sent, marked))
     assert [table.submission.issues for table in before.tables] == [table.submission.issues for table in after.tables]
+
+
+def test_every_row_of_a_sheet_of_sites_and_agencies_says_what_became_of_it():
+    rows = (
+        "| Supplier | Country | Type |",
+        "| Alder | Nepal | Factory |",
+        "| Kite | Nepal | Agency |",
+        "| Elm | Nepal | Agent |",
+    )
+    sheet = open_book(mark(workbook(*rows)))["Suppliers"]
+    assert [cell.value.split(":")[0] for cell in sheet["D"]] == [RESULT_HEADER, "Accepted", "Accepted", "Left out"]

@@ -41,7 +41,7 @@ def build_raw_xlsx(*, filters: bool = False) -> bytes:
     """A workbook whose rows are not written the plain way, so that each element is parsed by itself."""
     rows = ""
     for number, row in enumerate(ROWS, 1):
-        style, hidden = ' s="1"' * (number == STRUCK), ' hidden="true"' * (number == HIDDEN)
+        style, hidden = f' s="{int(number == STRUCK)}"', ' hidden="true"' * (number == HIDDEN)
         cells = [
             f'<c r="{letter}{number}" t="inlineStr"{style}><is><r><t>{text}</t></r></is></c>'
             for letter, text in zip("ABC", row, strict=True)

@@ -238,6 +238,21 @@ def test_the_layout_of_a_preview_leaves_rows_out_and_sets_what_holds_for_a_sheet
     assert get_import.sync(sent.id, client=portal.client).accepted == 2
 
 
+def test_an_agency_in_a_list_of_sites_is_left_out_by_the_layout_of_its_sheet(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    rows = b"Supplier,Country,Type\nAlder Nets,NO,Factory\nKite Placement,NO,Agency\nLinden Manpower,NO,Agency\n"
+    sent = upload(portal, "s.csv", rows, confirm="false")
+    run_jobs(database, blobs)
+    address = f"/imports/{sent.id}/layout"
+    assert get_import.sync(sent.id, client=portal.client).accepted == 3
+    change = {"file": "s.csv", "sheet": portal.get(address).json["sheets"][0]["sheet"], "left_out": [3]}
+    assert portal.call("PATCH", address, json={"sheets": [change]}).status_code == 202
+    run_jobs(database, blobs)
+    assert portal.get(address).json["sheets"][0]["left_out"] == [{"reason": "chosen", "rows": [[3, 3]]}]
+    assert get_import.sync(sent.id, client=portal.client).accepted == 2
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
