@@ -16,12 +16,12 @@ from questionnaires.layout.headers import Headers, find_header_rows, join_header
 from questionnaires.layout.kinds import AGENCY, SITE, find_kind_column, read_kinds
 from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows
 from questionnaires.layout.sections import find_section
+from questionnaires.layout.several import find_several
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
 from questionnaires.validation.match import detect_kind, find_header_row
-from questionnaires.validation.personal_data import CASE_KIND
 
 NAMES = {"name", "name_local"}
 REPEATED_SHARE = 0.8  # of the headers, in a row that repeats them
@@ -175,6 +175,9 @@ def _find_table(
     rows = table.rows
     findings |= {int(row): Finding(LEFT_OUT, "repeated_header") for row in rows[repeated[rows]]}
     kind_column = _find_kind_column(table, findings, known)
+    if named is not None and questions[named] & NAMES and _is_of_suppliers(table, known):
+        several = find_several(grid.sheet.columns[named], rows)
+        findings |= {int(row): Finding(ASK, "several") for row in several if int(row) not in findings}
     return TableLayout(
         header_rows=(grid.number(header_rows[0]), grid.number(header_rows[1])),
         rows=(grid.number(span[0]), grid.number(span[1])),
@@ -193,15 +196,20 @@ def _find_kind_column(table: TableRows, findings: dict[int, Finding], known: Hea
     sheet = table.grid.sheet
     if len(known.forms) == 1 or sheet.stamp:
         return None
-    rows = np.array([row for row in table.rows.tolist() if row not in findings], dtype=np.intp)
-    column = find_kind_column(sheet, table.headers, rows) if len(rows) else None
-    if column is None:
-        return None
-    if detect_kind(list(table.headers.values()), sheet.name, {form.kind: form for form in known.forms}) == CASE_KIND:
+    rows = table.rows[~np.isin(table.rows, list(findings))]
+    column = find_kind_column(sheet, table.headers, rows)
+    if column is None or not _is_of_suppliers(table, known):
         return None
     is_unclear = ~np.isin(read_kinds(sheet.columns[column])[rows], (SITE, AGENCY))
     findings |= {int(row): Finding(ASK, "kind") for row in rows[is_unclear]}
     return column
+
+
+def _is_of_suppliers(table: TableRows, known: Headers) -> bool:
+    """Return whether the rows of a table are sites or agencies, and not case records or anything else."""
+    forms = {form.kind: form for form in known.forms}
+    kinds = [*forms] if len(forms) == 1 else [detect_kind(list(table.headers.values()), table.grid.sheet.name, forms)]
+    return kinds[0] in (SITE, AGENCY)
 
 
 def _find_repeated_headers(grid: Grid, header_rows: tuple[int, int]) -> Mask:

@@ -34,6 +34,7 @@ class LayoutWords:
     labels: Mapping[str, str]
     examples: frozenset[str]
     company_forms: frozenset[str]
+    legal_forms: frozenset[str]
     kind_columns: frozenset[str]
     kinds: Mapping[str, str]
 
@@ -66,6 +67,7 @@ def load_layout_words() -> LayoutWords:
         labels={fold_text(word): question for question, words in data["section_labels"].items() for word in words},
         examples=_fold(data["examples"]),
         company_forms=_fold(data["company_forms"]),
+        legal_forms=_fold(data["legal_forms"]),
         kind_columns=_fold(data["kind_columns"]),
         kinds={fold_text(word): kind for kind, words in data["kind_words"].items() for word in words},
     )
