@@ -20,6 +20,7 @@ from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
 from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout, name_headers
 from questionnaires.layout.find import find_sheet_layout
 from questionnaires.layout.headers import Headers
+from questionnaires.layout.option_lists import lists_options
 from questionnaires.layout.report import list_layout_issues
 from questionnaires.lookups import load_countries
 from questionnaires.person_detection import detect_personal_data
@@ -337,6 +338,14 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     people = find_people_beside_names(headers[name_index], dropped) if name_index is not None else ""
     if people:
         raise UnusableSheet(build_issue("sheet.of_people", file=sheet.file, sheet=sheet.name, seen=people))
+    if (
+        name_index is not None
+        and kind in SAMPLED_KINDS
+        and lists_options(sheet.columns[name_index], header_row - sheet.first_row, forms[kind])
+    ):
+        raise UnusableSheet(
+            build_issue("sheet.of_options", file=sheet.file, sheet=sheet.name, seen=headers[name_index])
+        )
     as_of = date.fromisoformat(options.as_of)
     place_of_sheet = layout.country if "country" not in matched.columns else None
     sheet_options = SheetOptions(

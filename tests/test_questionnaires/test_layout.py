@@ -191,6 +191,31 @@ def test_a_sheet_that_the_layout_does_not_read_is_not_read():
     assert [table.sheet for table in found.tables] == ["Two"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["Yes", "No", "Not applicable"],
+        ["Ja", "Nein"],
+        ["Trawler", "Longliner", "Other"],
+        ["Yes", "No", "Unknown", "N/A"],
+    ],
+)
+def test_a_sheet_of_answer_options_is_not_read_and_the_reason_is_told(options):
+    sheets = [
+        build_sheet([["Supplier"], ["Alder Nets"]]),
+        build_sheet([["Factory"], *([text] for text in options)], "Lists"),
+    ]
+    found = find_tables(sheets, "list.xlsx", TableOptions(TODAY))
+    assert [table.sheet for table in found.tables] == ["Suppliers"]
+    assert any(issue.code == "sheet.no_table" and "answer options" in issue.seen for issue in found.issues)
+
+
+def test_suppliers_with_odd_names_are_not_answer_options():
+    names = ["Yes", "Trawler", "Alder Nets"]
+    found = find_tables([build_sheet([["Supplier"], *([name] for name in names)])], "list.xlsx", TableOptions(TODAY))
+    assert list_answers(found, "name") == names
+
+
 @pytest.mark.parametrize("key", ["country", "sector", "kind"])
 def test_what_a_layout_says_of_a_sheet_holds_for_its_rows(key):
     sheet = build_sheet([["Company", "City"], ["Alder Nets", "Trat"]])
