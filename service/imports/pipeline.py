@@ -9,9 +9,11 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from questionnaires.issues import Issue, UnusableSheet, build_issue
+from questionnaires.layout.document import Layout, TableLayout
 from questionnaires.limits import FileRefused
 from questionnaires.tables import BUYER, FileTables, Table, TableOptions, read_tables
 from questionnaires.validation.personal_data import CASE_KIND
+from questionnaires.validation.personal_names import names_a_person, redact_file_names
 from questionnaires.validation.validate import Submission
 from risk_models.answers import from_columns
 from risk_models.facts.facts import load_facts
@@ -100,7 +102,10 @@ class Choices:
         )
 
     def to_options(self) -> dict[str, Any]:
-        """Return the options as assessment.json stores them, without those that were not set."""
+        """Return the options as assessment.json stores them, without those that were not set.
+
+        Layouts are without the values of columns, and nothing is said of sheets whose names contain personal data.
+        """
         options = {
             "kind": self.kind,
             "country": self.country,
@@ -113,11 +118,32 @@ class Choices:
         options_given: dict[str, Any] = {name: value for name, value in options.items() if value}
         if self.columns:
             options_given["map"] = dict(self.columns)
+        if rows := [row._asdict() for row in self.rows if not names_a_person(row.sheet)]:
+            options_given["rows"] = rows
+        if self.layouts:
+            files = redact_file_names(list(self.layouts))
+            layouts = zip(files, self.layouts.values(), strict=True)
+            options_given["layouts"] = [_describe_layout(file, layout) for file, layout in layouts]
         if self.vouching:
             options_given["evidence_confirmed"] = (
                 sorted(self.vouching.files) if self.vouching.files is not None else True
             )
         return options_given
+
+
+def _describe_layout(file: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the layout of a file without values, and without the sheets whose names contain personal data."""
+    found = Layout.from_json(layout)
+    sheets = [
+        replace(sheet, tables=tuple(_drop_samples(table) for table in sheet.tables))
+        for sheet in found.sheets
+        if not names_a_person(sheet.name)
+    ]
+    return Layout(file, tuple(sheets)).to_json()
+
+
+def _drop_samples(table: TableLayout) -> TableLayout:
+    return replace(table, headers=tuple(replace(header, samples=()) for header in table.headers))
 
 
 class FileView(NamedTuple):

@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from sheets import workbook
 
 from service import cli
+
+SCHEMA = json.loads((Path(cli.__file__).parent / "assessment" / "assessment.schema.json").read_text(encoding="utf-8"))
 
 ROWS = (
     "| Our suppliers | | |",
@@ -47,6 +50,10 @@ def test_a_layout_that_is_printed_and_handed_back_is_followed(file, capsys, tmp_
     corrected.write_text(json.dumps(layout), encoding="utf-8")
     document = assess(file, tmp_path / "out", "--layout", str(corrected))
     assert [result["name"] for result in document["results"]] == ["Alder Nets", "Tier 2 suppliers", "Birch Foods"]
+    corrected.write_text(json.dumps(document["assessment"]["options"]["layouts"]), encoding="utf-8")
+    again = assess(file, tmp_path / "again", "--layout", str(corrected))
+    assert (again["results"], again["assessment"]) == (document["results"], document["assessment"])
+    assert "Alder" not in str(document["assessment"]["options"])
 
 
 def test_what_is_left_out_stands_in_the_document_with_its_rows(file, tmp_path):
@@ -57,6 +64,11 @@ def test_what_is_left_out_stands_in_the_document_with_its_rows(file, tmp_path):
         ("asked_heading_or_supplier", [[5, 5]]),
     ]
     assert [result["name"] for result in document["results"]] == ["Alder Nets", "Subtotal Thailand"]
+    assert [(row["sheet"], row["row"], row["is_read"]) for row in document["assessment"]["options"]["rows"]] == [
+        ("Suppliers", 4, True),
+        ("", 6, False),
+    ]
+    jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)
     assert cli.main(["verify", str(tmp_path / "out" / "assessment.json")]) == 0
 
 
