@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     CheckConstraint,
     ColumnElement,
     Date,
@@ -374,9 +373,10 @@ INDEXES: dict[str, tuple[Any, ...]] = {
 }
 for name, columns in INDEXES.items():
     Index(name, Supplier.organisation_id, *columns)
-# As text, which both databases understand: the index is used only by a query with the very same condition.
+# As text, which both databases understand: the index is used only by a query with the very same condition. It has no type, since
+# SQLAlchemy adds "= 1" to a condition of type Boolean on SQLite, which makes it another condition.
 HAS_EVIDENCE: ColumnElement[bool] = literal_column(
-    "((answers -> 'evidence') IS NOT NULL OR (answers -> 'evidence_grade') IS NOT NULL)", Boolean
+    "((answers -> 'evidence') IS NOT NULL OR (answers -> 'evidence_grade') IS NOT NULL)"
 )
 Index(
     "supplier_with_evidence", Supplier.organisation_id, *QUEUE, postgresql_where=HAS_EVIDENCE, sqlite_where=HAS_EVIDENCE

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from callers import make_organisation
-from sqlalchemy import select
+from databases import Empty
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.queries import search, supplier_pages, supplier_scan
+from service.queries.claimed_evidence import list_claimed_evidence
 from service.queries.lists import list_suppliers
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_pages import Position, SupplierPage, get_supplier_page
@@ -153,3 +155,20 @@ def test_a_search_finds_words_that_many_suppliers_have_but_few_together(session:
     found = search.search(session, "plum pier", ON, own_answers_only=False, reads_cases=False).sites
     assert found.suppliers
     assert all(supplier.name.startswith("Plum Pier") for supplier in found.suppliers)
+
+
+def test_claimed_evidence_is_read_from_the_index_of_suppliers_with_evidence_in_every_order(sqlite: Empty):
+    with sqlite() as engine, Database(engine) as database:
+        organisation_id, queries = make_organisation(database), []
+        event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2:4]))
+        with database.for_organisation(organisation_id, write=False) as session:
+            for sort in SORTS:
+                list_claimed_evidence(session, SupplierFilter(sort=sort), ON, sees_worker_derived=True)
+        with engine.connect() as connection:
+            plans = [
+                connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters).all()[0].detail
+                for query, parameters in tuple(queries)
+                if "FROM supplier" in query
+            ]
+    assert len(plans) == len(SORTS)
+    assert {"INDEX supplier_with_evidence" in plan for plan in plans} == {True}, plans
