@@ -89,6 +89,8 @@ def build_supplier(draw: random.Random, number: int, organisation_id: str, actio
     step = draw.choice(actions)
     at = NOW - timedelta(minutes=draw.randrange(500_000))
     answers = {"name": name, "reference": reference, "country": country, "sector": [sector], "products": "x" * 200}
+    if number % 100 == 0:
+        answers["evidence"] = [{"grade": "audit", "date": "2026-06-01"}]
     return {
         "id": str(uuid_from(draw)), "organisation_id": organisation_id, "kind": kind, "key": f"ref:{name_key(reference)}",
         "reference": reference, "name": name, "sort_name": build_sort_name(name), "company_key": name_key(name),
