@@ -29,7 +29,7 @@ QUESTIONS = {  # by the field of the expected map, where it is not the id of the
 INTRODUCTION = """# Real files
 
 This page is made by `benchmarks/real_files.py` from a folder of real files, which are not part of the project. It holds only
-numbers: what was read of each file, and what was left out for which reason. The rows that are accepted, rejected and left
+numbers: what was read from each file, and what was left out and why. The rows that are accepted, rejected and left
 out are all rows of the sheets that are read, except for blank rows and headers.
 
 Columns: *right* are mapped as a careful person would map them; *wrong* are mapped in another way; *asked* are not mapped, and

@@ -93,7 +93,7 @@ def _build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); that in returned "
+        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); evidence in returned "
         "forms remains claimed",
     )
     assess.add_argument(
@@ -121,12 +121,12 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument(
         "--country",
         metavar="ISO2",
-        help="country it is sent to; questions that are dangerous to answer there are left out",
+        help="country that it is sent to; questions that would be dangerous to answer there are left out",
     )
     template.add_argument(
         "--own-list",
         action="store_true",
-        help="a list of sites or agencies that you fill in yourself: it also has the questions for buyers, and a blank "
+        help="a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a blank "
         "counts as not asked",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")

@@ -55,16 +55,17 @@ class Settings:
         "Number of jobs that `serve` or `worker` runs at the same time. If there are two or more, one takes short jobs only.",
     )
     waiting_jobs: int = _setting(
-        100, "Maximum number of jobs of an organisation that may wait or run before it can upload or request more."
+        100,
+        "Maximum number of unfinished jobs for each organisation. An organisation that reaches it cannot upload or request more.",
     )
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
     sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
     one_time_password_hours: int = _setting(
-        ONE_TIME_PASSWORD_HOURS, "Hours for which the one-time password of a new user, or after a reset, can be used."
+        ONE_TIME_PASSWORD_HOURS, "Hours for which a one-time password, for a new user or after a reset, can be used."
     )
     key_days: int = _setting(365, "Maximum lifetime of an API key, in days.")
     backup_days: int = _setting(
-        0, "Number of days for which you keep backups, for previews of an erasure. 0: not known."
+        0, "Number of days for which you keep backups, shown in erasure previews. 0: not known."
     )
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
@@ -76,7 +77,7 @@ class Settings:
             raise SettingError("DILIGENCE_WORKERS is 0; set it to 1 or more.")
         if self.plain_http and self.host not in LOOPBACK:
             raise SettingError(
-                f"Without TLS the service may only listen on {' or '.join(LOOPBACK)}, not on {self.host}."
+                f"Without TLS, the service may listen only on {' or '.join(LOOPBACK)}, not on {self.host}."
             )
 
     @property

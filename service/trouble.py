@@ -47,7 +47,7 @@ UNAVAILABLE = Kind(
     "database.unavailable",
     "Database unavailable",
     "The database does not respond at the moment. Nothing was saved. Try again shortly.",
-    "Check that the database server runs, that it can be reached, and that DILIGENCE_DATABASE_URL is right.",
+    "Check that the database server is running, that it can be reached, and that DILIGENCE_DATABASE_URL is correct.",
     10,
 )
 BUSY = Kind(
@@ -67,8 +67,8 @@ DAMAGED = Kind(
 FULL = Kind(
     "storage.full",
     "Disk full",
-    "There is no space left on the server. Nothing was saved. Try again once an administrator has made room.",
-    "Make room on the disk of the data folder and of the database.",
+    "There is no space left on the server. Nothing was saved. Try again once an administrator has freed up space.",
+    "Free up space on the disks that hold the data folder and the database.",
     60,
 )
 READ_ONLY = Kind(
@@ -82,7 +82,7 @@ FAILING = Kind(
     "storage.failing",
     "Storage failing",
     "The server cannot read from or write to its disk. Nothing was saved. An administrator has to check the disk.",
-    "Check the disk and the log of the operating system.",
+    "Check the disk and the operating system's log.",
     60,
 )
 FILE_MISSING = Kind(
@@ -103,7 +103,7 @@ STORE_UNAVAILABLE = Kind(
     BlobStoreUnavailable.code,
     "File store unavailable",
     "The file store does not respond at the moment. Nothing was saved. Try again shortly.",
-    "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its rights are right.",
+    "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its permissions are correct.",
     10,
 )
 KINDS = (UNAVAILABLE, BUSY, DAMAGED, FULL, READ_ONLY, FAILING, FILE_MISSING, FILE_CHANGED, STORE_UNAVAILABLE)

@@ -40,7 +40,7 @@ def _compared(supplier: Supplier) -> Resource:
 
 
 def decide(session: Session, proposal_id: str, body: Values) -> Reply:
-    """Decide about a pair, and return the outcome."""
+    """Decide on a pair, and return the outcome."""
     kept = decisions.decide_pair(
         session, proposal_id, body["decision"], now(), get_caller().actor, body["keep"], body.get("fingerprint")
     )

@@ -280,7 +280,7 @@ ROUTES: tuple[Route, ...] = (
           "Undo a merge: separate two suppliers, each with its own history.", SupplierMergeSchema(), transaction="write",
           reading="suppliers:read"),
     Route("GET", "/identity/weak-keys", "list_weak_keys", identity.list_weak_keys,
-          "List suppliers that were stored under an entry that identifies nobody.", WEAKLY_KEYED_LIST),
+          "List suppliers that were stored under an entry that does not identify anyone.", WEAKLY_KEYED_LIST),
     Route("GET", "/matches", "list_matches", watchlists.list_matches,
           "List possible matches between suppliers and watchlist entries, with reasons (default: open matches).", MATCH_PAGE,
           query=MatchQuerySchema()),

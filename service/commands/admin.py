@@ -59,17 +59,17 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="format of the output (default: text)"
     )
-    parser = add_command("copy-files", _copy_files, "copy the files of another file store into the one of the settings")
+    parser = add_command("copy-files", _copy_files, "copy the files from another file store into the configured one")
     parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
-    parser = add_command("erase", _erase, "erase an organisation with all its data, or one object of it")
+    parser = add_command("erase", _erase, "erase an organisation with all its data, or a single object in it")
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--import", dest="import_id", metavar="ID", help="erase only this import, with its files")
     one.add_argument("--supplier", metavar="ID", help="erase only this supplier, by its ID or your reference")
     one.add_argument("--agency", metavar="ID", help="erase only this agency, by its ID or your reference")
-    one.add_argument("--case", metavar="ID", help="erase only this case record, because a person asked for it")
+    one.add_argument("--case", metavar="ID", help="erase only this case record, at a person's request")
     parser.add_argument(
-        "--with-suppliers", action="store_true", help="with --import: also erase the suppliers that came only in it"
+        "--with-suppliers", action="store_true", help="with --import: also erase the suppliers that came only from it"
     )
     parser.add_argument(
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
@@ -136,7 +136,9 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--days", type=int, default=90, metavar="N", help="days until the key expires (default: 90)")
     parser.add_argument("--name", default="Created on the command line", help="name shown in the list of keys")
     parser.add_argument(
-        "--owner", metavar="EMAIL", help="user whose access the key ends with (default: none; it ends on its date)"
+        "--owner",
+        metavar="EMAIL",
+        help="user who owns the key, which stops working when they lose access (default: none)",
     )
     parser = add_command(
         "hand-over",

@@ -51,7 +51,7 @@ def _erase_organisation(
         )
         print(_describe_backups(settings, since))
         return NOT_CONFIRMED
-    print("Erasing. If this is interrupted, a worker or this command completes it.", flush=True)
+    print("Erasing. If this is interrupted, a worker will complete it, or you can run this command again.", flush=True)
     journal = Journal(settings.erasure_journal)
     counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, ACTOR, journal)
     print(f"{arguments.organisation} was erased: {format_counts(counts)}. Earlier backups still contain it.")
@@ -70,7 +70,7 @@ def _erase_object(settings: Settings, database: Database, organisation_id: str, 
     if not arguments.yes:
         print("Nothing was erased; use --yes to erase it permanently.")
         return NOT_CONFIRMED
-    print("Erased. A worker now removes its files; the audit trail then says erasure.completed.")
+    print("Erased. A worker now removes its files; the audit trail then records erasure.completed.")
     return DONE
 
 
@@ -103,11 +103,13 @@ def _describe_backups(settings: Settings, since: Any) -> str:
     """Say which recorded backups still hold something that was stored at a moment, and until when."""
     holding = find_backups_holding(Journal(settings.backup_journal), since, settings.backup_days, now())
     if not holding.backups:
-        return "  backups: none that still holds it is recorded; copies made in other ways are not known."
+        return (
+            "  backups: no recorded backup still contains it; Diligence does not know about copies made in other ways."
+        )
     made = ", ".join(f"{backup.path} ({backup.at:%Y-%m-%d})" for backup in holding.backups)
     until = (
         f"until {holding.until:%Y-%m-%d}"
         if holding.until
         else "for an unknown time: set DILIGENCE_BACKUP_DAYS to the number of days for which you keep backups"
     )
-    return f"  backups that still hold it, {until}: {made}"
+    return f"  backups that still contain it, {until}: {made}"

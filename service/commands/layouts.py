@@ -41,21 +41,21 @@ def add_layout_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout",
         metavar="FILE",
-        help="layout of a file, as `diligence inspect --json` prints it, with your corrections",
+        help="layout of a file, as printed by `diligence inspect --json` and corrected by you",
     )
     parser.add_argument(
         "--read-row",
         action="append",
         default=[],
         metavar="[SHEET!]N",
-        help="row that is read as a supplier, although it was left out (can be repeated)",
+        help="row to read as a supplier although it was left out (can be repeated)",
     )
     parser.add_argument(
         "--leave-out-row",
         action="append",
         default=[],
         metavar="[SHEET!]N",
-        help="row that is not read (can be repeated)",
+        help="row to leave out (can be repeated)",
     )
 
 
@@ -77,7 +77,7 @@ def read_layouts(path: str | None, files: Sequence[str]) -> dict[str, dict[str, 
     if len(files) == 1 and len(layouts) == 1:
         return {files[0]: layouts[0].to_json()}
     if unknown := [layout.file for layout in layouts if layout.file not in files]:
-        raise UsageError(f"{path} has a layout of '{unknown[0]}', which is not one of the files.")
+        raise UsageError(f"{path} contains a layout for '{unknown[0]}', which is not one of the files.")
     return {layout.file: layout.to_json() for layout in layouts}
 
 

@@ -35,7 +35,7 @@ ISSUE_COLUMNS = (
 
 def add_commands(commands: Any) -> None:
     """Add the command ``validate``."""
-    validate = commands.add_parser("validate", help="list the problems of a file without scoring it")
+    validate = commands.add_parser("validate", help="list the problems in a file without scoring it")
     validate.add_argument("file", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
     validate.add_argument(
         "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
     validate.add_argument(
         "--issues-csv",
         metavar="OUT.csv",
-        help="write all issues as a table, corrections too, even if no row can be used",
+        help="write all issues, including corrections, to a table, even if no row can be used",
     )
     add_reading_options(validate)
     add_layout_options(validate)
@@ -101,5 +101,5 @@ def _validate(arguments: argparse.Namespace) -> int:
         out = Path(arguments.marked)
         make_folder(out.parent)
         out.write_bytes(marked)
-        print(f"Written to {out}. Correct the marked cells, and read that file again.", file=sys.stderr)
+        print(f"Written to {out}. Correct the marked cells, and then use that file.", file=sys.stderr)
     return 0 if is_usable else 1

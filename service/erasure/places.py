@@ -32,24 +32,26 @@ PLACES: Mapping[str, Place] = {
     "buyer_answers": Place("no_subject", "The organisation answers about itself."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
-    "change": Place("deleted", "Of the changes only the one that says that the supplier was deleted remains."),
+    "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "firing": Place("no_subject", "Runs of schedules name no supplier."),
     "heartbeat": Place("no_subject", "It is about the processes of the service."),
-    "idempotent": Place("withdrawn", "Stored replies that mention the subject are emptied; sent again, they give 410."),
+    "idempotent": Place(
+        "withdrawn", "Stored replies that mention the subject are emptied; repeated requests return 410."
+    ),
     "identity_proposal": Place("deleted", "Pairs in which the supplier was are deleted with it."),
     "import": Place(
         "withdrawn",
         "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "
         "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
     ),
-    "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and parameters of jobs are emptied."),
+    "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "organisation": Place("no_subject", "It is the customer."),
     "result": Place(
         "deleted",
-        "The results of the supplier are deleted. Those of others stay; the name of the withdrawn file they came from goes. "
+        "The results of the supplier are deleted. Those of others are kept, without the name of the withdrawn file they came from. "
         "A site's result keeps the score that an erased agency had.",
     ),
     "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),
@@ -57,11 +59,11 @@ PLACES: Mapping[str, Place] = {
     "screening": Place("deleted", "Screenings are deleted with the supplier."),
     "sign_in": Place("no_subject", "It is about users."),
     "sign_in_attempt": Place("no_subject", "It is about users."),
-    "supplier": Place("deleted", "The supplier goes. What other suppliers say about it is their answer and stays."),
-    "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
-    "supplier_merge": Place(
-        "deleted", "Of the records that were merged into the supplier, what they were is deleted with it."
+    "supplier": Place(
+        "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
     ),
+    "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
+    "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),

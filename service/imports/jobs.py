@@ -344,7 +344,7 @@ def confirm_import(
         import_.choices, import_.state, import_.problem = changed, "waiting", None
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     elif layouts.needs_layout(import_):
-        raise DomainError("import.needs_layout", 409, "Say first what the columns of the file are.")
+        raise DomainError("import.needs_layout", 409, "First specify what the columns of the file contain.")
     else:
         _start_assessment(session, import_, by)
     return import_

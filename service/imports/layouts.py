@@ -177,7 +177,7 @@ def change_layout(import_: Import, changes: Sequence[Mapping[str, Any]]) -> dict
     """
     if import_.state != "previewed":
         raise DomainError(
-            "import.state", 409, f"The import is {import_.state}, so its layout cannot be changed any more."
+            "import.state", 409, f"The import is {import_.state}, so its layout can no longer be changed."
         )
     current = build_layout(import_)
     known = {(sheet["file"], sheet["sheet"]): sheet for sheet in current["sheets"]}

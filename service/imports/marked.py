@@ -36,14 +36,14 @@ def find_file(session: Session, import_: Import, name: str | None = None) -> Sto
     """
     uploads = list_uploads(session, import_)
     if not uploads:
-        detail = "The files of this import are not stored any more, so they cannot be returned with marks."
+        detail = "The files of this import are no longer stored, so they cannot be returned with their problems marked."
         raise DomainError("import.file_deleted", 410, detail)
     if name is None and len(uploads) > 1:
         names = ", ".join(f"'{upload.name}'" for upload in uploads)
         raise DomainError("file.ambiguous", 422, f"This import has several files. Name one of them: {names}.")
     upload = next((upload for upload in uploads if name in (None, upload.name)), None)
     if upload is None:
-        raise not_found("This import has no file of that name.")
+        raise not_found("This import has no file with that name.")
     issues = tuple(map(parse_issue, (import_.found or import_.problem or {}).get("issues", ())))
     return StoredFile(
         upload.name, upload.sha256, bool(upload.redacted), dict(import_.choices), get_assessment_date(import_), issues

@@ -113,7 +113,7 @@ def find_stuck_imports(installation: Installation) -> Iterator[Finding]:
             )
         ).all()
     for import_ in stuck:
-        detail = f"It is {import_.state}, but there is no job that would continue it."
+        detail = f"It is {import_.state}, but there is no job to continue it."
         yield Finding("import.stuck", f"import {import_.id}", detail, _build_import_repair(installation.db, import_))
     for import_ in mismatched:
         detail = f"It is {import_.state}, but {'not all' if import_.finished_at is None else 'already'} finished."
@@ -163,7 +163,7 @@ def find_lost_jobs(installation: Installation) -> Iterator[Finding]:
         detail = "It is running, but no worker holds it."
         yield Finding("job.lost", f"job {job.id}", detail, _build_job_repair(installation.db, job))
     for job_id in unended:
-        yield Finding("job.state", f"job {job_id}", "It has ended, but has no time at which it did.")
+        yield Finding("job.state", f"job {job_id}", "It has ended, but the time at which it ended is missing.")
 
 
 def _select_unleased_jobs() -> Select[Job]:
@@ -191,7 +191,7 @@ def find_wrong_watchlists(installation: Installation) -> Iterator[Finding]:
     with installation.db.unscoped(write=False) as session:
         wrong = session.execute(select(Watchlist.id, Watchlist.entries, count).where(Watchlist.entries != count))
         for watchlist_id, said, counted in wrong:
-            detail = f"It says {said} entries and has {counted}. Load the list again."
+            detail = f"It should have {said} entries, but has {counted}. Load the list again."
             yield Finding("watchlist.entries", f"watchlist {watchlist_id}", detail)
         unused = session.execute(_select_unused_editions()).all()
     for watchlist_id, edition in unused:

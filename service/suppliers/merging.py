@@ -140,7 +140,7 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
     in_use = select(Supplier.id).where(Supplier.kind == target.kind, Supplier.key == record.source["key"])
     if session.scalars(in_use).first() or session.scalars(select(MergedKey.id).where(*alias)).first():
         raise DomainError(
-            "merge.key_used", 409, "Another supplier has the reference or number by now. Merge or erase that one first."
+            "merge.key_used", 409, "Another supplier now has this reference or number. Merge or erase that one first."
         )
     on, kind = at.date(), target.kind
     source = Supplier(**_parse_columns(record.source))

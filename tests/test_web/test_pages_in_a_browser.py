@@ -79,7 +79,7 @@ def test_a_workbook_comes_back_with_its_problems_marked_and_is_accepted_once_the
     )
     expect(ana.get_by_role("button", name="Assess 1 row")).to_be_visible()
     with ana.expect_download() as download:
-        ana.get_by_role("link", name="Download the workbook with marks").click()
+        ana.get_by_role("link", name="Download the workbook with problems marked").click()
     assert download.value.suggested_filename == "jade_marked.xlsx"
     path = tmp_path / "jade.xlsx"
     download.value.save_as(path)

@@ -36,7 +36,7 @@ class UserSchema(ApiSchema):
     password_expires_at = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "End of a temporary password; null once it was changed."},
+        metadata={"description": "When a temporary password expires; null once it has been changed."},
     )
     created_at = fields.DateTime(dump_only=True)
 
@@ -80,7 +80,9 @@ class KeySchema(ApiSchema):
     owner_id = fields.String(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "The user who answers for the key; null if it was created on the command line."},
+        metadata={
+            "description": "The user who is responsible for the key; null if it was created on the command line."
+        },
     )
     created_at = fields.DateTime(dump_only=True)
     expires_at = fields.DateTime(dump_only=True)

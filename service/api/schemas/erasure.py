@@ -11,7 +11,7 @@ SUPPLIERS = ("keep", "erase")
 
 
 class HoldingBackupsSchema(ApiSchema):
-    """The backups made with `diligence backup` that may still hold an object, oldest first. Other copies are not known."""
+    """The backups made with `diligence backup` that may still hold an object, oldest first. Other copies are not recorded."""
 
     made_at = StrictList(fields.DateTime())
     kept_days = StrictInteger(
@@ -37,26 +37,26 @@ class ErasurePreviewSchema(ApiSchema):
         keys=fields.String(),
         values=StrictInteger(0),
         metadata={
-            "description": "How many imports, reports, stored replies and saved filters are emptied or deleted because they may "
+            "description": "How many imports, reports, stored responses and saved filters are emptied or deleted because they may "
             "show it."
         },
     )
     kept = fields.Dict(
         keys=fields.String(),
         values=StrictInteger(0),
-        metadata={"description": "How many of each stay although this import brought them."},
+        metadata={"description": "How many of each are kept although they came from this import."},
     )
     backups = StrictNested(HoldingBackupsSchema)
 
 
 class ImportErasureQuerySchema(ApiSchema):
-    """Whether the suppliers that came only in an import are erased with it."""
+    """Whether the suppliers that came only from an import are erased with it."""
 
     suppliers = StrictChoice(
         SUPPLIERS,
         load_default="keep",
         metadata={
-            "description": "`erase`: also erase the suppliers and agencies that came only in this import (scope "
+            "description": "`erase`: also erase the suppliers and agencies that came only from this import (scope "
             "`suppliers:write`). Default: `keep`."
         },
     )

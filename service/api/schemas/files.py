@@ -103,7 +103,7 @@ IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
 
 
 class KeptSupplierSchema(ApiSchema):
-    """A supplier of which something stays after its import was undone: why, and the questions that were answered since."""
+    """A supplier that keeps something after its import was undone: why, and the questions that were answered since."""
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)
@@ -112,7 +112,7 @@ class KeptSupplierSchema(ApiSchema):
 
 
 class UndoSchema(ApiSchema):
-    """What became of the suppliers of an import that was undone. At most 1,000 of those that were kept are listed."""
+    """What happened to the suppliers in an import that was undone. At most 1,000 of those that were kept are listed."""
 
     state = StrictChoice(("running", "done"))
     requested_at = fields.String()
@@ -134,7 +134,7 @@ class ImportSchema(ImportLineSchema):
     left_out = fields.List(
         fields.Dict(),
         metadata={
-            "description": "Rows that are no suppliers, or may be none: by sheet and reason, their number and ranges. "
+            "description": "Rows that are not suppliers, or may not be: their number and ranges, by sheet and reason. "
             "With the accepted and rejected rows, these are all rows that are neither blank nor headers."
         },
     )
@@ -192,7 +192,7 @@ class LeftOutRowsSchema(ApiSchema):
 
 
 class SheetLayoutSchema(ApiSchema):
-    """A sheet of an import: whether it is read, what holds for all its rows, and its columns."""
+    """A sheet of an import: whether it is read, what applies to all its rows, and its columns."""
 
     file = fields.String()
     sheet = fields.String()

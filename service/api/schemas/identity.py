@@ -13,7 +13,7 @@ REASONS = ("same_name", "near_name", "same_address", "near_address", "same_city"
 
 
 class ComparedSupplierSchema(ApiSchema):
-    """What identifies a supplier of a pair."""
+    """What identifies a supplier in a pair."""
 
     id = fields.String()
     reference = fields.String(allow_none=True)
@@ -51,14 +51,14 @@ class ProposalQuerySchema(PageQuerySchema):
 
 
 class PairDecisionSchema(ApiSchema):
-    """The outcome of a decision: the remaining supplier if the two were merged, null if they stay two."""
+    """The outcome of a decision: the remaining supplier if the two were merged, null if they remain separate."""
 
     decision = StrictChoice(DECISIONS)
     merged_into = fields.String(allow_none=True)
 
 
 class SupplierMergeSchema(ApiSchema):
-    """A merge: the remaining supplier, and the id and the name of the one that went."""
+    """A merge: the remaining supplier, and the id and the name of the one that was merged into it."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -72,7 +72,7 @@ MERGE_PAGE = page_of(SupplierMergeSchema, "MergePage")
 
 
 class WeaklyKeyedSchema(ApiSchema):
-    """A supplier that was stored under an entry that identifies nobody. `mixed`: it has had clearly different names."""
+    """A supplier that was stored under an entry that does not identify anyone. `mixed`: it has had clearly different names."""
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)

@@ -35,7 +35,7 @@ def decide_pair(proposal_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_page(error)
-    flash(_("Merged. You can undo this below.") if kept else _("Remembered as two suppliers."))
+    flash(_("Merged. You can undo this below.") if kept else _("Saved as two different suppliers."))
     return redirect(url_for("pages.identity"), 303)
 
 
