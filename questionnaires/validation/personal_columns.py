@@ -29,7 +29,7 @@ DROPPED = "person.column"  # the code of the issue
 KINDS = {
     "person.birth_date": "dates of birth",
     "person.email": "email addresses or accounts",
-    "person.identity_number": "numbers of identity documents",
+    "person.identity_number": "identity document numbers",
     "person.name": "names",
     "person.phone": "phone numbers",
 }

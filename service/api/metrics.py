@@ -26,9 +26,9 @@ class _StateOfInstallation(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics. Raises what the database raises."""
         database = get_database()
-        jobs = GaugeMetricFamily("diligence_jobs", "Jobs that wait or run.", labels=("lane", "state"))
+        jobs = GaugeMetricFamily("diligence_jobs", "Jobs that are waiting or running.", labels=("lane", "state"))
         ages = GaugeMetricFamily(
-            "diligence_oldest_job_age_seconds", "Age of the oldest job that waits or runs.", labels=("lane",)
+            "diligence_oldest_job_age_seconds", "Age of the oldest job that is waiting or running.", labels=("lane",)
         )
         for lane in measure_lanes(database):
             jobs.add_metric((lane.lane, "queued"), lane.waiting)
@@ -36,7 +36,7 @@ class _StateOfInstallation(Collector):
             ages.add_metric((lane.lane,), lane.oldest_seconds)
         beats = GaugeMetricFamily(
             "diligence_heartbeat_timestamp_seconds",
-            "When a loop last said that it goes on.",
+            "When a loop last reported that it was running.",
             labels=("loop", "process"),
         )
         failures = GaugeMetricFamily(

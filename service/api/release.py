@@ -90,7 +90,7 @@ def download_preview(query: Values) -> Response:
 
 
 def reassess(session: Session) -> Reply:
-    """Have all suppliers reassessed under the release in use."""
+    """Reassess all suppliers under the release in use."""
     job = reviews.request_reassessment(session, get_caller().time_zone, get_caller().actor)
     session.flush()
     return Reply(job, 202)

@@ -51,7 +51,7 @@ PLACES: Mapping[str, Place] = {
     "organisation": Place("no_subject", "It is the customer."),
     "result": Place(
         "deleted",
-        "The results of the supplier are deleted. Those of others are kept, without the name of the withdrawn file they came from. "
+        "The results of the supplier are deleted. Those of others are kept, but without the name of the withdrawn file. "
         "A site's result keeps the score that an erased agency had.",
     ),
     "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),

@@ -32,15 +32,15 @@ def list_dropped(parsed: object) -> list[tuple[str, str, str]]:
     [
         ("Worker name", ("Zelwa", "Qadiri", "Xanthu", "Brelu"), "names"),
         ("工人姓名", ("Zelwa", "Qadiri", "Xanthu", "Brelu"), "names"),
-        ("Passport number", ("1234567", "x", "", "N/A"), "numbers of identity documents"),
-        ("Hộ chiếu số", PASSPORTS, "numbers of identity documents"),
+        ("Passport number", ("1234567", "x", "", "N/A"), "identity document numbers"),
+        ("Hộ chiếu số", PASSPORTS, "identity document numbers"),
         ("Date of birth", ("1998-05-12", "12/05/1998", "1998", ""), "dates of birth"),
         ("出生日期", ("1998-05-12", "1998-05-12", "1998", ""), "dates of birth"),
         ("Worker phone", ("98412-34567", "", "", ""), "phone numbers"),
-        ("Batch", PASSPORTS, "numbers of identity documents"),
+        ("Batch", PASSPORTS, "identity document numbers"),
         ("Remarks", ("Somchai Jaidee", "Ram Bahadur Thapa", "Maria Santos", "Md. Rahim Uddin"), "names"),
         ("Office", ("+66 81 234 5678", "+66 81 984 1200", "+66 81 111 2222", "081-234-5678"), "phone numbers"),
-        ("Passports held by", PASSPORTS, "numbers of identity documents"),
+        ("Passports held by", PASSPORTS, "identity document numbers"),
     ],
 )
 def test_a_column_of_personal_data_is_dropped_and_its_rows_are_read(header: str, values: tuple[str, ...], kind: str):

@@ -73,12 +73,12 @@ def test_a_column_of_personal_data_is_reported_by_the_api_and_the_page_and_store
 ):
     done = portal.import_file("list.xlsx", workbook(*WORKERS), kind="site", confirm="true")
     (issue,) = [issue for issue in done["issues"] if issue["code"] == "person.column"]
-    assert (issue["header"], issue["seen"]) == ("Passport number", "numbers of identity documents")
+    assert (issue["header"], issue["seen"]) == ("Passport number", "identity document numbers")
     assert (done["state"], done["accepted"]) == ("done", 2)
     assert "MB1234567" not in repr(done) + read_stored(portal)
     admin = make_browser(portal.app, make_user(portal.app.extensions["database"], organisation, "admin"))
     page = admin.get(f"/imports/{done['id']}").get_data(as_text=True)
-    assert "numbers of identity documents" in page
+    assert "identity document numbers" in page
     assert "Passport number" in page
     assert "MB1234567" not in page
 

@@ -37,7 +37,7 @@ class ErasurePreviewSchema(ApiSchema):
         keys=fields.String(),
         values=StrictInteger(0),
         metadata={
-            "description": "How many imports, reports, stored responses and saved filters are emptied or deleted because they may "
+            "description": "How many imports, reports, responses and saved filters are emptied or deleted because they may "
             "show it."
         },
     )
