@@ -44,7 +44,7 @@ def test_an_import_is_erased_after_a_page_that_says_what_goes_and_what_stays(app
     admin = make_browser(app, make_user(app.extensions["database"], harbour, "admin"))
     assert f"/imports/{import_id}/erase" in admin.get(f"/imports/{import_id}").get_data(as_text=True)
     page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
-    assert "1 stored file goes." in page
+    assert "1 stored file is deleted." in page
     assert "1 supplier or agency, with its answers and results;" in page
     assert "1 backup still contains it, until that backup is deleted on" in page
     assert "Also erase 1 supplier or agency that came only from this import" in page
