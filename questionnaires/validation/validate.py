@@ -15,11 +15,14 @@ from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, Value
 from questionnaires.parse.types import SectorField
-from questionnaires.sheet import RowGroup, Sheet
+from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
-from questionnaires.validation.context import AnswerColumn, Indices, IssueText, ValidationContext, find_answered
+from questionnaires.validation.context import AnswerColumn, Indices, IssueText, Mask, ValidationContext, find_answered
 from questionnaires.validation.personal_data import RedactedCells
 from questionnaires.validation.rules import apply_rules
+
+LEFTOVER_SHARE = 0.4  # of the values of a usual row, up to which a row without a name is a leftover of the table
+LEFTOVER_CELLS = 2  # values of a usual row, up to which no row has few
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,9 @@ def validate_sheet(
 ) -> Submission:
     """Validate a sheet whose header is in ``header_row``; return its answers and the issues, those of matching first.
 
-    A row is rejected if it has neither a name (in any script) nor a reference, if its country is present and unknown, or if
-    its reference is also on a row of another country; any other value that is not understood becomes unknown, with an issue.
+    A row with neither a name (in any script) nor a reference is rejected, or left out if it has hardly anything else. A row is
+    also rejected if its country is present and unknown, or if its reference is also on a row of another country; any other value
+    that is not understood becomes unknown, with an issue.
     Answers to questions about a person are not read. ``redacted``: cells removed from the sheet beforehand
     (:func:`~questionnaires.validation.personal_data.redact_pii`); their rows are rejected, unless it was a note.
     ``candidates``: the rows (counted from the sheet's first) among which the data rows are, where its layout is known. Raises
@@ -94,7 +98,7 @@ def validate_sheet(
             context.read_column(question, field, options.date_order)
     fill_derived_answers(context, options)
     apply_rules(context, form, options.answered_by)
-    reject_nameless_rows(context)
+    omitted = reject_nameless_rows(context)
     accepted = ~context.rejected
     answers = {
         question: context.answers[question].take(accepted) for question in form.by_id if question in context.answers
@@ -105,21 +109,46 @@ def validate_sheet(
         returned=context.returned[accepted],
         issues=(*column_match.issues, *context.build_issues()),
         accepted=int(accepted.sum()),
-        rejected=int(context.rejected.sum()),
-        n_rows=len(context.rows),
+        rejected=int((context.rejected & ~omitted).sum()),
+        n_rows=int((~omitted).sum()),
         left_out=tuple(context.left_out),
     )
 
 
-def reject_nameless_rows(context: ValidationContext) -> None:
-    """Reject rows without a name or reference, and warn of rows with a reference only, if the sheet has names."""
+def reject_nameless_rows(context: ValidationContext) -> Mask:
+    """Reject rows without a name or reference, and warn of rows with a reference only, if the sheet has names.
+
+    Return the rows that are left out instead, because they have hardly anything else either.
+    """
     columns, n_rows = context.column_match.columns, len(context.rows)
     nameless = ~find_answered((context.answers.get(question) for question in IDENTIFYING_QUESTIONS), n_rows)
     named = find_answered((context.answers.get(question) for question in ("name", "name_local")), n_rows)
     if "name" in columns:
         context.report("row.unnamed", "name", ~named & ~nameless, IssueText())
     first = next(question for question in IDENTIFYING_QUESTIONS if question in columns)
-    context.report("row.no_name", first, nameless, IssueText())
+    omitted = nameless & find_leftovers(context, nameless)
+    context.report("row.no_name", first, nameless & ~omitted, IssueText())
+    if omitted.any():
+        rows = context.rows[omitted]
+        context.record("row.nameless", columns[first], rows, IssueText())
+        context.left_out.append(build_row_group("nameless", rows + context.sheet.first_row))
+        context.rejected |= omitted
+    return omitted
+
+
+def find_leftovers(context: ValidationContext, nameless: Mask) -> Mask:
+    """Return which rows have so few values, compared with those that have names, that they are leftovers of a table: a country
+    that was filled in down to the last row of the sheet, or a zero. None is part of a returned form, or rejected otherwise.
+    """
+    if not nameless.any() or nameless.all():
+        return np.zeros_like(nameless)
+    matched = (context.sheet.columns[index].codes[context.rows] >= 0 for index in context.column_match.columns.values())
+    counts = np.sum(list(matched), axis=0)
+    usual = float(np.median(counts[~nameless]))
+    is_few: Mask = (counts <= LEFTOVER_SHARE * usual) & (usual > LEFTOVER_CELLS)
+    for question in IDENTIFYING_QUESTIONS:
+        is_few &= ~context.find_unreadable(question)
+    return is_few & ~context.returned & ~context.rejected
 
 
 def fill_derived_answers(context: ValidationContext, options: SheetOptions) -> None:

@@ -46,7 +46,7 @@ REPORTED_FOR_LAYOUTS = {
     *(f"row.{reason}" for reason in ("line", "hidden", "filtered", "struck_out", "chosen")),
     *(f"row.asked_{what}_or_supplier" for what in ("sum", "note", "heading", "number")),
     *("row.asked_example", "cell.ditto", "cell.merged", "cell.filled_down", "sheet.country_of_name"),
-    *("sheet.mixed_kinds", "sheet.split_kinds", "row.asked_kind", "row.asked_several", "sheet.of_options"),
+    *("sheet.mixed_kinds", "sheet.split_kinds", "row.asked_kind", "row.asked_several", "sheet.of_options", "row.nameless"),
 }
 
 CASES = {
