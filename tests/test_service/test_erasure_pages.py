@@ -1,4 +1,4 @@
-"""The pages that ask before something is erased: what goes, what stays, and which backups still hold it."""
+"""The pages that ask before something is erased: what is erased, what is kept, and which backups still contain it."""
 
 from collections.abc import Iterator
 from datetime import timedelta

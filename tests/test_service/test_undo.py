@@ -1,4 +1,4 @@
-"""Test that an import can be undone: what it made goes, what it changed returns, and what was edited since stays."""
+"""Test that an import can be undone: what it created is removed, what it changed is restored, and later edits are kept."""
 
 from datetime import timedelta
 

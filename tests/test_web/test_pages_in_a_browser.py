@@ -158,7 +158,7 @@ def test_an_officer_corrects_a_column_in_each_of_two_sheets_and_a_wrong_choice_l
 
 def test_a_file_with_unknown_headers_is_shown_and_read_once_its_columns_are_chosen(ana: Page) -> None:
     send(ana, "odd.xlsx", workbook("| Alpha | Beta | Passport number |", "| Topaz Mill | Peru | X1234567 |"))
-    expect(ana.get_by_role("heading", name="Say what the columns are")).to_be_visible()
+    expect(ana.get_by_role("heading", name="Specify what the columns contain")).to_be_visible()
     expect(ana.get_by_role("cell", name="Topaz Mill").first).to_be_visible()
     assert "X1234567" not in ana.content()
     assert find_accessibility_faults(ana, "a file that is not understood") == []
