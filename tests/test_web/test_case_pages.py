@@ -146,7 +146,7 @@ def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler
     add.get_by_label("Note").fill("hit in the packing hall")
     add.get_by_role("button", name="Add finding").click()
     findings.get_by_text("Correct the note").click()
-    note = findings.get_by_label("Note of finding 2")
+    note = findings.get_by_label("Note on finding 2")
     note.fill("told by Mr Somchai Jaidee")
     findings.get_by_role("button", name="Save note").click()
     expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
