@@ -213,7 +213,7 @@ def test_answers_that_arrive_after_the_returned_form_are_not_in_the_copy(databas
     values_before, values_after = (
         {r.title: r.value for r in reasons_of} for reasons_of in (before.details[0].reasons, reasons)
     )
-    assert (values_before["Violence"], values_after["Violence"]) == ("None known", "Yes, but not yet remedied")
+    assert (values_before["Violence"], values_after["Violence"]) == ("None known", "Yes, and not yet remedied")
     assert replace(build_supplier_copy(database, organisation, site), on=before.on) == before
 
 
