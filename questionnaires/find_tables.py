@@ -32,6 +32,7 @@ from questionnaires.validation.headers import read_header
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
     detect_kind,
+    find_doubted,
     find_header_row,
     get_row_cells,
     match_columns,
@@ -78,9 +79,11 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
             for question, header in (options.columns or {}).items()
             if texts is None or not header or fold_text(header) in texts or fold_text(header) not in all_texts
         }
-        columns = shared_columns | options.columns_for_sheet(sheet.name)
+        chosen_columns = shared_columns | options.columns_for_sheet(sheet.name)
+        remembered = _list_unchosen(options.remembered_for_sheet(sheet.name), chosen_columns)
+        sheet_options = replace(options, columns=remembered | chosen_columns, remembered=[(sheet.name, remembered)])
         try:
-            places += _find_places(sheet, layout.find_sheet(sheet.name), replace(options, columns=columns))
+            places += _find_places(sheet, layout.find_sheet(sheet.name), sheet_options)
         except UnusableSheet as unusable:
             faults.append(unusable)
     found: list[_FoundTable] = []
@@ -100,6 +103,16 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     full_layout = _collect_layout(file, sheets, found)
     redacted = _encode_redacted(sheets, found, full_layout) if lost_notes else None
     return FileTables(tuple(item.table for item in found), tuple(issues), redacted, full_layout)
+
+
+def _list_unchosen(columns: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return what is remembered, or laid out, of questions and headers about which nothing else is chosen."""
+    headers = {fold_text(header) for header in chosen.values() if header}
+    return {
+        question: header
+        for question, header in columns.items()
+        if question not in chosen and (not header or fold_text(header) not in headers)
+    }
 
 
 class _TablePlace(NamedTuple):
@@ -312,7 +325,8 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     headers = get_row_cells(sheet, header_row)
     chosen = options.kind or table.kind
     kind = kinds[0] if len(kinds) == 1 else chosen or detect_kind(headers, sheet.name, forms)
-    columns = _list_chosen_columns(table, known, forms[kind]) | dict(options.columns or {})
+    chosen_columns = dict(options.columns or {})
+    columns = _list_unchosen(_list_chosen_columns(table, known, forms[kind]), chosen_columns) | chosen_columns
     if table.kind is not None:
         columns = _find_shared_columns(headers, forms, kind) | columns
     if (
@@ -320,6 +334,9 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     ):  # what only another kind of sheet asks, or only another table has, is meant for that one
         other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
         columns = {question: header for question, header in columns.items() if question not in other_questions}
+    remembered = options.remembered_for_sheet(original.name)
+    doubted = find_doubted(sheet, header_row, forms[kind], remembered)
+    columns = {question: header for question, header in columns.items() if question not in doubted}
     questions = _find_questions_by_header(headers, forms[kind], columns)
     dropped: tuple[Issue, ...] = ()
     if kind != COHORTS:  # a column of personal data rejects a sheet of cohorts
@@ -328,7 +345,7 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     if kind in (CASE_KIND, COHORTS):
         sheet, redacted = redact_pii(sheet, header_row, forms[kind], columns, spares_findings=kind == CASE_KIND)
     try:
-        matched = match_columns(sheet, header_row, forms[kind], columns)
+        matched = match_columns(sheet, header_row, forms[kind], columns, doubted)
     except UnusableSheet as unusable:
         if kind != CASE_KIND:
             raise

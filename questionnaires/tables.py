@@ -35,9 +35,11 @@ class TableOptions:
     """What the sender chose for a file; None (or empty) is detected.
 
     ``columns``: question -> header for all sheets; if a file has several sheets, an entry applies to those that have the header.
-    ``maps``: the columns of individual sheets by name ("" stands for any), which take precedence. ``as_of``: the ISO date of the
-    assessment; the others as in :class:`~questionnaires.validation.validate.SheetOptions`. ``is_request``: whether the
-    questionnaire request that a workbook names is known. ``layout``: the layout of the file, with corrections
+    ``maps``: the columns of individual sheets by name ("" stands for any), which take precedence. ``remembered``: by sheet, what
+    its columns were said to be in an earlier file; applied only where nothing else is chosen and the values do not contradict
+    it. ``as_of``: the ISO date of the assessment; the others as in
+    :class:`~questionnaires.validation.validate.SheetOptions`. ``is_request``: whether the questionnaire request that a workbook
+    names is known. ``layout``: the layout of the file, with corrections
     (:meth:`~questionnaires.layout.document.Layout.to_json`); None is found. ``rows``: single rows, by sheet ("" stands for any)
     and as the spreadsheet numbers them, and whether each is read, whatever its layout says.
     ``names_all_cells``: whether issues name all their cells. ``keeps_sheet_names``: whether names of sheets with personal data
@@ -51,6 +53,7 @@ class TableOptions:
     sheet: str | None = None
     columns: Mapping[str, str] | None = None
     maps: Sequence[tuple[str, Mapping[str, str]]] = ()
+    remembered: Sequence[tuple[str, Mapping[str, str]]] = ()
     date_order: str | None = None
     answered_by: str | None = None
     is_request: bool = True
@@ -62,8 +65,10 @@ class TableOptions:
     def with_renamed_sheets(self, renamed: Mapping[str, str]) -> TableOptions:
         """Return the options with the names that replace those of some sheets."""
         maps = [(renamed.get(sheet, sheet), columns) for sheet, columns in self.maps]
+        remembered = [(renamed.get(sheet, sheet), columns) for sheet, columns in self.remembered]
         rows = [(renamed.get(sheet, sheet), row, is_read) for sheet, row, is_read in self.rows]
-        return replace(self, sheet=renamed.get(self.sheet or "", self.sheet), maps=maps, rows=rows)
+        sheet = renamed.get(self.sheet or "", self.sheet)
+        return replace(self, sheet=sheet, maps=maps, remembered=remembered, rows=rows)
 
     def rows_of_sheet(self, sheet: str) -> dict[int, bool]:
         """Return the rows of one sheet that were chosen, and whether each is read."""
@@ -73,6 +78,15 @@ class TableOptions:
         """Return the columns chosen for one sheet alone."""
         chosen = [columns for name, columns in self.maps if name in ("", sheet)]
         return {question: header for columns in chosen for question, header in columns.items()}
+
+    def remembered_for_sheet(self, sheet: str) -> dict[str, str]:
+        """Return the columns that are remembered for one sheet."""
+        return {
+            question: header
+            for name, columns in self.remembered
+            if name == sheet
+            for question, header in columns.items()
+        }
 
 
 class Table(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
-from questionnaires.form import JUDGED_KINDS, Questionnaire
+from questionnaires.form import JUDGED_KINDS, Question, Questionnaire
 from questionnaires.issues import Issue, build_issue
 from questionnaires.lookups import load_countries, load_header_words
 from questionnaires.parse.answer import make_legible
@@ -78,6 +78,17 @@ class Claim(NamedTuple):
     verdict: Verdict
 
 
+def is_judged(sheet: Sheet, form: Questionnaire) -> bool:
+    """Return whether the values of a sheet say what its columns are; not in a form of ours, whose headers are certain."""
+    return not sheet.stamp and form.kind in JUDGED_KINDS
+
+
+def contradicts(sheet: Sheet, header_row: int, question: Question, index: int) -> bool:
+    """Return whether the values of a column contradict that it answers a question, whatever its header says."""
+    texts = sample_texts(sheet.columns[index], header_row - sheet.first_row)
+    return judge_values(question, texts, COMPOSED) == "contradicts"
+
+
 class ColumnMatcher:
     """The matching of the columns of one sheet with the questions of a form; ``columns`` has those that a map named."""
 
@@ -102,12 +113,18 @@ class ColumnMatcher:
         self.issues: list[Issue] = []
         self.texts = cache(lambda index: sample_texts(sheet.columns[index], header_row - sheet.first_row))
 
-    def match(self) -> ColumnMatch:
-        """Return the match: by headers first, then by values and by similar spelling."""
+    def match(self, doubted: Mapping[str, int | None]) -> ColumnMatch:
+        """Return the match: by headers first, then by values and by similar spelling.
+
+        ``doubted``: columns that answered a question in an earlier file, and whose values contradict that now.
+        """
         claims = self.collect_claims()
         for question, claimed in claims.items():
             self.settle_question(question, claimed)
         self.settle_shared_columns()
+        for question, column in doubted.items():
+            if column is not None and question not in self.columns:
+                self.ask(question, column, "schema.values")
         for index, header in enumerate(self.headers):
             if header and index not in self.readings:
                 self.propose_by_values(index)
@@ -142,7 +159,7 @@ class ColumnMatcher:
 
     def judge(self, question: str, index: int, rank: int) -> Verdict:
         """Return what the values of a column say; nothing in a form of ours, whose headers are certain."""
-        if self.sheet.stamp or self.form.kind not in JUDGED_KINDS:
+        if not is_judged(self.sheet, self.form):
             return "neither"
         return judge_values(self.form.by_id[question], self.texts(index), rank, self.headers[index])
 
@@ -234,7 +251,7 @@ class ColumnMatcher:
             else:
                 self.ask(question, index, "schema.near_miss")
             return
-        if self.sheet.stamp or self.form.kind not in JUDGED_KINDS:
+        if not is_judged(self.sheet, self.form):
             return
         settled = self.columns.keys() | self.decided | self.tied
         for question in ("lei", "imo", "country"):

@@ -15,7 +15,13 @@ from questionnaires.issues import UnusableSheet, build_issue
 from questionnaires.lookups import load_common_words
 from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnMatcher
+from questionnaires.validation.column_matcher import (
+    IDENTIFYING_QUESTIONS,
+    ColumnMatch,
+    ColumnMatcher,
+    contradicts,
+    is_judged,
+)
 from questionnaires.validation.headers import NUMBERING, PLACE_QUESTIONS, read_header
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
@@ -92,17 +98,21 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
 
 
 def match_columns(
-    sheet: Sheet, header_row: int, form: Questionnaire, column_map: Mapping[str, str] | None = None
+    sheet: Sheet,
+    header_row: int,
+    form: Questionnaire,
+    column_map: Mapping[str, str] | None = None,
+    doubted: Mapping[str, int | None] | None = None,
 ) -> ColumnMatch:
     """Match the columns of a sheet to the questions of a form, by their headers and their values.
 
     ``column_map`` (question: header, see :func:`parse_column_map`) goes before the words of the headers; a question whose header
-    is "" is read from no column.
+    is "" is read from no column. ``doubted``: the columns to ask about (:func:`find_doubted`).
 
     Raises :class:`UnusableSheet` if no header is known, none is the name or reference of a row, one header occurs twice for what
     a row is or where (no map could tell them apart), or the map names an unknown question or header.
     """
-    matched = propose_columns(sheet, header_row, form, column_map)
+    matched = propose_columns(sheet, header_row, form, column_map, doubted)
     tie = next(
         (issue for issue in matched.issues if issue.code == "schema.duplicate_column" and issue.severity == "error"),
         None,
@@ -128,7 +138,11 @@ def match_columns(
 
 
 def propose_columns(
-    sheet: Sheet, header_row: int, form: Questionnaire, column_map: Mapping[str, str] | None = None
+    sheet: Sheet,
+    header_row: int,
+    form: Questionnaire,
+    column_map: Mapping[str, str] | None = None,
+    doubted: Mapping[str, int | None] | None = None,
 ) -> ColumnMatch:
     """Return what :func:`match_columns` returns, also for a sheet that is not usable as it is: what is missing must be asked.
 
@@ -137,7 +151,23 @@ def propose_columns(
     headers = tuple(get_row_cells(sheet, header_row))
     words = [fold_text(header) if header else "" for header in headers]
     mapped = apply_column_map(sheet, words, form, column_map or {})
-    return ColumnMatcher(sheet, header_row, headers, form, mapped, frozenset(column_map or {})).match()
+    matcher = ColumnMatcher(sheet, header_row, headers, form, mapped, frozenset(column_map or {}))
+    return matcher.match(doubted or {})
+
+
+def find_doubted(
+    sheet: Sheet, header_row: int, form: Questionnaire, remembered: Mapping[str, str]
+) -> dict[str, int | None]:
+    """Return the questions whose remembered column does not fit: the column if its values contradict, None if it is not there."""
+    words = [fold_text(header) if header else "" for header in get_row_cells(sheet, header_row)]
+    doubted: dict[str, int | None] = {}
+    for question, header in remembered.items():
+        found = [index for index, word in enumerate(words) if word and word == fold_text(header)] if header else []
+        if question not in form.by_id or (header and len(found) != 1):
+            doubted[question] = None
+        elif found and is_judged(sheet, form) and contradicts(sheet, header_row, form.by_id[question], found[0]):
+            doubted[question] = found[0]
+    return doubted
 
 
 def apply_column_map(

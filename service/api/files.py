@@ -277,6 +277,7 @@ def _import(session: Session, import_: Import) -> Resource:
         issues=issues[:MOST_ISSUES],
         issues_total=len(issues),
         left_out=preview.get("left_out", []),
+        remembered=preview.get("remembered", []),
         undo_until=undo.get_deadline(import_) if undo.can_be_undone(import_, now()) else None,
     )
 

@@ -11,6 +11,7 @@ from reports.formats import FORMATS
 from service.api import (
     admin,
     cases,
+    column_mappings,
     erasure,
     evidence,
     files,
@@ -74,6 +75,7 @@ from service.api.schemas.evidence import (
     NewEvidencePieceSchema,
 )
 from service.api.schemas.files import (
+    COLUMN_MAPPINGS,
     IMPORT_PAGE,
     JOB_PAGE,
     REPORT_PAGE,
@@ -327,6 +329,11 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/imports/<import_id>", "erase_import", erasure.erase_import,
           "Erase an import: its files, what was found in them, and their names. The data is kept unless you choose otherwise.",
           None, (204,), "write", query=ImportErasureQuerySchema()),
+    Route("GET", "/column-mappings", "list_column_mappings", column_mappings.list_mappings,
+          "List what the columns of earlier files were said to be, which is used for files with the same headers.",
+          COLUMN_MAPPINGS),
+    Route("DELETE", "/column-mappings/<mapping_id>", "delete_column_mapping", column_mappings.delete_mapping,
+          "Forget what the columns of earlier files were said to be.", None, (204,), "write"),
     Route("GET", "/jobs", "list_jobs", overview.list_jobs, "List current and past jobs, newest first.", JOB_PAGE,
           query=PageQuerySchema()),
     Route("POST", "/jobs/<job_id>/cancel", "cancel_job", files.cancel_job, "Request the cancellation of a job.",

@@ -255,6 +255,24 @@ class Import(Owned, Base):
     finished_at: Mapped[datetime | None]
 
 
+class ColumnMapping(Owned, Base):
+    """What the columns of a layout were said to be by hand, for the next file with the same headers.
+
+    ``fingerprint``: of the headers and the kind of a sheet (:mod:`service.imports.mappings`). ``headers``: those of the sheet
+    without columns of personal data. ``columns``: question -> header, "" for a question that no column answers.
+    """
+
+    __tablename__ = "column_mapping"
+    __table_args__ = (UniqueConstraint("organisation_id", "fingerprint", name="one_mapping_a_layout"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(10))
+    headers: Mapped[list[Any]]
+    columns: Mapped[dict[str, Any]]
+    confirmed_by: Mapped[str] = mapped_column(String(80))
+    confirmed_at: Mapped[datetime]
+
+
 class Supplier(Owned, Base):
     """A site or an agency, identified by its key (its own reference, or else an identifier, or else name, country and address),
     and by the keys of suppliers that were merged into it (MergedKey).

@@ -33,6 +33,7 @@ PLACES: Mapping[str, Place] = {
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
+    "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "firing": Place("no_subject", "Runs of schedules name no supplier."),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import structlog
@@ -30,7 +31,7 @@ from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.errors import DomainError, build_problem
 from service.imports import cases as import_cases
-from service.imports import layouts
+from service.imports import layouts, mappings
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, RedactedFile, SheetMap, parse_files
 from service.imports.supplier_rows import (
     SupplierRows,
@@ -71,6 +72,7 @@ CHOICES = (
     "sheet",
     "columns",
     "layouts",
+    "by_hand",
     "date_order",
     "answered_by",
     "evidence_confirmed",
@@ -173,16 +175,22 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         return
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
-        files, choices, previous_input = _load_files(session, blobs, import_), dict(import_.choices), import_.found
+        files, previous_input = _load_files(session, blobs, import_), import_.found
+        choices = {name: value for name, value in import_.choices.items() if name != "remembered"}
         models = list_organisation_models(session, _assessment_date(choices))
     may_bring = bool(claimed.payload.get("cases"))
-    is_request = _find_requests(db, claimed.organisation_id)
     on = _assessment_date(choices)
+    parse = partial(
+        parse_files,
+        files,
+        on=on,
+        allow_buyer_only=True,
+        models=models,
+        is_request=_find_requests(db, claimed.organisation_id),
+    )
     earlier_notes = [issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] in REDACTION_CODES]
     try:
-        parsed = parse_files(
-            files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
-        )
+        parsed, used = _parse_with_remembered(db, claimed, parse, choices)
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
         if refusal is not None or not layouts.may_be_asked(error, choices):
@@ -213,6 +221,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_.found = {
             **parsed.received,
             "layout": layouts.describe(parsed.seen),
+            "remembered": used,
             "issues": [
                 *issues,
                 *earlier_notes,
@@ -222,9 +231,39 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_.rows, import_.accepted, import_.rejected = (
             parsed.received[k] for k in ("rows", "accepted", "rejected")
         )
-        import_.state = "previewed"
+        import_.choices, import_.state = choices, "previewed"
         if choices.get("confirm"):
             _start_assessment(session, import_, claimed.actor)
+
+
+def _parse_with_remembered(
+    db: Database, claimed: ClaimedJob, parse: Callable[[Choices], ParsedUpload], choices: dict[str, Any]
+) -> tuple[ParsedUpload, list[dict[str, Any]]]:
+    """Parse files, with the columns that are remembered for their sheets. These are added to the choices, and those that were
+    used are returned. Raises NoUsableRows.
+    """
+    parsed, failure = None, None
+    try:
+        parsed = parse(parse_choices(choices))
+    except NoUsableRows as error:
+        failure = error
+    seen = parsed.seen if parsed else failure.seen if failure else {}
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        remembered = mappings.find_remembered(session, seen, choices.get("kind"))
+    laid_out = {
+        (file, sheet["name"]) for file, layout in (choices.get("layouts") or {}).items() for sheet in layout["sheets"]
+    }
+    applied = [
+        {"file": found.file, "sheet": found.sheet, "columns": dict(found.mapping.columns)}
+        for found in remembered
+        if (found.file, found.sheet) not in laid_out
+    ]
+    if applied:
+        choices["remembered"] = applied
+        parsed = parse(parse_choices(choices))
+    if parsed is None:
+        raise failure or NoUsableRows("", ())
+    return parsed, mappings.list_used(remembered, parsed.seen)
 
 
 def _ask_for_layout(
@@ -352,6 +391,7 @@ def confirm_import(
 
 def _start_assessment(session: Session, import_: Import, by: str) -> None:
     import_.state, import_.problem = "running", None
+    mappings.remember_columns(session, import_, layouts.list_chosen(import_), by)
     enqueue(session, ASSESS_IMPORT, {"import_id": import_.id}, by, short=_is_short(import_))
     record_event(session, by, "import.confirmed", "import", import_.id, {"rows": import_.accepted})
 
@@ -563,6 +603,7 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
     if choices.get("evidence_confirmed"):
         options["vouching"] = Vouching(choices["evidence_confirmed"])
     options["layouts"] = choices.get("layouts") or {}
+    options["remembered"] = tuple(SheetMap(**column_map) for column_map in choices.get("remembered", ()))
     columns = choices.get("columns") or {}
     if isinstance(columns, list):
         return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))

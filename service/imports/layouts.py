@@ -181,6 +181,7 @@ def change_layout(import_: Import, changes: Sequence[Mapping[str, Any]]) -> dict
         )
     current = build_layout(import_)
     known = {(sheet["file"], sheet["sheet"]): sheet for sheet in current["sheets"]}
+    by_hand = list_chosen(import_)
     layouts = {
         name: {"version": 1, "file": name, "sheets": [dict(sheet) for sheet in file["layout"].get("sheets", ())]}
         for name, file in (import_.found or {})["layout"].items()
@@ -197,7 +198,42 @@ def change_layout(import_: Import, changes: Sequence[Mapping[str, Any]]) -> dict
             entry = {"name": change["sheet"], "tables": []}
             entries.append(entry)
         _change_sheet(entry, sheet, change)
-    return {"layouts": layouts, "columns": None}
+        columns = by_hand.setdefault((change["file"], change["sheet"]), {})
+        _choose_columns(columns, entry["tables"], sheet, change.get("columns", {}))
+    chosen = [
+        {"file": file, "sheet": sheet, "columns": columns} for (file, sheet), columns in by_hand.items() if columns
+    ]
+    return {"layouts": layouts, "columns": None, "by_hand": chosen}
+
+
+def list_chosen(import_: Import) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the columns that were chosen by hand in an import: by file and sheet, question -> header ("" for none)."""
+    columns = import_.choices.get("columns") or {}
+    maps = [*import_.choices.get("by_hand", ()), *(columns if isinstance(columns, list) else [{"columns": columns}])]
+    chosen: dict[tuple[str, str], dict[str, str]] = {}
+    for file in (import_.found or {}).get("files", ()):
+        for sheet in file["sheets"]:
+            place = (file["name"], sheet["name"])
+            for one in maps:
+                if one.get("file") in (None, "", place[0]) and one.get("sheet") in (None, "", place[1]):
+                    chosen.setdefault(place, {}).update(one["columns"])
+    return chosen
+
+
+def _choose_columns(
+    chosen: dict[str, str], tables: Sequence[Mapping[str, Any]], sheet: Mapping[str, Any], changes: Mapping[str, str]
+) -> None:
+    """Add to the columns that were chosen by hand those of a change."""
+    headers = {column["column"]: column["header"] for table in tables[:1] for column in table["headers"]}
+    answered = {column["column"]: column["question"] for column in sheet["columns"]}
+    for number, question in changes.items():
+        header = headers.get(int(number), "")
+        for other in [other for other, of_header in chosen.items() if header and of_header == header]:
+            del chosen[other]
+        if question:
+            chosen[question] = header
+        elif answered.get(int(number)):
+            chosen.setdefault(str(answered[int(number)]), "")
 
 
 def _change_sheet(entry: dict[str, Any], sheet: Mapping[str, Any], change: Mapping[str, Any]) -> None:

@@ -58,7 +58,8 @@ class RowChoice(NamedTuple):
 class Choices:
     """The options that the sender chose; each is None (or empty) if it is to be detected from the file. ``columns``: question
     -> header for all sheets; if a file has several sheets, an entry applies to those that have the header. ``maps``: the maps
-    of individual sheets, which take precedence. ``answered_by``: who filled in the sheets, "supplier" (they are returned
+    of individual sheets, which take precedence. ``remembered``: what columns were said to be in earlier files, applied where
+    nothing is chosen. ``answered_by``: who filled in the sheets, "supplier" (they are returned
     forms) or "buyer" (a list of the importer's own).
     """
 
@@ -70,6 +71,7 @@ class Choices:
     date_order: str | None = None
     buyer: str | None = None  # the file with the buyer's own answers
     maps: tuple[SheetMap, ...] = ()
+    remembered: tuple[SheetMap, ...] = ()
     vouching: Vouching | None = None  # whose evidence the buyer confirms
     answered_by: str | None = None
     layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by file, the layout of its sheets as JSON
@@ -95,6 +97,7 @@ class Choices:
             sheet=self.sheet,
             columns=self.columns,
             maps=[(m.sheet, m.columns) for m in self.maps if m.file in ("", file)],
+            remembered=[(m.sheet, m.columns) for m in self.remembered if m.file == file],
             date_order=self.date_order,
             answered_by=self.answered_by,
             layout=self.layouts.get(file),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -36,9 +37,9 @@ class IssueGroup:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a sheet: its header, the question it answers ("" for none), whether the sender chose it, and whether it
-    contains contact details of a person, which are never read. ``samples``: some of its values, none of persons; ``confidence``:
-    how sure the question is ("ask" where a person should look).
+    """A column of a sheet: its header, the question it answers ("" for none), whether the sender chose it or it is remembered
+    from an earlier file, and whether it contains contact details of a person, which are never read. ``samples``: some of its
+    values, none of persons; ``confidence``: how sure the question is ("ask" where a person should look).
     """
 
     header: str
@@ -47,13 +48,15 @@ class Column:
     contact: bool = False
     samples: Sequence[str] = ()
     confidence: str = ""
+    remembered: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
     """A sheet that is read: the row of its headers, the questions that its columns answer, and its number of rows.
 
-    ``first_rows``: as they are in the file, each with its number.
+    ``first_rows``: as they are in the file, each with its number. ``remembered``: the mapping of an earlier file that was used
+    (:meth:`service.imports.mappings.SheetMapping.describe`).
     """
 
     file: str
@@ -63,6 +66,12 @@ class Table:
     rows: int
     columns: Sequence[Column]
     first_rows: Sequence[tuple[int, Sequence[str]]] = ()
+    remembered: Mapping[str, Any] | None = None
+
+    @property
+    def remembered_at(self) -> datetime | None:
+        """When the remembered mapping was confirmed."""
+        return datetime.fromisoformat(self.remembered["confirmed_at"]) if self.remembered else None
 
     @property
     def unread(self) -> int:
@@ -81,11 +90,13 @@ ColumnChoice = tuple[str, str, str, str]  # a file, a sheet, a header in it, and
 def list_tables(import_: Import) -> list[Table]:
     """List the sheets of a previewed import with their columns, those that answer a question first."""
     tables = []
+    remembered = {(used["file"], used["sheet"]): used for used in (import_.found or {}).get("remembered", ())}
     for file in (import_.found or {}).get("files", ()):
         for sheet in file["sheets"]:
             questions = load_combined_form(sheet["kind"]).by_id
             chosen_columns = _chosen_columns(import_.choices, file["name"], sheet["name"])
             shown = layouts.find_shown(import_, file["name"], sheet["name"])
+            mapping = remembered.get((file["name"], sheet["name"]))
             columns = [
                 Column(
                     header,
@@ -94,6 +105,7 @@ def list_tables(import_: Import) -> list[Table]:
                     question in questions and questions[question].person,
                     shown.samples.get(header, ()),
                     shown.confidence.get(header, ""),
+                    remembered=mapping is not None and mapping["columns"].get(question) == header,
                 )
                 for question, header in sheet["columns"].items()
             ]
@@ -108,14 +120,17 @@ def list_tables(import_: Import) -> list[Table]:
                 for header in sheet["unmapped"]
             ]
             place = (file["name"], sheet["name"], sheet["kind"], sheet["header_row"], sheet["rows"])
-            tables.append(Table(*place, columns, shown.first_rows))
+            tables.append(Table(*place, columns, shown.first_rows, mapping))
     return tables
 
 
 def _chosen_columns(choices: Mapping[str, Any], file: str, sheet: str) -> dict[str, str]:
-    """Return what the sender chose for the columns of a sheet: question -> header, "" for none."""
+    """Return what the sender chose for the columns of a sheet, or had chosen for an earlier file: question -> header, "" for
+    none.
+    """
     parsed = parse_choices(choices)
-    return {**(parsed.columns or {}), **parsed.columns_for_sheet(file, sheet)}
+    remembered = parsed.to_table_options(file).remembered_for_sheet(sheet)
+    return {**remembered, **(parsed.columns or {}), **parsed.columns_for_sheet(file, sheet)}
 
 
 def list_questions(kind: str, column: Column | None = None) -> dict[str, list[tuple[str, str]]]:

@@ -26,6 +26,7 @@ from service.report_content.sources import load_sources
 from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
     cases,
+    column_mappings,
     evidence,
     help_page,
     identity,
@@ -107,6 +108,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/upload", "upload", imports.show_upload_form),
     Route("POST", "/upload", "send", imports.upload_files),
     Route("GET", "/templates/<form_id>.xlsx", "template", imports.download_template),
+    Route("GET", "/column-mappings", "column_mappings", column_mappings.show_mappings),
+    Route("POST", "/column-mappings/<mapping_id>/delete", "delete_column_mapping", column_mappings.delete_mapping),
     Route("GET", "/imports", "imports", imports.show_imports),
     Route("GET", "/imports/<import_id>", "one_import", imports.show_import),
     Route("GET", "/imports/<import_id>/progress", "import_progress", imports.show_progress),

@@ -14,6 +14,7 @@ from service.db.case_tables import StoredCase, StoredFinding
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.tables import (
     ApiKey,
+    ColumnMapping,
     Import,
     Job,
     MergedKey,
@@ -165,6 +166,11 @@ def make_merge(session: Session, ids: Ids) -> SupplierMerge:
     return SupplierMerge(merged_by="user:ana", merged_at=now(), undone_at=now(), **fields)
 
 
+def make_mapping(session: Session, ids: Ids) -> ColumnMapping:
+    fields = {"kind": "site", "headers": ["Alpha", "Beta"], "columns": {"name": "Beta"}}
+    return ColumnMapping(fingerprint="0" * 64, confirmed_by="user:ana", confirmed_at=now(), **fields)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -173,6 +179,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "asking_id": make_request,
     "request_id": make_request,  # the same in the addresses of pages
     "import_id": make_import,
+    "mapping_id": make_mapping,
     "job_id": make_job,
     "schedule_id": make_schedule,
     "filter_id": make_filter,

@@ -253,6 +253,60 @@ def test_an_agency_in_a_list_of_sites_is_left_out_by_the_layout_of_its_sheet(
     assert get_import.sync(sent.id, client=portal.client).accepted == 2
 
 
+def send_and_choose(portal: Portal, database: Database, blobs: BlobStore) -> None:
+    sent = upload(portal, "two.csv", UNKNOWN_HEADERS)
+    run_jobs(database, blobs)
+    change = {"file": "two.csv", "sheet": "", "columns": {"1": "name", "2": "country"}}
+    change["sheet"] = portal.get(f"/imports/{sent.id}/layout").json["sheets"][0]["sheet"]
+    assert portal.call("PATCH", f"/imports/{sent.id}/layout", json={"sheets": [change]}).status_code == 202
+    run_jobs(database, blobs)
+    assert get_import.sync(sent.id, client=portal.client).state == "done"
+
+
+def test_columns_that_were_confirmed_are_used_for_the_next_file_with_the_same_headers_until_forgotten(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    send_and_choose(portal, database, blobs)
+    (kept,) = portal.get("/column-mappings").json["items"]
+    assert (kept["kind"], kept["columns"]) == ("site", {"name": "Beta", "country": "Gamma"})
+    assert "Passport" not in str(kept)
+    assert "Opal" not in str(kept)
+    reordered = b"Gamma,Passport number,Alpha,Beta\nKenya,X7777777,Bay Ltd,Ruby Mill\n"
+    sent = upload(portal, "again.csv", reordered, confirm="false")
+    run_jobs(database, blobs)
+    read = portal.get(f"/imports/{sent.id}").json
+    assert (read["state"], read["accepted"]) == ("previewed", 1)
+    assert read["remembered"][0] == read["remembered"][0] | {
+        "mapping_id": kept["id"],
+        "confirmed_by": kept["confirmed_by"],
+        "columns": kept["columns"],
+    }
+    chosen = {"columns": {"name": "Alpha"}}
+    assert portal.post(f"/imports/{sent.id}/confirm", chosen).status_code == 202
+    run_jobs(database, blobs)
+    read = portal.get(f"/imports/{sent.id}").json
+    assert (read["state"], read["remembered"][0]["columns"]) == ("done", {"country": "Gamma"})
+    assert {line["name"] for line in portal.get("/suppliers").json["items"]} == {"Opal Mill", "Pearl Mill", "Bay Ltd"}
+    (kept,) = portal.get("/column-mappings").json["items"]
+    assert kept["columns"] == {"name": "Alpha", "country": "Gamma"}
+    assert portal.call("DELETE", f"/column-mappings/{kept['id']}").status_code == 204
+    sent = upload(portal, "once-more.csv", reordered)
+    run_jobs(database, blobs)
+    assert get_import.sync(sent.id, client=portal.client).state == "needs_layout"
+
+
+def test_remembered_columns_whose_values_contradict_them_are_asked_about(
+    portal: Portal, database: Database, blobs: BlobStore
+):
+    send_and_choose(portal, database, blobs)
+    rows = "".join(f"Firm {n},Mill {n},2026-01-0{n},\n" for n in range(1, 8))
+    sent = upload(portal, "dates.csv", f"Alpha,Beta,Gamma,Passport number\n{rows}".encode(), confirm="false")
+    run_jobs(database, blobs)
+    read = portal.get(f"/imports/{sent.id}").json
+    assert read["remembered"][0]["columns"] == {"name": "Beta"}
+    assert "schema.values" in {issue["code"] for issue in read["issues"]}
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

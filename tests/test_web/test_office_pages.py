@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from test_service.callers import form_token, make_browser, make_key, make_organisation, make_user, send
 
 from service.db.session import Database, open_engine
-from service.db.tables import Base, Import, Organisation
+from service.db.tables import Base, ColumnMapping, Import, Organisation
 from service.imports import preview
 from service.queries import supplier_detail
 from service.report_content import sources
@@ -137,6 +137,28 @@ def test_the_import_page_offers_not_to_read_a_column(app: Flask):
     with database.unscoped(write=False) as session:
         chosen = session.get_one(Import, path.removeprefix("/imports/")).choices["columns"]
         assert chosen == [{"file": "a.xlsx", "sheet": "S", "columns": {"city": ""}}]
+
+
+def test_remembered_columns_are_named_on_the_page_of_an_import_and_forgotten_on_their_own(app: Flask):
+    database: Database = app.extensions["database"]
+    with database.for_organisation(app.extensions["harbour"]) as session:
+        at = session.get_one(Organisation, app.extensions["harbour"]).created_at
+        by = {"confirmed_by": "user:gone", "confirmed_at": at}
+        mapping = ColumnMapping(fingerprint="0" * 64, kind="site", headers=["Name"], columns={"name": "Name"}, **by)
+        import_ = create_previewed_import()
+        import_.uploads, import_.state, import_.created_by, import_.created_at = [], "previewed", "user:ana", at
+        used = {"file": "a.xlsx", "sheet": "S", "columns": {"name": "Name"}, **by, "confirmed_at": at.isoformat()}
+        import_.found = {**import_.found, "issues": [], "remembered": [used]}
+        session.add_all([mapping, import_])
+        session.flush()
+        path, mapping_path = f"/imports/{import_.id}", f"/column-mappings/{mapping.id}/delete"
+    client = sign_in_as(app, "officer")
+    page = client.get(path).get_data(as_text=True)
+    assert "Columns as confirmed on" in page
+    assert page.count('<span class="tag">remembered</span>') == 1
+    assert mapping_path in client.get("/column-mappings").get_data(as_text=True)
+    assert client.post(mapping_path, data={"csrf_token": form_token(client)}).status_code == 303
+    assert "Nothing is remembered yet." in client.get("/column-mappings").get_data(as_text=True)
 
 
 def test_every_text_of_the_pages_is_in_the_translation_template(tmp_path: Path):

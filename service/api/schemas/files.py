@@ -86,6 +86,38 @@ class JobProgressSchema(ApiSchema):
     message = fields.String()
 
 
+class ColumnMappingSchema(ApiSchema):
+    """What the columns of a sheet were said to be, remembered for the next file with the same headers."""
+
+    id = fields.String()
+    kind = fields.String()
+    headers = fields.List(
+        fields.String(),
+        metadata={"description": "The headers of the sheet, without those of columns of personal data."},
+    )
+    columns = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": 'By question ID: the header of the column that answers it, or `""` if none does.'},
+    )
+    confirmed_by = fields.String()
+    confirmed_at = fields.DateTime()
+
+
+COLUMN_MAPPINGS = page_of(ColumnMappingSchema, "ColumnMappingList")
+
+
+class UsedMappingSchema(ApiSchema):
+    """A remembered mapping that was used for a sheet of an import, with the columns that were read as it says."""
+
+    file = fields.String()
+    sheet = fields.String()
+    mapping_id = fields.String()
+    confirmed_by = fields.String()
+    confirmed_at = fields.String(metadata={"format": "date-time"})
+    columns = fields.Dict(keys=fields.String(), values=fields.String())
+
+
 class ImportLineSchema(ApiSchema):
     """An import, as returned in a list."""
 
@@ -137,6 +169,10 @@ class ImportSchema(ImportLineSchema):
             "description": "Rows that are not suppliers, or may not be: their number and ranges, by sheet and reason. "
             "With the accepted and rejected rows, these are all rows that are neither blank nor headers."
         },
+    )
+    remembered = fields.List(
+        fields.Nested(UsedMappingSchema),
+        metadata={"description": "The remembered column mappings that were used; see `GET /column-mappings`."},
     )
     undo = fields.Nested(UndoSchema, allow_none=True)
     undo_until = fields.DateTime(

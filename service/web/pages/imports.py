@@ -26,7 +26,7 @@ from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import jobs as import_jobs
-from service.imports import layouts, marked, outcome, preview, sample, undo
+from service.imports import layouts, mappings, marked, outcome, preview, sample, undo
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
@@ -160,6 +160,9 @@ def _render_import(
             "failed_choices": preview.list_failed_choices(import_, column_choices),
             "skipped_sheets": preview.list_skipped_sheets(issues),
             "values": _get_choice_values(import_, error),
+            "confirmers": mappings.find_confirmers(
+                session, [used["confirmed_by"] for used in (import_.found or {}).get("remembered", ())]
+            ),
             "stored_files": [upload.name for upload in marked.list_uploads(session, import_)],
             "can_be_undone": undo.can_be_undone(import_, now()),
             "undo_until": undo.get_deadline(import_),
