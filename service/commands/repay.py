@@ -40,7 +40,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--discovered",
         metavar="DATE",
-        help="date on which the fees were discovered; the deadline is counted from it (default: the date given with --on)",
+        help="date on which the fees were discovered; the deadline runs from this date (default: the date given with --on)",
     )
     parser.add_argument("--past-since", metavar="DATE", help="leave out former workers who left before this date")
     parser.add_argument(
