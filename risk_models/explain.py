@@ -225,15 +225,15 @@ def _explain_context(entry: StoredJson, model: Model, facts: FactSnapshot, count
     elif name == "agency":
         title, sources = "Highest-scoring agency named", ("SD-64", "SD-65")
         text = agency or _append_state_note(
-            "The highest-scoring agency named here sets the baseline for recruitment through it.", state
+            "The highest-scoring agency named here sets the baseline for recruitment through it.", state, model
         )
     elif name in sharper:
         title, sources = sharper[name].title, sharper[name].sources
-        text = _append_state_note(sharper[name].because, state)
+        text = _append_state_note(sharper[name].because, state, model)
     else:
         context = contexts[name]
         title = context.title if name.startswith("answer.") else facts.get_title(name)
-        text, sources = _append_state_note(context.because, state), context.sources
+        text, sources = _append_state_note(context.because, state, model), context.sources
         if context.takes_largest and state == "known" and entry.get("value") and not _parse_number(entry["points"]):
             text += " Another fact about the same conduct weighs more and counts instead of this one."
         fact = facts.get_fact("country", country or "", name.split(".", 1)[1]) if name.startswith("country.") else None
@@ -293,7 +293,7 @@ def _explain_unknown_contexts(model: Model, reasons: Sequence[Reason]) -> Iterat
     explained = {contexts[reason.id].id for reason in reasons if reason.id in contexts}
     for context in model.contexts:
         if context.only_where_known and context.id not in explained:
-            text = _append_state_note(context.because, "unknown")
+            text = _append_state_note(context.because, "unknown", model)
             yield Reason(context.id, "context", context.title, text, "unknown", "", None, None, 0.0, context.sources)
 
 
@@ -436,7 +436,7 @@ def _is_harm(
     return state == "reported" or (state in ("answered", "expired") and risk >= 0.5)
 
 
-def _append_state_note(because: str, state: str) -> str:
+def _append_state_note(because: str, state: str, model: Model) -> str:
     if state == "filled":
         return f"{because} There is no figure for this country, so the value for the most similar countries is used."
     if state == "unknown":
@@ -445,9 +445,9 @@ def _append_state_note(because: str, state: str) -> str:
             "case."
         )
     if state == "declined":
-        return (
-            f"{because} The question was left blank or the answer was not recognised, so the top of the scale is used."
-        )
+        # Only models that count an unrecognised product like a blank say so; explanations under earlier ones stay as they were.
+        unrecognised = " or the answer was not recognised" if model.unrecognised_goods_blank else ""
+        return f"{because} The question was left blank{unrecognised}, so the top of the scale is used."
     return because
 
 

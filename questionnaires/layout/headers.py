@@ -67,7 +67,8 @@ def join_headers(grid: Grid, rows: tuple[int, int], known: Headers) -> dict[int,
     joined = {}
     for column, labels in parts.items():
         is_alone = lowest.count(fold_text(labels[-1])) == 1
-        is_alone &= len(labels) == 1 or not UNIT.fullmatch(labels[-1])
+        # In a form of ours, a short header such as "Case" is never a unit under the title of its part.
+        is_alone &= len(labels) == 1 or bool(grid.sheet.stamp) or not UNIT.fullmatch(labels[-1])
         options = [" / ".join(labels), *([labels[-1]] if is_alone else []), " ".join(labels), *labels[:-1]]
         named = [text for text in options if known.find(text)]
         # A label above several columns names none of them.

@@ -15,7 +15,9 @@ BUDDHIST_YEARS = range(2443, 2644)  # the Gregorian years 1900 to 2100
 LUNAR_HIJRI_YEARS = range(1411, 1501)  # later than any solar Hijri year in use
 HIJRI_YEARS = range(1300, 1501)
 MINGUO_YEARS = range(100, 200)
-BIKRAM_SAMBAT_YEARS = range(2070, 2101)  # the Gregorian years 2013 to 2044; as Gregorian years, they are far ahead
+# The Gregorian years 2013 to 2039: long enough for past records and licences of today. As Gregorian years they are far ahead;
+# 2100 is more likely to be a slip, or a day that stands for "no end", and is reported as a day still to come.
+BIKRAM_SAMBAT_YEARS = range(2070, 2096)
 ISLAMIC_EPOCH = date(622, 7, 19)  # 16 July 622 of the Julian calendar
 
 MARKS = re.compile(r"\b(?:B\.?E\.?|A\.?H\.?)(?![A-Za-z])|พ\.?\s?ศ\.?|هـ|ه(?=\s|\Z)|民國|民国|\bROC\b|中華民國")

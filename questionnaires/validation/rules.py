@@ -262,10 +262,9 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     remove_invalid_identifiers(context)
     reject_conflicting_references(context)
     reject_conflicting_cases(context)
-    for question in ("address", "city", "region"):
-        report_place_in_other_country(context, question)
+    contradicted = [report_place_in_other_country(context, question) for question in ("address", "city", "region")]
     report_place_in_two_countries(context)
-    forget_country_of_other_city(context)
+    forget_country_of_other_city(context, np.logical_or.reduce(contradicted))
     report_undated_evidence(context)
     returned.decline_blanks()
 

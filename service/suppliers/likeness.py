@@ -22,6 +22,7 @@ from service.suppliers.key_grades import NAMES, find_weakness, is_other_name
 
 Reason = Literal["same_name", "near_name", "same_address", "near_address", "same_city", "same_number"]
 ADDRESS_WORD = re.compile(r"[a-z]+|[0-9]+")
+DIGITS = re.compile(r"\d+")
 NEAR_NAME = 0.8  # similarity of names that are nearly the same (risk_models.screening.names)
 ALIKE_ADDRESS = 60.0  # share of alike words, in percent, from which two addresses may be one place
 SAME_ADDRESS = 88.0  # the same, from which two addresses are one place
@@ -93,7 +94,7 @@ def _compare_names(one: str, other: str) -> float:
 
 
 def _have_same_digits(one: str, other: str) -> bool:
-    a, b = (re.findall(r"\d+", name) for name in (one, other))
+    a, b = (DIGITS.findall(name) for name in (one, other))
     return sorted(a) == sorted(b)
 
 

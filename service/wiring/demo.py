@@ -24,7 +24,14 @@ from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
 from service.imports import jobs as import_jobs
 from service.imports.pipeline import Choices, parse_files
-from service.jobs.kinds import ASSESS_IMPORT, FOLLOW_AGENCIES, LOAD_WATCHLIST, READ_IMPORT, SCREEN_SUPPLIERS
+from service.jobs.kinds import (
+    ASSESS_IMPORT,
+    FIND_SAME_SUPPLIERS,
+    FOLLOW_AGENCIES,
+    LOAD_WATCHLIST,
+    READ_IMPORT,
+    SCREEN_SUPPLIERS,
+)
 from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.questionnaires_sent import requests as questionnaire_requests
@@ -39,7 +46,9 @@ WORKBOOK, RECORDS, OWN_PRACTICES, WATCHLIST = (
     DEMO / name
     for name in ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx", "watchlist.csv")
 )
-JOBS = (READ_IMPORT, ASSESS_IMPORT, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES)  # the jobs that the demo runs
+JOBS = (  # the jobs that the demo runs
+    READ_IMPORT, ASSESS_IMPORT, FIND_SAME_SUPPLIERS, LOAD_WATCHLIST, SCREEN_SUPPLIERS, FOLLOW_AGENCIES,
+)  # fmt: skip
 ACTOR = "system:demo"
 EARLIER = timedelta(days=85)  # within the period for which the portfolio lists level changes
 

@@ -21,6 +21,8 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     "known.merged",
     *("product.unknown", "product.unrecognised"),
     "row.not_saved",
+    # tests/test_service/test_weak_keys.py
+    *("key.lost_digits", "key.other_name", "key.remark", "key.shared"),
     # tests/test_service/test_evidence_confirmed.py
     *("evidence.names_no_question", "evidence.returned_form"),
 }
@@ -46,7 +48,14 @@ REPORTED_FOR_LAYOUTS = {
     *(f"row.{reason}" for reason in ("line", "hidden", "filtered", "struck_out", "chosen")),
     *(f"row.asked_{what}_or_supplier" for what in ("sum", "note", "heading", "number")),
     *("row.asked_example", "cell.ditto", "cell.merged", "cell.filled_down", "sheet.country_of_name"),
-    *("sheet.mixed_kinds", "sheet.split_kinds", "row.asked_kind", "row.asked_several", "sheet.of_options", "row.nameless"),
+    *(
+        "sheet.mixed_kinds",
+        "sheet.split_kinds",
+        "row.asked_kind",
+        "row.asked_several",
+        "sheet.of_options",
+        "row.nameless",
+    ),
 }
 
 CASES = {

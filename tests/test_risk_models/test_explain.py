@@ -373,12 +373,18 @@ def test_a_fact_that_was_answered_goes_by_the_title_of_its_rule() -> None:
             "unknown",
             " We have no data for this supplier, so this adds nothing to the score but counts in full in the worst case.",
         ),
-        ("declined", " The question was left blank or the answer was not recognised, so the top of the scale is used."),
+        ("declined", " The question was left blank, so the top of the scale is used."),
     ],
 )
 def test_a_fact_says_how_it_is_known(state: str, note: str) -> None:
     assert explain_one(build_fact_entry("country.crises", state)).text == f"Because of governance.{note}"
     assert explain_one(build_fact_entry("corridor_fees", state)).text == f"Because of corridor_fees.{note}"
+
+
+def test_under_a_model_that_counts_unrecognised_answers_like_blanks_a_fact_says_so() -> None:
+    entry = build_fact_entry("corridor_fees", "declined")
+    text = explain_one(entry, model=replace(SITE, unrecognised_goods_blank=True)).text
+    assert text.endswith("was left blank or the answer was not recognised, so the top of the scale is used.")
 
 
 def test_of_facts_about_one_conduct_those_without_points_say_that_another_counts() -> None:

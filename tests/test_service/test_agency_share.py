@@ -34,13 +34,15 @@ BETTER = {"name": "Kite Placement", "country": "NP", "recruitment_fees": "none_c
 SITE = {"name": "Invented Camp", "country": "NO", "sector": ["62"], "agencies": ["Kite Placement", "Fern Crew"]}
 
 
-def get_score_and_agency_reason(site: dict[str, Any], *agencies: dict[str, Any]) -> tuple[float, Reason | None]:
+def get_score_and_agency_reason(
+    site: dict[str, Any], *agencies: dict[str, Any], on: date = ON
+) -> tuple[float, Reason | None]:
     """Return the score of a site, and the reason for its worst agency."""
     batches = [Batch("site", from_rows([site]), "", "", np.array([2]))]
     if agencies:
         batches.insert(0, Batch("agency", from_rows(agencies), "", "", np.arange(len(agencies)) + 2))
-    facts = load_facts().as_of(ON)
-    detail = build_details(assess(batches, facts, ON)[-1], facts, ON)[0]
+    facts = load_facts().as_of(on)
+    detail = build_details(assess(batches, facts, on)[-1], facts, on)[0]
     return detail.headline.score, next((r for r in detail.reasons if r.title == "Highest-scoring agency named"), None)
 
 
@@ -88,10 +90,17 @@ def test_only_assessed_agencies_are_named_in_the_reason() -> None:
     assert get_score_and_agency_reason({**SITE, "agencies": ["Nobody Knows"]}, WORSE)[1] is None
 
 
-def test_agencies_left_blank_are_reported_as_declined() -> None:
-    _, reason = get_score_and_agency_reason({**SITE, "agencies": "declined"})
+@pytest.mark.parametrize(
+    ("day", "blank"),
+    [
+        (ON, "was left blank, so the top"),
+        (date(2027, 1, 1), "was left blank or the answer was not recognised, so the top"),  # models 2026.5
+    ],
+)
+def test_agencies_left_blank_are_reported_as_declined(day: date, blank: str) -> None:
+    _, reason = get_score_and_agency_reason({**SITE, "agencies": "declined"}, on=day)
     assert reason is not None
-    assert "was left blank, so the top" in reason.text
+    assert blank in reason.text
 
 
 @pytest.mark.parametrize(

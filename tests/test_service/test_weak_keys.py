@@ -56,13 +56,16 @@ def test_an_actual_number_identifies_a_supplier(question: str, number: str):
     assert len(set(map(supplier_key, rows))) == 1
 
 
-@pytest.mark.parametrize("remark", ["applied for", "see attached", "1.05536E+11"])
-def test_a_second_list_with_the_same_remark_renames_nobody(portal: Portal, remark: str):
+@pytest.mark.parametrize(
+    ("remark", "code"),
+    [("applied for", "key.remark"), ("see attached", "key.remark"), ("1.05536E+11", "key.lost_digits")],
+)
+def test_a_second_list_with_the_same_remark_renames_nobody(portal: Portal, remark: str, code: str):
     portal.import_file("a.xlsx", make_list(("Alder Nets", remark)))
     told = portal.import_file("b.xlsx", make_list(("Birch Foods", remark)))
     assert list_names(portal) == ["Alder Nets", "Birch Foods"]
     (issue,) = [issue for issue in told["issues"] if issue["code"].startswith("key.")]
-    assert (issue["severity"], issue["seen"], issue["cell"]) == ("info", remark, "B2")
+    assert (issue["code"], issue["severity"], issue["seen"], issue["cell"]) == (code, "info", remark, "B2")
 
 
 def test_companies_with_a_remark_are_recognised_by_name_and_place_in_the_next_list(portal: Portal):
