@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
+from marshmallow import ValidationError
+
+from questionnaires.issues import ISSUES
 from questionnaires.lookups import keep_broadest, load_common_words, load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text
 from questionnaires.parse.dates import detect_order, parse_day
@@ -266,6 +269,17 @@ class CountryField(AnswerField):
         if near:
             raise AnswerError("country.read_as", text, expected=countries.names[near], partial=near)
         raise AnswerError(self.unknown_code, text, expected="a country", suggest=countries.suggest)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Value | None:
+        """Deserialize as any answer. A name that is only near that of a country is refused: nobody sees the note of a guess."""
+        try:
+            return self.parse(value)
+        except AnswerError as error:
+            if error.code != "country.read_as":
+                return super()._deserialize(value, attr, data, **kwargs)
+            cure = f"Did you mean {error.expected}? {ISSUES[self.unknown_code].cure}"
+            message = {"code": self.unknown_code, "seen": error.seen, "expected": error.expected, "cure": cure}
+            raise ValidationError(message) from error
 
 
 def find_country_beside(text: str) -> str | None:
