@@ -55,7 +55,8 @@ def test_the_names_of_a_file_and_a_sheet_that_contain_a_person_are_replaced(port
 
 
 def test_the_problem_of_a_refused_file_does_not_repeat_its_name(portal: Portal):
-    refused = portal.import_file("Maria Santos.xlsx", workbook("| Colour |", "| red |", name="Maria Santos"))
+    people = workbook("| Name | Date of birth |", "| Ana Lim | 1998-05-12 |", name="Maria Santos")
+    refused = portal.import_file("Maria Santos.xlsx", people)
     assert refused["state"] == "refused"
     assert "Santos" not in repr(refused)
     assert "Santos" not in read_stored(portal)

@@ -49,7 +49,7 @@ def test_the_record_of_an_erasure_holds_no_name(database: Database, blobs: BlobS
     with database.unscoped(write=False) as session:
         (fact,) = session.scalars(select(Erasure))
     assert (fact.organisation_id, fact.actor) == (gone, "system:command_line")
-    assert fact.counts["supplier"] == 3
+    assert fact.counts["supplier"] == 4
     assert "Harbour" not in repr(read_all_rows(database))
 
 
