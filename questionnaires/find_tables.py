@@ -23,7 +23,7 @@ from questionnaires.layout.headers import Headers
 from questionnaires.layout.option_lists import lists_options
 from questionnaires.layout.report import list_layout_issues
 from questionnaires.lookups import load_countries
-from questionnaires.person_detection import detect_personal_data
+from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
@@ -252,7 +252,9 @@ def _describe_headers(
     for index, header in enumerate(headers):
         samples = _list_samples(sheet.columns[index], laid_out.rows) if shows else ()
         if index not in sheet.origins and (header or samples):
-            described.append(HeaderColumn(index, header, question_of.get(index, ""), samples))
+            question = question_of.get(index, "")
+            shown = header if question or not is_certainly_name(header) else MASK
+            described.append(HeaderColumn(index, shown, question, samples))
     return replace(table, headers=tuple(described), left_out=laid_out.left_out, asked=laid_out.asked)
 
 

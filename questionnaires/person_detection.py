@@ -21,6 +21,7 @@ from questionnaires.text_normalize import fold_text, reveal_text
 
 NUMBER_KINDS = ("identity_number", "phone")
 PERSON_CODES = ("person.birth_date", "person.email", "person.phone", "person.identity_number", "person.name")
+MASK = "•••"  # shown in place of a text that looks like personal data
 CONNECTING_WORDS = ("of", "and", "de", "del", "da", "do", "dos", "la", "el", "al", "bin", "van", "von")
 WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*(?:/[a-z](?![^\W_]))?|\S", re.UNICODE)
 

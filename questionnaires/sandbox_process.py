@@ -35,7 +35,7 @@ from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.sandbox import ANSWER
 from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
-from questionnaires.sheet_view import take_head, view_sheets
+from questionnaires.sheet_view import view_read_sheets, view_sheets
 from questionnaires.tables import (
     BUYER,
     COHORTS,
@@ -68,7 +68,8 @@ def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapp
         views, kept = view_sheets(sheets)
         redacted = None if kept is None else encode_sheets(kept)
         return encode_unusable(UnusableSheet(unusable.issue, list(map(asdict, views)), redacted))
-    views, _ = view_sheets(list(map(take_head, sheets)))
+    cleaned = () if found.redacted is None else decode_sheets(found.redacted, name, limits)
+    views = view_read_sheets(sheets, cleaned)
     return encode_tables(replace(found, views=list(map(asdict, views))))
 
 

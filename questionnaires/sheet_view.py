@@ -5,25 +5,25 @@ Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from questionnaires.form import load_combined_form
+from questionnaires.form import Question, Questionnaire, load_combined_form
 from questionnaires.issues import UnusableSheet
-from questionnaires.person_detection import detect_personal_data
+from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
 from questionnaires.sheet import Column, Sheet
 from questionnaires.tables import KINDS
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import CASE_QUESTIONS, find_header_row, get_row_cells
 from questionnaires.validation.personal_columns import drop_personal_columns
+from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.personal_names import redact_sheet_names
 
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 8, 60, 60
 SAMPLES = 3
 HEAD_ROWS = 500  # of a sheet that was understood: enough to tell columns of personal data
-MASK = "•••"  # in place of a text that looks like personal data
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,14 @@ def view_sheet(sheet: Sheet) -> tuple[SheetView, Sheet]:
         header_row = find_header_row(sheet, forms)
     except UnusableSheet:
         header_row = sheet.first_row
-    questions = {header: form.by_id[question] for form in forms for header, (_, question) in form.headers.items()}
+    questions = _find_questions(forms)
+    headers = get_row_cells(sheet, header_row)
+    is_of_cases = any(question.id in CASE_QUESTIONS for question in _list_answered(headers, questions) if question)
+    if not is_of_cases:  # "Remarks" are asked of a case, and hold anything elsewhere
+        questions = _find_questions([form for form in forms if form.kind != CASE_KIND])
     kept, _ = drop_personal_columns(sheet, header_row, questions)
     headers = get_row_cells(kept, header_row)[:MAX_COLUMNS]
-    answered = [questions.get(fold_text(header)) if header else None for header in headers]
-    is_of_cases = bool({question.id for question in answered if question} & CASE_QUESTIONS)
+    answered = _list_answered(headers, questions)
     hidden = {index for index, question in enumerate(answered) if question is not None and question.person}
     last = min(sheet.first_row + sheet.n_rows, header_row + MAX_ROWS)
     numbers = () if is_of_cases else tuple(range(max(sheet.first_row, header_row - 2), last))
@@ -65,20 +68,36 @@ def view_sheet(sheet: Sheet) -> tuple[SheetView, Sheet]:
         sheet.visible,
         max(sheet.first_row + sheet.n_rows - 1 - header_row, 0),
         header_row,
-        tuple(map(_show, headers)),
+        tuple(map(_show_header, headers)),
         tuple(
             () if is_of_cases or index in hidden else _list_samples(kept, index, header_row)
             for index in range(len(headers))
         ),
         numbers,
-        tuple(_show_row(kept, row, hidden if row > header_row else set()) for row in numbers),
+        tuple(
+            _show_row(kept, row, hidden) if row > header_row else tuple(map(_show_header, _get_first_cells(kept, row)))
+            for row in numbers
+        ),
     )
     return view, kept
 
 
+def _find_questions(forms: Sequence[Questionnaire]) -> dict[str, Question]:
+    """Return the questions of forms by the folded headers under which they are answered."""
+    return {header: form.by_id[question] for form in forms for header, (_, question) in form.headers.items()}
+
+
+def _list_answered(headers: Sequence[str], questions: Mapping[str, Question]) -> list[Question | None]:
+    return [questions.get(fold_text(header)) if header else None for header in headers]
+
+
+def _get_first_cells(sheet: Sheet, row: int) -> Sequence[str]:
+    return get_row_cells(sheet, row)[:MAX_COLUMNS]
+
+
 def _show_row(sheet: Sheet, row: int, hidden: Collection[int]) -> tuple[str, ...]:
     """Return the texts of a row; those of hidden columns, which are about persons, are masked."""
-    texts = map(_show, get_row_cells(sheet, row)[:MAX_COLUMNS])
+    texts = map(_show, _get_first_cells(sheet, row))
     return tuple(MASK if text and index in hidden else text for index, text in enumerate(texts))
 
 
@@ -95,6 +114,17 @@ def take_head(sheet: Sheet) -> Sheet:
     return replace(sheet, n_rows=HEAD_ROWS, columns=tuple(columns))
 
 
+def view_read_sheets(sheets: Sequence[Sheet], cleaned: Sequence[Sheet]) -> list[SheetView]:
+    """Return the view of each sheet of a file that was read; ``cleaned``: those from which personal data was removed then.
+
+    What was removed is not shown, whatever the first rows alone look like.
+    """
+    renamed, _ = redact_sheet_names(sheets)
+    clean = {sheet.name: sheet for sheet in cleaned}
+    heads = [take_head(replace(clean.get(sheet.name, sheet), visible=sheet.visible)) for sheet in renamed]
+    return view_sheets(heads)[0]
+
+
 def view_sheets(sheets: Sequence[Sheet]) -> tuple[list[SheetView], list[Sheet] | None]:
     """Return the view of each sheet, and the sheets without personal data; None if there was none."""
     sheets, renamed = redact_sheet_names(sheets)
@@ -109,6 +139,11 @@ def _show(text: str) -> str:
     if short and detect_personal_data(short, company_name=True) is not None:
         return MASK
     return short if len(short) <= MAX_TEXT else f"{short[: MAX_TEXT - 1]}…"
+
+
+def _show_header(text: str) -> str:
+    """Return a text of the header, or above it, as it may be shown: a name of a person is no header."""
+    return MASK if text and is_certainly_name(text) else _show(text)
 
 
 def _list_samples(sheet: Sheet, index: int, header_row: int) -> tuple[str, ...]:

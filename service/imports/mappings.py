@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
-from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.person_detection import MASK, detect_personal_column, detect_personal_data
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.personal_columns import DROPPED
 from service.audit import record_event
@@ -51,7 +51,7 @@ class SheetMapping(NamedTuple):
 def compute_fingerprint(headers: Iterable[str], kind: str) -> str:
     """Return the fingerprint of the headers of a sheet, in any order, and its kind."""
     words = {fold_text(" ".join(header.split())[:COMPARED]) for header in headers if not _is_personal(header)}
-    return hashlib.sha256("\n".join([kind, *sorted(words - {""})]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([kind, *sorted(words - {"", MASK})]).encode()).hexdigest()
 
 
 def _is_personal(header: str) -> bool:

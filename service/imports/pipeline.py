@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.document import Layout, TableLayout
 from questionnaires.limits import FileRefused
+from questionnaires.person_detection import MASK, is_certainly_name
 from questionnaires.tables import BUYER, FileTables, Table, TableOptions, read_tables
 from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.personal_names import names_a_person, redact_file_names
@@ -326,7 +327,7 @@ def _parse_file(
                 "header_row": header_row,
                 "rows": submission.n_rows,
                 "columns": {question: matched.headers[index] for question, index in matched.columns.items()},
-                "unmapped": list(matched.unmapped),
+                "unmapped": [MASK if is_certainly_name(header) else header for header in matched.unmapped],
             }
         )
         issues += [*submission.issues, *_missing_place_issues(name, sheet, kind, submission)]

@@ -114,3 +114,24 @@ def test_the_copy_without_the_column_is_read_as_the_file_was():
     again = parse_files([("list.xlsx", RedactedFile(parsed.redacted[0]))], Choices(), AS_OF)
     assert [batch.answers.to_rows() for batch in again.batches] == [batch.answers.to_rows() for batch in parsed.batches]
     assert list_dropped(again) == []
+
+
+def test_what_was_dropped_is_not_shown_although_the_first_rows_alone_would_not_tell():
+    """Of the first 500 rows fewer than eight in ten are names, of all rows nearly all."""
+    names = ("Somchai Jaidee", "Ram Bahadur Thapa", "Maria Santos", "Md. Rahim Uddin")
+    cells = [
+        *names,
+        *(f"gate {number}" for number in range(2)),
+        *[""] * 500,
+        *(f"Maria Santos {c}" for c in "abcdefgh"),
+    ]
+    lines = (SITES[0], *(f"| S-{number} | Blue Pier {number} | TH | 1020 |" for number in range(len(cells))))
+    parsed = parse(add_column("Remarks", tuple(cells), lines))
+    assert list_dropped(parsed) == [("Suppliers", "Remarks", "names")]
+    assert not [name for name in names if name in repr(parsed.seen)]
+
+
+def test_a_header_that_is_the_name_of_a_person_is_not_recorded_with_the_layout():
+    parsed = parse(add_column("John Smith", ("x", "y", "", "")))
+    assert "Reference" in repr(parsed.seen)
+    assert "John Smith" not in repr((parsed.seen, parsed.issues, parsed.received))

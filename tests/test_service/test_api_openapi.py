@@ -53,6 +53,7 @@ NOT_SAID_BY_SCHEMA = {
         f"{PERSONS}; which questions the supplier answered; that the day of evidence is past",
     ),
     "confirm_import": "which words name a country, a trade or a day; which questions a column may answer",
+    "change_layout": "which files, sheets, columns and rows an import has; which questions and countries there are",
     "mark_supplier_form_returned": RETURNED,
     "mark_agency_form_returned": RETURNED,
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",

@@ -82,9 +82,16 @@ SAME = {
     "confirm_evidence": "add_supplier_evidence",
     "confirm_matching_evidence": "add_supplier_evidence",
     "confirm_import": "upload_files",
+    "change_layout": "upload_files",
     "decide_match": "a note on a match, which is deleted with its supplier",
 }
-UPLOADED = {"sheet", "columns[].file", "columns[].sheet"}  # planted by uploading a file that has these names
+UPLOADED = {
+    "sheet",
+    "columns[].file",
+    "columns[].sheet",
+    "sheets[].file",
+    "sheets[].sheet",
+}  # planted by uploading a file that has these names
 PAGES: Mapping[str, set[str]] = {
     "base.html": {"q"},  # a search, which is not stored
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
@@ -153,6 +160,7 @@ def test_every_text_of_the_api_is_planted_or_said_to_be_a_code():
     }
     assert unplanted == {"upload_files": {"sheet"}}
     assert texts["confirm_import"] <= UPLOADED
+    assert texts["change_layout"] <= {*UPLOADED, "sheets[].kind"}  # a kind is one of three words
 
 
 def test_every_text_input_of_a_page_is_listed():
@@ -204,6 +212,11 @@ def plant_everything(portal: Portal) -> None:
     sheet = workbook("| Reference | Supplier | Country | Sector | City |", row, name=f"{WORD} sheet")
     portal.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true", sheet=f"{WORD} sheet")
     portal.import_file(f"{WORD} later.xlsx", sheet, kind="site", confirm="false")
+    unknown = workbook(f"| {WORD} alpha | {WORD} beta |", f"| {WORD} Loom | TH |", name=f"{WORD} sheet")
+    sent = portal.import_file(f"{WORD} unknown.xlsx", unknown, kind="site")
+    chosen = {"file": f"{WORD} unknown.xlsx", "sheet": f"{WORD} sheet", "columns": {"0": "name", "1": "country"}}
+    changed = portal.call("PATCH", f"/imports/{sent['id']}/layout", json={"sheets": [chosen]})
+    assert changed.status_code == 202, changed.text
     post("/reports", "request_report")
     work(portal)
 
@@ -228,7 +241,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "schedule",
         "saved_filter",
     } <= places
-    assert {"upload", "import", "asking", "buyer_answers", "result"} <= places
+    assert {"upload", "import", "column_mapping", "asking", "buyer_answers", "result"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
     erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)
