@@ -67,14 +67,19 @@ def join_headers(grid: Grid, rows: tuple[int, int], known: Headers) -> dict[int,
     joined = {}
     for column, labels in parts.items():
         is_alone = lowest.count(fold_text(labels[-1])) == 1
-        # In a form of ours, a short header such as "Case" is never a unit under the title of its part.
-        is_alone &= len(labels) == 1 or bool(grid.sheet.stamp) or not UNIT.fullmatch(labels[-1])
+        is_alone &= len(labels) == 1 or not _is_unit(labels[-1], known)
         options = [" / ".join(labels), *([labels[-1]] if is_alone else []), " ".join(labels), *labels[:-1]]
         named = [text for text in options if known.find(text)]
         # A label above several columns names none of them.
         shared = [text for text in labels[:-1] if sum(text in other for other in parts.values()) > 1]
         joined[column] = next((text for text in named if text not in shared), " / ".join(labels))
     return joined
+
+
+def _is_unit(label: str, known: Headers) -> bool:
+    """Return whether a label under a group is a unit ("%", "USD", "No."). A header that forms know, such as "City", is none."""
+    is_header = len(label) >= 3 and label.isalpha() and bool(known.find(label))
+    return UNIT.fullmatch(label) is not None and not is_header
 
 
 def _list_parts(levels: Sequence[Mapping[int, str]], column: int) -> list[str]:
