@@ -1,7 +1,7 @@
 """Find cells of names in which several suppliers stand: "Alder Nets Ltd; Birch Foods Ltd".
 
-The name of one company may have a comma, a stroke, "and" or a line break in it. These divide a name only if both sides are whole
-names of companies.
+Only a semicolon, an upright stroke or a line break divides a cell. Names of one company or site have commas, slashes and "and" in
+them, also between two legal forms: "Alder Nets Co., Ltd. (Songkhla)", "Alder Farms Inc. / Birch Farms Inc.".
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from questionnaires.text_normalize import fold_text
 ENTITY = re.compile(r"&#?\w{1,8};")
 BETWEEN_NAMES = re.compile(r"[;；|｜]")
 LINE_BREAK = re.compile(r"[\n\r\v\x85\u2028]")
-WITHIN_NAMES = re.compile(r"[,，、/+]| (?:and|und|et|y|dan|và|และ) ")
-SEPARATOR = re.compile("|".join((BETWEEN_NAMES.pattern, LINE_BREAK.pattern, WITHIN_NAMES.pattern)))
+SEPARATOR = re.compile("|".join((BETWEEN_NAMES.pattern, LINE_BREAK.pattern)))
 NUMBERING = re.compile(r"\(?\d{1,2}[.)]\s{0,3}")
 WORD = re.compile(r"[^\W_]+")
 LETTERS = re.compile(r"[^\W\d_]{2,100}")
@@ -45,11 +44,6 @@ def names_several(text: str) -> bool:
     if LINE_BREAK.search(text):
         lines = _divide(LINE_BREAK, text)
         return _count_alike(lines) > 1 and _are_names(lines)
-    if WITHIN_NAMES.search(text):
-        if text.isascii() and sum(" " in part.strip() for part in WITHIN_NAMES.split(text)) < 2:
-            return False  # most names with a comma, quickly: "Alder Nets Co., Ltd"
-        parts = _divide(WITHIN_NAMES, text)
-        return len(parts) > 1 and all(map(_is_company, parts))
     return False
 
 
