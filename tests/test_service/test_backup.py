@@ -43,7 +43,7 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
         blobs.get(digest) for digest in blobs.list_digests()
     ]
     assert counts["files"] == 3
-    assert (counts["supplier"], counts["organisation"]) == (6, 2)
+    assert (counts["supplier"], counts["organisation"]) == (8, 2)
 
 
 def test_sequences_of_a_restored_database_continue_after_the_last_id(

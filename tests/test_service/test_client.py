@@ -43,7 +43,7 @@ def test_the_client_is_generated_from_the_document_as_it_is_now():
 @pytest.mark.parametrize("name", operations())
 def test_every_operation_has_a_function_in_the_module_of_its_tag(name: str):
     (tag,) = operations()[name]["tags"]
-    module = importlib.import_module(f"diligence_client.api.{tag}.{name}")
+    module = importlib.import_module(f"diligence_client.api.{tag.replace('-', '_')}.{name}")
     assert callable(module.sync_detailed)
     assert callable(module.asyncio_detailed)
 
