@@ -75,7 +75,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")
-    assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
+    assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
     add_reading_options(assess)
     assess.add_argument(

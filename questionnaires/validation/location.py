@@ -71,16 +71,15 @@ def _settle_country(context: ValidationContext, question: str, own: str, where: 
                 break
 
 
-def report_place_in_other_country(context: ValidationContext, question: str) -> Mask:
-    """Warn if a city, a region or the last part of an address is the name of a country other than the row's; return those rows.
+def report_place_in_other_country(context: ValidationContext, question: str) -> None:
+    """Warn if a city, a region or the last part of an address is the name of a country other than the row's.
 
     No answer is changed. Codes are not considered (CA is California and Canada), nor names that are also a place within the
     row's country. A city or region counts only by the country's own name: many towns have the name of a country in some language.
     """
     places, country = context.answers.get(question), context.answers.get("country")
-    contradicted = np.zeros(len(context.rows), dtype=bool)
     if places is None or country is None:
-        return contradicted
+        return
     known = load_countries().by_name
     if question == "address":  # of countries that share a name, the first is what most people mean
         first = {word: codes[0] for word, codes in load_countries().by_shared_name.items()}
@@ -105,15 +104,14 @@ def report_place_in_other_country(context: ValidationContext, question: str) -> 
                 where = (row_numbers == number) & (country.codes == code)
                 text = IssueText(names[place_code], names.get(str(own), str(own)), related_question="country")
                 context.report("country.contradicted", question, where, text)
-                contradicted |= where
-    return contradicted
 
 
-def forget_country_of_other_city(context: ValidationContext, contradicted: Mask) -> None:
+def forget_country_of_other_city(context: ValidationContext) -> None:
     """Make a country unknown in rows whose city is a large city of another country only, and report both cells.
 
-    ``contradicted``: rows for which another place was reported already; one contradiction is reported once.
-    Nobody knows which of the two is wrong. A country in which labour is imposed everywhere stays: it is never the safer reading.
+    It is not known which of the two is wrong. A country in which labour is imposed everywhere stays, since it is never the safer
+    reading. Comes before the other checks of places: a row without a country contradicts nothing else, so it is reported once,
+    and a further contradiction cannot bring the country back.
     """
     cities, country = context.answers.get("city"), context.answers.get("country")
     if cities is None or country is None:
@@ -129,7 +127,7 @@ def forget_country_of_other_city(context: ValidationContext, contradicted: Mask)
         for own_code, own in enumerate(list(map(str, country.values))):
             if own == place or own in imposed or place in homonyms.get(own, ()) or own in homonyms.get(place, ()):
                 continue
-            where = (cities.codes == code) & (country.codes == own_code) & ~contradicted
+            where = (cities.codes == code) & (country.codes == own_code)
             if where.any():
                 text = IssueText(city, names[place], related_question="country")
                 context.report("country.city", "city", where, text)

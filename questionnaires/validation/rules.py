@@ -68,6 +68,17 @@ def resolve_impossible_migrant_counts(context: ValidationContext, form: Question
             context.get_column("migrant_pct").set_value(impossible, 100.0)
 
 
+def remove_impossible_women_counts(context: ValidationContext) -> None:
+    """Make the number of women unknown where there are more women than workers; no score reads it."""
+    total, women = context.answers.get("workers_total"), context.answers.get("workers_female")
+    if total and women:
+        totals, counts = total.to_numbers(), women.to_numbers()
+        for row in np.flatnonzero(counts > totals):
+            make_unknown(
+                context, "workers.women", np.array([row]), ("workers_female",), f"{counts[row]:g} of {totals[row]:g}"
+            )
+
+
 GROUPED = re.compile(r"[0-9]{1,3}([ ,.'\u2019][0-9]{3})+")
 NOT_DIGIT = re.compile("[^0-9]")
 AGENCY_COUNT = re.compile(
@@ -254,6 +265,7 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     returned = ReturnedForms(context, form, answered_by)
     context.returned = returned.rows
     remove_placeholder_counts(context)
+    remove_impossible_women_counts(context)
     resolve_impossible_migrant_counts(context, form)
     normalize_agency_counts(context)
     settle_answers(context, form, returned)
@@ -262,9 +274,10 @@ def apply_rules(context: ValidationContext, form: Questionnaire, answered_by: st
     remove_invalid_identifiers(context)
     reject_conflicting_references(context)
     reject_conflicting_cases(context)
-    contradicted = [report_place_in_other_country(context, question) for question in ("address", "city", "region")]
+    forget_country_of_other_city(context)
+    for question in ("address", "city", "region"):
+        report_place_in_other_country(context, question)
     report_place_in_two_countries(context)
-    forget_country_of_other_city(context, np.logical_or.reduce(contradicted))
     report_undated_evidence(context)
     returned.decline_blanks()
 

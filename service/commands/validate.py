@@ -36,7 +36,7 @@ ISSUE_COLUMNS = (
 def add_commands(commands: Any) -> None:
     """Add the command ``validate``."""
     validate = commands.add_parser("validate", help="list the problems in a file without scoring it")
-    validate.add_argument("file", metavar="FILE", help="xlsx, xls, ods, csv or tsv")
+    validate.add_argument("file", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
     validate.add_argument(
         "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
     )

@@ -142,3 +142,11 @@ def test_a_country_is_unknown_where_the_city_is_in_another_one_only(city, countr
     submission = submit(f"| Supplier | City | Country |\n| A | {city} | {country} |\n| B | | {country} |")
     assert get_answers(submission, "country")[0] == read
     assert ("country.city" in get_issue_codes(submission)) == (read is None)
+
+
+@pytest.mark.parametrize(("header", "place"), [("Region", "Cambodia"), ("Address", "12 Pier Road, Cambodia")])
+def test_a_further_contradiction_does_not_bring_back_a_country_that_the_city_contradicts(header, place):
+    submission = submit(f"| Supplier | City | {header} | Country |\n| A | Phnom Penh | {place} | Norway |")
+    assert get_answers(submission, "country") == [None]
+    assert get_issue_codes(submission).count("country.city") == 1
+    assert "country.contradicted" not in get_issue_codes(submission)
