@@ -23,8 +23,8 @@ from questionnaires.validation.validate import SheetOptions, fill_derived_answer
 
 # The questions that trigger a rule: answers without any of them, and without "not applicable", need no validation.
 RULE_QUESTIONS = {
-    "workers_total", "workers_migrant", "migrant_pct", "agencies", "workers_by_agency", "address", "city", "region",
-    "form_version", "evidence", "evidence_grade", *DATE_QUESTIONS, *NEVER_ZERO,
+    "workers_total", "workers_migrant", "workers_female", "migrant_pct", "agencies", "workers_by_agency", "address", "city",
+    "region", "form_version", "evidence", "evidence_grade", *DATE_QUESTIONS, *NEVER_ZERO,
     *(contradiction.question for contradiction in load_contradictions()),
 }  # fmt: skip
 DERIVED_QUESTIONS = {"name_local", "naics"}
