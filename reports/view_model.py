@@ -52,6 +52,7 @@ BUYER_STATES = {
     "answered": "No finding",
 }
 SEVERITIES = {"error": "Not scored", "warning": "Scored with a warning", "info": "For information"}
+ASKED = "row.asked_"  # codes of rows that are not read until the sender has decided what they are
 # The four parts of the plan, grouped by the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
     "1": "Fair recruitment and employment: the employer pays recruitment costs, workers keep their own documents, and wages "
@@ -393,6 +394,11 @@ def _clear_practices(findings: Sequence[BuyerFinding]) -> dict[str, str]:
     return {unit: "; ".join(titles) for unit, titles in titles_by_unit.items()}
 
 
+def title_severity(severity: str, code: str) -> str:
+    """Return in words what became of the rows with an issue."""
+    return "Not read until decided" if code.startswith(ASKED) else SEVERITIES[severity]
+
+
 def _issue_groups(issues: Sequence[IssueLine]) -> list[Tree]:
     """Return the issues sorted by severity, then grouped by kind, the most frequent first."""
     groups: dict[tuple[str, str], list[IssueLine]] = {}
@@ -401,7 +407,7 @@ def _issue_groups(issues: Sequence[IssueLine]) -> list[Tree]:
     found = [
         {
             "severity": severity,
-            "severity_title": SEVERITIES[severity],
+            "severity_title": title_severity(severity, code),
             "code": code,
             "message": lines[0].message,
             "cells": sum(line.count for line in lines),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
 from questionnaires.issues import Issue, parse_issue
-from reports.view_model import SEVERITIES
+from reports.view_model import SEVERITIES, title_severity
 from service.db.tables import Import, Job
 from service.errors import DomainError
 from service.imports import layouts
@@ -219,7 +219,7 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
         IssueGroup(
             code,
             members[0].severity,
-            SEVERITIES[members[0].severity],
+            title_severity(members[0].severity, code),
             members[0].sentence,
             sum(issue.count for issue in members if issue.cell),
             [(issue, issue.sentence) for issue in members[:MAX_LISTED_ISSUES]],

@@ -194,11 +194,21 @@ def test_issues_are_grouped_by_kind_with_errors_first() -> None:
         {**expected_map, "code": "sheet.hidden", "severity": "info", "count": 1},
         {**expected_map, "code": "file.no_rows", "severity": "error", "count": 1},
         {**expected_map, "code": "sheet.hidden", "severity": "info", "count": 4},
+        {**expected_map, "code": "row.asked_several", "severity": "warning", "count": 2},
+        {**expected_map, "code": "workers.women", "severity": "warning", "count": 1},
     ]
     groups = preview.group_issues(issues)
     assert [(group.code, group.cells, len(group.lines)) for group in groups] == [
         ("file.no_rows", 1, 1),
+        ("row.asked_several", 2, 1),
+        ("workers.women", 1, 1),
         ("sheet.hidden", 5, 2),
+    ]
+    assert [group.severity_title for group in groups] == [
+        "Not scored",
+        "Not read until decided",  # and not "Scored with a warning"
+        "Scored with a warning",
+        "For information",
     ]
 
 
