@@ -1,7 +1,6 @@
 """The pages that ask before something is erased: what is erased, what is kept, and which backups still contain it."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -39,8 +38,7 @@ def make_office(app: Flask, name: str) -> tuple[str, Portal]:
 def test_an_import_is_erased_after_a_page_that_says_what_goes_and_what_stays(app: Flask):
     harbour, portal = make_office(app, "Harbour Foods")
     import_id = portal.import_file("list.xlsx", workbook(*LIST), kind="site", confirm="true")["id"]
-    made = now() + timedelta(seconds=1)
-    record_backup(Journal(app.extensions["settings"].backup_journal), Path("monday.tar.gz"), made)
+    record_backup(Journal(app.extensions["settings"].backup_journal), Path("monday.tar.gz"), now())
     admin = make_browser(app, make_user(app.extensions["database"], harbour, "admin"))
     assert f"/imports/{import_id}/erase" in admin.get(f"/imports/{import_id}").get_data(as_text=True)
     page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
