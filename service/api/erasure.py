@@ -21,7 +21,7 @@ from service.erasure.erase import Preview
 from service.erasure.journal import Journal
 from service.errors import DomainError
 from service.imports import cases as import_cases
-from service.imports import jobs as import_jobs
+from service.imports import records
 from service.suppliers import repository as suppliers
 
 SCOPE = ACCESS.api["DELETE api.erase_supplier"]
@@ -58,7 +58,7 @@ def erase_import(session: Session, import_id: str, query: Mapping[str, Any]) -> 
 
 
 def _get_import(session: Session, import_id: str) -> Import:
-    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
+    return import_cases.check_access(records.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def _reply(preview: Preview) -> Reply:

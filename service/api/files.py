@@ -27,8 +27,7 @@ from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
-from service.imports import jobs as import_jobs
-from service.imports import layouts, marked, undo
+from service.imports import confirming, layouts, marked, receiving, records, undo
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -73,7 +72,7 @@ def upload() -> Response:
             idempotency.store(session, key, digest, replies[0])
 
     who = get_caller()
-    import_jobs.receive_upload(
+    receiving.receive_upload(
         get_database(),
         get_blob_store(),
         who.organisation_id,
@@ -194,7 +193,7 @@ def get_import(session: Session, import_id: str) -> Reply:
 
 
 def _visible_import(session: Session, import_id: str) -> Import:
-    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
+    return import_cases.check_access(records.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
@@ -204,7 +203,7 @@ def confirm(session: Session, import_id: str, body: Mapping[str, Any]) -> Reply:
         texts["columns"] = json.dumps(texts["columns"])
     choices = choices_from(texts)
     _visible_import(session, import_id)
-    import_ = import_jobs.confirm_import(
+    import_ = confirming.confirm_import(
         session,
         import_id,
         choices,
@@ -227,7 +226,7 @@ def change_layout(session: Session, import_id: str, body: Mapping[str, Any]) -> 
     import_ = _visible_import(session, import_id)
     check_version(layouts.compute_version(layouts.build_layout(import_)))
     who = get_caller()
-    changed = import_jobs.confirm_import(
+    changed = confirming.confirm_import(
         session,
         import_id,
         layouts.change_layout(import_, body["sheets"]),

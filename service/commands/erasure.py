@@ -24,7 +24,7 @@ from service.erasure.backups import find_backups_holding
 from service.erasure.erase import Preview
 from service.erasure.journal import Journal
 from service.erasure.organisation import count_rows, erase_organisation
-from service.imports import jobs as import_jobs
+from service.imports import records
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.processes import open_current_database
@@ -78,7 +78,7 @@ def _find_object(session: Session, arguments: argparse.Namespace) -> tuple[Previ
     """Return what erasing the named object would do, and the function that does it."""
     at = now()
     if arguments.import_id:
-        import_, with_suppliers = import_jobs.get_import(session, arguments.import_id), arguments.with_suppliers
+        import_, with_suppliers = records.get_import(session, arguments.import_id), arguments.with_suppliers
         preview = import_erasure.preview_import(session, import_, with_suppliers=with_suppliers)
         return preview, lambda: import_erasure.erase_import(session, import_, at, ACTOR, with_suppliers=with_suppliers)
     if arguments.case:

@@ -13,7 +13,7 @@ from questionnaires.marking.marked_file import mark_file
 from service.blob_store import BlobStore
 from service.db.tables import Import, Upload
 from service.errors import DomainError, not_found
-from service.imports.jobs import get_assessment_date, parse_choices
+from service.imports.records import get_assessment_date, parse_choices
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

@@ -15,7 +15,7 @@ from reports.view_model import SEVERITIES, title_severity
 from service.db.tables import Import, Job
 from service.errors import DomainError
 from service.imports import layouts
-from service.imports.jobs import parse_choices
+from service.imports.records import parse_choices
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import list_jobs
 

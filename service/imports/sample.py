@@ -20,7 +20,7 @@ from service.db.tables import Import, Organisation, Supplier
 from service.erasure.imports import ErasedImport, erase_import
 from service.erasure.traces import RUNNING
 from service.errors import DomainError
-from service.imports.jobs import receive_upload
+from service.imports.receiving import receive_upload
 
 SAMPLE_LIST = Path(__file__).resolve().parents[2] / "demo" / "sample_list.xlsx"
 MARK = "sample"  # among the choices of an import; no sender can set it

@@ -22,7 +22,7 @@ from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Organisation, Schedule, User
-from service.imports import jobs as import_jobs
+from service.imports import receiving
 from service.imports.pipeline import Choices, parse_files
 from service.jobs.kinds import (
     ASSESS_IMPORT,
@@ -81,7 +81,7 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
     if not is_uploaded:
         files = [(path.name, path.read_bytes()) for path in (WORKBOOK, RECORDS, OWN_PRACTICES)]
         _assess_earlier(db, organisation_id, files[:1])
-        import_jobs.receive_upload(
+        receiving.receive_upload(
             db, blobs, organisation_id, files, {"confirm": True}, ACTOR, Limits(), may_bring_cases=True
         )
         listing = watchlist.read_watchlist(WATCHLIST.read_bytes(), WATCHLIST.name)

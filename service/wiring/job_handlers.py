@@ -11,8 +11,7 @@ from service.erasure.completion import remove_erased_bytes
 from service.erasure.journal import Journal
 from service.erasure.organisation import erase_rows
 from service.identity.pairs import find_same_suppliers
-from service.imports import jobs as import_jobs
-from service.imports import undo
+from service.imports import failing, reading, saving, undo
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
@@ -33,10 +32,8 @@ def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping
         return lambda db, claimed: run(db, blobs, claimed)
 
     return {
-        kinds.READ_IMPORT: Handler(with_files(import_jobs.read_import), import_jobs.on_failure),
-        kinds.ASSESS_IMPORT: Handler(
-            with_files(import_jobs.assess_import), import_jobs.on_failure, import_jobs.is_half_saved
-        ),
+        kinds.READ_IMPORT: Handler(with_files(reading.read_import), failing.on_failure),
+        kinds.ASSESS_IMPORT: Handler(with_files(saving.assess_import), failing.on_failure, failing.is_half_saved),
         kinds.FIND_SAME_SUPPLIERS: Handler(find_same_suppliers),
         kinds.UNDO_IMPORT: Handler(undo.undo_import, undo.on_failure, undo.has_begun),
         kinds.RENDER_REPORT: Handler(with_files(render_report)),

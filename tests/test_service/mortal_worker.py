@@ -23,7 +23,7 @@ from service.db.session import Database, open_engine
 from service.db.tables import Job
 from service.erasure import organisation
 from service.erasure.journal import Journal
-from service.imports import jobs as import_jobs
+from service.imports import saving
 from service.jobs import table, worker
 from service.log import configure_logging
 from service.wiring.job_handlers import build_handlers
@@ -75,7 +75,7 @@ def run_jobs(url: str, blobs: FolderStore, what: str, number: int) -> None:
 def main(url: str, folder: str) -> None:
     """The process itself."""
     configure_logging()
-    import_jobs.CHUNK, organisation.CHUNK, table.BACK_OFF = CHUNK, CHUNK, 0.0
+    saving.CHUNK, organisation.CHUNK, table.BACK_OFF = CHUNK, CHUNK, 0.0
     load_models()
     load_facts()
     for kind in ("site", "agency"):

@@ -14,7 +14,7 @@ from service import report_jobs
 from service.auth.access import ACCESS
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.imports import jobs as import_jobs
+from service.imports import reading, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 
@@ -74,8 +74,8 @@ def make_portal(app: Flask, organisation_id: str, *scopes: str) -> Portal:
 def run_jobs(database: Database, blobs: BlobStore, handlers: Mapping[str, Handler] | None = None) -> None:
     """Does every job that waits, one after another."""
     handlers = handlers or {
-        "read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed)),
-        "assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed)),
+        "read_import": Handler(lambda db, claimed: reading.read_import(db, blobs, claimed)),
+        "assess_import": Handler(lambda db, claimed: saving.assess_import(db, blobs, claimed)),
         "render_report": Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed)),
     }
     while (claimed := claim_job(database, "test", kinds=handlers)) is not None:

@@ -20,7 +20,7 @@ from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import Import, Job, Result, Supplier, Upload
 from service.imports import cases as import_cases
-from service.imports import jobs as import_jobs
+from service.imports import confirming, reading, receiving, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.queries import stored_results
@@ -67,7 +67,7 @@ def upload_files(
 ) -> str:
     """Upload files without a preview and return the id of the import, which is still queued."""
     options = {"confirm": True, **choices}
-    return import_jobs.receive_upload(
+    return receiving.receive_upload(
         database, blobs, organisation, files, options, BY, Limits(), may_bring_cases=may_bring_cases
     ).id
 
@@ -238,7 +238,7 @@ def test_a_note_with_personal_data_leaves_no_trace_and_its_finding_counts(
     assert len(stored) == len(files)
     assert not [word for word in PERSON.split() if any(word.encode() in data for data in stored)]
     with database.for_organisation(harbour) as session:
-        import_jobs.confirm_import(session, import_.id, {}, BY, may_bring_cases=True)
+        confirming.confirm_import(session, import_.id, {}, BY, may_bring_cases=True)
     run_jobs(database, blobs)
     tables = read_all_rows(database)
     assert len(tables["case_finding"]) == findings
@@ -254,7 +254,7 @@ def test_an_import_that_is_read_again_still_says_that_notes_were_removed(
         database, blobs, harbour, ("c.csv", build_sheet(NOTES_A_PERSON.format(person=PERSON))), confirm=False
     )
     with database.for_organisation(harbour) as session:
-        import_jobs.confirm_import(
+        confirming.confirm_import(
             session, import_.id, {"date_order": "dmy", "confirm": False}, BY, may_bring_cases=True
         )
     run_jobs(database, blobs)
@@ -296,13 +296,13 @@ def test_a_rejected_file_is_deleted_even_if_the_first_worker_stops_before(
     database: Database, blobs: BlobStore, harbour: str, monkeypatch: pytest.MonkeyPatch
 ):
     upload_files(database, blobs, harbour, ("c.csv", build_sheet(NAMES_A_PERSON.format(person=PERSON))))
-    handlers = {"read_import": Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))}
+    handlers = {"read_import": Handler(lambda db, claimed: reading.read_import(db, blobs, claimed))}
 
     def fail(*_: object) -> None:
         raise RuntimeError("the process ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_jobs, "delete_files", fail)
+        patch.setattr(reading, "delete_files", fail)
         claimed = claim_job(database, "first", kinds=handlers)
         run_job(database, claimed, handlers["read_import"])
     assert len(blobs.list_digests()) == 1
@@ -321,8 +321,8 @@ def test_cases_are_stored_once_even_if_the_first_worker_stops_after_storing(
 ):
     import_files(database, blobs, harbour, ("c.csv", build_sheet(PAPERS)))
     upload_files(database, blobs, harbour, ("c.csv", build_sheet(PAPERS, LOCKED)))
-    assess = {"assess_import": Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))}
-    read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
+    assess = {"assess_import": Handler(lambda db, claimed: saving.assess_import(db, blobs, claimed))}
+    read = Handler(lambda db, claimed: reading.read_import(db, blobs, claimed))
     run_job(database, claim_job(database, "first", kinds={"read_import": read}), read)
 
     def fail(*_: object) -> None:

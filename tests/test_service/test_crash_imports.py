@@ -19,7 +19,7 @@ from questionnaires.sheet import Limits
 from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.db.tables import AuditEvent, Change, Import, Job, Result, Supplier
-from service.imports import jobs as import_jobs
+from service.imports import receiving
 from service.jobs.table import MAX_ATTEMPTS
 
 AGENCIES = "Agency,Country\nQuick Crew,Nepal\nSea Hands,Nepal\nFair Hire,Nepal\n"
@@ -64,7 +64,7 @@ def mortal(database: Database, folder: Path) -> Iterator[Kill]:
 def send(database: Database, blobs: FolderStore, name: str) -> tuple[str, str]:
     """An import of nine suppliers that waits for a worker, in an organisation of its own; the ids of both."""
     organisation_id = make_organisation(database, name)
-    import_ = import_jobs.receive_upload(database, blobs, organisation_id, FILES, {"confirm": True}, "user:1", Limits())
+    import_ = receiving.receive_upload(database, blobs, organisation_id, FILES, {"confirm": True}, "user:1", Limits())
     return organisation_id, import_.id
 
 

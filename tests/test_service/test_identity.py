@@ -24,7 +24,7 @@ from service.db.session import Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
 from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
-from service.imports import jobs as import_jobs
+from service.imports import saving
 from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries.supplier_filter import SupplierFilter
@@ -376,7 +376,7 @@ def test_a_list_with_an_old_reference_creates_no_second_supplier_and_the_preview
 def test_rows_under_the_old_and_the_current_reference_belong_to_one_supplier(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
-    monkeypatch.setattr(import_jobs, "CHUNK", chunk)
+    monkeypatch.setattr(saving, "CHUNK", chunk)
     merged = merge_s2_into_s1(portal)
     response = portal.import_file("list.xlsx", workbook(LIST))
     assert (response["state"], sum(response["counts"].values())) == ("done", 2)

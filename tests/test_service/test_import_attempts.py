@@ -13,7 +13,7 @@ from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Supplier
-from service.imports import jobs as import_jobs
+from service.imports import receiving, saving
 from service.jobs import table, worker
 from service.suppliers import repository
 from service.wiring.job_handlers import build_handlers
@@ -27,7 +27,7 @@ def send(database: Database, blobs: FolderStore) -> tuple[str, str]:
     """An import of seven suppliers that waits for a worker, saved two by two; the ids of organisation and import."""
     organisation_id = make_organisation(database)
     files = [("list.csv", LIST.encode())]
-    import_ = import_jobs.receive_upload(database, blobs, organisation_id, files, {"confirm": True}, "user:1", Limits())
+    import_ = receiving.receive_upload(database, blobs, organisation_id, files, {"confirm": True}, "user:1", Limits())
     return organisation_id, import_.id
 
 
@@ -53,7 +53,7 @@ def read(database: Database, organisation_id: str) -> tuple[Import, list[str]]:
 def break_saving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Collection[str]], None]:
     """What makes the saving of some suppliers fail."""
     save = repository.save_suppliers
-    monkeypatch.setattr(import_jobs, "CHUNK", 2)
+    monkeypatch.setattr(saving, "CHUNK", 2)
 
     def break_for(names: Collection[str], error: Exception = BUG) -> None:
         def save_others(
@@ -84,7 +84,7 @@ def test_a_supplier_that_cannot_be_saved_is_left_out_and_reported_and_the_others
 def test_an_import_that_saved_something_stays_running_until_its_cause_of_trouble_is_gone(
     database: Database, blobs: FolderStore, break_saving: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(import_jobs, "MAX_UNSAVED", 1)
+    monkeypatch.setattr(saving, "MAX_UNSAVED", 1)
     organisation_id, _ = send(database, blobs)
     break_saving(NAMES[2:])
     work(database, blobs, monkeypatch)
@@ -99,7 +99,7 @@ def test_an_import_that_saved_something_stays_running_until_its_cause_of_trouble
 def test_an_import_of_which_nothing_can_be_saved_fails_and_says_so(
     database: Database, blobs: FolderStore, break_saving: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(import_jobs, "MAX_UNSAVED", 1)
+    monkeypatch.setattr(saving, "MAX_UNSAVED", 1)
     organisation_id, _ = send(database, blobs)
     break_saving(NAMES)
     work(database, blobs, monkeypatch)
@@ -127,7 +127,7 @@ def test_a_cancelled_import_says_how_many_suppliers_it_saved(
 @pytest.mark.parametrize(("rows", "lane"), [(3, "short"), (12_000, "imports")])
 def test_a_small_upload_takes_the_short_lane(database: Database, blobs: FolderStore, rows: int, lane: str):
     files = [("list.csv", LIST.encode() + b"Blue Pier,Thailand,fishing\n" * rows)]
-    import_jobs.receive_upload(database, blobs, make_organisation(database), files, {}, "user:1", Limits())
+    receiving.receive_upload(database, blobs, make_organisation(database), files, {}, "user:1", Limits())
     with database.unscoped(write=False) as session:
         assert session.scalars(select(table.Job.lane)).one() == lane
 
@@ -138,8 +138,8 @@ def test_a_damaged_database_is_not_taken_for_a_supplier_that_cannot_be_saved(
     organisation_id, _ = send(database, blobs)
     damage = sqlite3.DatabaseError("database disk image is malformed")
     damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    monkeypatch.setattr(import_jobs, "MAX_ATTEMPTS", 1)
-    monkeypatch.setattr(import_jobs, "ATTEMPTS_TOGETHER", 0)
+    monkeypatch.setattr(saving, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(saving, "ATTEMPTS_TOGETHER", 0)
     break_saving({"Blue Pier 1"}, DatabaseError("insert", {}, damage))
     with pytest.raises(DatabaseError):
         work(database, blobs, monkeypatch)

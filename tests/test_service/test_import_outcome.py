@@ -10,7 +10,7 @@ from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.db.tables import Import
-from service.imports import jobs as import_jobs
+from service.imports import receiving
 from service.imports.outcome import Outcome, count_outcome
 
 DEMO = ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practices.xlsx")
@@ -19,7 +19,7 @@ DEMO = ("seafood_and_construction_buyer.xlsx", "case_records.xlsx", "own_practic
 def import_files(database: Database, blobs: BlobStore, organisation: str, *names: str) -> Outcome:
     files = [(name, (Path("demo") / name).read_bytes()) for name in names]
     choices = {"confirm": True}
-    import_ = import_jobs.receive_upload(
+    import_ = receiving.receive_upload(
         database, blobs, organisation, files, choices, "user:ana", Limits(), may_bring_cases=True
     )
     run_jobs(database, blobs)

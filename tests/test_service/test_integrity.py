@@ -25,7 +25,7 @@ from service.db.derived_tables import SupplierCount
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
-from service.imports import jobs as import_jobs
+from service.imports import receiving
 from service.integrity.check import find_inconsistencies, repair_inconsistencies
 from service.settings import Settings
 from service.suppliers import repository as suppliers
@@ -39,7 +39,7 @@ DAY = 86400  # seconds
 def harbour(database: Database, blobs: FolderStore) -> str:
     """An organisation with a supplier, an import that waits for its job, a finished report and a watchlist."""
     organisation_id, at = make_organisation(database), now()
-    import_jobs.receive_upload(database, blobs, organisation_id, [("list.csv", LIST)], {}, BY, Limits())
+    receiving.receive_upload(database, blobs, organisation_id, [("list.csv", LIST)], {}, BY, Limits())
     with database.for_organisation(organisation_id) as session:
         answers = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
         origin = suppliers.Origin(at.date(), at, BY, "import")
@@ -267,7 +267,7 @@ def test_a_changed_file_is_in_order_again_once_it_is_uploaded_again(
     database: Database, blobs: FolderStore, harbour: str
 ):
     plant_changed_file(database, blobs)
-    import_jobs.receive_upload(database, blobs, harbour, [("again.csv", LIST)], {}, BY, Limits())
+    receiving.receive_upload(database, blobs, harbour, [("again.csv", LIST)], {}, BY, Limits())
     assert find(database, blobs) == []
 
 

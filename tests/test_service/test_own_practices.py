@@ -13,6 +13,7 @@ from portal import Portal, make_portal, run_jobs
 from sqlalchemy import func, select
 from test_practice_findings import fill_form, write_supplier_file
 
+from questionnaires.limits import Limits
 from reports.view_model import BUYER_STATES
 from service import report_jobs
 from service.blob_store import BlobStore
@@ -21,7 +22,7 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.session import Database
 from service.db.tables import AuditEvent, Import, Supplier
 from service.erasure.organisation import erase_organisation
-from service.imports import jobs as import_jobs
+from service.imports import reading, receiving, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.retention import purge_expired
@@ -203,7 +204,7 @@ def test_the_buyers_answers_do_not_change_suppliers_of_the_same_import(
     scores = []
     for extra_files in ([], [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]):
         files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes()), *extra_files]
-        import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+        receiving.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", Limits())
         run_jobs(database, blobs)
         with database.for_organisation(harbour, write=False) as session:
             scores.append(session.scalars(select(Supplier.score)).all())
@@ -213,9 +214,9 @@ def test_the_buyers_answers_do_not_change_suppliers_of_the_same_import(
 
 def test_a_repeated_job_stores_the_answers_once(database: Database, harbour: str, blobs: BlobStore, tmp_path: Path):
     files = [("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes())]
-    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
-    read = Handler(lambda db, claimed: import_jobs.read_import(db, blobs, claimed))
-    assess = Handler(lambda db, claimed: import_jobs.assess_import(db, blobs, claimed))
+    receiving.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", Limits())
+    read = Handler(lambda db, claimed: reading.read_import(db, blobs, claimed))
+    assess = Handler(lambda db, claimed: saving.assess_import(db, blobs, claimed))
     run_job(database, claim_job(database, "test", kinds={"read_import": read}), read)
     claimed = claim_job(database, "test", kinds={"assess_import": assess})
     run_job(database, claimed, assess)
@@ -238,7 +239,7 @@ def test_only_the_portfolio_report_includes_the_buyer(
         ("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes()),
         ("ours.xlsx", fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS).read_bytes()),
     ]
-    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    receiving.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", Limits())
     run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:
         supplier_id = session.scalars(select(Supplier.id)).one()
@@ -276,7 +277,7 @@ def test_a_portfolio_report_evaluates_the_buyer_on_the_current_day(
     today = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)  # both reports follow the rules 2026.4
     freeze_time(monkeypatch, today)
     files = [("sites.csv", write_supplier_file(tmp_path / "sites.csv").read_bytes())]
-    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", import_jobs.Limits())
+    receiving.receive_upload(database, blobs, harbour, files, {"confirm": True}, "user:ana", Limits())
     run_jobs(database, blobs)
     save_answers(database, harbour, {"name": "Outdoor wear", "recruitment_monitored_on": "2026-11-20"})
     report_now = render_report(database, harbour, blobs)

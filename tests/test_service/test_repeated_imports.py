@@ -12,7 +12,7 @@ from sqlalchemy import select
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import AgencyName, Supplier
-from service.imports import jobs as import_jobs
+from service.imports import saving
 from service.imports.pipeline import Choices, parse_files
 from service.suppliers import repository as suppliers
 
@@ -109,7 +109,7 @@ TWICE = """
 def test_harm_in_either_of_two_rows_with_one_reference_is_kept_and_both_cells_are_named(
     portal: Portal, monkeypatch: pytest.MonkeyPatch, chunk: int
 ):
-    monkeypatch.setattr(import_jobs, "CHUNK", chunk)
+    monkeypatch.setattr(saving, "CHUNK", chunk)
     result = portal.import_file("twice.xlsx", workbook(TWICE))
     contradicted, same = result["issues"]
     assert (contradicted["code"], contradicted["severity"]) == ("row.contradicted", "warning")

@@ -20,8 +20,7 @@ from service.db.tables import AuditEvent, Import, Supplier
 from service.erasure.imports import ErasedImport
 from service.erasure.organisation import count_rows
 from service.errors import DomainError
-from service.imports import jobs as import_jobs
-from service.imports import sample
+from service.imports import receiving, sample
 from service.suppliers import merging
 from service.suppliers import repository as suppliers
 from service.wiring.job_handlers import build_handlers
@@ -135,7 +134,7 @@ def test_a_supplier_of_the_sample_that_was_uploaded_as_well_stays(
     database: Database, blobs: BlobStore, harbour: str, loaded: Import
 ):
     files = [("own.xlsx", workbook(OWN_LIST))]
-    import_jobs.receive_upload(database, blobs, harbour, files, {"confirm": True}, BY, Limits())
+    receiving.receive_upload(database, blobs, harbour, files, {"confirm": True}, BY, Limits())
     run_jobs(database, blobs)
     assert remove(database, blobs, harbour).kept == 1
     assert list_references(database, harbour) == ["S-9", "SAMPLE-001"]

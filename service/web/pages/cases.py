@@ -26,7 +26,7 @@ from service.db.case_tables import StoredCase
 from service.db.tables import Supplier, User
 from service.erasure import erase as erasure
 from service.errors import DomainError
-from service.imports import jobs as import_jobs
+from service.imports import receiving
 from service.queries import lists
 from service.web.holding_backups import find_holding_backups
 
@@ -110,7 +110,7 @@ def upload_cases() -> AnyResponse:
         )
     caller = get_caller()
     try:
-        import_ = import_jobs.receive_upload(
+        import_ = receiving.receive_upload(
             get_database(),
             get_blob_store(),
             caller.organisation_id,

@@ -25,8 +25,7 @@ from service.db.tables import Import, Job, Supplier
 from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
-from service.imports import jobs as import_jobs
-from service.imports import layouts, mappings, marked, outcome, preview, sample, undo
+from service.imports import confirming, layouts, mappings, marked, outcome, preview, receiving, records, sample, undo
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
@@ -68,7 +67,7 @@ def upload_files() -> AnyResponse:
     try:
         caller = get_caller()
         confirmed = {"evidence_confirmed": caller.name} if request.form.get("evidence_confirmed") == "yes" else {}
-        import_ = import_jobs.receive_upload(
+        import_ = receiving.receive_upload(
             get_database(),
             get_blob_store(),
             caller.organisation_id,
@@ -114,7 +113,7 @@ def show_imports() -> str:
     with read_session() as session:
         return render_template(
             "imports.html",
-            imports=import_jobs.list_imports(session),
+            imports=records.list_imports(session),
             jobs=jobs.list_jobs(session, limit=30),
             contains_cases=import_cases.contains_cases,
             get_state=layouts.get_state,
@@ -122,7 +121,7 @@ def show_imports() -> str:
 
 
 def _get_import(session: Session, import_id: str) -> Import:
-    return import_cases.check_access(import_jobs.get_import(session, import_id), reads_cases=get_caller().reads_cases)
+    return import_cases.check_access(records.get_import(session, import_id), reads_cases=get_caller().reads_cases)
 
 
 def _get_import_to_confirm(session: Session, import_id: str) -> Import:
@@ -202,7 +201,7 @@ def confirm_import(import_id: str) -> AnyResponse:
     """Confirm an import, so that its rows are assessed as shown in the preview."""
     with write_session() as session:
         _get_import_to_confirm(session, import_id)
-        import_jobs.confirm_import(
+        confirming.confirm_import(
             session,
             import_id,
             {},
@@ -219,7 +218,7 @@ def correct_import(import_id: str) -> AnyResponse:
         with write_session() as session:
             import_ = _get_import_to_confirm(session, import_id)
             corrections, caller = _parse_corrections(import_), get_caller()
-            import_jobs.confirm_import(
+            confirming.confirm_import(
                 session,
                 import_id,
                 corrections,

@@ -1,0 +1,235 @@
+"""Read the files of an import: the job that makes its preview, before anything is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from questionnaires.issues import Issue
+from questionnaires.validation import personal_columns, personal_data
+from service.audit import record_event
+from service.blob_store import BlobStore
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Import, Upload
+from service.erasure.files import delete_files
+from service.erasure.traces import delete_uploads
+from service.errors import build_problem
+from service.imports import cases as import_cases
+from service.imports import layouts, mappings
+from service.imports.confirming import start_assessment
+from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, parse_files
+from service.imports.records import (
+    find_requests,
+    load_files,
+    parse_assessment_date,
+    parse_choices,
+)
+from service.imports.supplier_rows import (
+    list_known_supplier_issues,
+)
+from service.jobs.table import ClaimedJob, job_transaction
+from service.suppliers.organisation_models import list_organisation_models
+
+REDACTION_CODES = (
+    personal_data.REMOVED_NOTE,
+    personal_columns.DROPPED,
+    "sheet.of_people",
+)  # what is not kept of a file
+
+
+def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
+    """Run the preview job: store what was found, or why the import is refused; delete files that may not be stored."""
+    import_id = claimed.payload["import_id"]
+    if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
+        _remove_blobs(db, blobs, claimed, claimed.checkpoint["removed"])
+        return
+    with db.for_organisation(claimed.organisation_id) as session:
+        import_ = session.get_one(Import, import_id)
+        files, previous_input = load_files(session, blobs, import_), import_.found
+        choices = {name: value for name, value in import_.choices.items() if name != "remembered"}
+        models = list_organisation_models(session, parse_assessment_date(choices))
+    may_bring = bool(claimed.payload.get("cases"))
+    on = parse_assessment_date(choices)
+    parse = partial(
+        parse_files,
+        files,
+        on=on,
+        allow_buyer_only=True,
+        models=models,
+        is_request=find_requests(db, claimed.organisation_id),
+    )
+    earlier_notes = [issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] in REDACTION_CODES]
+    try:
+        parsed, used = _parse_with_remembered(db, claimed, parse, choices)
+    except NoUsableRows as error:
+        refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
+        if refusal is not None or not layouts.may_be_asked(error, choices):
+            _refuse_and_remove(db, blobs, claimed, refusal or to_problem(error))
+            return
+        _replace_with_redacted(db, blobs, claimed, error.redacted)
+        if "before" in claimed.payload:
+            _restore_preview(db, claimed, to_problem(error))
+        else:
+            _ask_for_layout(db, claimed, error, earlier_notes)
+        return
+    refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
+    if refusal is not None:
+        _refuse_and_remove(db, blobs, claimed, refusal)
+        return
+    _replace_with_redacted(db, blobs, claimed, parsed.redacted)
+    lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
+    if lost_message:
+        _restore_preview(
+            db,
+            claimed,
+            build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
+        )
+        return
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, import_id)
+        issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
+        import_.found = {
+            **parsed.received,
+            "layout": layouts.describe(parsed.seen),
+            "remembered": used,
+            "issues": [
+                *issues,
+                *earlier_notes,
+                *(issue_.to_dict() for issue_ in list_known_supplier_issues(session, parsed)),
+            ],
+        }
+        import_.rows, import_.accepted, import_.rejected = (
+            parsed.received[k] for k in ("rows", "accepted", "rejected")
+        )
+        import_.choices, import_.state = choices, "previewed"
+        if choices.get("confirm"):
+            start_assessment(session, import_, claimed.actor)
+
+
+def _parse_with_remembered(
+    db: Database, claimed: ClaimedJob, parse: Callable[[Choices], ParsedUpload], choices: dict[str, Any]
+) -> tuple[ParsedUpload, list[dict[str, Any]]]:
+    """Parse files, with the columns that are remembered for their sheets. These are added to the choices, and those that were
+    used are returned. Raises NoUsableRows.
+    """
+    parsed, failure = None, None
+    try:
+        parsed = parse(parse_choices(choices))
+    except NoUsableRows as error:
+        failure = error
+    seen = parsed.seen if parsed else failure.seen if failure else {}
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        remembered = mappings.find_remembered(session, seen, choices.get("kind"))
+    laid_out = {
+        (file, sheet["name"]) for file, layout in (choices.get("layouts") or {}).items() for sheet in layout["sheets"]
+    }
+    applied = [
+        {"file": found.file, "sheet": found.sheet, "columns": dict(found.mapping.columns)}
+        for found in remembered
+        if (found.file, found.sheet) not in laid_out
+    ]
+    if applied:
+        choices["remembered"] = applied
+        parsed = parse(parse_choices(choices))
+    if parsed is None:
+        raise failure or NoUsableRows("", ())
+    return parsed, mappings.list_used(remembered, parsed.seen)
+
+
+def _ask_for_layout(
+    db: Database, claimed: ClaimedJob, error: NoUsableRows, earlier_notes: Sequence[Mapping[str, Any]]
+) -> None:
+    """Let an import wait until somebody says what the columns of its files are."""
+    with job_transaction(db, claimed, result={"state": layouts.NEEDED}) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        import_.found = {
+            layouts.NEEDED: True,
+            "files": layouts.list_files(error.seen),
+            "layout": layouts.describe(error.seen),
+            "issues": [*(issue.to_dict() for issue in error.issues), *earlier_notes],
+        }
+        import_.state, import_.problem = "previewed", to_problem(error)
+        record_event(session, claimed.actor, "import.needs_layout", "import", import_.id, {})
+
+
+def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, redacted: Mapping[int, bytes]) -> None:
+    """Store files without the notes that contained personal data, and delete the files themselves.
+
+    The findings beside these notes are read from what is stored instead. ``redacted``: the bytes of each, by position.
+    """
+    if not redacted:
+        return
+    digests = {position: blobs.put(data) for position, data in redacted.items()}
+    replaced = []
+    with job_transaction(db, claimed, checkpoint=dict(claimed.checkpoint)) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        for position, data in redacted.items():
+            upload = session.get_one(Upload, import_.uploads[position])
+            replaced.append(upload.sha256)
+            upload.sha256, upload.size, upload.redacted = digests[position], len(data), True
+    delete_files(db, blobs, replaced)
+
+
+def _describe_lost_sheets(
+    parsed: ParsedUpload,
+    previous_input: Mapping[str, Any],
+    previous_choices: Mapping[str, Any] | None,
+    choices: Mapping[str, Any],
+) -> str:
+    """Describe which sheets can no longer be read with changed options, and why; "" if there are none, or if the sender named
+    the one sheet to read.
+    """
+    if previous_choices is None or choices.get("sheet") != previous_choices.get("sheet"):
+        return ""
+    sheets = [
+        {(file["name"], sheet["name"]) for file in files for sheet in file["sheets"]}
+        for files in (previous_input.get("files", ()), parsed.files)
+    ]
+    lost_sheets = sorted(sheets[0] - sheets[1])
+    reasons = {(issue_.file, issue_.sheet): issue_.seen for issue_ in parsed.issues if issue_.code == "sheet.no_table"}
+    return " ".join(
+        f"The sheet '{sheet or file}' could not be read. {reasons.get((file, sheet), '')}"
+        for file, sheet in lost_sheets
+    )
+
+
+def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
+    """Restore the preview if changed options cannot be used; the import's problem says why, and which options were set."""
+    with job_transaction(db, claimed, result={"state": "previewed"}) as session:
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        import_.problem = {**refusal, "choices": import_.choices}
+        import_.choices, import_.state = claimed.payload["before"], "previewed"
+        record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})
+
+
+def _refuse(session: Session, claimed: ClaimedJob, refusal: dict[str, Any]) -> Import:
+    import_ = session.get_one(Import, claimed.payload["import_id"])
+    import_.state, import_.finished_at, import_.problem = "refused", now(), refusal
+    record_event(session, claimed.actor, "import.refused", "import", import_.id, {"code": refusal["code"]})
+    return import_
+
+
+def _refuse_and_remove(db: Database, blobs: BlobStore, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
+    """Refuse an import. The job ends only once its files are deleted."""
+    removed: dict[str, Any] = {}
+    with job_transaction(db, claimed, checkpoint=removed) as session:
+        removed["removed"] = delete_uploads(session, _refuse(session, claimed, refusal))
+    _remove_blobs(db, blobs, claimed, removed["removed"])
+
+
+def _remove_blobs(db: Database, blobs: BlobStore, claimed: ClaimedJob, digests: Sequence[str]) -> None:
+    delete_files(db, blobs, digests)
+    with job_transaction(db, claimed, result={"state": "refused"}):
+        pass
+
+
+def to_problem(error: NoUsableRows) -> dict[str, Any]:
+    """Return a problem object (RFC 9457) that says why nothing could be used, with every issue."""
+    first: Issue | None = next((i for i in error.issues if i.severity == "error"), None)
+    code = first.code if first else "file.no_rows"
+    issues = [i.to_dict() for i in error.issues[:50]]
+    return build_problem(code, 422, str(error), title="This file cannot be used", issues=issues)

@@ -1,0 +1,183 @@
+"""Save the suppliers of an import: the job that assesses its rows once it is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from questionnaires.issues import build_issue
+from risk_models.model import Model
+from service.audit import record_event
+from service.blob_store import BlobStore
+from service.buyer import own_practices
+from service.cases import service as case_service
+from service.clock import now
+from service.db.session import Database
+from service.db.tables import Import, new_id
+from service.erasure.traces import delete_uploads
+from service.imports import cases as import_cases
+from service.imports.pipeline import ParsedUpload, parse_files
+from service.imports.records import (
+    find_requests,
+    get_assessment_date,
+    load_files,
+    parse_choices,
+)
+from service.imports.supplier_rows import (
+    SupplierRows,
+    group_by_supplier,
+    match_groups,
+)
+from service.jobs.kinds import FIND_SAME_SUPPLIERS
+from service.jobs.table import MAX_ATTEMPTS, Cancelled, ClaimedJob, LostLease, Stopped, enqueue, job_transaction
+from service.questionnaires_sent import requests as questionnaire_requests
+from service.suppliers import identity
+from service.suppliers import repository as suppliers
+from service.suppliers.identity import supplier_key
+from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
+from service.suppliers.organisation_models import list_organisation_models
+from service.suppliers.stored_answers import recheck_merged
+from service.trouble import find_trouble
+from service.watchlists.lists import request_screening
+
+CHUNK = 500  # suppliers saved in one transaction
+ATTEMPTS_TOGETHER = 2  # attempts at saving a chunk in one transaction; then its suppliers are saved one by one
+MAX_UNSAVED = 20  # suppliers that an import leaves out because they cannot be saved; if there are more, it is not they
+log = structlog.get_logger("service.imports")
+
+
+def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
+    """Run the assessment job: assess and save the suppliers of an import, agencies first, in chunks that are saved whole or
+    not at all.
+
+    A chunk that could not be saved is saved supplier by supplier at later attempts; a supplier that still cannot be saved at the
+    last attempt is left out and reported, so that it does not keep the others from being saved.
+    """
+    import_id = claimed.payload["import_id"]
+    with db.for_organisation(claimed.organisation_id) as session:
+        import_ = session.get_one(Import, import_id)
+        files, choices = load_files(session, blobs, import_), dict(import_.choices)
+        on = get_assessment_date(import_)
+        models = list_organisation_models(session, on)
+    is_request = find_requests(db, claimed.organisation_id)
+    parsed: ParsedUpload = parse_files(
+        files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
+    )
+    checkpoint = dict(claimed.checkpoint)
+    if parsed.cases and "cases" not in checkpoint:
+        with job_transaction(db, claimed, checkpoint=checkpoint) as session:
+            stored_cases = case_service.save_cases(session, parsed.cases, on, now(), claimed.actor, import_id)
+            checkpoint["cases"] = [case.id for case in stored_cases]
+    done = int(checkpoint.get("rows", 0))
+    answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
+    if parsed.request_ids:
+        checkpoint["forms"] = True
+        with job_transaction(db, claimed, checkpoint=checkpoint) as session:
+            _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
+    suppliers_rows = group_by_supplier(parsed, answers_of)
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        suppliers_rows[done:] = match_groups(session, suppliers_rows[done:])
+    one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
+    while done < len(suppliers_rows):
+        kind = suppliers_rows[done].kind
+        size = 1 if done < one_by_one_until else CHUNK
+        chunk = [supplier for supplier in suppliers_rows[done : done + size] if supplier.kind == kind]
+        done += len(chunk)
+        checkpoint["rows"] = done
+        progress = done / len(suppliers_rows)
+        try:
+            with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress) as session:
+                origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
+                _save_chunk(session, kind, chunk, origin, models)
+        except (LostLease, Cancelled, Stopped):
+            raise
+        except Exception as error:
+            unsaved = checkpoint.get("unsaved", ())
+            if len(chunk) > 1 or claimed.attempt < MAX_ATTEMPTS or len(unsaved) == MAX_UNSAVED or find_trouble(error):
+                raise
+            bug = new_id()
+            log.error("supplier_not_saved", job=claimed.id, bug=bug, exc_info=error)
+            checkpoint["unsaved"] = [*unsaved, {"place": chunk[0].place, "rows": len(chunk[0].rows), "bug": bug}]
+            with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress):
+                pass
+    unsaved_rows = sum(supplier["rows"] for supplier in checkpoint.get("unsaved", ()))
+    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"] - unsaved_rows}) as session:
+        import_ = session.get_one(Import, import_id)
+        import_.state, import_.finished_at = "done", now()
+        _report_unsaved(import_, checkpoint.get("unsaved", ()))
+        if parsed.cases:  # the files are no longer needed; the next purge deletes them
+            delete_uploads(session, import_)
+        import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)
+        request_screening(session, claimed.actor, import_id=import_id)
+        enqueue(session, FIND_SAME_SUPPLIERS, {"import_id": import_id}, claimed.actor, short=is_short(import_))
+        own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
+        own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
+        record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": import_.accepted})
+
+
+def _save_chunk(
+    session: Session, kind: str, chunk: Sequence[SupplierRows], origin: suppliers.Origin, models: Sequence[Model]
+) -> None:
+    risk_lookup = get_risk_lookup(kind, origin.on, models)
+    incoming = []
+    for supplier in chunk:
+        if not supplier.rows:  # joined to those of the supplier it was merged into
+            continue
+        answers = merge_duplicates(supplier.rows, risk_lookup, kind).answers
+        if len(supplier.rows) > 1:
+            answers = recheck_merged(kind, answers, origin.on)
+        incoming.append(suppliers.IncomingSupplier(answers, supplier.place, supplier.key, supplier.names))
+    if incoming:
+        suppliers.save_suppliers(session, kind, incoming, origin)
+
+
+def _report_unsaved(import_: Import, unsaved: Sequence[Mapping[str, Any]]) -> None:
+    """Add to the issues of an import which suppliers could not be saved, and count their rows as rejected."""
+    if not unsaved:
+        return
+    issues = [
+        build_issue(
+            "row.not_saved",
+            file=supplier["place"]["file"],
+            sheet=supplier["place"]["sheet"],
+            cell=f"A{supplier['place']['row']}",
+            seen=supplier["bug"],
+        ).to_dict()
+        for supplier in unsaved
+    ]
+    rows = sum(supplier["rows"] for supplier in unsaved)
+    found = import_.found or {}
+    import_.found = {**found, "issues": [*issues, *found.get("issues", ())]}
+    import_.accepted, import_.rejected = import_.accepted - rows, import_.rejected + rows
+
+
+def _apply_returned_forms(
+    session: Session, parsed: ParsedUpload, answers_of: Mapping[int, list[dict[str, Any]]], on: date, by: str
+) -> None:
+    """Complete the answers of returned questionnaires from their requests: a blank in a returned form was declined.
+
+    This applies only to the supplier the form was sent to, not to any other row: a short list declines nothing.
+    """
+    for batch in parsed.batches:
+        asking_id = parsed.request_ids.get((batch.file, batch.sheet))
+        request_and_supplier = (
+            None if asking_id is None else questionnaire_requests.receive_returned_form(session, asking_id, by, on)
+        )
+        if request_and_supplier is None or request_and_supplier[1].kind != batch.kind:
+            continue
+        request, supplier = request_and_supplier
+        its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
+        for answers in answers_of[id(batch)]:
+            if supplier_key(answers) in its_keys:
+                complete = questionnaire_requests.complete_returned_answers(request, answers, on)
+                answers.clear()
+                answers.update(complete)
+
+
+def is_short(import_: Import) -> bool:
+    """Return whether an import that has a preview is assessed in seconds: within one chunk, as far as its rows tell."""
+    return import_.accepted <= CHUNK
