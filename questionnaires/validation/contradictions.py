@@ -121,11 +121,13 @@ def resolve_contradictions(context: ValidationContext, form: Questionnaire, retu
     ``returned`` says which rows are returned forms. A denial that goes may be what another question rested on: the caller repeats
     this until nothing changes.
     """
-    changed = False
-    for pair in iter_pairs(context, form):
+    changed, any_returned = False, bool(returned.rows.any())
+    for pair in iter_pairs(context, form, answered_only=not any_returned):
         if (contradicted := pair.denied & pair.revealed).any():
             reject_contradicted(context, pair, contradicted)
             changed = True
+        if not any_returned:
+            continue
         unsupported = pair.denied & ~contradicted & returned.find_refused(pair.contradicting)
         unsupported &= ~returned.find_not_asked(context.answers[pair.question])
         if unsupported.any():
@@ -134,8 +136,11 @@ def resolve_contradictions(context: ValidationContext, form: Questionnaire, retu
     return changed
 
 
-def iter_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:
-    """Yield the pairs of questions of which the first has a denial in some row."""
+def iter_pairs(context: ValidationContext, form: Questionnaire, *, answered_only: bool) -> Iterator[Pair]:
+    """Yield the pairs of questions of which the first has a denial in some row.
+
+    ``answered_only``: leave out pairs whose second question nobody answered; only in returned forms do they mean something.
+    """
     yield from iter_migrant_pairs(context, form)
     nowhere: Mask = np.zeros(len(context.rows), dtype=np.bool_)
     for contradiction in list_contradictions_of(form.kind):
@@ -149,6 +154,8 @@ def iter_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair
             continue
         for question, condition in contradiction.contradicted_by.items():
             contradicting = context.answers.get(question)
+            if answered_only and contradicting is None:
+                continue
             revealed = nowhere if contradicting is None else find_met(contradicting, condition, context.as_of)
             standing = denied & (answers.codes >= 0)  # an earlier pair may have made some unknown
             if standing.any():
