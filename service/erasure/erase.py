@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.cases import corrections
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.remediation_tables import Finding, Step, StepEvidence, StepFinding
 from service.db.session import chunks
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.erasure import traces
@@ -83,6 +84,7 @@ def erase_suppliers(
     in_imports = in_imports and not is_expired
     found = traces.find_traces(session, subject, in_imports=in_imports, in_reports=not is_expired)
     digests = traces.remove_traces(session, found, at, by)
+    digests += _list_evidence_files(session, Step.supplier_id, sorted(subject.supplier_ids))
     for supplier in sorted(erased, key=lambda supplier: (supplier.kind == "agency", supplier.id)):
         counts = count_supplier_rows(session, [supplier.id])
         suppliers.erase_supplier(session, supplier, at, by, {**counts, **found.count()})
@@ -115,17 +117,44 @@ def remove_case(session: Session, case: StoredCase, reason: str, on: date, at: d
     """Erase a case record that may be deleted, and reassess its supplier."""
     found = traces.find_traces(session, _describe_case(case))
     digests = traces.remove_traces(session, found, at, by)
+    digests += _delete_steps_of(session, case)
     corrections.delete_case(session, case, reason, on, at, by, found.count())
     request_removal(session, [("case", case.id)], digests, by)
 
 
+def _delete_steps_of(session: Session, case: StoredCase) -> list[str]:
+    """Delete the steps that only a case calls for, and return the digests of the files that prove them."""
+    linked = select(StepFinding.step_id).join(Finding, Finding.id == StepFinding.finding_id)
+    elsewhere = linked.where(or_(Finding.case_id.is_(None), Finding.case_id != case.id))
+    only_here = Step.id.in_(linked.where(Finding.case_id == case.id)), Step.id.not_in(elsewhere)
+    step_ids = session.scalars(select(Step.id).where(*only_here)).all()
+    digests = _list_evidence_files(session, Step.id, step_ids)
+    for chunk in chunks(step_ids):
+        session.execute(delete(Step).where(Step.id.in_(chunk)))
+    return digests
+
+
+def _list_evidence_files(session: Session, column: Any, ids: Sequence[str]) -> list[str]:
+    query = select(StepEvidence.sha256).join(Step, Step.id == StepEvidence.step_id)
+    return [
+        digest
+        for chunk in chunks(ids)
+        for digest in session.scalars(query.where(column.in_(chunk), StepEvidence.sha256.is_not(None)))
+        if digest is not None
+    ]
+
+
 def count_supplier_rows(session: Session, supplier_ids: Collection[str]) -> dict[str, int]:
-    """Count what is stored about suppliers: their results, questionnaire requests, case records and merged records."""
+    """Count what is stored about suppliers: their results, questionnaire requests, case records, merged
+    records, and the findings and steps of remediation.
+    """
     columns: Mapping[str, Any] = {
         "results": Result.supplier_id,
         "requests": QuestionnaireRequest.supplier_id,
         "cases": StoredCase.supplier_id,
         "merged_records": MergedKey.supplier_id,
+        "findings": Finding.supplier_id,
+        "steps": Step.supplier_id,
     }
     return {
         name: sum(

@@ -9,14 +9,18 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import Job, Upload
 from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, finished reports and previews of a release."""
+    """Return the digests of all files that a row refers to: uploads, evidence of steps, finished reports and previews of
+    a release.
+    """
     used = set(session.scalars(select(Upload.sha256)))
+    used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
     for result in session.scalars(
         select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
     ):

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.deleted_rows import remove_deleted_rows
+from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import (
     ApiKey,
@@ -111,15 +112,19 @@ def _erase_in_portions(db: Database, blobs: BlobStore, claimed: ClaimedJob, prog
 
 def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
     """Select the ids of the next rows to delete, with what says which files they refer to."""
-    files: dict[Any, list[Any]] = {Upload: [Upload.sha256], Job: [Job.result]}
+    files: dict[Any, list[Any]] = {
+        Upload: [Upload.sha256],
+        StepEvidence: [StepEvidence.sha256],
+        Job: [Job.result],
+    }
     query = select(table.id, *files.get(table, [])).order_by(table.id).limit(CHUNK)
     return query.where(table.id != claimed.id) if table is Job else query
 
 
 def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
-    if table is Upload:
-        return [row.sha256]
+    if table in (Upload, StepEvidence):
+        return [row.sha256] if row.sha256 else []
     return [str(row.result["sha256"])] if table is Job and row.result and "sha256" in row.result else []
 
 

@@ -36,6 +36,9 @@ PLACES: Mapping[str, Place] = {
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
+    "finding": Place(
+        "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."
+    ),
     "firing": Place("no_subject", "Runs of schedules name no supplier."),
     "heartbeat": Place("no_subject", "It is about the processes of the service."),
     "idempotent": Place(
@@ -50,6 +53,9 @@ PLACES: Mapping[str, Place] = {
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "organisation": Place("no_subject", "It is the customer."),
+    "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
+    "reply": Place("deleted", "What the supplier was asked and answered is deleted with it."),
+    "reply_finding": Place("deleted", "It is deleted with the reply and with the finding."),
     "result": Place(
         "deleted",
         "The results of the supplier are deleted. Those of others are kept, but without the name of the withdrawn file. "
@@ -60,12 +66,18 @@ PLACES: Mapping[str, Place] = {
     "screening": Place("deleted", "Screenings are deleted with the supplier."),
     "sign_in": Place("no_subject", "It is about users."),
     "sign_in_attempt": Place("no_subject", "It is about users."),
+    "step": Place("deleted", "The steps of the plan for a supplier are deleted with it."),
+    "step_comment": Place("deleted", "Comments are deleted with the step."),
+    "step_evidence": Place("deleted", "Evidence is deleted with the step, and its file with it."),
+    "step_finding": Place("deleted", "It is deleted with the step and with the finding."),
+    "step_verification": Place("deleted", "Verifications are deleted with the step."),
     "supplier": Place(
         "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
     ),
     "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
     "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
+    "transition": Place("deleted", "The history of a finding or step is deleted with it."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "watchlist": Place("no_subject", "Lists are published by others."),

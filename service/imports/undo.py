@@ -19,6 +19,7 @@ from service.clock import now
 from service.db import change_feed
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import Database
 from service.db.tables import Import, Job, MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
@@ -181,6 +182,10 @@ def _list_in_use(session: Session, ids: Sequence[str]) -> dict[str, str]:
         ("case", StoredCase.supplier_id, ()),
         ("match", WatchlistMatch.supplier_id, (WatchlistMatch.state != "open",)),
         ("merged", MergedKey.supplier_id, ()),
+        ("remediation", Finding.supplier_id, (Finding.version > 1,)),
+        ("remediation", Step.supplier_id, (Step.version > 1,)),
+        ("remediation", PlanVersion.supplier_id, ()),
+        ("remediation", Reply.supplier_id, ()),
     )
     in_use: dict[str, str] = {}
     for reason, column, conditions in uses:

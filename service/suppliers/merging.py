@@ -13,6 +13,7 @@ from service.audit import record_event
 from service.db import change_feed
 from service.db.case_tables import StoredCase
 from service.db.identity_tables import SupplierMerge
+from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
@@ -41,11 +42,15 @@ MOVED: Mapping[str, Any] = {
     "watchlist_match": WatchlistMatch,
     "merged_key": MergedKey,
     "supplier_merge": SupplierMerge,
+    "finding": Finding,
+    "plan_version": PlanVersion,
+    "step": Step,
+    "reply": Reply,
 }
 
 
 def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
-    """Merge ``source`` into ``target``: results, questionnaires, answers and cases move, and ``source`` is deleted.
+    """Merge ``source`` into ``target``: results, questionnaires, answers, cases and remediation move, and ``source`` is deleted.
 
     The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
     admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
@@ -61,7 +66,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     on, kind = at.date(), source.kind
     record = _record_merge(session, source, target, at, by)
     target_answers, source_answers = answers_with_entry_dates(session, kind, [target, source], on)
-    for table in (Result, QuestionnaireRequest, SupplierMerge):
+    for table in (Result, QuestionnaireRequest, SupplierMerge, Finding, PlanVersion, Step, Reply):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
     merged = merge_duplicates([target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind)
@@ -185,7 +190,8 @@ def _parse_columns(texts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _move_back(session: Session, record: SupplierMerge, target: Supplier, source: Supplier) -> None:
     for name, table in MOVED.items():
-        for chunk in chunks(record.moved[name]):
+        # A merge that is older than a table moved nothing of it.
+        for chunk in chunks(record.moved.get(name, ())):
             back = update(table).where(table.id.in_(chunk), table.supplier_id == target.id)
             session.execute(back.values(supplier_id=source.id).execution_options(synchronize_session=False))
     session.expire_all()

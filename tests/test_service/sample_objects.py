@@ -12,6 +12,18 @@ from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.remediation_tables import (
+    Finding,
+    PlanVersion,
+    Reply,
+    ReplyFinding,
+    Step,
+    StepComment,
+    StepEvidence,
+    StepFinding,
+    StepVerification,
+    Transition,
+)
 from service.db.tables import (
     ApiKey,
     ColumnMapping,
@@ -146,7 +158,7 @@ def make_case(session: Session, ids: Ids) -> StoredCase:
     return StoredCase(supplier_id=ids["supplier_id"], cohort=group, **fields, **by)
 
 
-def make_finding(session: Session, ids: Ids) -> StoredFinding:
+def make_case_finding(session: Session, ids: Ids) -> StoredFinding:
     fields = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "found_on": "2026-11-01"}
     by = {"created_by": "user:ana", "created_at": now()}
     return StoredFinding(case_id=ids["case_id"], number=1, **fields, **by)
@@ -171,6 +183,63 @@ def make_mapping(session: Session, ids: Ids) -> ColumnMapping:
     return ColumnMapping(fingerprint="0" * 64, confirmed_by="user:ana", confirmed_at=now(), **fields)
 
 
+def make_finding(session: Session, ids: Ids) -> Finding:
+    at = now()
+    fields = {"kind": "indicator", "about": "debt_bondage", "source_class": "self_declared", "worker_derived": False}
+    days = {"found_on": at.date(), "raised_on": at.date(), "created_at": at, "updated_at": at}
+    supplier_id = ids["supplier_id"]
+    return Finding(supplier_id=supplier_id, record_id=supplier_id, created_by="user:ana", **fields, **days)
+
+
+def make_plan_version(session: Session, ids: Ids) -> PlanVersion:
+    supplier_id, at = ids["supplier_id"], now()
+    by = {"created_by": "user:ana", "created_at": at}
+    return PlanVersion(supplier_id=supplier_id, record_id=supplier_id, version=1, agreed_on=at.date(), **by)
+
+
+def make_step(session: Session, ids: Ids) -> Step:
+    at = now()
+    fields = {"action": "stop_deductions", "actions_release": "2026.4", "actions_digest": "0" * 64, "party": "supplier"}
+    flags = {"safety": False, "needs_workers": True, "worker_derived": False}
+    times = {"due": at.date(), "created_by": "user:ana", "created_at": at, "updated_at": at}
+    supplier_id = ids["supplier_id"]
+    return Step(supplier_id=supplier_id, record_id=supplier_id, **fields, **flags, **times)
+
+
+def make_step_finding(session: Session, ids: Ids) -> StepFinding:
+    return StepFinding(step_id=ids["step_id"], finding_id=ids["finding_id"])
+
+
+def make_step_evidence(session: Session, ids: Ids) -> StepEvidence:
+    fields = {"kind": "document", "reference": "Payroll of May", "worker_derived": False}
+    return StepEvidence(step_id=ids["step_id"], submitted_by="user:ana", submitted_at=now(), **fields)
+
+
+def make_verification(session: Session, ids: Ids) -> StepVerification:
+    fields = {"outcome": "verified", "source": "union_ngo", "checked_on": now().date(), "workers": 8}
+    return StepVerification(step_id=ids["step_id"], verified_by="user:bo", verified_at=now(), **fields)
+
+
+def make_comment(session: Session, ids: Ids) -> StepComment:
+    return StepComment(step_id=ids["step_id"], text="Called the manager.", created_by="user:ana", created_at=now())
+
+
+def make_transition(session: Session, ids: Ids) -> Transition:
+    values = {"field": "state", "from_value": "planned", "to_value": "agreed"}
+    return Transition(step_id=ids["step_id"], actor="user:ana", at=now(), **values)
+
+
+def make_reply(session: Session, ids: Ids) -> Reply:
+    at, supplier_id = now(), ids["supplier_id"]
+    sent = {"text": "We found that workers may have paid fees.", "safety": False, "sent_on": at.date()}
+    by = {"due_at": at + timedelta(days=14), "created_by": "user:ana", "created_at": at}
+    return Reply(supplier_id=supplier_id, record_id=supplier_id, **sent, **by)
+
+
+def make_reply_finding(session: Session, ids: Ids) -> ReplyFinding:
+    return ReplyFinding(reply_id=ids["reply_id"], finding_id=ids["finding_id"])
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -189,9 +258,19 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "screening_id": make_screening,
     "answers_id": buyer_answers,
     "case_id": make_case,
-    "finding_id": make_finding,
+    "case_finding_id": make_case_finding,
     "proposal_id": make_proposal,
     "merge_id": make_merge,
+    "finding_id": make_finding,
+    "plan_version_id": make_plan_version,
+    "step_id": make_step,
+    "step_finding_id": make_step_finding,
+    "evidence_id": make_step_evidence,
+    "verification_id": make_verification,
+    "comment_id": make_comment,
+    "transition_id": make_transition,
+    "reply_id": make_reply,
+    "reply_finding_id": make_reply_finding,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {

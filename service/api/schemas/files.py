@@ -29,7 +29,7 @@ from service.report_jobs import AUDIENCES
 
 STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
 # Why a supplier stays: it was edited, merged, asked, is in a case or has a decided match, or its history was erased.
-KEPT_REASONS = ("edited", "merged", "questionnaire", "case", "match", "history")
+KEPT_REASONS = ("edited", "merged", "questionnaire", "case", "match", "remediation", "history")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
