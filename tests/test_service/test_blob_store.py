@@ -36,8 +36,11 @@ KINDS = ("folder", "s3")
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What tells a client where the S3 server of this run is."""
-    with s3_server.started(tmp_path_factory.mktemp("s3")) as variables:
+    """What tells a client where the S3 server of this run is. The bucket exists: the server creates one with its first object."""
+    with s3_server.started(tmp_path_factory.mktemp("s3")) as variables, pytest.MonkeyPatch.context() as environment:
+        for name, value in variables.items():
+            environment.setenv(name, value)
+        open_blob_store("s3://diligence/first").put(LIST)
         yield variables
 
 
