@@ -36,7 +36,7 @@ def record_event(
     """
     values = dict(details or {})
     for name, value in values.items():
-        if not _is_code(value):
+        if not is_code(value):
             raise ValueError(f"the detail '{name}' of {action} is not a code, number or date")
     event = AuditEvent(
         at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values
@@ -44,9 +44,10 @@ def record_event(
     session.add(event)
 
 
-def _is_code(value: object) -> bool:
+def is_code(value: object) -> bool:
+    """Return whether a value is a number, a code of up to 80 letters, None, or a list of those, and not free text."""
     if isinstance(value, list | tuple):
-        return all(_is_code(item) for item in value)
+        return all(is_code(item) for item in value)
     return (
         value is None
         or isinstance(value, int | float)

@@ -47,6 +47,7 @@ from service.case_reading.records import SUPPLIER_REFERENCE_QUESTIONS as NUMBERS
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
+from service.outbox.queue import Event, queue_events
 from service.suppliers import repository as suppliers
 from service.suppliers.case_evidence import list_findings, to_case_record
 from service.suppliers.identity import list_alias_numbers
@@ -498,6 +499,10 @@ def _add_findings(
     strength = STRENGTHS.index(read_case(to_case_record(case, [*stored, *added]).case, on).strength)
     if strength != case.strength:
         case.strength, case.strength_since = strength, at
+        if STRENGTHS[strength] == "emergency":
+            occasion = f"{case.id} {at.isoformat()}"
+            event = Event(code="case.emergency", occasion=occasion, payload={"case_id": case.id}, case_id=case.id)
+            queue_events(session, event)
 
 
 def reassess_suppliers(session: Session, cases: Sequence[StoredCase], on: date, at: datetime, by: str) -> None:

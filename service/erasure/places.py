@@ -34,6 +34,7 @@ PLACES: Mapping[str, Place] = {
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
+    "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "finding": Place(
@@ -51,7 +52,11 @@ PLACES: Mapping[str, Place] = {
         "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
+    "mail_text": Place("no_subject", "The wording of mails, in which placeholders stand for what they are about."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
+    "message": Place(
+        "deleted", "Messages about the supplier or case are deleted with it, whether they have been sent or not."
+    ),
     "organisation": Place("no_subject", "It is the customer."),
     "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
     "reply": Place("deleted", "What the supplier was asked and answered is deleted with it."),
@@ -85,4 +90,5 @@ PLACES: Mapping[str, Place] = {
         "kept", "Entries are published by others; they are not about suppliers of the organisation."
     ),
     "watchlist_match": Place("deleted", "Matches and the notes on them are deleted with the supplier."),
+    "webhook_endpoint": Place("no_subject", "Addresses of the organisation's own systems."),
 }

@@ -26,6 +26,7 @@ from service.db.session import chunks
 from service.db.supplier_words import add_words, build_sort_name, replace_words
 from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
+from service.outbox.queue import Event, queue_events
 from service.suppliers import case_evidence
 from service.suppliers.agency_links import (
     build_link_rows,
@@ -268,6 +269,22 @@ def _write_level_changes(session: Session, level_changes: Sequence[_LevelChange]
             data["models"] = {"from": change.version_before, "to": change.version_after}
         moves.append((change.supplier_id, data))
     change_feed.write_all(session, "level_moved", moves, origin.at)
+    _queue_level_events(session, level_changes, origin)
+
+
+def _queue_level_events(session: Session, level_changes: Sequence[_LevelChange], origin: Origin) -> None:
+    """Queue the changes of suppliers that had a level before, for those who are to be told."""
+    events = []
+    for change in level_changes:
+        if change.before is None:
+            continue
+        payload = {"supplier_id": change.supplier_id, "from": change.before, "to": change.after, "cause": origin.cause}
+        if change.version_before not in (None, change.version_after):
+            payload |= {"models_from": change.version_before, "models_to": change.version_after}
+        occasion = f"{change.supplier_id} {origin.at.isoformat()} {change.before} {change.after}"
+        events.append(Event(code="level.changed", occasion=occasion, payload=payload, supplier_id=change.supplier_id))
+    if events:
+        queue_events(session, *events)
 
 
 def _replace_links(session: Session, save: _Save, other_names: Sequence[Iterable[str]]) -> list[Columns]:

@@ -12,6 +12,7 @@ from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
 from service.db.remediation_tables import (
     Finding,
     PlanVersion,
@@ -240,6 +241,31 @@ def make_reply_finding(session: Session, ids: Ids) -> ReplyFinding:
     return ReplyFinding(reply_id=ids["reply_id"], finding_id=ids["finding_id"])
 
 
+def make_endpoint(session: Session, ids: Ids) -> WebhookEndpoint:
+    keys = {"salt": "0" * 64, "secret_digest": "0" * 64}
+    more = {"events": ["level.changed"], "created_by": "user:ana", "created_at": now()}
+    return WebhookEndpoint(url="https://erp.harbour.example/hook", **keys, **more)
+
+
+def make_message(session: Session, ids: Ids) -> Message:
+    at = now()
+    about = {"supplier_id": ids["supplier_id"], "payload": {"supplier_id": ids["supplier_id"], "to": "high"}}
+    whom = {"recipient": ids["endpoint_id"], "endpoint_id": ids["endpoint_id"], "language": "en"}
+    times = {"next_attempt_at": at, "give_up_at": at, "created_at": at}
+    fields = {"kind": "webhook", "event": "level.changed", "occasion": new_id(), "state": "failed"}
+    return Message(**fields, **about, **whom, **times)
+
+
+def make_attempt(session: Session, ids: Ids) -> DeliveryAttempt:
+    fields = {"code": "http.500", "status": 500, "milliseconds": 12}
+    return DeliveryAttempt(message_id=ids["message_id"], number=1, at=now(), **fields)
+
+
+def make_mail_text(session: Session, ids: Ids) -> MailText:
+    fields = {"subject": "A step is due", "body": "Please sign in.", "changed_by": "user:ana", "changed_at": now()}
+    return MailText(event="step.due", language="en", **fields)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -271,6 +297,10 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "transition_id": make_transition,
     "reply_id": make_reply,
     "reply_finding_id": make_reply_finding,
+    "endpoint_id": make_endpoint,
+    "message_id": make_message,
+    "attempt_id": make_attempt,
+    "text_id": make_mail_text,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {
