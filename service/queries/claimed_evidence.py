@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Text, cast, or_, select
 from sqlalchemy.orm import Session
 
 from service.assessment.evidence_entries import EvidenceEntry
@@ -43,6 +43,8 @@ def list_claimed_evidence(
 ) -> ClaimedPage:
     """List claimed pieces, at most ``limit``; of one grade where that is given."""
     matching = (*build_filter_conditions(filter_, on, ("text", "selected")), HAS_EVIDENCE)
+    if grade:
+        matching = (*matching, _names_grade(grade))
     query = select(Supplier).where(*matching).order_by(*build_order_by(SORTS[filter_.sort]))
     pieces: list[ClaimedPiece] = []
     for supplier in session.scalars(query.execution_options(yield_per=200)):
@@ -57,3 +59,11 @@ def list_claimed_evidence(
             if len(pieces) > limit:
                 return ClaimedPage(pieces[:limit], more=True)
     return ClaimedPage(pieces, more=False)
+
+
+def _names_grade(grade: str) -> ColumnElement[bool]:
+    """Return a condition met by every supplier with evidence of a grade, and by few others: a text search that saves reading
+    the evidence of suppliers that have none.
+    """
+    entries = cast(Supplier.answers["evidence"], Text)
+    return or_(Supplier.answers["evidence_grade"].as_string() == grade, entries.contains(f'"{grade}"', autoescape=True))

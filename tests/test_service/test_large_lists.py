@@ -172,3 +172,28 @@ def test_claimed_evidence_is_read_from_the_index_of_suppliers_with_evidence_in_e
             ]
     assert len(plans) == len(SORTS)
     assert {"INDEX supplier_with_evidence" in plan for plan in plans} == {True}, plans
+
+
+def test_claimed_evidence_of_one_grade_is_found_in_pieces_and_in_the_evidence_of_a_row(database: Database):
+    place = {"country": "TH", "sector": ["1020"], "uses_agencies": "no"}
+    row = {"evidence_grade": "audit", "evidence_date": "2026-05-01"}
+    pieces = {"evidence": [{"grade": "audit", "date": "2026-05-01"}, {"grade": "document", "date": "2026-05-01"}]}
+    with database.for_organisation(make_organisation(database)) as session:
+        answers = [
+            {"reference": "S-1", "name": "Pier", **place, **row},
+            {"reference": "S-2", "name": "Loom", **place, **pieces},
+        ]
+        origin = suppliers.Origin(ON, now(), "system:test", "import")
+        suppliers.save_suppliers(session, "site", [suppliers.IncomingSupplier(each) for each in answers], origin)
+
+        def list_references(grade: str) -> list[str]:
+            page = list_claimed_evidence(
+                session, SupplierFilter(sort="name"), ON, grade=grade, sees_worker_derived=True
+            )
+            return [piece.supplier.reference for piece in page.pieces]
+
+        assert {grade: list_references(grade) for grade in ("audit", "document", "official")} == {
+            "audit": ["S-2", "S-1"],
+            "document": ["S-2"],
+            "official": [],
+        }
