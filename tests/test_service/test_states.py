@@ -113,7 +113,7 @@ def test_reasons_list_harm_first_and_blank_answers_next(assessed: AssessedBatch)
 
 def test_facts_have_their_unit(assessed: AssessedBatch) -> None:
     values = {reason.title: reason.value for reason in build_details(assessed, FACTS, ON)[0].reasons}
-    assert values["Voice and accountability"].endswith("(about -2.5 to 2.5, higher is safer)")
+    assert values["Voice and accountability"].endswith("(on a scale from about -2.5 to 2.5; higher is safer)")
     assert values["Voice and accountability"].startswith(f"{FACTS.get_value('country', 'TH', 'wgi_voice'):.4g} ")
 
 
