@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Text, cast, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
@@ -23,7 +23,7 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.case_reading import evidence
-from service.clock import today
+from service.clock import now, today
 from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
 from service.erasure.traces import REPORT_WITHDRAWN, WITHDRAWN
@@ -34,6 +34,7 @@ from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.queries import stored_results
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
+from service.remediation import replies
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 from service.report_content.supplier_help import list_what_helps
@@ -181,16 +182,11 @@ def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titl
 
 
 def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
-    """Return the draft mark of a report on some suppliers; empty where the answers of a returned form of each are stored.
+    """Return the draft mark of a report on some suppliers; empty where each of them has been heard.
 
     A request that was merely marked as returned is no response.
     """
-    for chunk in chunks(list(supplier_ids)):
-        # A column of JSON holds "null" where a supplier was stored without a form.
-        query = select(Supplier.id).where(Supplier.id.in_(chunk), cast(Supplier.form_answers, Text) != "null")
-        if len(session.scalars(query).all()) < len(chunk):
-            return DRAFT
-    return ""
+    return "" if set(supplier_ids) <= replies.list_heard_suppliers(session, supplier_ids, now()) else DRAFT
 
 
 def add_own_practices(session: Session, report: Report) -> Report:

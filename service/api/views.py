@@ -44,6 +44,7 @@ from service.queries.lists import Company
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.remediation import plans, replies
 from service.report_content import redaction
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
@@ -111,10 +112,16 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
 
 
 def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
-    """Return a stored supplier or agency with the decision, taking an agreed plan into account. Nothing is stored."""
+    """Return a stored supplier or agency with the decision, taking an agreed plan into account. Nothing is stored.
+
+    A request without a plan, or without the day on which the supplier was informed, means those that are stored.
+    """
     on = today(get_caller().time_zone)
     supplier, result = _get_latest(session, kind, supplier_id)
-    return Reply(_supplier(session, supplier, result, *_load_plan(body, on)), etag=etag(supplier))
+    plan, informed_on = _load_plan(body, on)
+    plan = plan or plans.build_gate_plan(session, supplier.id)
+    informed_on = informed_on or replies.get_informed_on(session, supplier.id)
+    return Reply(_supplier(session, supplier, result, plan, informed_on), etag=etag(supplier))
 
 
 def _load_plan(body: Values, on: date) -> tuple[CorrectivePlan | None, date | None]:

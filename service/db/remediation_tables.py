@@ -138,7 +138,8 @@ class StepFinding(Owned, Base):
 class StepEvidence(Owned, Base):
     """Evidence that a step was taken: a file in the blob store, or a reference to something kept elsewhere.
 
-    ``worker_derived``: it says what workers said, so the supplier never sees it.
+    ``worker_derived``: it says what workers said, so the supplier never sees it. ``person``: the user who submitted it, or who
+    answered for the key that did; None for a supplier.
     """
 
     __tablename__ = "step_evidence"
@@ -160,6 +161,7 @@ class StepEvidence(Owned, Base):
     cohort: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     worker_derived: Mapped[bool]
     submitted_by: Mapped[str] = mapped_column(String(80))
+    person: Mapped[str | None] = mapped_column(String(36))
     submitted_at: Mapped[datetime]
 
 

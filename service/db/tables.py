@@ -316,6 +316,7 @@ class Supplier(Owned, Base):
     own_step: Mapped[str | None] = mapped_column(String(60))
     up_to: Mapped[bool] = mapped_column(default=False)
     silent: Mapped[bool | None]  # None: assessed before this was stored
+    findings_of: Mapped[str | None] = mapped_column(String(36))  # the result that its findings were last taken from
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)
@@ -398,6 +399,17 @@ HAS_EVIDENCE: ColumnElement[bool] = literal_column(
 )
 Index(
     "supplier_with_evidence", Supplier.organisation_id, *QUEUE, postgresql_where=HAS_EVIDENCE, sqlite_where=HAS_EVIDENCE
+)
+
+WITHOUT_FINDINGS: ColumnElement[bool] = literal_column(
+    "(latest_id IS NOT NULL AND (findings_of IS NULL OR findings_of <> latest_id))"
+)
+Index(
+    "supplier_without_findings",
+    Supplier.organisation_id,
+    Supplier.id,
+    postgresql_where=WITHOUT_FINDINGS,
+    sqlite_where=WITHOUT_FINDINGS,
 )
 
 

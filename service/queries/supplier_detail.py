@@ -14,11 +14,13 @@ from reports.document import DRAFT, Detail, ModelUsed
 from risk_models.model import get_model_version
 from service.assessment.decision import Decision, decide
 from service.assessment.export_json import iter_result_json
+from service.clock import now, today
 from service.db.pagination import Page
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.remediation import plans, replies
 from service.report_content import redaction
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
@@ -40,7 +42,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SupplierDetail:
-    """The data of a supplier's page. ``draft`` is empty once the answers of a form that the supplier returned are stored."""
+    """The data of a supplier's page. ``draft`` is empty once the supplier has been heard (service/remediation/replies.py)."""
 
     supplier: Supplier
     aliases: Sequence[MergedKey]
@@ -79,8 +81,8 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         result=latest,
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=_decide(latest, sees_worker_derived=sees_worker_derived),
-        draft=DRAFT if supplier.form_answers is None else "",
+        decision=_decide(session, latest, sees_worker_derived=sees_worker_derived),
+        draft="" if replies.list_heard_suppliers(session, [supplier.id], now()) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
@@ -91,10 +93,14 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
     )
 
 
-def _decide(result: Result, *, sees_worker_derived: bool) -> Decision:
+def _decide(session: Session, result: Result, *, sees_worker_derived: bool) -> Decision:
     assessed, facts = stored_results.reassess_result(result)
     document = orjson.loads(next(iter_result_json(assessed, result.on)))
-    return decide(assessed, document, facts, result.on, sees_worker_derived=sees_worker_derived)
+    plan = plans.build_gate_plan(session, result.supplier_id)
+    informed_on = replies.get_informed_on(session, result.supplier_id)
+    return decide(
+        assessed, document, facts, result.on, plan, informed_on, today=today(), sees_worker_derived=sees_worker_derived
+    )
 
 
 def list_corridors(result: Result) -> list[tuple[str, str]]:

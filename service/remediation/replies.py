@@ -1,0 +1,180 @@
+"""The right of reply: what was put to a supplier, when it arrived, and what it answered.
+
+Sending proves nothing: only a letter that was opened, or of which an officer noted how and when it was delivered, starts the time
+to reply. A supplier has been heard once it has answered, or once that time has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Text, and_, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepFinding
+from service.db.session import chunks
+from service.db.tables import Supplier
+from service.errors import DomainError, not_found
+from service.remediation import findings as finding_service
+from service.remediation.rules import check_text, get_reply_deadline
+from service.remediation.steps import Act
+
+MAX_TEXT = 20_000
+WAITS = ("open", "reopened")  # states of findings that a supplier has not been heard on
+
+
+def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Finding], text: str, act: Act) -> Reply:
+    """Put findings to a supplier in words that are safe for its workers, and return the request for a reply.
+
+    Raises DomainError, 422: ``reply.findings`` for none, or for one of another supplier; ``reply.worker_derived`` for one that
+    is known from workers only; ``reply.text``, ``text.too_long``, ``person.*``.
+    """
+    if not findings or any(finding.supplier_id != supplier.id for finding in findings):
+        raise DomainError("reply.findings", 422, "Choose the findings of this supplier that it is asked about.")
+    if any(finding.worker_derived for finding in findings):
+        raise DomainError(
+            "reply.worker_derived",
+            422,
+            "The supplier must not learn what is known from workers only. Leave that finding out.",
+        )
+    if not text.strip():
+        raise DomainError("reply.text", 422, "Write what was found, in words that point to nobody.")
+    check_text(text, MAX_TEXT)
+    linked = select(StepFinding.step_id).where(StepFinding.finding_id.in_([finding.id for finding in findings]))
+    safety = session.scalars(select(Step.id).where(Step.id.in_(linked), Step.safety)).first() is not None
+    reply = Reply(
+        supplier_id=supplier.id,
+        record_id=supplier.id,
+        text=text.strip(),
+        safety=safety,
+        sent_on=act.on,
+        due_at=get_reply_deadline(act.at, safety=safety),
+        created_by=act.actor.name,
+        created_at=act.at,
+    )
+    session.add(reply)
+    session.flush()
+    session.add_all(ReplyFinding(reply_id=reply.id, finding_id=finding.id) for finding in findings)
+    record_event(session, act.actor.name, "reply.asked", "reply", reply.id, {"findings": len(findings)})
+    session.flush()
+    return reply
+
+
+def get_reply(session: Session, reply_id: str) -> Reply:
+    """Return a request for a reply, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
+    query = select(Reply).where(Reply.id == reply_id).with_for_update().execution_options(populate_existing=True)
+    reply = session.scalars(query).first()
+    if reply is None:
+        raise not_found("Reply not found.")
+    return reply
+
+
+def list_replies(session: Session, supplier_id: str) -> Sequence[Reply]:
+    """Return the requests for a reply of a supplier, newest first."""
+    query = select(Reply).where(Reply.supplier_id == supplier_id)
+    return session.scalars(query.order_by(Reply.created_at.desc(), Reply.id)).all()
+
+
+def record_opening(session: Session, reply: Reply, at: datetime, by: str) -> None:
+    """Record that the supplier opened the letter, and start its time to reply. Later openings change nothing."""
+    if reply.delivered_at is None:
+        _deliver(session, reply, "opened", at, by)
+
+
+def note_delivery(session: Session, reply: Reply, delivered_at: datetime, note: str, act: Act) -> None:
+    """Note how and when a letter was delivered, and start the supplier's time to reply.
+
+    Raises DomainError: ``reply.delivered``, 409; ``reply.delivery``, ``date.future``, ``text.too_long``, ``person.*``, 422;
+    ``transition.by_key``, 403.
+    """
+    if not act.actor.is_user:
+        raise DomainError("transition.by_key", 403, "An API key cannot vouch for a delivery: a person has to.")
+    if reply.delivered_at is not None:
+        raise DomainError("reply.delivered", 409, "The delivery has been recorded already.")
+    if not note.strip():
+        raise DomainError("reply.delivery", 422, "Say how the letter was delivered.")
+    check_text(note, 300)
+    if delivered_at > act.at:
+        raise DomainError("date.future", 422, "The letter cannot have been delivered in the future.")
+    if delivered_at.date() < reply.sent_on:
+        raise DomainError("reply.delivery", 422, "The letter cannot have been delivered before it was sent.")
+    reply.delivery_note, reply.delivery_noted_by = note.strip(), act.actor.name
+    _deliver(session, reply, "noted", delivered_at, act.actor.name)
+
+
+def _deliver(session: Session, reply: Reply, how: str, at: datetime, by: str) -> None:
+    reply.delivered_how, reply.delivered_at = how, at
+    reply.due_at = get_reply_deadline(at, safety=reply.safety)
+    reply.version += 1
+    record_event(session, by, "reply.delivered", "reply", reply.id, {"how": how, "on": at.date().isoformat()})
+    session.flush()
+
+
+def record_answer(session: Session, reply: Reply, answer: str, act: Act) -> None:
+    """Record what the supplier answered; its findings are then heard.
+
+    Raises DomainError: ``reply.answered``, 409; ``reply.answer``, ``text.too_long``, ``person.*``, 422.
+    """
+    if reply.answered_at is not None:
+        raise DomainError("reply.answered", 409, "The answer has been recorded already.")
+    if not answer.strip():
+        raise DomainError("reply.answer", 422, "Enter what the supplier answered.")
+    check_text(answer, MAX_TEXT)
+    reply.answer, reply.answered_at, reply.answered_by = answer.strip(), act.at, act.actor.name
+    reply.version += 1
+    record_event(session, act.actor.name, "reply.received", "reply", reply.id)
+    mark_heard(session, reply, act)
+
+
+def respond(session: Session, reply: Reply, response: str, act: Act) -> None:
+    """Record what was answered to the supplier's reply. Raises DomainError: ``reply.not_answered``, 409; ``reply.response``,
+    ``text.too_long``, ``person.*``, 422.
+    """
+    if reply.answered_at is None:
+        raise DomainError("reply.not_answered", 409, "The supplier has not answered yet.")
+    if not response.strip():
+        raise DomainError("reply.response", 422, "Enter your response.")
+    check_text(response, MAX_TEXT)
+    reply.response, reply.responded_by = response.strip(), act.actor.name
+    reply.version += 1
+    record_event(session, act.actor.name, "reply.responded", "reply", reply.id)
+    session.flush()
+
+
+def mark_heard(session: Session, reply: Reply, act: Act) -> None:
+    """Mark the findings of a letter as heard, once the supplier has answered or its time has passed. Others stay as they are."""
+    if not is_heard(reply, act.at):
+        return
+    linked = select(ReplyFinding.finding_id).where(ReplyFinding.reply_id == reply.id)
+    waiting = select(Finding).where(Finding.id.in_(linked), Finding.state.in_(WAITS)).order_by(Finding.id)
+    for finding in session.scalars(waiting.with_for_update().execution_options(populate_existing=True)):
+        finding_service.change_state(session, finding, "heard", None, act, by="reply")
+
+
+def is_heard(reply: Reply, at: datetime) -> bool:
+    """Return whether the supplier has answered, or has let its time pass after the letter was delivered."""
+    return reply.answered_at is not None or (reply.delivered_at is not None and reply.due_at <= at)
+
+
+def list_heard_suppliers(session: Session, supplier_ids: Collection[str], at: datetime) -> set[str]:
+    """Return the suppliers that have been heard: they returned a form whose answers are stored, or each letter to them was
+    answered or delivered so long ago that the time to reply has passed.
+    """
+    heard = or_(Reply.answered_at.is_not(None), and_(Reply.delivered_at.is_not(None), Reply.due_at <= at))
+    found: set[str] = set()
+    for chunk in chunks(sorted(supplier_ids)):
+        asked = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk))
+        waiting = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk), ~heard)
+        found |= set(session.scalars(asked)) - set(session.scalars(waiting))
+        # A column of JSON holds "null" where a supplier was stored without a form.
+        returned = select(Supplier.id).where(Supplier.id.in_(chunk), cast(Supplier.form_answers, Text) != "null")
+        found |= set(session.scalars(returned))
+    return found
+
+
+def get_informed_on(session: Session, supplier_id: str) -> date | None:
+    """Return the day on which the first letter about findings was delivered to a supplier; None if none was."""
+    first = session.scalar(select(func.min(Reply.delivered_at)).where(Reply.supplier_id == supplier_id))
+    return first.date() if first else None

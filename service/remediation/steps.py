@@ -1,0 +1,162 @@
+"""The steps of a plan: their state, owner and due date, the evidence that they were taken, and comments.
+
+Each function is one change in the caller's transaction, with its entry in the history and in the audit trail. A step is locked
+while it is changed, and a change that was made to an older version is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from risk_models.action_library import Action, list_release_actions
+from service.audit import record_event
+from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
+from service.db.tables import User
+from service.errors import DomainError, not_found
+from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
+
+EVIDENCE_KINDS = ("payment_proof", "document", "photo", "interview_summary", "official")
+FROM_WORKERS = "interview_summary"  # the kind of evidence that says what workers said
+MAX_REFERENCE = 300
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who does something, on which day and at what moment; ``sees_worker_derived``: whether what workers said is visible to
+    that caller.
+    """
+
+    actor: Actor
+    on: date
+    at: datetime
+    sees_worker_derived: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Evidence as it is submitted: its ``kind``, where it is kept, and the period it is about."""
+
+    kind: str
+    reference: str
+    period_from: date | None = None
+    period_to: date | None = None
+
+
+def get_step(session: Session, step_id: str, act: Act, *, version: int | None = None, lock: bool = True) -> Step:
+    """Return a step that the caller may see, locked until the transaction ends.
+
+    ``version``: the one that the caller has seen, None for any. Raises DomainError: ``not_found``, 404; ``step.changed``, 409.
+    """
+    query = select(Step).where(Step.id == step_id)
+    if not act.sees_worker_derived:
+        query = query.where(Step.worker_derived.is_(False))
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    step = session.scalars(query).first()
+    if step is None:
+        raise not_found("Step not found.")
+    if version is not None and step.version != version:
+        raise DomainError("step.changed", 409, "Somebody else has changed this step. Look at it again first.")
+    return step
+
+
+def get_action(step: Step) -> Action:
+    """Return the action of a step as it stood in the release of the library that the step was taken from."""
+    return next(action for action in list_release_actions(step.actions_release) if action.id == step.action)
+
+
+def change_state(session: Session, step: Step, state: str, reason: str | None, act: Act, *, by: str = "") -> None:
+    """Change the state of a locked step. ``by``: the use case that does it, "" for a user's request.
+
+    Raises DomainError as :func:`service.remediation.rules.check_transition` does.
+    """
+    check_transition("step", step.state, state, act.actor, reason=reason, safety=step.safety, by=by)
+    before, step.state = step.state, state
+    record_change(session, step, "state", before, state, reason, act)
+
+
+def move_due(session: Session, step: Step, due: date, reason: str | None, act: Act) -> None:
+    """Move the due date of a locked step. A later date for a step that protects people takes an approver.
+
+    Raises DomainError: ``transition.reason``, 422; ``transition.approver``, 403.
+    """
+    if due == step.due:
+        return
+    check_reason(reason)
+    if step.safety and due > step.due:
+        check_approver(act.actor)
+    before, step.due = step.due, due
+    record_change(session, step, "due", before.isoformat(), due.isoformat(), reason, act)
+
+
+def assign(session: Session, step: Step, owner_id: str | None, act: Act) -> None:
+    """Give a locked step to a user, or to nobody (None). Raises DomainError ``step.owner``, 422, for one who has no access."""
+    if owner_id == step.owner_id:
+        return
+    owner = session.get(User, owner_id) if owner_id else None
+    if owner_id and (owner is None or not owner.active):
+        raise DomainError("step.owner", 422, "Choose a user who can sign in.")
+    before, step.owner_id = step.owner_id, owner_id
+    record_change(session, step, "owner", before, owner_id, None, act)
+
+
+def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> StepEvidence:
+    """Add evidence to a locked step, which then waits for verification.
+
+    Raises DomainError: ``evidence.kind``, ``evidence.reference``, ``evidence.period``, ``person.*``, 422; ``evidence.nobody``,
+    403, for a key that nobody answers for; ``not_found`` for a caller who may not see what workers said and sends that.
+    """
+    if act.actor.person is None:
+        raise DomainError("evidence.nobody", 403, "No user answers for this API key, so it cannot submit evidence.")
+    if evidence.kind not in EVIDENCE_KINDS:
+        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(EVIDENCE_KINDS)}.")
+    if not evidence.reference.strip():
+        raise DomainError("evidence.reference", 422, "Say where the evidence is kept, by a document or case number.")
+    check_text(evidence.reference, MAX_REFERENCE)
+    if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
+        raise DomainError("evidence.period", 422, "The period ends before it begins.")
+    stored = StepEvidence(
+        step_id=step.id,
+        kind=evidence.kind,
+        reference=evidence.reference.strip(),
+        period_from=evidence.period_from,
+        period_to=evidence.period_to,
+        worker_derived=evidence.kind == FROM_WORKERS,
+        submitted_by=act.actor.name,
+        person=act.actor.person,
+        submitted_at=act.at,
+    )
+    change_state(session, step, "evidence_in", None, act, by="evidence")
+    session.add(stored)
+    session.flush()
+    record_event(session, act.actor.name, "step.evidence_added", "step", step.id, {"kind": stored.kind})
+    return stored
+
+
+def add_comment(session: Session, step: Step, text: str, act: Act) -> StepComment:
+    """Add a comment to a step. Raises DomainError, 422: ``comment.empty``, ``text.too_long``, ``person.*``."""
+    if not text.strip():
+        raise DomainError("comment.empty", 422, "Write a comment.")
+    check_text(text)
+    comment = StepComment(step_id=step.id, text=text.strip(), created_by=act.actor.name, created_at=act.at)
+    session.add(comment)
+    record_event(session, act.actor.name, "step.comment_added", "step", step.id)
+    return comment
+
+
+def record_change(
+    session: Session, step: Step, field: str, before: str | None, after: str | None, reason: str | None, act: Act
+) -> None:
+    """Add a change to the history of a step and to the audit trail, and count it as a new version."""
+    step.version += 1
+    step.updated_at = act.at
+    values = {"field": field, "from_value": before, "to_value": after}
+    session.add(
+        Transition(step_id=step.id, **values, reason=(reason or "").strip() or None, actor=act.actor.name, at=act.at)
+    )
+    record_event(session, act.actor.name, f"step.{field}_changed", "step", step.id, {"from": before, "to": after})
+    session.flush()

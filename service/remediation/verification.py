@@ -1,0 +1,160 @@
+"""Verify a step: a second person checks whether it had its effect, with workers where its proof names them.
+
+Nobody verifies a step that they own or for which they submitted evidence, and no API key does. What an employer's documents show
+is enough only where neither people's safety nor their own word is at stake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.db.remediation_tables import Step, StepEvidence, StepVerification
+from service.errors import DomainError
+from service.remediation.rules import load_rules
+from service.remediation.steps import Act, change_state
+
+SOURCES = {
+    "worker_voice": "The workers themselves",
+    "union_ngo": "A union or an NGO",
+    "official": "An authority",
+    "third_party": "Somebody independent",
+    "document": "Documents",
+}
+MANAGEMENT, NO_ONE = "management", "no_one"
+CHOSEN_BY = {
+    "workers": "The workers themselves",
+    "worker_organisation": "A union, a worker committee or an NGO",
+    "interviewer": "An independent interviewer",
+    "authority": "An authority",
+    MANAGEMENT: "Management of the site or agency",
+    NO_ONE: "No one: no workers were spoken to",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found: on whose word it rests, the day, how many workers were spoken to and who chose them, how many per cent
+    of them confirm it, and whether they were asked about retaliation.
+    """
+
+    source: str
+    checked_on: date
+    workers: int = 0
+    chosen_by: str = NO_ONE
+    confirmed_percent: int | None = None
+    asked_about_retaliation: bool = False
+
+
+def verify_step(session: Session, step: Step, check: Check, act: Act) -> StepVerification:
+    """Verify a locked step that has evidence.
+
+    Raises DomainError: ``verification.own``, 403; ``verification.source``, ``verification.workers``,
+    ``verification.chosen_by_management``, ``verification.confirmed``, ``verification.retaliation``, ``date.future``,
+    ``verification.too_early``, 422; and as :func:`service.remediation.steps.change_state` does.
+    """
+    _check_second_person(session, step, act)
+    _check_day(step, check, act)
+    _check_source(step, check)
+    if check.workers or step.needs_workers:
+        _check_workers(check)
+    return _save(session, step, check, "verified", None, act)
+
+
+def reject_step(session: Session, step: Step, check: Check, reason: str, act: Act) -> StepVerification:
+    """Reject the evidence of a locked step, and say what is missing.
+
+    Raises DomainError: ``verification.own``, 403; ``verification.source``, ``date.future``, ``transition.reason``, 422; and as
+    :func:`service.remediation.steps.change_state` does.
+    """
+    _check_second_person(session, step, act)
+    _check_day(step, check, act)
+    if check.source not in SOURCES:
+        raise _unknown_source()
+    return _save(session, step, check, "rejected", reason, act)
+
+
+def _check_second_person(session: Session, step: Step, act: Act) -> None:
+    submitters = set(session.scalars(select(StepEvidence.person).where(StepEvidence.step_id == step.id)))
+    if act.actor.is_user and act.actor.person in {step.owner_id, *submitters}:
+        raise DomainError(
+            "verification.own",
+            403,
+            "You own this step or submitted evidence for it. A different user has to verify it.",
+        )
+
+
+def _check_day(step: Step, check: Check, act: Act) -> None:
+    if check.checked_on > act.on:
+        raise DomainError("date.future", 422, "The day of the check is in the future.")
+    if check.checked_on < step.created_at.date() - timedelta(days=1):  # a day: time zones
+        raise DomainError("verification.too_early", 422, "The check was made before this step was planned.")
+
+
+def _check_source(step: Step, check: Check) -> None:
+    if check.source not in SOURCES:
+        raise _unknown_source()
+    if (step.safety or step.needs_workers) and check.source not in load_rules()["verification"]["worker_side"]:
+        raise DomainError(
+            "verification.source",
+            422,
+            "Documents do not show that this step had its effect. It takes the word of workers, of a union or an NGO, of an "
+            "authority, or of somebody independent who asked.",
+        )
+
+
+def _unknown_source() -> DomainError:
+    return DomainError("verification.source", 422, f"Say on whose word it rests: {', '.join(SOURCES)}.")
+
+
+def _check_workers(check: Check) -> None:
+    if check.chosen_by not in CHOSEN_BY:
+        raise DomainError("verification.workers", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
+    if check.chosen_by == MANAGEMENT:
+        raise DomainError(
+            "verification.chosen_by_management",
+            422,
+            "Workers chosen by management may not be able to speak freely. The step stays open until someone has spoken to "
+            "workers chosen by others.",
+        )
+    if check.workers < 1 or check.chosen_by == NO_ONE:
+        raise DomainError(
+            "verification.workers",
+            422,
+            "Enter how many workers were spoken to, and who chose them. It takes at least one.",
+        )
+    least = load_rules()["verification"]["least_confirmed_percent"]
+    if check.confirmed_percent is None or not least <= check.confirmed_percent <= 100:
+        raise DomainError(
+            "verification.confirmed",
+            422,
+            f"Enter how many per cent of them confirm it. Below {least}, reject the step and say what is missing.",
+        )
+    if not check.asked_about_retaliation:
+        raise DomainError(
+            "verification.retaliation", 422, "The workers have to be asked whether anybody suffered for speaking up."
+        )
+
+
+def _save(session: Session, step: Step, check: Check, outcome: str, reason: str | None, act: Act) -> StepVerification:
+    change_state(session, step, outcome, reason, act, by="verification")
+    has_spoken = check.workers > 0
+    verification = StepVerification(
+        step_id=step.id,
+        outcome=outcome,
+        source=check.source,
+        checked_on=check.checked_on,
+        workers=check.workers,
+        chosen_by=check.chosen_by if has_spoken else NO_ONE,
+        confirmed_percent=check.confirmed_percent if has_spoken else None,
+        asked_about_retaliation=check.asked_about_retaliation if has_spoken else None,
+        reason=(reason or "").strip() or None,
+        verified_by=act.actor.name,
+        verified_at=act.at,
+    )
+    session.add(verification)
+    session.flush()
+    return verification
