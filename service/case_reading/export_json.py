@@ -8,6 +8,7 @@ from typing import Any
 
 from reports.document import CaseLine
 from reports.formatting import format_iso_date
+from reports.redaction import SMALL_GROUP
 from risk_models.action_library import Action, list_release_actions
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
 from risk_models.cases.rules import CaseRules, find_case_rules_in_force
@@ -210,13 +211,6 @@ def _build_case_line(
     rules: CaseRules,
     library: str,
 ) -> CaseLine:
-    cohort = record.cohort
-    nationality = get_country_name(cohort["nationality"]) if cohort["nationality"] else None
-    months = [format_iso_date(str(cohort[key])) for key in ("intake_from", "intake_to") if cohort[key]]
-    intake = " to ".join(dict.fromkeys(months))
-    people = f"{cohort['people']:g} people" if cohort["people"] else None
-    ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
-    group = [text for text in (nationality, cohort["job"], intake, people, ages or "age not known") if text]
     sentences = [*reading.because]
     sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading, library)]
     for list_reading in reading.lists:
@@ -230,10 +224,31 @@ def _build_case_line(
     return CaseLine(
         case=record.case.id,
         about=names or "no site or agency in these files",
-        group=", ".join(group),
+        group=_describe_group(record),
         strength=reading.strength.replace("_", " "),
         findings=len({finding.finding_id for finding in record.case.findings if finding.found}),
         readings=tuple(sentences),
+    )
+
+
+def _describe_group(record: CaseRecord) -> str:
+    """Return the group of workers in words. A small group, or one of unknown size, is not described any further.
+
+    Reports are forwarded, and the nationality, job and month of arrival of a few people single them out. Whether they are
+    children stays, because it decides what has to be done within hours.
+    """
+    cohort = record.cohort
+    ages = {"adults": "adults", "children": "children", "both": "adults and children"}.get(record.case.people or "")
+    ages = ages or "age not known"
+    if not cohort["people"]:
+        return f"number of people not recorded, {ages}"
+    if cohort["people"] < SMALL_GROUP:
+        return f"fewer than {SMALL_GROUP} people, {ages}"
+    nationality = get_country_name(cohort["nationality"]) if cohort["nationality"] else None
+    months = [format_iso_date(str(cohort[key])) for key in ("intake_from", "intake_to") if cohort[key]]
+    intake = " to ".join(dict.fromkeys(months))
+    return ", ".join(
+        text for text in (nationality, cohort["job"], intake, f"{cohort['people']:g} people", ages) if text
     )
 
 

@@ -23,6 +23,7 @@ from service.case_reading.export_json import build_case_lines, list_first_steps
 from service.case_reading.records import link_to_suppliers, list_case_data_faults, parse_case_records
 from service.imports.pipeline import Choices, parse_files
 from service.report_content.build import build_report
+from tests.test_reports.read_back import html_text, workbook_rows
 
 COLUMNS = {
     "case": "Case",
@@ -323,3 +324,23 @@ def test_a_case_has_only_safety_steps(library: str) -> None:
     days = [days for _, days in list_first_steps(CaseReading((), (), "emergency", (), (), ()), library)]
     assert days == sorted(days)
     assert days[0] < 1
+
+
+def test_a_report_does_not_single_out_a_group_of_fewer_than_ten(tmp_path: Path) -> None:
+    small = CREW | {"job": "Net mender", "nationality": "Indonesia", "people": "9"}
+    rows = (
+        build_row("C-5", "Violence", reference="S-1", **small, **INTERVIEW),
+        build_row("C-6", "Violence", reference="S-1", **CREW, **INTERVIEW),
+        build_row("C-7", "Violence", reference="S-2", **CREW | {"job": "Welder", "people": ""}, **INTERVIEW),
+    )
+    run_assess(tmp_path, build_workbook(*rows), formats="html,xlsx")
+    page = html_text((tmp_path / "out/report.html").read_bytes())
+    groups = {row["Case"]: row["Group"] for row in workbook_rows((tmp_path / "out/report.xlsx").read_bytes(), "Cases")}
+    assert groups == {
+        "C-5": "fewer than 10 people, adults",
+        "C-6": "Myanmar, Deckhand, 2025, 12 people, adults",
+        "C-7": "number of people not recorded, adults",
+    }
+    assert all(group in page for group in groups.values())
+    for attribute in ("Net mender", "Indonesia", "9 people", "Welder"):
+        assert attribute not in page
