@@ -96,6 +96,7 @@ class Headline:
     that end in CANNOT_BE_RULED_OUT. `up_to`: only declined answers raise the score this high, so it is an upper bound and not a
     finding. `silent`: most of these rules were triggered only by unanswered questions, and the level would be lower without them.
     `evidence_claimed` and `evidence_confirmed`: the pieces of evidence in each state; None for readers who may not see evidence.
+    `workers`: the number of people who work there, as the supplier states it; None if it is not stated.
     """
 
     kind: Literal["site", "agency"]
@@ -128,6 +129,7 @@ class Headline:
     silent: bool = False
     evidence_claimed: int | None = None
     evidence_confirmed: int | None = None
+    workers: float | None = None
 
     @property
     def place(self) -> str:
@@ -259,7 +261,7 @@ class Detail:
     """The explanation of one result. The points of all reasons plus `headline.uplift` add up to `headline.score`.
 
     `steadiness`: the probability (0..1) that the level stays the same with other reasonable weights; None if nothing was asked.
-    `helps`: what the supplier can do, as sentences, in its own copy.
+    `helps`: what the supplier can do, and `strengths`: its answers that lower the risk, both as sentences, in its own copy.
     """
 
     headline: Headline
@@ -268,6 +270,7 @@ class Detail:
     steps: tuple[Step, ...]
     steadiness: float | None = None
     helps: tuple[str, ...] = ()
+    strengths: tuple[str, ...] = ()
 
     @property
     def fixed(self) -> tuple[Reason, ...]:
@@ -416,12 +419,30 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelChange:
+    """A supplier that has moved from one level to another."""
+
+    name: str
+    before: Level
+    now: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed since a day: the suppliers that moved to another level, the worst now first, and how many were added."""
+
+    since: date
+    moved: tuple[LevelChange, ...]
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The content of a report on an assessment.
 
     `results` contains all results, worst first; `details` explains the worst few. `draft` is empty once the supplier has
     responded. `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it
-    cites.
+    cites. `changes` is None if there is nothing to compare the results with.
     """
 
     title: str
@@ -445,5 +466,6 @@ class Report:
     buyer_plan: tuple[Step, ...] = ()
     cases: tuple[CaseLine, ...] = ()
     sources: tuple[Source, ...] = ()
+    changes: Changes | None = None
     draft: str = DRAFT
     wording: str = WORDING

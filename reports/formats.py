@@ -1,14 +1,15 @@
-"""List the formats of a report (FORMATS) and render a report in one of them.
+"""List the kinds of reports (KINDS) with their formats, and render a report.
 
-The command line, the API and the pages offer the formats in FORMATS, in this order. Each format has a module of the same name
-with a function ``render(report) -> bytes``. The module is loaded only when a report is first rendered in that format, because
-`diligence --help` lists the formats without needing fonts or a workbook library.
+The command line, the API and the pages offer them in this order. Each format has a module of the same name with a function
+``render``, for a full report in this folder and for the others in ``short/``, where each kind has a module with a function
+``build(report)``. A module is loaded only when it is first used, because `diligence --help` lists the formats without needing
+fonts or a workbook library.
 """
 
 from importlib import import_module
 from typing import NamedTuple
 
-from reports.document import Report
+from reports.document import Audience, Report
 from reports.redaction import for_audience
 
 
@@ -37,8 +38,40 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def render(report: Report, format: str) -> Rendered:  # noqa: A002  the word of the field
-    """Return the report as a file in one of FORMATS, limited to what its audience may see. Raises KeyError for other formats."""
-    media_type = FORMATS[format].media_type
-    data: bytes = import_module(f"reports.{format}").render(for_audience(report))
-    return Rendered(data, media_type, f"report.{format}")
+# The formats of reports of one or two pages.
+SHORT_FORMATS: dict[str, Format] = {
+    "pdf": FORMATS["pdf"],
+    "docx": Format(
+        "Word", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    ),  # for reports that are edited before they are sent
+    "html": FORMATS["html"],
+}
+
+
+class Kind(NamedTuple):
+    """A kind of report: its title for readers, its formats, and its audience if there is only one."""
+
+    title: str
+    formats: dict[str, Format]
+    audience: Audience | None = None
+
+
+FULL_REPORT = "report"
+KINDS: dict[str, Kind] = {
+    FULL_REPORT: Kind("Full report", FORMATS),
+    "brief": Kind("Board brief", SHORT_FORMATS, "internal"),
+    "scorecard": Kind("Scorecard for the supplier", SHORT_FORMATS, "supplier"),
+}
+ALL_FORMATS = FORMATS | SHORT_FORMATS
+
+
+def render(report: Report, format: str, kind: str = FULL_REPORT) -> Rendered:  # noqa: A002  the word of the field
+    """Return the report as a file, limited to what its audience may see. Raises KeyError for a kind or format not in KINDS."""
+    media_type = KINDS[kind].formats[format].media_type
+    content = for_audience(report)
+    if kind == FULL_REPORT:
+        data: bytes = import_module(f"reports.{format}").render(content)
+    else:
+        document = import_module(f"reports.short.{kind}").build(content)
+        data = import_module(f"reports.short.{format}").render(document)
+    return Rendered(data, media_type, f"{kind}.{format}")

@@ -16,14 +16,16 @@ MAX_DETAILS = 25  # the number of results explained in full
 
 def render(report: Report) -> bytes:
     """Return the page in UTF-8. The template escapes all text; the charts escape their own and are inserted as markup."""
-    return _template().render(page=build_view_model(report, MAX_ROWS, MAX_DETAILS), fills=FILLS, inks=INKS).encode()
+    page = build_view_model(report, MAX_ROWS, MAX_DETAILS)
+    return load_template("report.html").render(page=page, fills=FILLS, inks=INKS).encode()
 
 
 @functools.cache
-def _template() -> jinja2.Template:
+def load_template(name: str) -> jinja2.Template:
+    """Return a template, which escapes all text; the filter `svg` inserts a chart."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["svg"] = lambda drawing: Markup(drawing.svg())
-    return environment.get_template("report.html")
+    return environment.get_template(name)

@@ -8,14 +8,15 @@ What remains is narrowed further. The copy lists only the steps that are the res
 omits the proof required: the buyer's own steps protect people, and they, like the buyer's visits and calls, work only if no one
 expects them. It lists the public facts about the place and trade, the questions that are open, and of the answers those that must
 change. Everything else (reassuring answers, small groups, minimum-score rules) is summarised in one line that every copy has, so
-that an answer missing from the list reveals nothing. The location of the uploaded rows is omitted, because a file name may reveal
+that an answer missing from the list reveals nothing. A scorecard names the reassuring answers too, without their points: they are
+the supplier's own, and it is made from nothing else. The location of the uploaded rows is omitted, because a file name may reveal
 who was asked.
 """
 
 from dataclasses import replace
 from datetime import date, timedelta
 
-from reports.document import Detail, Headline, Reason, Report, Step
+from reports.document import LEAST_POINTS, Detail, Headline, Reason, Report, Step
 
 SMALL_GROUP = 10
 REMAINDER_TITLE = "Other answers and rules, not itemised in this copy"
@@ -47,6 +48,7 @@ def for_audience(report: Report) -> Report:
         issues=(),
         buyer=(),
         buyer_plan=(),
+        changes=None,
     )
 
 
@@ -98,6 +100,7 @@ def _redact_headline(headline: Headline, steps: tuple[Step, ...]) -> Headline:
         row=0,
         evidence_claimed=None,
         evidence_confirmed=None,
+        workers=None,
     )
 
 
@@ -114,13 +117,25 @@ def _redact_detail(detail: Detail) -> Detail:
     steps = _supplier_steps(detail.steps)
     headline = _redact_headline(detail.headline, steps)
     reasons = (remainder, *visible)
-    return Detail(headline=headline, reasons=reasons, floors=detail.floors, steps=steps, helps=detail.helps)
+    strengths = tuple(reason.text for reason in sorted(filter(_is_strength, detail.reasons), key=lambda r: r.points))
+    return Detail(headline, reasons, detail.floors, steps, helps=detail.helps, strengths=strengths)
+
+
+def _is_strength(reason: Reason) -> bool:
+    return (
+        reason.kind == "answer"
+        and reason.state == "answered"
+        and reason.points <= -LEAST_POINTS
+        and not _is_closed(reason)
+    )
+
+
+def _is_closed(reason: Reason) -> bool:
+    """Return whether a reason is never shown to a supplier: the question is not for it, or the answer is about a few people."""
+    return reason.withheld or (reason.workers is not None and reason.workers < SMALL_GROUP)
 
 
 def _is_visible(reason: Reason) -> bool:
-    if reason.withheld:
-        return False
     if reason.kind == "context":
-        return True
-    small = reason.workers is not None and reason.workers < SMALL_GROUP
-    return (reason.points > 0 or reason.harm or reason.state in OPEN_STATES) and not small
+        return not reason.withheld
+    return (reason.points > 0 or reason.harm or reason.state in OPEN_STATES) and not _is_closed(reason)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
+from reports.formats import FULL_REPORT, SHORT_FORMATS
 from service.commands import admin, layouts, models, repay, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_reading_options, parse_day, read_column_map
@@ -101,6 +102,11 @@ def _build_parser() -> argparse.ArgumentParser:
         default=",".join(FORMATS),
         metavar="LIST",
         help=f"comma-separated list of {', '.join(FORMATS)} (default: all)",
+    )
+    assess.add_argument(
+        "--brief",
+        action="store_true",
+        help="also write the board brief, two pages about what has to be decided (brief.pdf, brief.docx, brief.html)",
     )
     layouts.add_layout_options(assess)
     assess.set_defaults(run=_assess)
@@ -198,9 +204,10 @@ def _assess(arguments: argparse.Namespace) -> int:
                 with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
                     cases = build_cases_part(parsed.cases, parsed.batches, on, library)
                     write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
-            report_formats = [format_ for format_ in formats if format_ != "json"]
-            if report_formats:
-                _write_reports(folder, report_formats, parsed, assessed, facts, on, say)
+            wanted = [(FULL_REPORT, format_) for format_ in formats if format_ != "json"]
+            wanted += [("brief", format_) for format_ in SHORT_FORMATS] if arguments.brief else []
+            if wanted:
+                _write_reports(folder, wanted, parsed, assessed, facts, on, say)
     received = parsed.received
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
@@ -227,13 +234,14 @@ def _find_confirmed_files(confirmed: Sequence[str], files: Sequence[str]) -> fro
 
 def _write_reports(
     folder: Path,
-    formats: Sequence[str],
+    wanted: Sequence[tuple[str, str]],
     parsed: ParsedUpload,
     assessed: Sequence[AssessedBatch],
     facts: FactSnapshot,
     on: date,
     say: Callable[[str], None],
 ) -> None:
+    """Write the reports that are ``wanted``, each a kind and a format, into a folder."""
     from reports.formats import render
     from service.assessment.models_in_force import find_library_release
     from service.buyer.practice_findings import build_buyer_lines
@@ -246,9 +254,9 @@ def _write_reports(
     findings, steps = build_buyer_lines(parsed.buyer_batches, on, library)
     case_findings = build_case_lines(parsed.cases, parsed.batches, on, library)
     report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
-    for format_ in formats:
-        say(f"writing {format_}")
-        rendered = render(report, format_)
+    for kind, format_ in wanted:
+        say(f"writing {kind}.{format_}")
+        rendered = render(report, format_, kind)
         (folder / rendered.file_name).write_bytes(rendered.data)
 
 

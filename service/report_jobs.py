@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
 from questionnaires.validation.returned_forms import is_sensitive
-from reports.document import DRAFT, Detail, Report
-from reports.formats import FORMATS, Rendered, render
+from reports.document import DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
+from reports.formats import FULL_REPORT, KINDS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_version
@@ -40,6 +41,8 @@ from service.report_content.redaction import filter_own_answers, redact_report, 
 from service.report_content.supplier_help import list_what_helps
 
 AUDIENCES = ("internal", "supplier")
+BRIEF = "brief"
+COMPARED_WITH = timedelta(days=90)  # a brief says what has changed since then, as boards usually meet every quarter
 
 
 def request_report(
@@ -50,17 +53,28 @@ def request_report(
     supplier_id: str | None = None,
     audience: str = "internal",
     *,
+    document: str = FULL_REPORT,
     worker_derived: bool = True,
     max_waiting: int | None = None,
 ) -> Job:
-    """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``format.unknown``,
-    ``audience.unknown``, ``report.empty``, ``not_found``, and ``jobs.too_many`` for an organisation with ``max_waiting`` jobs.
+    """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``document.unknown``,
+    ``format.unknown``, ``audience.unknown``, ``report.empty``, ``not_found``, and ``jobs.too_many`` for an organisation with
+    ``max_waiting`` jobs.
 
-    A supplier's copy is of one supplier and never shows another. ``worker_derived``: whether an internal report includes what
-    workers reported; only callers who may see that can then download it.
+    ``document``: one of KINDS. A scorecard, like a supplier's copy, is of one supplier and never shows another; a brief is always
+    internal. ``worker_derived``: whether an internal report includes what workers reported; only callers who may see that can
+    then download it.
     """
-    if format not in FORMATS:
-        raise DomainError("format.unknown", 422, f"Choose one of these report formats: {', '.join(FORMATS)}.")
+    if document not in KINDS:
+        raise DomainError("document.unknown", 422, f"Choose one of these reports: {', '.join(KINDS)}.")
+    kind = KINDS[document]
+    if format not in kind.formats:
+        formats = ", ".join(kind.formats)
+        raise DomainError("format.unknown", 422, f"Choose one of these formats for this report: {formats}.")
+    if kind.audience == "supplier":
+        audience = kind.audience
+    if audience == "supplier" and kind.audience == "internal":
+        raise DomainError("audience.unknown", 422, "A board brief is internal. Choose a scorecard for the supplier.")
     if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
         raise DomainError("audience.unknown", 422, "Choose an internal report, or a copy for one supplier.")
     if supplier_id is not None:
@@ -69,6 +83,7 @@ def request_report(
         raise DomainError("report.empty", 422, "No supplier matches this report.")
     check_quota(session, max_waiting)
     payload = {
+        "document": document,
         "format": format,
         "audience": audience,
         "supplier_id": supplier_id,
@@ -76,7 +91,8 @@ def request_report(
         "wanted": (filter_ or SupplierFilter()).to_dict(),
     }
     job = enqueue(session, RENDER_REPORT, payload, by, short=supplier_id is not None)
-    record_event(session, by, "report.requested", "job", job.id, {"format": format, "supplier": supplier_id})
+    requested = {"document": document, "format": format, "supplier": supplier_id}
+    record_event(session, by, "report.requested", "job", job.id, requested)
     return job
 
 
@@ -84,27 +100,52 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """Render a requested report and store its bytes (a job); the result of the job holds their digest."""
     payload = claimed.payload
     supplier_id, format_ = payload["supplier_id"], payload["format"]
+    document = payload.get("document", FULL_REPORT)  # jobs that an earlier version enqueued do not say
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         worker_derived = _includes_worker_reports(payload)
         if payload["audience"] == "supplier":
             report = build_supplier_copy(session, supplier_id)
-        elif supplier_id:
-            report = build_internal_report(session, [supplier_id], worker_derived=worker_derived)
         else:
             filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
-            supplier_ids = list_supplier_ids(session, filter_, today())
+            supplier_ids = [supplier_id] if supplier_id else list_supplier_ids(session, filter_, today())
             report = build_internal_report(session, supplier_ids, worker_derived=worker_derived)
-            report = add_own_practices(session, report)
-    rendered = render(report, format_)
+            if not supplier_id:
+                report = add_own_practices(session, report)
+            if document == BRIEF:
+                report = replace(report, changes=find_changes(session, supplier_ids, today() - COMPARED_WITH))
+    rendered = render(report, format_, document)
     result = {
         "sha256": blobs.put(rendered.data),
         "media_type": rendered.media_type,
-        "file_name": f"{'supplier' if supplier_id else 'portfolio'}_{report.on.isoformat()}.{format_}",
+        "file_name": _name_file(document, report, format_, of_one=bool(supplier_id)),
         "size": len(rendered.data),
         "results": len(report.results),
     }
     with job_transaction(db, claimed, progress=1.0, result=result) as session:
-        record_event(session, claimed.actor, "report.made", "job", claimed.id, {"format": format_})
+        made = {"document": document, "format": format_}
+        record_event(session, claimed.actor, "report.made", "job", claimed.id, made)
+
+
+def _name_file(document: str, report: Report, format_: str, *, of_one: bool) -> str:
+    """Return the name of a file, which reveals no supplier where it is stored or sent."""
+    name = document if document != FULL_REPORT else "supplier" if of_one else "portfolio"
+    return f"{name}_{report.on.isoformat()}.{format_}"
+
+
+def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> Changes:
+    """Return which suppliers have moved to another level since a day, the worst now first, and how many were not there then."""
+    before: dict[str, Level] = {}
+    now_: dict[str, tuple[str, Level]] = {}
+    for chunk in chunks(supplier_ids):
+        then = select(Result.supplier_id, Result.level).where(Result.supplier_id.in_(chunk), Result.on <= since)
+        before.update((row.supplier_id, row.level) for row in session.execute(then.order_by(Result.created_at)))
+        latest = select(Supplier.id, Supplier.name, Result.level).join(Result, Supplier.latest_id == Result.id)
+        now_.update((row.id, (row.name, row.level)) for row in session.execute(latest.where(Supplier.id.in_(chunk))))
+    moved = [
+        LevelChange(name, before[id_], level) for id_, (name, level) in now_.items() if before.get(id_, level) != level
+    ]
+    moved.sort(key=lambda change: (LEVELS.index(change.now), change.name))
+    return Changes(since, tuple(moved), added=len(now_.keys() - before.keys()))
 
 
 def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:

@@ -70,7 +70,10 @@ def asked_for(requirements: list[str]) -> set[str]:
 def imported(folders: tuple[str, ...]) -> set[str]:
     """Third-party packages that the modules of some folders import, by the names of their distributions."""
     modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    ours = {*PACKAGES, "diligence_client", *(part for path in modules for part in (path.stem, path.parent.name))}
+    by_themselves = [
+        path for path in modules if path.relative_to(ROOT).parts[0] not in PACKAGES
+    ]  # as tests import each other
+    ours = {*PACKAGES, "diligence_client", *(part for path in by_themselves for part in (path.stem, path.parent.name))}
     names = set()
     for node in (node for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
         if isinstance(node, ast.Import):

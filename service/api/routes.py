@@ -7,7 +7,7 @@ from functools import cache
 import orjson
 from flask import Blueprint, Flask, Response
 
-from reports.formats import FORMATS
+from reports.formats import ALL_FORMATS, FORMATS
 from service.api import (
     admin,
     cases,
@@ -140,7 +140,7 @@ from service.settings import Settings
 
 PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
-REPORT_FILE = FileTypes(tuple(form.media_type for form in FORMATS.values()))
+REPORT_FILE = FileTypes(tuple(form.media_type for form in ALL_FORMATS.values()))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 

@@ -18,6 +18,7 @@ from flask import request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from reports.formats import FULL_REPORT
 from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot, load_facts
 from service import report_jobs
@@ -339,7 +340,7 @@ def list_changes(session: Session, query: Values) -> Reply:
 def request_report(session: Session, body: Values) -> Reply:
     """Request a report on one supplier, or on all suppliers that match a filter."""
     conditions = dict(body)
-    form, audience = conditions.pop("format"), conditions.pop("audience")
+    form, audience, document = (conditions.pop(name) for name in ("format", "audience", "document"))
     supplier_id = conditions.pop("supplier_id", None)
     who = get_caller()
     job = report_jobs.request_report(
@@ -349,6 +350,7 @@ def request_report(session: Session, body: Values) -> Reply:
         filter_from(conditions),
         supplier_id,
         audience,
+        document=document,
         worker_derived=who.sees_worker_derived,
         max_waiting=get_settings().waiting_jobs,
     )
@@ -369,4 +371,5 @@ def get_report(session: Session, job_id: str) -> Reply:
 def _report(job: Job) -> Resource:
     names, outcome = ("format", "audience", "supplier_id"), job.result or {}
     requested = {name: job.payload.get(name) for name in names}
-    return Resource(job, **requested, results=outcome.get("results"), size=outcome.get("size"))
+    document = job.payload.get("document", FULL_REPORT)
+    return Resource(job, **requested, document=document, results=outcome.get("results"), size=outcome.get("size"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from reports.document import (
 )
 from risk_models import explain
 from risk_models.agencies import describe_counted_agency
+from risk_models.answers import map_answers
 from risk_models.cases.evidence import add_case_harms
 from risk_models.engine.frame import LEVEL_NAMES, NOT_ASKED
 from risk_models.engine.robustness import compute_robustness
@@ -153,6 +155,7 @@ def _build_block_lines(
     next_steps = list_first_step_titles(block.plan.actions, block.plan.days)
     rows = batch.rows[block.members].tolist()
     evidence = count_entries(block.answers)
+    workers = map_answers(block.answers, "workers_total", _read_count, nan).tolist()
     lines = []
     for j, level in enumerate(levels):
         country, sector = texts["country"][j], block.sectors[j]
@@ -190,9 +193,15 @@ def _build_block_lines(
             silent=unanswered_driven[j],
             evidence_claimed=evidence[j][0],
             evidence_confirmed=evidence[j][1],
+            workers=None if isnan(workers[j]) else workers[j],
         )
         lines.append((headline, (ranks[j], -bases[j], -worsts[j], -totals[j])))
     return lines
+
+
+def _read_count(answer: object) -> float:
+    """Return a number as it was answered; NaN for a question that was declined."""
+    return float(answer) if isinstance(answer, (int, float)) else nan
 
 
 def _list_identities(block: Block) -> dict[str, list[str | None]]:

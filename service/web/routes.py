@@ -13,7 +13,7 @@ from flask import Blueprint, Flask
 
 from reports.charts import describe
 from reports.document import LEVEL_TITLES, PRIORITIES
-from reports.formats import FORMATS
+from reports.formats import KINDS as REPORT_KINDS
 from reports.formatting import format_number, format_points, format_range, format_score, format_share
 from reports.view_model import LEADS, OWNERS
 from service.auth.access import ACCESS
@@ -196,7 +196,7 @@ def register(app: Flask) -> None:
         PRIORITIES=PRIORITIES,
         LEADS=LEADS,
         OWNERS=OWNERS,
-        REPORT_FORMATS=FORMATS,
+        REPORT_KINDS=REPORT_KINDS,
         SOURCES=load_sources(),
         TERMS=help_page.load_terms(),
         ngettext=format_plural,  # replaces Babel's function, which writes 12345 without a comma

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from reports.formats import FORMATS
+from reports.formats import ALL_FORMATS, FORMATS, KINDS
 from service import cli
 from service.db.session import Database, open_engine
 from service.db.tables import Base
@@ -44,7 +44,8 @@ def test_the_api_documents_every_format_and_no_other(app: Flask):
     request = document["paths"]["/api/v1/reports"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     name = request.get("$ref", "").rpartition("/")[2]
     schema = document["components"]["schemas"][name] if name else request
-    assert schema["properties"]["format"]["enum"] == list(FORMATS)
+    assert schema["properties"]["format"]["enum"] == list(ALL_FORMATS)
+    assert schema["properties"]["document"]["enum"] == list(KINDS)
 
 
 def test_help_lists_the_formats_without_loading_what_renders_them():

@@ -14,7 +14,7 @@ from flask import Flask
 from portal import Portal, make_portal
 
 from reports.document import Report
-from reports.formats import FORMATS, render
+from reports.formats import FORMATS, SHORT_FORMATS, render
 from reports.redaction import for_audience
 from risk_models.action_library import Action, load_actions
 from service import report_jobs
@@ -23,7 +23,7 @@ from service.clock import now
 from service.db.session import Database
 from service.report_content.labels import build_step
 from service.suppliers import repository as suppliers
-from tests.test_reports.read_back import pdf_text
+from tests.test_reports.read_back import pdf_text, read_text
 from tests.test_reports.sample import headlines, make_detail, make_report
 
 ON = date(2026, 11, 20)
@@ -117,6 +117,34 @@ def test_a_suppliers_copy_is_the_same_with_and_without_reports(database: Databas
     assert build_supplier_copy(database, organisation, agency).results[0].case_evidence == "none recorded"
     for form in FORMATS:
         assert extract_text(render(after, form).data, form) == extract_text(render(before, form).data, form)
+    for form in SHORT_FORMATS:
+        assert render(replace(after, on=before.on), form, "scorecard") == render(before, form, "scorecard")
+
+
+CANARIES = ("petrelword", "kittiwakeword", "shearwaterword")
+
+
+def test_no_word_from_workers_is_in_a_scorecard(database: Database):
+    organisation = make_organisation(database)
+    petrel, kittiwake, shearwater = CANARIES
+    reported = {
+        "reported_harms": ["violence", "papers_withheld"],
+        "reported_by": "workers",
+        "evidence": [WORKER_VOICE_EVIDENCE | {"source": petrel}],
+    }
+    site = save_supplier(database, organisation, "site", CANNERY | reported)
+    save_supplier(database, organisation, "site", CANNERY | {"reference": "S-2", "name": shearwater})
+    with database.for_organisation(organisation) as session:
+        finding = {"finding": "locked_in", "phase": "work", "source": "grievance", "note": kittiwake}
+        case = {"case_id": kittiwake, "linked_reference": "S-1", "job": kittiwake}
+        case_service.open_case(session, case, [finding], ON, now(), "user:ana")
+        internal = report_jobs.build_internal_report(session, [site])
+    assert petrel in extract_text(render(internal, "html").data, "html")
+    copy = build_supplier_copy(database, organisation, site)
+    for form in SHORT_FORMATS:
+        text = read_text(render(copy, form, "scorecard").data, form)
+        assert "Blue Pier Cannery" in text
+        assert [word for word in (*CANARIES, "worker voice", "eported by") if word in text] == []
 
 
 def test_the_copy_from_the_api_is_the_same_with_and_without_reports(app: Flask, database: Database):

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from test_service.callers import form_token, make_browser, make_organisation, make_user
 from test_web.office import build_portfolio, save_suppliers
 
-from reports.formats import FORMATS
+from reports.formats import KINDS
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -138,8 +138,12 @@ def test_no_page_queries_the_database_once_per_supplier(app: Flask) -> None:
 def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
     page = sign_in_as(app, "officer").get(address).text
     select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
-    offered = re.findall(r'<option value="(\w+)">([^<]+)</option>', select)
-    assert offered == [(name, format_.title) for name, format_ in FORMATS.items()]
+    offered = re.findall(r'<option value="([\w.]+)">([^<]+)</option>', select)
+    full, brief = KINDS["report"], KINDS["brief"]
+    assert offered == [
+        *((name, format_.title) for name, format_ in full.formats.items()),
+        *((f"brief.{name}", format_.title) for name, format_ in brief.formats.items()),
+    ]
 
 
 def test_each_cell_of_the_heat_map_and_country_of_a_map_leads_to_the_suppliers_it_counts(app: Flask) -> None:

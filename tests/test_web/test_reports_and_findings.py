@@ -9,11 +9,12 @@ import pytest
 from test_service.callers import make_organisation
 
 from questionnaires.form import load_combined_form
+from reports.document import Changes, LevelChange
 from service import report_jobs
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database, open_engine
-from service.db.tables import Base, Import
+from service.db.tables import Base, Import, Result, Supplier
 from service.errors import DomainError
 from service.imports import preview
 from service.jobs.table import claim_job, enqueue
@@ -21,6 +22,7 @@ from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
 from service.queries.supplier_filter import SupplierFilter
 from service.suppliers import repository as suppliers
+from tests.test_reports.read_back import read_text
 
 EARLY, LATE = date(2026, 1, 15), date(2026, 11, 1)
 
@@ -103,6 +105,10 @@ def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) 
             ({"format": "pdf", "filter_": SupplierFilter(text="nobody")}, "report.empty"),
             ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
+            ({"format": "pdf", "document": "scorecard"}, "audience.unknown"),
+            ({"format": "pdf", "document": "brief", "supplier_id": ids[0], "audience": "supplier"}, "audience.unknown"),
+            ({"format": "pdf", "document": "essay"}, "document.unknown"),
+            ({"format": "csv", "document": "brief"}, "format.unknown"),
         ):
             with pytest.raises(DomainError) as refused:
                 report_jobs.request_report(session, by="user:1", **expected_map)
@@ -225,3 +231,40 @@ def test_an_import_whose_job_has_ended_is_no_longer_in_progress(database: Databa
         job.state = "failed"
         session.flush()
         assert not preview.is_in_progress(import_, preview.get_current_job(session, import_))
+
+
+def test_a_brief_compares_levels_with_those_of_an_earlier_day(database: Database) -> None:
+    organisation, ids = make_portfolio(database)
+    with database.for_organisation(organisation) as session:
+        mill = session.get_one(Supplier, ids[0])
+        before = session.get_one(Result, mill.latest_id).level
+        reported = {"reported_by": "workers", "reported_harms": ["violence", "papers_withheld"]}
+        answers = {"name": "Fig Mill", "country": "MY", **reported}
+        _, result = suppliers.save_supplier(session, "site", answers, LATE, now(), "system:test", "api")
+        after = result.level
+        assert mill.latest_id == result.id
+        changes = report_jobs.find_changes(session, ids, EARLY)
+    assert before != after
+    assert changes == Changes(EARLY, (LevelChange("Fig Mill", before, after),), added=2)
+
+
+def test_a_brief_is_a_word_file_about_all_suppliers_and_a_scorecard_one_about_its_supplier(
+    database: Database, tmp_path: Path
+) -> None:
+    organisation, ids = make_portfolio(database)
+    blobs = FolderStore(tmp_path / "blobs")
+    texts = {}
+    for document, supplier_id in (("brief", None), ("scorecard", ids[0])):
+        with database.for_organisation(organisation) as session:
+            job_id = report_jobs.request_report(
+                session, "docx", "user:1", supplier_id=supplier_id, document=document
+            ).id
+        handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
+        run_job(database, claim_job(database, "test", kinds={"render_report"}), handler)
+        with database.for_organisation(organisation) as session:
+            report = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=document == "brief")
+        assert report.file_name == f"{document}_2026-{'11-01' if document == 'brief' else '01-15'}.docx"
+        texts[document] = read_text(report.data, "docx")
+    assert "Decisions needed" in texts["brief"]
+    assert "Fig Mill" in texts["scorecard"]
+    assert "Fig Farm" not in texts["scorecard"]

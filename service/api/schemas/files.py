@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import fields, validate
 
 from reports.document import LEVELS
-from reports.formats import FORMATS
+from reports.formats import ALL_FORMATS, FULL_REPORT
+from reports.formats import KINDS as REPORT_KINDS
 from service.api.fields import (
     CODES,
     PRINTED_OR_EMPTY,
@@ -341,7 +342,8 @@ class ReportSchema(ApiSchema):
     state = StrictChoice(JOB_STATES, dump_only=True)
     progress = StrictNumber(dump_only=True)
     message = fields.String(dump_only=True)
-    format = StrictChoice(FORMATS, required=True)
+    document = StrictChoice(REPORT_KINDS, load_default=FULL_REPORT)
+    format = StrictChoice(ALL_FORMATS, required=True)
     audience = StrictChoice(AUDIENCES, load_default="internal")
     supplier_id = StrictString(36, allow_none=True)
     results = StrictInteger(0, dump_only=True, allow_none=True)

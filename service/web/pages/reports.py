@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from reports.formats import FULL_REPORT
 from service import report_jobs
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.queries import supplier_filter
@@ -14,16 +15,18 @@ from service.web.pages.suppliers import build_download, read_filter_fields
 def request_report() -> AnyResponse:
     """Request a report on one supplier, or on all suppliers that match a filter."""
     form = request.form
+    document, _, format_ = form.get("format", "").rpartition(".")  # "brief.pdf", or "pdf" for a full report
     with write_session() as session:
         job = report_jobs.request_report(
             session,
-            form.get("format", ""),
+            format_,
             get_caller().actor,
             supplier_filter.parse_filter(
                 read_filter_fields(form), own_answers_only=not get_caller().sees_worker_derived
             ),
             form.get("supplier_id") or None,
             form.get("audience", "internal"),
+            document=document or FULL_REPORT,
             worker_derived=get_caller().sees_worker_derived,
             max_waiting=get_settings().waiting_jobs,
         )

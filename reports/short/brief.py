@@ -1,0 +1,304 @@
+"""Build the board brief: two pages from which a director sees within seconds what has to be decided.
+
+It never shows a score: levels are words, and numbers of people come with their range and their origin.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from reports.charts import draw_level_counts
+from reports.document import LEVEL_TITLES, LEVELS, Headline, Level, Report, Step
+from reports.formatting import format_count, format_date, format_short_date
+from reports.redaction import SMALL_GROUP
+from reports.short.document import Bullets, Paragraph, Picture, Section, ShortDocument, Table, Tag
+from reports.view_model import OWNERS, count_by_level
+
+URGENT: tuple[Level, ...] = ("critical", "high")
+STATE_IMPOSED = "decide_state_imposed"  # the action where labour imposed by a state is documented
+MAX_NAMES, MAX_CHANGES, MAX_OPEN, MAX_LETTERS = 2, 6, 4, 40
+MAX_SAFETY, MAX_OTHER, MAX_OWN = 5, 4, 2  # the steps that are shown of each kind
+
+
+class Decision(NamedTuple):
+    """A decision for the board. `clause`: its short form for the headline."""
+
+    clause: str
+    text: str
+    why: str
+    due: str
+
+
+def build(report: Report) -> ShortDocument:
+    """Return the brief on an internal report. Raises ValueError for a supplier's copy, which contains nothing to decide."""
+    if report.audience != "internal":
+        raise ValueError("a board brief is internal and cannot be made from a supplier's copy")
+    decisions = list_decisions(report)
+    sections = [
+        Section("Decisions needed", (_decision_table(decisions),)),
+        Section("People at risk", _describe_people(report)),
+        Section("What changed", _describe_changes(report), new_page=True),
+        Section("Who does what by when", (_step_table(report),)),
+        Section("How sure we are", (Bullets(_describe_confidence(report)),)),
+    ]
+    return ShortDocument("Board brief, internal", report.title, _state_headline(decisions), report.on, tuple(sections))
+
+
+def list_decisions(report: Report) -> list[Decision]:
+    """Return what has to be decided, the most urgent first; empty if nothing has to be."""
+    found = (
+        _decide_on_danger(report),
+        _decide_on_plans(report),
+        _decide_on_state_imposed(report.plan),
+        _decide_on_questions(report),
+        _decide_on_own_practices(report),
+    )
+    return [decision for decision in found if decision is not None]
+
+
+def _state_headline(decisions: Sequence[Decision]) -> str:
+    if not decisions:
+        return "No decision is needed now. The results are reviewed again when they are due."
+    clauses = [decision.clause for decision in decisions[:3]]
+    joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
+    return f"{joined[0].upper()}{joined[1:]}."
+
+
+def _decision_table(decisions: Sequence[Decision]) -> Table | Paragraph:
+    if not decisions:
+        return Paragraph("None. Nothing in the results calls for a decision by the board at present.")
+    rows = [(f"{place}. {each.text}", each.why, each.due) for place, each in enumerate(decisions, 1)]
+    return Table(("Decision", "Why", "By when"), tuple(rows), (38, 45, 17))
+
+
+def _decide_on_danger(report: Report) -> Decision | None:
+    endangered = [headline for headline in report.results if headline.case_evidence == "emergency"]
+    urgent = [step for step in report.plan if step.safety and step.within_hours is not None]
+    if endangered:
+        people = "people at " + _name(endangered)
+        return Decision(
+            f"make sure that people at {format_count(len(endangered), 'supplier')} are safe",
+            "Name the person who makes sure, today, that the people concerned are safe.",
+            f"Case records suggest that {people} may be in danger now.",
+            format_due(urgent[0]) if urgent else "Today",
+        )
+    if not urgent:
+        return None
+    most = max(urgent, key=lambda step: step.suppliers)
+    return Decision(
+        f"start the safety steps at {format_count(most.suppliers, 'supplier')}",
+        "Name the person who starts the safety steps, and release what they cost.",
+        f"{_join_names(most.names, most.suppliers)}: {_uncapitalise(most.title)}.",
+        format_due(urgent[0]),
+    )
+
+
+def _decide_on_plans(report: Report) -> Decision | None:
+    urgent = [headline for headline in report.results if headline.level in URGENT]
+    if not urgent:
+        return None
+    counts = Counter(headline.level for headline in urgent)
+    rated = " and ".join(f"{counts[level]:,} {LEVEL_TITLES[level]}" for level in URGENT if counts[level])
+    suppliers = format_count(len(urgent), "supplier")
+    theirs = [step.due for step in report.plan if step.owner != "buyer" and step.due and step.within_hours is None]
+    return Decision(
+        f"agree action plans with {suppliers}",
+        f"Agree a corrective action plan with {suppliers}, and decide what we contribute to its cost.",
+        f"Rated {rated}: {_name(urgent)}. Ending a contract first would leave workers worse off.",
+        f"First step by {format_short_date(min(theirs))}" if theirs else "Next meeting",
+    )
+
+
+def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
+    step = next((step for step in plan if step.action == STATE_IMPOSED), None)
+    if step is None:
+        return None
+    return Decision(
+        f"decide whether to go on buying from {format_count(step.suppliers, 'supplier')} affected by state-imposed labour",
+        f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
+        "State-imposed labour is documented for the place or the goods. No audit or answer on site can show otherwise.",
+        format_due(step),
+    )
+
+
+def _decide_on_questions(report: Report) -> Decision | None:
+    unknown = [headline for headline in report.results if headline.level == "insufficient_evidence"]
+    if not unknown:
+        return None
+    risky = [headline for headline in unknown if headline.inherent_level in URGENT]
+    suppliers = format_count(len(unknown), "supplier")
+    first = f", starting with {_name(risky)}, where the country and trade are riskiest" if risky else ""
+    return Decision(
+        f"question {suppliers} about which too little is known",
+        f"Send {suppliers} a questionnaire before placing new orders{first}.",
+        "Too little is known to rate them. That does not make them safe.",
+        "Next meeting",
+    )
+
+
+def _decide_on_own_practices(report: Report) -> Decision | None:
+    harmful = list(dict.fromkeys(finding.title for finding in report.buyer if finding.state == "harm"))
+    if not harmful:
+        return None
+    dates = [step.due for step in report.buyer_plan if step.due]
+    practices = format_count(len(harmful), "buying practice")
+    return Decision(
+        f"change {practices} of our own",
+        f"Change {practices} of our own.",
+        f"They make forced labour at suppliers more likely: {'; '.join(map(_uncapitalise, harmful[:MAX_NAMES]))}.",
+        f"By {format_short_date(min(dates))}" if dates else "Next meeting",
+    )
+
+
+def _describe_people(report: Report) -> tuple[Paragraph | Table | Picture, ...]:
+    sites = [headline for headline in report.results if headline.kind == "site"]
+    by_level = count_by_level(report.results)
+    picture = Picture(draw_level_counts("levels", by_level))
+    if not any(headline.workers for headline in sites):
+        unknown = "The suppliers have not stated how many people work for them, so the number at risk is not known."
+        return (Paragraph(unknown), picture)
+    low = _sum_workers(headline for headline in sites if headline.level in URGENT)
+    high = low + _sum_workers(headline for headline in sites if headline.level == "insufficient_evidence")
+    concerned = [headline for headline in sites if headline.level in (*URGENT, "insufficient_evidence")]
+    stated = sum(headline.workers is not None for headline in concerned)
+    rows = [
+        (
+            Tag(level, LEVEL_TITLES[level]),
+            f"{by_level[level]:,}",
+            format_people(_sum_workers(headline for headline in sites if headline.level == level)),
+        )
+        for level in LEVELS
+        if by_level[level]
+    ]
+    missing = len(concerned) - stated
+    stating = f"{missing:,} of these {len(concerned):,} sites state none, so more people may be affected. " * bool(
+        missing
+    )
+    origin = (
+        f"The numbers come from the suppliers' own lists and answers. {stating}Workers of agencies are not counted."
+    )
+    return (
+        Paragraph(f"{_state_range(low, high)} {origin}"),
+        Table(("Level", "Suppliers", "People who work there"), tuple(rows), (40, 30, 30)),
+        picture,
+    )
+
+
+def _state_range(low: float, high: float) -> str:
+    if low == 0:
+        return f"{_capitalise(format_people(high))} people work at sites about which too little is known to rate them."
+    if high == low:
+        return f"{_capitalise(format_people(low))} people work at sites rated Critical or High."
+    return (
+        f"Between {format_people(low)} and {format_people(high)} people may be affected: {format_people(low)} work at sites "
+        "rated Critical or High, the others at sites about which too little is known to rate them."
+    )
+
+
+def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
+    changes = report.changes
+    if changes is None:
+        return (Paragraph("There is no earlier assessment to compare these results with."),)
+    since = format_date(changes.since)
+    added = f" {format_count(changes.added, 'supplier')} {'was' if changes.added == 1 else 'were'} added." * bool(
+        changes.added
+    )
+    if not changes.moved:
+        return (Paragraph(f"No supplier has moved to another level since {since}.{added}"),)
+    rose = sum(LEVELS.index(change.now) < LEVELS.index(change.before) for change in changes.moved)
+    rows = [
+        (
+            _shorten(change.name),
+            Tag(change.before, LEVEL_TITLES[change.before]),
+            Tag(change.now, LEVEL_TITLES[change.now]),
+        )
+        for change in changes.moved[:MAX_CHANGES]
+    ]
+    more = len(changes.moved) - MAX_CHANGES
+    moved = format_count(len(changes.moved), "supplier has", "suppliers have")
+    text = (
+        f"{moved} moved to another level since {since}; {rose:,} of them to a level that needs more attention.{added}"
+    )
+    return (
+        Paragraph(text + (f" The first {MAX_CHANGES} are shown." if more > 0 else "")),
+        Table(("Supplier", "Level then", "Level now"), tuple(rows), (50, 25, 25)),
+    )
+
+
+def _step_table(report: Report) -> Table | Paragraph:
+    safety = [step for step in report.plan if step.safety]
+    others = [step for step in report.plan if not step.safety]
+    steps = (*safety[:MAX_SAFETY], *others[:MAX_OTHER], *report.buyer_plan[:MAX_OWN])
+    if not steps:
+        return Paragraph("The results do not call for any step.")
+    rows = [
+        (step.title, _describe_owner(step), _join_names(step.names[:1], step.suppliers), format_due(step))
+        for step in steps
+    ]
+    return Table(("What", "Who", "Where", "By when"), tuple(rows), (38, 15, 30, 17))
+
+
+def _describe_owner(step: Step) -> str:
+    return "We" if step.owner == "buyer" else OWNERS[step.owner]
+
+
+def _describe_confidence(report: Report) -> tuple[str, ...]:
+    total = len(report.results)
+    thin = sum(headline.coverage < 0.5 for headline in report.results)
+    texts = [f"{thin:,} of {format_count(total, 'supplier')} answered fewer than half of the key questions."] * bool(
+        thin
+    )
+    blanks = sum(headline.silent or headline.up_to for headline in report.results)
+    if blanks:
+        level_of = "level of 1 supplier rests" if blanks == 1 else f"levels of {blanks:,} suppliers rest"
+        texts.append(f"The {level_of} mainly on questions left blank, not on findings.")
+    if report.not_checked:
+        titles = "; ".join(question.title.rstrip("?") for question in report.not_checked[:MAX_OPEN])
+        texts.append(f"Least often asked: {titles}.")
+    texts.append("The full report explains every result and names its sources.")
+    return tuple(texts)
+
+
+def format_due(step: Step) -> str:
+    """Return when a step is due: "Within 24 hours", "By 28 Nov 2026" or "No date"."""
+    if step.within_hours is not None:
+        return f"Within {step.within_hours:g} hours"
+    return f"By {format_short_date(step.due)}" if step.due else "No date"
+
+
+def format_people(number: float) -> str:
+    """Return a number of people with thousands separated; a small one only as "fewer than 10"."""
+    if number == 0:
+        return "not stated"
+    return f"fewer than {SMALL_GROUP}" if number < SMALL_GROUP else f"{number:,.0f}"
+
+
+def _sum_workers(headlines: Iterable[Headline]) -> float:
+    return sum(headline.workers or 0.0 for headline in headlines)
+
+
+def _name(headlines: Sequence[Headline]) -> str:
+    return _join_names([headline.name or headline.reference for headline in headlines], len(headlines))
+
+
+def _join_names(names: Sequence[str], total: int) -> str:
+    """Return the first few names, and how many more there are."""
+    if not total:  # our own practices
+        return "–"
+    shown = [_shorten(name) for name in names[:MAX_NAMES]]
+    more = total - len(shown)
+    if more > 0:
+        return f"{', '.join(shown)} and {more:,} more" if shown else format_count(total, "supplier")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1].rstrip() + "\u2026"
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _uncapitalise(text: str) -> str:
+    return text[:1].lower() + text[1:]
