@@ -36,6 +36,7 @@ from questionnaires.validation.match import (
     find_header_row,
     get_row_cells,
     match_columns,
+    propose_columns,
 )
 from questionnaires.validation.personal_columns import drop_personal_columns, find_people_beside_names
 from questionnaires.validation.personal_data import CASE_KIND, REMOVED_NOTE, RedactedCells, redact_pii
@@ -205,9 +206,23 @@ def _describe_unmapped(sheet: Sheet, chosen: SheetLayout | None, options: TableO
         laid_out = lay_out_table(sheet, place.table, _find_known_headers(sheet, options), {})
         shown, _ = drop_personal_columns(laid_out.sheet, laid_out.header_row, {})
         headers = get_row_cells(shown, laid_out.header_row)
-        tables.append(_describe_headers(place.table, laid_out, shown, headers, {}, shows=True))
+        tables.append(_describe_proposals(place, laid_out, shown, headers))
     layout = places[0].layout if places else SheetLayout(sheet.name)
     return replace(layout, read=False, tables=tuple(tables))
+
+
+def _describe_proposals(
+    place: _TablePlace, laid_out: LaidOutTable, sheet: Sheet, headers: Sequence[str]
+) -> TableLayout:
+    """Return the layout of a table that cannot be read yet, with the questions of those columns that are understood."""
+    forms = {kind: load_combined_form(kind) for kind in _list_kinds(sheet, place.options.kind) if kind in SAMPLED_KINDS}
+    if not forms:
+        return _describe_headers(place.table, laid_out, sheet, headers, {}, shows=True)
+    kind = place.options.kind if place.options.kind in forms else detect_kind(headers, sheet.name, forms)
+    matched = propose_columns(sheet, laid_out.header_row, forms[kind])
+    question_of = {index: question for question, index in matched.columns.items()}
+    table = _describe_headers(place.table, laid_out, sheet, headers, question_of, shows=True)
+    return _hide_samples_of_persons(_add_confidence(table, matched), forms[kind], question_of)
 
 
 def _describe_table(item: _FoundTable) -> TableLayout:
@@ -215,14 +230,16 @@ def _describe_table(item: _FoundTable) -> TableLayout:
     question_of = {index: question for question, index in item.table.matched.columns.items()}
     form = load_combined_form(item.table.kind)
     shows = item.table.kind in SAMPLED_KINDS
-    personal = {index for index, question in question_of.items() if form.by_id[question].person}
     headers = item.table.matched.headers
     table = _describe_headers(item.place.table, item.laid_out, item.sheet, headers, question_of, shows=shows)
-    table = _add_confidence(table, item.table.matched)
-    return replace(
-        table,
-        headers=tuple(replace(header, samples=()) if header.column in personal else header for header in table.headers),
-    )
+    return _hide_samples_of_persons(_add_confidence(table, item.table.matched), form, question_of)
+
+
+def _hide_samples_of_persons(table: TableLayout, form: Questionnaire, question_of: Mapping[int, str]) -> TableLayout:
+    """Return the layout of a table without values of columns that are about persons."""
+    personal = {index for index, question in question_of.items() if form.by_id[question].person}
+    headers = (replace(header, samples=()) if header.column in personal else header for header in table.headers)
+    return replace(table, headers=tuple(headers))
 
 
 def _add_confidence(table: TableLayout, matched: ColumnMatch) -> TableLayout:

@@ -299,8 +299,8 @@ class HeaderWords:
 
     ``headers``: by kind of sheet, the question of each header. ``prefixes``: by kind, the words that may come before a header of
     ``prefixed`` questions; ``suffixes``: by question, those that may follow it. ``site_words``, ``supplier_words``: what the
-    header of a name says that it names. ``unclear``: by header, the question that it may mean. ``not_a_region``:
-    values that are no province.
+    header of a name says that it names. ``unclear``: by kind, the question that a header may mean; for those in
+    ``told_by_several``, values that list several things show that it does. ``not_a_region``: values that are no province.
     """
 
     headers: Mapping[str, Mapping[str, str]]
@@ -309,7 +309,8 @@ class HeaderWords:
     suffixes: Mapping[str, frozenset[str]]
     site_words: tuple[str, ...]
     supplier_words: tuple[str, ...]
-    unclear: Mapping[str, str]
+    unclear: Mapping[str, Mapping[str, str]]
+    told_by_several: frozenset[str]
     not_a_region: frozenset[str]
 
 
@@ -336,7 +337,16 @@ def load_header_words() -> HeaderWords:
         suffixes={question: frozenset(words) for question, words in suffixes.items()},
         site_words=tuple(map(fold_text, data["name_order"]["site"])),
         supplier_words=tuple(map(fold_text, data["name_order"]["supplier"])),
-        unclear={fold_text(header): entry["question"] for entry in data["unclear"] for header in entry["headers"]},
+        unclear={
+            kind: {
+                fold_text(header): entry["question"]
+                for entry in data["unclear"]
+                if entry["kind"] == kind
+                for header in entry["headers"]
+            }
+            for kind in headers
+        },
+        told_by_several=frozenset(entry["question"] for entry in data["unclear"] if entry.get("told_by_several")),
         not_a_region=frozenset(map(fold_text, data["not_a_region"]["names"])),
     )
 

@@ -188,7 +188,8 @@ class ColumnMatcher:
         if not claim.doubtful:
             return True
         if claim.rank < COMPOSED:  # the whole header is understood, and may still mean something else
-            return any(len(SEVERAL.split(text)) > 1 for text in self.texts(claim.column))
+            lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.texts(claim.column))
+            return lists_several and question in load_header_words().told_by_several
         return claim.verdict == "supports"
 
     def order_names(self, claims: Sequence[Claim]) -> list[Claim]:

@@ -79,16 +79,16 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     """
     if question.id == "region" and texts and find_share(texts, KINDS["no_region"]) >= MOST:
         return "contradicts"  # one word for a part of the world, or for a status, is enough
-    if len(texts) < MIN_TEXTS:
+    is_choice = question.type in ("choice", "yes_no")
+    if len(texts) < (1 if is_choice else MIN_TEXTS):  # that no text is a choice shows soon
         return "neither"
     if question.type in TYPED:
         share = find_share(texts, build_test(question))
-        if share >= MOST:
+        if share >= MOST and len(texts) >= MIN_TEXTS:
             return "supports"
         if rank <= TITLE:
             is_plain = question.id != "country" or len(texts) < MIN_TEXTS_AGAINST_TITLE
             return "neither" if is_plain or share else "contradicts"
-        is_choice = question.type in ("choice", "yes_no")
         return "contradicts" if share <= (0 if is_choice else FEW) else "neither"
     if question.id in IDENTIFIERS:
         share = find_share(texts, lambda text: is_identifier(question.id, text))

@@ -18,7 +18,10 @@ COMPOSED = 4  # the rank of a header that is understood in parts, after those of
 MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
 PLACE_QUESTIONS = frozenset({"country", "region", "city", "address", "postal_code"})
 SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–—]\s|\s(?:and|&|or|y|et|und)\s|<br ?/?>")
-TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+")
+TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of a word in ASCII: "EmpName" is two
+BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
+PER_CENT = re.compile(r"[%٪％﹪]")
+SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
 NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
 
 
@@ -36,6 +39,15 @@ def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks in a form; None if nothing in it is known."""
     if not header or len(header) > MAX_HEADER:
         return None
+    reading = _read_parts(header, form)
+    if reading and PER_CENT.search(header):
+        questions = (SHARES.get(question, question) for question in reading.questions)
+        return reading._replace(questions=tuple(questions))
+    return reading
+
+
+def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
+    """Return what a header asks, as a whole or in parts, whether it is a number or a share of people."""
     whole = _read_words(header, form)
     if whole or form.kind not in load_header_words().prefixes:
         return whole
@@ -57,9 +69,9 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
     words, word = load_header_words(), fold_text(text)
     if word in form.headers:
         rank, question = form.headers[word]
-        is_unclear = form.kind == "site" and words.unclear.get(word) == question
+        is_unclear = words.unclear.get(form.kind, {}).get(word) == question
         return HeaderReading((question,), rank, is_unclear)
-    tokens = [fold_text(token) for token in TOKEN.findall(unicodedata.normalize("NFC", text))]
+    tokens = _list_tokens(text)
     prefixes = words.prefixes.get(form.kind)
     if prefixes is None or not 1 < len(tokens) <= 8:
         return None
@@ -71,6 +83,13 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
         if _is_made_of(tokens[:begin], prefixes) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
             return HeaderReading((question,), COMPOSED)
     return None
+
+
+def _list_tokens(text: str) -> list[str]:
+    """Return the words of a text, folded; names in code such as "EmpName" are several."""
+    words = BETWEEN_WORDS.split(unicodedata.normalize("NFC", text))
+    tokens = (token for word in words for token in (TOKEN.findall(word) if word.isascii() else [word]))
+    return [folded for token in tokens if (folded := fold_text(token))]
 
 
 def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:

@@ -27,6 +27,7 @@ from questionnaires.validation.headers import NUMBERING, PLACE_QUESTIONS, read_h
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
 # In a header, these tell a list of suppliers from one of agencies.
 SUPPLIER_WORDS = ("supplier", "vendor", "factory", "facility")
+LICENCE_WORDS = ("licence", "license")
 CASE_QUESTIONS = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 
 
@@ -81,8 +82,8 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
     """Return the kind of a sheet: "agency", "site" or "case". ``forms``: the combined form of each kind.
 
     A sheet that has cases, findings and their phases holds case records. Else the only form in which a header is the name of
-    the row decides; else a sheet name that mentions agencies; else a header that mentions suppliers; else the form that knows
-    more of the headers, a site if they are equal.
+    the row decides; else a sheet name that mentions agencies; else a header that mentions suppliers; else it is a list of
+    agencies if their form knows at least two more of the headers, or one more and a header mentions agencies or licences.
     """
     questions_by_kind = {kind: find_questions(headers, form) for kind, form in forms.items()}
     if questions_by_kind.pop("case", set()) >= CASE_QUESTIONS:
@@ -94,7 +95,10 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
         return "agency"
     if any(word in fold_text(header) for header in headers for word in SUPPLIER_WORDS):
         return "site"
-    return "agency" if len(questions_by_kind["agency"]) > len(questions_by_kind["site"]) else "site"
+    more = len(questions_by_kind["agency"]) - len(questions_by_kind["site"])
+    agency_words = (*load_common_words().agencies, *LICENCE_WORDS)
+    mentions_agencies = any(word in fold_text(header) for header in headers for word in agency_words)
+    return "agency" if more > 1 or (more == 1 and mentions_agencies) else "site"
 
 
 def match_columns(

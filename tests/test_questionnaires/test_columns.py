@@ -2,7 +2,7 @@
 
 import pytest
 
-from questionnaires.find_tables import find_tables
+from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import load_combined_form
 from questionnaires.issues import UnusableSheet
 from questionnaires.lookups import load_header_words
@@ -61,6 +61,13 @@ HEADERS = {
     "processing_type_facility_type_raw": "facility_type",
     "amfori ID": "reference",
     "عدد العمال": "workers_total",
+    "आपूर्तिकर्ता का नाम": "name",
+    "Наименование поставщика": "name",
+    "Mã NCC": "reference",
+    "Jumlah Karyawan": "workers_total",
+    "नारी श्रमिक": "workers_female",
+    "Lao động nữ (%)": "female_pct",
+    "Migrant workers (%)": "migrant_pct",
     "Owner country": "owner_country",
     "Supplier status": None,
     "Client country": None,
@@ -77,7 +84,8 @@ def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header
 
 
 @pytest.mark.parametrize(
-    "header", ["Reg no (DOSH)", "Brand / Country", "Name and address", "Nationality", "Country of origin"]
+    "header",
+    ["Reg no (DOSH)", "Brand / Country", "Name and address", "Nationality", "Country of origin", "Payment method"],
 )
 def test_a_header_that_is_understood_in_part_is_doubtful(header):
     assert read_header(header, SITE).doubtful
@@ -126,6 +134,41 @@ def test_nationalities_are_asked_about_unless_a_cell_holds_several():
     assert [issue.code for issue in asked.issues] == ["schema.unclear"]
     several = match(["Company", "Nationality"], FACTORIES, ["Nepal; India", *COUNTRIES[1:]])
     assert get_questions(several) == ["name", "worker_origin_countries"]
+
+
+def test_a_word_for_suppliers_invoices_is_asked_about_whatever_the_values_are():
+    matched = match(
+        ["Supplier Name", "Payment Method"], FACTORIES, ["Wire", "Check", "Bank transfer", "Cash", "Wire; Cash", "Wire"]
+    )
+    assert get_questions(matched) == ["name", "?pay_method"]
+
+
+def test_names_of_agencies_are_no_answer_to_whether_agencies_are_used():
+    sheet = build_sheet([["Factory", "Agency used"], ["Alder Knit Ltd", "Himal Manpower"], ["Birch Foods", ""]])
+    assert get_questions(propose_columns(sheet, 1, SITE)) == ["name", "?uses_agencies"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Legal Name", "Country", "Audit Date", "Valid until"],
+        ["Company Name", "Country of Origin", "Website"],
+    ],
+)
+def test_one_header_of_the_agency_form_makes_no_list_of_agencies(headers):
+    assert detect_kind(headers, "Business partners", FORMS) == "site"
+
+
+def test_a_list_with_licence_numbers_is_one_of_agencies():
+    assert detect_kind(["Name", "Country", "Licence number"], "Sheet1", FORMS) == "agency"
+
+
+def test_a_sheet_that_cannot_be_read_yet_shows_the_columns_that_are_understood():
+    rows = [["Betreff", "Country", "Total workers"], *([f"Text {number}", "Thailand", "120"] for number in range(4))]
+    (layout,) = find_layout([build_sheet(rows)], "list.xlsx", TableOptions("2026-11-28")).sheets
+    (table,) = layout.tables
+    assert not layout.read
+    assert [header.question for header in table.headers] == ["", "country", "workers_total"]
 
 
 def test_a_vendor_beside_a_factory_is_what_the_factory_belongs_to():
