@@ -18,12 +18,10 @@ from reports.document import DRAFT, LEVELS, Changes, Detail, Level, LevelChange,
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from risk_models.model import get_model_version
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.buyer import own_practices
-from service.case_reading import evidence
 from service.clock import now, today
 from service.db.session import Database, chunks
 from service.db.tables import Import, Job, Organisation, Result, Supplier
@@ -157,7 +155,7 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     if not results:
         raise DomainError("report.empty", 422, "No supplier matches this report.")
     on = max(result.on for result in results)
-    assessed = [_reassess_group(group) for group in _group_alike(results)]
+    assessed = [stored_results.reassess_group(group) for group in stored_results.group_alike(results)]
     if not worker_derived:
         assessed = [with_supplier_visible_plan(batch) for batch in assessed]
     organisation = session.get_one(Organisation, results[0].organisation_id)
@@ -242,25 +240,6 @@ def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[
         query = select(Result).join(Supplier, Supplier.latest_id == Result.id).where(Supplier.id.in_(chunk))
         latest.update({result.supplier_id: result for result in session.scalars(query)})
     return [latest[i] for i in supplier_ids if i in latest]
-
-
-def _group_alike(results: Sequence[Result]) -> list[list[Result]]:
-    """Group results that can be reassessed together: of the same day, model and agency scores."""
-    groups: dict[Any, list[Result]] = defaultdict(list)
-    for result in results:
-        scores = tuple(sorted(result.agency_scores.items()))
-        groups[result.on, result.model, result.model_version, scores].append(result)
-    return list(groups.values())
-
-
-def _reassess_group(group: Sequence[Result]) -> AssessedBatch:
-    on, model = group[0].on, get_model_version(group[0].model, group[0].model_version)
-    rows = np.array([int(result.place.get("row", 1)) for result in group])
-    file = str(group[0].place.get("file", ""))
-    cases = evidence.decode_case_evidence([result.case_evidence for result in group])
-    batch = Batch(model.kind, from_rows([result.answers for result in group]), file, "", rows, cases)
-    models = stored_results.list_models_released_with(model)
-    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores, models)
 
 
 def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:

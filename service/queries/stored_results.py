@@ -6,6 +6,8 @@ agencies had then.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,26 @@ def reassess_result(result: Result) -> tuple[AssessedBatch, FactSnapshot]:
         evidence.decode_case_evidence([result.case_evidence]),
     )
     return assess_batch(batch, facts, result.on, result.agency_scores, list_models_released_with(model)), facts
+
+
+def group_alike(results: Iterable[Result]) -> list[list[Result]]:
+    """Group results that can be reassessed together: of the same day, model and agency scores."""
+    groups: dict[Any, list[Result]] = defaultdict(list)
+    for result in results:
+        scores = tuple(sorted(result.agency_scores.items()))
+        groups[result.on, result.model, result.model_version, scores].append(result)
+    return list(groups.values())
+
+
+def reassess_group(group: Sequence[Result]) -> AssessedBatch:
+    """Recompute results that are alike (:func:`group_alike`), in their order."""
+    on, model = group[0].on, get_model_version(group[0].model, group[0].model_version)
+    rows = np.array([int(result.place.get("row", 1)) for result in group])
+    file = str(group[0].place.get("file", ""))
+    cases = evidence.decode_case_evidence([result.case_evidence for result in group])
+    batch = Batch(model.kind, from_rows([result.answers for result in group]), file, "", rows, cases)
+    models = list_models_released_with(model)
+    return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores, models)
 
 
 def build_result_json(result: Result) -> Document:

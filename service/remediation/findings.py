@@ -16,6 +16,7 @@ from service.audit import record_event
 from service.db.case_tables import StoredCase
 from service.db.remediation_tables import Finding, Step, StepFinding, StepVerification, Transition
 from service.errors import DomainError, not_found
+from service.remediation import steps as step_service
 from service.remediation.rules import DONE, check_reason, check_transition, load_rules
 from service.remediation.steps import Act
 
@@ -43,10 +44,13 @@ def get_finding(
     return finding
 
 
-def list_steps_of(session: Session, finding: Finding) -> Sequence[Step]:
-    """Return the steps that a finding calls for."""
+def list_steps_of(session: Session, finding: Finding, *, lock: bool = False) -> Sequence[Step]:
+    """Return the steps that a finding calls for, locked until the transaction ends if asked."""
     linked = select(StepFinding.step_id).where(StepFinding.finding_id == finding.id)
-    return session.scalars(select(Step).where(Step.id.in_(linked)).order_by(Step.due, Step.id)).all()
+    query = select(Step).where(Step.id.in_(linked)).order_by(Step.due, Step.id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).all()
 
 
 def change_state(session: Session, finding: Finding, state: str, reason: str | None, act: Act, *, by: str = "") -> None:
@@ -55,7 +59,7 @@ def change_state(session: Session, finding: Finding, state: str, reason: str | N
     Raises DomainError as :func:`service.remediation.rules.check_transition` does, and ``finding.case_open``,
     ``finding.steps_open``, ``finding.not_set_aside``, 409.
     """
-    steps = list_steps_of(session, finding)
+    steps = list_steps_of(session, finding, lock=True)
     last_actor = session.scalars(
         select(Transition.actor)
         .where(Transition.finding_id == finding.id)
@@ -76,6 +80,9 @@ def change_state(session: Session, finding: Finding, state: str, reason: str | N
     details = {"from": before, "to": state}
     record_event(session, act.actor.name, "finding.state_changed", "finding", finding.id, details)
     session.flush()
+    for step in steps if state == "reopened" else ():
+        if step.state in DONE:
+            step_service.change_state(session, step, "reopened", None, act, by="finding")
 
 
 def _check_set_aside(finding: Finding, steps: Sequence[Step]) -> None:

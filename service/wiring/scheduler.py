@@ -1,5 +1,7 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
+It also queues the job that takes findings from new assessments.
+
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
 clock is set back, the next due time moves back with it, and times that were triggered or caught up already are not triggered
@@ -28,6 +30,7 @@ from service.db.tables import Schedule, ScheduleRun
 from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
+from service.reviews.findings import queue_findings
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
@@ -79,6 +82,8 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
 def _trigger(db: Database, pulse: Pulse) -> None:
     with pulse.guard():
         trigger_due_schedules(db, now())
+    with pulse.guard():
+        queue_findings(db)
     with pulse.guard(), db.unscoped() as session:
         fold_counts(session)
     pulse.beat()
