@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from sqlalchemy import func, select
@@ -48,7 +48,7 @@ from service.suppliers.history import INPUT_CAUSES
 from service.suppliers.organisation_models import find_organisation_library
 
 ACTOR = "system:remediation"
-CHUNK = 100  # suppliers in one transaction
+CHUNK = 50  # suppliers in one transaction
 SHORT = 200  # suppliers that take seconds
 OWN_ANSWERS, REPORTED, CASE = "own_answers", "reported", "case"  # source classes
 ANY_QUESTION: frozenset[str] = frozenset()  # of a case, which no answer raises
@@ -71,34 +71,63 @@ def queue_findings(db: Database) -> list[str]:
 
 
 def take_all_findings(db: Database, claimed: ClaimedJob) -> None:
-    """Run the job, one chunk of suppliers per transaction."""
+    """Run the job, one chunk of suppliers per transaction. Results are recomputed before it: nobody waits for that."""
     state = {"after": "", "suppliers": 0, **claimed.checkpoint}
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             query = select(Supplier.id).where(WITHOUT_FINDINGS, Supplier.id > state["after"])
             ids = session.scalars(query.order_by(Supplier.id).limit(CHUNK)).all()
+            recomputed = recompute(session, ids)
         if not ids:
             break
         state = {"after": ids[-1], "suppliers": state["suppliers"] + len(ids)}
         with job_transaction(db, claimed, checkpoint=state) as session:
-            take_findings(session, ids, now())
+            take_findings(session, recomputed, now())
     with job_transaction(db, claimed, result={"suppliers": state["suppliers"]}):
         pass
 
 
-def take_findings(session: Session, supplier_ids: Collection[str], at: datetime) -> None:
-    """Take findings and steps from the newest results and the open cases of suppliers, in the caller's transaction."""
-    query = select(Supplier).where(Supplier.id.in_(supplier_ids)).order_by(Supplier.id).with_for_update()
-    suppliers = {one.id: one for one in session.scalars(query.execution_options(populate_existing=True))}
+@dataclass(frozen=True)
+class Recomputed:
+    """The newest result of a supplier, what it found, and what the supplier's own copy of it shows."""
+
+    supplier_id: str
+    result_id: str
+    on: date
+    found: Found
+    own: Found
+
+
+def recompute(session: Session, supplier_ids: Collection[str]) -> list[Recomputed]:
+    """Recompute the newest results of suppliers."""
+    query = select(Supplier).where(Supplier.id.in_(supplier_ids))
+    suppliers = {one.id: one for one in session.scalars(query)}
     latest = [one.latest_id for one in suppliers.values()]
     results = session.scalars(select(Result).where(Result.id.in_(latest)).order_by(Result.supplier_id)).all()
-    for group in stored_results.group_alike(results):
-        in_full = list_found(stored_results.reassess_group(group), group[0].on)
-        own = _list_own(group, suppliers)
-        for result, found, found_by_itself in zip(group, in_full, own, strict=True):
-            supplier = suppliers[result.supplier_id]
-            _Taking(session, supplier, result, at).take(found, found_by_itself)
-            supplier.findings_of = result.id
+    return [
+        Recomputed(result.supplier_id, result.id, result.on, found, own)
+        for group in stored_results.group_alike(results)
+        for result, found, own in zip(
+            group,
+            list_found(stored_results.reassess_group(group), group[0].on),
+            _list_own(group, suppliers),
+            strict=True,
+        )
+    ]
+
+
+def take_findings(session: Session, recomputed: Iterable[Recomputed], at: datetime) -> None:
+    """Take findings and steps from recomputed results and the open cases of their suppliers, in the caller's transaction.
+
+    A supplier that was assessed again in the meantime is left for the next run.
+    """
+    by_supplier = {one.supplier_id: one for one in recomputed}
+    query = select(Supplier).where(Supplier.id.in_(by_supplier)).order_by(Supplier.id).with_for_update()
+    for supplier in session.scalars(query.execution_options(populate_existing=True)).all():
+        one = by_supplier[supplier.id]
+        if supplier.latest_id == one.result_id:
+            _Taking(session, supplier, one.on, at).take(one.found, one.own)
+            supplier.findings_of = one.result_id
     session.flush()
 
 
@@ -134,43 +163,45 @@ class _Raised:
 class _Taking:
     """Taking what was found at one supplier, whose row is locked."""
 
-    def __init__(self, session: Session, supplier: Supplier, result: Result, at: datetime) -> None:
-        self.session, self.supplier, self.result = session, supplier, result
+    def __init__(self, session: Session, supplier: Supplier, on: date, at: datetime) -> None:
+        self.session, self.supplier, self.on = session, supplier, on
         self.act = Act(Actor(ACTOR, None, None), at.date(), at, sees_worker_derived=True)
         self.added = {"findings": 0, "steps": 0, "reopened": 0}
 
     def take(self, found: Found, own: Found) -> None:
         """Add what is new, and link and reopen what is known."""
-        steps, own_steps = list(found.steps), {action.id for action, _ in own.steps}
-        raised = [
-            _Raised(
-                "floor" if name.startswith(FLOOR_PREFIX) else "indicator",
-                name.removeprefix(FLOOR_PREFIX),
-                frozenset({name}),
-                questions,
-                name not in own.findings,
-                OWN_ANSWERS if name in own.findings else REPORTED,
-                self.result.on,
-            )
-            for name, questions in found.findings.items()
-        ]
+        steps, releases = list(found.steps), {action.id: found.release for action, _ in found.steps}
+        raised = [self._describe(name, questions, own) for name, questions in found.findings.items()]
         for case in self._list_open_cases():
             raised_by_case, case_steps = self._read_case(case)
             raised.append(raised_by_case)
-            known = {action.id for action, _ in steps}
-            steps += [step for step in case_steps if step[0].id not in known]
+            steps += [step for step in case_steps if step[0].id not in releases]
+            releases = {action.id: self._library for action, _ in case_steps} | releases
         if not raised:
             return
-        findings = {one.key: self._add_or_link(one) for one in raised}
         by_name = {name: one.key for one in raised for name in one.names}
         links = link_steps(by_name, tuple(steps))
-        for action, due in steps:
-            if action.id in links:
-                linked = {by_name[name] for name in links[action.id]}
-                step = self._add_step(action, due, found.release, worker_derived=action.id not in own_steps)
-                self._link(step, [findings[key] for key in sorted(linked)])
+        findings = self._take_findings(raised)
+        called_for = [(action, due) for action, due in steps if action.id in links]
+        by_action = self._take_steps(called_for, releases, {action.id for action, _ in own.steps})
+        for action, _ in called_for:
+            linked = sorted({by_name[name] for name in links[action.id]})
+            self._link(by_action[action.id], [findings[key] for key in linked])
+        self.session.flush()
         if any(self.added.values()):
             record_event(self.session, ACTOR, "findings.taken", self.supplier.kind, self.supplier.id, self.added)
+
+    def _describe(self, name: str, questions: frozenset[str], own: Found) -> _Raised:
+        is_own = name in own.findings
+        return _Raised(
+            "floor" if name.startswith(FLOOR_PREFIX) else "indicator",
+            name.removeprefix(FLOOR_PREFIX),
+            frozenset({name}),
+            questions,
+            worker_derived=not is_own,
+            source_class=OWN_ANSWERS if is_own else REPORTED,
+            found_on=self.on,
+        )
 
     def _list_open_cases(self) -> Sequence[StoredCase]:
         about = StoredCase.supplier_id == self.supplier.id, StoredCase.state == "open"
@@ -183,25 +214,28 @@ class _Taking:
         names = {f"{FLOOR_PREFIX}case_{reading.strength}", *((COERCION_CASE,) if reading.urgent else ())}
         days = sorted(finding.found_on for finding in recorded if finding.found_on and len(finding.found_on) == 10)
         found_on = date.fromisoformat(days[0]) if days else case.created_at.date()
-        raised = _Raised("case", case.id, frozenset(names), ANY_QUESTION, True, CASE, found_on, case.id)
-        library = find_organisation_library(self.session, self.act.on)
-        start = case.strength_since.date()
-        return raised, [(action, compute_due_date(start, days)) for action, days in list_first_steps(reading, library)]
+        raised = _Raised(CASE, case.id, frozenset(names), ANY_QUESTION, True, CASE, found_on, case.id)
+        first, start = list_first_steps(reading, self._library), case.strength_since.date()
+        return raised, [(action, compute_due_date(start, days)) for action, days in first]
 
-    def _add_or_link(self, raised: _Raised) -> Finding:
-        query = select(Finding).where(
-            Finding.supplier_id == self.supplier.id, Finding.kind == raised.kind, Finding.about == raised.about
-        )
-        known = self.session.scalars(query.order_by(Finding.created_at.desc(), Finding.id).with_for_update()).first()
-        if known is None:
-            return self._add_finding(raised)
-        known.raised_on = max(known.raised_on, self.result.on)
-        if not raised.worker_derived and known.worker_derived:
-            known.worker_derived, known.source_class = False, raised.source_class
-        if known.state in ("remedied", "closed") and self._is_raised_again(known, raised):
-            finding_service.change_state(self.session, known, "reopened", None, self.act, by="assessment")
-            self.added["reopened"] += 1
-        return known
+    @cached_property
+    def _library(self) -> str:
+        """Return the release of the action library for the steps of cases."""
+        return find_organisation_library(self.session, self.act.on)
+
+    def _take_findings(self, raised: Iterable[_Raised]) -> dict[tuple[str, str], Finding]:
+        """Return the finding of each that is raised, by its key: the known one, or a new one."""
+        query = select(Finding).where(Finding.supplier_id == self.supplier.id)
+        stored = self.session.scalars(query.order_by(Finding.created_at, Finding.id).with_for_update()).all()
+        findings = {(finding.kind, finding.about): finding for finding in stored}
+        for one in raised:
+            known = findings.get(one.key)
+            if known is None:
+                findings[one.key] = self._add_finding(one)
+            else:
+                self._raise_again(known, one)
+        self.session.flush()
+        return findings
 
     def _add_finding(self, raised: _Raised) -> Finding:
         finding = Finding(
@@ -211,23 +245,27 @@ class _Taking:
             kind=raised.kind,
             about=raised.about,
             case_id=raised.case_id,
-            cohort_key="",
             source_class=raised.source_class,
             found_on=raised.found_on,
-            raised_on=self.result.on,
+            raised_on=self.on,
             worker_derived=raised.worker_derived,
-            state="open",
-            version=1,
             created_by=ACTOR,
             created_at=self.act.at,
             updated_at=self.act.at,
         )
         self.session.add(finding)
-        self.session.flush()
         self.added["findings"] += 1
         return finding
 
-    def _is_raised_again(self, finding: Finding, raised: _Raised) -> bool:
+    def _raise_again(self, known: Finding, raised: _Raised) -> None:
+        known.raised_on = max(known.raised_on, self.on)
+        if known.worker_derived and not raised.worker_derived:
+            known.worker_derived, known.source_class = False, raised.source_class
+        if known.state in ("remedied", "closed") and self._brings_news(known, raised):
+            finding_service.change_state(self.session, known, "reopened", None, self.act, by="assessment")
+            self.added["reopened"] += 1
+
+    def _brings_news(self, finding: Finding, raised: _Raised) -> bool:
         """Return whether something that came in since a finding was put right raises it: answers to its questions, or a case
         that is open.
         """
@@ -240,37 +278,39 @@ class _Taking:
         )
         return any(given is None or not raised.questions.isdisjoint(given) for given in self.session.scalars(newer))
 
+    def _take_steps(self, called_for: Steps, releases: Mapping[str, str], own: Collection[str]) -> dict[str, Step]:
+        """Return the step of each action that is called for: the known one, or a new one."""
+        query = select(Step).where(Step.supplier_id == self.supplier.id)
+        stored = self.session.scalars(query.order_by(Step.created_at, Step.id).with_for_update()).all()
+        steps = {step.action: step for step in stored}
+        for action, due in called_for:
+            known = steps.get(action.id)
+            if known is None:
+                steps[action.id] = self._add_step(action, due, releases[action.id], worker_derived=action.id not in own)
+            elif action.id in own:
+                known.worker_derived = False
+        self.session.flush()
+        return steps
+
     def _add_step(self, action: Action, due: date, release: str, *, worker_derived: bool) -> Step:
-        known = self.session.scalars(
-            select(Step)
-            .where(Step.supplier_id == self.supplier.id, Step.action == action.id)
-            .order_by(Step.created_at.desc(), Step.id)
-            .with_for_update()
-        ).first()
-        if known is not None:
-            known.worker_derived = known.worker_derived and worker_derived
-            return known
         step = Step(
             id=new_id(),
             supplier_id=self.supplier.id,
             record_id=self.supplier.id,
             action=action.id,
-            actions_release=release or find_organisation_library(self.session, self.act.on),
-            actions_digest="",
+            actions_release=release,
+            actions_digest=_find_digest(release),
             party=action.owner,
             due=due,
             state="planned",
             safety=action.safety,
             needs_workers=names_workers(action),
             worker_derived=worker_derived,
-            version=1,
             created_by=ACTOR,
             created_at=self.act.at,
             updated_at=self.act.at,
         )
-        step.actions_digest = _find_digest(step.actions_release)
         self.session.add(step)
-        self.session.flush()
         self.added["steps"] += 1
         return step
 
@@ -282,7 +322,6 @@ class _Taking:
             step_service.change_state(self.session, step, "reopened", None, self.act, by="finding")
             self.added["reopened"] += 1
         self.session.add_all(StepFinding(step_id=step.id, finding_id=finding.id) for finding in new)
-        self.session.flush()
 
 
 @cache

@@ -20,7 +20,7 @@ from service.jobs.kinds import TAKE_FINDINGS
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.remediation import findings as finding_service
-from service.reviews.findings import queue_findings, take_all_findings, take_findings
+from service.reviews.findings import queue_findings, recompute, take_all_findings, take_findings
 from service.suppliers import merging
 from service.suppliers import repository as suppliers
 
@@ -33,12 +33,16 @@ LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found
 BEATEN = {"finding": "violence", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 
 
+def take(session: Session, ids: Sequence[str], at: datetime) -> None:
+    take_findings(session, recompute(session, ids), at)
+
+
 def save(session: Session, answers: Mapping[str, Any], at: datetime = AT, cause: str = "import") -> Supplier:
     """Save a site, take its findings, and return it."""
     incoming = [suppliers.IncomingSupplier(answers)]
     suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(at.date(), at, "user:ana", cause))
     site = session.scalars(select(Supplier).where(Supplier.reference == answers["reference"])).one()
-    take_findings(session, [site.id], at)
+    take(session, [site.id], at)
     return site
 
 
@@ -76,9 +80,9 @@ def test_findings_come_once_however_often_they_are_taken(database: Database):
         assert {step.state for step in steps} == {"planned"}
         linked = set(session.scalars(select(StepFinding.step_id)))
         assert {step.id for step in steps} == linked
-        take_findings(session, [site.id], AT + timedelta(hours=1))
+        take(session, [site.id], AT + timedelta(hours=1))
         suppliers.reassess(session, [site.id], ON, AT + timedelta(days=1), "user:ana", "review")
-        take_findings(session, [site.id], AT + timedelta(days=1))
+        take(session, [site.id], AT + timedelta(days=1))
         assert read_all(session) == taken
 
 
@@ -100,7 +104,7 @@ def test_what_was_put_right_reopens_only_by_something_new(database: Database):
         finding = close(session, "papers_withheld", AT + timedelta(days=30))
         (step, *_) = finding_service.list_steps_of(session, finding)
         suppliers.reassess(session, [site.id], ON, AT + timedelta(days=40), "user:ana", "review")
-        take_findings(session, [site.id], AT + timedelta(days=40))
+        take(session, [site.id], AT + timedelta(days=40))
         save(session, {"reference": "S-1", "workers": 310.0}, AT + timedelta(days=50))
         assert (finding.state, step.state) == ("closed", "closed")
         save(session, {"reference": "S-1", **HELD}, AT + timedelta(days=60))
@@ -115,7 +119,7 @@ def test_a_step_that_is_done_is_needed_again_for_another_finding(database: Datab
         referral = session.scalars(select(Step).where(Step.action == "prepare_referral")).one()
         assert referral.state == "closed"
         case_service.open_case(session, CREW, [LOCKED, BEATEN], ON, AT + timedelta(days=60), "user:ana")
-        take_findings(session, session.scalars(select(Supplier.id)).all(), AT + timedelta(days=60))
+        take(session, session.scalars(select(Supplier.id)).all(), AT + timedelta(days=60))
         assert referral.state == "reopened"
 
 
@@ -123,7 +127,7 @@ def test_an_emergency_brings_its_first_steps_and_goes_with_its_case(database: Da
     with database.for_organisation(make_organisation(database)) as session:
         site = save(session, SITE)
         case = case_service.open_case(session, CREW, [LOCKED, BEATEN], ON, AT, "user:ana")
-        take_findings(session, [site.id], AT)
+        take(session, [site.id], AT)
         finding = session.scalars(select(Finding).where(Finding.kind == "case")).one()
         assert (finding.about, finding.worker_derived) == (case.id, True)
         first = finding_service.list_steps_of(session, finding)
@@ -145,7 +149,7 @@ def test_a_merge_takes_findings_along_and_undoing_it_brings_them_back(database: 
         before = {site.id: read_of(session, site.id) for site in (first, second)}
         merging.merge_suppliers(session, second, first, AT, "user:ana")
         assert read_of(session, first.id) == sorted(before[first.id] + before[second.id])
-        take_findings(session, [first.id], AT)
+        take(session, [first.id], AT)
         record = session.scalars(select(SupplierMerge)).one()
         merging.undo_merge(session, record.id, AT + timedelta(days=1), "user:ana")
         assert {site: read_of(session, site) for site in before} == before
@@ -162,7 +166,7 @@ def read_of(session: Session, supplier_id: str) -> list[tuple[str, str]]:
 def take_and_die(database: Database, organisation: str, ids: Sequence[str]) -> None:
     """Take findings in a transaction that is never committed."""
     with database.for_organisation(organisation) as session:
-        take_findings(session, ids, now())
+        take(session, ids, now())
         raise InterruptedError
 
 
