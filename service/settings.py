@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ class SettingError(ValueError):
     """An invalid environment variable: one sentence for the operator."""
 
 
-def _setting(default: Any, about: str) -> Any:
-    return field(default=default, metadata={"about": about})
+def _setting(default: Any, about: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"about": about}, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,29 @@ class Settings:
     backup_days: int = _setting(
         0, "Number of days for which you keep backups, shown in erasure previews. 0: not known."
     )
+    address: str = _setting(
+        "", "Address at which users open the service, such as `https://diligence.example`. Mails link to it."
+    )
+    smtp_host: str = _setting(
+        "", "Mail server that takes outgoing mails. Default: none; mails wait on the page *Messages*."
+    )
+    smtp_port: int = _setting(587, "Port of the mail server.")
+    smtp_security: str = _setting(
+        "starttls",
+        "Encryption of the connection to the mail server: `starttls`, `tls` from the first byte, or `none` on this machine.",
+    )
+    smtp_user: str = _setting("", "Name to sign in with at the mail server. Default: no sign-in.")
+    smtp_password: str = _setting("", "Password to sign in with at the mail server.", secret=True)
+    smtp_password_file: str = _setting("", "File that contains this password, instead of the variable.")
+    smtp_from: str = _setting("", "Address from which mails are sent.")
+    smtp_ca_file: str = _setting(
+        "", "File with the certificates that the mail server's is checked against. Default: those of the machine."
+    )
+    webhook_plain_http: bool = _setting(False, "Allow webhook endpoints without TLS (http).")
+    webhook_networks: tuple[str, ...] = _setting(
+        (),
+        "Private networks that webhooks may reach, separated by commas, such as `10.20.0.0/16`. Default: none.",
+    )
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:
@@ -79,6 +103,24 @@ class Settings:
             raise SettingError(
                 f"Without TLS, the service may listen only on {' or '.join(LOOPBACK)}, not on {self.host}."
             )
+
+        self._check_outgoing()
+
+    def _check_outgoing(self) -> None:
+        """Refuse settings with which no mail would leave, or would leave unencrypted over a network."""
+        if self.smtp_security not in ("starttls", "tls", "none"):
+            raise SettingError("DILIGENCE_SMTP_SECURITY must be starttls, tls or none.")
+        if self.smtp_host and self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise SettingError(f"Without encryption, the mail server must be {' or '.join(LOOPBACK)}.")
+        if self.smtp_host and ("@" not in self.smtp_from or not self.smtp_from.isascii()):
+            raise SettingError("DILIGENCE_SMTP_FROM must be the address from which mails are sent.")
+        if self.smtp_host and not self.address.startswith(("https://", "http://")):
+            raise SettingError("DILIGENCE_ADDRESS must be the address at which users open the service.")
+        for network in self.webhook_networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise SettingError(f"DILIGENCE_WEBHOOK_NETWORKS: {network} is not a network.") from error
 
     @property
     def database(self) -> str:

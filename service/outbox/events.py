@@ -13,12 +13,13 @@ FILE = Path(__file__).with_name("events.toml")
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """What an event is about, the fields its messages may carry, and the roles whose users get a mail."""
+    """What an event is about, the fields its messages may carry, the page it links to, the roles whose users get a mail."""
 
     code: str
     title: str
     about: str
     payload: frozenset[str]
+    page: str
     mail_roles: tuple[str, ...]
     because: str
 
@@ -34,6 +35,7 @@ def list_events() -> Mapping[str, EventType]:
             entry["title"],
             entry["about"],
             frozenset(entry["payload"]),
+            entry["page"],
             tuple(entry["mail_roles"]),
             entry["because"],
         )

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.errors import MessageError
+from email.headerregistry import Address
 from typing import Any
 
 from sqlalchemy import select
@@ -72,9 +74,19 @@ def queue_letter(session: Session, event: Event, address: str, values: Mapping[s
     more than 254 characters or with spaces or control characters in it.
     """
     _check(event)
-    if not 3 <= len(address) <= 254 or not address.isprintable() or " " in address or "@" not in address:
+    if not is_address(address):
         raise ValueError("the address of a letter is not one")
     _insert_new(session, [_build_row(event, now(), "mail", address, letter_values=dict(values), language=language)])
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is a mail address to which a letter can be sent: one, without a name, in at most 254 letters."""
+    try:
+        return (
+            len(text) <= 254 and text.isprintable() and Address(addr_spec=text).addr_spec == text and "@" in text[1:-1]
+        )
+    except (ValueError, IndexError, MessageError):
+        return False
 
 
 def _check(event: Event) -> None:

@@ -23,6 +23,9 @@ from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
 from service.erasure.journal import Journal
 from service.jobs.worker import run_workers
+from service.outbox.delivery import Channels, run_delivery
+from service.outbox.mail import read_mail_server
+from service.outbox.webhooks import Receiving
 from service.settings import Settings
 from service.wiring import demo
 from service.wiring.app import create_app
@@ -53,7 +56,7 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
 def _serve(
     settings: Settings, db: Database, request_db: Database, say: Callable[[str], None], *, with_demo: bool
 ) -> None:
-    blobs = open_blob_store(settings.blob_store)
+    blobs, channels = open_blob_store(settings.blob_store), open_channels(settings)
     app = create_app(settings, request_db)
     server = _create_server(app, settings)
     migrate(db.engine)
@@ -67,6 +70,7 @@ def _serve(
     arguments = (db, build_handlers(blobs, Journal(settings.erasure_journal)), stop, settings.workers, SHUTDOWN_TIMEOUT)
     threads = [Thread(target=run_workers, args=arguments, name="workers", daemon=True)]
     threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
+    threads += [Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)]
     for thread in threads:
         thread.start()
     try:
@@ -88,13 +92,18 @@ def run_web(settings: Settings) -> None:
 
 
 def run_worker_process(settings: Settings) -> None:
-    """Run jobs until SIGINT or SIGTERM; those that run then end, or return to the queue at their next checkpoint. Raises
-    StartError.
+    """Run jobs and deliver messages until SIGINT or SIGTERM; jobs that run then end, or return to the queue at their next
+    checkpoint. Raises StartError.
     """
+    channels = open_channels(settings)
     with open_current_database(settings) as db:
         log.info("worker_started")
+        stop = stop_on_signals()
+        delivery = Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)
+        delivery.start()
         handlers = build_handlers(open_blob_store(settings.blob_store), Journal(settings.erasure_journal))
-        run_workers(db, handlers, stop_on_signals(), settings.workers, SHUTDOWN_TIMEOUT)
+        run_workers(db, handlers, stop, settings.workers, SHUTDOWN_TIMEOUT)
+        delivery.join(SHUTDOWN_TIMEOUT)  # a message that is not delivered by then is claimed again when its lease ends
 
 
 def run_scheduler_process(settings: Settings) -> None:
@@ -102,6 +111,12 @@ def run_scheduler_process(settings: Settings) -> None:
     with open_current_database(settings) as db:
         log.info("scheduler_started")
         run_scheduler(db, open_blob_store(settings.blob_store), stop_on_signals())
+
+
+def open_channels(settings: Settings) -> Channels:
+    """Return how messages leave the installation. Raises SettingError."""
+    receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
+    return Channels(read_mail_server(settings), receiving, settings.get_secret_key())
 
 
 def open_database(settings: Settings) -> Database:

@@ -71,6 +71,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
+def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
+    """An empty SQLite database, for a test to which the kind of database makes no difference."""
+    with sqlite() as engine:
+        yield Database(engine)
+
+
+@pytest.fixture
 def blobs(tmp_path: Path) -> FolderStore:
     """Return a blob store in a folder of the test."""
     return FolderStore(tmp_path / "blobs")

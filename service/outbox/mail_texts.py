@@ -1,0 +1,151 @@
+"""What mails say: the texts of mail_texts.toml, or those an organisation has put in their place, for each event and language.
+
+A placeholder such as ``{supplier}`` stands for a value. Values are put in as they are: nothing in them is taken for a
+placeholder, and line breaks in them become spaces.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.clock import now
+from service.db.outbox_tables import MailText
+from service.errors import DomainError, not_found
+from service.outbox.events import list_events
+
+FILE = Path(__file__).with_name("mail_texts.toml")
+MAX_SUBJECT, MAX_BODY = 200, 5_000
+FALLBACK = "en"
+ALWAYS = ("organisation", "recipient", "link")  # placeholders that every event has
+SAMPLES = {
+    "organisation": "Harbour Foods",
+    "recipient": "Ana Marín",
+    "link": "https://diligence.example/",
+    "supplier": "Blue Pier Cannery",
+    "from": "medium",
+    "to": "high",
+    "due": "2026-12-04",
+    "days": "3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The subject and the body of a mail, with placeholders or without. ``is_own``: worded by the organisation."""
+
+    subject: str
+    body: str
+    is_own: bool = False
+
+
+@cache
+def list_default_texts() -> Mapping[str, Mapping[str, Text]]:
+    """Return the texts of the file: language -> event code -> text."""
+    with FILE.open("rb") as file:
+        data = tomllib.load(file)
+    return {
+        language: {code: Text(text["subject"], text["body"].strip() + "\n") for code, text in texts.items()}
+        for language, texts in data.items()
+    }
+
+
+def list_placeholders(event: str) -> tuple[str, ...]:
+    """Return the placeholders that a text of an event may contain: ``supplier`` is the name of the one it is about."""
+    payload = list_events()[event].payload
+    named = ("supplier",) if "supplier_id" in payload else ()
+    return (*ALWAYS, *named, *sorted(name for name in payload if not name.endswith("_id")))
+
+
+def find_text(session: Session, event: str, language: str) -> Text:
+    """Return the organisation's own text of an event, or the one of the file, in a language, or else in English."""
+    own = {
+        text.language: text
+        for text in session.scalars(
+            select(MailText).where(MailText.event == event, MailText.language.in_((language, FALLBACK)))
+        )
+    }
+    defaults = list_default_texts()
+    for each in (language, FALLBACK):
+        if each in own:
+            return Text(own[each].subject, own[each].body, is_own=True)
+        if event in defaults.get(each, ()):
+            return defaults[each][event]
+    raise not_found("There is no mail about this event.")
+
+
+def save_text(session: Session, event: str, language: str, subject: str, body: str, by: str) -> None:
+    """Put an organisation's own text in the place of the one of the file.
+
+    Raises DomainError: ``not_found`` for an event or a language without a mail, ``mail_text.subject``, ``mail_text.body``, and
+    ``mail_text.placeholder`` for braces that are not one of its placeholders.
+    """
+    if event not in list_default_texts().get(language, ()):
+        raise not_found("There is no mail about this event in this language.")
+    subject, body = subject.strip(), body.replace("\r\n", "\n").strip() + "\n"
+    if not 1 <= len(subject) <= MAX_SUBJECT or not subject.isprintable():
+        raise DomainError("mail_text.subject", 422, f"Enter a subject of one line and up to {MAX_SUBJECT} characters.")
+    if not 1 <= len(body.strip()) <= MAX_BODY:
+        raise DomainError("mail_text.body", 422, f"Enter a text of up to {MAX_BODY:,} characters.")
+    for text in (subject, body):
+        _check_placeholders(text, list_placeholders(event))
+    own = session.scalars(select(MailText).where(MailText.event == event, MailText.language == language)).first()
+    if own is None:
+        own = MailText(event=event, language=language)
+        session.add(own)
+    own.subject, own.body, own.changed_by, own.changed_at = subject, body, by, now()
+    record_event(session, by, "mail_text.changed", "mail_text", event, {"language": language})
+
+
+def reset_text(session: Session, event: str, language: str, by: str) -> None:
+    """Return to the text of the file. Nothing changes if the organisation has none of its own."""
+    own = session.scalars(select(MailText).where(MailText.event == event, MailText.language == language)).first()
+    if own is not None:
+        session.delete(own)
+        record_event(session, by, "mail_text.reset", "mail_text", event, {"language": language})
+
+
+def fill(text: Text, values: Mapping[str, str]) -> Text:
+    """Return a text with values in the place of its placeholders; one without a value stays empty."""
+    return Text(fill_in(text.subject, values), fill_in(text.body, values), text.is_own)
+
+
+def preview(event: str, subject: str, body: str) -> Text:
+    """Return a text filled with made-up values. Raises DomainError ``mail_text.placeholder``."""
+    for text in (subject, body):
+        _check_placeholders(text, list_placeholders(event))
+    return fill(Text(subject, body), SAMPLES)
+
+
+def _check_placeholders(text: str, known: tuple[str, ...]) -> None:
+    """Raise DomainError ``mail_text.placeholder`` for anything in braces that is not one of the known names."""
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError:
+        parts = [("", "", "", None)]
+    for _literal, name, spec, conversion in parts:
+        if name is not None and (name not in known or spec or conversion):
+            raise DomainError(
+                "mail_text.placeholder",
+                422,
+                f"Use braces only for these placeholders: {', '.join(f'{{{each}}}' for each in known)}.",
+                placeholders=list(known),
+            )
+
+
+def fill_in(text: str, values: Mapping[str, str]) -> str:
+    """Return one text with values in the place of its placeholders."""
+    parts = []
+    for literal, name, _spec, _conversion in Formatter().parse(text):
+        parts.append(literal)
+        if name is not None:
+            parts.append(" ".join(values.get(name, "").split()))
+    return "".join(parts)
