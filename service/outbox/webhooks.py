@@ -12,12 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
-from threading import Timer
+from threading import Event, Timer
 from urllib.parse import SplitResult
 
 import orjson
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as SilenceError
 
 from service.db.outbox_tables import Message
@@ -71,19 +71,22 @@ def post(url: str, body: bytes, headers: Mapping[str, str], receiving: Receiving
         return Outcome("retry", error.code)
     except AddressRefused as error:
         return Outcome("retry", error.code)
-    end = Timer(TOTAL_SECONDS, _hang_up, [connection])
+    hung_up = Event()
+    end = Timer(TOTAL_SECONDS, _hang_up, [connection, hung_up])
     end.start()
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, {"Host": parts.netloc, **headers}, preload_content=False)
         response = connection.getresponse()
         return _judge(response.status, response.headers.get("Retry-After", ""))
+    except NewConnectionError:
+        return Outcome("retry", "unreachable")
     except (SilenceError, TimeoutError):
         return Outcome("retry", "timeout")
     except ssl.SSLError:
-        return Outcome("retry", "timeout" if end.finished.is_set() else "tls")
+        return Outcome("retry", "timeout" if hung_up.is_set() else "tls")
     except (HTTPError, HTTPException, OSError, ValueError):
-        return Outcome("retry", "timeout" if end.finished.is_set() else "unreachable")
+        return Outcome("retry", "timeout" if hung_up.is_set() else "unreachable")
     finally:
         end.cancel()
         connection.close()
@@ -99,12 +102,12 @@ def _prepare(parts: SplitResult, address: str, port: int) -> HTTPConnection:
         timeout=SILENCE_SECONDS,
         ssl_context=ssl.create_default_context(),
         server_hostname=parts.hostname,
-        assert_hostname=parts.hostname,
     )
 
 
-def _hang_up(connection: HTTPConnection) -> None:
+def _hang_up(connection: HTTPConnection, hung_up: Event) -> None:
     """End a call from another thread: whatever it waits for then fails."""
+    hung_up.set()
     connected = connection.sock
     if connected is not None:
         with suppress(OSError):
