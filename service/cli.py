@@ -77,7 +77,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")
     assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
-    assess.add_argument("--out", required=True, metavar="DIR", help="folder to write to")
+    assess.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_reading_options(assess)
     assess.add_argument(
         "--buyer",
@@ -94,7 +94,7 @@ def _build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="one of the files: you have checked the evidence in it and confirm it (can be repeated); evidence in returned "
+        help="a file whose evidence you have checked and confirm (can be repeated); evidence in returned "
         "forms remains claimed",
     )
     assess.add_argument(
@@ -127,12 +127,12 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument(
         "--country",
         metavar="ISO2",
-        help="country that it is sent to; questions that would be dangerous to answer there are left out",
+        help="country the questionnaire is sent to; questions that would be dangerous to answer there are left out",
     )
     template.add_argument(
         "--own-list",
         action="store_true",
-        help="a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a blank "
+        help="write a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a blank "
         "counts as not asked",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")

@@ -55,14 +55,16 @@ def add_commands(commands: Any) -> None:
         help="apply these erasures to the backup (default: erasures.jsonl in the data folder)",
     )
     parser = add_command("check", _check, "check whether the database, the files and the audit trail agree")
-    parser.add_argument("--repair", action="store_true", help="repair what is safe to repair, and print what was done")
+    parser.add_argument(
+        "--repair", action="store_true", help="repair whatever can be repaired safely, and print what was done"
+    )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="format of the output (default: text)"
     )
     parser = add_command("copy-files", _copy_files, "copy the files from another file store into the configured one")
     parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
     parser = add_command("erase", _erase, "erase an organisation with all its data, or a single object in it")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--import", dest="import_id", metavar="ID", help="erase only this import, with its files")
     one.add_argument("--supplier", metavar="ID", help="erase only this supplier, by its ID or your reference")
@@ -82,15 +84,15 @@ def add_commands(commands: Any) -> None:
         "import", _import_watchlist, "load a watchlist from a CSV file, replacing its earlier entries", watchlist
     )
     parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv file, or your own table")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--name", metavar="LIST", help="name of the watchlist (default: the file name)")
     parser = add_command(
         "list", _list_watchlists, "print the name, number of entries and import date of each watchlist", watchlist
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser = add_command("remove", _remove_watchlist, "remove a watchlist and its matches", watchlist)
     parser.add_argument("name", metavar="LIST")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
 
     release = commands.add_parser(
         "release", help="show, preview and plan the release of the method that an organisation uses"
@@ -103,7 +105,7 @@ def add_commands(commands: Any) -> None:
         ("reassess", "reassess all suppliers under the release in use"),
     ):
         parser = add_command(name, partial(_run_release, name), about, release)
-        parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+        parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
         if name == "preview":
             parser.add_argument("--out", metavar="FILE", help="write all suppliers to this .csv or .xlsx file")
         if name == "set":
@@ -124,12 +126,12 @@ def add_commands(commands: Any) -> None:
         "--time-zone", default="UTC", metavar="ZONE", help="time zone, such as Asia/Bangkok (default: UTC)"
     )
     parser = add_command("create", _create_user, "create a user with a temporary password", create["users"])
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
     parser = add_command("create", _create_key, "create an API key; it is printed only once", create["keys"])
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument(
         "--scopes", required=True, nargs="+", metavar="SCOPE", help="one or more scopes, such as suppliers:read assess"
     )
@@ -146,7 +148,7 @@ def add_commands(commands: Any) -> None:
         "make another user the owner of an API key; its text stays the same",
         create["keys"],
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or id of the organisation")
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--key", required=True, metavar="PREFIX", help="the beginning of the key, such as dk_7h3kq9mp")
     parser.add_argument("--owner", required=True, metavar="EMAIL", help="email address of the new owner")
 

@@ -94,10 +94,12 @@ def _check_models(_: argparse.Namespace) -> int:
 def _list_models(_: argparse.Namespace) -> int:
     from risk_models.model import load_models
 
-    for model in load_models():
+    models = load_models()
+    titles = {model.id: model.title for model in models}  # as worded in the newest version, which comes last
+    for model in models:
         print(
             f"{model.id:<20} {model.version:<8} from {model.effective}  {len(model.indicators):>3} indicators  "
-            f"sha256 {model.digest[:16]}  {model.title}"
+            f"sha256 {model.digest[:16]}  {titles[model.id]}"
         )
     return DONE
 

@@ -25,7 +25,7 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answered-by",
         choices=("supplier", "buyer"),
-        help="who filled in the sheets: your suppliers (returned questionnaires, in which an empty answer counts as declined) or "
+        help="who filled in the sheets: your suppliers (returned questionnaires, in which a blank counts as declined) or "
         "you (default: detected for each sheet)",
     )
 

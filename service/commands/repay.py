@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
         metavar="DATE",
         help="date on which the fees were discovered; the deadline runs from this date (default: the date given with --on)",
     )
-    parser.add_argument("--past-since", metavar="DATE", help="leave out former workers who left before this date")
+    parser.add_argument("--past-since", metavar="DATE", help="exclude former workers who left before this date")
     parser.add_argument(
         "--zero-fee-from", metavar="DATE", help="date of a zero-fee policy, for cohorts that do not state one"
     )

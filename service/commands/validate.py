@@ -38,7 +38,7 @@ def add_commands(commands: Any) -> None:
     validate = commands.add_parser("validate", help="list the problems in a file without scoring it")
     validate.add_argument("file", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
     validate.add_argument(
-        "--marked", metavar="OUT.xlsx", help="write the file as a workbook with its problems marked in their cells"
+        "--marked", metavar="OUT.xlsx", help="write the file as a workbook in which the cells with problems are marked"
     )
     validate.add_argument(
         "--issues-csv",
