@@ -122,7 +122,7 @@ def change_password() -> AnyResponse:
         return _render_password_error(DomainError("password.differs", 422, _("The new passwords do not match.")))
     if new == current:
         return _render_password_error(
-            DomainError("password.same", 422, _("Choose a password that differs from your current one."))
+            DomainError("password.same", 422, _("Choose a password that is different from your current one."))
         )
     try:
         with write_session() as db_session:

@@ -225,7 +225,9 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     handler.get_by_label("Date", exact=True).fill("2026-10")
     handler.get_by_role("button", name="Add finding").click()
     expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
-    expect(handler.get_by_text("Not used in the results below because the phase is missing:")).to_be_visible()
+    expect(
+        handler.get_by_text("These findings are not used in the results below, because no phase was given:")
+    ).to_be_visible()
     handler.get_by_label("Remedied, as the people concerned confirm").check()
     handler.get_by_label("Date on which someone spoke to the workers").fill(now().date().isoformat())
     handler.get_by_label("Number of workers spoken to").fill("7")

@@ -158,7 +158,7 @@ def test_remembered_columns_are_named_on_the_page_of_an_import_and_forgotten_on_
     assert page.count('<span class="tag">remembered</span>') == 1
     assert mapping_path in client.get("/column-mappings").get_data(as_text=True)
     assert client.post(mapping_path, data={"csrf_token": form_token(client)}).status_code == 303
-    assert "Nothing is remembered yet." in client.get("/column-mappings").get_data(as_text=True)
+    assert "No columns are remembered yet." in client.get("/column-mappings").get_data(as_text=True)
 
 
 def test_every_text_of_the_pages_is_in_the_translation_template(tmp_path: Path):

@@ -128,7 +128,7 @@ def _get_import_to_confirm(session: Session, import_id: str) -> Import:
     """Return an import that the caller may confirm. Raises DomainError, ``forbidden``, if they may not upload suppliers."""
     import_ = _get_import(session, import_id)
     if not import_cases.contains_cases(import_) and not ACCESS.may_open(get_caller().role or "", "pages.send", "POST"):
-        raise DomainError("forbidden", 403, _("Only people who may upload suppliers can confirm this import."))
+        raise DomainError("forbidden", 403, _("Only users who can upload suppliers can confirm this import."))
     return import_
 
 

@@ -207,7 +207,7 @@ def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
         questionnaire_requests.mark_form_returned(session, request_id, on, get_caller().actor)
     flash(
         _(
-            "Marked as returned. Upload the questionnaire to have its answers assessed. Until then, reports remain drafts."
+            "The questionnaire is marked as returned. Upload it to have its answers assessed. Until then, reports remain drafts."
         )
     )
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier_id, _anchor="questionnaires"), 303)
