@@ -315,9 +315,9 @@ class Detail:
         blank = sum(floor.open for floor in self.floors)
         if not self.headline.silent or not blank:
             return ""
-        are, them = ("is", "it") if blank == 1 else ("are", "them")
+        are, these = ("is", "this rule") if blank == 1 else ("are", "these rules")
         rules = f"{blank} of {len(self.floors)} minimum-score rules {are} triggered only by questions left blank"
-        return f"{rules}; without {them} the level would be lower."
+        return f"{rules}; without {these}, the level would be lower."
 
     @property
     def stable_weightings(self) -> int | None:

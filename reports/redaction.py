@@ -109,7 +109,7 @@ def _redact_detail(detail: Detail) -> Detail:
     remainder = Reason(
         kind="context",
         title=REMAINDER_TITLE,
-        text="These points come from everything that is not listed here.",
+        text="These points come from all the items that are not listed here.",
         state="",
         value="",
         points=detail.headline.score - sum(reason.points for reason in visible),

@@ -132,8 +132,8 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument(
         "--own-list",
         action="store_true",
-        help="write a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a blank "
-        "counts as not asked",
+        help="write a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a "
+        "blank counts as not asked",
     )
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)

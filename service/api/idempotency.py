@@ -83,7 +83,7 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
         raise DomainError(
             "idempotency.withdrawn",
             HTTPStatus.GONE,
-            "The request took effect, but its response was withdrawn, because its object was corrected or deleted since.",
+            "The request took effect, but its response was withdrawn, because its object has since been corrected or deleted.",
         )
     return Reply(stored.body.encode(), stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 

@@ -49,14 +49,14 @@ REFUSALS = {
     403: "The API key does not have the scope that this endpoint requires.",
     404: "The object does not exist, or it belongs to another organisation.",
     409: "The request conflicts with the current state of the object.",
-    410: "The request took effect earlier, but its response was withdrawn with what it was about.",
+    410: "The request took effect earlier, but its response was withdrawn, because its object was corrected or deleted.",
     412: "The current version does not meet the condition in If-Match or If-None-Match.",
     413: "The body is too large.",
     415: "This endpoint does not accept this content type.",
     422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
     429: "Too many requests with this API key, or the organisation has too many waiting jobs (`jobs.too_many`). The "
     "Retry-After header gives the number of seconds to wait.",
-    503: "The database or the disk of the service is in trouble, or too many files are arriving at once. Nothing was saved. "
+    503: "The service's database or disk has a problem, or too many files are arriving at once. Nothing was saved. "
     "The Retry-After header gives the number of seconds to wait.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'

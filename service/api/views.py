@@ -106,7 +106,7 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
         return data
     found = questionnaire_requests.find_request(session, data["asking"])
     if found is None or found[1].kind != kind:
-        raise DomainError("asking.unknown", 422, "asking: There is no such questionnaire request.")
+        raise DomainError("asking.unknown", 422, "asking: This questionnaire request does not exist.")
     sent, returned = found[0], found[0].returned_on or on
     answers = {name: value for name, value in data.items() if name != "asking"}
     return {**answers, "form_version": f"{sent.form} {sent.form_version}", "form_returned": returned.isoformat()}

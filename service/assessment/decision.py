@@ -229,7 +229,7 @@ class _Gate:
         """Return why new orders are held, as code and sentence, and what ends that; None where they are not."""
         if self._is_emergency(harms):
             if not self.sees_all:
-                return "hold.raised", RAISED_TEXT, "A case handler or officer can say what ends the hold."
+                return "hold.raised", RAISED_TEXT, "A case handler or officer can explain what ends the hold."
             return (
                 "emergency.reported",
                 "Workers, an authority or case records report that people may be in danger now.",
@@ -239,7 +239,7 @@ class _Gate:
         if not self._had_its_days() or not self._is_at_critical_floor(harms):
             return None
         if not self.sees_all and (_get_case(self.assessed) or not all(harm.admitted for harm in harms.values())):
-            return "hold.raised", RAISED_TEXT, "A case handler or officer can say what ends the hold."
+            return "hold.raised", RAISED_TEXT, "A case handler or officer can explain what ends the hold."
         if self.plan is None:
             days = load_decision_rules()["supplier_days"]["days"]
             return (
@@ -276,7 +276,7 @@ class _Gate:
     def _list_plan_faults(self, harms: Mapping[str, _Harm]) -> list[ReasonText]:
         """Return why the plan does not allow orders to continue; empty if it covers all findings, is safe and on time."""
         if self.plan is None:
-            return [("plan.none", "No corrective action plan was given.")]
+            return [("plan.none", "No corrective action plan was submitted.")]
         faults: list[ReasonText] = []
         missing = [harm for name, harm in harms.items() if name not in self.plan.covers]
         if missing:
@@ -284,7 +284,7 @@ class _Gate:
             named = f": {'; '.join(titles)}" if titles else ""
             faults.append(("plan.not_covered", f"The plan does not cover every finding{named}."))
         elif not harms and CASE_RECORDS not in self.plan.covers:
-            text = "The plan does not cover what is in the case records." if self.sees_all else RAISED_TEXT
+            text = "The plan does not cover the findings in the case records." if self.sees_all else RAISED_TEXT
             faults.append(("plan.not_covered", text))
         required = self._list_safety_steps()
         open_ids = {name for name, is_done in self.plan.steps.items() if not is_done}

@@ -167,7 +167,9 @@ def _check_owner(session: Session, owner_id: str, scopes: Sequence[str]) -> None
         raise DomainError("key.owner", 409, "Choose an active user of your organisation as the owner of the key.")
     if excess := sorted(set(scopes) - ACCESS.role_scopes[owner.role]):
         raise DomainError(
-            "key.owner", 409, f"The role of this user does not allow what the key may do: {', '.join(excess)}."
+            "key.owner",
+            409,
+            f"The role of this user does not include what the key is allowed to do: {', '.join(excess)}.",
         )
 
 

@@ -45,7 +45,7 @@ def add_commands(commands: Any) -> None:
     add_command("worker", _run_worker, "run a job worker as a separate process")
     add_command("scheduler", _run_scheduler, "run the scheduler as a separate process")
     add_command("migrate", _migrate, "upgrade the database to the version that this release requires")
-    parser = add_command("backup", _create_backup, "write all data to a new file and check it")
+    parser = add_command("backup", _create_backup, "back up all data to a new file and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
     parser.add_argument("file", metavar="FILE.tar.gz")
@@ -54,7 +54,7 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="apply these erasures to the backup (default: erasures.jsonl in the data folder)",
     )
-    parser = add_command("check", _check, "check whether the database, the files and the audit trail agree")
+    parser = add_command("check", _check, "check whether the database, the files and the audit trail are consistent")
     parser.add_argument(
         "--repair", action="store_true", help="repair whatever can be repaired safely, and print what was done"
     )
@@ -145,7 +145,7 @@ def add_commands(commands: Any) -> None:
     parser = add_command(
         "hand-over",
         _hand_over_key,
-        "make another user the owner of an API key; its text stays the same",
+        "make another user the owner of an API key; the key itself stays the same",
         create["keys"],
     )
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")

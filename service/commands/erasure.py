@@ -93,7 +93,7 @@ def _find_object(session: Session, arguments: argparse.Namespace) -> tuple[Previ
 
 def _describe(preview: Preview) -> str:
     lines = [f"{preview.object_type} {preview.object_id}", f"  erased: {format_counts(preview.erased)}"]
-    lines.append(f"  withdrawn because they may show it: {format_counts(preview.withdrawn)}")
+    lines.append(f"  withdrawn, because they may show it: {format_counts(preview.withdrawn)}")
     if preview.kept:
         lines.append(f"  kept: {format_counts(preview.kept)}")
     return "\n".join(lines)
@@ -103,9 +103,7 @@ def _describe_backups(settings: Settings, since: Any) -> str:
     """Say which recorded backups still hold something that was stored at a moment, and until when."""
     holding = find_backups_holding(Journal(settings.backup_journal), since, settings.backup_days, now())
     if not holding.backups:
-        return (
-            "  backups: no recorded backup still contains it; Diligence does not know about copies made in other ways."
-        )
+        return "  backups: no recorded backup still contains it; Diligence does not record copies made in other ways."
     made = ", ".join(f"{backup.path} ({backup.at:%Y-%m-%d})" for backup in holding.backups)
     until = (
         f"until {holding.until:%Y-%m-%d}"

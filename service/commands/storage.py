@@ -49,8 +49,8 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
 def _describe_applied(journal: Journal, applied: int) -> str:
     if not journal.path.exists():
         return (
-            f"{journal.path} does not exist, so nothing is known of erasures. If anything was erased after this backup was made, "
-            "erase it again: docs/operate.md says how."
+            f"{journal.path} does not exist, so no erasures are known. If anything was erased after this backup was made, "
+            "erase it again (see docs/operate.md)."
         )
     return f"Erasures applied again, because they were made after the backup: {applied}."
 
@@ -88,7 +88,7 @@ def _print_findings(repaired: list[Finding], found: list[Finding], *, repair: bo
     print(
         f"{len(wrong)} inconsistencies found.{hint}"
         if wrong or not repaired
-        else "Everything that was found is repaired."
+        else "Everything that was found has been repaired."
     )
 
 

@@ -114,7 +114,7 @@ def format_level(level: str, inherent_level: str, *, up_to: bool, unanswered_dri
     title = LEVEL_TITLES[level]  # type: ignore[index]
     if up_to:
         return f"{title} (Critical cannot be ruled out)"
-    return f"{title} (mainly from questions left blank)" if unanswered_driven else title
+    return f"{title} (mainly because of questions left blank)" if unanswered_driven else title
 
 
 def build_step(action: Action, due: date, days: float, suppliers: int = 0, names: tuple[str, ...] = ()) -> Step:

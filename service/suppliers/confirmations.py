@@ -103,7 +103,11 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
     """Return why a piece cannot be confirmed, whatever was answered; None if it can."""
     day = parse_day(piece.get("date"))
     if piece["grade"] == SELF_DECLARED:
-        return DomainError("evidence.self_declared", 422, "A self-declaration has no evidence behind it to confirm.")
+        return DomainError(
+            "evidence.self_declared",
+            422,
+            "A self-declaration is not supported by any evidence that could be confirmed.",
+        )
     if day is None:
         return DomainError(
             "evidence.undated", 422, "This evidence has no full date, so it has no effect and cannot be confirmed."

@@ -226,7 +226,7 @@ def test_rules_that_rest_on_blanks_are_named_so_and_their_sentence_appears_once(
     ):
         assert words in text, words
     assert (
-        "3 of 4 minimum-score rules are triggered only by questions left blank; without them the level would be lower."
+        "3 of 4 minimum-score rules are triggered only by questions left blank; without these rules, the level would be lower."
         in text
     )
 

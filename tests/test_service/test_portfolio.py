@@ -175,11 +175,15 @@ def test_a_level_driven_by_blanks_is_marked_wherever_it_is_shown(app: Flask, dat
         assert [one.silent for one in stored] == [True, True, False]
         levels = [row[5] for row in supplier_list.iter_table_rows(session, SupplierFilter(sort="name"), AT.date())]
     assert heat == {"NO": True, "DE": False}
-    assert levels == ["High (mainly from questions left blank)", "High", "High (mainly from questions left blank)"]
+    assert levels == [
+        "High (mainly because of questions left blank)",
+        "High",
+        "High (mainly because of questions left blank)",
+    ]
     browser = make_browser(app, make_user(database, organisation))
     portfolio_page, list_page = (browser.get(address).get_data(as_text=True) for address in ("/", "/suppliers"))
-    assert portfolio_page.count(">High (mainly from questions left blank)</span>") == 2
-    assert list_page.count(">(mainly from questions left blank)</span>") == 2
+    assert portfolio_page.count(">High (mainly because of questions left blank)</span>") == 2
+    assert list_page.count(">(mainly because of questions left blank)</span>") == 2
     assert "High (mainly blanks)" in portfolio_page
 
 

@@ -134,7 +134,7 @@ class CaseSchema(CaseLineSchema):
     warnings = fields.List(
         fields.Nested(IssueSchema),
         dump_only=True,
-        metadata={"description": "Notes in the request that were saved, and that may point to one person."},
+        metadata={"description": "Notes in the request that were saved but may identify one person."},
     )
 
 

@@ -14,7 +14,7 @@ from service.model_governance.rule_effects import RULES
 
 RELEASE_PATTERN = r"^[0-9]{4}\.[0-9]{1,3}$"
 AVAILABLE = {"description": "The newest release in force, if the organisation does not use it yet; otherwise null."}
-OUTDATED = {"description": "Number of suppliers last assessed under a different release from the one in use."}
+OUTDATED = {"description": "Number of suppliers last assessed under a release other than the one in use."}
 PLANNED = {"description": "The release set to apply from `day`. Null once that day arrives, or if no day is set."}
 MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
 

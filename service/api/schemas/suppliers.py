@@ -20,7 +20,7 @@ from service.queries.supplier_filter import INHERENT_LEVELS, REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
-UP_TO = "Only declined answers raise the value this high: it is an upper bound, not a finding."
+UP_TO = "Only declined answers raise the value this high, so it is an upper bound and not a finding."
 UNANSWERED = (
     "Most of the minimum-score rules that apply were triggered only by unanswered questions. Without those rules, the level "
     "would be lower: most of the risk has not been confirmed, but it cannot be ruled out."
