@@ -82,10 +82,10 @@ LIMITATIONS = (
     "A tier in the Trafficking in Persons Report rates a government's response, and a fisheries card rates fisheries control. "
     "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
     "If no figure is available for a country, the report uses the value for the most similar countries, and says so.",
-    "Not every standard that the rules cite has been checked against its original text. The register of sources shows "
-    "which have. For most operational indicators of trafficking, the strength comes from a single table that quotes it; we have not seen the "
-    "strengths in the ILO's survey guidelines. Minimum-score rules and case readings that combine these indicators are therefore "
-    "based on our own interpretation.",
+    "Not every standard that the rules cite has been checked against its original text. The register of sources shows which "
+    "have. For most operational indicators of trafficking, the strength comes from a single table that quotes it; we have not "
+    "seen the strengths in the ILO's survey guidelines. Minimum-score rules and case readings that combine these indicators "
+    "are therefore based on our own interpretation.",
 )
 
 
