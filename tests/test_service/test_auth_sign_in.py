@@ -269,7 +269,7 @@ def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(app: Flask, a
     [
         ("wrong", NEW, NEW, "current password is incorrect"),
         (PASSWORD, NEW, NEW + "s", "do not match"),
-        (PASSWORD, PASSWORD, PASSWORD, "differs from your current one"),
+        (PASSWORD, PASSWORD, PASSWORD, "is different from your current one"),
         (PASSWORD, "short", "short", "at least 12 characters"),
         (PASSWORD, "x" * 129, "x" * 129, "at most 128 characters"),
         (PASSWORD, "aaaaabbbbbccccc", "aaaaabbbbbccccc", "easy to guess"),

@@ -126,7 +126,7 @@ def test_the_results_are_grouped_with_counts_and_link_to_the_list(app: Flask, da
 
 @pytest.mark.parametrize("text", ["", "   "])
 def test_an_empty_search_says_what_can_be_searched(app: Flask, database: Database, organisation: str, text: str):
-    assert "Type a name, a reference" in read_page(app, database, organisation, "viewer", text)
+    assert "Enter a name, a reference" in read_page(app, database, organisation, "viewer", text)
 
 
 def test_every_page_has_the_search_box(app: Flask, database: Database, organisation: str):

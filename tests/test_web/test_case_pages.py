@@ -104,7 +104,7 @@ def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -
     handler.get_by_label("Job").fill("Mr Somchai Jaidee")
     handler.get_by_label("Note").fill("gate chained at night")
     handler.get_by_role("button", name="Open case").click()
-    expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
+    expect(handler.get_by_role("alert")).to_contain_text("appears to contain a person's name")
     expect(handler.get_by_role("alert")).not_to_contain_text("Somchai")
     expect(handler.get_by_label("Reference of site or agency")).to_have_value("S-011")  # nothing has to be typed again
     assert faults(handler, "cases, refused") == []
@@ -149,7 +149,7 @@ def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler
     note = findings.get_by_label("Note on finding 2")
     note.fill("told by Mr Somchai Jaidee")
     findings.get_by_role("button", name="Save note").click()
-    expect(handler.get_by_role("alert")).to_contain_text("looks like a person's name")
+    expect(handler.get_by_role("alert")).to_contain_text("appears to contain a person's name")
     note.fill("hit with a tool")
     findings.get_by_role("button", name="Save note").click()
     expect(findings).to_contain_text("hit with a tool")
@@ -245,7 +245,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     admin.get_by_role("link", name=case).click()
     assert faults(admin, "case, to be confirmed") == []
     admin.get_by_role("button", name="Confirm and close case").click()
-    expect(admin.get_by_text("Two users agreed.")).to_be_visible()
+    expect(admin.get_by_text("Two users agreed to close this case.")).to_be_visible()
     handler.reload()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []

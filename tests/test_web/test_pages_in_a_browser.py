@@ -255,7 +255,7 @@ def test_a_request_is_recorded_and_stays_a_draft_until_the_answers_are_uploaded(
     download.value.save_as(tmp_path / "form.xlsx")
     assert (tmp_path / "form.xlsx").stat().st_size > 5_000
     ana.get_by_role("button", name="Mark as returned").click()
-    expect(ana.get_by_text("Marked as returned. Upload the questionnaire", exact=False)).to_be_visible()
+    expect(ana.get_by_text("The questionnaire is marked as returned. Upload it", exact=False)).to_be_visible()
     # Without the answers, the supplier has not responded yet (method-4, section 10).
     expect(ana.get_by_text("Draft – awaiting supplier response")).to_be_visible()
 
