@@ -30,10 +30,12 @@ from service.db.tables import Schedule, ScheduleRun
 from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
+from service.remediation.reminders import queue_all_reminders
 from service.reviews.findings import queue_findings
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
+REMINDERS = timedelta(minutes=10)  # between looks for steps that are due
 PURGE, PURGE_AGAIN = timedelta(hours=6), timedelta(minutes=10)  # between purges, and after one that failed
 MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
@@ -54,7 +56,8 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
 
 
 def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
-    """Trigger due schedules every ``every`` and purge expired data every ``PURGE``, first at once, until ``stop`` is set.
+    """Trigger due schedules every ``every``, queue reminders every ``REMINDERS`` and purge expired data every ``PURGE``, first at
+    once, until ``stop`` is set.
 
     Nothing but ``stop`` ends it: what goes wrong is logged under an id, shown with the heartbeat, and tried again.
     """
@@ -64,14 +67,19 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
     options = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
     job = scheduler.add_job(lambda: _trigger(db, pulse), _FixedInterval(every), next_run_time=now(), **options)
     scheduler.start()
-    waits_until_purge = 0
+    waits_until_purge = waits_until_reminders = 0
     # Counted, not read from the clock: a clock set forward by mistake must purge nothing.
     while True:
         if waits_until_purge == 0:
             waits_until_purge = max(1, (PURGE if _purge(db, blobs, pulse) else min(PURGE, PURGE_AGAIN)) // every)
+        if waits_until_reminders == 0:
+            waits_until_reminders = max(1, REMINDERS // every)
+            with pulse.guard():
+                queue_all_reminders(db, now())
         if stop.wait(every.total_seconds()):
             break
         waits_until_purge -= 1
+        waits_until_reminders -= 1
         with pulse.guard():
             # APScheduler plans by the clock (its issue 752): when that is set back by a day, it waits for a day.
             if job.next_run_time - now() > every:

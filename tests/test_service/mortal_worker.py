@@ -8,11 +8,11 @@ then writes "killed" or "ended". Children are forks, so that dying costs no star
 """
 
 import os
-import signal
 import sys
 from pathlib import Path
 
-from sqlalchemy import Engine, event, update
+from dying import die_at
+from sqlalchemy import update
 
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts
@@ -29,34 +29,6 @@ from service.log import configure_logging
 from service.wiring.job_handlers import build_handlers
 
 CHUNK = 2
-WRITES = ("INSERT", "UPDATE", "DELETE")
-
-
-def die_at(engine: Engine, what: str, number: int) -> None:
-    """Kill this process at its nth write, or at its nth commit."""
-    passed = {"write": 0, "commit": 0}
-    unsaved = False
-
-    def pass_one(kind: str) -> None:
-        passed[kind] += 1
-        if kind == what and passed[kind] == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def look(_: object, __: object, statement: str, *___: object) -> None:
-        nonlocal unsaved
-        if statement.lstrip().upper().startswith(WRITES):
-            unsaved = True
-            pass_one("write")
-
-    def commit(_: object) -> None:
-        nonlocal unsaved
-        if unsaved:
-            unsaved = False
-            pass_one("write")
-            pass_one("commit")
-
-    event.listen(engine, "before_cursor_execute", look)
-    event.listen(engine, "commit", commit)
 
 
 def run_jobs(url: str, blobs: FolderStore, what: str, number: int) -> None:

@@ -227,7 +227,12 @@ def test_two_processes_that_migrate_at_once_do_it_once(postgresql: Empty):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequest, kind: str, tmp_path: Path):
-    later = (UNDO_IMPORT, FIND_SAME_SUPPLIERS, ERASE_ORGANISATION, TAKE_FINDINGS)  # kinds of jobs that no database had then
+    later = (
+        UNDO_IMPORT,
+        FIND_SAME_SUPPLIERS,
+        ERASE_ORGANISATION,
+        TAKE_FINDINGS,
+    )  # kinds of jobs that no database had then
     lanes_then = {name: lane for name, lane in LANE_OF_KIND.items() if name not in later}
     with open_old_database(request, kind, tmp_path, "0012") as engine:
         with engine.begin() as connection:

@@ -1,0 +1,132 @@
+"""Remind those who see to a step before, on and after its due date: once for each step and occasion (reminders.toml).
+
+An occasion is one of these days, and belongs to the due date: if that is moved, there are new ones. What fell due while no
+scheduler ran is made up for by its latest occasion only.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.db.outbox_tables import Message
+from service.db.remediation_tables import Step
+from service.db.session import Database, chunks
+from service.db.tables import Organisation, User
+from service.outbox.queue import Event, queue_events
+
+FILE = Path(__file__).with_name("reminders.toml")
+ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The event of a reminder, and the days until the due date (below 0: since it) that its occasion stands for."""
+
+    code: str
+    days: int
+
+
+@cache
+def load_rules() -> Mapping[str, Any]:
+    """Return the content of reminders.toml."""
+    with FILE.open("rb") as file:
+        return tomllib.load(file)
+
+
+def find_occasion(due: date, today: date, *, safety: bool) -> Occasion | None:
+    """Return the latest occasion for a reminder of a step that has been reached, None if there is none yet."""
+    rules, left = load_rules(), (due - today).days
+    if left >= 0:
+        reached = [days for days in rules["before"] if days >= left]
+        return Occasion("step.due", min(reached)) if reached else None
+    overdue = rules["overdue_safety" if safety else "overdue"]
+    rounds, is_reached = divmod(-left - overdue["first"], overdue["every"])[0], -left >= overdue["first"]
+    return Occasion("step.overdue", -(overdue["first"] + rounds * overdue["every"])) if is_reached else None
+
+
+def queue_all_reminders(db: Database, at: datetime) -> int:
+    """Queue the reminders that are due at a moment, in every organisation; return how many steps there were.
+
+    Any number of processes may do so at once, and be killed: each reminder is queued once.
+    """
+    with db.unscoped(write=False) as session:
+        zones = {row.id: row.time_zone for row in session.scalars(select(Organisation))}
+    count = 0
+    for organisation_id, zone in zones.items():
+        today = at.astimezone(ZoneInfo(zone)).date()
+        with db.for_organisation(organisation_id, write=False) as session:
+            waiting = list_reminders(session, today)
+        for chunk in chunks(waiting, 100):
+            with db.for_organisation(organisation_id) as session:
+                queue_events(session, *chunk)
+        count += len(waiting)
+    return count
+
+
+def list_reminders(session: Session, today: date) -> list[Event]:
+    """Return the reminders of the organisation that are due on a day and have not been queued yet."""
+    rules = load_rules()
+    last = today + timedelta(days=max(rules["before"]))
+    steps = session.scalars(
+        select(Step).where(Step.state.in_(rules["states"]), Step.due <= last).order_by(Step.due, Step.id)
+    )
+    occasions = [(step, occasion) for step in steps if (occasion := find_occasion(step.due, today, safety=step.safety))]
+    if not occasions:
+        return []
+    users = select(User.id, User.role).where(User.active).order_by(User.created_at, User.id)
+    roles = dict(session.execute(users).all())
+    events = [_build_event(step, occasion, roles, today) for step, occasion in occasions]
+    queued = _find_queued(session, [event.occasion for event in events])
+    return [event for event in events if (event.code, event.occasion) not in queued]
+
+
+def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today: date) -> Event:
+    payload = {"step_id": step.id, "due": step.due.isoformat(), "days": abs((step.due - today).days)}
+    if not step.worker_derived:  # or a mail that is forwarded would say where workers have spoken
+        payload["supplier_id"] = step.supplier_id
+    return Event(
+        code=occasion.code,
+        occasion=f"{step.id} {step.due.isoformat()} {occasion.days}",
+        payload=payload,
+        supplier_id=step.supplier_id,
+        mail_to=choose_people(step, roles),
+    )
+
+
+def choose_people(step: Step, roles: Mapping[str, str]) -> list[str]:
+    """Return the users who are reminded of a step: its owner, or else somebody who can act, and for safety a second person.
+
+    ``roles``: the role of each active user.
+    """
+    owner = step.owner_id if step.owner_id in roles else _find_first(roles, ROLES, ())
+    people = [owner] if owner else []
+    if step.safety:
+        second = _find_first(roles, load_rules()["second_person"]["roles"], people)
+        people += [second] if second else []
+    return people
+
+
+def _find_first(roles: Mapping[str, str], wanted: Sequence[str], excluded: Collection[str]) -> str | None:
+    """Return the first user with the first of these roles that anybody has, None if there is nobody."""
+    found = (user for role in wanted for user, has in roles.items() if has == role and user not in excluded)
+    return next(found, None)
+
+
+def _find_queued(session: Session, occasions: Sequence[str]) -> set[tuple[str, str]]:
+    queued: set[tuple[str, str]] = set()
+    for chunk in chunks(occasions):
+        query = select(Message.event, Message.occasion).where(
+            Message.event.in_(("step.due", "step.overdue")), Message.occasion.in_(chunk)
+        )
+        queued.update((event, occasion) for event, occasion in session.execute(query))
+    return queued
