@@ -69,6 +69,7 @@ COPY_NOTE = (
 )
 _MAX_NOT_CHECKED, _MAX_RANGES, _MAX_COMPANIES, _MAX_CASES, _MAX_ISSUES = 8, 12, 20, 40, 200
 _MAX_EMERGENCIES = 5
+_MAX_STORY, _MAX_OVERVIEW = 10, 24  # the suppliers and actions before the annexes of the PDF
 
 
 def build_view_model(report: Report, rows: int, explain: int) -> Tree:
@@ -80,6 +81,9 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     models = {used.id: used for used in report.models}
     total = len(report.results)
     more = len(report.not_checked) - _MAX_NOT_CHECKED
+    explained = {
+        _get_key(detail.headline): f"explained-{place}" for place, detail in enumerate(report.details[:explain], 1)
+    }
     return {
         "title": report.title,
         "draft": report.draft,
@@ -117,10 +121,21 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         if len(report.cases) > _MAX_CASES
         else "",
         "companies": [_company_row(company) for company in report.companies[:_MAX_COMPANIES]],
-        "queue": [_result_row(place, headline) for place, headline in enumerate(report.results[:rows], 1)],
+        "queue": [
+            _result_row(place, headline) | {"explained": explained.get(_get_key(headline), "")}
+            for place, headline in enumerate(report.results[:rows], 1)
+        ],
         "queue_more": f"The first {rows:,} of {total:,} suppliers are shown; the workbook (sheet Results) and the CSV file "
         "list all of them."
         if total > rows
+        else "",
+        "in_story": _MAX_STORY,
+        "overview": [
+            _step_view(step) | {"count": f"{step.suppliers:,}" if step.suppliers else "–"}
+            for step in report.plan[:_MAX_OVERVIEW]
+        ],
+        "overview_more": f"The first {_MAX_OVERVIEW} of {len(report.plan):,} actions are shown; the annex describes all of them."
+        if len(report.plan) > _MAX_OVERVIEW
         else "",
         "any_steps": bool(report.plan),
         "urgent": [_step_view(step) for step in report.plan if step.safety],
@@ -136,7 +151,7 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "details": [
             _result_row(0, detail.headline)
             | build_detail_view(f"result-{place}", detail, models.get(detail.headline.model, model))
-            | {"steps": [_step_view(step, detail.headline) for step in detail.steps]}
+            | {"steps": [_step_view(step, detail.headline) for step in detail.steps], "explained": f"explained-{place}"}
             for place, detail in enumerate(report.details[:explain], 1)
         ],
         "details_more": f"The first {explain} suppliers are explained here. The workbook (sheet Reasons) explains the first "
@@ -169,6 +184,11 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
             for used in report.models
         ],
     }
+
+
+def _get_key(headline: Headline) -> tuple[str, str, str, float]:
+    """Return what tells a result from the others of a report."""
+    return headline.kind, headline.reference, headline.name, round(headline.score, 6)
 
 
 def count_by_level(results: Iterable[Headline]) -> dict[Level, int]:
