@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_combined_form
-from questionnaires.validation.returned_forms import is_sensitive
-from reports.document import DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
+from reports.document import Report
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
-from risk_models.answers import from_rows
-from risk_models.facts.facts import load_facts
-from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service import stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
-from service.buyer import own_practices
-from service.clock import now, today
-from service.db.session import Database, chunks
-from service.db.tables import Import, Job, Organisation, Result, Supplier
+from service.clock import today
+from service.db.session import Database
+from service.db.tables import Job, Supplier
 from service.erasure.traces import REPORT_WITHDRAWN, WITHDRAWN
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
-from service.queries import stored_results
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
-from service.remediation import replies
-from service.report_content.build import MAX_DETAILS, build_details, build_report
-from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
-from service.report_content.supplier_help import list_what_helps
 
 AUDIENCES = ("internal", "supplier")
 BRIEF = "brief"
@@ -102,15 +90,17 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         worker_derived = _includes_worker_reports(payload)
         if payload["audience"] == "supplier":
-            report = build_supplier_copy(session, supplier_id)
+            report = stored_reports.build_supplier_copy(session, supplier_id)
         else:
             filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
             supplier_ids = [supplier_id] if supplier_id else list_supplier_ids(session, filter_, today())
-            report = build_internal_report(session, supplier_ids, worker_derived=worker_derived)
+            report = stored_reports.build_internal_report(session, supplier_ids, worker_derived=worker_derived)
             if not supplier_id:
-                report = add_own_practices(session, report)
+                report = stored_reports.add_own_practices(session, report)
             if document == BRIEF:
-                report = replace(report, changes=find_changes(session, supplier_ids, today() - COMPARED_WITH))
+                report = replace(
+                    report, changes=stored_reports.find_changes(session, supplier_ids, today() - COMPARED_WITH)
+                )
     rendered = render(report, format_, document)
     result = {
         "sha256": blobs.put(rendered.data),
@@ -128,134 +118,6 @@ def _name_file(document: str, report: Report, format_: str, *, of_one: bool) -> 
     """Return the name of a file, which reveals no supplier where it is stored or sent."""
     name = document if document != FULL_REPORT else "supplier" if of_one else "portfolio"
     return f"{name}_{report.on.isoformat()}.{format_}"
-
-
-def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> Changes:
-    """Return which suppliers have moved to another level since a day, the worst now first, and how many were not there then."""
-    before: dict[str, Level] = {}
-    now_: dict[str, tuple[str, Level]] = {}
-    for chunk in chunks(supplier_ids):
-        then = select(Result.supplier_id, Result.level).where(Result.supplier_id.in_(chunk), Result.on <= since)
-        before.update((row.supplier_id, row.level) for row in session.execute(then.order_by(Result.created_at)))
-        latest = select(Supplier.id, Supplier.name, Result.level).join(Result, Supplier.latest_id == Result.id)
-        now_.update((row.id, (row.name, row.level)) for row in session.execute(latest.where(Supplier.id.in_(chunk))))
-    moved = [
-        LevelChange(name, before[id_], level) for id_, (name, level) in now_.items() if before.get(id_, level) != level
-    ]
-    moved.sort(key=lambda change: (LEVELS.index(change.now), change.name))
-    return Changes(since, tuple(moved), added=len(now_.keys() - before.keys()))
-
-
-def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
-    """Build the internal report on the latest results of some suppliers, each as of its own day.
-
-    ``worker_derived``: whether it includes what workers reported. Raises DomainError ``report.empty``.
-    """
-    results = _load_latest_results(session, supplier_ids)
-    if not results:
-        raise DomainError("report.empty", 422, "No supplier matches this report.")
-    on = max(result.on for result in results)
-    assessed = [stored_results.reassess_group(group) for group in stored_results.group_alike(results)]
-    if not worker_derived:
-        assessed = [with_supplier_visible_plan(batch) for batch in assessed]
-    organisation = session.get_one(Organisation, results[0].organisation_id)
-    files = _list_source_files(session, results)
-    report = build_report(assessed, load_facts().as_of(on), on, files, (), organisation.name)
-    # Details come from the stored results: a report on one supplier then knows the scores that its agencies had.
-    by_supplier = {result.supplier_id: result for result in results}
-    details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
-    title = report.results[0].name if len(results) == 1 else organisation.name
-    report = replace(report, details=details, title=title, draft=_get_draft_mark(session, by_supplier))
-    return report if worker_derived else redact_report(report)
-
-
-def build_supplier_copy(session: Session, supplier_id: str) -> Report:
-    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
-
-    Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
-    reported), so that the copy is the same with and without them. Raises DomainError ``report.empty``.
-    """
-    results = _load_latest_results(session, [supplier_id])
-    if not results:
-        raise DomainError("report.empty", 422, "No supplier matches this report.")
-    result = results[0]
-    model, facts = stored_results.find_model_and_facts(result)
-    form_answers = session.get_one(Supplier, supplier_id).form_answers
-    answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
-    batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
-    assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
-    report = build_report([assessed], facts, result.on, (), (), "")
-    details = build_details(assessed, facts, result.on)
-    country = report.results[0].country
-    not_for_supplier = {
-        question.id
-        for question in load_combined_form(model.kind).questions
-        if question.audience != "supplier" or is_sensitive(question.id, country)
-    }
-    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
-    withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
-    return replace(
-        report,
-        title=report.results[0].name,
-        audience="supplier",
-        draft=_get_draft_mark(session, [supplier_id]),
-        details=tuple(_prepare_for_supplier(detail, assessed, withheld_titles) for detail in details),
-        not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
-    )
-
-
-def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
-    """Return the explanation of a supplier's only result, with what would help it.
-
-    Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
-    """
-    reasons = tuple(
-        replace(reason, withheld=reason.kind == "answer" and reason.title in withheld_titles)
-        for reason in detail.reasons
-    )
-    documented, place_open = (
-        any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
-    )
-    own = replace(detail, reasons=reasons)
-    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
-
-
-def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
-    """Return the draft mark of a report on some suppliers; empty where each of them has been heard.
-
-    A request that was merely marked as returned is no response.
-    """
-    return "" if set(supplier_ids) <= replies.list_heard_suppliers(session, supplier_ids, now()) else DRAFT
-
-
-def add_own_practices(session: Session, report: Report) -> Report:
-    """Return a portfolio report with the findings on the buyer's own practices as of today. Not for a supplier's copy."""
-    findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
-    return replace(report, buyer=findings, buyer_plan=steps)
-
-
-def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
-    latest: dict[str, Result] = {}
-    for chunk in chunks(supplier_ids):
-        query = select(Result).join(Supplier, Supplier.latest_id == Result.id).where(Supplier.id.in_(chunk))
-        latest.update({result.supplier_id: result for result in session.scalars(query)})
-    return [latest[i] for i in supplier_ids if i in latest]
-
-
-def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:
-    """Return the files that the results were read from, each with its number of results."""
-    counts: dict[tuple[str, str], int] = defaultdict(int)
-    for result in results:
-        if result.import_id:
-            counts[result.import_id, str(result.place.get("file", ""))] += 1
-    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counts})))}
-    files: list[Mapping[str, Any]] = []
-    for (import_id, name), rows in counts.items():
-        preview = imports[import_id].found if import_id in imports else None
-        file = next((f for f in (preview or {}).get("files", ()) if f["name"] == name), None)
-        if file is not None:
-            files.append({**file, "rows": rows, "accepted": rows, "rejected": 0})
-    return files
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from service.db.session import Database
 from service.db.tables import AuditEvent, Job, QuestionnaireRequest, Result, Supplier
 from service.queries.supplier_filter import PAGE
-from service.report_jobs import build_internal_report
+from service.stored_reports import build_internal_report
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)

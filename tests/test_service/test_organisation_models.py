@@ -9,7 +9,7 @@ from processes import job
 from sqlalchemy import select, update
 
 from risk_models.model import get_model_version, get_newest_release, get_version_key, load_models
-from service import report_jobs
+from service import stored_reports
 from service.clock import today
 from service.db import change_feed
 from service.db.session import Database
@@ -173,7 +173,7 @@ def test_reports_and_details_of_an_organisation_that_stays_come_from_its_release
     with database.for_organisation(organisation_id) as session:
         saved = [suppliers.save_supplier(session, "site", row, ON, AT, "user:1", "api") for row in rows]
         ids = [supplier.id for supplier, _ in saved]
-        report = report_jobs.build_internal_report(session, ids)
+        report = stored_reports.build_internal_report(session, ids)
         for supplier, result in saved:
             assessed, _ = stored_results.reassess_result(result)
             assert {block.model.version for block in assessed.blocks} == {RELEASE}

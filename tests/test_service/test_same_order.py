@@ -14,7 +14,7 @@ from callers import freeze_time, make_organisation
 from sqlalchemy.orm import Session
 
 from reports.formats import FORMATS, render
-from service import report_jobs
+from service import stored_reports
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.queries import lists, portfolio, supplier_filter, supplier_list
@@ -143,7 +143,7 @@ def find_id(session: Session, name: str) -> str:
 def test_a_report_is_the_same_bytes_everywhere(stored: list[tuple[Database, str]], format_: str):
     def read(session: Session) -> bytes:
         ids = list_supplier_ids(session, SupplierFilter(), ON)
-        report = report_jobs.add_own_practices(session, report_jobs.build_internal_report(session, ids))
+        report = stored_reports.add_own_practices(session, stored_reports.build_internal_report(session, ids))
         return render(replace(report, title="Harbour Foods"), format_).data
 
     first, *others = read_everywhere(stored, read)

@@ -17,7 +17,7 @@ from reports.document import Report
 from reports.formats import FORMATS, SHORT_FORMATS, render
 from reports.redaction import for_audience
 from risk_models.action_library import Action, load_actions
-from service import report_jobs
+from service import stored_reports
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
@@ -67,7 +67,7 @@ def save_supplier(database: Database, organisation: str, kind: str, answers: dic
 
 def build_supplier_copy(database: Database, organisation: str, supplier_id: str) -> Report:
     with database.for_organisation(organisation, write=False) as session:
-        return report_jobs.build_supplier_copy(session, supplier_id)
+        return stored_reports.build_supplier_copy(session, supplier_id)
 
 
 def open_case(database: Database, organisation: str) -> None:
@@ -99,13 +99,13 @@ def test_a_suppliers_copy_is_the_same_with_and_without_reports(database: Databas
     site = save_supplier(database, organisation, "site", CANNERY)
     before = build_supplier_copy(database, organisation, site)
     with database.for_organisation(organisation, write=False) as session:
-        (result_before,) = report_jobs.build_internal_report(session, [site]).results
+        (result_before,) = stored_reports.build_internal_report(session, [site]).results
     agency = save_supplier(database, organisation, "agency", AGENCY | (report if kind == "agency" else {}))
     save_supplier(database, organisation, "site", CANNERY | (report if kind == "site" else {}))
     if reported == "a case":
         open_case(database, organisation)
     with database.for_organisation(organisation, write=False) as session:
-        result_after = report_jobs.build_internal_report(session, [site]).results[0]
+        result_after = stored_reports.build_internal_report(session, [site]).results[0]
     assert (result_after.score, result_after.best, result_after.worst, result_after.confidence) != (
         result_before.score,
         result_before.best,
@@ -138,7 +138,7 @@ def test_no_word_from_workers_is_in_a_scorecard(database: Database):
         finding = {"finding": "locked_in", "phase": "work", "source": "grievance", "note": kittiwake}
         case = {"case_id": kittiwake, "linked_reference": "S-1", "job": kittiwake}
         case_service.open_case(session, case, [finding], ON, now(), "user:ana")
-        internal = report_jobs.build_internal_report(session, [site])
+        internal = stored_reports.build_internal_report(session, [site])
     assert petrel in extract_text(render(internal, "html").data, "html")
     copy = build_supplier_copy(database, organisation, site)
     for form in SHORT_FORMATS:
@@ -237,7 +237,7 @@ def test_answers_that_arrive_after_the_returned_form_are_not_in_the_copy(databas
         database, organisation, "site", sheet_answers | {"papers_retention": "held", "violence": "open"} | evidence
     )
     with database.for_organisation(organisation, write=False) as session:
-        reasons = report_jobs.build_internal_report(session, [site]).details[0].reasons
+        reasons = stored_reports.build_internal_report(session, [site]).details[0].reasons
     values_before, values_after = (
         {r.title: r.value for r in reasons_of} for reasons_of in (before.details[0].reasons, reasons)
     )
@@ -252,7 +252,7 @@ def test_harm_reported_by_workers_before_the_returned_form_is_not_in_the_copy(da
     site = save_supplier(database, organisation, "site", sheet_answers | worker_survey)
     save_supplier(database, organisation, "site", CANNERY | {"violence": "declined"})
     with database.for_organisation(organisation, write=False) as session:
-        full_report = report_jobs.build_internal_report(session, [site])
+        full_report = stored_reports.build_internal_report(session, [site])
     reports = (full_report, build_supplier_copy(database, organisation, site))
     (full_state, copy_state) = [
         next(r.state for r in report.details[0].reasons if r.title == "Violence") for report in reports
@@ -271,7 +271,7 @@ def test_the_buyers_own_checks_are_not_in_an_agencys_copy(database: Database):
     copy = build_supplier_copy(database, organisation, agency)
     states = {reason.title: reason.state for reason in copy.details[0].reasons}
     with database.for_organisation(organisation, write=False) as session:
-        full_report = report_jobs.build_internal_report(session, [agency])
+        full_report = stored_reports.build_internal_report(session, [agency])
     full_states = {reason.title: reason.state for reason in full_report.details[0].reasons}
     assert {full_states[title] for title in full_states if full_states[title] != states[title]} == {"answered"}
     title_of_check = "The buyer's own last check is old"

@@ -10,7 +10,7 @@ from test_service.callers import make_organisation
 
 from questionnaires.form import load_combined_form
 from reports.document import Changes, LevelChange
-from service import report_jobs
+from service import report_jobs, stored_reports
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database, open_engine
@@ -59,7 +59,7 @@ def make_portfolio(database: Database) -> tuple[str, list[str]]:
 def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database: Database) -> None:
     organisation, ids = make_portfolio(database)
     with database.for_organisation(organisation, write=False) as session:
-        report = report_jobs.build_internal_report(session, ids)
+        report = stored_reports.build_internal_report(session, ids)
         figures = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
         for detail in report.details:
             assert (detail.headline.score, detail.headline.level) == (
@@ -243,7 +243,7 @@ def test_a_brief_compares_levels_with_those_of_an_earlier_day(database: Database
         _, result = suppliers.save_supplier(session, "site", answers, LATE, now(), "system:test", "api")
         after = result.level
         assert mill.latest_id == result.id
-        changes = report_jobs.find_changes(session, ids, EARLY)
+        changes = stored_reports.find_changes(session, ids, EARLY)
     assert before != after
     assert changes == Changes(EARLY, (LevelChange("Fig Mill", before, after),), added=2)
 

@@ -1,0 +1,158 @@
+"""Build reports from stored results: the internal report, a supplier's copy, and what has changed since an earlier day."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_combined_form
+from questionnaires.validation.returned_forms import is_sensitive
+from reports.document import DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
+from risk_models.answers import from_rows
+from risk_models.facts.facts import load_facts
+from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service.buyer import own_practices
+from service.clock import now, today
+from service.db.session import chunks
+from service.db.tables import Import, Organisation, Result, Supplier
+from service.errors import DomainError
+from service.queries import stored_results
+from service.remediation import replies
+from service.report_content.build import MAX_DETAILS, build_details, build_report
+from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
+from service.report_content.supplier_help import list_what_helps
+
+
+def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> Changes:
+    """Return which suppliers have moved to another level since a day, the worst now first, and how many were not there then."""
+    before: dict[str, Level] = {}
+    now_: dict[str, tuple[str, Level]] = {}
+    for chunk in chunks(supplier_ids):
+        then = select(Result.supplier_id, Result.level).where(Result.supplier_id.in_(chunk), Result.on <= since)
+        before.update((row.supplier_id, row.level) for row in session.execute(then.order_by(Result.created_at)))
+        latest = select(Supplier.id, Supplier.name, Result.level).join(Result, Supplier.latest_id == Result.id)
+        now_.update((row.id, (row.name, row.level)) for row in session.execute(latest.where(Supplier.id.in_(chunk))))
+    moved = [
+        LevelChange(name, before[id_], level) for id_, (name, level) in now_.items() if before.get(id_, level) != level
+    ]
+    moved.sort(key=lambda change: (LEVELS.index(change.now), change.name))
+    return Changes(since, tuple(moved), added=len(now_.keys() - before.keys()))
+
+
+def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
+    """Build the internal report on the latest results of some suppliers, each as of its own day.
+
+    ``worker_derived``: whether it includes what workers reported. Raises DomainError ``report.empty``.
+    """
+    results = _load_latest_results(session, supplier_ids)
+    if not results:
+        raise DomainError("report.empty", 422, "No supplier matches this report.")
+    on = max(result.on for result in results)
+    assessed = [stored_results.reassess_group(group) for group in stored_results.group_alike(results)]
+    if not worker_derived:
+        assessed = [with_supplier_visible_plan(batch) for batch in assessed]
+    organisation = session.get_one(Organisation, results[0].organisation_id)
+    files = _list_source_files(session, results)
+    report = build_report(assessed, load_facts().as_of(on), on, files, (), organisation.name)
+    # Details come from the stored results: a report on one supplier then knows the scores that its agencies had.
+    by_supplier = {result.supplier_id: result for result in results}
+    details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
+    title = report.results[0].name if len(results) == 1 else organisation.name
+    report = replace(report, details=details, title=title, draft=_get_draft_mark(session, by_supplier))
+    return report if worker_derived else redact_report(report)
+
+
+def build_supplier_copy(session: Session, supplier_id: str) -> Report:
+    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
+
+    Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
+    reported), so that the copy is the same with and without them. Raises DomainError ``report.empty``.
+    """
+    results = _load_latest_results(session, [supplier_id])
+    if not results:
+        raise DomainError("report.empty", 422, "No supplier matches this report.")
+    result = results[0]
+    model, facts = stored_results.find_model_and_facts(result)
+    form_answers = session.get_one(Supplier, supplier_id).form_answers
+    answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
+    batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
+    assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
+    report = build_report([assessed], facts, result.on, (), (), "")
+    details = build_details(assessed, facts, result.on)
+    country = report.results[0].country
+    not_for_supplier = {
+        question.id
+        for question in load_combined_form(model.kind).questions
+        if question.audience != "supplier" or is_sensitive(question.id, country)
+    }
+    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
+    withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
+    return replace(
+        report,
+        title=report.results[0].name,
+        audience="supplier",
+        draft=_get_draft_mark(session, [supplier_id]),
+        details=tuple(_prepare_for_supplier(detail, assessed, withheld_titles) for detail in details),
+        not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
+    )
+
+
+def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
+    """Return the explanation of a supplier's only result, with what would help it.
+
+    Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
+    """
+    reasons = tuple(
+        replace(reason, withheld=reason.kind == "answer" and reason.title in withheld_titles)
+        for reason in detail.reasons
+    )
+    documented, place_open = (
+        any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
+    )
+    own = replace(detail, reasons=reasons)
+    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
+
+
+def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
+    """Return the draft mark of a report on some suppliers; empty where each of them has been heard.
+
+    A request that was merely marked as returned is no response.
+    """
+    return "" if set(supplier_ids) <= replies.list_heard_suppliers(session, supplier_ids, now()) else DRAFT
+
+
+def add_own_practices(session: Session, report: Report) -> Report:
+    """Return a portfolio report with the findings on the buyer's own practices as of today. Not for a supplier's copy."""
+    findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
+    return replace(report, buyer=findings, buyer_plan=steps)
+
+
+def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[Result]:
+    latest: dict[str, Result] = {}
+    for chunk in chunks(supplier_ids):
+        query = select(Result).join(Supplier, Supplier.latest_id == Result.id).where(Supplier.id.in_(chunk))
+        latest.update({result.supplier_id: result for result in session.scalars(query)})
+    return [latest[i] for i in supplier_ids if i in latest]
+
+
+def _list_source_files(session: Session, results: Sequence[Result]) -> list[Mapping[str, Any]]:
+    """Return the files that the results were read from, each with its number of results."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for result in results:
+        if result.import_id:
+            counts[result.import_id, str(result.place.get("file", ""))] += 1
+    imports = {i.id: i for i in session.scalars(select(Import).where(Import.id.in_({key[0] for key in counts})))}
+    files: list[Mapping[str, Any]] = []
+    for (import_id, name), rows in counts.items():
+        preview = imports[import_id].found if import_id in imports else None
+        file = next((f for f in (preview or {}).get("files", ()) if f["name"] == name), None)
+        if file is not None:
+            files.append({**file, "rows": rows, "accepted": rows, "rejected": 0})
+    return files
