@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from reports.document import Report
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
-from service import stored_reports
+from service import scorecards, stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import today
@@ -27,7 +27,8 @@ from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
 
 AUDIENCES = ("internal", "supplier")
-BRIEF = "brief"
+BRIEF, SCORECARD = "brief", "scorecard"
+MAX_SCORECARDS = 5_000  # in one archive; each is rendered by itself
 COMPARED_WITH = timedelta(days=90)  # a brief says what has changed since then, as boards usually meet every quarter
 
 
@@ -44,12 +45,12 @@ def request_report(
     max_waiting: int | None = None,
 ) -> Job:
     """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``document.unknown``,
-    ``format.unknown``, ``audience.unknown``, ``report.empty``, ``not_found``, and ``jobs.too_many`` for an organisation with
-    ``max_waiting`` jobs.
+    ``format.unknown``, ``audience.unknown``, ``report.empty``, ``report.too_many``, ``not_found``, and ``jobs.too_many`` for an
+    organisation with ``max_waiting`` jobs.
 
-    ``document``: one of KINDS. A scorecard, like a supplier's copy, is of one supplier and never shows another; a brief is always
-    internal. ``worker_derived``: whether an internal report includes what workers reported; only callers who may see that can
-    then download it.
+    ``document``: one of KINDS. A scorecard, like a supplier's copy, is of one supplier and never shows another, so those of
+    several suppliers are files in a ZIP archive; a brief is always internal. ``worker_derived``: whether an internal report
+    includes what workers reported; only callers who may see that can then download it.
     """
     if document not in KINDS:
         raise DomainError("document.unknown", 422, f"Choose one of these reports: {', '.join(KINDS)}.")
@@ -61,12 +62,17 @@ def request_report(
         audience = kind.audience
     if audience == "supplier" and kind.audience == "internal":
         raise DomainError("audience.unknown", 422, "A board brief is internal. Choose a scorecard for the supplier.")
-    if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None):
+    if audience not in AUDIENCES or (audience == "supplier" and supplier_id is None and document != SCORECARD):
         raise DomainError("audience.unknown", 422, "Choose an internal report, or a copy for one supplier.")
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
     elif not has_suppliers(session, filter_ or SupplierFilter(), today()):
         raise DomainError("report.empty", 422, "No supplier matches this report.")
+    elif (
+        document == SCORECARD and len(list_supplier_ids(session, filter_ or SupplierFilter(), today())) > MAX_SCORECARDS
+    ):
+        text = f"At most {MAX_SCORECARDS:,} scorecards can be made at once. Choose fewer suppliers with a filter."
+        raise DomainError("report.too_many", 422, text)
     check_quota(session, max_waiting)
     payload = {
         "document": document,
@@ -87,6 +93,9 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     payload = claimed.payload
     supplier_id, format_ = payload["supplier_id"], payload["format"]
     document = payload.get("document", FULL_REPORT)  # jobs that an earlier version enqueued do not say
+    if document == SCORECARD and not supplier_id:
+        scorecards.render_scorecards(db, blobs, claimed)
+        return
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         worker_derived = _includes_worker_reports(payload)
         if payload["audience"] == "supplier":

@@ -136,11 +136,12 @@ from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLIST
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.auth.caller import get_settings
 from service.heartbeats import Pulse
+from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
 
 PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
-REPORT_FILE = FileTypes(tuple(form.media_type for form in ALL_FORMATS.values()))
+REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 

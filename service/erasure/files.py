@@ -12,12 +12,13 @@ from service.clock import now
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import Job, Upload
+from service.erasure.traces import ACTIVE, list_portions
 from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
     """Return the digests of all files that a row refers to: uploads, evidence of steps, finished reports and previews of
-    a release.
+    a release, and the portions of reports that are being rendered.
     """
     used = set(session.scalars(select(Upload.sha256)))
     used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
@@ -25,6 +26,9 @@ def list_used_files(session: Session) -> set[str]:
         select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
     ):
         used.update({str(result["sha256"])} if result and "sha256" in result else ())
+    active = select(Job.checkpoint).where(Job.kind == RENDER_REPORT, Job.state.in_(ACTIVE))
+    for checkpoint in session.scalars(active):
+        used.update(list_portions(checkpoint))
     return used
 
 

@@ -36,7 +36,7 @@ from service.db.tables import (
 from service.erasure.files import delete_files
 from service.erasure.journal import Journal
 from service.erasure.record import record_erasures
-from service.erasure.traces import ACTIVE
+from service.erasure.traces import ACTIVE, list_portions
 from service.errors import not_found
 from service.jobs.kinds import ERASE_ORGANISATION
 from service.jobs.table import ClaimedJob, claim_job, enqueue, job_transaction, lock_claimed_job
@@ -115,7 +115,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
     files: dict[Any, list[Any]] = {
         Upload: [Upload.sha256],
         StepEvidence: [StepEvidence.sha256],
-        Job: [Job.result],
+        Job: [Job.result, Job.checkpoint],
     }
     query = select(table.id, *files.get(table, [])).order_by(table.id).limit(CHUNK)
     return query.where(table.id != claimed.id) if table is Job else query
@@ -125,7 +125,10 @@ def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
     if table in (Upload, StepEvidence):
         return [row.sha256] if row.sha256 else []
-    return [str(row.result["sha256"])] if table is Job and row.result and "sha256" in row.result else []
+    if table is not Job:
+        return []
+    finished = [str(row.result["sha256"])] if row.result and "sha256" in row.result else []
+    return finished + list_portions(row.checkpoint)
 
 
 def _end(db: Database, claimed: ClaimedJob, progress: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ Stored files cannot be searched for a subject: whatever may contain it is withdr
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -143,19 +143,26 @@ def find_reports(session: Session, subject: Subject) -> list[Job]:
     return found
 
 
+def list_portions(checkpoint: Mapping[str, Any]) -> list[str]:
+    """Return the digests of the portions of a report that is rendered in portions (service/scorecards.py)."""
+    return [str(digest) for digest in checkpoint.get("parts", ())]
+
+
 def withdraw_reports(session: Session, reports: Sequence[Job]) -> list[str]:
     """Withdraw reports and return the digests of their files. One that is being rendered begins again, without the subject."""
     digests = []
     for chunk in chunks([job.id for job in reports]):
         locked = select(Job).where(Job.id.in_(chunk)).with_for_update()
         for job in session.scalars(locked.execution_options(populate_existing=True)):
+            digests += list_portions(job.checkpoint)
+            job.checkpoint = {}
             if job.state == "running":
                 job.state, job.owner, job.lease_until = "queued", None, None
             if job.state == "done" and job.result is not None and "sha256" in job.result:
                 digests.append(str(job.result["sha256"]))
                 job.result, job.message = WITHDRAWN, REPORT_WITHDRAWN
             if job.state not in ACTIVE:
-                job.payload, job.checkpoint = {**job.payload, "wanted": {}}, {}
+                job.payload = {**job.payload, "wanted": {}}
                 if job.kind == kinds.PREVIEW_RELEASE:  # the page offers to compute it again
                     session.delete(job)
     return digests

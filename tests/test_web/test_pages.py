@@ -139,10 +139,10 @@ def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address
     page = sign_in_as(app, "officer").get(address).text
     select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
     offered = re.findall(r'<option value="([\w.]+)">([^<]+)</option>', select)
-    full, brief = KINDS["report"], KINDS["brief"]
     assert offered == [
-        *((name, format_.title) for name, format_ in full.formats.items()),
-        *((f"brief.{name}", format_.title) for name, format_ in brief.formats.items()),
+        (name if document == "report" else f"{document}.{name}", format_.title)
+        for document, kind in KINDS.items()
+        for name, format_ in kind.formats.items()
     ]
 
 

@@ -105,7 +105,6 @@ def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) 
             ({"format": "pdf", "filter_": SupplierFilter(text="nobody")}, "report.empty"),
             ({"format": "pdf", "supplier_id": "no-such"}, "not_found"),
             ({"format": "pdf", "audience": "supplier"}, "audience.unknown"),  # a copy is of one supplier
-            ({"format": "pdf", "document": "scorecard"}, "audience.unknown"),
             ({"format": "pdf", "document": "brief", "supplier_id": ids[0], "audience": "supplier"}, "audience.unknown"),
             ({"format": "pdf", "document": "essay"}, "document.unknown"),
             ({"format": "csv", "document": "brief"}, "format.unknown"),

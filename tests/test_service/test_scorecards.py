@@ -1,0 +1,110 @@
+"""The scorecards of many suppliers are one job, which continues where it was interrupted and leaves no portion behind."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from callers import make_organisation
+from test_supplier_copy import AGENCY, CANNERY, save_supplier
+
+from service import report_jobs, scorecards
+from service.blob_store import BlobStore
+from service.blob_store.folder import FolderStore
+from service.db.session import Database
+from service.db.tables import Job
+from service.erasure import traces
+from service.erasure.files import delete_files, list_used_files
+from service.jobs.table import claim_job
+from service.jobs.worker import Handler, run_job
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return FolderStore(tmp_path / "blobs")
+
+
+@pytest.fixture
+def organisation(database: Database) -> str:
+    """An organisation with three sites and an agency."""
+    organisation = make_organisation(database)
+    for number, name in enumerate(("Blue Pier Cannery", "../../etc/passwd", "ทะเล & Sons")):
+        save_supplier(database, organisation, "site", CANNERY | {"reference": f"S-{number}", "name": name})
+    save_supplier(database, organisation, "agency", AGENCY)
+    return organisation
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The suppliers whose scorecards are rendered, one a portion; the third is interrupted once."""
+    titles: list[str] = []
+
+    def render(copy, format_, kind):
+        titles.append(copy.title)
+        if len(titles) == 3:
+            raise OSError("the disk was away")
+        return scorecards_render(copy, format_, kind)
+
+    scorecards_render = scorecards.render
+    monkeypatch.setattr(scorecards, "render", render)
+    monkeypatch.setattr(scorecards, "PORTION", 1)
+    return titles
+
+
+def request_scorecards(database: Database, organisation: str) -> str:
+    with database.for_organisation(organisation) as session:
+        return report_jobs.request_report(session, "html", "user:ana", document="scorecard").id
+
+
+def run_once(database: Database, blobs: BlobStore, job_id: str) -> None:
+    with database.unscoped() as session:
+        job = session.get_one(Job, job_id)
+        job.not_before = job.created_at  # without waiting for the next attempt
+    handler = Handler(lambda db, claimed: report_jobs.render_report(db, blobs, claimed))
+    run_job(database, claim_job(database, "test", kinds={"render_report"}), handler)
+
+
+def test_interrupted_scorecards_continue_where_they_were(
+    database: Database, organisation: str, blobs: BlobStore, rendered: list[str]
+) -> None:
+    job_id = request_scorecards(database, organisation)
+    run_once(database, blobs, job_id)
+    with database.for_organisation(organisation, write=False) as session:
+        job = session.get_one(Job, job_id)
+        assert (job.state, len(job.checkpoint["parts"])) == ("queued", 2)
+        assert 0.4 < job.progress < 0.6
+        assert set(job.checkpoint["parts"]) <= list_used_files(session)
+    run_once(database, blobs, job_id)
+    assert len(rendered) == 5  # four suppliers, and one of them a second time
+    with database.for_organisation(organisation) as session:
+        archive = report_jobs.download_report(session, blobs, job_id, sees_worker_derived=False)
+    with zipfile.ZipFile(io.BytesIO(archive.data)) as opened:
+        names = opened.namelist()
+        texts = [opened.read(name).decode() for name in names]
+    assert [name[:5] for name in names] == ["0001_", "0002_", "0003_", "0004_"]
+    assert not any("/" in name or ".." in name for name in names)
+    for title in rendered:
+        assert sum(f"<h1>{title.replace('&', '&amp;')}</h1>" in text for text in texts) == 1
+    assert len(blobs.list_digests()) == 1
+
+
+def test_what_was_erased_is_in_no_portion_of_scorecards_being_rendered(
+    database: Database, organisation: str, blobs: BlobStore, rendered: list[str]
+) -> None:
+    job_id = request_scorecards(database, organisation)
+    run_once(database, blobs, job_id)
+    with database.for_organisation(organisation) as session:
+        digests = traces.withdraw_reports(session, [session.get_one(Job, job_id)])
+    assert len(digests) == 2
+    assert delete_files(database, blobs, digests) == 2
+    with database.for_organisation(organisation, write=False) as session:
+        assert session.get_one(Job, job_id).checkpoint == {}
+
+
+def test_too_many_scorecards_at_once_are_refused(
+    database: Database, organisation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_jobs, "MAX_SCORECARDS", 3)
+    with database.for_organisation(organisation) as session, pytest.raises(report_jobs.DomainError) as refused:
+        report_jobs.request_report(session, "pdf", "user:ana", document="scorecard")
+    assert refused.value.code == "report.too_many"
