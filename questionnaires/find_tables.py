@@ -17,12 +17,22 @@ import numpy.typing as npt
 from questionnaires.form import Question, Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
-from questionnaires.layout.document import HeaderColumn, Layout, SheetLayout, TableLayout, name_headers
-from questionnaires.layout.find import find_sheet_layout
+from questionnaires.layout.document import (
+    HeaderColumn,
+    Layout,
+    RowExcerpt,
+    SheetLayout,
+    TableLayout,
+    list_rows,
+    name_headers,
+)
+from questionnaires.layout.find import change_tables, find_country_of_name
+from questionnaires.layout.find import find_tables as find_layout_tables
 from questionnaires.layout.headers import Headers
 from questionnaires.layout.option_lists import lists_options
 from questionnaires.layout.report import list_layout_issues
 from questionnaires.lookups import load_countries
+from questionnaires.parse.answer import make_legible
 from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
@@ -46,6 +56,7 @@ from questionnaires.workbook import load_template_texts
 
 SAMPLED_KINDS = ("site", "agency")  # kinds of which the texts of rows may be shown
 SAMPLES, MAX_SAMPLE = 3, 60  # values of a column that a layout shows, and characters of each
+MAX_SET_ASIDE, SHOWN_CELLS = 100, 4  # rows that are set aside and shown, and cells of each
 
 
 def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> FileTables:
@@ -56,11 +67,9 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     options = options.with_renamed_sheets(renamed)
     sheet_name = options.sheet or _find_answer_sheet(sheets)
     layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
-    named = {sheet.name: sheet.read and bool(sheet.tables) for sheet in layout.sheets}
+    named = {sheet.name: sheet.read for sheet in layout.sheets}
     chosen = [
-        sheet
-        for sheet in sheets
-        if (sheet.name == sheet_name if sheet_name else sheet.visible or named.get(sheet.name, False))
+        sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else named.get(sheet.name, sheet.visible))
     ]
     issues: list[Issue] = []
     if options.sheet and not chosen:
@@ -68,7 +77,7 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
         raise UnusableSheet(
             build_issue("sheet.unknown", file=file, seen=options.sheet, expected=f"The file contains {names}.")
         )
-    hidden = [] if sheet_name else [sheet for sheet in sheets if sheet not in chosen]
+    hidden = [] if sheet_name else [sheet for sheet in sheets if sheet not in chosen and not sheet.visible]
     issues.extend(build_issue("sheet.hidden", file=file, sheet=sheet.name, seen=sheet.name) for sheet in hidden)
     faults: list[UnusableSheet] = []
     places: list[_TablePlace] = []
@@ -136,18 +145,27 @@ class _FoundTable(NamedTuple):
 
 def _find_places(sheet: Sheet, layout: SheetLayout | None, options: TableOptions) -> list[_TablePlace]:
     """Return the tables of a sheet, as its layout says or as they are found. Raises UnusableSheet."""
-    if layout is not None and not layout.read:
+    given = layout or SheetLayout(sheet.name)
+    if not given.read:
         return []
-    if layout is None or not layout.tables:
-        chosen = layout or SheetLayout(sheet.name)
-        found = find_sheet_layout(sheet, _find_known_headers(sheet, replace(options, kind=chosen.kind or options.kind)))
-        layout = replace(
-            found,
-            kind=chosen.kind,
-            country=chosen.country or found.country,
-            sector=chosen.sector,
-        )
-    return [_TablePlace(sheet, layout, table, options) for table in layout.tables]
+    known = _find_known_headers(sheet, replace(options, kind=given.kind or options.kind))
+    tables: Sequence[TableLayout] = given.tables
+    if not tables:
+        try:
+            tables = find_layout_tables(sheet, known)
+        except UnusableSheet:
+            if all(change.header_rows is None for change in given.changes):
+                raise
+    if given.changes:
+        tables = change_tables(sheet, tables, given.changes, known)
+    place = replace(
+        given,
+        country=given.country or options.country or find_country_of_name(sheet),
+        sector=given.sector or options.sector,
+        tables=tuple(tables),
+        changes=(),
+    )
+    return [_TablePlace(sheet, place, table, options) for table in tables]
 
 
 def _list_kinds(sheet: Sheet, kind: str | None) -> tuple[str, ...]:
@@ -272,7 +290,25 @@ def _describe_headers(
             question = question_of.get(index, "")
             shown = header if question or not is_certainly_name(header) else MASK
             described.append(HeaderColumn(index, shown, question, samples))
-    return replace(table, headers=tuple(described), left_out=laid_out.left_out, asked=laid_out.asked)
+    return replace(
+        table,
+        headers=tuple(described),
+        left_out=laid_out.left_out,
+        asked=laid_out.asked,
+        set_aside=_list_set_aside(sheet, laid_out) if shows else (),
+    )
+
+
+def _list_set_aside(sheet: Sheet, laid_out: LaidOutTable) -> tuple[RowExcerpt, ...]:
+    """Return the beginning of the rows that are left out or asked about, without cells that look like personal data."""
+    excerpts = []
+    for row in islice(list_rows((*laid_out.left_out, *laid_out.asked)), MAX_SET_ASIDE):
+        cells = [text for text in get_row_cells(sheet, row) if text][:SHOWN_CELLS]
+        shown = (
+            MASK if detect_personal_data(text, company_name=True) else make_legible(text)[:MAX_SAMPLE] for text in cells
+        )
+        excerpts.append(RowExcerpt(row, " · ".join(shown)))
+    return tuple(excerpts)
 
 
 def _list_samples(column: Column, rows: npt.NDArray[np.intp]) -> tuple[str, ...]:
@@ -295,7 +331,7 @@ def _encode_redacted(sheets: Sequence[Sheet], found: Sequence[_FoundTable], layo
             pairs = [(item.laid_out.sheet, item.sheet) for item in members]
             kept.append(carry_back(sheet, pairs))
     stripped = [
-        replace(sheet, kind=None, tables=tuple(replace(table, headers=()) for table in sheet.tables))
+        SheetLayout(sheet.name, tables=tuple(replace(table, headers=(), set_aside=()) for table in sheet.tables))
         for sheet in layout.sheets
         if sheet.read
     ]
@@ -344,8 +380,13 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     headers = get_row_cells(sheet, header_row)
     chosen = options.kind or table.kind
     kind = kinds[0] if len(kinds) == 1 else chosen or detect_kind(headers, sheet.name, forms)
-    chosen_columns = dict(options.columns or {})
-    columns = _list_unchosen(_list_chosen_columns(table, known, forms[kind]), chosen_columns) | chosen_columns
+    remembered = options.remembered_for_sheet(original.name)
+    chosen_columns = {
+        question: header for question, header in (options.columns or {}).items() if question not in remembered
+    }
+    chosen_columns |= _list_unchosen(_list_chosen_columns(table, known, forms[kind]), chosen_columns)
+    remembered = _list_unchosen(remembered, chosen_columns)
+    columns = remembered | chosen_columns
     if table.kind is not None:
         columns = _find_shared_columns(headers, forms, kind) | columns
     if (
@@ -353,7 +394,6 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     ):  # what only another kind of sheet asks, or only another table has, is meant for that one
         other_questions = {question for form in forms.values() for question in form.by_id} - forms[kind].by_id.keys()
         columns = {question: header for question, header in columns.items() if question not in other_questions}
-    remembered = options.remembered_for_sheet(original.name)
     doubted = find_doubted(sheet, header_row, forms[kind], remembered)
     columns = {question: header for question, header in columns.items() if question not in doubted}
     questions = _find_questions_by_header(headers, forms[kind], columns)
@@ -383,11 +423,10 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
             build_issue("sheet.of_options", file=sheet.file, sheet=sheet.name, seen=headers[name_index])
         )
     as_of = date.fromisoformat(options.as_of)
-    place_of_sheet = layout.country if "country" not in matched.columns else None
     sheet_options = SheetOptions(
         options.date_order,
-        options.country or place_of_sheet,
-        options.sector or layout.sector,
+        layout.country,
+        layout.sector,
         as_of,
         options.answered_by,
         options.names_all_cells,
@@ -396,8 +435,9 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     if _is_country_list(submission):
         raise UnusableSheet(build_issue("sheet.of_countries", file=sheet.file, sheet=sheet.name))
     issues = [*dropped, *list_layout_issues(original, laid_out, kind, quotes=kind in SAMPLED_KINDS)]
-    if place_of_sheet and not options.country and "country" in submission.answers:
-        issues.append(_report_country_of_name(sheet, place_of_sheet))
+    is_of_name = "country" not in matched.columns and layout.country == find_country_of_name(original)
+    if is_of_name and not options.country and "country" in submission.answers:
+        issues.append(_report_country_of_name(sheet, str(layout.country)))
     asked = [replace(group, reason=f"asked_{group.reason}") for group in laid_out.asked]
     submission = replace(
         submission,

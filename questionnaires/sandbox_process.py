@@ -26,6 +26,7 @@ from questionnaires.cell_reader import load_sheets
 from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.issues import UnusableSheet, parse_issue
+from questionnaires.layout.document import Layout
 from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.lookups import load_cities, load_countries, load_header_words, load_regions, load_sectors
@@ -65,7 +66,10 @@ def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapp
     try:
         found = find_tables(sheets, name, TableOptions(**options))
     except UnusableSheet as unusable:
-        views, kept = view_sheets(sheets)
+        layout = Layout.from_json(options["layout"] or {})
+        views, kept = view_sheets(
+            sheets, {sheet.name: row for sheet in layout.sheets if (row := sheet.chosen_header_row)}
+        )
         redacted = None if kept is None else encode_sheets(kept)
         return encode_unusable(UnusableSheet(unusable.issue, list(map(asdict, views)), redacted))
     cleaned = () if found.redacted is None else decode_sheets(found.redacted, name, limits)
@@ -93,8 +97,10 @@ def _load_sheets(
     """Return the sheets of a file and the options to read them with; a file that was stored without its notes has its layout."""
     if kind != STORED:
         return apply_stamp(load_sheets(data, kind, name, limits)), options
-    layout = decode_layout(data) if options["layout"] is None else options["layout"]
-    return decode_sheets(data, name, limits), {**options, "layout": layout}
+    layout, given = decode_layout(data), options["layout"]
+    if layout is not None and given is not None:
+        layout = Layout.from_json(layout).with_changes(Layout.from_json(given)).to_json()
+    return decode_sheets(data, name, limits), {**options, "layout": layout or given}
 
 
 # Each takes the bytes of a file, the limits and its own arguments, and returns the bytes of its answer.

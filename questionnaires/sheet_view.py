@@ -43,8 +43,10 @@ class SheetView:
     first_rows: tuple[tuple[str, ...], ...] = ()
 
 
-def view_sheet(sheet: Sheet) -> tuple[SheetView, Sheet]:
-    """Return the view of a sheet, and the sheet without its columns of personal data."""
+def view_sheet(sheet: Sheet, chosen_row: int | None = None) -> tuple[SheetView, Sheet]:
+    """Return the view of a sheet, and the sheet without its columns of personal data. ``chosen_row``: where its headers are said
+    to be.
+    """
     if not sheet.n_rows:
         return SheetView(sheet.name, sheet.visible, 0, 0), sheet
     forms = [load_combined_form(kind) for kind in KINDS]
@@ -52,6 +54,8 @@ def view_sheet(sheet: Sheet) -> tuple[SheetView, Sheet]:
         header_row = find_header_row(sheet, forms)
     except UnusableSheet:
         header_row = sheet.first_row
+    if chosen_row is not None and sheet.first_row <= chosen_row < sheet.first_row + sheet.n_rows:
+        header_row = chosen_row
     questions = _find_questions(forms)
     headers = get_row_cells(sheet, header_row)
     is_of_cases = any(question.id in CASE_QUESTIONS for question in _list_answered(headers, questions) if question)
@@ -125,10 +129,14 @@ def view_read_sheets(sheets: Sequence[Sheet], cleaned: Sequence[Sheet]) -> list[
     return view_sheets(heads)[0]
 
 
-def view_sheets(sheets: Sequence[Sheet]) -> tuple[list[SheetView], list[Sheet] | None]:
-    """Return the view of each sheet, and the sheets without personal data; None if there was none."""
+def view_sheets(
+    sheets: Sequence[Sheet], chosen_rows: Mapping[str, int] | None = None
+) -> tuple[list[SheetView], list[Sheet] | None]:
+    """Return the view of each sheet, and the sheets without personal data; None if there was none. ``chosen_rows``: by sheet,
+    where its headers are said to be.
+    """
     sheets, renamed = redact_sheet_names(sheets)
-    pairs = [view_sheet(sheet) for sheet in sheets]
+    pairs = [view_sheet(sheet, (chosen_rows or {}).get(sheet.name)) for sheet in sheets]
     is_changed = bool(renamed) or any(kept is not sheet for sheet, (_, kept) in zip(sheets, pairs, strict=True))
     return [view for view, _ in pairs], [kept for _, kept in pairs] if is_changed else None
 

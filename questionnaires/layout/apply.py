@@ -62,7 +62,7 @@ def lay_out_table(sheet: Sheet, table: TableLayout, known: Headers, choices: Map
     is_read[: header + 1] = False
     rows = np.flatnonzero(is_read)
     columns = list(part.columns)
-    headers = name_headers(table) or join_headers(grid, (first, header), known)
+    headers = join_headers(grid, (first, header), known) | name_headers(table)
     if first != header or any(headers.get(column) != text for column, text in grid.get_cells(header).items()):
         columns = [
             set_texts(column, [(header, headers.get(index, ""))])

@@ -1,6 +1,6 @@
 """The layout of a file as values and as a JSON object: its tables, their header rows, and the rows that are left out.
 
-A layout is found for a file (:func:`questionnaires.layout.find.find_sheet_layout`) and taken back with corrections
+A layout is found for a file (:func:`questionnaires.layout.find.find_tables`) and taken back with corrections
 (``TableOptions.layout``, ``--layout FILE``). What it says of a sheet is then followed without looking for anything:
 
 - ``read``: whether the sheet is read at all. ``kind``, ``country``, ``sector``: what holds for all of its rows; null is detected.
@@ -13,6 +13,10 @@ A layout is found for a file (:func:`questionnaires.layout.find.find_sheet_layou
   agencies, makes two tables. The table of agencies has the rows that are said to be agencies, the table of sites all others.
 - ``sections``: texts that answer a question for the rows below them. ``fill_down``: columns whose blank cells repeat the cell
   above.
+- ``number`` of a table: from 0 in the order in which they are found; the sites and the agencies of one table have the same.
+- ``set_aside``: what the first of the rows that are left out or asked about say. It is shown, and not followed.
+- ``changes``: what a person said of the tables of a sheet by their number (from 0): the rows of their headers, and the questions
+  of some columns. If the layout gives no tables, it changes those that are found.
 
 A sheet that a layout does not name is looked at as if there were no layout. Rows are numbered as the spreadsheet numbers them.
 """
@@ -20,7 +24,7 @@ A sheet that a layout does not name is looked at as if there were no layout. Row
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Any, Literal
 
@@ -65,6 +69,14 @@ class Section:
 
 
 @dataclass(frozen=True)
+class RowExcerpt:
+    """The number of a row, and the beginning of what it says."""
+
+    row: int
+    text: str
+
+
+@dataclass(frozen=True)
 class TableLayout:
     """One table of a sheet. ``rows``, ``columns``, ``header_rows``: first and last; columns count from 0."""
 
@@ -79,11 +91,24 @@ class TableLayout:
     asked: tuple[RowGroup, ...] = ()
     kind: str | None = None
     kind_column: int | None = None
+    set_aside: tuple[RowExcerpt, ...] = ()
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class TableChange:
+    """What a person said of a table: its number, the first and last row of its headers (None as found), and the questions of
+    some of its columns ("" for none).
+    """
+
+    table: int
+    header_rows: tuple[int, int] | None = None
+    headers: tuple[HeaderColumn, ...] = ()
 
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """One sheet: whether it is read, what holds for all of its rows, and its tables."""
+    """One sheet: whether it is read, what holds for all of its rows, its tables, and what a person said of them."""
 
     name: str
     read: bool = True
@@ -91,6 +116,12 @@ class SheetLayout:
     country: str | None = None
     sector: str | None = None
     tables: tuple[TableLayout, ...] = ()
+    changes: tuple[TableChange, ...] = ()
+
+    @property
+    def chosen_header_row(self) -> int | None:
+        """Return the last row of the headers of its first table, if a person said where it is."""
+        return next((change.header_rows[1] for change in self.changes if change.header_rows), None)
 
 
 @dataclass(frozen=True)
@@ -103,6 +134,15 @@ class Layout:
     def find_sheet(self, name: str) -> SheetLayout | None:
         """Return the sheet of a name; None if the layout does not name it."""
         return next((sheet for sheet in self.sheets if sheet.name == name), None)
+
+    def with_changes(self, given: Layout) -> Layout:
+        """Return the layout after what another one says of its sheets; the tables of those that it gives none for stay."""
+        kept = {sheet.name: sheet for sheet in self.sheets}
+        changed = {
+            sheet.name: replace(sheet, tables=sheet.tables or kept.get(sheet.name, sheet).tables)
+            for sheet in given.sheets
+        }
+        return replace(self, sheets=tuple((kept | changed).values()))
 
     def to_json(self) -> dict[str, Any]:
         """Return the layout as a JSON object."""
@@ -186,6 +226,29 @@ def _read_sheet(entry: _Entry) -> SheetLayout:
         country=entry.take("country", _TEXT),
         sector=entry.take("sector", _TEXT),
         tables=tuple(map(_read_table, entry.list("tables"))),
+        changes=tuple(map(_read_change, entry.list("changes"))),
+    )
+
+
+def _read_change(entry: _Entry) -> TableChange:
+    return TableChange(
+        entry.take("table", int, 0),
+        entry.span("header_rows") if entry.content.get("header_rows") is not None else None,
+        _read_headers(entry),
+    )
+
+
+def _read_headers(entry: _Entry) -> tuple[HeaderColumn, ...]:
+    return tuple(
+        HeaderColumn(
+            item.take("column", int),
+            item.take("header", str, ""),
+            item.take("question", _TEXT),
+            tuple(map(str, item.take("samples", (list, tuple), ()))),
+            item.take("confidence", str, ""),
+            item.take("proposed", str, ""),
+        )
+        for item in entry.list("headers")
     )
 
 
@@ -198,17 +261,7 @@ def _read_table(entry: _Entry) -> TableLayout:
         rows=entry.span("rows"),
         columns=entry.span("columns"),
         direction=direction,
-        headers=tuple(
-            HeaderColumn(
-                item.take("column", int),
-                item.take("header", str, ""),
-                item.take("question", _TEXT),
-                tuple(map(str, item.take("samples", (list, tuple), ()))),
-                item.take("confidence", str, ""),
-                item.take("proposed", str, ""),
-            )
-            for item in entry.list("headers")
-        ),
+        headers=_read_headers(entry),
         sections=tuple(
             Section(
                 item.take("row", int),
@@ -224,6 +277,10 @@ def _read_table(entry: _Entry) -> TableLayout:
         asked=tuple(map(_read_group, entry.list("asked"))),
         kind=entry.take("kind", _TEXT),
         kind_column=entry.take("kind_column", (int, type(None))),
+        number=entry.take("number", int, 0),
+        set_aside=tuple(
+            RowExcerpt(item.take("row", int), item.take("text", str, "")) for item in entry.list("set_aside")
+        ),
     )
 
 

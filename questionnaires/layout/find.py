@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from questionnaires.issues import UnusableSheet
+from questionnaires.issues import UnusableSheet, build_issue
 from questionnaires.layout.apply import transpose
-from questionnaires.layout.document import Section, SheetLayout, TableLayout
+from questionnaires.layout.document import HeaderColumn, Section, TableChange, TableLayout
 from questionnaires.layout.grid import Grid, Mask, build_grid, crop
 from questionnaires.layout.headers import Headers, find_header_rows, join_headers
 from questionnaires.layout.kinds import AGENCY, SITE, find_kind_column, read_kinds
@@ -33,9 +33,52 @@ ASK: RowClass = "ask"
 COUNTRY = "country"
 
 
-def find_sheet_layout(sheet: Sheet, known: Headers) -> SheetLayout:
-    """Return the layout of a sheet: its tables, and the country that its name gives. Raises :class:`UnusableSheet`."""
-    return SheetLayout(sheet.name, country=find_country_of_name(sheet), tables=tuple(find_tables(sheet, known)))
+def change_tables(
+    sheet: Sheet, tables: Sequence[TableLayout], changes: Iterable[TableChange], known: Headers
+) -> list[TableLayout]:
+    """Return the tables of a sheet after what a person said of them. Under other headers the rows of a table are classified anew.
+
+    Raises :class:`UnusableSheet` if the headers are said to be in rows that the sheet does not have.
+    """
+    changed: dict[int, list[TableLayout]] = {}
+    for table in tables:
+        changed.setdefault(table.number, []).append(table)
+    for change in changes:
+        members = changed.get(change.table, [])
+        if change.header_rows and (not members or change.header_rows != members[0].header_rows):
+            found = _find_table_under(sheet, change.header_rows, members[0] if members else None, known)
+            members = [replace(table, number=change.table) for table in found]
+        changed[change.table] = [
+            replace(table, headers=_choose_questions(sheet, table, change, known)) for table in members
+        ]
+    return [table for number in sorted(changed) for table in changed[number]]
+
+
+def _find_table_under(
+    sheet: Sheet, header_rows: tuple[int, int], before: TableLayout | None, known: Headers
+) -> list[TableLayout]:
+    """Return the table whose headers are in some rows, within the cells of the table ``before`` that was found instead."""
+    first, last = (row - sheet.first_row for row in header_rows)
+    if first < 0 or last >= sheet.n_rows or (before and before.direction == "across"):
+        raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
+    span, columns = (0, sheet.n_rows - 1), (0, len(sheet.columns) - 1)
+    if before:
+        top, end = (row - sheet.first_row for row in before.rows)
+        span, columns = (min(top, first), max(end, last)), before.columns
+    grid = build_grid(crop(sheet, (0, sheet.first_row + sheet.n_rows), columns))
+    return _split_by_kind(grid, _find_table(grid, (first, last), span, columns, known))
+
+
+def _choose_questions(
+    sheet: Sheet, table: TableLayout, change: TableChange, known: Headers
+) -> tuple[HeaderColumn, ...]:
+    """Return the columns of a table with the questions that were chosen for some; the others are detected."""
+    grid = build_grid(transpose(sheet) if table.direction == "across" else sheet)
+    first, last = (row - grid.sheet.first_row for row in table.header_rows)
+    chosen = {item.column: item.question for item in change.headers}
+    texts = dict.fromkeys(chosen, "") | join_headers(grid, (first, last), known)
+    given = {item.column: item.question for item in table.headers} | chosen
+    return tuple(HeaderColumn(column, text, given.get(column)) for column, text in sorted(texts.items()))
 
 
 def find_country_of_name(sheet: Sheet) -> str | None:
@@ -60,7 +103,12 @@ def find_tables(sheet: Sheet, known: Headers) -> list[TableLayout]:
         part_grid = grid if part is sheet else Grid(part)
         part_header = header if part is sheet else find_header_row(part, known.forms, known.columns) - sheet.first_row
         tables += _find_stacked(part_grid, part_header, columns, known)
-    return tables
+    numbers: dict[object, int] = {}
+    places = [(table.header_rows, table.columns) for table in tables]  # the same for the sites and the agencies of one
+    return [
+        replace(table, number=numbers.setdefault(place, len(numbers)))
+        for table, place in zip(tables, places, strict=True)
+    ]
 
 
 def _iter_column_spans(grid: Grid, header: int, known: Headers) -> Iterator[tuple[int, int]]:

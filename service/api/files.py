@@ -27,7 +27,7 @@ from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
-from service.imports import confirming, layouts, marked, receiving, records, undo
+from service.imports import confirming, layout_changes, layouts, marked, receiving, records, undo
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -229,7 +229,7 @@ def change_layout(session: Session, import_id: str, body: Mapping[str, Any]) -> 
     changed = confirming.confirm_import(
         session,
         import_id,
-        layouts.change_layout(import_, body["sheets"]),
+        layout_changes.change_layout(import_, body["sheets"]),
         who.actor,
         may_bring_cases=who.handles_cases,
         max_waiting=get_settings().waiting_jobs,

@@ -147,7 +147,7 @@ def _describe_layout(file: str, layout: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _drop_samples(table: TableLayout) -> TableLayout:
-    return replace(table, headers=tuple(replace(header, samples=()) for header in table.headers))
+    return replace(table, headers=tuple(replace(header, samples=()) for header in table.headers), set_aside=())
 
 
 class FileView(NamedTuple):

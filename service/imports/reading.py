@@ -72,7 +72,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             return
         _replace_with_redacted(db, blobs, claimed, error.redacted)
         if "before" in claimed.payload:
-            _restore_preview(db, claimed, to_problem(error))
+            _restore_preview(db, claimed, to_problem(error), error)
         else:
             _ask_for_layout(db, claimed, error, earlier_notes)
         return
@@ -124,13 +124,8 @@ def _parse_with_remembered(
     seen = parsed.seen if parsed else failure.seen if failure else {}
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         remembered = mappings.find_remembered(session, seen, choices.get("kind"))
-    laid_out = {
-        (file, sheet["name"]) for file, layout in (choices.get("layouts") or {}).items() for sheet in layout["sheets"]
-    }
     applied = [
-        {"file": found.file, "sheet": found.sheet, "columns": dict(found.mapping.columns)}
-        for found in remembered
-        if (found.file, found.sheet) not in laid_out
+        {"file": found.file, "sheet": found.sheet, "columns": dict(found.mapping.columns)} for found in remembered
     ]
     if applied:
         choices["remembered"] = applied
@@ -146,14 +141,19 @@ def _ask_for_layout(
     """Let an import wait until somebody says what the columns of its files are."""
     with job_transaction(db, claimed, result={"state": layouts.NEEDED}) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        import_.found = {
-            layouts.NEEDED: True,
-            "files": layouts.list_files(error.seen),
-            "layout": layouts.describe(error.seen),
-            "issues": [*(issue.to_dict() for issue in error.issues), *earlier_notes],
-        }
+        import_.found = _describe_unread(error, earlier_notes)
         import_.state, import_.problem = "previewed", to_problem(error)
         record_event(session, claimed.actor, "import.needs_layout", "import", import_.id, {})
+
+
+def _describe_unread(error: NoUsableRows, earlier_notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is stored of files whose columns are not understood."""
+    return {
+        layouts.NEEDED: True,
+        "files": layouts.list_files(error.seen),
+        "layout": layouts.describe(error.seen),
+        "issues": [*(issue.to_dict() for issue in error.issues), *earlier_notes],
+    }
 
 
 def _replace_with_redacted(db: Database, blobs: BlobStore, claimed: ClaimedJob, redacted: Mapping[int, bytes]) -> None:
@@ -189,7 +189,9 @@ def _describe_lost_sheets(
         {(file["name"], sheet["name"]) for file in files for sheet in file["sheets"]}
         for files in (previous_input.get("files", ()), parsed.files)
     ]
-    lost_sheets = sorted(sheets[0] - sheets[1])
+    lost_sheets = sorted(
+        place for place in sheets[0] - sheets[1] if layouts.find_said(choices, *place).get("read", True)
+    )
     reasons = {(issue_.file, issue_.sheet): issue_.seen for issue_ in parsed.issues if issue_.code == "sheet.no_table"}
     return " ".join(
         f"The sheet '{sheet or file}' could not be read. {reasons.get((file, sheet), '')}"
@@ -197,10 +199,19 @@ def _describe_lost_sheets(
     )
 
 
-def _restore_preview(db: Database, claimed: ClaimedJob, refusal: dict[str, Any]) -> None:
-    """Restore the preview if changed options cannot be used; the import's problem says why, and which options were set."""
+def _restore_preview(
+    db: Database, claimed: ClaimedJob, refusal: dict[str, Any], error: NoUsableRows | None = None
+) -> None:
+    """Restore the preview if changed options cannot be used; the import's problem says why, and which options were set.
+
+    Sheets that nobody could read before are shown as they look under the headers that were chosen (``error``).
+    """
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
+        found = import_.found or {}
+        if error is not None and found.get(layouts.NEEDED):
+            notes = [issue for issue in found["issues"] if issue["code"] in REDACTION_CODES]
+            import_.found = _describe_unread(error, notes)
         import_.problem = {**refusal, "choices": import_.choices}
         import_.choices, import_.state = claimed.payload["before"], "previewed"
         record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})

@@ -32,6 +32,7 @@ CHOICES = (
     "sheet",
     "columns",
     "layouts",
+    "rows",
     "by_hand",
     "date_order",
     "answered_by",

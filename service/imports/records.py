@@ -14,7 +14,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Upload
 from service.errors import DomainError
-from service.imports.pipeline import Choices, RedactedFile, SheetMap
+from service.imports.pipeline import Choices, RedactedFile, RowChoice, SheetMap
 from service.imports.vouching import Vouching
 from service.questionnaires_sent import requests as questionnaire_requests
 
@@ -42,6 +42,13 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
     if choices.get("evidence_confirmed"):
         options["vouching"] = Vouching(choices["evidence_confirmed"])
     options["layouts"] = choices.get("layouts") or {}
+    options["rows"] = tuple(
+        RowChoice(row, is_read, one["file"], one["sheet"])
+        for one in choices.get("rows") or ()
+        for ranges, is_read in ((one["read"], True), (one["left_out"], False))
+        for first, last in ranges
+        for row in range(first, last + 1)
+    )
     options["remembered"] = tuple(SheetMap(**column_map) for column_map in choices.get("remembered", ()))
     columns = choices.get("columns") or {}
     if isinstance(columns, list):

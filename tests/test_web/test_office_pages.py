@@ -14,7 +14,6 @@ from test_service.callers import form_token, make_browser, make_key, make_organi
 
 from service.db.session import Database, open_engine
 from service.db.tables import Base, ColumnMapping, Import, Organisation
-from service.imports import preview
 from service.queries import supplier_detail
 from service.report_content import sources
 from service.settings import Settings
@@ -101,42 +100,6 @@ def create_previewed_import(**choices: object) -> Import:
     columns = {"name": "Name", "city": "Place"}
     sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 1, "columns": columns, "unmapped": ["Colour"]}
     return Import(choices=choices, found={"files": [{"name": "a.xlsx", "sheets": [sheet]}]})
-
-
-def test_a_mapped_column_can_be_unmapped():
-    def choose_columns(**questions: str) -> list[preview.ColumnChoice]:
-        return [("a.xlsx", "S", header, question) for header, question in questions.items()]
-
-    assert (
-        preview.build_column_maps(create_previewed_import(), choose_columns(Name="name", Place="city", Colour="")) == []
-    )
-    (dropped,) = preview.build_column_maps(create_previewed_import(), choose_columns(Name="name", Place="", Colour=""))
-    assert dropped["columns"] == {"city": ""}
-    (column_map,) = preview.build_column_maps(
-        create_previewed_import(columns={"city": ""}), choose_columns(Name="name", Place="", Colour="city")
-    )
-    assert column_map["columns"] == {"city": "Colour"}
-
-
-def test_the_import_page_offers_not_to_read_a_column(app: Flask):
-    database: Database = app.extensions["database"]
-    with database.for_organisation(app.extensions["harbour"]) as session:
-        import_ = create_previewed_import()
-        import_.uploads, import_.state, import_.created_by = [], "previewed", "user:ana"
-        import_.created_at = session.get_one(Organisation, app.extensions["harbour"]).created_at
-        import_.found = {**import_.found, "issues": []}
-        session.add(import_)
-        session.flush()
-        path = f"/imports/{import_.id}"
-    client = sign_in_as(app, "officer")
-    chosen = re.findall(r'<select[^>]*name="question".*?</select>', client.get(path).get_data(as_text=True), re.DOTALL)
-    assert [select.count('<option value=""') for select in chosen] == [1, 1, 1]
-    fields = {"file": ["a.xlsx"] * 3, "sheet_of": ["S"] * 3, "header": ["Name", "Place", "Colour"]}
-    fields |= {"question": ["name", "", ""], "csrf_token": form_token(client)}
-    assert client.post(f"{path}/correct", data=fields).status_code == 303
-    with database.unscoped(write=False) as session:
-        chosen = session.get_one(Import, path.removeprefix("/imports/")).choices["columns"]
-        assert chosen == [{"file": "a.xlsx", "sheet": "S", "columns": {"city": ""}}]
 
 
 def test_remembered_columns_are_named_on_the_page_of_an_import_and_forgotten_on_their_own(app: Flask):

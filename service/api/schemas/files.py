@@ -31,6 +31,7 @@ from service.report_jobs import AUDIENCES
 STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
 # Why a supplier stays: it was edited, merged, asked, is in a case or has a decided match, or its history was erased.
 KEPT_REASONS = ("edited", "merged", "questionnaire", "case", "match", "remediation", "history")
+ORIGINS = ("detected", "remembered", "chosen")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": (*KINDS, "buyer", "case"),
@@ -219,6 +220,17 @@ class LayoutColumnSchema(ApiSchema):
     proposed = fields.String(
         allow_none=True, metadata={"description": "The question that a column with `ask` may answer. It is not read."}
     )
+    origin = StrictChoice(
+        ORIGINS,
+        metadata={"description": "Whether the question was detected, remembered from an earlier file, or chosen."},
+    )
+
+
+class RowExcerptSchema(ApiSchema):
+    """The number of a row and the beginning of what it says. Text that looks like personal data is masked."""
+
+    row = StrictInteger(1)
+    text = fields.String()
 
 
 class LeftOutRowsSchema(ApiSchema):
@@ -226,6 +238,20 @@ class LeftOutRowsSchema(ApiSchema):
 
     reason = fields.String()
     rows = fields.List(fields.List(fields.Integer()))
+    count = StrictInteger(0)
+    can_be_read = fields.Boolean(metadata={"description": "Whether these rows can be named in `read_rows`."})
+    examples = fields.List(fields.Nested(RowExcerptSchema))
+
+
+class LayoutTableSchema(ApiSchema):
+    """A table of a sheet: where its headers are, and its columns. `direction` is `across` if each column is a supplier."""
+
+    table = StrictInteger(0)
+    kinds = fields.List(fields.String())
+    direction = StrictChoice(("down", "across"))
+    header_rows = fields.List(fields.Integer())
+    rows = StrictInteger(0)
+    columns = fields.List(fields.Nested(LayoutColumnSchema))
 
 
 class SheetLayoutSchema(ApiSchema):
@@ -241,8 +267,15 @@ class SheetLayoutSchema(ApiSchema):
     header_rows = fields.List(fields.Integer())
     rows = StrictInteger(0)
     first_rows = fields.List(fields.Nested(LayoutRowSchema))
-    columns = fields.List(fields.Nested(LayoutColumnSchema))
+    columns = fields.List(
+        fields.Nested(LayoutColumnSchema), metadata={"description": "The columns of the first table."}
+    )
+    tables = fields.List(fields.Nested(LayoutTableSchema))
     left_out = fields.List(fields.Nested(LeftOutRowsSchema))
+    read_rows = fields.List(
+        fields.List(fields.Integer()),
+        metadata={"description": "Ranges of rows that are read because the sender said so."},
+    )
 
 
 class LayoutSchema(ApiSchema):
@@ -254,6 +287,24 @@ class LayoutSchema(ApiSchema):
     sheets = fields.List(fields.Nested(SheetLayoutSchema))
 
 
+_QUESTION_BY_COLUMN: dict[str, Any] = {
+    "keys": fields.String(validate=validate.Regexp("^[0-9]{1,4}$", error="field.value")),
+    "values": StrictString(100, shortest=0),
+    "metadata": {"description": 'By column number: the ID of the question that it answers, or `""` for none.'},
+}
+
+
+class TableChangeSchema(ApiSchema):
+    """What is to change in a table of a sheet."""
+
+    table = StrictInteger(0, required=True)
+    header_rows = StrictList(
+        StrictInteger(1),
+        metadata={"description": "The first and the last row of the headers.", "minItems": 2, "maxItems": 2},
+    )
+    columns = StrictDict(**_QUESTION_BY_COLUMN)
+
+
 class SheetChangeSchema(ApiSchema):
     """What is to change in a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
 
@@ -263,13 +314,13 @@ class SheetChangeSchema(ApiSchema):
     kind = StrictString(10, "^(site|agency|buyer)?$", shortest=0)
     country = StrictString(2, "^([A-Z]{2})?$", shortest=0)
     sector = StrictString(200, shortest=0)
-    header_row = StrictInteger(1, metadata={"description": "One of the rows in `first_rows`."})
-    columns = StrictDict(
-        keys=fields.String(validate=validate.Regexp("^[0-9]{1,4}$", error="field.value")),
-        values=StrictString(100, shortest=0),
-        metadata={"description": 'By column number: the ID of the question that it answers, or `""` for none.'},
+    header_row = StrictInteger(1, metadata={"description": "The row of the headers of the first table."})
+    columns = StrictDict(**_QUESTION_BY_COLUMN)
+    tables = StrictList(StrictNested(TableChangeSchema))
+    left_out = StrictList(StrictInteger(1), metadata={"description": "All rows that are not to be read."})
+    read_rows = StrictList(
+        StrictInteger(1), metadata={"description": "All rows that are to be read although they were left out."}
     )
-    left_out = StrictList(StrictInteger(1), metadata={"description": "Rows that are not to be read."})
 
 
 class LayoutChangeSchema(ApiSchema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -25,11 +25,24 @@ from service.db.tables import Import, Job, Supplier
 from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
-from service.imports import confirming, layouts, mappings, marked, outcome, preview, receiving, records, sample, undo
+from service.imports import (
+    confirming,
+    layout_changes,
+    layouts,
+    mappings,
+    marked,
+    outcome,
+    preview,
+    receiving,
+    records,
+    sample,
+    undo,
+)
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
 from service.web.holding_backups import find_holding_backups
+from service.web.pages import import_layout
 from service.web.pages.suppliers import build_download
 
 LISTED_SUPPLIERS = 200  # of which something stays after an import was undone
@@ -137,9 +150,7 @@ def show_import(import_id: str) -> Response:
     return _render_import(import_id, None)
 
 
-def _render_import(
-    import_id: str, error: DomainError | None, column_choices: Sequence[preview.ColumnChoice] = ()
-) -> Response:
+def _render_import(import_id: str, error: DomainError | None) -> Response:
     on = today(get_caller().time_zone)
     with read_session() as session:
         import_ = _get_import(session, import_id)
@@ -153,10 +164,11 @@ def _render_import(
             "job": job,
             "options": _list_options(),
             "contains_cases": import_cases.contains_cases(import_),
-            "tables": preview.list_tables(import_),
+            "sheets": import_layout.list_sheet_forms(import_),
+            "read_tables": [sheet for file in (import_.found or {}).get("files", ()) for sheet in file["sheets"]],
+            "layout_version": _get_layout_version(import_),
+            "entered": request.form if error is not None else None,
             "issues": preview.group_issues(issues),
-            "list_questions": preview.list_questions,
-            "failed_choices": preview.list_failed_choices(import_, column_choices),
             "skipped_sheets": preview.list_skipped_sheets(issues),
             "values": _get_choice_values(import_, error),
             "confirmers": mappings.find_confirmers(
@@ -176,7 +188,13 @@ def _render_import(
                 "insufficient_by_inherent": supplier_list.count_insufficient_by_inherent(session, filter_, on),
                 "page": supplier_pages.get_supplier_page(session, filter_, on),
             }
-    return make_response(render_template("import.html", **data), error.status if error else 200)
+    page = render_template("import.html", **data, **import_layout.build_helpers())
+    return make_response(page, error.status if error else 200)
+
+
+def _get_layout_version(import_: Import) -> str:
+    """Return the version of the layout that a page shows; "" before the files were read."""
+    return layouts.compute_version(layouts.build_layout(import_)) if "files" in (import_.found or {}) else ""
 
 
 def show_progress(import_id: str) -> Response:
@@ -213,7 +231,7 @@ def confirm_import(import_id: str) -> AnyResponse:
 
 
 def correct_import(import_id: str) -> AnyResponse:
-    """Have the files of an import read again with other columns or defaults; an error is shown above the form."""
+    """Have the files of an import read again as the form says; an error is shown above the form."""
     try:
         with write_session() as session:
             import_ = _get_import_to_confirm(session, import_id)
@@ -229,7 +247,7 @@ def correct_import(import_id: str) -> AnyResponse:
     except DomainError as error:
         if error.code == "not_found":
             raise
-        return _render_import(import_id, error, _parse_column_choices())
+        return _render_import(import_id, error)
     return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
@@ -256,12 +274,6 @@ def _list_kept(session: Session, import_: Import) -> list[tuple[Supplier, Mappin
     ]
 
 
-def _parse_column_choices() -> list[preview.ColumnChoice]:
-    """Return the question that was chosen for each column of each sheet."""
-    fields = (request.form.getlist(name) for name in ("file", "sheet_of", "header", "question"))
-    return list(zip(*fields, strict=False))
-
-
 def _get_choice_values(import_: Import, error: DomainError | None) -> Mapping[str, Any]:
     """Return the defaults for the form; those that could not be used stay so that they can be corrected."""
     if error is not None and request.method == "POST":
@@ -274,10 +286,15 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
     choices: dict[str, Any] = {
         name: request.form.get(name, "").strip() or None for name in CHOICES if name in request.form
     }
-    columns = preview.build_column_maps(import_, _parse_column_choices())
     changed: dict[str, Any] = {name: value for name, value in choices.items() if value != import_.choices.get(name)}
-    if columns != preview.build_column_maps(import_, ()):
-        changed["columns"] = columns
+    if import_.state == "previewed" and request.form.get("version") != _get_layout_version(import_):
+        message = _(
+            "The files were read again in the meantime. Check how they are read now, and make your changes again."
+        )
+        raise DomainError("precondition.failed", 412, message)
+    changes = import_layout.parse_changes(request.form, import_layout.list_sheet_forms(import_))
+    if changes:
+        changed |= layout_changes.change_layout(import_, changes)
     if not changed:
         raise DomainError(
             "import.unchanged", 422, _("Nothing has changed: the files have already been read with these settings.")
