@@ -132,6 +132,14 @@ def test_what_cannot_be_used_is_shown_again_with_what_was_entered(app: Flask):
     assert "Nothing has changed" in unchanged.get_data(as_text=True)
 
 
+def test_two_columns_cannot_answer_one_question_and_both_are_named(app: Flask):
+    officer, address = upload(app, build_workbook(Both=TWO_TABLES))
+    fields = read_form(officer.get(address).get_data(as_text=True))
+    response = officer.post(f"{address}/correct", data=fields | {"column-0-0-2": "country"})
+    assert response.status_code == 422
+    assert "&#39;Country&#39; and &#39;Note&#39; cannot both answer" in response.get_data(as_text=True)
+
+
 def test_a_form_that_is_out_of_date_changes_nothing(app: Flask):
     officer, address = upload(app, build_workbook(Both=TWO_TABLES))
     fields = read_form(officer.get(address).get_data(as_text=True))

@@ -14,7 +14,7 @@ from service import report_jobs, stored_reports
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.session import Database, open_engine
-from service.db.tables import Base, Import, Result, Supplier
+from service.db.tables import Base, Result, Supplier
 from service.errors import DomainError
 from service.imports import preview
 from service.jobs.table import claim_job, enqueue
@@ -115,75 +115,6 @@ def test_a_report_that_would_be_empty_or_invalid_is_refused(database: Database) 
         report_jobs.request_report(session, "pdf", "user:1", supplier_id=ids[0], audience="supplier")
 
 
-def create_import(columns: dict[str, str], unmapped: list[str], chosen: dict[str, str] | None = None) -> Import:
-    """An import in preview: one sheet, its columns by question."""
-    sheet = {"name": "S", "kind": "site", "header_row": 1, "rows": 2, "columns": columns, "unmapped": unmapped}
-    found = {"files": [{"name": "a.xlsx", "sha256": "0" * 64, "sheets": [sheet]}], "issues": []}
-    return Import(found=found, choices={"columns": chosen} if chosen else {}, state="previewed")
-
-
-def choose_columns(sheet: str, *answers: tuple[str, str]) -> list[preview.ColumnChoice]:
-    """The mapping of a sheet's columns, as the page sends it."""
-    return [("a.xlsx", sheet, header, question) for header, question in answers]
-
-
-def expected_map(sheet: str, **columns: str) -> dict[str, object]:
-    return {"file": "a.xlsx", "sheet": sheet, "columns": columns}
-
-
-def test_only_changed_columns_are_passed_on_to_the_importer() -> None:
-    import_ = create_import({"name": "Firm", "city": "Town"}, ["Place"])
-    as_found = choose_columns("S", ("Firm", "name"), ("Town", "city"))
-    assert preview.build_column_maps(import_, [*as_found, *choose_columns("S", ("Place", ""))]) == []
-    assert preview.build_column_maps(import_, [*as_found, *choose_columns("S", ("Place", "country"))]) == [
-        expected_map("S", country="Place")
-    ]
-
-
-def test_a_column_that_is_corrected_twice_answers_its_last_question() -> None:
-    import_ = create_import({"name": "Firm", "region": "Place"}, [], {"region": "Place"})
-    answers = choose_columns("S", ("Firm", "name"), ("Place", "country"))
-    assert preview.build_column_maps(import_, answers) == [expected_map("S", country="Place")]
-
-
-def test_two_columns_of_one_sheet_cannot_be_given_one_question_and_both_are_named() -> None:
-    import_ = create_import({"name": "Firm"}, ["A", "B"])
-    with pytest.raises(DomainError) as tied:
-        preview.build_column_maps(import_, choose_columns("S", ("A", "country"), ("B", "country")))
-    assert tied.value.code == "columns.tied"
-    assert "'A' and 'B'" in tied.value.detail
-    assert "'Country'" in tied.value.detail
-
-
-def test_a_question_is_given_a_column_in_each_of_two_sheets() -> None:
-    import_ = create_import({"name": "Firm"}, ["Ctry"])
-    agencies = {
-        "name": "T",
-        "kind": "agency",
-        "header_row": 1,
-        "rows": 1,
-        "columns": {"name": "Who"},
-        "unmapped": ["Land"],
-    }
-    import_.found["files"][0]["sheets"].append(agencies)
-    answers = [*choose_columns("S", ("Ctry", "country")), *choose_columns("T", ("Land", "country"))]
-    assert preview.build_column_maps(import_, answers) == [
-        expected_map("S", country="Ctry"),
-        expected_map("T", country="Land"),
-    ]
-
-
-def test_a_column_of_contacts_stays_what_it_was_found_to_be() -> None:
-    import_ = create_import({"name": "Firm", "contact_email": "Mail"}, ["Fax"])
-    (table,) = preview.list_tables(import_)
-    assert (table.unread, table.contacts) == (1, 1)
-    mail = next(column for column in table.columns if column.header == "Mail")
-    options = {question for questions in preview.list_questions("site", mail).values() for question, _ in questions}
-    assert "contact_email" in options
-    unchanged = choose_columns("S", *((column.header, column.question) for column in table.columns))
-    assert preview.build_column_maps(import_, unchanged) == []
-
-
 def test_issues_are_grouped_by_kind_with_errors_first() -> None:
     expected_map = {
         "file": "a.xlsx",
@@ -220,7 +151,7 @@ def test_issues_are_grouped_by_kind_with_errors_first() -> None:
 def test_an_import_whose_job_has_ended_is_no_longer_in_progress(database: Database) -> None:
     organisation = make_organisation(database)
     with database.for_organisation(organisation) as session:
-        import_ = create_import({}, [])
+        import_ = Import(choices={})
         import_.state, import_.uploads, import_.created_by, import_.created_at = "waiting", [], "user:1", now()
         session.add(import_)
         session.flush()

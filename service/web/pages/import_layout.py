@@ -245,7 +245,25 @@ def _parse_table(form: Form, number: int, table: Mapping[str, Any]) -> dict[str,
         if (entered := form.get(f"column-{place}-{column['column']}", column["question"] or ""))
         != (column["question"] or "")
     }
+    if columns:
+        _refuse_ties(table, columns)
     return change | ({"columns": columns} if columns else {})
+
+
+def _refuse_ties(table: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """Raise DomainError ``columns.tied``, 422, if two columns of a table are to answer one question."""
+    header_of: dict[str, str] = {}
+    for column in table["columns"]:
+        question = columns.get(str(column["column"]), column["question"])
+        if question and question in header_of:
+            title = get_question_title(next(iter(table["kinds"]), "site"), question)
+            raise DomainError(
+                "columns.tied",
+                422,
+                f"The columns '{header_of[question]}' and '{column['header']}' cannot both answer the question '{title}'. "
+                "Set one of them to 'not read'.",
+            )
+        header_of[question or ""] = column["header"]
 
 
 def build_helpers() -> dict[str, Any]:
