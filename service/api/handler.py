@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 
 from service.api import idempotency
 from service.api.body import json_object
-from service.api.rate_limit import RateLimiter
 from service.api.responses import Reply, check_conditions, response
 from service.api.route import Route
 from service.api.schemas.base import ApiSchema, Resource, WrittenSchema
 from service.api.validation import load_body, load_parameters
 from service.auth.caller import get_caller, read_session, write_session
+from service.auth.rate_limit import RateLimiter
 from service.errors import DomainError
 
 NO_PARAMETERS = ApiSchema()

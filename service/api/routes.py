@@ -18,6 +18,7 @@ from service.api import (
     handler,
     health,
     identity,
+    letters,
     method,
     metrics,
     openapi,
@@ -27,11 +28,11 @@ from service.api import (
     release,
     repayment,
     schedules,
+    supplier_links,
     views,
     watchlists,
     what_if,
 )
-from service.api.rate_limit import RateLimiter
 from service.api.route import FileTypes, Multipart, Route
 from service.api.schemas.admin import (
     AUDIT_PAGE,
@@ -99,6 +100,15 @@ from service.api.schemas.identity import (
     ProposalQuerySchema,
     SupplierMergeSchema,
 )
+from service.api.schemas.letters import (
+    LETTERS,
+    STEP_PROPOSALS,
+    LetterResponseSchema,
+    LetterSchema,
+    NewLetterSchema,
+    StepProposalDecisionSchema,
+    StepProposalSchema,
+)
 from service.api.schemas.method import MODELS, SOURCES, MethodSchema, ModelSchema
 from service.api.schemas.own_practices import UNIT_RESPONSE_PAGE, OwnPracticesSchema
 from service.api.schemas.questionnaires import (
@@ -116,6 +126,7 @@ from service.api.schemas.release import (
 )
 from service.api.schemas.repayment import RepaymentRequestSchema, RepaymentSchema
 from service.api.schemas.schedules import NEW_SCHEDULE, SCHEDULE_CHANGE, SCHEDULES, ScheduleSchema
+from service.api.schemas.supplier_links import SUPPLIER_LINKS, SupplierLinkSchema, SupplierLinkWithAddressSchema
 from service.api.schemas.suppliers import (
     COMPANY_PAGE,
     NEXT_STEPS,
@@ -135,6 +146,8 @@ from service.api.schemas.suppliers import (
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.auth.caller import get_settings
+from service.auth.rate_limit import RateLimiter
+from service.db.tables import ApiKey
 from service.heartbeats import Pulse
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
@@ -174,6 +187,26 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("DELETE", f"{one}/merged-keys/<merged_key_id>", f"remove_{noun}_alias", views.remove_alias,
               "Remove a name or reference left by a merge. Rows that use it then belong to a separate supplier again.", None,
               (204,), "write", fixed=fixed),
+        Route("GET", f"{one}/links", f"list_{noun}_links", supplier_links.list_links,
+              f"List the links through which {described} takes part without an account, without their addresses.",
+              SUPPLIER_LINKS, fixed=fixed),
+        Route("POST", f"{one}/links", f"create_{noun}_link", supplier_links.create_link,
+              f"Create a link for {described}. Its address is returned only once.", SupplierLinkWithAddressSchema(), (201,),
+              "write", body=SupplierLinkSchema(), fixed=fixed, secret=True),
+        Route("DELETE", f"{one}/links/<link_id>", f"revoke_{noun}_link", supplier_links.revoke_link,
+              "Revoke a link immediately.", None, (204,), "write", fixed=fixed),
+        Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
+              f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),
+        Route("POST", f"{one}/letters", f"create_{noun}_letter", letters.create_letter,
+              f"Put findings to {described} and ask for a reply. What is known from workers only cannot be put to it.",
+              LetterSchema(), (201,), "write", body=NewLetterSchema(), fixed=fixed),
+        Route("POST", f"{one}/letters/<reply_id>/response", f"respond_to_{noun}", letters.respond,
+              f"Answer the reply of {described}.", LetterSchema(), transaction="write", body=LetterResponseSchema(), fixed=fixed),
+        Route("GET", f"{one}/proposals", f"list_{noun}_proposals", letters.list_proposals,
+              f"List what {described} proposed for its steps, open proposals first.", STEP_PROPOSALS, fixed=fixed),
+        Route("POST", f"{one}/proposals/<step_proposal_id>/decision", f"decide_{noun}_proposal", letters.decide_proposal,
+              "Accept or decline a proposal. Accepting a date moves that of the step.", StepProposalSchema(),
+              transaction="write", body=StepProposalDecisionSchema(), fixed=fixed),
         Route("POST", f"{one}/what-if", f"what_if_{noun}", what_if.try_change,
               "Calculate how changed answers, different agencies or completed actions would affect the result. Nothing is saved.",
               WhatIfSchema(), body=what_if_change(kind), fixed=fixed),
@@ -433,7 +466,8 @@ def register(app: Flask) -> None:
         api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])
     api.before_request(handler.count_request)
     api.after_request(handler.finish)
-    app.extensions["rate_limiter"] = RateLimiter(app.extensions["database"], app.extensions["settings"].api_per_minute)
+    limit = app.extensions["settings"].api_per_minute
+    app.extensions["rate_limiter"] = RateLimiter(app.extensions["database"], limit, ApiKey)
     app.register_blueprint(api)
     app.extensions["readiness"] = health.ReadinessCheck(Pulse(app.extensions["database"], "web"))
     app.register_blueprint(health.pages)

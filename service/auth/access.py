@@ -20,13 +20,14 @@ class AccessFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Roles and scopes with their purpose, and routes ("METHOD endpoint") with their roles or scope, or the reason why they are
-    open.
+    """Roles and scopes with their purpose, and routes ("METHOD endpoint") with their roles, scope or purpose of a link, or the
+    reason why they are open.
     """
 
     roles: Mapping[str, str]
     scopes: Mapping[str, str]
     open: Mapping[str, str]
+    links: Mapping[str, str]
     pages: Mapping[str, frozenset[str]]
     api: Mapping[str, str]
     worker_derived_roles: frozenset[str]
@@ -85,7 +86,7 @@ def load_access(file: Path = FILE) -> Access:
         raise AccessFileError(file, "role_scopes", f"must name every role: {', '.join(roles)}")
     for role, allowed in role_scopes.items():
         check_defined(f"role_scopes.{role}", allowed, scopes, "scope")
-    routes = [route for table in (data["open"], pages, data["api"]) for route in table]
+    routes = [route for table in (data["open"], data["links"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
         raise AccessFileError(file, min(twice), "is listed in two tables")
     check_defined("audited_reads", data["audited_reads"], pages | data["api"], "route")
@@ -97,6 +98,7 @@ def load_access(file: Path = FILE) -> Access:
         roles,
         scopes,
         data["open"],
+        data["links"],
         pages,
         data["api"],
         frozenset(worker_derived["roles"]),

@@ -9,6 +9,7 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
+from service.auth.links import ActiveLink
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.settings import Settings
@@ -68,6 +69,14 @@ def get_caller() -> Caller:
     if caller is None:
         raise LookupError("the caller of an open route is unknown")
     return caller
+
+
+def get_link() -> ActiveLink:
+    """Return the link through which a supplier makes the current request. Raises LookupError on a route that is not for links."""
+    link: ActiveLink | None = g.get("link")
+    if link is None:
+        raise LookupError("this route is not for links")
+    return link
 
 
 def read_session(*, snapshot: bool = True) -> AbstractContextManager[Session]:

@@ -1,4 +1,7 @@
-"""Authentication of every request, access checks by access.toml (which fail closed), and CSRF protection."""
+"""Authentication of every request, access checks by access.toml (which fail closed), and CSRF protection.
+
+A request through a link needs no CSRF token: nobody can forge one without the token in its address. So suppliers get no cookie.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import re
 
 import structlog
-from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import update
@@ -14,11 +17,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.audit import record_event
-from service.auth import keys, sessions
+from service.auth import keys, links, sessions, throttle
 from service.auth.access import ACCESS, format_route
 from service.auth.caller import Caller, get_database, get_settings
+from service.auth.rate_limit import RateLimiter
 from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
+from service.db.link_tables import SupplierLink
 from service.db.tables import ApiKey, Organisation, SignIn, User
 from service.errors import DomainError
 
@@ -37,12 +42,13 @@ def register(app: Flask) -> None:
     """Authenticate every request of an application before its route is called."""
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, after the caller is known
     csrf.init_app(app)
+    app.extensions["link_limiter"] = RateLimiter(app.extensions["database"], links.REQUESTS_PER_MINUTE, SupplierLink)
     app.before_request(_authenticate)
     app.after_request(_record_read)
 
 
 def _authenticate() -> AnyResponse | None:
-    g.caller = None
+    g.caller = g.link = None
     if request.endpoint is None:
         return None  # no such address or method: the router refuses it
     if NUL in request.path:
@@ -53,6 +59,8 @@ def _authenticate() -> AnyResponse | None:
         _authenticate_key(ACCESS.api[route])
     elif route in ACCESS.pages:
         response = _authenticate_session(ACCESS.pages[route])
+    elif route in ACCESS.links:
+        _authenticate_link(ACCESS.links[route])
     elif route in ACCESS.open:
         csrf.protect()
     else:
@@ -176,6 +184,31 @@ def _update_seen_at(sign_in: SignIn) -> None:
     if now() - sign_in.seen_at >= sessions.SEEN_EVERY:
         seen = update(SignIn).where(SignIn.id == sign_in.id).values(seen_at=now())
         get_database().note(sign_in.organisation_id, lambda session: session.execute(seen))
+
+
+def _authenticate_link(purpose: str) -> None:
+    """Authenticate the link whose token is in the address. Every token that opens nothing gets the same answer."""
+    token = str((request.view_args or {})["token"])
+    with get_database().unscoped(write=False) as session:
+        link = links.find_link(session, token, purpose)
+    if link is None:
+        blocked = throttle.register_unknown_link(
+            get_database(), get_settings().get_secret_key(), request.remote_addr or ""
+        )
+        if blocked is not None:
+            raise _too_many_requests(blocked.seconds)
+        abort(404)
+    g.link = link
+    structlog.contextvars.bind_contextvars(actor=link.actor, organisation=link.organisation_id)
+    limiter: RateLimiter = current_app.extensions["link_limiter"]
+    hit = limiter.hit(link)
+    if not hit.allowed:
+        raise _too_many_requests(hit.seconds)
+
+
+def _too_many_requests(seconds: int) -> DomainError:
+    detail = _("Too many requests. Wait a moment and try again.")
+    return DomainError("too_many_requests", 429, detail, headers={"Retry-After": str(seconds)})
 
 
 def _authenticate_key(scope: str) -> None:

@@ -89,6 +89,27 @@ def register_attempt(
     return AllowedAttempt(ids, own, by_account, by_address)
 
 
+def register_unknown_link(database: Database, secret: bytes, address: str) -> Blocked | None:
+    """Record that an address asked for a link that does not exist, and return how long it has to wait, if it has to.
+
+    Tokens cannot be guessed (service/auth/links.py): this keeps those who try from filling the database with questions.
+    """
+    at = now()
+    key = hash_key(secret, "link", normalize_address(address))
+    with database.unscoped() as session:
+        session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - ATTEMPT_WINDOW))
+        failures, last = session.execute(
+            select(func.count(), func.max(SignInAttempt.at)).where(
+                SignInAttempt.key == key, SignInAttempt.at >= at - ATTEMPT_WINDOW
+            )
+        ).one()
+        remaining = last + compute_delay(failures, ADDRESS) - at if last else timedelta(0)
+        if remaining > timedelta(0):
+            return Blocked(int(remaining.total_seconds()) + 1)
+        session.add(SignInAttempt(key=key, at=at))
+    return None
+
+
 def clear_failures(database: Database, allowed: AllowedAttempt) -> None:
     """Delete this attempt and the failures of its own device, or of its address with this account.
 

@@ -139,7 +139,8 @@ class StepEvidence(Owned, Base):
     """Evidence that a step was taken: a file in the blob store, or a reference to something kept elsewhere.
 
     ``worker_derived``: it says what workers said, so the supplier never sees it. ``person``: the user who submitted it, or who
-    answered for the key that did; None for a supplier.
+    answered for the key that did; None for a supplier. ``personal_columns``: how many columns of a sheet have headers that
+    announce personal data; None for what is no sheet.
     """
 
     __tablename__ = "step_evidence"
@@ -160,6 +161,7 @@ class StepEvidence(Owned, Base):
     period_to: Mapped[date | None]
     cohort: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     worker_derived: Mapped[bool]
+    personal_columns: Mapped[int | None]
     submitted_by: Mapped[str] = mapped_column(String(80))
     person: Mapped[str | None] = mapped_column(String(36))
     submitted_at: Mapped[datetime]

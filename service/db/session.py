@@ -28,6 +28,7 @@ import service.db.buyer_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.identity_tables
+import service.db.link_tables
 import service.db.outbox_tables
 import service.db.remediation_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined

@@ -37,6 +37,7 @@ PLACES: Mapping[str, Place] = {
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
+    "finding_answer": Place("deleted", "What the supplier answered about a finding is deleted with the finding."),
     "finding": Place(
         "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."
     ),
@@ -75,11 +76,13 @@ PLACES: Mapping[str, Place] = {
     "step_comment": Place("deleted", "Comments are deleted with the step."),
     "step_evidence": Place("deleted", "Evidence is deleted with the step, and its file with it."),
     "step_finding": Place("deleted", "It is deleted with the step and with the finding."),
+    "step_proposal": Place("deleted", "What the supplier proposed is deleted with the step."),
     "step_verification": Place("deleted", "Verifications are deleted with the step."),
     "supplier": Place(
         "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
     ),
     "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
+    "supplier_link": Place("deleted", "Its links are deleted with the supplier, and open nothing from then on."),
     "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "transition": Place("deleted", "The history of a finding or step is deleted with it."),

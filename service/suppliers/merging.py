@@ -13,6 +13,7 @@ from service.audit import record_event
 from service.db import change_feed
 from service.db.case_tables import StoredCase
 from service.db.identity_tables import SupplierMerge
+from service.db.link_tables import SupplierLink
 from service.db.outbox_tables import Message
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import chunks
@@ -47,6 +48,7 @@ MOVED: Mapping[str, Any] = {
     "plan_version": PlanVersion,
     "step": Step,
     "reply": Reply,
+    "supplier_link": SupplierLink,
     "message": Message,
 }
 
@@ -68,7 +70,17 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     on, kind = at.date(), source.kind
     record = _record_merge(session, source, target, at, by)
     target_answers, source_answers = answers_with_entry_dates(session, kind, [target, source], on)
-    for table in (Result, QuestionnaireRequest, SupplierMerge, Finding, PlanVersion, Step, Reply, Message):
+    for table in (
+        Result,
+        QuestionnaireRequest,
+        SupplierMerge,
+        Finding,
+        PlanVersion,
+        Step,
+        Reply,
+        SupplierLink,
+        Message,
+    ):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
     merged = merge_duplicates([target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind)

@@ -39,6 +39,7 @@ from service.web.pages import (
     schedules,
     search,
     selection,
+    supplier_links,
     suppliers,
     watchlists,
     what_if,
@@ -84,6 +85,21 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("POST", f"{base}/evidence", f"add_{kind}_evidence", evidence.add, fixed),
         Route("POST", f"{base}/evidence/<piece_id>/confirm", f"confirm_{kind}_evidence", evidence.confirm, fixed),
         Route("POST", f"{base}/evidence/<piece_id>/withdraw", f"withdraw_{kind}_evidence", evidence.withdraw, fixed),
+        Route("GET", f"{base}/links", f"{kind}_links", supplier_links.show_links, fixed),
+        Route("POST", f"{base}/links", f"create_{kind}_link", supplier_links.create_link, fixed),
+        Route("POST", f"{base}/links/<link_id>/revoke", f"revoke_{kind}_link", supplier_links.revoke_link, fixed),
+        Route("POST", f"{base}/letters", f"ask_{kind}_reply", supplier_links.ask_for_reply, fixed),
+        Route(
+            "POST", f"{base}/letters/<reply_id>/delivery", f"note_{kind}_delivery", supplier_links.note_delivery, fixed
+        ),
+        Route("POST", f"{base}/letters/<reply_id>/response", f"respond_to_{kind}", supplier_links.respond, fixed),
+        Route(
+            "POST",
+            f"{base}/proposals/<step_proposal_id>",
+            f"decide_{kind}_proposal",
+            supplier_links.decide_proposal,
+            fixed,
+        ),
         Route("GET", f"{base}/what-if", f"what_if_{kind}", what_if.show_form, fixed),
         Route("POST", f"{base}/what-if", f"try_{kind}", what_if.try_changes, fixed),
     ]

@@ -17,12 +17,18 @@ from service.auth import caller, middleware
 from service.blob_store.address import open_blob_store
 from service.db.session import Database, open_engine
 from service.settings import Settings
-from service.web import account, admin, navigation, routes
+from service.web import account, admin, navigation, routes, shared_plan
 from service.wiring import error_handlers
 from service.wiring.body_limits import get_limit
 
 # Functions that register all routes on the application.
-BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (account.register, admin.register, routes.register, api.register)
+BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (
+    account.register,
+    admin.register,
+    routes.register,
+    shared_plan.register,
+    api.register,
+)
 
 # Nothing inline, nothing from other origins; Bootstrap's style sheet uses images at data: addresses.
 CONTENT_SECURITY = "; ".join(

@@ -12,6 +12,7 @@ from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
 from service.db.remediation_tables import (
     Finding,
@@ -266,6 +267,28 @@ def make_mail_text(session: Session, ids: Ids) -> MailText:
     return MailText(event="step.due", language="en", **fields)
 
 
+def make_link(session: Session, ids: Ids) -> SupplierLink:
+    at, supplier_id = now(), ids["supplier_id"]
+    fields = {
+        "purpose": "plan",
+        "addressee": "management",
+        "token_hash": new_id(),
+        "expires_at": at + timedelta(days=30),
+    }
+    by = {"created_by": "user:ana", "created_at": at}
+    return SupplierLink(supplier_id=supplier_id, record_id=supplier_id, **fields, **by)
+
+
+def make_finding_answer(session: Session, ids: Ids) -> FindingAnswer:
+    sent = {"position": "disputes", "text": "The agency paid.", "sent_by": f"link:{ids['link_id']}", "sent_at": now()}
+    return FindingAnswer(reply_id=ids["reply_id"], finding_id=ids["finding_id"], **sent)
+
+
+def make_step_proposal(session: Session, ids: Ids) -> StepProposal:
+    sent = {"text": "The agency has to pay first.", "sent_by": f"link:{ids['link_id']}", "sent_at": now()}
+    return StepProposal(step_id=ids["step_id"], due=now().date(), cost_shared_by="agency", **sent)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -297,6 +320,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "transition_id": make_transition,
     "reply_id": make_reply,
     "reply_finding_id": make_reply_finding,
+    "link_id": make_link,
+    "answer_id": make_finding_answer,
+    "step_proposal_id": make_step_proposal,
     "endpoint_id": make_endpoint,
     "message_id": make_message,
     "attempt_id": make_attempt,

@@ -76,7 +76,7 @@ def call(world: World, client: FlaskClient, route: str, objects: dict[str, str],
 
 
 def test_every_route_has_a_line_and_every_line_a_route(world: World):
-    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.pages, *ACCESS.api}
+    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.links, *ACCESS.pages, *ACCESS.api}
 
 
 @pytest.mark.parametrize(("route", "role"), PAGES)
@@ -193,6 +193,8 @@ scope = "cases:write"
 "GET list" = "list.read"
 [open]
 "GET door" = "the way in"
+[links]
+"GET plan" = "plan"
 [pages]
 "GET list" = "everyone"
 "POST list" = ["admin"]

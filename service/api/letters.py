@@ -1,0 +1,78 @@
+"""API views for what is put to a supplier and what it answers and proposes: its right of reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.api.responses import Reply
+from service.api.schemas.base import Resource
+from service.api.views import whole_list
+from service.auth.caller import get_caller
+from service.clock import now, today
+from service.db.remediation_tables import Reply as Letter
+from service.errors import not_found
+from service.remediation import replies
+from service.remediation.rules import Actor
+from service.remediation.steps import Act
+from service.shared_plans import contents, submissions
+from service.suppliers import repository as suppliers
+
+Values = Mapping[str, Any]
+
+
+def list_letters(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return the letters to a supplier, newest first, with what it answered about each finding."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    return whole_list([_build(session, letter) for letter in replies.list_replies(session, supplier.id)])
+
+
+def create_letter(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
+    """Put findings to a supplier, which sees them when it next opens its link."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    chosen = set(body["findings"])
+    found = [finding for finding in contents.list_findings_to_ask(session, supplier.id) if finding.id in chosen]
+    if len(found) < len(chosen):
+        raise not_found("Finding not found among those on which this supplier can be asked for a reply.")
+    return Reply(_build(session, replies.ask_for_reply(session, supplier, found, body["text"], _act())), 201)
+
+
+def respond(session: Session, kind: str, supplier_id: str, reply_id: str, body: Values) -> Reply:
+    """Answer the reply of a supplier."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    letter = replies.get_reply(session, reply_id)
+    if letter.supplier_id != supplier.id:
+        raise not_found("Letter not found.")
+    replies.respond(session, letter, body["response"], _act())
+    return Reply(_build(session, letter))
+
+
+def list_proposals(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return what a supplier proposed for its steps, open proposals first."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    return whole_list([proposal for proposal, _step in contents.list_proposals(session, supplier.id)])
+
+
+def decide_proposal(session: Session, kind: str, supplier_id: str, step_proposal_id: str, body: Values) -> Reply:
+    """Accept or decline what a supplier proposed, with a reason that it sees."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    proposal = submissions.get_proposal(session, supplier.id, step_proposal_id)
+    accepts = body["decision"] == "accept"
+    submissions.decide_proposal(session, proposal, accepts=accepts, reason=body["reason"], act=_act())
+    return Reply(proposal)
+
+
+def _build(session: Session, letter: Letter) -> Resource:
+    return Resource(
+        letter,
+        findings=[finding.id for finding in contents.list_findings_of_letter(session, letter.id)],
+        answers=list(contents.list_answers(session, letter.id)),
+    )
+
+
+def _act() -> Act:
+    caller = get_caller()
+    actor = Actor(caller.actor, caller.role, caller.owner_id)
+    return Act(actor, today(caller.time_zone), now(), sees_worker_derived=caller.sees_worker_derived)

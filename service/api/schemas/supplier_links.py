@@ -1,0 +1,40 @@
+"""The links through which suppliers take part without an account."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service.api.fields import StrictChoice, StrictInteger
+from service.api.schemas.admin import ONCE
+from service.api.schemas.base import ApiSchema, page_of
+from service.auth.links import ADDRESSEES, LONGEST_DAYS
+
+
+class SupplierLinkSchema(ApiSchema):
+    """A link for a supplier, without its address."""
+
+    id = fields.String(dump_only=True)
+    purpose = fields.String(dump_only=True)
+    addressee = StrictChoice(
+        ADDRESSEES,
+        required=True,
+        metadata={"description": "The function of the person that the link is for, never a name."},
+    )
+    days = StrictInteger(1, LONGEST_DAYS, required=True, load_only=True)
+    created_at = fields.DateTime(dump_only=True)
+    expires_at = fields.DateTime(dump_only=True)
+    revoked_at = fields.DateTime(dump_only=True, allow_none=True)
+    opened_at = fields.DateTime(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When somebody first continued past the cover page of the link."},
+    )
+
+
+class SupplierLinkWithAddressSchema(SupplierLinkSchema):
+    """A new link for a supplier, including its address."""
+
+    address = fields.String(dump_only=True, metadata=ONCE)
+
+
+SUPPLIER_LINKS = page_of(SupplierLinkSchema, "SupplierLinkList")

@@ -1,0 +1,35 @@
+"""API views for the links through which suppliers take part without an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import url_for
+from sqlalchemy.orm import Session
+
+from service.api.responses import Reply
+from service.api.schemas.base import Resource
+from service.api.views import whole_list
+from service.auth import links
+from service.auth.caller import get_caller
+from service.suppliers import repository as suppliers
+
+
+def list_links(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return the links of a supplier, newest first, without their addresses."""
+    return whole_list(list(links.list_links(session, suppliers.get_supplier(session, kind, supplier_id).id)))
+
+
+def create_link(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
+    """Create a link for a supplier. Its address appears only in this response."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    link, token = links.create_link(session, supplier, body["addressee"], body["days"], get_caller().actor)
+    return Reply(Resource(link, address=url_for("shared.show", token=token, _external=True)), 201)
+
+
+def revoke_link(session: Session, kind: str, supplier_id: str, link_id: str) -> Reply:
+    """Revoke a link of a supplier immediately."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    links.revoke_link(session, supplier.id, link_id, get_caller().actor)
+    return Reply(None, 204)

@@ -1,0 +1,78 @@
+"""Tables of what suppliers send through a link, without an account: the links, answers to findings, and proposals on steps.
+
+As in remediation, ``record_id`` stays that of the record a link was made for when its supplier is merged into another one.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db.tables import Base, Owned, new_id
+
+
+class SupplierLink(Owned, Base):
+    """A link through which a supplier takes part without an account. Only the hash of its token is stored.
+
+    ``purpose``: what it opens. ``addressee``: the function of the person it is meant for, never a name. ``opened_at``: when
+    somebody first continued past its cover page. ``minute`` and ``requests_used``: see ``service/auth/rate_limit.py``.
+    """
+
+    __tablename__ = "supplier_link"
+    __table_args__ = (CheckConstraint("purpose in ('plan')", name="valid_link_purpose"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True)
+    record_id: Mapped[str] = mapped_column(String(36))
+    purpose: Mapped[str] = mapped_column(String(20))
+    addressee: Mapped[str] = mapped_column(String(30))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime | None]
+    minute: Mapped[datetime | None]
+    requests_used: Mapped[int] = mapped_column(default=0)
+    created_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime]
+
+
+class FindingAnswer(Owned, Base):
+    """What a supplier answered about one finding of a letter: it accepts or disputes it, or has something to say about it."""
+
+    __tablename__ = "finding_answer"
+    __table_args__ = (
+        UniqueConstraint("reply_id", "finding_id", name="one_answer_a_finding"),
+        CheckConstraint("position in ('accepts','disputes','comments')", name="valid_position"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    reply_id: Mapped[str] = mapped_column(String(36), ForeignKey("reply.id", ondelete="CASCADE"))
+    finding_id: Mapped[str] = mapped_column(String(36), ForeignKey("finding.id", ondelete="CASCADE"), index=True)
+    position: Mapped[str] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(Text)
+    sent_by: Mapped[str] = mapped_column(String(80))
+    sent_at: Mapped[datetime]
+
+
+class StepProposal(Owned, Base):
+    """What a supplier proposes for a step: another date (``due``), or, without one, that others should help to take it.
+
+    ``cost_shared_by``: who should share the cost. ``response``: the reason for which a user accepted or declined it.
+    """
+
+    __tablename__ = "step_proposal"
+    __table_args__ = (
+        CheckConstraint("cost_shared_by in ('agency','buyer','agency_and_buyer')", name="valid_cost_sharing"),
+        CheckConstraint("state in ('open','accepted','declined')", name="valid_proposal_state"),
+    )
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    step_id: Mapped[str] = mapped_column(String(36), ForeignKey("step.id", ondelete="CASCADE"), index=True)
+    due: Mapped[date | None]
+    text: Mapped[str] = mapped_column(Text)
+    cost_shared_by: Mapped[str | None] = mapped_column(String(20))
+    sent_by: Mapped[str] = mapped_column(String(80))
+    sent_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10), default="open")
+    response: Mapped[str | None] = mapped_column(Text)
+    responded_by: Mapped[str | None] = mapped_column(String(80))
+    responded_at: Mapped[datetime | None]

@@ -1,0 +1,176 @@
+"""The page on which a supplier takes part: its links, what it was asked and replied, what it proposed and sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from service.auth import links
+from service.auth.caller import get_caller, read_session, write_session
+from service.clock import now, today
+from service.db.remediation_tables import Reply
+from service.errors import DomainError, not_found
+from service.remediation import replies
+from service.remediation.rules import Actor
+from service.remediation.steps import Act, get_action
+from service.shared_plans import contents, submissions
+from service.suppliers import repository as suppliers
+
+LINK_DAYS = (7, 14, 30, 60, 90)
+
+
+class NewLink(NamedTuple):
+    """The address of a new link, which is shown only once."""
+
+    addressee: str
+    address: str
+
+
+def show_links(kind: str, supplier_id: str) -> Response:
+    """Show the links of a supplier, and the form to create one."""
+    return _render_links(kind, supplier_id)
+
+
+def create_link(kind: str, supplier_id: str) -> Response:
+    """Create a link for a supplier. Its address is shown only in this response."""
+    days = request.form.get("days", "")
+    try:
+        with write_session() as session:
+            supplier = suppliers.get_supplier(session, kind, supplier_id)
+            link, token = links.create_link(
+                session,
+                supplier,
+                request.form.get("addressee", ""),
+                int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0,
+                get_caller().actor,
+            )
+    except DomainError as error:
+        return _render_refusal(kind, supplier_id, error)
+    address = url_for("shared.show", token=token, _external=True)
+    return _render_links(kind, supplier_id, new_link=NewLink(links.ADDRESSEES[link.addressee], address))
+
+
+def revoke_link(kind: str, supplier_id: str, link_id: str) -> AnyResponse:
+    """Revoke a link; it takes effect at once."""
+    with write_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        links.revoke_link(session, supplier.id, link_id, get_caller().actor)
+    return _redirect(kind, supplier.id, _("Link revoked."))
+
+
+def ask_for_reply(kind: str, supplier_id: str) -> AnyResponse:
+    """Put findings to a supplier, which sees them when it next opens its link."""
+    try:
+        with write_session() as session:
+            supplier = suppliers.get_supplier(session, kind, supplier_id)
+            chosen = set(request.form.getlist("findings"))
+            found = [one for one in contents.list_findings_to_ask(session, supplier.id) if one.id in chosen]
+            replies.ask_for_reply(session, supplier, found, request.form.get("text", ""), _act())
+    except DomainError as error:
+        return _render_refusal(kind, supplier_id, error)
+    return _redirect(kind, supplier_id, _("The findings have been put to the supplier."))
+
+
+def respond(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
+    """Answer the reply of a supplier."""
+    try:
+        with write_session() as session:
+            reply = _get_reply(session, kind, supplier_id, reply_id)
+            replies.respond(session, reply, request.form.get("response", ""), _act())
+    except DomainError as error:
+        return _render_refusal(kind, supplier_id, error)
+    return _redirect(kind, supplier_id, _("Your answer has been saved. The supplier sees it through its link."))
+
+
+def note_delivery(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
+    """Note how and when a letter reached the supplier otherwise than through its link."""
+    caller = get_caller()
+    try:
+        delivered_at = datetime.fromisoformat(request.form.get("at", "")).replace(tzinfo=ZoneInfo(caller.time_zone))
+    except ValueError:
+        error = DomainError("date.invalid", 422, "Enter when the letter was delivered.")
+        return _render_refusal(kind, supplier_id, error)
+    try:
+        with write_session() as session:
+            reply = _get_reply(session, kind, supplier_id, reply_id)
+            note = request.form.get("note", "")
+            replies.note_delivery(session, reply, delivered_at.astimezone(UTC), note, _act())
+    except DomainError as error:
+        return _render_refusal(kind, supplier_id, error)
+    return _redirect(kind, supplier_id, _("Delivery noted. The supplier's time to reply began then."))
+
+
+def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyResponse:
+    """Accept or decline what a supplier proposed, with a reason that it sees."""
+    accepts, reason = request.form.get("decision") == "accept", request.form.get("reason", "")
+    try:
+        with write_session() as session:
+            supplier = suppliers.get_supplier(session, kind, supplier_id)
+            proposal = submissions.get_proposal(session, supplier.id, step_proposal_id)
+            submissions.decide_proposal(session, proposal, accepts=accepts, reason=reason, act=_act())
+    except DomainError as error:
+        return _render_refusal(kind, supplier_id, error)
+    return _redirect(kind, supplier_id, _("Decision saved. The supplier sees it, with your reason, through its link."))
+
+
+def _get_reply(session: Session, kind: str, supplier_id: str, reply_id: str) -> Reply:
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    reply = replies.get_reply(session, reply_id)
+    if reply.supplier_id != supplier.id:
+        raise not_found("Letter not found.")
+    return reply
+
+
+def _act() -> Act:
+    caller = get_caller()
+    actor = Actor(caller.actor, caller.role, caller.owner_id)
+    return Act(actor, today(caller.time_zone), now(), sees_worker_derived=caller.sees_worker_derived)
+
+
+def _redirect(kind: str, supplier_id: str, message: str) -> AnyResponse:
+    flash(message)
+    return redirect(url_for(f"pages.{kind}_links", supplier_id=supplier_id), 303)
+
+
+def _render_refusal(kind: str, supplier_id: str, error: DomainError) -> Response:
+    """Render the page again with why something was refused. Raises the error if there is nothing to show it on."""
+    if error.status == 404:
+        raise error
+    return _render_links(kind, supplier_id, error=error)
+
+
+def _render_links(
+    kind: str, supplier_id: str, *, error: DomainError | None = None, new_link: NewLink | None = None
+) -> Response:
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        all_links = links.list_links(session, supplier.id)
+        titles = contents.FindingTitles(session, supplier)
+        to_ask = [(one.id, titles.get_title(one)) for one in contents.list_findings_to_ask(session, supplier.id)]
+        letters = replies.list_replies(session, supplier.id)
+        proposals = [
+            (proposal, get_action(step).title, step) for proposal, step in contents.list_proposals(session, supplier.id)
+        ]
+    page = render_template(
+        "supplier_links.html",
+        kind=kind,
+        supplier=supplier,
+        links=all_links,
+        to_ask=to_ask,
+        letters=letters,
+        proposals=proposals,
+        cost_sharing=submissions.COST_SHARING,
+        new_link=new_link,
+        addressees=links.ADDRESSEES,
+        days=LINK_DAYS,
+        now=now(),
+        values=request.form,
+        error=error,
+    )
+    return make_response(page, error.status if error else 200)
