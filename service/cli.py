@@ -343,13 +343,15 @@ def _show_facts(arguments: argparse.Namespace) -> int:
                 "region": row.region,
                 "sector": row.sector,
                 "good": row.good,
-                "sent by": row.sender,
+                "workers sent by": row.sender,
                 "in": row.country,
             }
             described = ", ".join(
                 f"{name} {value}" for name, value in scope.items() if value not in ("", "*", codes[0])
             )
-            print(f"  State-imposed labour, {row.grade}: {described or 'anywhere'}. {row.publisher}: {row.source}")
+            print(
+                f"  State-imposed labour ({row.grade}): {described or 'anywhere'}. Source: {row.publisher}, {row.source}"
+            )
     return EXIT_SCORED
 
 

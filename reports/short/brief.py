@@ -78,7 +78,7 @@ def _decide_on_danger(report: Report) -> Decision | None:
         people = "people at " + _name(endangered)
         return Decision(
             f"make sure that people at {format_count(len(endangered), 'supplier')} are safe",
-            "Name the person who makes sure, today, that the people concerned are safe.",
+            "Name a person who will make sure today that the people concerned are safe.",
             f"Case records suggest that {people} may be in danger now.",
             format_due(urgent[0]) if urgent else "Today",
         )
@@ -87,7 +87,7 @@ def _decide_on_danger(report: Report) -> Decision | None:
     most = max(urgent, key=lambda step: step.suppliers)
     return Decision(
         f"start the safety steps at {format_count(most.suppliers, 'supplier')}",
-        "Name the person who starts the safety steps, and release what they cost.",
+        "Name a person to start the safety steps, and approve their cost.",
         f"{_join_names(most.names, most.suppliers)}: {_uncapitalise(most.title)}.",
         format_due(urgent[0]),
     )
@@ -102,8 +102,8 @@ def _decide_on_plans(report: Report) -> Decision | None:
     suppliers = format_count(len(urgent), "supplier")
     theirs = [step.due for step in report.plan if step.owner != "buyer" and step.due and step.within_hours is None]
     return Decision(
-        f"agree action plans with {suppliers}",
-        f"Agree a corrective action plan with {suppliers}, and decide what we contribute to its cost.",
+        f"agree on action plans with {suppliers}",
+        f"Agree on a corrective action plan with {suppliers}, and decide what we contribute to its cost.",
         f"Rated {rated}: {_name(urgent)}. Ending a contract first would leave workers worse off.",
         f"First step by {format_short_date(min(theirs))}" if theirs else "Next meeting",
     )
@@ -131,7 +131,7 @@ def _decide_on_questions(report: Report) -> Decision | None:
     return Decision(
         f"question {suppliers} about which too little is known",
         f"Send {suppliers} a questionnaire before placing new orders{first}.",
-        "Too little is known to rate them. That does not make them safe.",
+        "Too little is known to rate them. This does not mean that they are safe.",
         "Next meeting",
     )
 
@@ -230,7 +230,7 @@ def _step_table(report: Report) -> Table | Paragraph:
     others = [step for step in report.plan if not step.safety]
     steps = (*safety[:MAX_SAFETY], *others[:MAX_OTHER], *report.buyer_plan[:MAX_OWN])
     if not steps:
-        return Paragraph("The results do not call for any step.")
+        return Paragraph("The results do not call for any steps.")
     rows = [
         (step.title, _describe_owner(step), _join_names(step.names[:1], step.suppliers), format_due(step))
         for step in steps

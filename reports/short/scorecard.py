@@ -54,14 +54,12 @@ def _state_headline(detail: Detail, findings: list[Reason], gaps: list[Reason]) 
 def _compare_risks(detail: Detail) -> tuple[Block, ...]:
     headline = detail.headline
     place = f"{headline.country_name}, {headline.sector_title[:1].lower()}{headline.sector_title[1:]}"
-    inherent = (
-        f"Inherent risk: {LEVEL_TITLES[headline.inherent_level]}. It follows from the country and the work ({place})."
-    )
+    inherent = f"Inherent risk: {LEVEL_TITLES[headline.inherent_level]}. It results from the country and the type of work ({place})."
     return (
         Picture(draw_comparison("risks", headline)),
         Bullets(
             (
-                f"{inherent} You cannot change it, and nobody asks you to account for it.",
+                f"{inherent} You cannot change it, and you are not asked to account for it.",
                 f"Managed risk: {_describe_managed(headline)}",
             )
         ),
@@ -72,7 +70,8 @@ def _describe_managed(headline: Headline) -> str:
     answered = f"You have answered {format_share(headline.coverage)} of the key questions."
     if headline.level == "insufficient_evidence":
         return f"not known yet. {answered} More answers are needed to say how you manage the risk."
-    return f"{headline.level_text}. This is what remains after your own answers and the evidence for them. {answered}"
+    remains = "This is the risk that remains after taking into account your answers and the evidence for them."
+    return f"{headline.level_text}. {remains} {answered}"
 
 
 def draw_comparison(chart: str, headline: Headline) -> Drawing:
@@ -111,7 +110,7 @@ def draw_comparison(chart: str, headline: Headline) -> Drawing:
 
 def _list_strengths(detail: Detail) -> Block:
     if not detail.strengths:
-        return Paragraph("None of your answers lowers the risk yet. Answers with evidence do.")
+        return Paragraph("None of your answers lowers the risk yet. Answers supported by evidence can do so.")
     more = len(detail.strengths) - MAX_STRENGTHS
     lower = format_count(more, "further answer lowers", "further answers lower")
     return Bullets((*detail.strengths[:MAX_STRENGTHS], *([f"{lower} the risk as well."] if more > 0 else [])))
@@ -168,7 +167,7 @@ def _explain_reply(detail: Detail, *, has_findings: bool) -> tuple[str, ...]:
         days += f", and within {REPLY_HOURS} hours about the steps that keep people safe"
     texts = [
         f"{days}.",
-        "Say what is right and what is not, and send the evidence with its date. A corrected answer leads to a new assessment.",
+        "Say what is correct and what is not, and send evidence with its date. A corrected answer leads to a new assessment.",
         "Propose a date for each step, and say what you cannot do alone and who should share the cost.",
     ]
     if has_findings:

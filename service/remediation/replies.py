@@ -90,9 +90,9 @@ def note_delivery(session: Session, reply: Reply, delivered_at: datetime, note: 
     ``transition.by_key``, 403.
     """
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot vouch for a delivery: a person has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot confirm a delivery; a user has to.")
     if reply.delivered_at is not None:
-        raise DomainError("reply.delivered", 409, "The delivery has been recorded already.")
+        raise DomainError("reply.delivered", 409, "The delivery has already been recorded.")
     if not note.strip():
         raise DomainError("reply.delivery", 422, "Say how the letter was delivered.")
     check_text(note, 300)

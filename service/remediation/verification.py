@@ -101,8 +101,8 @@ def _check_source(step: Step, check: Check) -> None:
         raise DomainError(
             "verification.source",
             422,
-            "Documents do not show that this step had its effect. It takes the word of workers, of a union or an NGO, of an "
-            "authority, or of somebody independent who asked.",
+            "Documents do not show that this step was effective. Workers, a union or an NGO, an authority, or somebody "
+            "independent who has asked workers must confirm it.",
         )
 
 

@@ -250,8 +250,8 @@ def test_every_format_is_written_and_holds_the_same_scores(tmp_path: Path) -> No
 def test_facts_show_where_a_state_imposes_labour_and_as_what_it_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["facts", "show", "China"]) == 0
     china = capsys.readouterr().out
-    assert "State-imposed labour, documented: region xinjiang." in china
-    assert "State-imposed labour, named: anywhere." in china
+    assert "State-imposed labour (documented): region xinjiang." in china
+    assert "State-imposed labour (named): anywhere." in china
     assert cli.main(["facts", "show", "Cuba"]) == 0
     assert "documented: sector 86. United States Department of State" in capsys.readouterr().out
 
