@@ -253,7 +253,7 @@ def test_facts_show_where_a_state_imposes_labour_and_as_what_it_counts(capsys: p
     assert "State-imposed labour (documented): region xinjiang." in china
     assert "State-imposed labour (named): anywhere." in china
     assert cli.main(["facts", "show", "Cuba"]) == 0
-    assert "documented: sector 86. United States Department of State" in capsys.readouterr().out
+    assert "(documented): sector 86. Source: United States Department of State" in capsys.readouterr().out
 
 
 def test_models_and_facts_are_printed_and_pass_their_checks(capsys: pytest.CaptureFixture[str]) -> None:
