@@ -54,7 +54,8 @@ def _state_headline(detail: Detail, findings: list[Reason], gaps: list[Reason]) 
 def _compare_risks(detail: Detail) -> tuple[Block, ...]:
     headline = detail.headline
     place = f"{headline.country_name}, {headline.sector_title[:1].lower()}{headline.sector_title[1:]}"
-    inherent = f"Inherent risk: {LEVEL_TITLES[headline.inherent_level]}. It results from the country and the type of work ({place})."
+    origin = f"It results from the country and the type of work ({place})."
+    inherent = f"Inherent risk: {LEVEL_TITLES[headline.inherent_level]}. {origin}"
     return (
         Picture(draw_comparison("risks", headline)),
         Bullets(

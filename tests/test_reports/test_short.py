@@ -111,7 +111,7 @@ def test_the_brief_states_the_most_urgent_decisions_first_and_in_one_sentence():
     report = make_report(*results, plan=sample().plan)
     assert [decision.due for decision in list_decisions(report)][0] == "Within 6 hours"
     assert (
-        "Make sure that people at 1 supplier are safe, agree action plans with 2 suppliers and question 1 supplier about "
+        "Make sure that people at 1 supplier are safe, agree on action plans with 2 suppliers and question 1 supplier about "
         "which too little is known." in brief_text(report)
     )
 
