@@ -218,7 +218,7 @@ class Step:
     `within_hours` replaces `due` if hours matter; `due` is the earliest date for the suppliers concerned. `safety`: the action
     comes before all others. `names`: the first few suppliers concerned. `from_workers`: only case records, or what workers,
     unions, NGOs or officials reported, call for the action. `own_due` and `own_within_hours`: when it would be due without these
-    reports (None if they make no difference).
+    reports (None if they make no difference). `status`: how far an agreed step has got; empty for one that is proposed.
     """
 
     action: str
@@ -238,6 +238,7 @@ class Step:
     from_workers: bool = False
     own_due: date | None = None
     own_within_hours: float | None = None
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.buyer import own_practices
 from service.clock import now, today
+from service.db.remediation_tables import Step as StoredStep
 from service.db.session import chunks
 from service.db.tables import Import, Organisation, Result, Supplier
 from service.errors import DomainError
@@ -28,6 +29,18 @@ from service.remediation import replies
 from service.report_content.build import MAX_DETAILS, build_details, build_report
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 from service.report_content.supplier_help import list_what_helps
+
+# What a supplier reads about a step in each state. Whether workers confirm or contradict its evidence shows in none of these, as
+# that would reveal that they were asked; a step that was only planned, or is withheld, is still proposed.
+STATUS = {
+    "agreed": "Agreed",
+    "in_progress": "In progress",
+    "reopened": "In progress",
+    "evidence_in": "Evidence received",
+    "verified": "Evidence received",
+    "rejected": "Evidence received",
+    "closed": "Closed",
+}
 
 
 def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> Changes:
@@ -99,9 +112,28 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
         title=report.results[0].name,
         audience="supplier",
         draft=_get_draft_mark(session, [supplier_id]),
-        details=tuple(_prepare_for_supplier(detail, assessed, withheld_titles) for detail in details),
+        details=tuple(
+            _with_status(session, supplier_id, _prepare_for_supplier(detail, assessed, withheld_titles))
+            for detail in details
+        ),
         not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
     )
+
+
+def _with_status(session: Session, supplier_id: str, detail: Detail) -> Detail:
+    """Return the explanation of a result whose steps say how far they have got, with the day that was agreed for them.
+
+    Only steps that follow from the supplier's own answers are in it, and steps that rest on workers' words are not read.
+    """
+    query = select(StoredStep).where(StoredStep.supplier_id == supplier_id, StoredStep.worker_derived.is_(False))
+    agreed = {step.action: step for step in session.scalars(query) if step.state in STATUS}
+    steps = tuple(
+        replace(step, status=STATUS[agreed[step.action].state], due=agreed[step.action].due, within_hours=None)
+        if step.action in agreed
+        else step
+        for step in detail.steps
+    )
+    return replace(detail, steps=steps)
 
 
 def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:

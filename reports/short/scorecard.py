@@ -151,7 +151,7 @@ def _list_plan(detail: Detail) -> tuple[Block, ...]:
             step.title,
             OWNERS[owner if step.owner == "supplier" else step.owner],
             format_due(step),
-            "Proposed",
+            step.status or "Proposed",
         )
         for step in detail.steps[:MAX_STEPS]
     ]

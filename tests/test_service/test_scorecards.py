@@ -2,17 +2,22 @@
 
 import io
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import pytest
 from callers import make_organisation
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
 from test_supplier_copy import AGENCY, CANNERY, save_supplier
 
-from service import report_jobs, scorecards
+from service import report_jobs, scorecards, stored_reports
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
+from service.clock import now
+from service.db.remediation_tables import Step
 from service.db.session import Database
-from service.db.tables import Job
+from service.db.tables import Job, Supplier
 from service.erasure import traces
 from service.erasure.files import delete_files, list_used_files
 from service.jobs.table import claim_job
@@ -108,3 +113,42 @@ def test_too_many_scorecards_at_once_are_refused(
     with database.for_organisation(organisation) as session, pytest.raises(report_jobs.DomainError) as refused:
         report_jobs.request_report(session, "pdf", "user:ana", document="scorecard")
     assert refused.value.code == "report.too_many"
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("planned", ""), ("agreed", "Agreed"), ("verified", "Evidence received"), ("withheld", "")]
+)
+def test_a_scorecard_says_how_far_a_step_has_got_and_not_what_workers_said_of_it(
+    database: Database, state: str, status: str
+) -> None:
+    organisation = make_organisation(database)
+    site = save_supplier(database, organisation, "site", CANNERY)
+    with database.for_organisation(organisation) as session:
+        proposed = stored_reports.build_supplier_copy(session, site).details[0].steps
+        for number, step in enumerate(proposed):
+            session.execute(delete(Step).where(Step.supplier_id == site, Step.action == step.action))
+            session.add(make_step(session, site, step.action, state, worker_derived=number == 1))
+        session.flush()
+        steps = stored_reports.build_supplier_copy(session, site).details[0].steps
+    assert [step.status for step in steps] == [status, "", *[status for _ in proposed[2:]]]
+    assert (steps[0].due == date(2027, 3, 1)) == bool(status)
+
+
+def make_step(session: Session, site: str, action: str, state: str, *, worker_derived: bool) -> Step:
+    return Step(
+        organisation_id=session.get_one(Supplier, site).organisation_id,
+        supplier_id=site,
+        record_id=site,
+        action=action,
+        actions_release="2026.4",
+        actions_digest="0" * 64,
+        party="supplier",
+        due=date(2027, 3, 1),
+        state=state,
+        safety=False,
+        needs_workers=False,
+        worker_derived=worker_derived,
+        created_by="user:ana",
+        created_at=now(),
+        updated_at=now(),
+    )
