@@ -44,9 +44,14 @@ _WIDTH, _LEGEND = 440, 590
 _MAX_FACTS, _MAX_ANSWERS, _MAX_SECTORS, _MAX_COUNTRIES = 8, 10, 8, 18
 
 
+def keep_xml_characters(text: str) -> str:
+    """Return `text` without the characters that XML does not allow, such as most control characters."""
+    return _NOT_XML.sub("", text)
+
+
 def escape_xml(text: str) -> str:
     """Return `text` escaped for XML and HTML, without the characters that XML does not allow."""
-    return escape(_NOT_XML.sub("", text))
+    return escape(keep_xml_characters(text))
 
 
 def format_coordinate(value: float) -> str:

@@ -443,7 +443,8 @@ class Report:
 
     `results` contains all results, worst first; `details` explains the worst few. `draft` is empty once the supplier has
     responded. `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it
-    cites. `changes` is None if there is nothing to compare the results with.
+    cites. `sender`: the organisation that sends a supplier its copy. `changes` is None if there is nothing to compare the results
+    with.
     """
 
     title: str
@@ -468,5 +469,6 @@ class Report:
     cases: tuple[CaseLine, ...] = ()
     sources: tuple[Source, ...] = ()
     changes: Changes | None = None
+    sender: str = ""
     draft: str = DRAFT
     wording: str = WORDING

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from reports.formats import FULL_REPORT, SHORT_FORMATS
-from service.commands import admin, layouts, models, repay, validate
+from service.commands import admin, layouts, models, packs, repay, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
@@ -114,8 +114,11 @@ def _build_parser() -> argparse.ArgumentParser:
     validate.add_commands(commands)
     layouts.add_commands(commands)
 
-    verify = commands.add_parser("verify", help="recompute an assessment from its own file and compare the results")
-    verify.add_argument("file", metavar="assessment.json")
+    packs.add_commands(commands)
+    verify = commands.add_parser(
+        "verify", help="recompute an assessment or an evidence pack from its own file and compare the results"
+    )
+    verify.add_argument("file", metavar="FILE", help="assessment.json or an evidence pack")
     verify.set_defaults(run=_verify_assessment)
 
     template = commands.add_parser("template", help="write a blank questionnaire as a workbook")
@@ -262,10 +265,14 @@ def _write_reports(
 
 def _verify_assessment(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
+    from service.evidence_pack import is_pack
     from service.verify import InvalidAssessmentFile, find_discrepancies, parse_document
 
+    data = read_bytes(Path(arguments.file))
+    if is_pack(data):
+        return packs.verify_pack(data, arguments.file)
     try:
-        document = parse_document(read_bytes(Path(arguments.file)))
+        document = parse_document(data)
     except InvalidAssessmentFile as error:
         raise UsageError(f"{arguments.file}: {error}.") from error
     discrepancies = find_discrepancies(document, load_facts())

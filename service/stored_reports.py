@@ -111,6 +111,7 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
         report,
         title=report.results[0].name,
         audience="supplier",
+        sender=session.get_one(Organisation, result.organisation_id).name,
         draft=_get_draft_mark(session, [supplier_id]),
         details=tuple(
             _with_status(session, supplier_id, _prepare_for_supplier(detail, assessed, withheld_titles))

@@ -18,9 +18,10 @@ import orjson
 from risk_models.action_library import load_actions
 from risk_models.action_releases import find_texts_release, get_action_releases, list_generations
 from risk_models.answers import from_rows
-from risk_models.cases.rules import get_case_rules
+from risk_models.cases.readings import CaseReading
+from risk_models.cases.rules import CaseRules, get_case_rules
 from risk_models.evidence import RELEASE_0_1_0_METHOD
-from risk_models.facts.facts import Facts
+from risk_models.facts.facts import Facts, FactSnapshot
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import load_models
 from service.assessment.assess import AssessedBatch, Batch, assess
@@ -33,7 +34,7 @@ from service.assessment.export_json import (
 )
 from service.buyer.practice_findings import find_buyer_discrepancies
 from service.case_reading.export_json import build_case_part, parse_case_record
-from service.case_reading.records import add_case_evidence, link_to_suppliers, read_case_records
+from service.case_reading.records import CaseRecord, add_case_evidence, link_to_suppliers, read_case_records
 
 Document = dict[str, Any]
 MAX_DISCREPANCIES = 20
@@ -94,15 +95,9 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
             f"the counts do not add up: {counts['accepted']} accepted and {counts['rejected']} rejected "
             f"of {counts['rows']} rows, {len(stored)} results, {case_row_count} rows of cases"
         )
-    records = [parse_case_record(case) for case in cases]
+    records, case_rules, readings = _read_cases(cases, on)
     batches: Sequence[Batch] = build_batches(stored)
     links = link_to_suppliers(records, batches)
-    case_rules = [get_case_rules(case["rules"]["version"]) for case in cases]
-    readings = [
-        reading
-        for record, rules in zip(records, case_rules, strict=True)
-        for reading in read_case_records([record], on, rules)
-    ]
     newest = list_generations()[-1].name
     library = get_action_releases().get(compute_actions_digest(document["actions"]), find_texts_release(newest))
     for case, record, reading, rules, places in zip(cases, records, readings, case_rules, links, strict=True):
@@ -111,12 +106,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
         recomputed = build_case_part(record, reading, linked_rows, rules, library)
         if recomputed != case:
             yield f"the case {case['case']}: {_describe_difference(case, recomputed)}"
-    batches = add_case_evidence(batches, readings, links)
-    # The versions it was made with, even if others are in force for that day now.
-    models = [model for model in load_models() if versions.get(model.id, model.version) == model.version]
-    if "digest" not in document and versions.items() <= MODELS_WITHOUT_DIGEST:
-        models = [replace(model, method=RELEASE_0_1_0_METHOD) for model in models]
-    assessed = assess(batches, snapshot, on, models)
+    assessed = reassess(document, snapshot)
     expected_head = build_assessment_part(assessed, snapshot, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
@@ -139,6 +129,32 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
             yield f"{location}: {_describe_difference(stored[position], recomputed)}"
     if count > MAX_DISCREPANCIES:
         yield f"and {count - MAX_DISCREPANCIES} more results"
+
+
+def reassess(document: Document, snapshot: FactSnapshot) -> tuple[AssessedBatch, ...]:
+    """Return the results of a document assessed again, from its answers and cases, with the versions of the models it names.
+
+    Raises KeyError, TypeError or ValueError for a document of another structure.
+    """
+    head, cases = document["assessment"], document.get("cases", [])
+    on = date.fromisoformat(head["on"])
+    records, _, readings = _read_cases(cases, on)
+    batches: Sequence[Batch] = build_batches(document["results"])
+    batches = add_case_evidence(batches, readings, link_to_suppliers(records, batches))
+    versions = {model["id"]: model["version"] for model in head["models"]}
+    # The versions it was made with, even if others are in force for that day now.
+    models = [model for model in load_models() if versions.get(model.id, model.version) == model.version]
+    if "digest" not in document and versions.items() <= MODELS_WITHOUT_DIGEST:
+        models = [replace(model, method=RELEASE_0_1_0_METHOD) for model in models]
+    return assess(batches, snapshot, on, models)
+
+
+def _read_cases(cases: Sequence[Document], on: date) -> tuple[list[CaseRecord], list[CaseRules], list[CaseReading]]:
+    """Return the case records of a document, the rules that each was read by, and its readings."""
+    records = [parse_case_record(case) for case in cases]
+    rules = [get_case_rules(case["rules"]["version"]) for case in cases]
+    pairs = zip(records, rules, strict=True)
+    return records, rules, [reading for record, rule in pairs for reading in read_case_records([record], on, rule)]
 
 
 def _check_digest(document: Document) -> Iterator[str]:

@@ -16,7 +16,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
-from reports.charts import FILLS, INKS, Drawing
+from reports.charts import FILLS, INKS, Drawing, keep_xml_characters
 from reports.formatting import format_date
 from reports.short.document import Block, Bullets, Paragraph, Picture, ShortDocument, Table, Tag
 from reports.typesetting import draw_png
@@ -44,7 +44,7 @@ def render(document: ShortDocument) -> bytes:
     for section in document.sections:
         if section.new_page:
             book.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
-        book.add_heading(_clean(section.title), 1)
+        book.add_heading(keep_xml_characters(section.title), 1)
         for block in section.blocks:
             _add_block(book, block)
     _add_text(book, document.wording, "Caption")
@@ -64,7 +64,8 @@ def _set_up(book: Document, document: ShortDocument) -> None:
         style.element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), FONT)
         style.paragraph_format.space_after = Pt(4)
     properties = book.core_properties
-    properties.title, properties.author, properties.comments = f"{document.title}, {document.kind}", "Diligence", ""
+    properties.title = keep_xml_characters(f"{document.title}, {document.kind}")[:255]
+    properties.author, properties.comments = "Diligence", ""
     properties.language = "en-GB"
     properties.created = properties.modified = _at_midnight(document.on)
 
@@ -87,7 +88,7 @@ def _add_block(book: Document, block: Block) -> None:
 
 
 def _add_text(book: Document, text: str, style: str) -> None:
-    book.add_paragraph(_clean(text), style)
+    book.add_paragraph(keep_xml_characters(text), style)
 
 
 def _add_table(book: Document, block: Table) -> None:
@@ -100,7 +101,7 @@ def _add_table(book: Document, block: Table) -> None:
     for row, cells in zip(table.rows, (block.header, *block.rows), strict=True):
         for cell, content, width in zip(row.cells, cells, block.widths, strict=True):
             cell.width = int(TEXT_WIDTH * width / sum(block.widths))
-            run = cell.paragraphs[0].add_run(_clean(content.text if isinstance(content, Tag) else content))
+            run = cell.paragraphs[0].add_run(keep_xml_characters(content.text if isinstance(content, Tag) else content))
             run.font.size = Pt(9)
             if isinstance(content, Tag):
                 _shade(cell, FILLS[content.level])
@@ -118,13 +119,8 @@ def _shade(cell: _Cell, fill: str) -> None:
 def _add_picture(book: Document, drawing: Drawing) -> None:
     shape = book.add_picture(BytesIO(draw_png(drawing)), width=PICTURE_WIDTH)
     described = shape._inline.docPr
-    described.set("title", drawing.title)
-    described.set("descr", drawing.description)
-
-
-def _clean(text: str) -> str:
-    """Return a text without the control characters that XML does not allow."""
-    return "".join(character for character in text if character.isprintable() or character in "\t\n")
+    described.set("title", keep_xml_characters(drawing.title))
+    described.set("descr", keep_xml_characters(drawing.description))
 
 
 def _save(book: Document) -> bytes:

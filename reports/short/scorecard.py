@@ -32,9 +32,10 @@ def build(report: Report) -> ShortDocument:
         Section("Findings", (_list_findings(findings),)),
         Section("What is not known", (_list_gaps(gaps),)),
         Section("Plan", _list_plan(detail)),
-        Section("How to reply", (Bullets(_explain_reply(detail, has_findings=bool(findings))),)),
+        Section("How to reply", (Bullets(_explain_reply(detail, report.sender, has_findings=bool(findings))),)),
     )
     kind = "Scorecard of a site" if detail.headline.kind == "site" else "Scorecard of a recruitment agency"
+    kind += f", sent by {report.sender}" if report.sender else ""
     return ShortDocument(kind, report.title, _state_headline(detail, findings, gaps), report.on, sections, report.draft)
 
 
@@ -162,8 +163,8 @@ def _list_plan(detail: Detail) -> tuple[Block, ...]:
     return (table, Paragraph(f"The supplier's copy of the report lists {format_count(more, 'further step')}."))
 
 
-def _explain_reply(detail: Detail, *, has_findings: bool) -> tuple[str, ...]:
-    days = f"Please reply to your customer within {REPLY_DAYS} days of receiving this scorecard"
+def _explain_reply(detail: Detail, sender: str, *, has_findings: bool) -> tuple[str, ...]:
+    days = f"Please reply to {sender or 'your customer'} within {REPLY_DAYS} days of receiving this scorecard"
     if any(step.safety for step in detail.steps):
         days += f", and within {REPLY_HOURS} hours about the steps that keep people safe"
     texts = [

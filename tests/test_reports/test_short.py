@@ -186,6 +186,20 @@ def test_the_scorecard_of_a_supplier_that_was_asked_nothing_says_what_would_help
     assert "Answer the questionnaire." in text
 
 
+def test_the_scorecard_says_who_sends_it_and_waits_for_the_reply():
+    text = scorecard_text(replace(make_copy(), sender="Harbour & Sons"))
+    assert "Scorecard of a site, sent by Harbour & Sons" in text
+    assert "Please reply to Harbour & Sons within 14 days" in text
+
+
+@pytest.mark.parametrize("format_", SHORT_FORMATS)
+def test_a_name_with_control_characters_and_markup_is_shown_as_text(format_):
+    name = "Bad\x0b\x00\ufffe <b>Name</b> #strong[x] \U0001f468\u200d\U0001f469"
+    copy = replace(make_copy(headline=make_headline(name=name, case_evidence="none recorded")), title=name)
+    assert "<b>Name</b> #strong[x]" in scorecard_text(copy, format_)
+    assert "<b>Name</b> #strong[x]" in brief_text(make_report(make_headline(name=name), title=name), format_)
+
+
 def test_the_scorecard_has_no_points_no_proof_and_no_step_of_the_buyer():
     text = scorecard_text(make_copy())
     assert "Bring people out of danger first" not in text

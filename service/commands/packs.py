@@ -1,0 +1,51 @@
+"""The command ``pack``, which writes an evidence pack, and the check of a pack for ``verify``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from service.commands.files import UsageError, make_folder, read_bytes
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command ``pack``."""
+    pack = commands.add_parser("pack", help="write an assessment, its decisions and their hashes as one evidence pack")
+    pack.add_argument("file", metavar="assessment.json")
+    pack.add_argument("--out", required=True, metavar="F.zip")
+    pack.set_defaults(run=_write_pack)
+
+
+def _write_pack(arguments: argparse.Namespace) -> int:
+    from risk_models.facts.facts import load_facts
+    from service.evidence_pack import InvalidPack, build_pack
+    from service.verify import InvalidAssessmentFile
+
+    try:
+        pack = build_pack(read_bytes(Path(arguments.file)), load_facts())
+    except (InvalidAssessmentFile, InvalidPack) as error:
+        raise UsageError(f"{arguments.file}: {error}.") from error
+    out = Path(arguments.out)
+    make_folder(out.parent)
+    out.write_bytes(pack)
+    print(f"Written to {out}. It is for internal readers only: it contains what workers reported.")
+    return 0
+
+
+def verify_pack(data: bytes, name: str) -> int:
+    """Print what in a pack cannot be reproduced; return 0 if nothing differs and 1 otherwise. Raises UsageError."""
+    from risk_models.facts.facts import load_facts
+    from service.evidence_pack import InvalidPack, find_pack_discrepancies
+    from service.verify import InvalidAssessmentFile
+
+    try:
+        discrepancies = find_pack_discrepancies(data, load_facts())
+    except (InvalidAssessmentFile, InvalidPack) as error:
+        raise UsageError(f"{name}: {error}.") from error
+    for discrepancy in discrepancies:
+        print(discrepancy, file=sys.stderr)
+    if not discrepancies:
+        print("The files match the manifest. Every number and decision was recomputed and is identical.")
+    return int(bool(discrepancies))
