@@ -71,20 +71,18 @@ class Settings:
     address: str = _setting(
         "", "Address at which users open the service, such as `https://diligence.example`. Mails link to it."
     )
-    smtp_host: str = _setting(
-        "", "Mail server that takes outgoing mails. Default: none; mails wait on the page *Messages*."
-    )
+    smtp_host: str = _setting("", "Mail server for outgoing mail. Default: none; mails wait on the page *Messages*.")
     smtp_port: int = _setting(587, "Port of the mail server.")
     smtp_security: str = _setting(
         "starttls",
         "Encryption of the connection to the mail server: `starttls`, `tls` from the first byte, or `none` on this machine.",
     )
-    smtp_user: str = _setting("", "Name to sign in with at the mail server. Default: no sign-in.")
-    smtp_password: str = _setting("", "Password to sign in with at the mail server.", secret=True)
+    smtp_user: str = _setting("", "User name for the mail server. Default: no sign-in.")
+    smtp_password: str = _setting("", "Password for the mail server.", secret=True)
     smtp_password_file: str = _setting("", "File that contains this password, instead of the variable.")
-    smtp_from: str = _setting("", "Address from which mails are sent.")
+    smtp_from: str = _setting("", "Sender address of mails.")
     smtp_ca_file: str = _setting(
-        "", "File with the certificates that the mail server's is checked against. Default: those of the machine."
+        "", "File of certificates for checking the mail server's certificate. Default: the machine's own."
     )
     webhook_plain_http: bool = _setting(False, "Allow webhook endpoints without TLS (http).")
     webhook_networks: tuple[str, ...] = _setting(

@@ -64,7 +64,7 @@ def answer_letter(session: Session, reply: Reply, answers: Mapping[str, Answer],
         answer = answers.get(finding.id)
         if answer is None or answer.position not in POSITIONS:
             raise DomainError(
-                "reply.incomplete", 422, "Say for each finding whether you accept or dispute it, or comment."
+                "reply.incomplete", 422, "For each finding, say whether you accept or dispute it, or add a comment."
             )
         if answer.position != "accepts" and not answer.text.strip():
             raise DomainError("reply.answer", 422, "Say why you dispute a finding, or what your comment is.")
@@ -117,7 +117,9 @@ def propose_date(session: Session, step: Step, due: date | None, reason: str, ac
     409.
     """
     if due is None or due < act.on or due == step.due:
-        raise DomainError("proposal.due", 422, "Choose another date than the one in the plan, from today on.")
+        raise DomainError(
+            "proposal.due", 422, "Choose a date that is not in the past and differs from the one in the plan."
+        )
     check_reason(reason)
     return _add_proposal(session, step, StepProposal(due=due, text=reason.strip()), act)
 
@@ -139,7 +141,7 @@ def _add_proposal(session: Session, step: Step, proposal: StepProposal, act: Act
     waiting = select(func.count()).where(StepProposal.step_id == step.id, StepProposal.state == "open")
     if step.state in ("verified", "closed") or session.scalars(waiting).one() >= MOST_OPEN:
         raise DomainError(
-            "proposal.too_many", 409, "This step is done, or too many of your messages wait for an answer."
+            "proposal.too_many", 409, "This step is done, or too many of your messages are waiting for an answer."
         )
     proposal.step_id, proposal.state = step.id, "open"
     proposal.sent_by, proposal.sent_at = act.actor.name, act.at
@@ -168,7 +170,7 @@ def decide_proposal(session: Session, proposal: StepProposal, *, accepts: bool, 
     :func:`service.remediation.steps.move_due` does.
     """
     if proposal.state != "open":
-        raise DomainError("proposal.decided", 409, "This proposal has been decided already.")
+        raise DomainError("proposal.decided", 409, "This proposal has already been decided.")
     check_reason(reason)
     step = steps.get_step(session, proposal.step_id, act)
     if accepts and proposal.due is not None:

@@ -162,7 +162,7 @@ def test_a_reply_is_kept_ends_the_draft_and_moves_the_finding(case: Case, positi
 @pytest.mark.parametrize(
     ("position", "text", "told"),
     [
-        ("", "", "Say for each finding"),
+        ("", "", "For each finding, say"),
         ("disputes", " ", "Say why you dispute"),
         ("comments", "Ask Mr Somchai Jaidee, phone +66 81 234 5678.", "identifies a person"),
     ],

@@ -100,12 +100,12 @@ def test_columns_rows_and_headers_are_changed_in_one_go(app: Flask):
     page = correct(app, officer, address, **changes)
     assert name_columns(page)["column-0-1-2"] == "name"
     assert page.count('<span class="tag">your choice</span>') == 2
-    assert "Left out by you" in page
-    assert "Read because you said so" in page
+    assert "Left out at your request" in page
+    assert "Read at your request" in page
     assert read_form(page)["leave-out-0"] == ["7"]
     page = correct(app, officer, address, **{"read-row-0": None, "leave-out-0": ""})
     assert "Subtotal Norway" in page
-    assert "Left out by you" not in page
+    assert "Left out at your request" not in page
 
 
 def test_a_sheet_is_not_read_once_its_box_is_unticked(app: Flask):

@@ -37,7 +37,7 @@ REASONS = {
     "hidden": lazy_gettext("Hidden in the spreadsheet"),
     "filtered": lazy_gettext("Hidden by a filter"),
     "struck_out": lazy_gettext("Struck out"),
-    "chosen": lazy_gettext("Left out by you"),
+    "chosen": lazy_gettext("Left out at your request"),
     "nameless": lazy_gettext("Neither a name nor a reference, and hardly any other value"),
     "outside": lazy_gettext("Values only in columns that are not read"),
     "asked_sum_or_supplier": lazy_gettext("A total or a supplier?"),

@@ -103,7 +103,7 @@ def note_delivery(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
             replies.note_delivery(session, reply, delivered_at.astimezone(UTC), note, _act())
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
-    return _redirect(kind, supplier_id, _("Delivery noted. The supplier's time to reply began then."))
+    return _redirect(kind, supplier_id, _("Delivery recorded. The supplier's time to reply began on that day."))
 
 
 def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyResponse:
