@@ -27,7 +27,7 @@ from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
-from service.imports import confirming, layout_changes, layouts, marked, receiving, records, undo
+from service.imports import confirming, editions, layout_changes, layouts, marked, receiving, records, undo
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -105,7 +105,7 @@ def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
         if texts.get(name, codes[0]) not in codes:
             raise DomainError("field.value", 422, f"{name}: Enter {' or '.join(codes)}.")
     choices: dict[str, Any] = {
-        name: texts[name] for name in ("kind", "date_order", "answered_by", "sheet") if name in texts
+        name: texts[name] for name in ("kind", "date_order", "answered_by", "sheet", "previous") if name in texts
     }
     try:
         if "sheet" in texts:
@@ -277,8 +277,17 @@ def _import(session: Session, import_: Import) -> Resource:
         issues_total=len(issues),
         left_out=preview.get("left_out", []),
         remembered=preview.get("remembered", []),
+        edition=_edition(session, import_),
         undo_until=undo.get_deadline(import_) if undo.can_be_undone(import_, now()) else None,
     )
+
+
+def _edition(session: Session, import_: Import) -> dict[str, Any] | None:
+    """Return what an import was compared with, and the counts; None if nothing was found."""
+    counts = editions.count_states(session, import_)
+    if import_.edition is None and not any(counts.values()):
+        return None
+    return {"previous_id": import_.edition["previous_id"] if import_.edition else None, "counts": counts}
 
 
 def cancel_job(session: Session, job_id: str) -> Reply:

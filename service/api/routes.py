@@ -12,6 +12,7 @@ from service.api import (
     admin,
     cases,
     column_mappings,
+    editions,
     erasure,
     evidence,
     files,
@@ -64,6 +65,7 @@ from service.api.schemas.cases import (
     CaseSchema,
     FindingSchema,
 )
+from service.api.schemas.editions import EDITION_PAGE, EditionQuerySchema, GoneDecidedSchema, GoneDecisionSchema
 from service.api.schemas.erasure import ErasurePreviewSchema, ImportErasureQuerySchema
 from service.api.schemas.evidence import (
     EVIDENCE_PIECES,
@@ -350,6 +352,12 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/imports/<import_id>/layout", "change_layout", files.change_layout,
           "Change how the files of an import are read. They are read again in the background.", LayoutSchema(), (202,), "write",
           body=LayoutChangeSchema(), versioned=True),
+    Route("GET", "/imports/<import_id>/edition", "list_edition_entries", editions.list_entries,
+          "List how the list of an import differs from the one before it: who is new, changed, renamed, moved, doubtful or gone.",
+          EDITION_PAGE, query=EditionQuerySchema()),
+    Route("POST", "/imports/<import_id>/edition/gone", "decide_gone_suppliers", editions.decide_gone,
+          "Record what becomes of suppliers that are no longer on a list. Nothing is deleted.", GoneDecidedSchema(),
+          transaction="write", body=GoneDecisionSchema()),
     Route("GET", "/imports/<import_id>/marked.xlsx", "download_marked_file", files.marked_file,
           "Download a file of an import as a workbook with its problems marked.", WORKBOOK, transaction="own",
           query=MarkedFileQuerySchema()),

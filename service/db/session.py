@@ -27,6 +27,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible
 import service.db.buyer_tables
 import service.db.case_tables
 import service.db.derived_tables
+import service.db.edition_tables
 import service.db.identity_tables
 import service.db.link_tables
 import service.db.outbox_tables

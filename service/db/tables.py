@@ -231,7 +231,8 @@ class Import(Owned, Base):
 
     ``uploads``: ids in order. ``choices``: options of the sender. ``found``: sheets, headers, mapping, issues (the preview).
     ``problem``: why it was refused, as a problem object. ``undo``: what became of its suppliers when it was
-    undone (service/imports/undo.py), None if it was not.
+    undone (service/imports/undo.py), None if it was not. ``edition``: the import that it was compared with, and how many
+    suppliers are unchanged (service/imports/editions.py), None if it was compared with none.
     """
 
     __tablename__ = "import"
@@ -247,6 +248,7 @@ class Import(Owned, Base):
     found: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    edition: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     rows: Mapped[int] = mapped_column(default=0)
     accepted: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
@@ -277,7 +279,8 @@ class Supplier(Owned, Base):
     """A site or an agency, identified by its key (its own reference, or else an identifier, or else name, country and address),
     and by the keys of suppliers that were merged into it (MergedKey).
 
-    ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join.
+    ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join. ``ended_on``:
+    when somebody said that it no longer supplies, because it was missing from a list; a later list that names it clears this.
     """
 
     __tablename__ = "supplier"
@@ -319,6 +322,7 @@ class Supplier(Owned, Base):
     findings_of: Mapped[str | None] = mapped_column(String(36))  # the result that its findings were last taken from
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]
+    ended_on: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

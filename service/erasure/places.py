@@ -35,6 +35,10 @@ PLACES: Mapping[str, Place] = {
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
+    "edition_entry": Place(
+        "deleted",
+        "How a list differs from the one before it is deleted for the supplier, and altogether if the list was never confirmed.",
+    ),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "finding_answer": Place("deleted", "What the supplier answered about a finding is deleted with the finding."),

@@ -22,6 +22,7 @@ from service.db.session import chunks
 from service.db.tables import Change, IdempotentResponse, Import, Job, Result, SavedFilter, Upload
 from service.errors import DomainError, build_problem
 from service.jobs import kinds
+from service.suppliers import editions
 
 WITHDRAWN = {"withdrawn": True}  # the result of a report that was withdrawn
 REPORT_WITHDRAWN = "This report was withdrawn, because a supplier or case in it was erased. Request it again."
@@ -35,6 +36,7 @@ PLAIN_CHOICES = (
     "date_order",
     "confirm",
     "on",
+    "previous",
     "sample",
 )  # none names a file, sheet or person
 
@@ -216,6 +218,8 @@ def _withdraw_import(session: Session, import_: Import, at: datetime, by: str) -
     digests = delete_uploads(session, import_)
     if import_.state == "previewed":
         import_.state, import_.finished_at = "cancelled", at
+    if import_.state != "done":
+        editions.forget(session, import_)
     import_.found = None
     import_.choices = {name: value for name, value in import_.choices.items() if name in PLAIN_CHOICES}
     if import_.undo is not None:

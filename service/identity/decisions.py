@@ -13,7 +13,7 @@ from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.tables import Supplier
 from service.errors import DomainError, not_found
 from service.identity.pairs import compute_fingerprint
-from service.suppliers import merging
+from service.suppliers import editions, merging
 
 DECISIONS = ("same", "different")
 STATES = ("open", "different")
@@ -56,6 +56,7 @@ def decide_pair(
         return target
     proposal.state, proposal.decided_by, proposal.decided_at = decision, by, at
     proposal.fingerprint = compute_fingerprint(first, second)
+    editions.tell_apart(session, first.id, second.id)
     return None
 
 

@@ -7,12 +7,11 @@ grows with the number of new suppliers, not with that of the stored ones.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from service.clock import now
@@ -22,7 +21,8 @@ from service.db.session import Database, chunks
 from service.db.supplier_words import fold_words
 from service.db.tables import Result, Supplier
 from service.jobs.table import ClaimedJob, job_transaction
-from service.suppliers.identity import IDENTITY, NUMBERS, get_number_key
+from service.suppliers import editions
+from service.suppliers.identity import IDENTITY, NUMBERS, company_key, get_number_key
 from service.suppliers.key_grades import find_weakness
 from service.suppliers.likeness import Likeness, compare_suppliers, list_shared_numbers, list_telling_words
 
@@ -70,65 +70,113 @@ def propose_pairs(
     new = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id)).all()
     opened = 0
     for supplier in new:
-        pairs = _find_alike(session, supplier, import_id, known)
-        if len(pairs) == 1:  # the only candidate, and it has no other one either
-            (other, likeness), *_ = pairs
-            back = [found.id for found, _ in _find_alike(session, other, None, known)]
-            if back == [supplier.id]:
-                opened += _open(session, other, supplier, likeness.reasons, now())
-        for other in _find_by_number(session, supplier):
-            opened += _open(session, other, supplier, ("same_number",), now())
+        answers = get_identity(supplier)
+        named = Result.import_id == (import_id or "")
+        alike = _leave_out(session, _find_alike(session, supplier.kind, answers, known, supplier.id), named)
+        if len(alike) == 1:  # the only candidate, and it has no other one either
+            (other, likeness), *_ = alike
+            back = _find_alike(session, other.kind, get_identity(other), known, other.id)
+            # Whom the list names under its own name and place, beside this one, is a third.
+            back = _leave_out(session, back, named & Result.given.is_not(None) & (Result.supplier_id != supplier.id))
+            if [found.id for found, _ in back] == [supplier.id]:
+                opened += _open(session, other, supplier, likeness.reasons, import_id)
+        for other in _find_by_number(session, supplier.kind, answers, supplier.key):
+            opened += _open(session, other, supplier, ("same_number",), import_id)
     return opened
 
 
-def _find_alike(
-    session: Session, supplier: Supplier, import_id: str | None, words: Words
+class Likely(NamedTuple):
+    """A stored supplier that a row may be about, and why."""
+
+    supplier: Supplier
+    reasons: Sequence[str]
+
+
+def find_likely(
+    session: Session, kind: str, rows: Sequence[Mapping[str, Any]], named: Collection[str]
+) -> dict[int, Likely]:
+    """Return, for rows that name no stored supplier, the one that each may be about, by position; nothing is stored.
+
+    ``named``: the suppliers that the same list names too. The rules are those of :func:`propose_pairs`.
+    """
+    words: Words = {}
+    found: dict[int, Likely] = {}
+    claimed: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        alike = [pair for pair in _find_alike(session, kind, row, words) if pair[0].id not in named]
+        numbered = _find_by_number(session, kind, row)
+        if len(alike) == 1:
+            (other, likeness), *_ = alike
+            found[position] = Likely(other, likeness.reasons)
+            claimed.setdefault(other.id, []).append(position)
+        elif numbered:
+            found[position] = Likely(numbered[0], ("same_number",))
+    for positions in claimed.values():
+        other = found[positions[0]].supplier
+        back = _find_alike(session, kind, get_identity(other), words, other.id)
+        if len(positions) > 1 or any(third.id not in named for third, _ in back):
+            for position in positions:
+                del found[position]
+    return found
+
+
+def _leave_out(
+    session: Session, alike: Sequence[tuple[Supplier, Likeness]], condition: ColumnElement[bool]
 ) -> list[tuple[Supplier, Likeness]]:
-    ids = _list_candidates(session, supplier, words)
-    if import_id is not None and ids:
-        named = select(Result.supplier_id).where(Result.import_id == import_id, Result.supplier_id.in_(ids))
-        ids -= set(session.scalars(named))
+    """Return the candidates that have no result under a condition."""
+    if not alike:
+        return []
+    ids = [other.id for other, _ in alike]
+    out = set(session.scalars(select(Result.supplier_id).where(condition, Result.supplier_id.in_(ids))))
+    return [(other, likeness) for other, likeness in alike if other.id not in out]
+
+
+def _find_alike(
+    session: Session, kind: str, answers: Mapping[str, Any], words: Words, itself: str = ""
+) -> list[tuple[Supplier, Likeness]]:
+    """Find the stored suppliers that may be the one with these answers, save ``itself``."""
+    ids = _list_candidates(session, kind, answers, words) - {itself}
     candidates = session.scalars(select(Supplier).where(Supplier.id.in_(sorted(ids)))).all() if ids else ()
-    own = get_identity(supplier)
-    compared = [(other, compare_suppliers(own, get_identity(other))) for other in candidates]
+    compared = [(other, compare_suppliers(answers, get_identity(other))) for other in candidates]
     return [(other, likeness) for other, likeness in compared if likeness is not None]
 
 
-def _list_candidates(session: Session, supplier: Supplier, words: Words) -> set[str]:
-    """List the suppliers that share a telling word with one, or its name."""
+def _list_candidates(session: Session, kind: str, answers: Mapping[str, Any], words: Words) -> set[str]:
+    """List the suppliers that share a telling word with the name in some answers, or the name."""
     ids: set[str] = set()
-    for word in list_telling_words(get_identity(supplier)):
+    for word in list_telling_words(answers):
         folded = "".join(fold_words(word))[:WORD]
-        key = (supplier.kind, folded)
-        if key not in words:
-            having = select(SupplierWord.supplier_id).where(
-                SupplierWord.kind == supplier.kind, SupplierWord.word == folded
-            )
+        if (kind, folded) not in words:
+            having = select(SupplierWord.supplier_id).where(SupplierWord.kind == kind, SupplierWord.word == folded)
             found = session.scalars(having.limit(MAX_CANDIDATES + 1)).all()
-            words[key] = tuple(found) if len(found) <= MAX_CANDIDATES else ()
-        ids.update(words[key])
-    same_name = select(Supplier.id).where(Supplier.company_key == supplier.company_key, Supplier.kind == supplier.kind)
+            words[kind, folded] = tuple(found) if len(found) <= MAX_CANDIDATES else ()
+        ids.update(words[kind, folded])
+    same_name = select(Supplier.id).where(Supplier.company_key == company_key(answers), Supplier.kind == kind)
     ids.update(session.scalars(same_name.limit(MAX_CANDIDATES)))
-    return ids - {supplier.id}
+    return ids
 
 
-def _find_by_number(session: Session, supplier: Supplier) -> list[Supplier]:
-    """Find the suppliers with another name that are stored under a number of this one."""
-    answers = get_identity(supplier)
+def _find_by_number(session: Session, kind: str, answers: Mapping[str, Any], own_key: str = "") -> list[Supplier]:
+    """Find the suppliers with another name that are stored under a number in some answers."""
     keys = {
         get_number_key(answers, question, str(answers[question]))
         for question in NUMBERS
         if answers.get(question) and find_weakness(question, str(answers[question])) is None
-    } - {supplier.key}
+    } - {own_key}
     if not keys:
         return []
-    query = select(Supplier).where(Supplier.kind == supplier.kind, Supplier.key.in_(keys), Supplier.id != supplier.id)
+    query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys))
     return [other for other in session.scalars(query) if list_shared_numbers(answers, get_identity(other))]
 
 
 def get_identity(supplier: Supplier) -> dict[str, Any]:
     """Return what identifies a supplier: names, numbers, country and place."""
-    return {question: supplier.answers.get(question) for question in (*IDENTITY, "city", "region", "postal_code")}
+    return get_identity_of(supplier.answers)
+
+
+def get_identity_of(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what identifies the supplier with these answers: names, numbers, country and place."""
+    return {question: answers.get(question) for question in (*IDENTITY, "city", "region", "postal_code")}
 
 
 def compute_fingerprint(first: Supplier, second: Supplier) -> str:
@@ -137,8 +185,11 @@ def compute_fingerprint(first: Supplier, second: Supplier) -> str:
     return hashlib.sha256(identities).hexdigest()
 
 
-def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterable[str], at: datetime) -> int:
-    """Open the proposal of a pair, unless it is open, or was decided and nothing has changed; return 1 if it was opened."""
+def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterable[str], import_id: str | None) -> int:
+    """Open the proposal of a pair, unless it is open, or was decided and nothing has changed; return 1 if it was opened.
+
+    Where one of the two is gone from the list that brought the other, the list is said to be in doubt about them.
+    """
     first, second = sorted((other, supplier), key=lambda one: (one.created_at, one.id))
     pair = or_(
         (IdentityProposal.first_id == first.id) & (IdentityProposal.second_id == second.id),
@@ -146,12 +197,16 @@ def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterab
     )
     stored = session.scalars(select(IdentityProposal).where(pair).with_for_update()).first()
     fingerprint = compute_fingerprint(first, second)
-    if stored is not None and (stored.state == "open" or stored.fingerprint == fingerprint):
+    if stored is not None and stored.state != "open" and stored.fingerprint == fingerprint:
+        return 0
+    if import_id is not None:
+        editions.pair_up(session, import_id, supplier.id, other.id, list(reasons))
+    if stored is not None and stored.state == "open":
         return 0
     if stored is None:
         stored = IdentityProposal(kind=first.kind, first_id=first.id, second_id=second.id)
         session.add(stored)
-    stored.reasons, stored.state, stored.fingerprint, stored.found_at = list(reasons), "open", fingerprint, at
+    stored.reasons, stored.state, stored.fingerprint, stored.found_at = list(reasons), "open", fingerprint, now()
     stored.decided_by = stored.decided_at = None
     session.flush()
     return 1

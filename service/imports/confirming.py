@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.db.tables import Import
 from service.errors import DomainError
-from service.imports import layouts, mappings
+from service.imports import editions, layouts, mappings
 from service.imports.receiving import CHOICES, redact_choices
 from service.imports.records import get_import
 from service.imports.saving import is_short
@@ -39,6 +39,7 @@ def confirm_import(
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
         raise DomainError("field.unknown", 422, f"There is no option '{unknown[0]}'.")
+    editions.check_previous(session, choices)
     check_quota(session, max_waiting)
     changed = {**import_.choices, **redact_choices(choices, {})}
     if {k: v for k, v in changed.items() if k != "confirm"} != {

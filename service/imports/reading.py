@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue
@@ -14,12 +15,12 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.session import Database
-from service.db.tables import Import, Upload
+from service.db.tables import Import, Supplier, Upload
 from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.errors import build_problem
 from service.imports import cases as import_cases
-from service.imports import layouts, mappings
+from service.imports import editions, layouts, mappings
 from service.imports.confirming import start_assessment
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, parse_files
 from service.imports.records import (
@@ -29,7 +30,9 @@ from service.imports.records import (
     parse_choices,
 )
 from service.imports.supplier_rows import (
+    group_by_supplier,
     list_known_supplier_issues,
+    match_groups,
 )
 from service.jobs.table import ClaimedJob, job_transaction
 from service.suppliers.organisation_models import list_organisation_models
@@ -89,6 +92,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
         )
         return
+    edition = None if choices.get("confirm") else _preview_edition(db, claimed, parsed)
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, import_id)
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
@@ -106,8 +110,21 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             parsed.received[k] for k in ("rows", "accepted", "rejected")
         )
         import_.choices, import_.state = choices, "previewed"
+        if edition is not None:
+            editions.store(session, import_, edition)
         if choices.get("confirm"):
             start_assessment(session, import_, claimed.actor)
+
+
+def _preview_edition(db: Database, claimed: ClaimedJob, parsed: ParsedUpload) -> editions.Edition:
+    """Return how the list differs from the one before it, as far as can be said before it is confirmed."""
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        if session.scalars(select(Supplier.id).limit(1)).first() is None:
+            return editions.NOTHING
+        answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        groups = editions.recognise(session, import_, match_groups(session, group_by_supplier(parsed, answers_of)))
+        return editions.compare(session, import_, groups, is_preview=True)
 
 
 def _parse_with_remembered(

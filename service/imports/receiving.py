@@ -19,6 +19,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Upload
 from service.errors import DomainError
+from service.imports import editions
 from service.jobs.kinds import READ_IMPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import enqueue
@@ -39,6 +40,7 @@ CHOICES = (
     "evidence_confirmed",
     "confirm",
     "on",
+    "previous",
 )
 
 
@@ -76,6 +78,7 @@ def receive_upload(
     names = redact_file_names([name for name, _ in files])
     choices = redact_choices(choices, dict(zip((name for name, _ in files), names, strict=True)))
     with db.for_organisation(organisation_id, write=False) as session:
+        editions.check_previous(session, choices)
         check_quota(session, max_waiting)
     digests = [blobs.put(data) for _, data in files]
     at = now()

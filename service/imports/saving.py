@@ -20,6 +20,7 @@ from service.db.session import Database
 from service.db.tables import Import, new_id
 from service.erasure.traces import delete_uploads
 from service.imports import cases as import_cases
+from service.imports import editions
 from service.imports.pipeline import ParsedUpload, parse_files
 from service.imports.records import (
     find_requests,
@@ -80,7 +81,9 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
     suppliers_rows = group_by_supplier(parsed, answers_of)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        suppliers_rows[done:] = match_groups(session, suppliers_rows[done:])
+        saved, rest = suppliers_rows[:done], suppliers_rows[done:]  # no row moves from the rest to those that are saved
+        suppliers_rows = [*match_groups(session, saved), *match_groups(session, rest)]
+        suppliers_rows = editions.recognise(session, session.get_one(Import, import_id), suppliers_rows)
     one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
     while done < len(suppliers_rows):
         kind = suppliers_rows[done].kind
@@ -104,10 +107,13 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             checkpoint["unsaved"] = [*unsaved, {"place": chunk[0].place, "rows": len(chunk[0].rows), "bug": bug}]
             with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress):
                 pass
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        edition = editions.compare(session, session.get_one(Import, import_id), suppliers_rows, is_preview=False)
     unsaved_rows = sum(supplier["rows"] for supplier in checkpoint.get("unsaved", ()))
     with job_transaction(db, claimed, result={"rows": parsed.received["accepted"] - unsaved_rows}) as session:
         import_ = session.get_one(Import, import_id)
         import_.state, import_.finished_at = "done", now()
+        editions.store(session, import_, edition)
         _report_unsaved(import_, checkpoint.get("unsaved", ()))
         if parsed.cases:  # the files are no longer needed; the next purge deletes them
             delete_uploads(session, import_)

@@ -34,7 +34,7 @@ class SupplierRows(NamedTuple):
     """One supplier of an import: its key, all its rows (none: they were joined to those of another group), the place of the
     first row, and for an agency the keys of all names they give it.
 
-    ``doubtful``: see :class:`RowKey`.
+    ``doubtful``: see :class:`RowKey`. ``by_alias``: whether it is found by the key of a supplier that was merged into it.
     """
 
     kind: str
@@ -43,6 +43,7 @@ class SupplierRows(NamedTuple):
     place: Mapping[str, Any]
     names: set[str]
     doubtful: str | None = None
+    by_alias: bool = False
 
 
 def group_by_supplier(
@@ -118,6 +119,7 @@ def join_merged_suppliers(session: Session, groups: Sequence[SupplierRows]) -> l
             if survivor is not None:
                 rows = [rekey_to_survivor(survivor.answers, row) for row in groups[position].rows]
                 _move_rows(result, first, position, survivor.key, rows)
+                result[position] = result[position]._replace(by_alias=True)
     return result
 
 

@@ -24,6 +24,7 @@ from service.db.session import Database
 from service.db.tables import Import, Job, MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.errors import DomainError
+from service.imports import editions
 from service.imports.cases import contains_cases
 from service.jobs.kinds import UNDO_IMPORT
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
@@ -116,6 +117,7 @@ def undo_import(db: Database, claimed: ClaimedJob) -> None:
         if import_ is not None and import_.undo is not None:
             outcome = {"state": "done", "finished_at": now().isoformat(), "kept": checkpoint["kept"], **counts}
             import_.undo = {**import_.undo, **outcome}
+            editions.take_back(session, import_)
         record_event(session, claimed.actor, "import.undone", "import", import_id, counts)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.pagination import ASCENDING, DESCENDING, Page, build_order_by, paginate
 from service.db.tables import Import, Job, Result, Supplier
@@ -82,6 +83,17 @@ def list_proposals(session: Session, *, state: str = "open", cursor: str | None 
     """Return a page of pairs of suppliers that may be the same, newest first. Raises DomainError ``cursor.unknown``."""
     order = ((IdentityProposal.found_at, DESCENDING), (IdentityProposal.id, ASCENDING))
     return paginate(session, select(IdentityProposal).where(IdentityProposal.state == state), order, cursor, limit)
+
+
+def list_edition_entries(
+    session: Session, import_id: str, *, state: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Page:
+    """Return a page of the differences between a list and the one before it. Raises DomainError ``cursor.unknown``."""
+    query = select(EditionEntry).where(EditionEntry.import_id == import_id)
+    if state is not None:
+        query = query.where(EditionEntry.state == state)
+    order = ((EditionEntry.state, ASCENDING), (EditionEntry.position, ASCENDING), (EditionEntry.id, ASCENDING))
+    return paginate(session, query, order, cursor, limit)
 
 
 def list_merges(session: Session, *, cursor: str | None = None, limit: int = 50) -> Page:

@@ -21,6 +21,7 @@ from service.db.supplier_words import replace_words
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
 from service.db.watchlist_tables import WatchlistMatch
 from service.errors import DomainError, not_found
+from service.suppliers import editions
 from service.suppliers.agency_links import get_name_keys, queue_site_reassessment
 from service.suppliers.history import keep_age, list_changed, list_edited, return_answers
 from service.suppliers.identity import move_aliases, rekey_to_survivor
@@ -68,7 +69,10 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
     on, kind = at.date(), source.kind
+    listed = editions.prepare_merge(session, source.id, target.id)
     record = _record_merge(session, source, target, at, by)
+    record.moved = {**record.moved, "edition_entry": listed}
+    editions.follow_merge(session, source.id, target.id)
     target_answers, source_answers = answers_with_entry_dates(session, kind, [target, source], on)
     for table in (
         Result,
@@ -167,6 +171,7 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
     session.add(source)
     session.flush()
     _move_back(session, record, target, source)
+    editions.follow_undone_merge(session, record.moved.get("edition_entry", {}), source.id)
     names = record.moved["agency_name"]
     if kind == "agency":
         session.execute(

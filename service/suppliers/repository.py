@@ -224,6 +224,8 @@ def _write_suppliers(
         columns = _identity_columns(save.answers[j]) | summaries[j] | latest
         if origin.brings_answers and "form_returned" in save.received[j]:
             columns["form_answers"] = save.received[j]
+        if origin.brings_answers:
+            columns["ended_on"] = None
         if key in save.stored:
             stored = save.stored[key]
             if (stored.name, stored.reference) != (columns["name"], columns["reference"]):

@@ -72,6 +72,7 @@ BELONGS_TO = {
     "pages.what_if_agency": "pages.agencies",
     "pages.agency_links": "pages.agencies",
     "pages.one_import": "pages.imports",
+    "pages.edition": "pages.imports",
     "pages.one_case": "pages.cases",
     "pages.model": "pages.method",
 }

@@ -27,6 +27,7 @@ from service.web.formatting import format_day, format_moment, format_partial_dat
 from service.web.pages import (
     cases,
     column_mappings,
+    editions,
     evidence,
     help_page,
     identity,
@@ -130,6 +131,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/imports/<import_id>", "one_import", imports.show_import),
     Route("GET", "/imports/<import_id>/progress", "import_progress", imports.show_progress),
     Route("GET", "/imports/<import_id>/marked.xlsx", "marked_file", imports.download_marked_file),
+    Route("GET", "/imports/<import_id>/edition", "edition", editions.show_edition),
+    Route("POST", "/imports/<import_id>/edition/previous", "choose_previous_list", editions.choose_previous),
+    Route("POST", "/imports/<import_id>/edition/gone", "decide_gone", editions.decide_gone),
     Route("POST", "/imports/<import_id>/confirm", "confirm_import", imports.confirm_import),
     Route("POST", "/imports/<import_id>/undo", "undo_import", imports.undo_import),
     Route("POST", "/imports/<import_id>/correct", "correct_import", imports.correct_import),

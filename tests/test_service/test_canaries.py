@@ -40,7 +40,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|piece|fingerprint|into|owner_id|release|time|time_zone|columns(\.\*)?)"
+    r"|supplier_id|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|columns(\.\*)?)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.

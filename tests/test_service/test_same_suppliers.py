@@ -175,3 +175,11 @@ def test_suppliers_under_a_weak_key_are_listed_for_review(portal: Portal, databa
         session.execute(update(Supplier).values(key="registration_number:TH:exempt"))
     (keyed,) = portal.get("/identity/weak-keys").json["items"]
     assert (keyed["entry"], keyed["names"], keyed["mixed"]) == ("exempt", ["Birch Foods", "Alder Nets"], True)
+
+
+def test_a_site_that_a_list_names_itself_does_not_hide_the_pair_of_another_site_of_its_company(portal: Portal):
+    second_site = "Alder Nets Co., Ltd. | Thailand | 1020 | 12/4 Moo 4, Rama II Road, Samut Sakhon 74000 | 30"
+    import_and_compare(portal, FIRST, second_site)
+    import_and_compare(portal, REWORDED, second_site)
+    (pair,) = list_pairs(portal)
+    assert {pair["first"]["address"][:5], pair["second"]["address"][:8]} == {"12/3 ", "No. 12/3"}

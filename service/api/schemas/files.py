@@ -25,6 +25,7 @@ from service.api.fields import (
 )
 from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.api.schemas.editions import EditionSchema
 from service.api.schemas.suppliers import LevelCountsSchema
 from service.report_jobs import AUDIENCES
 
@@ -44,6 +45,10 @@ COLUMNS = (
     'An object that maps each question ID to the header of the column that answers it, or to "" if there is none. The mapping '
     "applies to every sheet with that header. To map individual sheets, send an array with one object per sheet. Each object "
     "names a file and a sheet (omit either to match any) and maps the columns in the same way."
+)
+PREVIOUS = (
+    "The ID of the import with the list before this one, or `none` for a list of its own. By default, this is the import that "
+    "shares most suppliers with the list, if it shares at least half."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -175,6 +180,11 @@ class ImportSchema(ImportLineSchema):
     remembered = fields.List(
         fields.Nested(UsedMappingSchema),
         metadata={"description": "The remembered column mappings that were used; see `GET /column-mappings`."},
+    )
+    edition = fields.Nested(
+        EditionSchema,
+        allow_none=True,
+        metadata={"description": "How the list differs from the one before it; see `GET /imports/{id}/edition`."},
     )
     undo = fields.Nested(UndoSchema, allow_none=True)
     undo_until = fields.DateTime(
@@ -340,6 +350,7 @@ class ImportConfirmationSchema(ApiSchema):
     date_order = StrictChoice(CHOICES["date_order"])
     answered_by = StrictChoice(CHOICES["answered_by"])
     columns = ColumnsField()
+    previous = StrictString(36, metadata={"description": PREVIOUS})
 
 
 class UploadSchema(ApiSchema):
@@ -371,6 +382,7 @@ class UploadSchema(ApiSchema):
     )
     columns = fields.String(metadata={"description": f"As JSON. {COLUMNS}"})
     on = fields.String()
+    previous = fields.String(metadata={"description": PREVIOUS})
     confirm = fields.String(metadata={"enum": list(CHOICES["confirm"])})
 
 

@@ -25,6 +25,9 @@ UNANSWERED = (
     "Most of the minimum-score rules that apply were triggered only by unanswered questions. Without those rules, the level "
     "would be lower: most of the risk has not been confirmed, but it cannot be ruled out."
 )
+ENDED_ON = (
+    "When someone recorded that it no longer supplies, because a list no longer named it. A later list clears this."
+)
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
 
@@ -45,6 +48,7 @@ class SupplierSchema(DecidedResultSchema):
     silent = StrictBoolean(allow_none=True, metadata={"description": UNANSWERED_OR_NULL})
     assessed_at = fields.DateTime(allow_none=True)
     review_due = fields.Date(allow_none=True)
+    ended_on = fields.Date(allow_none=True, metadata={"description": ENDED_ON})
     also_found_under = fields.List(
         fields.Nested(AlsoFoundUnderSchema),
         metadata={"description": "References, numbers or names of suppliers that were merged into this one."},
@@ -76,6 +80,7 @@ class SupplierLineSchema(ApiSchema):
     silent = StrictBoolean(allow_none=True, metadata={"description": UNANSWERED_OR_NULL})
     assessed_at = fields.DateTime(allow_none=True)
     review_due = fields.Date(allow_none=True)
+    ended_on = fields.Date(allow_none=True, metadata={"description": ENDED_ON})
 
 
 SUPPLIER_PAGE = page_of(SupplierLineSchema, "SupplierPage")

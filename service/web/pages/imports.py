@@ -43,6 +43,7 @@ from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
 from service.web.holding_backups import find_holding_backups
 from service.web.pages import import_layout
+from service.web.pages.editions import describe_edition
 from service.web.pages.suppliers import build_download
 
 LISTED_SUPPLIERS = 200  # of which something stays after an import was undone
@@ -178,6 +179,7 @@ def _render_import(import_id: str, error: DomainError | None) -> Response:
             "can_be_undone": undo.can_be_undone(import_, now()),
             "undo_until": undo.get_deadline(import_),
             "kept": _list_kept(session, import_),
+            "compared": describe_edition(session, import_),
         }
         if import_.state == "done":
             counted = outcome.count_outcome(session, import_)

@@ -1,0 +1,308 @@
+"""Compare a list with the one before it: who is new, changed, renamed, moved, in doubt, or gone.
+
+Which list came before is found by what is in it: the last edition of another list with which at least half of the suppliers are
+shared. The sender may name another import, or none. A supplier that is gone is never deleted; somebody says whether it stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.clock import today
+from service.db.edition_tables import EditionEntry
+from service.db.session import chunks
+from service.db.tables import Import, Result, Supplier
+from service.errors import DomainError
+from service.identity.pairs import Likely, find_likely, get_identity_of
+from service.imports.supplier_rows import SupplierRows
+from service.suppliers import editions
+from service.suppliers.editions import Listed
+from service.suppliers.identity import IDENTITY, PLACE, is_place_key
+from service.suppliers.key_grades import have_different_names
+from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
+
+NO_PREVIOUS = "none"  # the choice that a list is compared with none
+SHARED = 0.5  # of the suppliers of the longer list, from which one is taken for an edition of the other
+MOST_LISTS = 50  # recent imports among which the list before is looked for
+MOST_NEW = 1000  # new rows for which a preview looks for stored suppliers that they may be about
+STATES = ("new", "changed", "renamed", "moved", "doubtful", "gone")
+DECISIONS = ("kept", "ended")
+Entry = dict[str, Any]
+
+
+class Edition(NamedTuple):
+    """How a list differs from the one before it: what is stored of it with the import, and its entries."""
+
+    summary: Mapping[str, Any] | None
+    entries: Sequence[Entry]
+
+
+NOTHING = Edition(None, ())
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A supplier of the list: its group, what the list says about it, and its id if it is stored."""
+
+    group: SupplierRows
+    listed: Listed
+    supplier_id: str | None
+
+
+def recognise(session: Session, import_: Import, groups: Sequence[SupplierRows]) -> list[SupplierRows]:
+    """Give the groups of an import the keys of the suppliers that the list before it names by the same reference.
+
+    This concerns references that several sources use for different companies: such a reference counts only within its source,
+    and only if the names do not contradict it.
+    """
+    result = list(groups)
+    by_reference = {
+        (group.kind, str(group.rows[0]["reference"])): position
+        for position, group in enumerate(groups)
+        if group.rows and is_place_key(group.key) and group.rows[0].get("reference")
+    }
+    if not by_reference or _is_first(session, import_):
+        return result
+    ids = {kind: find_ids(session, kind, [g.key for g in groups if g.kind == kind]) for kind in ("agency", "site")}
+    previous = find_previous(session, import_, {one for of_kind in ids.values() for one in of_kind.values()})
+    if previous is None:
+        return result
+    keys = {(group.kind, group.key) for group in groups}
+    named = select(Result.supplier_id).where(Result.import_id == previous.id)
+    for chunk in chunks(sorted({reference for _, reference in by_reference})):
+        query = select(Supplier).where(Supplier.reference.in_(chunk), Supplier.id.in_(named))
+        for supplier in session.scalars(query.order_by(Supplier.id)):
+            position = by_reference.get((supplier.kind, str(supplier.reference)))
+            if position is None or (supplier.kind, supplier.key) in keys or result[position].key in ids[supplier.kind]:
+                continue
+            if not have_different_names(supplier.answers, result[position].rows[0]):
+                keys.add((supplier.kind, supplier.key))
+                result[position] = result[position]._replace(key=supplier.key)
+                del by_reference[supplier.kind, str(supplier.reference)]
+    return result
+
+
+def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *, is_preview: bool) -> Edition:
+    """Compare the suppliers of an import with those of the list before it.
+
+    A preview also says which new rows may be about a supplier that is stored (:func:`service.identity.pairs.find_likely`); after
+    the import, a job does.
+    """
+    if not is_preview and _is_first(session, import_):
+        return NOTHING
+    rows = _list_rows(session, groups)
+    named = {row.supplier_id for row in rows if row.supplier_id is not None}
+    previous = find_previous(session, import_, named)
+    before = editions.load_listed(session, previous.id) if previous is not None else {}
+    questions = editions.list_compared(
+        {question for listed in before.values() for question in listed.given},
+        {question for row in rows for question in row.listed.given},
+    )
+    likely = _find_likely(session, rows, named) if is_preview else {}
+    entries = [
+        entry
+        for position, row in enumerate(rows)
+        if (entry := _describe(row, before, questions, likely.get(position), has_previous=previous is not None))
+    ]
+    taken = {entry["before_id"] for entry in entries}
+    entries += _list_gone(session, [one for one in before if one not in named and one not in taken])
+    entries = [{**entry, "position": position} for position, entry in enumerate(entries)]
+    if previous is None:
+        return Edition(None, entries)
+    on_both = sum(supplier_id in before for supplier_id in named)
+    changed = sum(entry["state"] in editions.MATCHED for entry in entries)
+    summary = {"previous_id": previous.id, "unchanged": on_both - changed, "compared": sorted(questions)}
+    return Edition(summary, entries)
+
+
+def _list_rows(session: Session, groups: Sequence[SupplierRows]) -> list[_Row]:
+    ids = {kind: find_ids(session, kind, [g.key for g in groups if g.kind == kind]) for kind in ("agency", "site")}
+    lookups = {kind: get_risk_lookup(kind, today()) for kind in ("agency", "site")}
+    rows = []
+    for group in groups:
+        if group.rows:
+            answers = merge_duplicates(group.rows, lookups[group.kind], group.kind).answers
+            rows.append(_Row(group, Listed(answers, answers.keys()), ids[group.kind].get(group.key)))
+    return rows
+
+
+def find_ids(session: Session, kind: str, keys: Sequence[str]) -> dict[str, str]:
+    """Return the ids of the suppliers that are stored under some keys."""
+    ids: dict[str, str] = {}
+    for chunk in chunks(keys):
+        query = select(Supplier.key, Supplier.id).where(Supplier.kind == kind, Supplier.key.in_(chunk))
+        ids.update(dict(session.execute(query).all()))
+    return ids
+
+
+def _is_first(session: Session, import_: Import) -> bool:
+    """Return whether there is no list that an import could be an edition of."""
+    chosen = import_.choices.get("previous")
+    return chosen == NO_PREVIOUS or (chosen is None and not list_latest(session, import_))
+
+
+def check_previous(session: Session, choices: Mapping[str, Any]) -> None:
+    """Raise DomainError ``import.previous``, 422, if a list is to be compared with an import that saved nothing or was undone."""
+    chosen = choices.get("previous")
+    if chosen in (None, NO_PREVIOUS):
+        return
+    previous = session.get(Import, chosen)
+    if previous is None or previous.state != "done" or previous.undo is not None:
+        raise DomainError(
+            "import.previous",
+            422,
+            f"previous: Enter the ID of a finished import that was not undone, or '{NO_PREVIOUS}' for a list of its own.",
+        )
+
+
+def find_previous(session: Session, import_: Import, named: Collection[str]) -> Import | None:
+    """Return the import that a list is an edition of: the chosen one, or the one that shares most suppliers with it."""
+    chosen = import_.choices.get("previous")
+    if chosen is not None:
+        return None if chosen == NO_PREVIOUS else session.get(Import, chosen)
+    best, most = None, 0.0
+    for other in list_latest(session, import_):
+        query = select(func.count(Result.supplier_id.distinct())).where(Result.import_id == other.id)
+        length = max(session.scalars(query).one(), len(named))
+        if not length or min(length, len(named)) < SHARED * length:
+            continue
+        ids = select(Result.supplier_id).where(Result.import_id == other.id).distinct()
+        share = sum(supplier_id in named for supplier_id in session.scalars(ids)) / length
+        if share >= SHARED and share > most:
+            best, most = other, share
+    return best
+
+
+def list_latest(session: Session, import_: Import) -> list[Import]:
+    """List the imports before one that are the last editions of their lists, the latest first."""
+    finished = Import.state == "done", Import.undo.is_(None), Import.accepted > 0
+    query = select(Import).where(*finished, Import.created_at < import_.created_at)
+    found = session.scalars(query.order_by(Import.created_at.desc(), Import.id).limit(MOST_LISTS)).all()
+    superseded = {other.edition["previous_id"] for other in found if other.edition}
+    return [other for other in found if other.id not in superseded]
+
+
+def _find_likely(session: Session, rows: Sequence[_Row], named: Collection[str]) -> dict[int, Likely]:
+    """Return whom the new rows of a list may be about, by position; only of the first :data:`MOST_NEW`."""
+    new = [position for position, row in enumerate(rows) if row.supplier_id is None][:MOST_NEW]
+    found: dict[int, Likely] = {}
+    for kind in ("agency", "site"):
+        positions = [position for position in new if rows[position].group.kind == kind]
+        identities = [get_identity_of(rows[position].listed.answers) for position in positions]
+        likely = find_likely(session, kind, identities, named)
+        found |= {positions[at]: one for at, one in likely.items()}
+    return found
+
+
+def _describe(
+    row: _Row,
+    before: Mapping[str, Listed],
+    questions: Collection[str],
+    likely: Likely | None,
+    *,
+    has_previous: bool,
+) -> Entry | None:
+    """Return the entry of a supplier, None if it is unchanged or if there is nothing to compare it with."""
+    earlier = before.get(row.supplier_id or "")
+    if earlier is not None:
+        # What a row under an old key says about name and place is not used, so it is no difference either.
+        compared = set(questions) - ({*IDENTITY, *PLACE} if row.group.by_alias else set())
+        changes = editions.list_changes(earlier, row.listed, compared)
+        return _build_entry(row, editions.name_state(changes), changes) if changes else None
+    if likely is not None:
+        other = before.get(likely.supplier.id)
+        changes = editions.list_changes(other, row.listed, questions) if other is not None else []
+        return {
+            **_build_entry(row, "doubtful", changes),
+            "before_id": likely.supplier.id,
+            "reasons": list(likely.reasons),
+        }
+    return _build_entry(row, "new", []) if has_previous else None
+
+
+def _build_entry(row: _Row, state: str, changes: Sequence[Mapping[str, Any]]) -> Entry:
+    answers = row.listed.answers
+    name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
+    return {
+        "kind": row.group.kind,
+        "state": state,
+        "supplier_id": row.supplier_id,
+        "before_id": None,
+        "name": name,
+        "changes": list(changes),
+        "reasons": [],
+    }
+
+
+def _list_gone(session: Session, supplier_ids: Iterable[str]) -> list[Entry]:
+    """List the suppliers of the list before that are stored and not on this one, by name."""
+    empty: Entry = {"state": "gone", "before_id": None, "changes": [], "reasons": []}
+    found = [
+        row
+        for chunk in chunks(list(supplier_ids))
+        for row in session.execute(
+            select(Supplier.sort_name, Supplier.id, Supplier.kind, Supplier.name).where(Supplier.id.in_(chunk))
+        )
+    ]
+    return [
+        {**empty, "supplier_id": id_, "kind": kind, "name": name} for _, id_, kind, name in sorted(map(tuple, found))
+    ]
+
+
+def store(session: Session, import_: Import, edition: Edition) -> None:
+    """Store how a list differs from the one before it, in place of what was stored before."""
+    editions.forget(session, import_)
+    import_.edition = dict(edition.summary) if edition.summary is not None else None
+    for chunk in chunks(edition.entries):
+        session.execute(insert(EditionEntry), [{**entry, "import_id": import_.id} for entry in chunk])
+
+
+def count_states(session: Session, import_: Import) -> dict[str, int]:
+    """Return how many entries of an import are in each state, and how many suppliers are unchanged."""
+    query = select(EditionEntry.state, func.count()).where(EditionEntry.import_id == import_.id)
+    found: dict[str, int] = dict(session.execute(query.group_by(EditionEntry.state)).all())
+    counts = {state: found.get(state, 0) for state in STATES}
+    return {**counts, "unchanged": import_.edition["unchanged"] if import_.edition else 0}
+
+
+def take_back(session: Session, import_: Import) -> None:
+    """Forget the comparison of an import that is undone, with the decisions about suppliers that it no longer named."""
+    ended = select(EditionEntry.supplier_id).where(
+        EditionEntry.import_id == import_.id, EditionEntry.decision == "ended"
+    )
+    session.execute(update(Supplier).where(Supplier.id.in_(ended)).values(ended_on=None))
+    editions.forget(session, import_)
+
+
+def decide_gone(
+    session: Session, import_id: str, entry_ids: Sequence[str], decision: str, on: datetime, by: str
+) -> int:
+    """Say of suppliers that are no longer on a list that they are kept, or that they no longer supply; return how many.
+
+    Nothing is deleted. Raises DomainError: ``edition.decision``, 422; ``edition.entry``, 404, if one of the entries is not about
+    a supplier that is gone; ``import.state``, 409, before the import is finished.
+    """
+    if decision not in DECISIONS:
+        raise DomainError("edition.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
+    import_ = session.get_one(Import, import_id)
+    if import_.state != "done":
+        raise DomainError("import.state", 409, "Confirm the import first; decisions are recorded after it.")
+    ids = sorted(set(entry_ids))
+    query = select(EditionEntry).where(EditionEntry.import_id == import_id, EditionEntry.state == "gone")
+    entries = [one for chunk in chunks(ids) for one in session.scalars(query.where(EditionEntry.id.in_(chunk)))]
+    if not ids or len(entries) < len(ids):
+        raise DomainError("edition.entry", 404, "One of these suppliers is not among those that are no longer listed.")
+    for entry in entries:
+        supplier = session.get_one(Supplier, entry.supplier_id, with_for_update=True)
+        supplier.ended_on = on.date() if decision == "ended" else None
+        supplier.version += 1
+        entry.decision, entry.decided_by, entry.decided_at = decision, by, on
+        record_event(session, by, f"{supplier.kind}.{decision}", supplier.kind, supplier.id, {"import": import_id})
+    return len(entries)

@@ -1,0 +1,174 @@
+"""Compare two editions of a list, and keep the stored differences right when suppliers are merged, separated or told apart.
+
+The results of an import are what it said about each supplier, so a list is compared with the results of the one before it; no
+copy of a list is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from risk_models.name_normalize import name_key
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
+from service.db.edition_tables import EditionEntry
+from service.db.tables import Import, Result, Supplier
+from service.report_content.redaction import WORKER_DERIVED_QUESTIONS
+from service.suppliers.identity import PLACE
+from service.suppliers.key_grades import NAMES
+
+MATCHED = ("changed", "renamed", "moved")  # states of a supplier that is on both lists
+
+
+class Listed(NamedTuple):
+    """What a list said about a supplier: its answers, and the questions that the list answered."""
+
+    answers: Mapping[str, Any]
+    given: Collection[str]
+
+
+def list_compared(before: Collection[str], after: Collection[str]) -> set[str]:
+    """Return the questions in which two lists are compared: those that both have a column for, save evidence and its dates.
+
+    What workers reported is not compared either, since not everybody who imports lists may see it.
+    """
+    return (set(before) & set(after)) - {*ROW_EVIDENCE_QUESTIONS, *WORKER_DERIVED_QUESTIONS}
+
+
+def list_changes(before: Listed, after: Listed, questions: Collection[str]) -> list[dict[str, Any]]:
+    """List the differences between what two lists said about a supplier, each as ``question``, ``before`` and ``after``.
+
+    An empty cell is None. Texts that differ only in case, spaces or punctuation are the same.
+    """
+    pairs = [(question, _get(before, question), _get(after, question)) for question in sorted(questions)]
+    return [
+        {"question": question, "before": old, "after": new} for question, old, new in pairs if _fold(old) != _fold(new)
+    ]
+
+
+def _get(listed: Listed, question: str) -> Any:
+    return listed.answers.get(question) if question in listed.given else None
+
+
+def _fold(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return name_key(answer) or answer
+    if isinstance(answer, list | tuple):
+        return sorted(map(str, answer))
+    return answer
+
+
+def name_state(changes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the state of a supplier that is on both lists, with differences: renamed, moved, or changed in other answers."""
+    questions = {change["question"] for change in changes}
+    return "renamed" if questions & set(NAMES) else "moved" if questions & set(PLACE) else "changed"
+
+
+def load_listed(session: Session, import_id: str, supplier_ids: Sequence[str] | None = None) -> dict[str, Listed]:
+    """Return what an import said about each supplier, or about some of them, by supplier id."""
+    query = select(Result.supplier_id, Result.answers, Result.given).where(Result.import_id == import_id)
+    if supplier_ids is not None:
+        query = query.where(Result.supplier_id.in_(supplier_ids))
+    rows = session.execute(query.order_by(Result.created_at, Result.id))
+    return {
+        supplier_id: Listed(answers, answers.keys() if given is None else frozenset(given))
+        for supplier_id, answers, given in rows
+    }
+
+
+def pair_up(session: Session, import_id: str, supplier_id: str, before_id: str, reasons: Sequence[str]) -> None:
+    """Make one doubtful entry of a new supplier and one that is gone, which may be the same."""
+    import_ = session.get(Import, import_id)
+    new = _find_entry(session, import_id, supplier_id, "new")
+    gone = _find_entry(session, import_id, before_id, "gone")
+    if import_ is None or import_.edition is None or new is None or gone is None:
+        return
+    before = load_listed(session, import_.edition["previous_id"], [before_id]).get(before_id)
+    after = load_listed(session, import_id, [supplier_id]).get(supplier_id)
+    if before is None or after is None:
+        return
+    new.changes = list_changes(before, after, import_.edition["compared"])
+    new.state, new.before_id, new.reasons = "doubtful", before_id, list(reasons)
+    session.delete(gone)
+
+
+def _find_entry(session: Session, import_id: str, supplier_id: str, state: str) -> EditionEntry | None:
+    query = select(EditionEntry).where(
+        EditionEntry.import_id == import_id, EditionEntry.supplier_id == supplier_id, EditionEntry.state == state
+    )
+    return session.scalars(query).first()
+
+
+def tell_apart(session: Session, first_id: str, second_id: str) -> None:
+    """Make of each entry about two suppliers that are different a new one and one that is gone."""
+    pair = (first_id, second_id)
+    query = select(EditionEntry).where(
+        EditionEntry.state == "doubtful", EditionEntry.supplier_id.in_(pair), EditionEntry.before_id.in_(pair)
+    )
+    for entry in session.scalars(query).all():
+        _split(session, entry)
+
+
+def _split(session: Session, entry: EditionEntry) -> None:
+    gone = session.get_one(Supplier, entry.before_id)
+    session.add(
+        EditionEntry(
+            import_id=entry.import_id,
+            position=entry.position,
+            kind=gone.kind,
+            state="gone",
+            supplier_id=gone.id,
+            name=gone.name,
+            changes=[],
+            reasons=[],
+        )
+    )
+    entry.state, entry.before_id, entry.changes, entry.reasons = "new", None, [], []
+
+
+def prepare_merge(session: Session, source_id: str, target_id: str) -> dict[str, list[str]]:
+    """Pair the entries of two suppliers that are about to be merged, and return the entries that will move, by column."""
+    query = select(EditionEntry.import_id, EditionEntry.supplier_id, EditionEntry.state)
+    states: dict[str, dict[str, str]] = {}
+    of_both = EditionEntry.supplier_id.in_((source_id, target_id)), EditionEntry.state.in_(("new", "gone"))
+    for import_id, supplier_id, state in session.execute(query.where(*of_both)):
+        states.setdefault(import_id, {})[state] = str(supplier_id)
+    for import_id, by_state in states.items():
+        if len(by_state) > 1:
+            pair_up(session, import_id, by_state["new"], by_state["gone"], ())
+    session.flush()
+    return {
+        column.key: list(session.scalars(select(EditionEntry.id).where(column == source_id)))
+        for column in (EditionEntry.supplier_id, EditionEntry.before_id)
+    }
+
+
+def follow_merge(session: Session, source_id: str, target_id: str) -> None:
+    """Move the entries of a supplier to the one that it is merged into: a doubtful entry about the two has its answer."""
+    for column in (EditionEntry.supplier_id, EditionEntry.before_id):
+        session.execute(update(EditionEntry).where(column == source_id).values({column.key: target_id}))
+    same = EditionEntry.supplier_id == target_id, EditionEntry.before_id == target_id, EditionEntry.state == "doubtful"
+    for entry in session.scalars(select(EditionEntry).where(*same), execution_options={"populate_existing": True}):
+        entry.state = name_state(entry.changes)
+
+
+def follow_undone_merge(session: Session, moved: Mapping[str, Sequence[str]], supplier_id: str) -> None:
+    """Give a supplier that is separate again its entries (:func:`prepare_merge`): of the two, one is new and the other gone."""
+    columns: dict[str, list[str]] = {}
+    for column, entry_ids in moved.items():
+        for entry_id in entry_ids:
+            columns.setdefault(entry_id, []).append(column)
+    for entry in session.scalars(select(EditionEntry).where(EditionEntry.id.in_(columns))).all():
+        for column in columns[entry.id]:
+            setattr(entry, column, supplier_id)
+        if entry.before_id not in (None, entry.supplier_id) and entry.state in MATCHED:
+            _split(session, entry)
+
+
+def forget(session: Session, import_: Import) -> None:
+    """Delete what is stored of how a list differs from the one before it."""
+    session.execute(delete(EditionEntry).where(EditionEntry.import_id == import_.id))
+    import_.edition = None
