@@ -39,12 +39,14 @@ from service.erasure.files import list_used_files
 from service.erasure.imports import erase_imports
 from service.erasure.traces import RUNNING
 from service.errors import DomainError
+from service.outbox.messages import purge_messages
 from service.suppliers import summary
 
 ACTOR = "system:retention"
 # A file is stored before the row that refers to it, so a file that is newer than this may still get its row.
 FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
+MESSAGE_LIFETIME = timedelta(days=90)  # of messages that were sent or could not be
 ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
 CHUNK = 200
 MIN_MONTHS, MAX_MONTHS = (
@@ -80,7 +82,8 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
 
     After ``keep_months`` these are deleted: suppliers not assessed since, with all their results; earlier results of the
     others; the buyer's own answers; case records that are closed or about no stored supplier, with their findings; uploads and
-    imports; jobs and their reports; runs of schedules; changes. The audit trail stays as long as its organisation.
+    imports; jobs and their reports; runs of schedules; changes; messages. Messages that
+    were sent, or could not be, are deleted after 90 days already. The audit trail stays as long as its organisation.
     """
     counts = {"suppliers": 0, "rows": 0}
     with db.unscoped(write=False) as session:
@@ -166,4 +169,5 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
     unused = [upload for upload in uploads if upload.id not in in_use]
     for upload in unused:
         session.delete(upload)
+    counts["message"] = purge_messages(session, at - MESSAGE_LIFETIME, before)
     return {**counts, "upload": len(unused)}

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from service.auth.caller import get_database
 from service.heartbeats import list_heartbeats
 from service.jobs.lanes import measure_lanes
+from service.outbox.messages import measure_oldest
 
 pages = Blueprint("metrics", __name__)
 
@@ -45,7 +46,14 @@ class _StateOfInstallation(Collector):
         for row in list_heartbeats(database):
             beats.add_metric((row.loop, row.process), row.at.timestamp())
             failures.add_metric((row.loop, row.process), row.failures)
-        yield from (jobs, ages, beats, failures)
+        waiting = GaugeMetricFamily(
+            "diligence_oldest_message_age_seconds",
+            "Age of the oldest message that waits to be delivered.",
+            labels=("kind",),
+        )
+        for kind, seconds in measure_oldest(database).items():
+            waiting.add_metric((kind,), seconds)
+        yield from (jobs, ages, beats, failures, waiting)
 
     def describe(self) -> Iterator[Metric]:
         """Yield nothing: the database is not asked before the first request."""

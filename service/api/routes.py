@@ -23,6 +23,7 @@ from service.api import (
     method,
     metrics,
     openapi,
+    outgoing,
     overview,
     own_practices,
     questionnaire_requests,
@@ -112,6 +113,18 @@ from service.api.schemas.letters import (
     StepProposalSchema,
 )
 from service.api.schemas.method import MODELS, SOURCES, MethodSchema, ModelSchema
+from service.api.schemas.outgoing import (
+    MAIL_TEXTS,
+    MESSAGES,
+    NEW_WEBHOOK,
+    WEBHOOK_CHANGE,
+    WEBHOOKS,
+    MailTextSchema,
+    MessageQuerySchema,
+    MessageWithAttemptsSchema,
+    WebhookSchema,
+    WebhookWithSecretSchema,
+)
 from service.api.schemas.own_practices import UNIT_RESPONSE_PAGE, OwnPracticesSchema
 from service.api.schemas.questionnaires import (
     FORMS,
@@ -151,6 +164,7 @@ from service.auth.caller import get_settings
 from service.auth.rate_limit import RateLimiter
 from service.db.tables import ApiKey
 from service.heartbeats import Pulse
+from service.outbox.messages import MEDIA_TYPE
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
 
@@ -158,6 +172,7 @@ PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
 REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
+MAIL_FILE = FileTypes((MEDIA_TYPE,))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 
 
@@ -432,6 +447,41 @@ ROUTES: tuple[Route, ...] = (
           "Hand an API key over to another user. A key that stopped when its owner lost access works again.", KeySchema(),
           transaction="write", body=KeyHandoverSchema()),
     Route("DELETE", "/keys/<key_id>", "revoke_key", admin.revoke_key, "Revoke an API key immediately.", None, (204,), "write"),
+    Route("GET", "/webhooks", "list_webhooks", outgoing.list_webhooks, "List webhook endpoints.", WEBHOOKS),
+    Route("POST", "/webhooks", "create_webhook", outgoing.create_webhook,
+          "Create a webhook endpoint. Its secret is returned only once.", WebhookWithSecretSchema(), (201,), "write",
+          body=NEW_WEBHOOK, secret=True),
+    Route("GET", "/webhooks/<endpoint_id>", "get_webhook", outgoing.get_webhook, "Get a webhook endpoint.", WebhookSchema(),
+          (200, 304), versioned=True),
+    Route("PATCH", "/webhooks/<endpoint_id>", "change_webhook", outgoing.change_webhook,
+          "Change the given fields of a webhook endpoint, or enable or disable it.", WebhookSchema(), transaction="write",
+          body=WEBHOOK_CHANGE, versioned=True),
+    Route("DELETE", "/webhooks/<endpoint_id>", "delete_webhook", outgoing.delete_webhook,
+          "Delete a webhook endpoint with the calls to it.", None, (204,), "write", versioned=True),
+    Route("POST", "/webhooks/<endpoint_id>/secret", "rotate_webhook_secret", outgoing.rotate_secret,
+          "Give a webhook endpoint a new secret, which is returned only once. Calls bear both signatures for a day.",
+          WebhookWithSecretSchema(), transaction="write", secret=True),
+    Route("GET", "/webhooks/<endpoint_id>/deliveries", "list_deliveries", outgoing.list_deliveries,
+          "List the calls to a webhook endpoint, newest first.", MESSAGES, query=MessageQuerySchema()),
+    Route("GET", "/webhooks/<endpoint_id>/deliveries/<message_id>", "get_delivery", outgoing.get_delivery,
+          "Get a call to a webhook endpoint with each attempt.", MessageWithAttemptsSchema()),
+    Route("POST", "/webhooks/<endpoint_id>/deliveries/<message_id>/retry", "retry_delivery", outgoing.retry_delivery,
+          "Make a call to a webhook endpoint again, under the same ID.", MessageWithAttemptsSchema(), (202,), "write"),
+    Route("GET", "/messages", "list_messages", outgoing.list_messages, "List mails and webhook calls, newest first.", MESSAGES,
+          query=MessageQuerySchema()),
+    Route("GET", "/messages/<message_id>", "get_message", outgoing.get_message, "Get a message with each attempt to deliver it.",
+          MessageWithAttemptsSchema()),
+    Route("POST", "/messages/<message_id>/retry", "retry_message", outgoing.retry_message, "Have a message delivered now.",
+          MessageWithAttemptsSchema(), (202,), "write"),
+    Route("POST", "/messages/<message_id>/sent", "mark_message_sent", outgoing.mark_sent,
+          "Record that a mail was sent by hand.", MessageWithAttemptsSchema(), transaction="write"),
+    Route("GET", "/messages/<message_id>/file", "download_message", outgoing.download_message,
+          "Download a mail as a file that mail programs open.", MAIL_FILE, transaction="own"),
+    Route("GET", "/mail-texts", "list_mail_texts", outgoing.list_mail_texts, "List the texts of mails.", MAIL_TEXTS),
+    Route("PUT", "/mail-texts/<event>/<language>", "put_mail_text", outgoing.put_mail_text,
+          "Replace the text of a mail with your own.", MailTextSchema(), transaction="write", body=MailTextSchema()),
+    Route("DELETE", "/mail-texts/<event>/<language>", "reset_mail_text", outgoing.reset_mail_text,
+          "Return to the original text of a mail.", None, (204,), "write"),
     Route("GET", "/audit", "list_audit_events", admin.list_audit_events, "List the audit trail, newest first.", AUDIT_PAGE,
           query=AuditQuerySchema()),
     Route("GET", "/organisation", "get_organisation", admin.get_organisation, "Get the organisation that the API key belongs to.",

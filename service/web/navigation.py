@@ -52,6 +52,8 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
         (
             ("users.listing", lazy_gettext("Users")),
             ("keys.listing", lazy_gettext("API keys")),
+            ("webhooks.listing", lazy_gettext("Webhooks")),
+            ("messages.listing", lazy_gettext("Messages")),
             ("audit.listing", lazy_gettext("Audit trail")),
             ("organisation.show", lazy_gettext("Organisation")),
             ("release.show", lazy_gettext("Method release")),
@@ -75,6 +77,9 @@ BELONGS_TO = {
     "pages.edition": "pages.imports",
     "pages.one_case": "pages.cases",
     "pages.model": "pages.method",
+    "messages.show": "messages.listing",
+    "mail_texts.listing": "messages.listing",
+    "mail_texts.show": "messages.listing",
 }
 
 

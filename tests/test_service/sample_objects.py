@@ -336,6 +336,8 @@ WORDS = {
     "model_id": "site_fishing",
     "piece_id": "0123456789ab",
     "number": "1",
+    "event": "step.due",
+    "language": "en",
 }
 
 
