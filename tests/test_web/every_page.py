@@ -59,6 +59,9 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "users",
         "keys",
         "audit",
+        "messages",
+        "webhooks",
+        "mail-texts",
         "help",
         "sign-in",
     )
