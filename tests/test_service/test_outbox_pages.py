@@ -47,7 +47,7 @@ def test_a_mail_that_is_held_can_be_downloaded_and_marked_as_sent(
     assert "No mail server is set" in page
     assert f"/messages/{message_id}/file" in page
     mail = message_from_bytes(admin.get(f"/messages/{message_id}/file").data)
-    assert mail["Subject"] == "Emergency: a case needs you now"
+    assert mail["Subject"] == "Emergency: a case needs your attention now"
     assert "/cases/c1" in mail.get_payload()
     send(admin, f"/messages/{message_id}/sent")
     message = read_message(database, organisation_id)
