@@ -8,6 +8,7 @@ import pytest
 from callers import make_browser, make_key, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
+from portal import make_portal
 from sqlalchemy import select, update
 
 from service.clock import now
@@ -129,3 +130,37 @@ def test_messages_that_ended_are_purged_and_those_that_wait_are_kept(
     with database.for_organisation(organisation_id) as session:
         assert purge_messages(session, later, long_ago) == 1
     assert read_message(database, organisation_id).state == "queued"
+
+
+def test_the_api_manages_endpoints_and_makes_a_call_again(app: Flask, database: Database, organisation_id: str):
+    portal = make_portal(app, organisation_id, "webhooks:manage")
+    made = portal.post("/webhooks", {"url": "https://erp.example/hook", "events": ["step.closed"]})
+    assert (made.status_code, made.json["secret"][:6], made.json["enabled"]) == (201, "whsec_", True)
+    path = made.headers["Location"].removeprefix("/api/v1")
+    tag = portal.get(path).headers["ETag"]
+    assert "secret" not in portal.get(path).json
+    changed = portal.call("PATCH", path, json={"enabled": False}, headers={"If-Match": tag})
+    assert (changed.status_code, changed.json["disabled_code"]) == (200, "disabled_by_hand")
+    assert portal.call("PATCH", path, json={"enabled": True}, headers={"If-Match": tag}).status_code == 412
+    assert portal.call("PATCH", path, json={"enabled": True}, headers={"If-Match": changed.headers["ETag"]}).json[
+        "enabled"
+    ]
+    assert portal.post(f"{path}/secret").json["secret"] != made.json["secret"]
+    with database.for_organisation(organisation_id) as session:
+        queue_events(session, Event(code="step.closed", occasion="1", payload={"step_id": "s1"}))
+        session.execute(update(Message).values(state="sent", finished_at=now()))
+    (listed,) = portal.get(f"{path}/deliveries").json["items"]
+    assert listed["payload"] == {"step_id": "s1"}
+    again = portal.post(f"{path}/deliveries/{listed['id']}/retry")
+    assert (again.status_code, again.json["state"], again.json["log"]) == (202, "queued", [])
+    assert portal.get("/messages").status_code == 403
+    assert portal.call("DELETE", path).status_code == 204
+
+
+def test_the_api_words_mails(app: Flask, organisation_id: str):
+    portal = make_portal(app, organisation_id, "admin")
+    path = "/mail-texts/step.due/en"
+    assert portal.put(path, {"subject": "Soon: {due}", "body": "See {link}"}).json["is_own"]
+    assert portal.put(path, {"subject": "{name}", "body": "x"}).json["code"] == "mail_text.placeholder"
+    assert portal.call("DELETE", path).status_code == 204
+    assert not any(text["is_own"] for text in portal.get("/mail-texts").json["items"])
