@@ -115,6 +115,19 @@ REFUSALS = {
         "Reading the file takes too long.",
         "Shorten its longest texts, or split the table into several files.",
     ),
+    "proof.active_content": (
+        "The document contains macros, programs or embedded files.",
+        "Save it without them, for example as a PDF, and upload the new file.",
+    ),
+    "proof.picture": (
+        "The picture is damaged or too large.",
+        "Save it again as a PNG or JPEG of up to 50 million pixels, and upload the new file.",
+    ),
+    "proof.too_large": ("The file is too large.", "Upload a smaller file, or split it into several."),
+    "proof.type": (
+        "This is not one of the accepted types of file.",
+        "Upload a PDF, PNG, JPEG, XLSX, DOCX or CSV file.",
+    ),
     "upload.too_large": (
         "The file is too large.",
         "Upload only the sheet with the data, without pictures, or split the table into several files.",

@@ -26,7 +26,7 @@ from typing import IO, Any
 from questionnaires.limits import FileRefused, Limits
 
 PROCESS_CODE = "import sys; sys.path += sys.argv[1:]; from questionnaires.sandbox_process import serve; serve()"
-LIBRARIES = ("marshmallow", "numpy", "python_calamine", "rapidfuzz")
+LIBRARIES = ("PIL", "marshmallow", "numpy", "python_calamine", "rapidfuzz")
 ANSWER = struct.Struct(
     "<qq"
 )  # the exit status of the task (negative: the signal that ended it), and the length of its answer

@@ -34,6 +34,7 @@ from questionnaires.marking.marked_file import build_marked_file
 from questionnaires.marking.own_marks import drop_own_marks
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
+from questionnaires.proof_files import check_proof, encode_proof
 from questionnaires.sandbox import ANSWER
 from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
 from questionnaires.sheet_view import view_read_sheets, view_sheets
@@ -103,12 +104,18 @@ def _load_sheets(
     return decode_sheets(data, name, limits), {**options, "layout": layout or given}
 
 
+def read_proof(data: bytes, limits: Limits) -> bytes:
+    """Return a file that proves something, for :func:`questionnaires.proof_files.read_proof`."""
+    return encode_proof(check_proof(data, limits))
+
+
 # Each takes the bytes of a file, the limits and its own arguments, and returns the bytes of its answer.
 TASKS: Mapping[str, Callable[..., bytes]] = {
     "sheets": read_sheets,
     "tables": read_tables,
     "layout": read_layout,
     "marked": mark_file,
+    "proof": read_proof,
 }
 
 

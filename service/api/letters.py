@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
+from service.api.responses import Reply, attachment
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.auth.caller import get_caller
+from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import now, today
 from service.db.remediation_tables import Reply as Letter
 from service.errors import not_found
 from service.remediation import replies
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
-from service.shared_plans import contents, submissions
+from service.shared_plans import contents, proofs, submissions
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
@@ -62,6 +63,21 @@ def decide_proposal(session: Session, kind: str, supplier_id: str, step_proposal
     accepts = body["decision"] == "accept"
     submissions.decide_proposal(session, proposal, accepts=accepts, reason=body["reason"], act=_act())
     return Reply(proposal)
+
+
+def list_proofs(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return the files that a supplier sent through links, newest first, without their content."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    return whole_list([evidence for evidence, _step in proofs.list_proofs(session, supplier.id)])
+
+
+def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:
+    """Return a file that a supplier sent."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        evidence, step = proofs.get_proof(session, supplier.id, evidence_id)
+        name = proofs.build_file_name(evidence, step)
+    return attachment(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
 
 
 def _build(session: Session, letter: Letter) -> Resource:

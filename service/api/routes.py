@@ -105,6 +105,7 @@ from service.api.schemas.identity import (
 )
 from service.api.schemas.letters import (
     LETTERS,
+    PROOFS,
     STEP_PROPOSALS,
     LetterResponseSchema,
     LetterSchema,
@@ -167,9 +168,11 @@ from service.heartbeats import Pulse
 from service.outbox.messages import MEDIA_TYPE
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
+from service.shared_plans.proofs import MEDIA_TYPES
 
 PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
+PROOF_FILE = FileTypes(tuple(MEDIA_TYPES.values()))
 REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 MAIL_FILE = FileTypes((MEDIA_TYPE,))
@@ -219,6 +222,10 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               LetterSchema(), (201,), "write", body=NewLetterSchema(), fixed=fixed),
         Route("POST", f"{one}/letters/<reply_id>/response", f"respond_to_{noun}", letters.respond,
               f"Answer the reply of {described}.", LetterSchema(), transaction="write", body=LetterResponseSchema(), fixed=fixed),
+        Route("GET", f"{one}/proofs", f"list_{noun}_proofs", letters.list_proofs,
+              f"List the files that {described} sent to prove that steps were taken.", PROOFS, fixed=fixed),
+        Route("GET", f"{one}/proofs/<evidence_id>", f"download_{noun}_proof", letters.download_proof,
+              "Download a file that was sent as proof.", PROOF_FILE, transaction="own", fixed=fixed),
         Route("GET", f"{one}/proposals", f"list_{noun}_proposals", letters.list_proposals,
               f"List what {described} proposed for its steps, open proposals first.", STEP_PROPOSALS, fixed=fixed),
         Route("POST", f"{one}/proposals/<step_proposal_id>/decision", f"decide_{noun}_proposal", letters.decide_proposal,

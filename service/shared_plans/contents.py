@@ -140,10 +140,12 @@ def list_findings_of_letter(session: Session, reply_id: str) -> Sequence[Finding
     return session.scalars(query.order_by(Finding.about, Finding.id)).all()
 
 
-def get_shared_step(session: Session, record_id: str, step_id: str) -> Step:
+def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: bool = True) -> Step:
     """Return a step that a link shows, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
     query = _select_steps(record_id).where(Step.id == step_id)
-    step = session.scalars(query.with_for_update().execution_options(populate_existing=True)).first()
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
     return step

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth import links
-from service.auth.caller import get_database, get_link
+from service.auth.caller import get_blob_store, get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
-from service.shared_plans import contents, submissions
+from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")
@@ -45,6 +45,7 @@ SAVED = {
     "progress": "The step is marked as in progress.",
     "proposal": "Your proposal has been sent.",
     "obstacle": "Your message has been sent.",
+    "file": "Your file has been received.",
 }
 
 
@@ -158,6 +159,25 @@ def report_obstacle(token: str, step_id: str) -> AnyResponse:
     return _redirect(token, "obstacle", step_id)
 
 
+@pages.post("/steps/<step_id>/files")
+def upload(token: str, step_id: str) -> AnyResponse:
+    """Take a file that proves that a step was taken."""
+    sent = request.files.get("file")
+    try:
+        if sent is None or not sent.filename:
+            raise DomainError("file.missing", 422, "Choose a file.")
+        with _open_session(write=False) as session:
+            contents.get_shared_step(session, get_link().record_id, step_id, lock=False)
+        proof = proofs.check_file(sent.read())
+        sha256 = get_blob_store().put(proof.data)
+        with _open_session(write=True) as session:
+            step = contents.get_shared_step(session, get_link().record_id, step_id)
+            proofs.add_proof(session, step, request.form.get("kind", ""), proof, sha256, _act())
+    except DomainError as error:
+        return _render_refusal(token, error, step_id)
+    return _redirect(token, "file", step_id)
+
+
 def _parse_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
@@ -190,6 +210,7 @@ def _render_plan(token: str, error: DomainError | None = None, about: str = "") 
         about=about,
         values=request.form,
         positions=submissions.POSITIONS,
+        kinds=proofs.KINDS,
         cost_sharing=submissions.COST_SHARING,
         on=today(link.time_zone),
     )

@@ -5,16 +5,20 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
+from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
 
 UPLOADS = frozenset({"api.upload_files", "pages.send", "pages.send_cases", "pages.work_out_repayment"})
 SMALL = LONGEST  # bytes
+PROOF = PROOF_BYTES + 100_000  # bytes: a file with the fields of its form
 
 
 def get_limit(settings: Settings, endpoint: str | None) -> int:
     """Return the most bytes that the body of a request to a route may have."""
-    return settings.upload_bytes if endpoint in UPLOADS else min(SMALL, settings.upload_bytes)
+    if endpoint in UPLOADS:
+        return settings.upload_bytes
+    return min(PROOF if endpoint == "shared.upload" else SMALL, settings.upload_bytes)
 
 
 def find_limit(app: Flask, method: str, path: str) -> int:

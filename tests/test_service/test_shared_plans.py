@@ -3,12 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from callers import make_browser, make_key, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
-from portal import Portal
+from portal import Portal, run_jobs
 from sample_objects import make_supplier
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -16,7 +17,7 @@ from werkzeug.test import TestResponse
 from risk_models.action_library import list_release_actions
 from service.auth import links
 from service.clock import now
-from service.db.link_tables import StepProposal
+from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import (
     Finding,
     PlanVersion,
@@ -28,8 +29,12 @@ from service.db.remediation_tables import (
     Transition,
 )
 from service.db.session import Database
-from service.db.tables import AuditEvent, new_id
+from service.db.tables import AuditEvent, Supplier, new_id
+from service.erasure.erase import erase_supplier
+from service.erasure.journal import Journal
 from service.remediation import replies
+from service.shared_plans import proofs
+from service.wiring.job_handlers import build_handlers
 
 CANARY = "Zephyrine"
 
@@ -329,3 +334,65 @@ def test_a_link_of_a_merged_record_shows_nothing_of_the_other_record(case: Case)
     assert case.ids["step"] in page
     assert theirs_id not in page
     assert not re.search("Other Cannery", page)
+
+
+def upload(case: Case, data: bytes, **fields: str) -> TestResponse:
+    """Send a file whose name names a worker."""
+    fields = {"kind": "payment_proof", "file": (BytesIO(data), f"{CANARY}.csv"), **fields}
+    return case.send(f"steps/{case.ids['step']}/files", **fields)
+
+
+def test_a_supplier_sends_a_file_that_an_officer_downloads_under_another_name(case: Case):
+    case.see()
+    sheet = b"Passport no.,Repaid\nA1234567,300\n"
+    assert upload(case, sheet).status_code == 303
+    assert case.load(Step, case.ids["step"]).state == "evidence_in"
+    assert "1 file received" in case.see()
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    page = browser.get(f"/suppliers/{case.supplier_id}/links").get_data(as_text=True)
+    assert "1 column with personal data" in page
+    assert CANARY not in page
+    saved = browser.get(re.search(r"/suppliers/[\w-]+/proofs/[\w-]+", page)[0])
+    assert saved.data == sheet
+    assert saved.headers["Content-Disposition"].startswith("attachment;")
+    assert saved.headers["X-Content-Type-Options"] == "nosniff"
+    portal = Portal(case.app, make_key(case.database, case.organisation_id, "remediation:read"))
+    (listed,) = portal.get(f"/suppliers/{case.supplier_id}/proofs").json["items"]
+    assert portal.get(f"/suppliers/{case.supplier_id}/proofs/{listed['id']}").data == sheet
+    with case.database.for_organisation(case.organisation_id) as session:
+        events = session.execute(select(AuditEvent.actor, AuditEvent.action)).all()
+    assert (f"link:{case.link_id}", "step.evidence_added") in events
+    assert [action for _, action in events].count("evidence.downloaded") == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "code"),
+    [(b"hello", {}, 422), (b"a,b\n1,2\n", {"kind": "interview_summary"}, 422), (b"a,b\n1,2\n", {"file": ""}, 422)],
+)
+def test_a_file_that_is_refused_changes_nothing(case: Case, data: bytes, fields: dict[str, str], code: int):
+    case.see()
+    assert upload(case, data, **fields).status_code == code
+    assert case.load(Step, case.ids["step"]).state == "planned"
+
+
+def test_a_link_takes_so_many_bytes_and_no_more(case: Case, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(proofs, "QUOTA", 20)
+    case.see()
+    assert [upload(case, b"month,paid\nMay,3\n").status_code for _ in range(2)] == [303, 413]
+
+
+def test_erasing_a_supplier_ends_its_links_and_removes_its_replies_and_files(case: Case):
+    case.see()
+    upload(case, b"month,paid\nMay,3\n")
+    case.send(f"steps/{case.ids['step']}/obstacle", text="We cannot pay it alone.")
+    reply(case, ask(case), "accepts")
+    with case.database.for_organisation(case.organisation_id) as session:
+        digest = session.scalars(select(StepEvidence.sha256)).one()
+        erase_supplier(session, session.get_one(Supplier, case.supplier_id), now(), "user:ana")
+    blobs, journal = case.app.extensions["blob_store"], Journal(case.app.extensions["settings"].erasure_journal)
+    run_jobs(case.database, blobs, build_handlers(blobs, journal))
+    assert case.client.get(f"/shared/{case.token}").status_code == 404
+    assert digest not in blobs.list_digests()
+    with case.database.for_organisation(case.organisation_id) as session:
+        for table in (links.SupplierLink, StepProposal, StepEvidence, Reply, FindingAnswer):
+            assert session.scalars(select(table.id)).all() == []

@@ -8,6 +8,7 @@ from service.api.fields import NOT_BLANK, StrictChoice, StrictList, StrictString
 from service.api.schemas.base import ApiSchema, page_of
 from service.remediation.replies import MAX_TEXT
 from service.remediation.rules import MAX_REASON
+from service.shared_plans.proofs import KINDS
 from service.shared_plans.submissions import COST_SHARING, POSITIONS
 
 
@@ -77,5 +78,23 @@ class StepProposalDecisionSchema(ApiSchema):
     reason = StrictString(MAX_REASON, required=True, documented_pattern=NOT_BLANK)
 
 
+class ProofSchema(ApiSchema):
+    """A file that a supplier sent to prove that a step was taken."""
+
+    id = fields.String(dump_only=True)
+    step_id = fields.String(dump_only=True)
+    kind = fields.String(dump_only=True, metadata={"enum": list(KINDS)})
+    media_type = fields.String(dump_only=True)
+    size = fields.Integer(dump_only=True, metadata={"description": "Bytes."})
+    sha256 = fields.String(dump_only=True)
+    personal_columns = fields.Integer(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "How many columns of a sheet have headers that announce personal data."},
+    )
+    submitted_at = fields.DateTime(dump_only=True)
+
+
+PROOFS = page_of(ProofSchema, "ProofList")
 LETTERS = page_of(LetterSchema, "LetterList")
 STEP_PROPOSALS = page_of(StepProposalSchema, "StepProposalList")

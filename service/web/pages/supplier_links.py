@@ -12,15 +12,16 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth import links
-from service.auth.caller import get_caller, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.clock import now, today
 from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
 from service.remediation import replies
 from service.remediation.rules import Actor
 from service.remediation.steps import Act, get_action
-from service.shared_plans import contents, submissions
+from service.shared_plans import contents, proofs, submissions
 from service.suppliers import repository as suppliers
+from service.web.pages.suppliers import build_download
 
 LINK_DAYS = (7, 14, 30, 60, 90)
 
@@ -119,6 +120,15 @@ def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyRe
     return _redirect(kind, supplier_id, _("Decision saved. The supplier sees it, with your reason, through its link."))
 
 
+def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:
+    """Return a file that the supplier sent, to be saved and never shown by the browser."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        evidence, step = proofs.get_proof(session, supplier.id, evidence_id)
+        name = proofs.build_file_name(evidence, step)
+    return build_download(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
+
+
 def _get_reply(session: Session, kind: str, supplier_id: str, reply_id: str) -> Reply:
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     reply = replies.get_reply(session, reply_id)
@@ -153,6 +163,7 @@ def _render_links(
         all_links = links.list_links(session, supplier.id)
         titles = contents.FindingTitles(session, supplier)
         to_ask = [(one.id, titles.get_title(one)) for one in contents.list_findings_to_ask(session, supplier.id)]
+        files = [(one, get_action(step).title) for one, step in proofs.list_proofs(session, supplier.id)]
         letters = replies.list_replies(session, supplier.id)
         proposals = [
             (proposal, get_action(step).title, step) for proposal, step in contents.list_proposals(session, supplier.id)
@@ -165,6 +176,8 @@ def _render_links(
         to_ask=to_ask,
         letters=letters,
         proposals=proposals,
+        files=files,
+        kinds=proofs.KINDS,
         cost_sharing=submissions.COST_SHARING,
         new_link=new_link,
         addressees=links.ADDRESSEES,

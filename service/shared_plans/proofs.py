@@ -1,0 +1,103 @@
+"""Files by which a supplier proves, through its link, that a step was taken, and the users' access to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from questionnaires.limits import FileRefused
+from questionnaires.proof_files import CheckedProof, read_proof
+from service.audit import record_event
+from service.db.remediation_tables import Step, StepEvidence
+from service.errors import DomainError, not_found
+from service.remediation import steps
+from service.remediation.steps import Act
+from service.shared_plans.contents import FROM_LINKS
+
+# The kinds of evidence that a supplier can send. What workers said in interviews does not come from their employer.
+KINDS = {
+    "payment_proof": "Proof of payment",
+    "document": "Document",
+    "photo": "Photo",
+    "official": "Official document",
+}
+MEDIA_TYPES = {
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "csv": "text/csv",
+}
+QUOTA = 200_000_000  # bytes that may be sent through one link
+
+
+def check_file(data: bytes) -> CheckedProof:
+    """Return a file as it may be stored. Raises DomainError with the code and the words of the refusal, 413 or 422."""
+    try:
+        return read_proof(data)
+    except FileRefused as refused:
+        status = 413 if refused.code == "proof.too_large" else 422
+        raise DomainError(refused.code, status, f"{refused.detail} {refused.cure}") from refused
+
+
+def add_proof(session: Session, step: Step, kind: str, proof: CheckedProof, sha256: str, act: Act) -> StepEvidence:
+    """Add a stored file to a locked step, which then waits for verification. The name of the file is not kept: it may name a
+    worker.
+
+    Raises DomainError: ``evidence.kind``, 422; ``proof.quota``, 413; ``transition.not_allowed``, 409.
+    """
+    if kind not in KINDS:
+        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
+    sent = select(func.coalesce(func.sum(StepEvidence.size), 0)).where(StepEvidence.submitted_by == act.actor.name)
+    if (session.scalar(sent) or 0) + len(proof.data) > QUOTA:
+        detail = f"At most {QUOTA // 1_000_000} MB can be sent through one link. Ask for a new link."
+        raise DomainError("proof.quota", 413, detail)
+    evidence = StepEvidence(
+        step_id=step.id,
+        kind=kind,
+        sha256=sha256,
+        media_type=MEDIA_TYPES[proof.type],
+        size=len(proof.data),
+        worker_derived=False,
+        personal_columns=proof.personal_columns,
+        submitted_by=act.actor.name,
+        submitted_at=act.at,
+    )
+    steps.change_state(session, step, "evidence_in", None, act, by="evidence")
+    session.add(evidence)
+    session.flush()
+    details = {"kind": kind, "bytes": len(proof.data), "evidence": evidence.id}
+    record_event(session, act.actor.name, "step.evidence_added", "step", step.id, details)
+    return evidence
+
+
+def list_proofs(session: Session, supplier_id: str) -> Sequence[tuple[StepEvidence, Step]]:
+    """Return the files that a supplier sent through links, newest first, each with its step."""
+    query = (
+        select(StepEvidence, Step)
+        .join(Step, Step.id == StepEvidence.step_id)
+        .where(
+            Step.supplier_id == supplier_id,
+            StepEvidence.submitted_by.startswith(FROM_LINKS),
+            StepEvidence.sha256.is_not(None),
+        )
+        .order_by(StepEvidence.submitted_at.desc(), StepEvidence.id)
+    )
+    return [(evidence, step) for evidence, step in session.execute(query)]
+
+
+def get_proof(session: Session, supplier_id: str, evidence_id: str) -> tuple[StepEvidence, Step]:
+    """Return a file that a supplier sent through a link, with its step. Raises DomainError ``not_found``, 404."""
+    found = next((pair for pair in list_proofs(session, supplier_id) if pair[0].id == evidence_id), None)
+    if found is None:
+        raise not_found("File not found.")
+    return found
+
+
+def build_file_name(evidence: StepEvidence, step: Step) -> str:
+    """Return the name under which a file is handed out: the action that it proves and the day on which it arrived."""
+    extension = next((name for name, media in MEDIA_TYPES.items() if media == evidence.media_type), "bin")
+    return f"{step.action}_{evidence.submitted_at.date().isoformat()}.{extension}"
