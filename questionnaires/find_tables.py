@@ -430,6 +430,7 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
         as_of,
         options.answered_by,
         options.names_all_cells,
+        options.corrections_for_sheet(original.name),
     )
     submission = validate_sheet(sheet, header_row, matched, forms[kind], sheet_options, redacted, laid_out.rows)
     if _is_country_list(submission):

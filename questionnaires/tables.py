@@ -41,7 +41,8 @@ class TableOptions:
     :class:`~questionnaires.validation.validate.SheetOptions`. ``is_request``: whether the questionnaire request that a workbook
     names is known. ``layout``: the layout of the file, with corrections
     (:meth:`~questionnaires.layout.document.Layout.to_json`); None is found. ``rows``: single rows, by sheet ("" stands for any)
-    and as the spreadsheet numbers them, and whether each is read, whatever its layout says.
+    and as the spreadsheet numbers them, and whether each is read, whatever its layout says. ``corrections``: a sheet, a question,
+    the text of cells as issues quote it, and the text that is read instead.
     ``names_all_cells``: whether issues name all their cells. ``keeps_sheet_names``: whether names of sheets with personal data
     stay, because what is read goes back to the sender and is not stored.
     """
@@ -59,6 +60,7 @@ class TableOptions:
     is_request: bool = True
     layout: Mapping[str, Any] | None = None
     rows: Sequence[tuple[str, int, bool]] = ()
+    corrections: Sequence[tuple[str, str, str, str]] = ()
     names_all_cells: bool = False
     keeps_sheet_names: bool = False
 
@@ -67,8 +69,15 @@ class TableOptions:
         maps = [(renamed.get(sheet, sheet), columns) for sheet, columns in self.maps]
         remembered = [(renamed.get(sheet, sheet), columns) for sheet, columns in self.remembered]
         rows = [(renamed.get(sheet, sheet), row, is_read) for sheet, row, is_read in self.rows]
+        corrections = [
+            (renamed.get(sheet, sheet), question, seen, text) for sheet, question, seen, text in self.corrections
+        ]
         sheet = renamed.get(self.sheet or "", self.sheet)
-        return replace(self, sheet=sheet, maps=maps, remembered=remembered, rows=rows)
+        return replace(self, sheet=sheet, maps=maps, remembered=remembered, rows=rows, corrections=corrections)
+
+    def corrections_for_sheet(self, sheet: str) -> dict[tuple[str, str], str]:
+        """Return the corrections of one sheet: by question and text, the text that is read instead."""
+        return {(question, seen): text for name, question, seen, text in self.corrections if name == sheet}
 
     def rows_of_sheet(self, sheet: str) -> dict[int, bool]:
         """Return the rows of one sheet that were chosen, and whether each is read."""

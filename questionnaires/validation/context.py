@@ -6,7 +6,7 @@ All work is done on the distinct values of a column and mapped back to its rows 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from questionnaires.issues import ISSUES, Issue, build_issue
 from questionnaires.lookups import load_common_words
-from questionnaires.parse.answer import AnswerError, AnswerField, Value, make_legible
+from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text, make_legible
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
@@ -104,6 +104,7 @@ class ValidationContext:
     the ISO date of the assessment, "" where it is unknown. ``candidates``: the indices among which the data rows are, where the
     layout of the sheet is known: no repeated header or row of totals is among them then. ``left_out``: the rows under the header
     that are none, by reason. ``names_all_cells``: whether every issue is reported on its own, with all its cells.
+    ``corrections``: by question and text, the text that is read instead.
     """
 
     def __init__(
@@ -116,8 +117,10 @@ class ValidationContext:
         candidates: Indices | None = None,
         *,
         names_all_cells: bool = False,
+        corrections: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self.sheet, self.header_row, self.column_match, self.as_of = sheet, header_row, column_match, as_of
+        self.corrections = corrections or {}
         self.max_cells = MAX_MARKED_CELLS if names_all_cells else MAX_NAMED_CELLS
         self.max_separate = MAX_MARKED_CELLS if names_all_cells else MAX_SEPARATE_ISSUES
         self.answers: dict[str, AnswerColumn] = {}
@@ -207,6 +210,8 @@ class ValidationContext:
         self.record_errors_and_formulas(index)
         used = np.flatnonzero(np.bincount(cell_codes + 1, minlength=len(column.values) + 1)[1:])
         texts = self.split_shared_texts(question, [column.values[code] for code in used])
+        if any(corrected == question for corrected, _ in self.corrections):
+            texts = self.correct_texts(question, texts, cell_codes, used)
         field, notice = field.fit_to_column(texts, date_order)
         answers, errors = field.parse_column(texts)
         numbers: dict[Value, int] = {}
@@ -219,6 +224,17 @@ class ValidationContext:
             self.record(notice.code, index, self.rows[cell_codes >= 0], IssueText(notice.seen))
         if errors:
             self.report_errors(question, index, errors, cell_codes, used)
+
+    def correct_texts(self, question: str, texts: list[str], cell_codes: Codes, used: Indices) -> list[str]:
+        """Return the texts of a column after the corrections that a person chose, and report each with its cells."""
+        corrected = list(texts)
+        for position, text in enumerate(texts):
+            seen = quote_text(text)
+            if (question, seen) in self.corrections:
+                corrected[position] = self.corrections[question, seen]
+                where = cell_codes == used[position]
+                self.report("cell.corrected", question, where, IssueText(seen, expected=corrected[position]))
+        return corrected
 
     def split_shared_texts(self, question: str, texts: list[str]) -> list[str]:
         """Return the part of each text that answers a question, in a column that also answers another: the country is its end."""
@@ -298,6 +314,14 @@ class ValidationContext:
             )  # fmt: skip
             entries.append((int(rows[0]), column, issue))
         return [issue for _, _, issue in sorted(entries, key=lambda entry: entry[:2])]
+
+
+def quote_text(text: str) -> str:
+    """Return the text of a cell as issues quote it."""
+    try:
+        return make_legible(clean_text(text))
+    except AnswerError as error:
+        return error.seen
 
 
 def find_answered(columns: Iterable[AnswerColumn | None], n_rows: int) -> Mask:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -32,7 +32,8 @@ class SheetOptions:
     ``date_order``: "dmy" or "mdy" for its dates. ``default_country`` (a country) and ``default_sector`` (a sector) apply to a
     sheet that has no such column. ``as_of``: the assessment date, after which a date is in the future. ``answered_by``:
     "supplier" for returned forms, "buyer" for a list of one's own; None where the sheet itself is to show it.
-    ``names_all_cells``: whether the issues name all their cells, not only the first.
+    ``names_all_cells``: whether the issues name all their cells, not only the first. ``corrections``: by question and text of a
+    cell (as issues quote it), the text that is read instead.
     """
 
     date_order: str | None = None
@@ -41,6 +42,7 @@ class SheetOptions:
     as_of: date | None = None
     answered_by: str | None = None
     names_all_cells: bool = False
+    corrections: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,13 @@ def validate_sheet(
     options = options or SheetOptions()
     as_of = options.as_of.isoformat() if options.as_of else ""
     context = ValidationContext(
-        sheet, header_row, column_match, as_of=as_of, candidates=candidates, names_all_cells=options.names_all_cells
+        sheet,
+        header_row,
+        column_match,
+        as_of=as_of,
+        candidates=candidates,
+        names_all_cells=options.names_all_cells,
+        corrections=options.corrections,
     )
     if not len(context.rows):
         raise UnusableSheet(build_issue("file.no_rows", file=sheet.file, sheet=sheet.name))
@@ -94,8 +102,8 @@ def validate_sheet(
             context.rejected |= np.isin(context.rows, cells.rows)
     for question in column_match.columns:
         if not form.by_id[question].person:
-            field = form.by_id[question].build_field(as_of, form.headers)
-            context.read_column(question, field, options.date_order)
+            answer_field = form.by_id[question].build_field(as_of, form.headers)
+            context.read_column(question, answer_field, options.date_order)
     fill_derived_answers(context, options)
     apply_rules(context, form, options.answered_by)
     omitted = reject_nameless_rows(context)

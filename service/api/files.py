@@ -11,6 +11,7 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
+from questionnaires.issues import parse_issue
 from questionnaires.parse.answer import AnswerError, make_legible
 from questionnaires.parse.types import CountryField, DateField, SectorField
 from questionnaires.sheet import Limits
@@ -27,7 +28,18 @@ from service.clock import now
 from service.db.tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
-from service.imports import confirming, editions, layout_changes, layouts, marked, receiving, records, undo
+from service.imports import (
+    confirming,
+    corrections,
+    editions,
+    issue_list,
+    layout_changes,
+    layouts,
+    marked,
+    receiving,
+    records,
+    undo,
+)
 from service.imports import preview as findings
 from service.jobs import table as jobs
 from service.queries import lists
@@ -229,7 +241,8 @@ def change_layout(session: Session, import_id: str, body: Mapping[str, Any]) -> 
     changed = confirming.confirm_import(
         session,
         import_id,
-        layout_changes.change_layout(import_, body["sheets"]),
+        layout_changes.change_layout(import_, body["sheets"])
+        | corrections.replace_corrections(import_, body["sheets"]),
         who.actor,
         may_bring_cases=who.handles_cases,
         max_waiting=get_settings().waiting_jobs,
@@ -244,6 +257,15 @@ def marked_file(import_id: str, query: Mapping[str, Any]) -> Response:
     return attachment(
         marked.mark_stored_file(get_blob_store(), file), marked.MEDIA_TYPE, marked.name_marked_file(file.name)
     )
+
+
+def issues_file(import_id: str) -> Response:
+    """Return all issues of an import as a CSV file, each with all its cells."""
+    with read_session() as session:
+        stored = issue_list.load_issues(session, get_blob_store(), _visible_import(session, import_id))
+        session.expunge(stored.import_)
+    data = issue_list.build_csv(issue_list.list_all_issues(stored))
+    return attachment(data, issue_list.MEDIA_TYPE, issue_list.FILE_NAME)
 
 
 def undo_import(session: Session, import_id: str) -> Reply:
@@ -273,8 +295,18 @@ def _import(session: Session, import_: Import) -> Resource:
         files=preview.get("files", []),
         job=findings.get_current_job(session, import_),
         counts=count_suppliers_by_level(session, scored, now().date()) if import_.state == "done" else None,
-        issues=issues[:MOST_ISSUES],
+        issues=[_describe_issue(import_, issue) for issue in issues[:MOST_ISSUES]],
         issues_total=len(issues),
+        issue_groups=[
+            {
+                "code": group.code,
+                "severity": group.severity,
+                "title": group.severity_title,
+                "issues": len(group.lines) + group.more,
+                "cells": group.cells,
+            }
+            for group in findings.group_issues(issues)
+        ],
         left_out=preview.get("left_out", []),
         remembered=preview.get("remembered", []),
         edition=_edition(session, import_),
@@ -288,6 +320,12 @@ def _edition(session: Session, import_: Import) -> dict[str, Any] | None:
     if import_.edition is None and not any(counts.values()):
         return None
     return {"previous_id": import_.edition["previous_id"] if import_.edition else None, "counts": counts}
+
+
+def _describe_issue(import_: Import, issue: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an issue with what it offers to correct, if it does."""
+    offer = corrections.find_offer(import_, parse_issue(issue)) if import_.state == "previewed" else None
+    return {**issue, **({"question": offer.question, "suggestions": list(offer.suggestions)} if offer else {})}
 
 
 def cancel_job(session: Session, job_id: str) -> Reply:

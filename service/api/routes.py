@@ -177,6 +177,7 @@ REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SC
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 MAIL_FILE = FileTypes((MEDIA_TYPE,))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
+ISSUES_CSV = FileTypes((FORMATS["csv"].media_type,))
 
 
 def _of_kind(kind: str) -> tuple[Route, ...]:
@@ -383,6 +384,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/imports/<import_id>/marked.xlsx", "download_marked_file", files.marked_file,
           "Download a file of an import as a workbook with its problems marked.", WORKBOOK, transaction="own",
           query=MarkedFileQuerySchema()),
+    Route("GET", "/imports/<import_id>/issues.csv", "download_issues", files.issues_file,
+          "Download all issues of an import, each with all its cells.", ISSUES_CSV, transaction="own"),
     Route("POST", "/imports/<import_id>/undo", "undo_import", files.undo_import,
           "Undo an import: remove what it created, and restore what it changed.", ImportSchema(), (202,), "write"),
     Route("POST", "/imports/<import_id>/cancel", "cancel_import", files.cancel, "Request the cancellation of an import.",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +12,9 @@ from service.commands.layouts import add_layout_options, read_layouts, read_row_
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
 if TYPE_CHECKING:
-    from questionnaires.issues import Issue
+    pass
 
 MAX_LISTED = 20
-ISSUE_COLUMNS = (
-    "severity",
-    "code",
-    "file",
-    "sheet",
-    "cell",
-    "cells",
-    "count",
-    "header",
-    "seen",
-    "expected",
-    "cure",
-    "text",
-)
 
 
 def add_commands(commands: Any) -> None:
@@ -50,25 +34,12 @@ def add_commands(commands: Any) -> None:
     validate.set_defaults(run=_validate)
 
 
-def write_issues(out: Path, issues: Sequence[Issue]) -> None:
-    """Write issues as a CSV file with a header, one row an issue; no cell of it is a formula."""
-    from reports.csv import guard
-
-    make_folder(out.parent)
-    with out.open("w", encoding="utf-8-sig", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(ISSUE_COLUMNS)
-        for issue in issues:
-            table.writerow([guard(" ".join(value) if isinstance(value, tuple) else value) for value in (
-                getattr(issue, column) if column != "text" else issue.describe() for column in ISSUE_COLUMNS
-            )])  # fmt: skip
-
-
 def _validate(arguments: argparse.Namespace) -> int:
     """Print the result and return the exit status: 0 if every row can be used, 1 if not, 2 if the file cannot be read."""
     from questionnaires.issues import UnusableSheet
     from questionnaires.limits import FileRefused
     from questionnaires.marking.marked_file import mark_file
+    from service.imports.issue_list import build_csv
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
 
     path, on = Path(arguments.file), parse_day(arguments.on)
@@ -78,6 +49,7 @@ def _validate(arguments: argparse.Namespace) -> int:
             arguments.kind, arguments.country, arguments.sector, arguments.sheet, read_column_map(arguments.map),
             arguments.date_order, answered_by=arguments.answered_by,
             layouts=read_layouts(arguments.layout, [path.name]), rows=read_row_choices(arguments),
+            names_all_cells=bool(arguments.issues_csv),
         )  # fmt: skip
         parsed = parse_files([(path.name, data)], choices, on)
     except UnusableSheet as error:
@@ -92,7 +64,9 @@ def _validate(arguments: argparse.Namespace) -> int:
         for issue in [issue for issue in issues if issue.severity != "info"][:MAX_LISTED]:
             print(f"- {issue.describe()}")
     if arguments.issues_csv:
-        write_issues(Path(arguments.issues_csv), issues)
+        table = Path(arguments.issues_csv)
+        make_folder(table.parent)
+        table.write_bytes(build_csv(issues))
     if arguments.marked:
         try:
             marked = mark_file(data, path.name, choices.to_table_options(path.name, on), issues)

@@ -117,6 +117,11 @@ def _describe_sheet(import_: Import, file: str, view: Mapping[str, Any], layout:
         "tables": tables,
         "left_out": _describe_left_out(found, file, name, entry.get("tables", ())),
         "read_rows": find_row_choices(import_.choices, file, name)["read"],
+        "corrections": [
+            {"question": one["question"], "seen": one["seen"], "text": one["text"]}
+            for one in import_.choices.get("corrections") or ()
+            if (one["file"], one["sheet"]) == (file, name)
+        ],
     }
 
 

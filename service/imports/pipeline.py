@@ -55,6 +55,16 @@ class RowChoice(NamedTuple):
     sheet: str = ""
 
 
+class Correction(NamedTuple):
+    """The text of the cells of a column, and the text that is read instead."""
+
+    file: str
+    sheet: str
+    question: str
+    seen: str
+    text: str
+
+
 @dataclass(frozen=True)
 class Choices:
     """The options that the sender chose; each is None (or empty) if it is to be detected from the file. ``columns``: question
@@ -77,6 +87,8 @@ class Choices:
     answered_by: str | None = None
     layouts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by file, the layout of its sheets as JSON
     rows: tuple[RowChoice, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    names_all_cells: bool = False  # whether the issues name all their cells
 
     def for_file(self, file: str) -> Choices:
         """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
@@ -103,6 +115,8 @@ class Choices:
             answered_by=self.answered_by,
             layout=self.layouts.get(file),
             rows=[(row.sheet, row.row, row.is_read) for row in self.rows if row.file in ("", file)],
+            corrections=[correction[1:] for correction in self.corrections if correction.file == file],
+            names_all_cells=self.names_all_cells,
         )
 
     def to_options(self) -> dict[str, Any]:

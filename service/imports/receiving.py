@@ -34,6 +34,7 @@ CHOICES = (
     "columns",
     "layouts",
     "rows",
+    "corrections",
     "by_hand",
     "date_order",
     "answered_by",

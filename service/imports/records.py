@@ -14,7 +14,7 @@ from service.clock import now
 from service.db.session import Database
 from service.db.tables import Import, Upload
 from service.errors import DomainError
-from service.imports.pipeline import Choices, RedactedFile, RowChoice, SheetMap
+from service.imports.pipeline import Choices, Correction, RedactedFile, RowChoice, SheetMap
 from service.imports.vouching import Vouching
 from service.questionnaires_sent import requests as questionnaire_requests
 
@@ -50,6 +50,7 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
         for row in range(first, last + 1)
     )
     options["remembered"] = tuple(SheetMap(**column_map) for column_map in choices.get("remembered", ()))
+    options["corrections"] = tuple(Correction(**correction) for correction in choices.get("corrections") or ())
     columns = choices.get("columns") or {}
     if isinstance(columns, list):
         return Choices(**options, maps=tuple(SheetMap(**column_map) for column_map in columns))

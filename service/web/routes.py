@@ -135,6 +135,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/imports/<import_id>/edition", "edition", editions.show_edition),
     Route("POST", "/imports/<import_id>/edition/previous", "choose_previous_list", editions.choose_previous),
     Route("POST", "/imports/<import_id>/edition/gone", "decide_gone", editions.decide_gone),
+    Route("GET", "/imports/<import_id>/issues.csv", "issues_file", imports.download_issues),
+    Route("POST", "/imports/<import_id>/corrections", "correct_cells", imports.correct_cells),
     Route("POST", "/imports/<import_id>/confirm", "confirm_import", imports.confirm_import),
     Route("POST", "/imports/<import_id>/undo", "undo_import", imports.undo_import),
     Route("POST", "/imports/<import_id>/correct", "correct_import", imports.correct_import),

@@ -158,3 +158,16 @@ def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_to
     page = correct(app, officer, address, **changes)
     assert f"{4 - header_row} row" in page.split('id="confirm"')[1]
     assert name_columns(page)["column-0-0-1"] == "name"
+
+
+def test_a_value_is_corrected_in_all_its_cells_with_one_click_and_taken_back(app: Flask):
+    rows = [["Supplier", "Country"], ["Alder Nets", "Austrlia"], ["Birch Foods", "Austrlia"], ["Cedar Shoes", "Peru"]]
+    officer, address = upload(app, build_workbook(List=rows))
+    page = officer.get(address).get_data(as_text=True)
+    assert "Read as Australia in 2 cells" in page
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    for text, told in (("Australia", "“Austrlia” is read as “Australia”"), ("", "Read as Australia in 2 cells")):
+        response = officer.post(f"{address}/corrections", data={**form, "text": text} | {"seen": "Austrlia"})
+        assert response.status_code == 303, response.get_data(as_text=True)
+        work(app)
+        assert told in officer.get(address).get_data(as_text=True)

@@ -162,6 +162,16 @@ class UndoSchema(ApiSchema):
     kept = fields.List(fields.Nested(KeptSupplierSchema))
 
 
+class IssueGroupSchema(ApiSchema):
+    """The issues of one kind: how many there are, and in how many cells."""
+
+    code = fields.String()
+    severity = StrictChoice(("error", "warning", "info"))
+    title = fields.String()
+    issues = StrictInteger(0)
+    cells = StrictInteger(0)
+
+
 class ImportSchema(ImportLineSchema):
     """The progress of an import, what was found in its files, and the outcome."""
 
@@ -170,6 +180,10 @@ class ImportSchema(ImportLineSchema):
     counts = fields.Nested(LevelCountsSchema, allow_none=True)
     issues = fields.List(fields.Dict())
     issues_total = StrictInteger(0)
+    issue_groups = fields.List(
+        fields.Nested(IssueGroupSchema),
+        metadata={"description": "All issues by kind, those that prevent a row from being scored first."},
+    )
     left_out = fields.List(
         fields.Dict(),
         metadata={
@@ -264,6 +278,14 @@ class LayoutTableSchema(ApiSchema):
     columns = fields.List(fields.Nested(LayoutColumnSchema))
 
 
+class CellCorrectionSchema(ApiSchema):
+    """The text of cells that answer a question, as issues quote it, and the text that is read instead."""
+
+    question = fields.String()
+    seen = fields.String()
+    text = fields.String()
+
+
 class SheetLayoutSchema(ApiSchema):
     """A sheet of an import: whether it is read, what applies to all its rows, and its columns."""
 
@@ -286,6 +308,7 @@ class SheetLayoutSchema(ApiSchema):
         fields.List(fields.Integer()),
         metadata={"description": "Ranges of rows that are read because the sender said so."},
     )
+    corrections = fields.List(fields.Nested(CellCorrectionSchema))
 
 
 class LayoutSchema(ApiSchema):
@@ -315,6 +338,14 @@ class TableChangeSchema(ApiSchema):
     columns = StrictDict(**_QUESTION_BY_COLUMN)
 
 
+class NewCellCorrectionSchema(ApiSchema):
+    """A correction to be made: the text of cells that answer a question, as issues quote it, and the text to read instead."""
+
+    question = StrictString(100, required=True)
+    seen = StrictString(200, required=True)
+    text = StrictString(200, required=True)
+
+
 class SheetChangeSchema(ApiSchema):
     """What is to change in a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
 
@@ -330,6 +361,9 @@ class SheetChangeSchema(ApiSchema):
     left_out = StrictList(StrictInteger(1), metadata={"description": "All rows that are not to be read."})
     read_rows = StrictList(
         StrictInteger(1), metadata={"description": "All rows that are to be read although they were left out."}
+    )
+    corrections = StrictList(
+        StrictNested(NewCellCorrectionSchema), metadata={"description": "All corrections of texts in cells of the sheet."}
     )
 
 

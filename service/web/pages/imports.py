@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -27,6 +28,8 @@ from service.errors import DomainError, not_found
 from service.imports import cases as import_cases
 from service.imports import (
     confirming,
+    corrections,
+    issue_list,
     layout_changes,
     layouts,
     mappings,
@@ -168,7 +171,9 @@ def _render_import(import_id: str, error: DomainError | None) -> Response:
             "sheets": import_layout.list_sheet_forms(import_),
             "read_tables": [sheet for file in (import_.found or {}).get("files", ()) for sheet in file["sheets"]],
             "layout_version": _get_layout_version(import_),
-            "entered": request.form if error is not None else None,
+            "entered": request.form if error is not None and "version" in request.form else None,
+            "corrections": corrections.list_corrections(import_),
+            "find_offer": partial(corrections.find_offer, import_),
             "issues": preview.group_issues(issues),
             "skipped_sheets": preview.list_skipped_sheets(issues),
             "values": _get_choice_values(import_, error),
@@ -215,6 +220,37 @@ def download_marked_file(import_id: str) -> Response:
         file = marked.find_file(session, _get_import(session, import_id), request.args.get("file"))
     data = marked.mark_stored_file(get_blob_store(), file)
     return build_download(data, marked.MEDIA_TYPE, marked.name_marked_file(file.name))
+
+
+def download_issues(import_id: str) -> Response:
+    """Return all issues of an import as a CSV file, each with all its cells."""
+    with read_session() as session:
+        stored = issue_list.load_issues(session, get_blob_store(), _get_import(session, import_id))
+        session.expunge(stored.import_)
+    data = issue_list.build_csv(issue_list.list_all_issues(stored))
+    return build_download(data, issue_list.MEDIA_TYPE, issue_list.FILE_NAME)
+
+
+def correct_cells(import_id: str) -> AnyResponse:
+    """Have all cells of a column with one text read as another text, or take that back; the files are read again."""
+    change = {name: request.form.get(name, "") for name in (*corrections.PLACE, "text")}
+    try:
+        with write_session() as session:
+            import_ = _get_import_to_confirm(session, import_id)
+            caller = get_caller()
+            confirming.confirm_import(
+                session,
+                import_id,
+                corrections.change_corrections(import_, [change]),
+                caller.actor,
+                may_bring_cases=caller.handles_cases,
+                max_waiting=get_settings().waiting_jobs,
+            )
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_import(import_id, error)
+    return redirect(url_for("pages.one_import", import_id=import_id), 303)
 
 
 def confirm_import(import_id: str) -> AnyResponse:
