@@ -21,6 +21,7 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     "known.merged",
     *("product.unknown", "product.unrecognised"),
     "row.not_saved",
+    "cell.corrected",  # tests/test_service/test_import_corrections.py
     # tests/test_service/test_weak_keys.py
     *("key.lost_digits", "key.other_name", "key.remark", "key.shared"),
     "workers.women",  # tests/test_service/test_api_rules.py
