@@ -35,6 +35,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 def upload(app: Flask, data: bytes, name: str = "list.xlsx") -> tuple[FlaskClient, str]:
     """Upload a file as an officer, and return the address of the import's page."""
     officer = app.extensions["officer"]
+    assert officer.get("/upload").status_code == 200
     form = {"files": (BytesIO(data), name), "csrf_token": form_token(officer)}
     address = officer.post("/upload", data=form).location
     work(app)
