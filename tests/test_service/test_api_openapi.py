@@ -186,6 +186,7 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_supplier_form": {workbook},
         "download_agency_form": {workbook},
         "download_marked_file": {workbook},
+        "download_issues": {"text/csv"},
         "download_message": {"message/rfc822"},
         "download_table": {workbook, "text/csv"},
         "download_release_preview": {workbook, "text/csv"},
