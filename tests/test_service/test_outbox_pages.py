@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from service.clock import now
 from service.db.outbox_tables import Message, WebhookEndpoint
 from service.db.session import Database
+from service.outbox.events import EventType, list_events
 from service.outbox.messages import measure_oldest, purge_messages
 from service.outbox.queue import Event, queue_events
 
@@ -164,3 +165,8 @@ def test_the_api_words_mails(app: Flask, organisation_id: str):
     assert portal.put(path, {"subject": "{name}", "body": "x"}).json["code"] == "mail_text.placeholder"
     assert portal.call("DELETE", path).status_code == 204
     assert not any(text["is_own"] for text in portal.get("/mail-texts").json["items"])
+
+
+@pytest.mark.parametrize("event", list_events().values(), ids=lambda event: event.code)
+def test_the_page_that_a_mail_links_to_exists(app: Flask, event: EventType):
+    app.url_map.bind("localhost").match(re.sub(r"\{[a-z_]{1,40}\}", "1", event.page))
