@@ -263,6 +263,8 @@ class Detail:
 
     `steadiness`: the probability (0..1) that the level stays the same with other reasonable weights; None if nothing was asked.
     `helps`: what the supplier can do, and `strengths`: its answers that lower the risk, both as sentences, in its own copy.
+    `withheld`: the text that replaces steps that contact workers where no help is arranged for them yet, empty if there are none;
+    `own_withheld`: the same without what others reported.
     """
 
     headline: Headline
@@ -272,6 +274,8 @@ class Detail:
     steadiness: float | None = None
     helps: tuple[str, ...] = ()
     strengths: tuple[str, ...] = ()
+    withheld: str = ""
+    own_withheld: str = ""
 
     @property
     def fixed(self) -> tuple[Reason, ...]:
@@ -442,9 +446,9 @@ class Report:
     """The content of a report on an assessment.
 
     `results` contains all results, worst first; `details` explains the worst few. `draft` is empty once the supplier has
-    responded. `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it
-    cites. `sender`: the organisation that sends a supplier its copy. `changes` is None if there is nothing to compare the results
-    with.
+    responded. `withheld` replaces steps that contact workers where no help is arranged for them yet; empty if there are none.
+    `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it cites.
+    `sender`: the organisation that sends a supplier its copy. `changes` is None if there is nothing to compare the results with.
     """
 
     title: str
@@ -457,6 +461,7 @@ class Report:
     results: Sequence[Headline]
     details: tuple[Detail, ...] = ()
     plan: tuple[Step, ...] = ()
+    withheld: str = ""
     companies: tuple[Company, ...] = ()
     heat: tuple[Cell, ...] = ()
     places: tuple[Place, ...] = ()

@@ -1,5 +1,6 @@
 """Format numbers and dates for readers, the same in every format."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from reports.document import Headline
@@ -57,3 +58,9 @@ def format_iso_date(text: str) -> str:
 def format_count(n: int, singular: str, plural: str = "") -> str:
     """Return "1 site" or "12 sites": a number and a noun, whose plural ends in s unless another one is given."""
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def format_list(texts: Sequence[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    *others, last = texts
+    return f"{', '.join(others)} and {last}" if others else last

@@ -118,7 +118,9 @@ def _redact_detail(detail: Detail) -> Detail:
     headline = _redact_headline(detail.headline, steps)
     reasons = (remainder, *visible)
     strengths = tuple(reason.text for reason in sorted(filter(_is_strength, detail.reasons), key=lambda r: r.points))
-    return Detail(headline, reasons, detail.floors, steps, helps=detail.helps, strengths=strengths)
+    return Detail(
+        headline, reasons, detail.floors, steps, helps=detail.helps, strengths=strengths, withheld=detail.withheld
+    )
 
 
 def _is_strength(reason: Reason) -> bool:

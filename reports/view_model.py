@@ -138,6 +138,7 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         if len(report.plan) > _MAX_OVERVIEW
         else "",
         "any_steps": bool(report.plan),
+        "withheld": report.withheld,
         "urgent": [_step_view(step) for step in report.plan if step.safety],
         "priorities": [
             {

@@ -194,6 +194,8 @@ def _summary_rows(report: Report) -> Iterator[Row]:
     yield ("Date", report.on)
     for sentence in (*summary_sentences(report), *confidence_sentences(report.results), report.wording):
         yield (sentence,)
+    if report.withheld:
+        yield (report.withheld,)
     yield ()
     yield ("Suppliers by level", "Suppliers")
     for level, n in count_by_level(report.results).items():

@@ -25,8 +25,10 @@ from service.db.session import chunks
 from service.db.tables import Import, Organisation, Result, Supplier
 from service.errors import DomainError
 from service.queries import stored_results
+from service.referrals.readiness import load_gate
 from service.remediation import replies
 from service.report_content.build import MAX_DETAILS, build_details, build_report
+from service.report_content.contact_gate import SUPPLIER_TEXT
 from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
 from service.report_content.supplier_help import list_what_helps
 
@@ -62,7 +64,8 @@ def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> 
 def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:
     """Build the internal report on the latest results of some suppliers, each as of its own day.
 
-    ``worker_derived``: whether it includes what workers reported. Raises DomainError ``report.empty``.
+    Steps that contact workers are withheld until the referral directory is ready. ``worker_derived``: whether the report includes
+    what workers reported. Raises DomainError ``report.empty``.
     """
     results = _load_latest_results(session, supplier_ids)
     if not results:
@@ -71,14 +74,20 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     assessed = [stored_results.reassess_group(group) for group in stored_results.group_alike(results)]
     if not worker_derived:
         assessed = [with_supplier_visible_plan(batch) for batch in assessed]
+    gate = load_gate(session, today())
+    gated = [gate.apply(batch) for batch in assessed]
     organisation = session.get_one(Organisation, results[0].organisation_id)
     files = _list_source_files(session, results)
-    report = build_report(assessed, load_facts().as_of(on), on, files, (), organisation.name)
+    report = build_report([each.assessed for each in gated], load_facts().as_of(on), on, files, (), organisation.name)
     # Details come from the stored results: a report on one supplier then knows the scores that its agencies had.
     by_supplier = {result.supplier_id: result for result in results}
-    details = tuple(stored_results.build_detail(by_supplier[i]) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier)
+    details = tuple(
+        stored_results.build_detail(by_supplier[i], gate) for i in supplier_ids[:MAX_DETAILS] if i in by_supplier
+    )
+    withheld = gate.describe(place for each in gated for place in each.places)
     title = report.results[0].name if len(results) == 1 else organisation.name
-    report = replace(report, details=details, title=title, draft=_get_draft_mark(session, by_supplier))
+    draft = _get_draft_mark(session, by_supplier)
+    report = replace(report, details=details, title=title, draft=draft, withheld=withheld)
     return report if worker_derived else redact_report(report)
 
 
@@ -86,7 +95,8 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
 
     Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
-    reported), so that the copy is the same with and without them. Raises DomainError ``report.empty``.
+    reported), so that the copy is the same with and without them. Steps that contact workers are withheld as in an internal
+    report. Raises DomainError ``report.empty``.
     """
     results = _load_latest_results(session, [supplier_id])
     if not results:
@@ -97,6 +107,9 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
     batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
+    gated = load_gate(session, today()).apply(assessed)
+    assessed = gated.assessed
+    withheld = SUPPLIER_TEXT if gated.owners - {"buyer"} else ""
     report = build_report([assessed], facts, result.on, (), (), "")
     details = build_details(assessed, facts, result.on)
     country = report.results[0].country
@@ -113,8 +126,12 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
         audience="supplier",
         sender=session.get_one(Organisation, result.organisation_id).name,
         draft=_get_draft_mark(session, [supplier_id]),
+        withheld=withheld,
         details=tuple(
-            _with_status(session, supplier_id, _prepare_for_supplier(detail, assessed, withheld_titles))
+            replace(
+                _with_status(session, supplier_id, _prepare_for_supplier(detail, assessed, withheld_titles)),
+                withheld=withheld,
+            )
             for detail in details
         ),
         not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),

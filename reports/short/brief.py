@@ -252,6 +252,8 @@ def _describe_confidence(report: Report) -> tuple[str, ...]:
     if blanks:
         level_of = "level of 1 supplier rests" if blanks == 1 else f"levels of {blanks:,} suppliers rest"
         texts.append(f"The {level_of} mainly on questions left blank, not on findings.")
+    if report.withheld:
+        texts.append(report.withheld)
     if report.not_checked:
         titles = "; ".join(question.title.rstrip("?") for question in report.not_checked[:MAX_OPEN])
         texts.append(f"Least often asked: {titles}.")

@@ -156,11 +156,16 @@ def _list_plan(detail: Detail) -> tuple[Block, ...]:
         )
         for step in detail.steps[:MAX_STEPS]
     ]
+    withheld = (Paragraph(detail.withheld),) if detail.withheld else ()
     more = len(detail.steps) - MAX_STEPS
     table = Table(("Step", "Who", "By when", "Status"), tuple(rows), (50, 20, 17, 13))
     if more <= 0:
-        return (table,)
-    return (table, Paragraph(f"The supplier's copy of the report lists {format_count(more, 'further step')}."))
+        return (table, *withheld)
+    return (
+        table,
+        Paragraph(f"The supplier's copy of the report lists {format_count(more, 'further step')}."),
+        *withheld,
+    )
 
 
 def _explain_reply(detail: Detail, sender: str, *, has_findings: bool) -> tuple[str, ...]:

@@ -129,6 +129,7 @@ def _case(session: Session, case: StoredCase, sent: Sequence[Values] = ()) -> Re
         case,
         **{name: view.reading[name] for name in OF_READING},
         first_steps=steps,
+        withheld=view.withheld or None,
         findings=view.findings,
         closing=_closing(case),
         **({"issues": issues} if issues else {}),

@@ -27,6 +27,7 @@ from service.api import (
     overview,
     own_practices,
     questionnaire_requests,
+    referrals,
     release,
     repayment,
     schedules,
@@ -134,6 +135,16 @@ from service.api.schemas.questionnaires import (
     QuestionnaireReturnSchema,
     new_questionnaire_request,
 )
+from service.api.schemas.referrals import (
+    NEW_REFERRAL_CONTACT,
+    REFERRAL_CHANGE,
+    REFERRAL_CONTACTS,
+    REFERRAL_READINESS,
+    ReferralCallSchema,
+    ReferralContactSchema,
+    ReferralFileSchema,
+    ReferralImportSchema,
+)
 from service.api.schemas.release import (
     PreviewFileQuerySchema,
     ReleaseDaySchema,
@@ -176,6 +187,7 @@ PROOF_FILE = FileTypes(tuple(MEDIA_TYPES.values()))
 REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 MAIL_FILE = FileTypes((MEDIA_TYPE,))
+CSV_FILE = FileTypes((FORMATS["csv"].media_type,))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 ISSUES_CSV = FileTypes((FORMATS["csv"].media_type,))
 
@@ -413,6 +425,28 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/reports/<job_id>", "get_report", views.get_report, "Get the progress of a report.", ReportSchema()),
     Route("GET", "/reports/<job_id>/file", "download_report", files.report_file, "Download a report.", REPORT_FILE,
           transaction="own"),
+    Route("GET", "/referral-contacts", "list_referral_contacts", referrals.list_contacts,
+          "List the contacts of the referral directory by country, kind and name.", REFERRAL_CONTACTS),
+    Route("POST", "/referral-contacts", "add_referral_contact", referrals.add_contact,
+          "Add an organisation that helps workers to the referral directory.", ReferralContactSchema(), (201,), "write",
+          body=NEW_REFERRAL_CONTACT, reading="referrals:read"),
+    Route("GET", "/referral-contacts/<contact_id>", "get_referral_contact", referrals.get_contact,
+          "Get a contact of the referral directory.", ReferralContactSchema(), (200, 304), versioned=True),
+    Route("PATCH", "/referral-contacts/<contact_id>", "change_referral_contact", referrals.change_contact,
+          "Change the given fields of a contact.", ReferralContactSchema(), transaction="write", body=REFERRAL_CHANGE,
+          versioned=True, reading="referrals:read"),
+    Route("DELETE", "/referral-contacts/<contact_id>", "delete_referral_contact", referrals.delete_contact,
+          "Delete a contact of the referral directory.", None, (204,), "write", versioned=True),
+    Route("POST", "/referral-contacts/<contact_id>/call", "confirm_referral_contact", referrals.confirm_contact,
+          "Record that someone called a contact and found that its entry is right.", ReferralContactSchema(),
+          transaction="write", body=ReferralCallSchema(), reading="referrals:read"),
+    Route("GET", "/referral-directory.csv", "download_referral_contacts", referrals.download_contacts,
+          "Download the referral directory as a CSV file.", CSV_FILE, transaction="own"),
+    Route("POST", "/referral-directory/import", "upload_referral_contacts", referrals.upload_contacts,
+          "Add and change contacts from a CSV file. If anything in it is wrong, nothing is saved.", ReferralImportSchema(),
+          transaction="write", body=ReferralFileSchema()),
+    Route("GET", "/referral-directory", "list_referral_readiness", referrals.list_readiness,
+          "List what the referral directory lacks in each country.", REFERRAL_READINESS),
     Route("GET", "/schedules", "list_schedules", schedules.list_schedules, "List schedules with their next runs.",
           SCHEDULES),
     Route("POST", "/schedules", "create_schedule", schedules.create, "Create a schedule.", ScheduleSchema(), (201,),

@@ -45,6 +45,7 @@ from service.queries.lists import Company
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.referrals.readiness import load_gate
 from service.remediation import plans, replies
 from service.report_content import redaction
 from service.suppliers import identity, merging
@@ -165,13 +166,16 @@ def decided_result(
     on: date,
     plan: CorrectivePlan | None = None,
     informed_on: date | None = None,
+    shown: AssessedBatch | None = None,
 ) -> dict[str, Any]:
     """Return the result of one supplier as far as the caller may see it, with the onboarding decision.
 
-    ``plan`` and ``informed_on``: what a request says of a plan, and of when the supplier was informed (see decide).
+    ``plan`` and ``informed_on``: what a request says of a plan, and of when the supplier was informed (see decide). ``shown``:
+    the assessment without the steps that may not be shown, by default the whole of it; the decision always knows all steps.
     """
     sees_all = get_caller().sees_worker_derived
-    planned = assessed if sees_all else redaction.with_supplier_visible_plan(assessed)
+    shown = shown or assessed
+    planned = shown if sees_all else redaction.with_supplier_visible_plan(shown)
     result = orjson.loads(next(iter_result_json(planned, on)))
     now_on = today(get_caller().time_zone)
     decision = decide(assessed, result, facts, on, plan, informed_on, today=now_on, sees_worker_derived=sees_all)
@@ -203,15 +207,22 @@ def _supplier(
     names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on")
     merged = identity.list_aliases(session, supplier)
     return {
-        **_result(result, plan, informed_on),
+        **_result(session, result, plan, informed_on),
         **{name: getattr(supplier, name) for name in names},
         "also_found_under": merged,
     }
 
 
-def _result(result: Result, plan: CorrectivePlan | None = None, informed_on: date | None = None) -> dict[str, Any]:
+def _result(
+    session: Session, result: Result, plan: CorrectivePlan | None = None, informed_on: date | None = None
+) -> dict[str, Any]:
+    """Return a stored result without the steps that the referral directory does not allow yet, and what replaces them."""
     assessed, facts = stored_results.reassess_result(result)
-    return decided_result(assessed, facts, result.on, plan, informed_on)
+    gate = load_gate(session, today(get_caller().time_zone))
+    sees_all = get_caller().sees_worker_derived
+    gated = gate.apply(assessed if sees_all else redaction.with_supplier_visible_plan(assessed))
+    decided = decided_result(assessed, facts, result.on, plan, informed_on, gated.assessed)
+    return {**decided, "actions_withheld": gate.describe(gated.places) or None}
 
 
 def supplier_line(supplier: Supplier) -> Resource:
@@ -294,7 +305,7 @@ def get_result(session: Session, result_id: str) -> Reply:
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("Assessment not found.")
-    return Reply(_result(result))
+    return Reply(_result(session, result))
 
 
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:

@@ -30,7 +30,7 @@ def try_change(session: Session, kind: str, supplier_id: str, body: Mapping[str,
     removed = {question: None for question, answer in data.items() if answer is None}
     changed = load_answers(kind, data).answers | removed
     scores = suppliers.get_agency_scores(session, [changed]) if "agencies" in changed else None
-    grade, basis = body.get("evidence_grade"), load_baseline(result)
+    grade, basis = body.get("evidence_grade"), load_baseline(session, result)
     try:
         comparison = compute_what_if(
             basis, changed, body.get("actions", ()), grade, scores, body.get("evidence_confirmed", ())

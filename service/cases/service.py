@@ -48,6 +48,8 @@ from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
 from service.outbox.queue import Event, queue_events
+from service.referrals.readiness import load_gate
+from service.report_content.contact_gate import list_worker_places
 from service.suppliers import repository as suppliers
 from service.suppliers.case_evidence import list_findings, to_case_record
 from service.suppliers.identity import list_alias_numbers
@@ -143,13 +145,17 @@ class FirstStep:
 
 @dataclass(frozen=True)
 class CaseDetail:
-    """A case for its handler: the stored case, its supplier and findings, its reading on a day (as in assessment.json), steps."""
+    """A case for its handler: the stored case, its supplier and findings, its reading on a day (as in assessment.json), steps.
+
+    ``withheld``: the text that replaces steps that contact workers, until help is arranged; empty if none is withheld.
+    """
 
     case: StoredCase
     supplier: Supplier | None
     findings: Sequence[StoredFinding]
     reading: Mapping[str, Any]
     steps: Sequence[FirstStep]
+    withheld: str
 
 
 def get_case_detail(session: Session, case: StoredCase, on: date) -> CaseDetail:
@@ -159,12 +165,13 @@ def get_case_detail(session: Session, case: StoredCase, on: date) -> CaseDetail:
     rules, library = find_case_rules_in_force(on), find_organisation_library(session, on)
     reading = read_case(case_record.case, on, rules)
     supplier = session.get(Supplier, case.supplier_id) if case.supplier_id else None
-    steps = [
-        FirstStep(action, 24 * days, case.strength_since + timedelta(days=days))
-        for action, days in (list_first_steps(reading, library) if case.state == "open" else ())
-    ]
+    gate, first_steps = load_gate(session, on), list_first_steps(reading, library) if case.state == "open" else ()
+    places = list_worker_places(supplier.kind, supplier.answers) if supplier else frozenset()
+    shown = [(action, days) for action, days in first_steps if not gate.withholds(action, days, places)]
+    steps = [FirstStep(action, 24 * days, case.strength_since + timedelta(days=days)) for action, days in shown]
+    withheld = gate.describe(places or [None]) if len(shown) < len(first_steps) else ""
     part = build_case_part(case_record, reading, (), rules, library)
-    return CaseDetail(case, supplier, findings, part, steps)
+    return CaseDetail(case, supplier, findings, part, steps, withheld)
 
 
 def open_case(

@@ -31,6 +31,7 @@ import service.db.edition_tables
 import service.db.identity_tables
 import service.db.link_tables
 import service.db.outbox_tables
+import service.db.referral_tables
 import service.db.remediation_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection

@@ -66,6 +66,7 @@ PLACES: Mapping[str, Place] = {
     "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
     "reply": Place("deleted", "What the supplier was asked and answered is deleted with it."),
     "reply_finding": Place("deleted", "It is deleted with the reply and with the finding."),
+    "referral_contact": Place("no_subject", "Who helps workers in a country; no supplier is named."),
     "result": Place(
         "deleted",
         "The results of the supplier are deleted. Those of others are kept, but without the name of the withdrawn file. "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from service.assessment.export_json import iter_result_json
 from service.case_reading import evidence
 from service.db.tables import Result
 from service.report_content import build
+from service.report_content.contact_gate import ContactGate
+from service.report_content.redaction import with_supplier_visible_plan
 
 Document = dict[str, Any]
 
@@ -92,10 +95,18 @@ def build_result_json(result: Result) -> Document:
     return recomputed
 
 
-def build_detail(result: Result) -> Detail:
-    """Return a result for readers: headline, reasons as sentences with their sources, floors, actions."""
+def build_detail(result: Result, gate: ContactGate | None = None) -> Detail:
+    """Return a result for readers: headline, reasons as sentences with their sources, floors, actions.
+
+    ``gate``: it withholds steps that contact workers, and a text replaces them.
+    """
     assessed, facts = reassess_result(result)
-    return build.build_details(assessed, facts, result.on)[0]
+    if gate is None:
+        return build.build_details(assessed, facts, result.on)[0]
+    gated = gate.apply(assessed)
+    detail = build.build_details(gated.assessed, facts, result.on)[0]
+    own = gate.apply(with_supplier_visible_plan(assessed))
+    return replace(detail, withheld=gate.describe(gated.places), own_withheld=gate.describe(own.places))
 
 
 def explain_score_change(before: Result, after: Result) -> list[tuple[str, float]]:

@@ -35,6 +35,7 @@ from service.queries.supplier_filter import (
     build_filter_conditions,
 )
 from service.queries.supplier_pages import ConfidenceSummary
+from service.report_content.contact_gate import REFERRAL, list_later_contacts
 from service.report_content.labels import format_level, get_country_name, get_sector_title
 from service.suppliers.organisation_models import find_organisation_library
 
@@ -138,7 +139,7 @@ def get_next_step(supplier: Any, *, own_answers_only: bool) -> str | None:
     answers alone require; None if none is due.
     """
     step: str | None = supplier.own_step if own_answers_only else supplier.next_step
-    return step
+    return REFERRAL if step in list_later_contacts() else step
 
 
 def get_action_title(action_id: str | None) -> str:
@@ -287,8 +288,10 @@ def list_next_steps(
     """
     steps = []
     for step, total in count_next_steps(session, on, own_answers_only=own_answers_only).items():
-        filter_ = SupplierFilter(step=step, own_answers_only=own_answers_only)
-        conditions = build_filter_conditions(filter_, on, ("step",))
+        conditions = build_filter_conditions(SupplierFilter(), on, ())
+        column = Supplier.own_step if own_answers_only else Supplier.next_step
+        stored = (step, *list_later_contacts()) if step == REFERRAL else (step,)
+        conditions.append(column.in_(stored))
         worst = select(Supplier).where(*conditions).order_by(*build_order_by(QUEUE)).limit(suppliers_per_step)
         steps.append(NextStep(step, session.scalars(worst).all(), total))
     return steps
@@ -299,7 +302,7 @@ def count_next_steps(session: Session, on: date, *, own_answers_only: bool) -> d
     totals = Counter[str]()
     for count in list_counts(session, OWN_STEPS if own_answers_only else STEPS):
         if count.value:
-            totals[count.value] += count.n
+            totals[REFERRAL if count.value in list_later_contacts() else count.value] += count.n
     last = (True, (True, len(totals)), "")
     library = load_actions_by_id(session, on).values()
     order = {action.id: (not action.safety, action.tie_break, action.id) for action in library}

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from reports.document import Detail
 from risk_models.action_library import Action
@@ -29,10 +30,13 @@ from risk_models.model import Floor, Model
 from risk_models.transforms import get_best_answer
 from service.assessment.assess import AssessedBatch, Batch, Block, assess_batch
 from service.assessment.evidence_entries import describe_piece, list_entries
+from service.clock import today
 from service.db.tables import Result
 from service.errors import DomainError
 from service.queries import stored_results
+from service.referrals.readiness import load_gate
 from service.report_content import build as reporting
+from service.report_content.contact_gate import ContactGate
 from service.suppliers.confirmations import (
     Voucher,
     confirm_entry,
@@ -60,7 +64,10 @@ Answers = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Baseline:
-    """The inputs of a stored result: answers as JSON, scores of the named agencies, model, facts, day and case evidence."""
+    """The inputs of a stored result: answers as JSON, scores of the named agencies, model, facts, day and case evidence.
+
+    ``gate``: it withholds steps that contact workers.
+    """
 
     answers: Answers
     agency_scores: Mapping[str, float]
@@ -68,20 +75,24 @@ class Baseline:
     facts: FactSnapshot
     on: date
     case: CaseEvidence | None = None
+    gate: ContactGate | None = None
 
     def assess(self, rows: Sequence[Answers], agency_scores: Mapping[str, float] | None = None) -> AssessedBatch:
         """Assess several versions of the supplier, one for each row of answers."""
         scores = self.agency_scores if agency_scores is None else agency_scores
         case = self.case.take(np.zeros(len(rows), dtype=np.intp)) if self.case else None
         batch = Batch(self.model.kind, from_rows(rows), "", "", np.arange(len(rows)) + 1, case)
-        return assess_batch(batch, self.facts, self.on, scores, stored_results.list_models_released_with(self.model))
+        models = stored_results.list_models_released_with(self.model)
+        assessed = assess_batch(batch, self.facts, self.on, scores, models)
+        return self.gate.apply(assessed).assessed if self.gate else assessed
 
 
-def load_baseline(result: Result) -> Baseline:
-    """Load the inputs of a stored result."""
+def load_baseline(session: Session, result: Result) -> Baseline:
+    """Load the inputs of a stored result, with the gate of the day that withholds steps that contact workers."""
     assessed, facts = stored_results.reassess_result(result)
     model, case = assessed.blocks[assessed.block_indexes[0]].model, assessed.batch.case_evidence
-    return Baseline(result.answers, result.agency_scores, model, facts, result.on, case)
+    gate = load_gate(session, today())
+    return Baseline(result.answers, result.agency_scores, model, facts, result.on, case, gate)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def redact_detail(detail: Detail) -> Detail:
     floors = tuple(floor for floor in detail.floors if floor.title not in _list_case_floors())
     steps = steps_from_own_answers(detail.steps)
     headline = replace(_redact_headline(detail.headline), next_step=steps[0].title if steps else "")
-    return replace(detail, headline=headline, reasons=reasons, floors=floors, steps=steps)
+    return replace(detail, headline=headline, reasons=reasons, floors=floors, steps=steps, withheld=detail.own_withheld)
 
 
 def _redact_headline(headline: Headline) -> Headline:

@@ -14,6 +14,7 @@ from service.db.case_tables import StoredCase, StoredFinding
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
+from service.db.referral_tables import ReferralContact
 from service.db.remediation_tables import (
     Finding,
     PlanVersion,
@@ -180,6 +181,18 @@ def make_merge(session: Session, ids: Ids) -> SupplierMerge:
     return SupplierMerge(merged_by="user:ana", merged_at=now(), undone_at=now(), **fields)
 
 
+def make_contact(session: Session, ids: Ids) -> ReferralContact:
+    fields = {
+        "country": "TH",
+        "kind": "hotline",
+        "name": "Harbour Helpline",
+        "reach": "+66 2 000 0000",
+        "hours": "",
+        "note": "",
+    }
+    return ReferralContact(languages=["th"], not_safe_for=[], created_by="user:ana", created_at=now(), **fields)
+
+
 def make_mapping(session: Session, ids: Ids) -> ColumnMapping:
     fields = {"kind": "site", "headers": ["Alpha", "Beta"], "columns": {"name": "Beta"}}
     return ColumnMapping(fingerprint="0" * 64, confirmed_by="user:ana", confirmed_at=now(), **fields)
@@ -327,6 +340,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "message_id": make_message,
     "attempt_id": make_attempt,
     "text_id": make_mail_text,
+    "contact_id": make_contact,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {

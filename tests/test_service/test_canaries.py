@@ -40,7 +40,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|columns(\.\*)?)"
+    r"|supplier_id|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|languages\[\]|columns(\.\*)?)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
@@ -73,6 +73,14 @@ BODIES: Mapping[str, Any] = {
     "change_schedule": {"name": f"{WORD} autumn"},
     "create_user": {"email": f"{WORD}@harbour.example", "name": f"{WORD} Ana", "role": "admin"},
     "save_filter": {"name": f"{WORD} view", "text": WORD},
+    "add_referral_contact": {
+        "country": "TH",
+        "kind": "hotline",
+        "name": f"{WORD} helpline",
+        "reach": f"{WORD} line 1",
+        "hours": f"{WORD} hours",
+        "note": f"{WORD} door",
+    },
     "create_key": {"name": f"{WORD} portal", "scopes": ["assess"], "days": 1},
 }
 # Planted by an operation above, in the same field of the database.
@@ -82,6 +90,8 @@ SAME = {
     "confirm_evidence": "add_supplier_evidence",
     "confirm_matching_evidence": "add_supplier_evidence",
     "confirm_import": "upload_files",
+    "change_referral_contact": "add_referral_contact",
+    "upload_referral_contacts": "add_referral_contact",
     "change_layout": "upload_files",
     "decide_match": "a note on a match, which is deleted with its supplier",
 }
@@ -104,6 +114,7 @@ PAGES: Mapping[str, set[str]] = {
     "match_macros.html": {"note"},  # decide_match
     "merge.html": {"text"},  # a search, which is not stored
     "password.html": {"email"},  # of the user, for the browser's store of passwords
+    "referral_macros.html": {"name", "reach", "languages", "hours", "note"},  # add_referral_contact
     "repayment.html": {"{{ name }}"},  # calculate_repayment
     "requests_new.html": {"sent_to"},  # create_supplier_request
     "schedules.html": {"name", "time"},  # create_schedule
@@ -207,6 +218,7 @@ def plant_everything(portal: Portal) -> None:
     user = post("/users", "create_user")["id"]
     post(f"/users/{user}/filters", "save_filter")
     post("/keys", "create_key")
+    post("/referral-contacts", "add_referral_contact")
     portal.put("/buyer", {"name": f"{WORD} wear", "payment_days": "30"})
     row = f"| {WORD}-9 | {WORD} Mill | TH | 1020 | {WORD} |"
     sheet = workbook("| Reference | Supplier | Country | Sector | City |", row, name=f"{WORD} sheet")

@@ -48,6 +48,7 @@ def test_a_restricted_key_gets_a_raised_indicator_and_the_same_numbers(app: Flas
     assert (full["evidence"][0]["grade"], redacted["evidence"]) == ("worker_voice", [])
     redacted_fields = (
         "answers", "reasons", "case_evidence", "next_step", "actions", "evidence", "decision_details", "decision_reasons",
+        "actions_withheld",
     )  # fmt: skip
     assert {name: value for name, value in full.items() if name not in redacted_fields} == {
         name: value for name, value in redacted.items() if name not in redacted_fields
@@ -224,7 +225,7 @@ def test_the_api_reveals_a_case_only_to_keys_that_may_see_it(app: Flask, organis
         redacted["score"],
         redacted["decision"],
     )
-    only_for_the_case = {"keep_people_safe", "no_retaliation", "open_doors", "remedy_plan"}
+    only_for_the_case = {"keep_people_safe", "open_doors"}
     assert only_for_the_case <= {step["id"] for step in full["actions"]}
     assert only_for_the_case.isdisjoint(step["id"] for step in redacted["actions"])
     assert (full["next_step"], redacted["next_step"]) == ("prepare_referral", "ask")

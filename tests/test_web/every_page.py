@@ -56,6 +56,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "status",
         "cases",
         "repayment",
+        "referrals",
         "users",
         "keys",
         "audit",

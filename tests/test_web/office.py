@@ -21,6 +21,7 @@ from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.jobs.worker import run_worker
+from service.referrals import contacts
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.app import create_app
@@ -114,7 +115,18 @@ def create_settled_organisation(database: Database, name: str, email: str) -> st
                 changed[question.id] = answer
         again.append((kind, changed))
     save_suppliers(database, organisation_id, again, now().date() - timedelta(days=3))
+    fill_directory(database, organisation_id)
     return organisation_id
+
+
+def fill_directory(database: Database, organisation_id: str) -> None:
+    """Add help for workers in every country with suppliers, called today."""
+    on = now().date()
+    with database.for_organisation(organisation_id) as session:
+        for country in sorted({country for country, _ in PLACES if country}):
+            for kind in ("ngo", "legal_aid", "health", "hotline"):
+                texts = {"country": country, "kind": kind, "name": f"{kind} {country}", "reach": "help.example"}
+                contacts.add_contact(session, contacts.parse_texts(texts), on, on, now(), "system:test")
 
 
 @contextmanager

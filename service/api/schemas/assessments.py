@@ -129,6 +129,14 @@ def issues() -> fields.List[Any]:
 _ResultSchema = ApiSchema.from_dict({name: of_contract(name) for name in RESULT}, name="ResultSchema")
 
 
+def withheld() -> fields.String:
+    """Return the field with the text that replaces steps that contact workers."""
+    about = (
+        "What the referral directory lacks, if steps that contact workers are left out because of it. Null if none are."
+    )
+    return fields.String(allow_none=True, dump_only=True, metadata={"description": about})
+
+
 class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
     """A result with the onboarding decision."""
 
@@ -146,9 +154,10 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
 class AssessmentSchema(DecidedResultSchema):
     """A result with the onboarding decision and any answers that could not be used."""
 
-    optional = OPTIONAL | {"issues"}
+    optional = OPTIONAL | {"issues", "actions_withheld"}
 
     issues = issues()
+    actions_withheld = withheld()
 
 
 class ResultLineSchema(ApiSchema):

@@ -17,7 +17,7 @@ from service.api.fields import (
     StrictNumber,
     StrictString,
 )
-from service.api.schemas.assessments import IssueSchema
+from service.api.schemas.assessments import IssueSchema, withheld
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.cases import corrections
 from service.cases import service as case_service
@@ -123,6 +123,7 @@ class CaseSchema(CaseLineSchema):
     readings = fields.List(fields.Dict(), dump_only=True)
     ilo_indicators = fields.List(fields.Dict(), dump_only=True)
     first_steps = fields.List(fields.Nested(FirstStepSchema), dump_only=True)
+    withheld = withheld()
     findings = StrictList(StrictNested(FindingSchema), 0, 200, load_default=list)
     issues = fields.List(
         fields.Nested(IssueSchema),

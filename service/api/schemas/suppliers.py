@@ -14,6 +14,7 @@ from service.api.schemas.assessments import (
     ResultLineSchema,
     issues,
     of_contract,
+    withheld,
 )
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.queries.supplier_filter import INHERENT_LEVELS, REVIEWS, SORTS
@@ -43,6 +44,7 @@ class SupplierSchema(DecidedResultSchema):
 
     optional = OPTIONAL | {"issues"}
 
+    actions_withheld = withheld()
     id = fields.String()
     version = StrictInteger(0)
     silent = StrictBoolean(allow_none=True, metadata={"description": UNANSWERED_OR_NULL})

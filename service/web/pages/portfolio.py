@@ -16,6 +16,7 @@ from service.clock import now, today
 from service.errors import not_found
 from service.imports import sample
 from service.queries import portfolio, supplier_detail, supplier_list
+from service.referrals import readiness
 from service.suppliers import organisation_models
 from service.watchlists import matches
 from service.web.heat_map import build_heat_map
@@ -35,6 +36,7 @@ def show_portfolio() -> str:
         emergencies = case_service.list_emergencies(session, on) if get_caller().sees_worker_derived else []
         sample_imports = sample.list_sample_imports(session)
         next_release = _find_unplanned_release(session, on)
+        open_countries = readiness.list_open_countries(session, on)
         open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
@@ -45,6 +47,7 @@ def show_portfolio() -> str:
         overview=overview,
         emergencies=emergencies,
         time_left=format_time_left,
+        open_countries=open_countries,
         open_matches=open_matches,
         next_release=next_release,
         sample_imports=sample_imports,

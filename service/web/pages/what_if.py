@@ -58,7 +58,7 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
         result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
         if result is None:
             raise not_found(f"{kind.capitalize()} not found.")
-        baseline = load_baseline(result)
+        baseline = load_baseline(session, result)
         block, *other_blocks = list_blocks(baseline.assess([baseline.answers]))
         closed_indicators = map_closed_indicators(block, *other_blocks)
         grade = (form or {}).get("evidence_grade", "worker_voice") or None
