@@ -1,0 +1,177 @@
+"""Test over random sequences of changes that nothing which endangers people is closed by one person, or without the workers.
+
+Every change is tried by everybody: officers, an approver, a case handler, and API keys with and without a user who answers for
+them. What is refused changes nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+import databases
+import pytest
+from callers import make_organisation
+from examples import invariant
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from test_remediation_rules import AT, HEARD, LATER, ON, PAYROLL, Workspace
+
+from service.cases import service as case_service
+from service.db.case_tables import StoredCase
+from service.db.remediation_tables import Step, StepEvidence, StepVerification
+from service.db.session import Database
+from service.errors import DomainError
+from service.remediation import findings, replies, steps, verification
+from service.remediation.rules import FINDING_STATES, STEP_STATES, load_rules
+from service.remediation.steps import Act, Evidence
+from service.remediation.verification import CHOSEN_BY, SOURCES, Check
+
+ACTORS = ("ana", "ben", "dee", "key of ana", "key of nobody")
+CREW = {"case_id": "C-1", "linked_reference": "S-1", "nationality": "MM", "age_group": "adults"}
+LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
+BEATEN = {"finding": "violence", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
+CLOSING_CHECK = case_service.WorkerCheck(ON, 7, "worker_organisation")
+
+checks = st.builds(
+    Check,
+    st.sampled_from(tuple(SOURCES)),
+    st.just(ON),
+    st.sampled_from((0, 1, 8)),
+    st.sampled_from(tuple(CHOSEN_BY)),
+    st.sampled_from((None, 50, 100)),
+    st.booleans(),
+)
+# Each change with what it is given; most sequences of valid ones get somewhere.
+changes = st.one_of(
+    st.tuples(st.just("state"), st.sampled_from(("safety", "plain")), st.sampled_from(STEP_STATES)),
+    st.tuples(st.just("evidence"), st.sampled_from(("safety", "plain")), st.just(PAYROLL)),
+    st.tuples(st.just("verify"), st.sampled_from(("safety", "plain")), st.just(HEARD) | checks),
+    st.tuples(st.just("reject"), st.sampled_from(("safety", "plain")), checks),
+    st.tuples(st.just("assign"), st.sampled_from(("safety", "plain")), st.sampled_from(("ana", "ben", "dee"))),
+    st.tuples(st.just("due"), st.sampled_from(("safety", "plain")), st.just(LATER + timedelta(days=9))),
+    st.tuples(st.just("finding"), st.sampled_from(("reported", "of_case")), st.sampled_from(FINDING_STATES)),
+    st.tuples(st.just("reply"), st.just("reported"), st.just(None)),
+    st.tuples(st.just("close_case"), st.just("case"), st.just(None)),
+    st.tuples(st.just("confirm_case"), st.just("case"), st.just(None)),
+)
+sequences = st.lists(st.tuples(st.sampled_from(ACTORS), changes), min_size=4, max_size=24)
+
+
+class Emergency(Workspace):
+    """The workspace of the tests of the rules, with an emergency besides."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.case = case_service.open_case(session, CREW, [LOCKED, BEATEN], ON, AT, "user:ana")
+        more = {"kind": "case", "case_id": self.case.id, "worker_derived": True}
+        self.of_case = self.add_finding(self.case.id, self.safety, **more)
+        self.reported = self.finding
+        self.closed_by: list[str] = []
+
+    def get_act(self, name: str) -> Act:
+        if name.startswith("key"):
+            return self.key("ana" if name.endswith("ana") else None)
+        return self.act(name)
+
+    def try_change(self, actor: str, change: tuple[str, str, object]) -> None:
+        """Make a change in a transaction of its own, or be refused."""
+        what, name, value = change
+        act, thing = self.get_act(actor), getattr(self, name)
+        calls: dict[str, Callable[[], object]] = {
+            "state": lambda: steps.change_state(self.session, thing, value, "Because.", act),
+            "evidence": lambda: steps.add_evidence(self.session, thing, value, act),
+            "verify": lambda: verification.verify_step(self.session, thing, value, act),
+            "reject": lambda: verification.reject_step(self.session, thing, value, "It is missing.", act),
+            "assign": lambda: steps.assign(self.session, thing, self.people[value].id, act),
+            "due": lambda: steps.move_due(self.session, thing, value, "No time.", act),
+            "finding": lambda: findings.change_state(self.session, thing, value, "Because.", act),
+            "reply": lambda: replies.ask_for_reply(self.session, self.supplier, [thing], "What do you know?", act),
+            "close_case": lambda: case_service.close_case(
+                self.session, thing.id, "remedied", ON, AT, act.actor.name, CLOSING_CHECK
+            ),
+            "confirm_case": lambda: case_service.confirm_closing(self.session, thing.id, ON, AT, act.actor.name),
+        }
+        with suppress(DomainError), self.session.begin_nested():
+            calls[what]()
+
+    def check(self) -> None:
+        for step in (self.safety, self.plain):
+            if step.state in ("verified", "closed"):
+                check_verified(self.session, step)
+        if self.of_case.state in ("remedied", "closed") or self.case.state == "closed":
+            check_case_closed(self.case)
+        for finding in (self.reported, self.of_case):
+            if finding.state in ("remedied", "closed"):
+                check_verified(self.session, self.safety)
+
+
+def check_verified(session: Session, step: Step) -> None:
+    query = select(StepVerification).where(StepVerification.step_id == step.id)
+    last = session.scalars(query).all()[-1:]
+    assert [one.outcome for one in last] == ["verified"]
+    submitters = set(session.scalars(select(StepEvidence.person).where(StepEvidence.step_id == step.id)))
+    verifier = last[0].verified_by
+    assert verifier.startswith("user:")
+    assert submitters
+    assert verifier.removeprefix("user:") not in submitters
+    if step.safety:
+        assert last[0].source in load_rules()["verification"]["worker_side"]
+        assert last[0].workers
+        assert last[0].chosen_by not in ("management", "no_one")
+        assert last[0].asked_about_retaliation
+
+
+def check_case_closed(case: StoredCase) -> None:
+    assert case.state == "closed"
+    assert case.closing is not None
+    assert case.closed_by is not None
+    assert case.closing["by"].startswith("user:")
+    assert case.closed_by.startswith("user:")
+    assert case.closed_by != case.closing["by"]
+    assert case.closing["workers"] > 0
+
+
+@pytest.fixture(scope="module")
+def emergency(sqlite: databases.Empty) -> Iterator[Emergency]:
+    """One workspace for all sequences; each is rolled back."""
+    with sqlite() as engine:
+        database = Database(engine)
+        with suppress(InterruptedError), database.for_organisation(make_organisation(database)) as session:
+            yield Emergency(session)
+            raise InterruptedError
+
+
+@invariant(100)
+@given(sequence=sequences)
+def test_no_sequence_of_changes_closes_what_endangers_people_without_them_and_a_second_person(
+    emergency: Emergency, sequence: list[tuple[str, tuple[str, str, object]]]
+):
+    transaction = emergency.session.begin_nested()
+    try:
+        for actor, change in sequence:
+            emergency.try_change(actor, change)
+            emergency.check()
+    finally:
+        transaction.rollback()
+        emergency.session.expire_all()
+
+
+def test_a_second_person_and_the_workers_do_close_it(emergency: Emergency):
+    # Otherwise the test above would hold because nothing can be closed at all.
+    transaction = emergency.session.begin_nested()
+    emergency.try_change("ana", ("evidence", "safety", Evidence("document", "Report 7")))
+    emergency.try_change("ben", ("verify", "safety", HEARD))
+    emergency.try_change("ana", ("evidence", "plain", PAYROLL))
+    emergency.try_change("ben", ("verify", "plain", HEARD))
+    for actor, change in (("ana", "close_case"), ("ben", "confirm_case")):
+        emergency.try_change(actor, (change, "case", None))
+    for finding in ("reported", "of_case"):
+        emergency.try_change("ana", ("finding", finding, "remedied"))
+        emergency.try_change("ben", ("finding", finding, "closed"))
+    emergency.check()
+    states = (emergency.safety.state, emergency.case.state, emergency.reported.state, emergency.of_case.state)
+    transaction.rollback()
+    emergency.session.expire_all()
+    assert states == ("verified", "closed", "closed", "closed")
