@@ -6,6 +6,7 @@ them. What is refused changes nothing.
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import databases
@@ -43,8 +44,8 @@ checks = st.builds(
     st.sampled_from((None, 50, 100)),
     st.booleans(),
 )
-# Each change with what it is given; most sequences of valid ones get somewhere.
-changes = st.one_of(
+# Each change with what it is given.
+any_change = st.one_of(
     st.tuples(st.just("state"), st.sampled_from(("safety", "plain")), st.sampled_from(STEP_STATES)),
     st.tuples(st.just("evidence"), st.sampled_from(("safety", "plain")), st.just(PAYROLL)),
     st.tuples(st.just("verify"), st.sampled_from(("safety", "plain")), st.just(HEARD) | checks),
@@ -56,7 +57,24 @@ changes = st.one_of(
     st.tuples(st.just("close_case"), st.just("case"), st.just(None)),
     st.tuples(st.just("confirm_case"), st.just("case"), st.just(None)),
 )
-sequences = st.lists(st.tuples(st.sampled_from(ACTORS), changes), min_size=4, max_size=24)
+# Those that lead to an end, one of which is drawn half of the time: otherwise few sequences would get anywhere.
+TOWARDS_AN_END = (
+    ("evidence", "safety", PAYROLL),
+    ("verify", "safety", HEARD),
+    ("verify", "safety", replace(HEARD, chosen_by="management")),
+    ("verify", "safety", replace(HEARD, source="document")),
+    ("state", "safety", "closed"),
+    ("close_case", "case", None),
+    ("confirm_case", "case", None),
+    ("finding", "of_case", "remedied"),
+    ("finding", "of_case", "closed"),
+)
+changes = st.sampled_from(TOWARDS_AN_END) | any_change
+PROVEN = ("ana", ("evidence", "safety", PAYROLL))
+VERIFIED = ("ben", ("verify", "safety", HEARD))
+beginnings = st.sampled_from(([], [PROVEN], [PROVEN, VERIFIED]))
+rest = st.lists(st.tuples(st.sampled_from(ACTORS), changes), min_size=5, max_size=25)
+sequences = st.builds(list.__add__, beginnings, rest)
 
 
 class Emergency(Workspace):

@@ -1,0 +1,152 @@
+"""Lists of findings and steps, for the board and the API: what the caller may see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.db.pagination import ASCENDING, DESCENDING, Page, paginate
+from service.db.remediation_tables import (
+    Finding,
+    Step,
+    StepComment,
+    StepEvidence,
+    StepFinding,
+    StepVerification,
+    Transition,
+)
+from service.db.session import chunks
+from service.db.tables import Supplier, User
+from service.remediation.rules import DONE
+from service.remediation.steps import FROM_WORKERS, Act
+
+OPEN_STATES = ("planned", "agreed", "in_progress", "evidence_in", "rejected", "reopened", "withheld")
+MAX_STEPS = 50  # on a page of the board
+
+
+def list_findings(
+    session: Session,
+    *,
+    sees_worker_derived: bool,
+    supplier_id: str | None = None,
+    state: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """Return a page of findings, the oldest first. Raises DomainError ``cursor.unknown``."""
+    query = select(Finding)
+    if not sees_worker_derived:
+        query = query.where(Finding.worker_derived.is_(False))
+    if supplier_id is not None:
+        query = query.where(Finding.supplier_id == supplier_id)
+    if state is not None:
+        query = query.where(Finding.state == state)
+    return paginate(session, query, ((Finding.found_on, ASCENDING), (Finding.id, ASCENDING)), cursor, limit)
+
+
+def list_steps(
+    session: Session,
+    *,
+    sees_worker_derived: bool,
+    supplier_id: str | None = None,
+    states: Collection[str] = (),
+    owner_id: str | None = None,
+    party: str | None = None,
+    overdue_on: date | None = None,
+    cursor: str | None = None,
+    limit: int = MAX_STEPS,
+) -> Page:
+    """Return a page of steps: those that protect people first, then by due date.
+
+    ``overdue_on``: only those that are not done and were due before a day. ``owner_id``: "" for those of nobody. Raises
+    DomainError ``cursor.unknown``.
+    """
+    query = select(Step)
+    if not sees_worker_derived:
+        query = query.where(Step.worker_derived.is_(False))
+    if supplier_id is not None:
+        query = query.where(Step.supplier_id == supplier_id)
+    if states:
+        query = query.where(Step.state.in_(tuple(states)))
+    if owner_id is not None:
+        query = query.where(Step.owner_id == owner_id if owner_id else Step.owner_id.is_(None))
+    if party is not None:
+        query = query.where(Step.party == party)
+    if overdue_on is not None:
+        query = query.where(Step.due < overdue_on, Step.state.not_in(DONE))
+    order = ((Step.safety, DESCENDING), (Step.due, ASCENDING), (Step.id, ASCENDING))
+    return paginate(session, query, order, cursor, limit)
+
+
+def count_overdue(session: Session, on: date, *, sees_worker_derived: bool) -> int:
+    """Count the steps that are not done and were due before a day."""
+    query = select(func.count(Step.id)).where(Step.due < on, Step.state.not_in(DONE))
+    if not sees_worker_derived:
+        query = query.where(Step.worker_derived.is_(False))
+    return session.scalars(query).one()
+
+
+def get_suppliers(session: Session, rows: Sequence[Step | Finding]) -> Mapping[str, Supplier]:
+    """Return the suppliers that steps or findings are about, by id."""
+    found: dict[str, Supplier] = {}
+    for chunk in chunks(sorted({row.supplier_id for row in rows})):
+        found |= {one.id: one for one in session.scalars(select(Supplier).where(Supplier.id.in_(chunk)))}
+    return found
+
+
+def list_finding_ids(session: Session, steps: Sequence[Step], *, sees_worker_derived: bool) -> Mapping[str, list[str]]:
+    """Return the ids of the findings that each step is for, by the id of the step."""
+    ids: dict[str, list[str]] = {step.id: [] for step in steps}
+    query = select(StepFinding.step_id, StepFinding.finding_id).join(Finding, Finding.id == StepFinding.finding_id)
+    if not sees_worker_derived:
+        query = query.where(Finding.worker_derived.is_(False))
+    for chunk in chunks(list(ids)):
+        for step_id, finding_id in session.execute(query.where(StepFinding.step_id.in_(chunk)).order_by(Finding.about)):
+            ids[step_id].append(finding_id)
+    return ids
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step with all that belongs to it, oldest entries first, as far as the caller may see it."""
+
+    step: Step
+    supplier: Supplier
+    findings: Sequence[Finding]
+    history: Sequence[Transition]
+    evidence: Sequence[StepEvidence]
+    verifications: Sequence[StepVerification]
+    comments: Sequence[StepComment]
+    names: Mapping[str, str]
+
+    def get_name(self, actor: str | None) -> str:
+        """Return the name of a user by its id or its name in the audit trail; of others what the trail calls them."""
+        return self.names.get((actor or "").removeprefix("user:"), actor or "")
+
+
+def get_step_record(session: Session, step: Step, act: Act) -> StepRecord:
+    """Return a step with its history. Who may not see what workers said sees no free text: it might repeat that."""
+    of_step = {"step_id": step.id}
+    linked = select(StepFinding.finding_id).filter_by(**of_step)
+    findings = select(Finding).where(Finding.id.in_(linked)).order_by(Finding.found_on, Finding.about)
+    evidence = select(StepEvidence).filter_by(**of_step).order_by(StepEvidence.submitted_at, StepEvidence.id)
+    if not act.sees_worker_derived:
+        findings = findings.where(Finding.worker_derived.is_(False))
+        evidence = evidence.where(StepEvidence.kind != FROM_WORKERS)
+    comments = select(StepComment).filter_by(**of_step).order_by(StepComment.created_at, StepComment.id)
+    return StepRecord(
+        step,
+        session.get_one(Supplier, step.supplier_id),
+        session.scalars(findings).all(),
+        session.scalars(select(Transition).filter_by(**of_step).order_by(Transition.at, Transition.id)).all(),
+        session.scalars(evidence).all(),
+        session.scalars(
+            select(StepVerification).filter_by(**of_step).order_by(StepVerification.verified_at, StepVerification.id)
+        ).all(),
+        session.scalars(comments).all() if act.sees_worker_derived else (),
+        {user.id: user.name for user in session.scalars(select(User))},
+    )
