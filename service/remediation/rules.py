@@ -139,7 +139,9 @@ def check_text(text: str | None, longest: int = MAX_REASON) -> None:
 
 def names_workers(action: Action) -> bool:
     """Return whether the proof of an action names workers, so that only people who spoke with them can verify it."""
-    return bool(action.contacts_workers) or any(word in action.proof for word in load_rules()["proof"]["names_workers"])
+    return bool(action.contacts_workers) or any(
+        word in action.proof.lower() for word in load_rules()["proof"]["names_workers"]
+    )
 
 
 def get_reply_deadline(start: datetime, *, safety: bool) -> datetime:

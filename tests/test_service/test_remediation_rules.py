@@ -10,13 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.document import DRAFT
+from risk_models.action_library import list_release_actions
 from service.cases import service as case_service
 from service.db.remediation_tables import Finding, Reply, Step, StepFinding, Transition
 from service.db.session import Database
 from service.db.tables import AuditEvent, Supplier, User
 from service.errors import DomainError
 from service.remediation import findings, plans, replies, steps, verification
-from service.remediation.rules import Actor, list_permitted, load_rules
+from service.remediation.rules import Actor, list_permitted, load_rules, names_workers
 from service.remediation.steps import Act, Evidence
 from service.remediation.verification import Check
 from service.stored_reports import build_internal_report
@@ -104,6 +105,21 @@ def test_every_permitted_change_says_why():
     assert {
         (after, by) for _, after, by in list_permitted("step") if after in ("verified", "rejected", "evidence_in")
     } == {("verified", "verification"), ("rejected", "verification"), ("evidence_in", "evidence")}
+
+
+@pytest.mark.parametrize("release", ["2026.1", "2026.3", "2026.4", "2026.5"])
+def test_every_release_of_the_library_has_steps_that_only_workers_can_prove(release: str):
+    actions = {action.id: action for action in list_release_actions(release)}
+    for proven_by_workers in (
+        "return_papers",
+        "repay_workers",
+        "stop_violence",
+        "employer_pays",
+        "freedom_to_organise",
+    ):
+        assert names_workers(actions[proven_by_workers]), proven_by_workers
+    for proven_by_others in ("prepare_referral", "clear_licence", "trace_materials", "name_country"):
+        assert not names_workers(actions[proven_by_others]), proven_by_others
 
 
 def test_a_step_is_verified_by_a_second_person_and_then_closed(work: Workspace):

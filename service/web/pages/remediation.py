@@ -1,0 +1,303 @@
+"""Pages of remediation: the board of steps, one step with its history, and the forms that change steps and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as AnyResponse
+
+from risk_models.model import load_models
+from service.auth.caller import get_caller, read_session, write_session
+from service.clock import now, today
+from service.db.remediation_tables import Finding, Step
+from service.db.tables import User
+from service.errors import DomainError
+from service.queries import remediation as queries
+from service.remediation import findings, steps, verification
+from service.remediation.rules import DONE, Actor, list_next_states
+from service.remediation.steps import Act, Evidence
+from service.remediation.verification import Check
+
+STEP_STATE_TITLES = {
+    "planned": lazy_gettext("Planned"),
+    "agreed": lazy_gettext("Agreed"),
+    "in_progress": lazy_gettext("In progress"),
+    "evidence_in": lazy_gettext("Waiting for verification"),
+    "verified": lazy_gettext("Verified"),
+    "rejected": lazy_gettext("Evidence rejected"),
+    "closed": lazy_gettext("Closed"),
+    "reopened": lazy_gettext("Reopened"),
+    "withheld": lazy_gettext("Withheld: unsafe"),
+}
+FINDING_STATE_TITLES = {
+    "open": lazy_gettext("Open"),
+    "heard": lazy_gettext("Supplier heard"),
+    "disputed": lazy_gettext("Disputed"),
+    "accepted": lazy_gettext("Accepted"),
+    "remedied": lazy_gettext("Remedied"),
+    "closed": lazy_gettext("Closed"),
+    "reopened": lazy_gettext("Reopened"),
+}
+EVIDENCE_TITLES = {
+    "payment_proof": lazy_gettext("Proof of payment"),
+    "document": lazy_gettext("Document"),
+    "photo": lazy_gettext("Photograph"),
+    "interview_summary": lazy_gettext("Summary of interviews with workers"),
+    "official": lazy_gettext("Paper from an authority"),
+}
+PARTY_TITLES = {
+    "supplier": lazy_gettext("Supplier"),
+    "agency": lazy_gettext("Agency"),
+    "buyer": lazy_gettext("Us"),
+}
+VIEWS = ("open", "mine", "unassigned", "overdue", "to_verify", "done")
+
+
+def show_board() -> Response:
+    """Show the steps of all suppliers: those that protect people first, then by due date."""
+    return _render_board(None)
+
+
+def _render_board(error: DomainError | None) -> Response:
+    act, view = _get_act(), request.args.get("view", "open")
+    view = view if view in VIEWS else "open"
+    filters = {
+        "open": {"states": queries.OPEN_STATES},
+        "mine": {"states": queries.OPEN_STATES, "owner_id": get_caller().id},
+        "unassigned": {"states": queries.OPEN_STATES, "owner_id": ""},
+        "overdue": {"overdue_on": act.on},
+        "to_verify": {"states": ("evidence_in",)},
+        "done": {"states": DONE},
+    }
+    party, supplier_id = request.args.get("party") or None, request.args.get("supplier") or None
+    with read_session() as session:
+        page = queries.list_steps(
+            session,
+            sees_worker_derived=act.sees_worker_derived,
+            supplier_id=supplier_id,
+            party=party if party in PARTY_TITLES else None,
+            cursor=request.args.get("cursor"),
+            **filters[view],  # type: ignore[arg-type]
+        )
+        html = render_template(
+            "remediation.html",
+            view=view,
+            party=party,
+            supplier_id=supplier_id,
+            steps=page.items,
+            next_cursor=page.next_cursor,
+            suppliers=queries.get_suppliers(session, page.items),
+            users=_list_users(session),
+            overdue=queries.count_overdue(session, act.on, sees_worker_derived=act.sees_worker_derived),
+            today=act.on,
+            error=error,
+            values=request.form,
+            **_get_titles(),
+        )
+    return make_response(html, error.status if error else 200)
+
+
+def change_selected() -> AnyResponse:
+    """Change the owner, the due date or the state of the selected steps: all of them, or none."""
+    ids, reason = request.form.getlist("step"), request.form.get("reason", "")
+    owner, due, state = (request.form.get(name, "") for name in ("owner", "due", "state"))
+    try:
+        if not ids or not (owner or due or state):
+            raise DomainError("steps.nothing", 422, _("Select at least one step, and say what to change."))
+        with write_session() as session:
+            act = _get_act()
+            for step_id in sorted(ids):
+                step = steps.get_step(session, step_id, act)
+                if owner:
+                    steps.assign(session, step, None if owner == "nobody" else owner, act)
+                if due:
+                    steps.move_due(session, step, _parse_day(due), reason, act)
+                if state:
+                    steps.change_state(session, step, state, reason, act)
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_board(error)
+    flash(ngettext("%(num)s step changed.", "%(num)s steps changed.", len(ids)))
+    return redirect(url_for("pages.remediation", **request.args), 303)
+
+
+def show_step(step_id: str) -> Response:
+    """Show a step with its findings, history, evidence, verifications and comments."""
+    return _render_step(step_id, None)
+
+
+def _render_step(step_id: str, error: DomainError | None) -> Response:
+    act = _get_act()
+    with read_session() as session:
+        step = steps.get_step(session, step_id, act, lock=False)
+        record = queries.get_step_record(session, step, act)
+        html = render_template(
+            "step.html",
+            record=record,
+            step=step,
+            action=steps.get_action(step),
+            users=_list_users(session),
+            next_states=[(code, STEP_STATE_TITLES[code]) for code in list_next_states("step", step.state)],
+            next_finding_states={
+                one.id: [(code, FINDING_STATE_TITLES[code]) for code in list_next_states("finding", one.state)]
+                for one in record.findings
+            },
+            sees_worker_derived=act.sees_worker_derived,
+            today=act.on,
+            error=error,
+            values=request.form,
+            **_get_titles(),
+        )
+    return make_response(html, error.status if error else 200)
+
+
+def change_state(step_id: str) -> AnyResponse:
+    """Change the state of a step."""
+    state, reason = request.form.get("state", ""), request.form.get("reason", "")
+    return _change(step_id, lambda session, step, act: steps.change_state(session, step, state, reason, act))
+
+
+def move_due(step_id: str) -> AnyResponse:
+    """Move the due date of a step, with a reason."""
+    due, reason = request.form.get("due", ""), request.form.get("reason", "")
+    return _change(step_id, lambda session, step, act: steps.move_due(session, step, _parse_day(due), reason, act))
+
+
+def assign(step_id: str) -> AnyResponse:
+    """Give a step to a user, or to nobody."""
+    owner = request.form.get("owner") or None
+    return _change(step_id, lambda session, step, act: steps.assign(session, step, owner, act))
+
+
+def add_evidence(step_id: str) -> AnyResponse:
+    """Add evidence to a step, which then waits for verification."""
+    form = request.form
+
+    def add(session: Session, step: Step, act: Act) -> None:
+        period = [_parse_day(form[name]) if form.get(name) else None for name in ("period_from", "period_to")]
+        evidence = Evidence(form.get("kind", ""), form.get("reference", ""), *period)
+        steps.add_evidence(session, step, evidence, act)
+
+    return _change(step_id, add)
+
+
+def verify(step_id: str) -> AnyResponse:
+    """Verify a step, or reject its evidence."""
+    form = request.form
+
+    def check(session: Session, step: Step, act: Act) -> None:
+        found = Check(
+            form.get("source", ""),
+            _parse_day(form.get("checked_on", "")),
+            _parse_number(form.get("workers", "")) or 0,
+            form.get("chosen_by", ""),
+            _parse_number(form.get("confirmed_percent", "")),
+            "asked_about_retaliation" in form,
+        )
+        if form.get("outcome") == "rejected":
+            verification.reject_step(session, step, found, form.get("reason", ""), act)
+        else:
+            verification.verify_step(session, step, found, act)
+
+    return _change(step_id, check)
+
+
+def add_comment(step_id: str) -> AnyResponse:
+    """Add a comment to a step."""
+    text = request.form.get("text", "")
+
+    def add(session: Session, step: Step, act: Act) -> None:
+        steps.add_comment(session, step, text, act)
+
+    return _change(step_id, add)
+
+
+def change_finding(step_id: str, finding_id: str) -> AnyResponse:
+    """Change the state of a finding that a step is for."""
+    state, reason = request.form.get("state", ""), request.form.get("reason", "")
+
+    def change(session: Session, step: Step, act: Act) -> None:
+        finding = findings.get_finding(session, finding_id, act)
+        findings.change_state(session, finding, state, reason, act)
+
+    return _change(step_id, change, lock=False)
+
+
+def _change(step_id: str, change: Callable[[Session, Step, Act], object], *, lock: bool = True) -> AnyResponse:
+    """Make a change to the version of a step that the form was shown for; an error is shown above the step."""
+    act = _get_act()
+    try:
+        with write_session() as session:
+            version = _parse_number(request.form.get("version", ""))
+            change(session, steps.get_step(session, step_id, act, version=version, lock=lock), act)
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return _render_step(step_id, error)
+    flash(_("Saved."))
+    return redirect(url_for("pages.step", step_id=step_id), 303)
+
+
+def _get_act() -> Act:
+    caller = get_caller()
+    actor = Actor(caller.actor, caller.role, caller.owner_id)
+    return Act(actor, today(caller.time_zone), now(), caller.sees_worker_derived)
+
+
+def _list_users(session: Session) -> Mapping[str, str]:
+    """Return the names of the users who can be given a step, by id."""
+    query = select(User).where(User.active, User.role != "viewer").order_by(User.name, User.id)
+    return {user.id: user.name for user in session.scalars(query)}
+
+
+def _get_titles() -> dict[str, object]:
+    """Return what templates show for codes."""
+    return {
+        "step_states": STEP_STATE_TITLES,
+        "finding_states": FINDING_STATE_TITLES,
+        "evidence_kinds": EVIDENCE_TITLES,
+        "parties": PARTY_TITLES,
+        "sources_of_verification": verification.SOURCES,
+        "chosen_by": verification.CHOSEN_BY,
+        "finding_title": get_finding_title,
+    }
+
+
+def get_finding_title(finding: Finding) -> str:
+    """Return what a finding is about, in words."""
+    if finding.kind == "case":
+        return str(_("Case record"))
+    return _load_titles().get((finding.kind, finding.about), finding.about)
+
+
+@cache
+def _load_titles() -> Mapping[tuple[str, str], str]:
+    """Return the titles of indicators and floors, those of the newest models last."""
+    titles: dict[tuple[str, str], str] = {}
+    for model in sorted(load_models(), key=lambda model: model.effective):
+        titles |= {("indicator", one.id): one.title for one in model.indicators}
+        titles |= {("floor", floor.id): floor.title for floor in model.floors}
+    return titles
+
+
+def _parse_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise DomainError("field.value", 422, _("Enter the date as year-month-day, such as 2026-03-31.")) from error
+
+
+def _parse_number(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 7):
+        raise DomainError("field.value", 422, _("Enter a whole number."))
+    return int(text)
