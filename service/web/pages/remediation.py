@@ -126,7 +126,8 @@ def change_selected() -> AnyResponse:
             raise
         return _render_board(error)
     flash(ngettext("%(num)s step changed.", "%(num)s steps changed.", len(ids)))
-    return redirect(url_for("pages.remediation", **request.args), 303)
+    shown = {name: request.args.get(name) for name in ("view", "party", "supplier")}
+    return redirect(url_for("pages.remediation", **shown), 303)  # type: ignore[arg-type]
 
 
 def show_step(step_id: str) -> Response:
