@@ -10,7 +10,9 @@ LINE = re.compile(r"^\| (`(?:GET|POST) \w+\.\w+`.*) \| (`.*`) \|$", re.MULTILINE
 # Pages of one's own sign-in, which a machine does not have.
 OWN = {name for name in ACCESS.pages if name.split(" ")[1].startswith("account.")}
 # What only a person can vouch for, never a program.
-VOUCHED_FOR = {"POST pages.note_site_delivery", "POST pages.note_agency_delivery"}
+VOUCHED_FOR = {
+    "POST pages.note_site_delivery", "POST pages.note_agency_delivery", "POST pages.verify_step", "POST pages.add_step_comment",
+}  # fmt: skip
 
 
 def quoted(cell: str) -> list[str]:
