@@ -181,7 +181,7 @@ def format_ranges(ranges: Sequence[Sequence[int]]) -> str:
 def parse_ranges(text: str) -> list[int]:
     """Return the rows that a text names ("4, 17-20"). Raises DomainError ``layout.row``, 422."""
     rows: list[int] = []
-    for part in filter(None, map(str.strip, re.split(r"[,;]", text))):
+    for part in filter(None, map(str.strip, text.replace(";", ",").split(","))):
         match = ROWS.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not 0 < first <= last or last - first + len(rows) > MAX_ROWS:
