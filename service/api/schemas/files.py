@@ -363,7 +363,8 @@ class SheetChangeSchema(ApiSchema):
         StrictInteger(1), metadata={"description": "All rows that are to be read although they were left out."}
     )
     corrections = StrictList(
-        StrictNested(NewCellCorrectionSchema), metadata={"description": "All corrections of texts in cells of the sheet."}
+        StrictNested(NewCellCorrectionSchema),
+        metadata={"description": "All corrections of texts in cells of the sheet."},
     )
 
 
