@@ -24,6 +24,7 @@ from service.settings import SettingError, Settings
 
 TIMEOUT = 20.0  # seconds without an answer from the mail server
 SOMEBODY = "a supplier"  # where a mail must not say which
+REGISTERS = {"site": "suppliers", "agency": "agencies"}  # where the page of a supplier is, by its kind
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def _list_values(session: Session, message: Message, user: User | None, address:
     supplier_id = message.payload.get("supplier_id")
     supplier = session.get(Supplier, message.supplier_id) if supplier_id and message.supplier_id else None
     payload = {name: str(value) for name, value in message.payload.items()}
-    path = fill_in(list_events()[message.event].page, payload)
+    register = REGISTERS[supplier.kind if supplier else "site"]
+    path = fill_in(list_events()[message.event].page, {**payload, "register": register})
     return {
         **payload,
         "organisation": organisation.name,

@@ -62,7 +62,7 @@ def list_placeholders(event: str) -> tuple[str, ...]:
     """Return the placeholders that a text of an event may contain: ``supplier`` is the name of the one it is about."""
     payload = list_events()[event].payload
     named = ("supplier",) if "supplier_id" in payload else ()
-    return (*ALWAYS, *named, *sorted(name for name in payload if not name.endswith("_id")))
+    return (*ALWAYS, *named, *sorted(name for name in payload if not name.endswith(("_id", "_ids"))))
 
 
 def find_text(session: Session, event: str, language: str) -> Text:

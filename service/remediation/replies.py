@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Text, and_, cast, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Exists, Text, and_, cast, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.audit import record_event
-from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepFinding
-from service.db.session import chunks
-from service.db.tables import Supplier
+from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepFinding, Transition
+from service.db.session import Database, chunks
+from service.db.tables import Organisation, Supplier
 from service.errors import DomainError, not_found
 from service.remediation import findings as finding_service
-from service.remediation.rules import check_text, get_reply_deadline
+from service.remediation.events import queue_reply_event
+from service.remediation.rules import Actor, check_text, get_reply_deadline
 from service.remediation.steps import Act
 
 MAX_TEXT = 20_000
 WAITS = ("open", "reopened")  # states of findings that a supplier has not been heard on
+DEADLINES = Actor("system:remediation", None, None)  # who marks findings as heard when the time to reply has passed
 
 
 def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Finding], text: str, act: Act) -> Reply:
@@ -125,6 +127,8 @@ def record_answer(session: Session, reply: Reply, answer: str, act: Act) -> None
     reply.answer, reply.answered_at, reply.answered_by = answer.strip(), act.at, act.actor.name
     reply.version += 1
     record_event(session, act.actor.name, "reply.received", "reply", reply.id)
+    asked = select(ReplyFinding.finding_id).where(ReplyFinding.reply_id == reply.id)
+    queue_reply_event(session, reply, session.scalars(asked).all(), act.actor)
     mark_heard(session, reply, act)
 
 
@@ -144,13 +148,55 @@ def respond(session: Session, reply: Reply, response: str, act: Act) -> None:
 
 
 def mark_heard(session: Session, reply: Reply, act: Act) -> None:
-    """Mark the findings of a letter as heard, once the supplier has answered or its time has passed. Others stay as they are."""
+    """Mark the findings of a locked letter as heard, once the supplier has answered or its time has passed. Others stay as they
+    are, and so does one that was reopened after a letter that was not answered: the supplier has not been asked about the news.
+    """
     if not is_heard(reply, act.at):
         return
     linked = select(ReplyFinding.finding_id).where(ReplyFinding.reply_id == reply.id)
     waiting = select(Finding).where(Finding.id.in_(linked), Finding.state.in_(WAITS)).order_by(Finding.id)
+    if reply.answered_at is None:
+        waiting = waiting.where(~_is_reopened_after(reply.created_at))
     for finding in session.scalars(waiting.with_for_update().execution_options(populate_existing=True)):
         finding_service.change_state(session, finding, "heard", None, act, by="reply")
+
+
+def mark_all_heard(db: Database, at: datetime) -> int:
+    """Mark the findings of each delivered letter as heard whose time to reply has passed at a moment without an answer, in every
+    organisation; return how many letters there were. Any number of processes may do so at once, and be killed.
+    """
+    with db.unscoped(write=False) as session:
+        organisations = session.scalars(select(Organisation.id).order_by(Organisation.id)).all()
+    act, count = Act(DEADLINES, at.date(), at, sees_worker_derived=True), 0
+    for organisation_id in organisations:
+        with db.for_organisation(organisation_id, write=False) as session:
+            passed = _list_passed(session, at)
+        for reply_id in passed:
+            with db.for_organisation(organisation_id) as session:
+                reply = session.get(Reply, reply_id, with_for_update=True)
+                if reply is not None:  # its supplier was not erased in the meantime
+                    mark_heard(session, reply, act)
+        count += len(passed)
+    return count
+
+
+def _list_passed(session: Session, at: datetime) -> Sequence[str]:
+    """Return the ids of the letters whose time to reply has passed without an answer, and that have findings to mark."""
+    query = (
+        select(Reply.id)
+        .where(Reply.answered_at.is_(None), Reply.delivered_at.is_not(None), Reply.due_at <= at)
+        .join(ReplyFinding, ReplyFinding.reply_id == Reply.id)
+        .join(Finding, Finding.id == ReplyFinding.finding_id)
+        .where(Finding.state.in_(WAITS), ~_is_reopened_after(Reply.created_at))
+    )
+    return session.scalars(query.distinct().order_by(Reply.id)).all()
+
+
+def _is_reopened_after(moment: datetime | InstrumentedAttribute[datetime]) -> Exists:
+    """Return the condition that a finding of the query was reopened after a moment."""
+    return exists().where(
+        Transition.finding_id == Finding.id, Transition.to_value == "reopened", Transition.at > moment
+    )
 
 
 def is_heard(reply: Reply, at: datetime) -> bool:

@@ -17,6 +17,7 @@ from service.audit import record_event
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
 from service.db.tables import User
 from service.errors import DomainError, not_found
+from service.remediation.events import queue_step_event
 from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
 
 EVIDENCE_KINDS = ("payment_proof", "document", "photo", "interview_summary", "official")
@@ -77,6 +78,10 @@ def change_state(session: Session, step: Step, state: str, reason: str | None, a
     check_transition("step", step.state, state, act.actor, reason=reason, safety=step.safety, by=by)
     before, step.state = step.state, state
     record_change(session, step, "state", before, state, reason, act)
+    if state == "closed":
+        queue_step_event(session, step, act.actor)
+    elif state == "reopened":
+        queue_step_event(session, step, act.actor, reason=by or "request")
 
 
 def move_due(session: Session, step: Step, due: date, reason: str | None, act: Act) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.db.remediation_tables import Step, StepEvidence, StepVerification
 from service.errors import DomainError
+from service.remediation.events import queue_step_event
 from service.remediation.rules import load_rules
 from service.remediation.steps import Act, change_state
 
@@ -141,6 +142,8 @@ def _check_workers(check: Check) -> None:
 
 def _save(session: Session, step: Step, check: Check, outcome: str, reason: str | None, act: Act) -> StepVerification:
     change_state(session, step, outcome, reason, act, by="verification")
+    if outcome == "verified":
+        queue_step_event(session, step, act.actor, method=check.source)
     has_spoken = check.workers > 0
     verification = StepVerification(
         step_id=step.id,

@@ -1,6 +1,7 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-It also queues the job that takes findings from new assessments.
+It also queues reminders and the job that takes findings from new assessments, and marks findings as heard when the time to
+reply has passed.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
@@ -31,11 +32,12 @@ from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.remediation.reminders import queue_all_reminders
+from service.remediation.replies import mark_all_heard
 from service.reviews.findings import queue_findings
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
-REMINDERS = timedelta(minutes=10)  # between looks for steps that are due
+REMINDERS = timedelta(minutes=10)  # between looks for steps that are due and for letters whose time to reply has passed
 PURGE, PURGE_AGAIN = timedelta(hours=6), timedelta(minutes=10)  # between purges, and after one that failed
 MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
@@ -56,8 +58,8 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
 
 
 def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
-    """Trigger due schedules every ``every``, queue reminders every ``REMINDERS`` and purge expired data every ``PURGE``, first at
-    once, until ``stop`` is set.
+    """Trigger due schedules every ``every``, see to reminders and replies every ``REMINDERS`` and purge expired data every
+    ``PURGE``, first at once, until ``stop`` is set.
 
     Nothing but ``stop`` ends it: what goes wrong is logged under an id, shown with the heartbeat, and tried again.
     """
@@ -76,6 +78,8 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
             waits_until_reminders = max(1, REMINDERS // every)
             with pulse.guard():
                 queue_all_reminders(db, now())
+            with pulse.guard():
+                mark_all_heard(db, now())
         if stop.wait(every.total_seconds()):
             break
         waits_until_purge -= 1

@@ -245,11 +245,15 @@ def test_the_scheduler_triggers_and_purges_at_once_and_then_regularly_until_stop
 ):
     ticks: list[Database] = []
     purges: list[tuple[Database, BlobStore]] = []
+    looks: Counter[str] = Counter()
     monkeypatch.setattr(scheduler, "trigger_due_schedules", lambda db, at: ticks.append(db))
     monkeypatch.setattr(scheduler, "PURGE", timedelta(seconds=0.1))
     monkeypatch.setattr(scheduler.retention, "purge_expired", lambda db, blobs, at: purges.append((db, blobs)))
+    monkeypatch.setattr(scheduler, "REMINDERS", timedelta(seconds=0.1))
+    monkeypatch.setattr(scheduler, "queue_all_reminders", lambda db, at: looks.update(["reminders"]))
+    monkeypatch.setattr(scheduler, "mark_all_heard", lambda db, at: looks.update(["replies"]))
     with ticking(database, blobs):
-        wait_until(lambda: len(ticks) >= 3 and len(purges) >= 3)
+        wait_until(lambda: len(ticks) >= 3 and len(purges) >= 3 and min(looks["reminders"], looks["replies"]) >= 2)
     assert "APScheduler" not in {thread.name for thread in threading.enumerate()}
     assert (ticks[0], purges[0]) == (database, (database, blobs))
 

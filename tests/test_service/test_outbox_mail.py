@@ -70,7 +70,7 @@ def test_a_mail_is_delivered_over_tls_and_says_what_to_do(database: Database, ch
     assert received["To"] == "Ana Marín <ana@harbour.example>"
     assert received["Subject"] == "Due on 2026-12-04: a step at a supplier"
     assert received["Auto-Submitted"] == "auto-generated"
-    assert "https://diligence.harbour.example/actions" in received.get_content()
+    assert "https://diligence.harbour.example/remediation/steps/s1" in received.get_content()
     message = get_message(database, organisation_id)
     assert (message.state, message.attempts, message.code) == ("sent", 1, None)
     assert received["Message-ID"] == message.message_id

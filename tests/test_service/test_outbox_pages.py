@@ -169,4 +169,6 @@ def test_the_api_words_mails(app: Flask, organisation_id: str):
 
 @pytest.mark.parametrize("event", list_events().values(), ids=lambda event: event.code)
 def test_the_page_that_a_mail_links_to_exists(app: Flask, event: EventType):
-    app.url_map.bind("localhost").match(re.sub(r"\{[a-z_]{1,40}\}", "1", event.page))
+    for register in ("suppliers", "agencies"):
+        page = event.page.replace("{register}", register)
+        app.url_map.bind("localhost").match(re.sub(r"\{[a-z_]{1,40}\}", "1", page))

@@ -8,10 +8,12 @@ import pytest
 from callers import make_organisation
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from test_outbox_queue import add_endpoint
 
 from service.cases import service as case_service
 from service.clock import now
 from service.db.identity_tables import SupplierMerge
+from service.db.outbox_tables import Message
 from service.db.remediation_tables import Finding, Step, StepFinding, Transition
 from service.db.session import Database
 from service.db.tables import Supplier
@@ -107,8 +109,11 @@ def test_what_was_put_right_reopens_only_by_something_new(database: Database):
         take(session, [site.id], AT + timedelta(days=40))
         save(session, {"reference": "S-1", "workers": 310.0}, AT + timedelta(days=50))
         assert (finding.state, step.state) == ("closed", "closed")
+        add_endpoint(session, "step.reopened")
         save(session, {"reference": "S-1", **HELD}, AT + timedelta(days=60))
         assert (finding.state, step.state) == ("reopened", "reopened")
+        told = [message.payload["step_id"] for message in session.scalars(select(Message))]
+        assert sorted(told) == sorted(session.scalars(select(Step.id).where(Step.state == "reopened")))
 
 
 def test_a_step_that_is_done_is_needed_again_for_another_finding(database: Database):
