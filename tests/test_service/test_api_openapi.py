@@ -29,6 +29,7 @@ from service.auth.access import ACCESS
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.settings import Settings
+from service.shared_plans.proofs import MEDIA_TYPES
 from service.wiring.app import create_app
 
 # Where a schema cannot say what holds, a request that fits it may still be refused; for each route what its schema cannot say.
@@ -188,9 +189,12 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_marked_file": {workbook},
         "download_issues": {"text/csv"},
         "download_message": {"message/rfc822"},
+        "download_referral_contacts": {"text/csv"},
         "download_table": {workbook, "text/csv"},
         "download_release_preview": {workbook, "text/csv"},
         "download_report": {each.media_type.partition(";")[0] for each in ALL_FORMATS.values()} | {"application/zip"},
+        "download_supplier_proof": set(MEDIA_TYPES.values()),
+        "download_agency_proof": set(MEDIA_TYPES.values()),
     }
     parts = document.json["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert parts["encoding"]["file"]["contentType"].split(", ") == list(SPREADSHEETS)
