@@ -238,7 +238,7 @@ def _refusals(route: Route, variables: list[str]) -> Json:
     statuses |= {404} if variables or may_name_supplier else set()
     statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
     statuses |= {413, 415} if has_body else set()
-    statuses |= {409} if route.method != "GET" or is_file else set()
+    statuses |= {409} if route.method != "GET" or is_file or route.withholds else set()
     statuses |= {410} if route.method == "POST" or is_file else set()
     statuses |= {412} if route.versioned and route.method != "GET" else set()
     return {str(status): {"description": REFUSALS[status], "content": PROBLEM} for status in sorted(statuses)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -56,7 +57,8 @@ def list_steps(session: Session, query: Values) -> Reply:
     states = (query["state"],) if "state" in query else ()
     page = queries.list_steps(session, sees_worker_derived=sees, states=states, **filters)
     shown = _describe(session, page.items)
-    return page_reply(page, lambda step: shown[step.id])
+    reply = page_reply(page, lambda step: shown[step.id])
+    return replace(reply, body={**reply.body, "withheld": page.withheld or None})
 
 
 def get_step(session: Session, step_id: str) -> Reply:

@@ -30,7 +30,7 @@ class Route(NamedTuple):
     (``answer_schema.components``), which the view loads; ``form`` a multipart form, which it reads itself. ``fixed``: arguments
     that the path fixes. ``secret``: the response contains a secret that is shown only once, so it is never stored under an
     Idempotency-Key. ``open``: anyone may call it. ``reading``: the scope without which a caller gets back only what identifies
-    what was written (``WrittenSchema``), not the rest of the response.
+    what was written (``WrittenSchema``), not the rest of the response. ``withholds``: what it reads may be withheld, with 409.
     """
 
     method: str
@@ -49,3 +49,4 @@ class Route(NamedTuple):
     secret: bool = False
     open: bool = False
     reading: str = ""
+    withholds: bool = False

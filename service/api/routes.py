@@ -338,7 +338,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/steps", "list_steps", remediation.list_steps,
           "List the steps that findings call for: those that protect people first, then by due date.", STEP_PAGE,
           query=StepQuerySchema()),
-    Route("GET", "/steps/<step_id>", "get_step", remediation.get_step, "Get a step.", RemediationStepSchema(), versioned=True),
+    Route("GET", "/steps/<step_id>", "get_step", remediation.get_step, "Get a step.", RemediationStepSchema(), versioned=True, withholds=True),
     Route("PATCH", "/steps/<step_id>", "change_step", remediation.change_step,
           "Change the owner, the due date or the state of a step. To verify and close it takes people.",
           RemediationStepSchema(), transaction="write", body=STEP_CHANGE, versioned=True, reading="remediation:read"),

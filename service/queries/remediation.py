@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
+from service.clock import today
 from service.db.pagination import ASCENDING, DESCENDING, Page, paginate
 from service.db.remediation_tables import (
     Finding,
@@ -21,6 +22,8 @@ from service.db.remediation_tables import (
 )
 from service.db.session import chunks
 from service.db.tables import Supplier, User
+from service.referrals.readiness import load_gate
+from service.remediation import withholding
 from service.remediation.rules import DONE
 from service.remediation.steps import FROM_WORKERS, Act
 
@@ -48,6 +51,13 @@ def list_findings(
     return paginate(session, query, ((Finding.found_on, ASCENDING), (Finding.id, ASCENDING)), cursor, limit)
 
 
+@dataclass(frozen=True)
+class StepPage(Page):
+    """A page of steps. ``withheld``: the text that replaces those that contact workers, until help is arranged; "" if none is."""
+
+    withheld: str
+
+
 def list_steps(
     session: Session,
     *,
@@ -59,7 +69,7 @@ def list_steps(
     overdue_on: date | None = None,
     cursor: str | None = None,
     limit: int = MAX_STEPS,
-) -> Page:
+) -> StepPage:
     """Return a page of steps: those that protect people first, then by due date.
 
     ``overdue_on``: only those that are not done and were due before a day. ``owner_id``: "" for those of nobody. Raises
@@ -79,12 +89,17 @@ def list_steps(
     if overdue_on is not None:
         query = query.where(Step.due < overdue_on, Step.state.not_in(DONE))
     order = ((Step.safety, DESCENDING), (Step.due, ASCENDING), (Step.id, ASCENDING))
-    return paginate(session, query, order, cursor, limit)
+    gate = load_gate(session, today())
+    withheld = withholding.build_condition(session, gate)
+    page = paginate(session, query.where(not_(withheld)), order, cursor, limit)
+    text = withholding.describe_withheld(session, gate, query.where(withheld))
+    return StepPage(page.items, page.next_cursor, text)
 
 
 def count_overdue(session: Session, on: date, *, sees_worker_derived: bool) -> int:
-    """Count the steps that are not done and were due before a day."""
-    query = select(func.count(Step.id)).where(Step.due < on, Step.state.not_in(DONE))
+    """Count the steps that are not done, were due before a day and are not withheld."""
+    withheld = withholding.build_condition(session, load_gate(session, on))
+    query = select(func.count(Step.id)).where(Step.due < on, Step.state.not_in(DONE), not_(withheld))
     if not sees_worker_derived:
         query = query.where(Step.worker_derived.is_(False))
     return session.scalars(query).one()

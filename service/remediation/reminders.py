@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 from sqlalchemy.orm import Session
 
 from service.db.outbox_tables import Message
@@ -23,6 +23,8 @@ from service.db.remediation_tables import Step
 from service.db.session import Database, chunks
 from service.db.tables import Organisation, User
 from service.outbox.queue import Event, queue_events
+from service.referrals.readiness import load_gate
+from service.remediation import withholding
 
 FILE = Path(__file__).with_name("reminders.toml")
 ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
@@ -74,11 +76,16 @@ def queue_all_reminders(db: Database, at: datetime) -> int:
 
 
 def list_reminders(session: Session, today: date) -> list[Event]:
-    """Return the reminders of the organisation that are due on a day and have not been queued yet."""
-    rules = load_rules()
+    """Return the reminders of the organisation that are due on a day and have not been queued yet.
+
+    Those of steps that contact workers wait until the referral directory is ready.
+    """
+    rules, withheld = load_rules(), withholding.build_condition(session, load_gate(session, today))
     last = today + timedelta(days=max(rules["before"]))
     steps = session.scalars(
-        select(Step).where(Step.state.in_(rules["states"]), Step.due <= last).order_by(Step.due, Step.id)
+        select(Step)
+        .where(Step.state.in_(rules["states"]), Step.due <= last, not_(withheld))
+        .order_by(Step.due, Step.id)
     )
     occasions = [(step, occasion) for step in steps if (occasion := find_occasion(step.due, today, safety=step.safety))]
     if not occasions:

@@ -17,12 +17,15 @@ from service.audit import record_event
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
 from service.db.tables import User
 from service.errors import DomainError, not_found
+from service.referrals.readiness import load_gate
+from service.remediation import withholding
 from service.remediation.events import queue_step_event
 from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
 
 EVIDENCE_KINDS = ("payment_proof", "document", "photo", "interview_summary", "official")
 FROM_WORKERS = "interview_summary"  # the kind of evidence that says what workers said
 MAX_REFERENCE = 300
+NO_HELP = "step.no_help"  # the code of the error for a step that is withheld until the referral directory is ready
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Evidence:
 def get_step(session: Session, step_id: str, act: Act, *, version: int | None = None, lock: bool = True) -> Step:
     """Return a step that the caller may see, locked until the transaction ends.
 
-    ``version``: the one that the caller has seen, None for any. Raises DomainError: ``not_found``, 404; ``step.changed``, 409.
+    ``version``: the one that the caller has seen, None for any. Raises DomainError: ``not_found``, 404; ``step.no_help``, 409,
+    for a step that contacts workers where the referral directory is not ready; ``step.changed``, 409.
     """
     query = select(Step).where(Step.id == step_id)
     if not act.sees_worker_derived:
@@ -60,9 +64,17 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
     step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
+    _check_help(session, step, act.on)
     if version is not None and step.version != version:
         raise DomainError("step.changed", 409, "Somebody else has changed this step. Look at it again first.")
     return step
+
+
+def _check_help(session: Session, step: Step, on: date) -> None:
+    gate = load_gate(session, on)
+    withheld = select(Step).where(Step.id == step.id, withholding.build_condition(session, gate))
+    if text := withholding.describe_withheld(session, gate, withheld):
+        raise DomainError(NO_HELP, 409, text)
 
 
 def get_action(step: Step) -> Action:

@@ -1,10 +1,10 @@
 """What a supplier sees through its link: the findings that were put to it, and its own part of the plan.
 
 What is left out is left out here, once for everything that a link serves: findings and steps that are known from workers, case
-records, evidence that others submitted, comments, the history with its reasons, verifications, steps of the buyer, withheld steps
-and the names of users. Nothing is numbered, so that no gap shows. A rejected or reopened step is shown like one in progress: why
-it is not done may be the workers' word. A link shows only what was entered for the record that it was made for, so that a wrong
-merge shows nobody the findings of another supplier.
+records, evidence that others submitted, comments, the history with its reasons, verifications, steps of the buyer, withheld
+steps, steps that contact workers until help is arranged, and the names of users. Nothing is numbered, so that no gap shows. A
+rejected or reopened step is shown like one in progress: why it is not done may be the workers' word. A link shows only what was
+entered for the record that it was made for, so that a wrong merge shows nobody the findings of another supplier.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, not_, select
 from sqlalchemy.orm import Session
 
 from risk_models.model import Model, get_model_version
+from service.clock import today
 from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepEvidence
 from service.db.tables import Result, Supplier
 from service.errors import not_found
+from service.referrals.readiness import load_gate
+from service.remediation import withholding
 from service.remediation.replies import WAITS, is_heard
 from service.remediation.rules import list_next_states
 from service.remediation.steps import get_action
+from service.report_content.contact_gate import SUPPLIER_TEXT
 
 # The state of a step in the words that the supplier sees.
 STATES = {
@@ -82,11 +86,15 @@ class SharedStep:
 
 @dataclass(frozen=True)
 class SharedPlan:
-    """Everything that a link shows. ``name``: the supplier's own; None after it was merged into another one."""
+    """Everything that a link shows. ``name``: the supplier's own; None after it was merged into another one.
+
+    ``withheld``: the text that replaces steps that contact workers, until help for them is arranged; "" if none is withheld.
+    """
 
     name: str | None
     letters: tuple[SharedLetter, ...]
     steps: tuple[SharedStep, ...]
+    withheld: str
 
     @property
     def may_be_agreed(self) -> bool:
@@ -115,12 +123,16 @@ def get_shared_plan(session: Session, supplier_id: str, record_id: str, at: date
         .where(Reply.record_id == record_id, Reply.delivered_at.is_not(None))
         .order_by(Reply.sent_on.desc(), Reply.id)
     )
-    steps = session.scalars(_select_steps(record_id).order_by(Step.due, Step.action)).all()
+    withheld = _build_withheld(session)
+    of_record = _select_of_record(record_id)
+    steps = session.scalars(of_record.where(not_(withheld)).order_by(Step.due, Step.action)).all()
+    is_withheld = session.scalars(of_record.where(withheld).limit(1)).first() is not None
     name = supplier.name if record_id == supplier.id else None
     return SharedPlan(
         name,
         tuple(_build_letter(session, letter, titles, at) for letter in letters),
         tuple(_build_step(session, step) for step in steps),
+        SUPPLIER_TEXT if is_withheld else "",
     )
 
 
@@ -142,7 +154,7 @@ def list_findings_of_letter(session: Session, reply_id: str) -> Sequence[Finding
 
 def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: bool = True) -> Step:
     """Return a step that a link shows, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
-    query = _select_steps(record_id).where(Step.id == step_id)
+    query = _select_steps(session, record_id).where(Step.id == step_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     step = session.scalars(query).first()
@@ -153,11 +165,19 @@ def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: boo
 
 def list_shared_steps(session: Session, record_id: str, state: str) -> Sequence[Step]:
     """Return the steps in a state that a link shows, locked until the transaction ends."""
-    query = _select_steps(record_id).where(Step.state == state).order_by(Step.id)
+    query = _select_steps(session, record_id).where(Step.state == state).order_by(Step.id)
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
 
 
-def _select_steps(record_id: str) -> Select[Step]:
+def _select_steps(session: Session, record_id: str) -> Select[Step]:
+    return _select_of_record(record_id).where(not_(_build_withheld(session)))
+
+
+def _build_withheld(session: Session) -> ColumnElement[bool]:
+    return withholding.build_condition(session, load_gate(session, today()))
+
+
+def _select_of_record(record_id: str) -> Select[Step]:
     return select(Step).where(
         Step.record_id == record_id,
         Step.worker_derived.is_(False),

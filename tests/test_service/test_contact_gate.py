@@ -3,19 +3,20 @@
 Where a plan is calculated is tested on random rows; what pages, the API and reports show, on the suppliers of the demo.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from callers import make_browser, make_organisation, make_user
+from callers import make_browser, make_organisation, make_user, send
 from examples import invariant
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from portal import make_portal
 from sqlalchemy import select
+from test_taking_findings import save
 
 from reports.redaction import for_audience
 from risk_models.action_library import list_release_actions
@@ -24,14 +25,18 @@ from risk_models.facts.facts import load_facts
 from service import stored_reports
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import iter_result_json
+from service.auth import links
 from service.cases import service as case_service
-from service.clock import now
+from service.clock import now, today
+from service.db.remediation_tables import Step
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.imports.pipeline import Choices, parse_files
 from service.model_governance.compare import load_models_at
+from service.queries.remediation import count_overdue
 from service.referrals import contacts
 from service.referrals.readiness import load_gate
+from service.remediation.reminders import list_reminders
 from service.report_content.contact_gate import ContactGate
 from service.suppliers import repository as suppliers
 from tests.test_service.answers import Answers, answers
@@ -254,3 +259,121 @@ def test_an_older_plan_that_begins_with_a_contact_names_the_referral_in_lists(ap
     assert portal.get("/suppliers").json["items"][0]["next_step"] == "prepare_referral"
     (step,) = portal.get("/actions").json["items"]
     assert (step["action"]["id"], step["total"], len(step["suppliers"])) == ("prepare_referral", 1, 1)
+
+
+# ------------------------------------------------------------ in stored plans
+
+
+class StoredPlan:
+    """The steps of a site at which workers are harmed, of which one that contacts workers is for the supplier itself."""
+
+    def __init__(self, app: Flask, database: Database) -> None:
+        self.app, self.database, self.id = app, database, make_organisation(database)
+        user = make_user(database, self.id)
+        self.browser, self.portal = (
+            make_browser(app, user),
+            make_portal(app, self.id, "remediation:read", "remediation:write"),
+        )
+        with database.for_organisation(self.id) as session:
+            supplier = save(session, HARMED, now())
+            steps = {step.action: step for step in session.scalars(select(Step))}
+            steps["reach_people"].action = "keep_people_safe"  # as a case calls for it
+            steps["keep_people_safe"] = steps.pop("reach_people")
+            for step in steps.values():
+                step.owner_id, step.due, step.worker_derived = user, today() - timedelta(days=1), False
+            steps["remedy_plan"].party = "supplier"
+            self.ids = {action: step.id for action, step in steps.items()}
+            self.contacts = {self.ids[action.id] for action in LATER if action.id in self.ids}
+            self.link = links.create_link(session, supplier, "management", 30, "user:ana")[1]
+
+    def list_shown(self) -> dict[str, set[str]]:
+        """The ids of the steps that each place names."""
+        client = self.app.test_client()
+        client.post(f"/shared/{self.link}/open")
+        with self.database.for_organisation(self.id, write=False) as session:
+            reminded = {str(event.payload["step_id"]) for event in list_reminders(session, today())}
+        pages = {
+            "board": self.browser.get("/remediation"),
+            "mine": self.browser.get("/remediation?view=mine"),
+            "plan": client.get(f"/shared/{self.link}"),
+        }
+        texts = {name: page.get_data(as_text=True) for name, page in pages.items()}
+        return {
+            **{name: {id_ for id_ in self.ids.values() if id_ in text} for name, text in texts.items()},
+            "api": {step["id"] for step in self.portal.get("/steps").json["items"]},
+            "reminders": reminded,
+        }
+
+
+@pytest.fixture
+def stored_plan(app: Flask, database: Database) -> StoredPlan:
+    return StoredPlan(app, database)
+
+
+def test_no_stored_step_that_contacts_workers_is_named_before_the_directory_is_ready(
+    stored_plan: StoredPlan, database: Database
+):
+    urgent = stored_plan.ids["keep_people_safe"]
+    shown = stored_plan.list_shown()
+    assert stored_plan.contacts
+    assert {place: ids & stored_plan.contacts for place, ids in shown.items()} == dict.fromkeys(shown, set())
+    assert {place for place, ids in shown.items() if urgent not in ids} == {"plan"}  # a step of the buyer
+    missing = stored_plan.portal.get("/steps").json["withheld"]
+    assert "in Thailand are not shown until" in missing
+    board = unescape(stored_plan.browser.get("/remediation").get_data(as_text=True))
+    assert missing in board
+    assert find_titles(board) == []
+    with database.for_organisation(stored_plan.id, write=False) as session:
+        before = count_overdue(session, today(), sees_worker_derived=True)
+
+    fill_directory(database, stored_plan.id, ["TH"])
+    shown = stored_plan.list_shown()
+    assert shown["plan"] & stored_plan.contacts == {stored_plan.ids["remedy_plan"]}
+    assert {place for place, ids in shown.items() if not ids >= stored_plan.contacts} == {"plan"}
+    assert stored_plan.portal.get("/steps").json["withheld"] is None
+    with database.for_organisation(stored_plan.id, write=False) as session:
+        after = count_overdue(session, today(), sees_worker_derived=True)
+    assert after == before + len(stored_plan.contacts)
+
+
+def test_a_withheld_step_is_neither_read_nor_changed_by_its_address(stored_plan: StoredPlan, database: Database):
+    step = stored_plan.ids["remedy_plan"]
+    page, path = f"/remediation/steps/{step}", f"/steps/{step}"
+    read = stored_plan.browser.get(page)
+    assert read.status_code == 200
+    assert "in Thailand are not shown until" in unescape(read.get_data(as_text=True))
+    assert find_titles(read.get_data(as_text=True)) == []
+    assert send(stored_plan.browser, f"{page}/state", state="agreed", version="1").status_code == 409
+    both = [step, stored_plan.ids["return_papers"]]
+    assert send(stored_plan.browser, "/remediation", step=both, state="agreed").status_code == 409
+    assert stored_plan.portal.get(path).json["code"] == "step.no_help"
+    assert stored_plan.portal.call("PATCH", path, json={"state": "agreed"}).json["code"] == "step.no_help"
+    client = stored_plan.app.test_client()
+    client.post(f"/shared/{stored_plan.link}/open")
+    assert client.post(f"/shared/{stored_plan.link}/steps/{step}/start").status_code == 404
+    assert client.post(f"/shared/{stored_plan.link}/agreement").status_code == 303
+    with database.for_organisation(stored_plan.id) as session:
+        states = {step.id: step.state for step in session.scalars(select(Step))}
+        assert (states[step], states[stored_plan.ids["return_papers"]]) == ("planned", "agreed")
+        session.get_one(Step, step).state = "closed"  # what was done stays on record
+    assert stored_plan.portal.get(path).json["state"] == "closed"
+
+
+def test_a_stored_step_of_an_agency_waits_for_every_country_in_which_it_places_workers(app: Flask, database: Database):
+    organisation = make_organisation(database)
+    portal = make_portal(app, organisation, "remediation:read")
+    agency = {"name": "Amber Manpower", "country": "NP", "destination_countries": ["TH", "QA"], "fee_payer": "worker"}
+    with database.for_organisation(organisation) as session:
+        stored, _ = suppliers.save_supplier(session, "agency", agency, now().date(), now(), "user:ana", "api")
+        fields = {"actions_release": "2026.4", "actions_digest": "", "party": "agency", "due": today(), "safety": False}
+        by = {"created_by": "user:ana", "created_at": now(), "updated_at": now()}
+        owner = {"supplier_id": stored.id, "record_id": stored.id}
+        kept = {"needs_workers": True, "worker_derived": False}
+        session.add(Step(action="know_households", **owner, **fields, **by, **kept))
+    assert "in Qatar and Thailand" in portal.get("/steps").json["withheld"]
+    fill_directory(database, organisation, ["TH"])
+    listed = portal.get("/steps").json
+    assert (listed["items"], "in Qatar are not" in listed["withheld"]) == ([], True)
+    fill_directory(database, organisation, ["QA"])
+    listed = portal.get("/steps").json
+    assert ([step["action"] for step in listed["items"]], listed["withheld"]) == (["know_households"], None)

@@ -69,12 +69,13 @@ class WrittenSchema(ApiSchema):
     issues = fields.List(fields.Dict(), metadata={"description": "Answers and notes that could not be used as sent."})
 
 
-def page_of(items: type[ApiSchema], name: str) -> ApiSchema:
-    """Return the schema of a page of a list: ``items``, and ``next``, the address of the next page."""
+def page_of(items: type[ApiSchema], name: str, **more: fields.Field[Any]) -> ApiSchema:
+    """Return the schema of a page of a list: ``items``, ``next``, the address of the next page, and what else it says."""
     following = {"description": "Address of the next page; null on the last page."}
     parts: dict[str, fields.Field[Any]] = {
         "items": StrictList(StrictNested(items)),
         "next": StrictString(allow_none=True, metadata=following),
+        **more,
     }
     return cast("type[ApiSchema]", ApiSchema.from_dict(parts, name=name))()
 

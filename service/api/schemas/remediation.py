@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from service.api.fields import CurrentChoice, StrictChoice, StrictDay, StrictInteger, StrictList, StrictString
+from service.api.schemas.assessments import withheld
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.remediation.findings import INVOLVEMENT
 from service.remediation.rules import FINDING_STATES, MAX_REASON, STEP_STATES
@@ -91,7 +92,7 @@ FINDING_CHANGE = FindingChangeSchema()
 STEP_CHANGE = StepChangeSchema()
 STEP_EVIDENCE = StepEvidenceSchema(sent_as="StepEvidence")
 FINDING_PAGE = page_of(RemediationFindingSchema, "FindingPage")
-STEP_PAGE = page_of(RemediationStepSchema, "StepPage")
+STEP_PAGE = page_of(RemediationStepSchema, "StepPage", withheld=withheld())
 
 
 class FindingQuerySchema(PageQuerySchema):

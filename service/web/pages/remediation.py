@@ -92,6 +92,7 @@ def _render_board(error: DomainError | None) -> Response:
             party=party,
             supplier_id=supplier_id,
             steps=page.items,
+            withheld=page.withheld,
             next_cursor=page.next_cursor,
             suppliers=queries.get_suppliers(session, page.items),
             users=_list_users(session),
@@ -138,7 +139,13 @@ def show_step(step_id: str) -> Response:
 def _render_step(step_id: str, error: DomainError | None) -> Response:
     act = _get_act()
     with read_session() as session:
-        step = steps.get_step(session, step_id, act, lock=False)
+        try:
+            step = steps.get_step(session, step_id, act, lock=False)
+        except DomainError as withheld:
+            if withheld.code != steps.NO_HELP:
+                raise
+            html = render_template("step_withheld.html", withheld=withheld.detail)
+            return make_response(html, error.status if error else 200)
         record = queries.get_step_record(session, step, act)
         html = render_template(
             "step.html",
