@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from api_contract import watch
-from callers import make_organisation
+from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
 from portal import Portal, make_portal
 from sheets import workbook
@@ -22,6 +22,7 @@ from service.api.routes import document_bytes
 from service.db.session import Database
 from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation
+from service.reviews.findings import queue_findings
 from service.settings import Settings
 from service.wiring.app import create_app
 
@@ -40,7 +41,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|languages\[\]|columns(\.\*)?)"
+    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|languages\[\]|columns(\.\*)?)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
@@ -82,6 +83,13 @@ BODIES: Mapping[str, Any] = {
         "note": f"{WORD} door",
     },
     "create_key": {"name": f"{WORD} portal", "scopes": ["assess"], "days": 1},
+    "create_supplier_letter": {"text": f"{WORD} letter"},
+    "respond_to_supplier": {"response": f"{WORD} response"},
+    "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
+    "change_finding": {"state": "disputed", "reason": f"{WORD} dispute"},
+    "change_step": {"due": "2030-01-01", "reason": f"{WORD} delay"},
+    "create_webhook": {"url": f"https://erp.example/{WORD}", "events": ["level.changed"]},
+    "put_mail_text": {"subject": f"{WORD} step", "body": f"{WORD} mail"},
 }
 # Planted by an operation above, in the same field of the database.
 SAME = {
@@ -93,6 +101,11 @@ SAME = {
     "change_referral_contact": "add_referral_contact",
     "upload_referral_contacts": "add_referral_contact",
     "change_layout": "upload_files",
+    "create_agency_letter": "create_supplier_letter",
+    "respond_to_agency": "respond_to_supplier",
+    "decide_agency_proposal": "decide_supplier_proposal",
+    "change_webhook": "create_webhook",
+    "add_step_evidence": "on the page of the step, because a key that no user answers for submits no evidence",
     "decide_match": "a note on a match, which is deleted with its supplier",
 }
 UPLOADED = {
@@ -102,6 +115,8 @@ UPLOADED = {
     "sheets[].file",
     "sheets[].sheet",
 }  # planted by uploading a file that has these names
+# A question is a code; what its cells contain and are read as is kept with the import, as the cells themselves are.
+CORRECTED = {f"sheets[].corrections[].{name}" for name in ("question", "seen", "text")}
 PAGES: Mapping[str, set[str]] = {
     "base.html": {"q"},  # a search, which is not stored
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
@@ -109,19 +124,27 @@ PAGES: Mapping[str, set[str]] = {
     "cases.html": {"{{ id }}"},  # open_case
     "evidence.html": {"reference", "text"},  # confirm_matching_evidence
     "evidence_macros.html": {"reference"},  # confirm_supplier_evidence
+    "import.html": {"text"},  # what a cell is read as, which is deleted with the import
     "import_defaults.html": {"sheet"},  # upload_files
+    "import_sheet.html": {"leave-out-{{ n }}"},  # numbers of rows: anything else is refused
     "keys.html": {"name"},  # create_key
+    "mail_text.html": {"subject", "body"},  # put_mail_text
     "match_macros.html": {"note"},  # decide_match
     "merge.html": {"text"},  # a search, which is not stored
     "password.html": {"email"},  # of the user, for the browser's store of passwords
     "referral_macros.html": {"name", "reach", "languages", "hours", "note"},  # add_referral_contact
+    "remediation.html": {"reason"},  # change_step
     "repayment.html": {"{{ name }}"},  # calculate_repayment
     "requests_new.html": {"sent_to"},  # create_supplier_request
     "schedules.html": {"name", "time"},  # create_schedule
+    "shared_plan.html": {"text-{{ finding.id }}", "reason", "text"},  # plant_through_link
     "sign_in.html": {"email"},  # stored as a hash
+    "step.html": {"{{ name }}", "text"},  # change_step, change_finding, plant_in_remediation
     "supplier.html": {"reference", "sent_to", "source"},  # add_supplier_evidence, create_supplier_request
+    "supplier_links.html": {"text", "response", "reason", "at", "note"},  # create_supplier_letter, plant_in_remediation
     "suppliers.html": {"filter_name", "text"},  # save_filter
     "users.html": {"email", "name"},  # create_user
+    "webhooks.html": {"url"},  # create_webhook
     "what_if.html": {"agencies"},  # what_if_supplier
 }
 
@@ -171,7 +194,7 @@ def test_every_text_of_the_api_is_planted_or_said_to_be_a_code():
     }
     assert unplanted == {"upload_files": {"sheet"}}
     assert texts["confirm_import"] <= UPLOADED
-    assert texts["change_layout"] <= {*UPLOADED, "sheets[].kind"}  # a kind is one of three words
+    assert texts["change_layout"] <= {*UPLOADED, *CORRECTED, "sheets[].kind"}  # a kind is one of three words
 
 
 def test_every_text_input_of_a_page_is_listed():
@@ -198,7 +221,7 @@ def plant_everything(portal: Portal) -> None:
     for plural in ("suppliers", "agencies"):
         plant_in_every_field(portal, plural)
     site, agency = (f"/{plural}/{WORD}-1" for plural in ("suppliers", "agencies"))
-    portal.put(site, {"name": f"{WORD} Foods", "country": "TH", "sector": ["1020"], "papers_retention": "worker_holds"})
+    portal.put(site, {"name": f"{WORD} Foods", "country": "TH", "sector": ["1020"], "papers_retention": "held"})
     portal.put(agency, {"name": f"{WORD} Crew", "country": "NP", "fee_policy": "written"})
 
     def post(path: str, name: str, method: str = "POST") -> dict[str, Any]:
@@ -230,7 +253,55 @@ def plant_everything(portal: Portal) -> None:
     changed = portal.call("PATCH", f"/imports/{sent['id']}/layout", json={"sheets": [chosen]})
     assert changed.status_code == 202, changed.text
     post("/reports", "request_report")
+    post("/webhooks", "create_webhook")
+    post("/mail-texts/step.due/en", "put_mail_text", "PUT")
     work(portal)
+    plant_in_remediation(portal, site)
+
+
+def plant_in_remediation(portal: Portal, site: str) -> None:
+    """Write the word in a letter to a supplier, in what it sends through its link, and in its findings and steps."""
+    queue_findings(portal.app.extensions["database"])
+    work(portal)
+    supplier_id = portal.get(site).json["id"]
+    found = portal.get(f"/findings?supplier_id={supplier_id}").json["items"]
+    own = next(one["id"] for one in found if not one["worker_derived"])
+    steps = portal.get(f"/steps?supplier_id={supplier_id}&party=supplier").json["items"]
+    step = next(one["id"] for one in steps if not (one["worker_derived"] or one["safety"]))
+
+    def call(method: str, path: str, name: str, **more: object) -> Any:
+        reply = portal.call(method, path, json={**BODIES[name], **more})
+        assert reply.status_code in (200, 201), (name, reply.text)
+        return reply.json
+
+    letter = call("POST", f"{site}/letters", "create_supplier_letter", findings=[own])["id"]
+    link = portal.post(f"{site}/links", {"addressee": "management", "days": 7}).json["address"]
+    plant_through_link(portal, link[link.index("/shared/") :], letter, own, step)
+    call("POST", f"{site}/letters/{letter}/response", "respond_to_supplier")
+    for proposal in portal.get(f"{site}/proposals").json["items"]:
+        call("POST", f"{site}/proposals/{proposal['id']}/decision", "decide_supplier_proposal")
+    call("PATCH", f"/findings/{own}", "change_finding")
+    call("PATCH", f"/steps/{step}", "change_step")
+    organisation = portal.get("/organisation").json["id"]
+    browser = make_browser(portal.app, make_user(portal.app.extensions["database"], organisation))
+    version = portal.get(f"/steps/{step}").json["version"]
+    forms = {"comments": {"text": f"{WORD} comment"}, "evidence": {"kind": "document", "reference": f"{WORD} receipt"}}
+    for name, fields in forms.items():
+        assert send(browser, f"/remediation/steps/{step}/{name}", version=version, **fields).status_code == 303, name
+
+
+def plant_through_link(portal: Portal, path: str, letter: str, finding: str, step: str) -> None:
+    """Write the word in every field that a supplier can fill in through its link."""
+    client = portal.app.test_client()
+    client.post(f"{path}/open")
+    answer = {f"position-{finding}": "comments", f"text-{finding}": f"{WORD} answer"}
+    forms = {
+        f"letters/{letter}": answer,
+        f"steps/{step}/date": {"due": "2030-01-01", "reason": f"{WORD} reason"},
+        f"steps/{step}/obstacle": {"text": f"{WORD} obstacle"},
+    }
+    for name, fields in forms.items():
+        assert client.post(f"{path}/{name}", data=fields).status_code == 303, name
 
 
 def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
@@ -254,6 +325,8 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "saved_filter",
     } <= places
     assert {"upload", "import", "column_mapping", "asking", "buyer_answers", "result"} <= places
+    assert {"reply", "finding_answer", "step_proposal", "step_evidence", "step_comment", "transition"} <= places
+    assert {"webhook_endpoint", "mail_text"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
     erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)
