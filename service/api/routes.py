@@ -26,6 +26,7 @@ from service.api import (
     outgoing,
     overview,
     own_practices,
+    plans,
     questionnaire_requests,
     referrals,
     release,
@@ -129,6 +130,7 @@ from service.api.schemas.outgoing import (
     WebhookWithSecretSchema,
 )
 from service.api.schemas.own_practices import UNIT_RESPONSE_PAGE, OwnPracticesSchema
+from service.api.schemas.plans import AGREEMENT, AgreedPlanSchema
 from service.api.schemas.questionnaires import (
     FORMS,
     QUESTIONNAIRE_REQUESTS,
@@ -240,6 +242,12 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               "write", body=SupplierLinkSchema(), fixed=fixed, secret=True),
         Route("DELETE", f"{one}/links/<link_id>", f"revoke_{noun}_link", supplier_links.revoke_link,
               "Revoke a link immediately.", None, (204,), "write", fixed=fixed),
+        Route("GET", f"{one}/plan", f"get_{noun}_plan", plans.get_plan,
+              f"Get what was agreed with {described}: the newest version of the plan.", AgreedPlanSchema(), (200, 304),
+              fixed=fixed, versioned=True),
+        Route("PUT", f"{one}/plan", f"put_{noun}_plan", plans.put_plan,
+              f"Record what was agreed with {described}, as a new version of the plan.", AgreedPlanSchema(), (200, 201),
+              "write", body=AGREEMENT, fixed=fixed, versioned=True, reading="remediation:read"),
         Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
               f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),
         Route("POST", f"{one}/letters", f"create_{noun}_letter", letters.create_letter,

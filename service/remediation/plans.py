@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.assessment.decision import CASE_RECORDS, CorrectivePlan
@@ -57,6 +57,20 @@ def get_plan(session: Session, supplier_id: str) -> PlanVersion | None:
     return session.scalars(query.order_by(PlanVersion.version.desc(), PlanVersion.created_at.desc())).first()
 
 
+def lock_plan(session: Session, supplier_id: str, version: int | None = None) -> PlanVersion | None:
+    """Lock the plan for a supplier until the transaction ends, and return the version that applies; None if there is none.
+
+    ``version``: the one that the caller has seen (0: none), None for any. Raises DomainError ``plan.changed``, 409.
+    """
+    session.scalars(select(Supplier.id).where(Supplier.id == supplier_id).with_for_update()).one()
+    plan = get_plan(session, supplier_id)
+    if version is not None and version != (plan.version if plan else 0):
+        raise DomainError(
+            "plan.changed", 409, "Somebody else has recorded an agreement in the meantime. Look at it again first."
+        )
+    return plan
+
+
 def list_plan_versions(session: Session, supplier_id: str) -> Sequence[PlanVersion]:
     """Return every version of the plan for a supplier, newest first."""
     query = select(PlanVersion).where(PlanVersion.supplier_id == supplier_id)
@@ -65,17 +79,18 @@ def list_plan_versions(session: Session, supplier_id: str) -> Sequence[PlanVersi
 
 def save_agreement(session: Session, supplier: Supplier, agreement: Agreement, act: Act) -> PlanVersion:
     """Save what was agreed as a new version of the plan for a supplier, and return it. Its planned steps become no part of it:
-    each step is agreed by itself.
+    each step is agreed by itself. An agreement that already applies is not saved again.
 
     Raises DomainError, 422: ``plan.agreed``, ``plan.workers``, ``plan.cost``, ``plan.shares``, ``date.future``.
     """
     _check(agreement, act.on)
-    session.scalars(select(Supplier.id).where(Supplier.id == supplier.id).with_for_update()).one()
-    newest = session.scalar(select(func.max(PlanVersion.version)).where(PlanVersion.supplier_id == supplier.id))
+    newest = lock_plan(session, supplier.id)
+    if newest is not None and all(getattr(newest, name) == value for name, value in vars(agreement).items()):
+        return newest
     version = PlanVersion(
         supplier_id=supplier.id,
         record_id=supplier.id,
-        version=(newest or 0) + 1,
+        version=(newest.version if newest else 0) + 1,
         **vars(agreement),
         created_by=act.actor.name,
         created_at=act.at,

@@ -25,6 +25,7 @@ from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
 from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
+    agreements,
     cases,
     column_mappings,
     editions,
@@ -104,6 +105,8 @@ def _build_supplier_routes(kind: str) -> list[Route]:
             supplier_links.decide_proposal,
             fixed,
         ),
+        Route("GET", f"{base}/agreement", f"{kind}_agreement", agreements.show_agreement, fixed),
+        Route("POST", f"{base}/agreement", f"agree_{kind}", agreements.save_agreement, fixed),
         Route("GET", f"{base}/what-if", f"what_if_{kind}", what_if.show_form, fixed),
         Route("POST", f"{base}/what-if", f"try_{kind}", what_if.try_changes, fixed),
     ]

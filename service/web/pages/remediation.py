@@ -57,6 +57,16 @@ PARTY_TITLES = {
     "agency": lazy_gettext("Agency"),
     "buyer": lazy_gettext("Us"),
 }
+SEVERITY_TITLES = {
+    "scale": lazy_gettext("Scale"),
+    "scope": lazy_gettext("Scope"),
+    "irremediability": lazy_gettext("How hard to put right"),
+}
+INVOLVEMENT_TITLES = {
+    "caused": lazy_gettext("we caused it"),
+    "contributed": lazy_gettext("we contributed to it"),
+    "linked": lazy_gettext("it is linked to our purchases"),
+}
 VIEWS = ("open", "mine", "unassigned", "overdue", "to_verify", "done")
 
 
@@ -100,7 +110,7 @@ def _render_board(error: DomainError | None) -> Response:
             today=act.on,
             error=error,
             values=request.form,
-            **_get_titles(),
+            **get_titles(),
         )
     return make_response(html, error.status if error else 200)
 
@@ -162,7 +172,7 @@ def _render_step(step_id: str, error: DomainError | None) -> Response:
             today=act.on,
             error=error,
             values=request.form,
-            **_get_titles(),
+            **get_titles(),
         )
     return make_response(html, error.status if error else 200)
 
@@ -266,7 +276,7 @@ def _list_users(session: Session) -> Mapping[str, str]:
     return {user.id: user.name for user in session.scalars(query)}
 
 
-def _get_titles() -> dict[str, object]:
+def get_titles() -> dict[str, object]:
     """Return what templates show for codes."""
     return {
         "step_states": STEP_STATE_TITLES,
@@ -275,6 +285,8 @@ def _get_titles() -> dict[str, object]:
         "parties": PARTY_TITLES,
         "sources_of_verification": verification.SOURCES,
         "chosen_by": verification.CHOSEN_BY,
+        "severities": SEVERITY_TITLES,
+        "involvements": INVOLVEMENT_TITLES,
         "finding_title": get_finding_title,
     }
 

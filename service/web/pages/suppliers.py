@@ -25,10 +25,13 @@ from service.queries.supplier_evidence import GRADES, list_answered_questions, l
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import MEDIA_TYPES
 from service.queries.supplier_pages import Position
+from service.queries.supplier_remediation import get_supplier_remediation
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.web.holding_backups import find_holding_backups
+from service.web.pages.agreements import get_agreement_titles
+from service.web.pages.remediation import get_titles
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; the first table lists both kinds
@@ -125,15 +128,18 @@ def build_query(filter_: SupplierFilter) -> dict[str, Any]:
 
 def show_supplier(kind: str, supplier_id: str) -> str:
     """Show the page of a site or an agency."""
+    caller = get_caller()
+    on = today(caller.time_zone)
     with read_session() as session:
-        caller = get_caller()
         view = supplier_detail.get_supplier_detail(
             session, kind, supplier_id, sees_worker_derived=caller.sees_worker_derived
         )
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
+        remediation = get_supplier_remediation(
+            session, view.supplier, on, sees_worker_derived=caller.sees_worker_derived
+        )
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
-    on = today(caller.time_zone)
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
         "supplier.html",
@@ -147,12 +153,15 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         forms=forms,
         unread_cells=unread_cells,
         cases=cases,
+        remediation=remediation,
         strengths=STRENGTHS,
         on=on,
         grades=GRADES,
         evidence=list_evidence_items(view.supplier, on, sees_worker_derived=caller.sees_worker_derived),
         evidence_needs_confirmation=needs_confirmation(get_model_version(view.result.model, view.result.model_version)),
         answered_questions=list_answered_questions(view.supplier, on),
+        **get_titles(),
+        **get_agreement_titles(),
     )
 
 
