@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.db.remediation_tables import Finding, PlanVersion, Step
 from service.db.tables import Supplier
-from service.referrals.readiness import load_gate
+from service.queries.remediation import list_steps
 from service.remediation import plans
-from service.remediation.rules import DONE
-from service.report_content.contact_gate import list_later_contacts, list_worker_places
+
+MAX_STEPS = 200  # more than the actions of the library
 
 
 @dataclass(frozen=True)
@@ -30,21 +29,14 @@ class SupplierRemediation:
     plan: PlanVersion | None
 
 
-def get_supplier_remediation(
-    session: Session, supplier: Supplier, on: date, *, sees_worker_derived: bool
-) -> SupplierRemediation:
+def get_supplier_remediation(session: Session, supplier: Supplier, *, sees_worker_derived: bool) -> SupplierRemediation:
     """Return the remediation at a supplier as far as the caller may see it.
 
-    Steps that contact workers and are never due in hours are left out until the referral directory is ready, unless they are
-    done.
+    Steps that contact workers are left out until the referral directory is ready, as on the board.
     """
     findings = select(Finding).where(Finding.supplier_id == supplier.id).order_by(Finding.found_on, Finding.id)
-    query = select(Step).where(Step.supplier_id == supplier.id).order_by(Step.safety.desc(), Step.due, Step.id)
     if not sees_worker_derived:
-        findings, query = findings.where(Finding.worker_derived.is_(False)), query.where(Step.worker_derived.is_(False))
-    steps = session.scalars(query).all()
-    gate, places = load_gate(session, on), list_worker_places(supplier.kind, supplier.answers)
-    waiting = frozenset() if gate.is_ready(places) else list_later_contacts()
-    shown = [step for step in steps if step.state in DONE or step.action not in waiting]
-    withheld = gate.describe(places or [None]) if len(shown) < len(steps) else ""
-    return SupplierRemediation(session.scalars(findings).all(), shown, withheld, plans.get_plan(session, supplier.id))
+        findings = findings.where(Finding.worker_derived.is_(False))
+    steps = list_steps(session, sees_worker_derived=sees_worker_derived, supplier_id=supplier.id, limit=MAX_STEPS)
+    plan = plans.get_plan(session, supplier.id)
+    return SupplierRemediation(session.scalars(findings).all(), steps.items, steps.withheld, plan)

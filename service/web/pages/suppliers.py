@@ -136,9 +136,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         )
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
-        remediation = get_supplier_remediation(
-            session, view.supplier, on, sees_worker_derived=caller.sees_worker_derived
-        )
+        remediation = get_supplier_remediation(session, view.supplier, sees_worker_derived=caller.sees_worker_derived)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
