@@ -41,7 +41,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|languages\[\]|columns(\.\*)?)"
+    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
@@ -118,6 +118,7 @@ UPLOADED = {
 # A question is a code; what its cells contain and are read as is kept with the import, as the cells themselves are.
 CORRECTED = {f"sheets[].corrections[].{name}" for name in ("question", "seen", "text")}
 PAGES: Mapping[str, set[str]] = {
+    "agreement.html": {"cost", "currency"},  # a number and a code: anything else is refused
     "base.html": {"q"},  # a search, which is not stored
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
     "case_macros.html": {"found_on", "note"},  # add_finding
