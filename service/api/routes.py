@@ -478,7 +478,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/referral-contacts/<contact_id>/call", "confirm_referral_contact", referrals.confirm_contact,
           "Record that someone called a contact and found that its entry is right.", ReferralContactSchema(),
           transaction="write", body=ReferralCallSchema(), reading="referrals:read"),
-    Route("GET", "/referral-directory.csv", "download_referral_contacts", referrals.download_contacts,
+    Route("GET", "/referral-directory/contacts.csv", "download_referral_contacts", referrals.download_contacts,
           "Download the referral directory as a CSV file.", CSV_FILE, transaction="own"),
     Route("POST", "/referral-directory/import", "upload_referral_contacts", referrals.upload_contacts,
           "Add and change contacts from a CSV file. If anything in it is wrong, nothing is saved.", ReferralImportSchema(),

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.clock import now
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
@@ -302,6 +303,11 @@ def make_step_proposal(session: Session, ids: Ids) -> StepProposal:
     return StepProposal(step_id=ids["step_id"], due=now().date(), cost_shared_by="agency", **sent)
 
 
+def make_edition_entry(session: Session, ids: Ids) -> EditionEntry:
+    entry = {"position": 1, "kind": "site", "state": "changed", "name": "Blue Pier", "changes": [], "reasons": []}
+    return EditionEntry(import_id=ids["import_id"], supplier_id=ids["supplier_id"], **entry)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -341,6 +347,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "attempt_id": make_attempt,
     "text_id": make_mail_text,
     "contact_id": make_contact,
+    "edition_entry_id": make_edition_entry,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {

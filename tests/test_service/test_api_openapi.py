@@ -58,6 +58,8 @@ NOT_SAID_BY_SCHEMA = {
     "mark_supplier_form_returned": RETURNED,
     "mark_agency_form_returned": RETURNED,
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
+    **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
+    "upload_referral_contacts": "which bytes are a CSV file of the directory",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
     "correct_case": f"{PERSONS}; which two letters are a country; which numbers are taken",
