@@ -65,6 +65,9 @@ NOT_SAID_BY_SCHEMA = {
     "correct_case": f"{PERSONS}; which two letters are a country; which numbers are taken",
     "correct_note": PERSONS,
     "delete_case": "which case is an emergency that two users have to close first",
+    **dict.fromkeys(
+        ["put_supplier_plan", "put_agency_plan"], "that an agreement has a day and a way, and that this day is past"
+    ),
     "close_case": "which case is an emergency, what has to be known before it is closed, and that this day is past",
     **dict.fromkeys(
         ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"

@@ -69,7 +69,7 @@ def test_the_pages_for_suppliers_and_cases_show_a_preview_as_well(app: Flask):
     supplier = portal.get("/suppliers/S-1").json["id"]
     page = admin.get(f"/suppliers/{supplier}/erase").get_data(as_text=True)
     assert "1 case record about it will be deleted." in page
-    assert "1 stored API response that mentions it is emptied." in page
+    assert "The content of 1 stored API response that mentions it will be deleted." in page
     assert "No recorded backup still contains it." in page
     page = admin.get(f"/cases/{case.json['id']}/delete").get_data(as_text=True)
     assert "The case and its finding are deleted for good." in page

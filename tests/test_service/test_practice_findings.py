@@ -126,8 +126,8 @@ def test_a_suppliers_copy_does_not_show_the_buyers_answers(name: str, tmp_path: 
             "pdf": pdf_text,
             "xlsx": lambda data: str(openpyxl.load_workbook(io.BytesIO(data)).sheetnames),
         }
-        heading = "Buyer" if name == "xlsx" else "How our own buying practices"
-        assert (heading in readers[name](data)) is (audience == "internal")
+        heading = "buyer" if name == "xlsx" else "how our own buying practices"
+        assert (heading in readers[name](data).lower()) is (audience == "internal")
 
 
 SITE_FILE = ("s.xlsx", workbook("| Supplier | Country | Sector |", "| Invented Stitching | BD | 14 |"))
