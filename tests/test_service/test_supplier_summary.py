@@ -54,7 +54,12 @@ def test_a_supplier_with_enough_answers_has_every_summary_column(database: Datab
     organisation = make_organisation(database)
     keep(database, organisation, SITES[1])
     (one,) = load_summaries(database, organisation).values()
-    assert {name for name, value in one.items() if value is None} == {"deleted_at", "form_answers"}
+    assert {name for name, value in one.items() if value is None} == {
+        "deleted_at",
+        "ended_on",
+        "findings_of",
+        "form_answers",
+    }
     assert (one["version"], one["created_at"], one["updated_at"], one["assessed_at"]) == (1, AT, AT, AT)
 
 
