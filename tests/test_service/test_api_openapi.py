@@ -59,6 +59,21 @@ NOT_SAID_BY_SCHEMA = {
     "mark_agency_form_returned": RETURNED,
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
+    "confirm_referral_contact": "that this day is past",
+    **dict.fromkeys(["create_webhook", "change_webhook"], "which addresses may be called"),
+    "put_mail_text": "which placeholders the mail of an event may contain",
+    **dict.fromkeys(
+        ["change_finding", "change_step"], f"{PERSONS}; which states follow which, and which dates are past"
+    ),
+    "add_step_evidence": f"{PERSONS}; that a period does not end before it begins",
+    **dict.fromkeys(
+        [
+            f"{act}_{noun}{what}"
+            for noun in ("supplier", "agency")
+            for act, what in (("create", "_link"), ("create", "_letter"), ("respond_to", ""), ("decide", "_proposal"))
+        ],
+        f"{PERSONS}; which findings a letter may be about, and which dates are past",
+    ),
     "upload_referral_contacts": "which bytes are a CSV file of the directory",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,
