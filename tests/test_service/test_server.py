@@ -257,6 +257,7 @@ def test_a_request_whose_client_has_left_is_not_handled(
         left.sendall(head("GET", "/slow?n=left"))
         stays = connect(server)
         stays.sendall(head("GET", "/slow?n=stays"))
+        wait_until(lambda: len(server.listeners[0].list_channels()) == serving.THREADS + 2)
         left.close()
         wait_until(lambda: len(server.listeners[0].list_channels()) == serving.THREADS + 1)
         go_on.set()
