@@ -158,6 +158,19 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Search for no reference cycles: a run that creates millions of small objects and then ends has no use for it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_garbage_collection()
 def _assess(arguments: argparse.Namespace) -> int:
     from questionnaires.issues import UnusableSheet
     from risk_models.facts.facts import load_facts
@@ -169,8 +182,6 @@ def _assess(arguments: argparse.Namespace) -> int:
     from service.imports.pipeline import Choices, NoUsableRows, parse_files
     from service.imports.vouching import Vouching
 
-    # One run creates millions of small objects and then ends, so searching for reference cycles would only take time.
-    gc.disable()
     on = parse_day(arguments.on)
     models = _select_release(arguments.models, on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())

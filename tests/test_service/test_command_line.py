@@ -1,6 +1,7 @@
 """The command line: files written, output, and exit status."""
 
 import csv
+import gc
 import io
 import json
 import tomllib
@@ -47,6 +48,13 @@ def assess(tmp_path: Path, *files: Path, formats: str = "json", **options: str) 
     status = cli.main(["assess", *map(str, files), "--out", str(out), "--formats", formats, *options_list])
     path = out / "assessment.json"
     return status, json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def test_garbage_is_collected_again_after_an_assessment(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("name,country\nHarbour Foods,TH\n", encoding="utf-8")
+    assert cli.main(["assess", str(file), "--out", str(tmp_path / "out"), "--formats", "json"]) == 0
+    assert gc.isenabled()
 
 
 def test_every_row_is_accounted_for_and_the_document_keeps_its_schema(tmp_path: Path) -> None:
