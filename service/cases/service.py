@@ -44,6 +44,7 @@ from service.case_reading.records import (
     link_to_suppliers,
 )
 from service.case_reading.records import SUPPLIER_REFERENCE_QUESTIONS as NUMBERS
+from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
@@ -59,17 +60,7 @@ FORM_ID = "case"
 FINDING_QUESTIONS = ("finding", "phase", "found", "source", "found_on", "note")
 CASE_QUESTIONS = ("case_id", *SINGLE_ANSWER_QUESTIONS, *LIST_QUESTIONS)
 MAX_LENGTHS = {"case_id": 100, "job": 200, "linked_reference": 300, "linked_name": 300, "note": 2000}
-# Who chose the workers that were spoken to before an emergency is closed. Those whom the management chose are often coached or
-# afraid (SAFE-6), and where nobody was spoken to, only a mistake can be corrected.
-MANAGEMENT, NO_ONE, MISTAKE = "management", "no_one", "entered_by_mistake"
-CHOSEN_BY = {
-    "workers": "The workers themselves",
-    "worker_organisation": "A union, a worker committee or an NGO",
-    "interviewer": "An independent interviewer",
-    "authority": "An authority",
-    MANAGEMENT: "Management of the site or agency",
-    NO_ONE: "No one: no workers were spoken to",
-}
+MISTAKE = "entered_by_mistake"  # the only outcome of an emergency for which nobody has to be spoken to
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.db.remediation_tables import Step, StepEvidence, StepVerification
 from service.errors import DomainError
 from service.remediation.events import queue_step_event
@@ -24,15 +25,6 @@ SOURCES = {
     "official": "An authority",
     "third_party": "Somebody independent",
     "document": "Documents",
-}
-MANAGEMENT, NO_ONE = "management", "no_one"
-CHOSEN_BY = {
-    "workers": "The workers themselves",
-    "worker_organisation": "A union, a worker committee or an NGO",
-    "interviewer": "An independent interviewer",
-    "authority": "An authority",
-    MANAGEMENT: "Management of the site or agency",
-    NO_ONE: "No one: no workers were spoken to",
 }
 
 

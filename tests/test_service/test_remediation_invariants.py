@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from test_remediation_rules import AT, HEARD, LATER, ON, PAYROLL, Workspace
 
+from service.case_reading.worker_selection import CHOSEN_BY
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase
 from service.db.remediation_tables import Step, StepEvidence, StepVerification
@@ -27,7 +28,7 @@ from service.errors import DomainError
 from service.remediation import findings, replies, steps, verification
 from service.remediation.rules import FINDING_STATES, STEP_STATES, load_rules
 from service.remediation.steps import Act, Evidence
-from service.remediation.verification import CHOSEN_BY, SOURCES, Check
+from service.remediation.verification import SOURCES, Check
 
 ACTORS = ("ana", "ben", "dee", "key of ana", "key of nobody")
 CREW = {"case_id": "C-1", "linked_reference": "S-1", "nationality": "MM", "age_group": "adults"}

@@ -19,6 +19,7 @@ from service.api.fields import (
 )
 from service.api.schemas.assessments import IssueSchema, withheld
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.case_reading.worker_selection import CHOSEN_BY
 from service.cases import corrections
 from service.cases import service as case_service
 
@@ -64,7 +65,7 @@ class CaseClosingSchema(ApiSchema):
     workers = StrictInteger(
         0, 100_000, metadata={"description": "How many workers were spoken to. 0 only for a case entered by mistake."}
     )
-    chosen_by = CurrentChoice(case_service.CHOSEN_BY, metadata={"description": "Who chose these workers."})
+    chosen_by = CurrentChoice(CHOSEN_BY, metadata={"description": "Who chose these workers."})
 
 
 class ProposedClosingSchema(ApiSchema):

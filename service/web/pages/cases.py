@@ -18,6 +18,7 @@ from questionnaires.sheet import Limits
 from questionnaires.validation.personal_data import IDENTIFYING_NOTE
 from risk_models.cases.rules import STRENGTHS, list_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
+from service.case_reading.worker_selection import CHOSEN_BY
 from service.cases import corrections
 from service.cases import service as case_service
 from service.cases.service import WorkerCheck
@@ -67,7 +68,7 @@ def _get_labels() -> dict[str, Any]:
         "choice_title": _get_choice_title,
         "strengths": STRENGTHS,
         "outcomes": case_service.list_outcomes(),
-        "chosen_by": case_service.CHOSEN_BY,
+        "chosen_by": CHOSEN_BY,
         "dimensions": {dimension["number"]: dimension["title"] for dimension in rules.raw["dimension"]},
         "phases": rules.phases,
     }

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from risk_models.model import load_models
 from service.auth.caller import get_caller, read_session, write_session
+from service.case_reading.worker_selection import CHOSEN_BY
 from service.clock import now, today
 from service.db.remediation_tables import Finding, Step
 from service.db.tables import User
@@ -284,7 +285,7 @@ def get_titles() -> dict[str, object]:
         "evidence_kinds": EVIDENCE_TITLES,
         "parties": PARTY_TITLES,
         "sources_of_verification": verification.SOURCES,
-        "chosen_by": verification.CHOSEN_BY,
+        "chosen_by": CHOSEN_BY,
         "severities": SEVERITY_TITLES,
         "involvements": INVOLVEMENT_TITLES,
         "finding_title": get_finding_title,
