@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from typing import Any
 
 from flask import request
@@ -30,6 +31,14 @@ def json_object() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise DomainError("field.type", 422, "The body must be a JSON object.")
     return body
+
+
+def parse_day(name: str, text: str) -> date:
+    """Return the day in a field of a body. Raises DomainError ``field.value``, 422, if there is no such day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as fault:
+        raise DomainError("field.value", 422, f"{name}: Enter a date as YYYY-MM-DD.") from fault
 
 
 def _too_large() -> DomainError:

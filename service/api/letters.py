@@ -12,12 +12,11 @@ from service.api.responses import Reply, attachment
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
 from service.auth.caller import get_blob_store, get_caller, read_session
-from service.clock import now, today
+from service.clock import now
 from service.db.remediation_tables import Reply as Letter
 from service.errors import not_found
 from service.remediation import replies
-from service.remediation.rules import Actor
-from service.remediation.steps import Act
+from service.remediation.steps import build_act
 from service.shared_plans import contents, proofs, submissions
 from service.suppliers import repository as suppliers
 
@@ -37,7 +36,10 @@ def create_letter(session: Session, kind: str, supplier_id: str, body: Values) -
     found = [finding for finding in contents.list_findings_to_ask(session, supplier.id) if finding.id in chosen]
     if len(found) < len(chosen):
         raise not_found("Finding not found among those on which this supplier can be asked for a reply.")
-    return Reply(_build(session, replies.ask_for_reply(session, supplier, found, body["text"], _act())), 201)
+    return Reply(
+        _build(session, replies.ask_for_reply(session, supplier, found, body["text"], build_act(get_caller(), now()))),
+        201,
+    )
 
 
 def respond(session: Session, kind: str, supplier_id: str, reply_id: str, body: Values) -> Reply:
@@ -46,7 +48,7 @@ def respond(session: Session, kind: str, supplier_id: str, reply_id: str, body: 
     letter = replies.get_reply(session, reply_id)
     if letter.supplier_id != supplier.id:
         raise not_found("Letter not found.")
-    replies.respond(session, letter, body["response"], _act())
+    replies.respond(session, letter, body["response"], build_act(get_caller(), now()))
     return Reply(_build(session, letter))
 
 
@@ -61,7 +63,9 @@ def decide_proposal(session: Session, kind: str, supplier_id: str, step_proposal
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     proposal = submissions.get_proposal(session, supplier.id, step_proposal_id)
     accepts = body["decision"] == "accept"
-    submissions.decide_proposal(session, proposal, accepts=accepts, reason=body["reason"], act=_act())
+    submissions.decide_proposal(
+        session, proposal, accepts=accepts, reason=body["reason"], act=build_act(get_caller(), now())
+    )
     return Reply(proposal)
 
 
@@ -86,9 +90,3 @@ def _build(session: Session, letter: Letter) -> Resource:
         findings=[finding.id for finding in contents.list_findings_of_letter(session, letter.id)],
         answers=list(contents.list_answers(session, letter.id)),
     )
-
-
-def _act() -> Act:
-    caller = get_caller()
-    actor = Actor(caller.actor, caller.role, caller.owner_id)
-    return Act(actor, today(caller.time_zone), now(), sees_worker_derived=caller.sees_worker_derived)

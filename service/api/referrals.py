@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment, check_version
+from service.api.responses import Reply, attachment, build_etag, check_version
 from service.api.views import whole_list
 from service.auth.caller import get_caller, read_session
 from service.clock import now, today
@@ -20,11 +20,6 @@ from service.referrals import contact_file, contacts, readiness
 Values = Mapping[str, Any]
 
 
-def etag(contact: ReferralContact) -> str:
-    """Return the version tag of a contact."""
-    return f"{contact.id}-{contact.version}"
-
-
 def list_contacts(session: Session) -> Reply:
     """Return all contacts by country, kind and name."""
     return whole_list(list(contacts.list_contacts(session)))
@@ -33,20 +28,20 @@ def list_contacts(session: Session) -> Reply:
 def get_contact(session: Session, contact_id: str) -> Reply:
     """Return a contact."""
     contact = contacts.get_contact(session, contact_id)
-    return Reply(contact, etag=etag(contact))
+    return Reply(contact, etag=build_etag(contact))
 
 
 def add_contact(session: Session, body: Values) -> Reply:
     """Add a contact, which has not been called yet, and return it."""
     contact = contacts.add_contact(session, body, None, _today(), now(), get_caller().actor)
-    return Reply(contact, 201, {"Location": f"/api/v1/referral-contacts/{contact.id}"}, etag(contact))
+    return Reply(contact, 201, {"Location": f"/api/v1/referral-contacts/{contact.id}"}, build_etag(contact))
 
 
 def change_contact(session: Session, contact_id: str, body: Values) -> Reply:
     """Change the given fields of a contact, and return it."""
     contact = _get_checked(session, contact_id)
     contacts.change_contact(session, contact, body, get_caller().actor)
-    return Reply(contact, etag=etag(contact))
+    return Reply(contact, etag=build_etag(contact))
 
 
 def confirm_contact(session: Session, contact_id: str, body: Values) -> Reply:
@@ -68,7 +63,7 @@ def delete_contact(session: Session, contact_id: str) -> Reply:
 
 def _get_checked(session: Session, contact_id: str) -> ReferralContact:
     contact = contacts.get_contact(session, contact_id, lock=True)
-    check_version(etag(contact))
+    check_version(build_etag(contact))
     return contact
 
 

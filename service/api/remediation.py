@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, check_version
+from service.api.body import parse_day
+from service.api.responses import Reply, build_etag, check_version
 from service.api.schemas.base import Resource
 from service.api.views import page_reply
 from service.auth.caller import get_caller
-from service.clock import now, today
-from service.db.remediation_tables import Finding, Step
-from service.errors import DomainError
+from service.clock import now
+from service.db.remediation_tables import Step
 from service.queries import remediation as queries
 from service.remediation import findings as finding_service
 from service.remediation import steps as step_service
 from service.remediation.findings import SEVERITY
-from service.remediation.rules import Actor
-from service.remediation.steps import Act, Evidence
+from service.remediation.steps import Evidence, build_act
 
 Values = Mapping[str, Any]
 
@@ -34,20 +32,20 @@ def list_findings(session: Session, query: Values) -> Reply:
 
 def get_finding(session: Session, finding_id: str) -> Reply:
     """Return a finding."""
-    finding = finding_service.get_finding(session, finding_id, _act(), lock=False)
-    return Reply(finding, etag=_etag(finding))
+    finding = finding_service.get_finding(session, finding_id, build_act(get_caller(), now()), lock=False)
+    return Reply(finding, etag=build_etag(finding))
 
 
 def change_finding(session: Session, finding_id: str, body: Values) -> Reply:
     """Change the state, the severity or the involvement of a finding, and return it."""
-    act = _act()
+    act = build_act(get_caller(), now())
     finding = finding_service.get_finding(session, finding_id, act)
-    check_version(_etag(finding))
+    check_version(build_etag(finding))
     if body.keys() & {*SEVERITY, "involvement"}:
         finding_service.describe(session, finding, body, act)
     if "state" in body:
         finding_service.change_state(session, finding, body["state"], body.get("reason"), act)
-    return Reply(finding, etag=_etag(finding))
+    return Reply(finding, etag=build_etag(finding))
 
 
 def list_steps(session: Session, query: Values) -> Reply:
@@ -63,18 +61,18 @@ def list_steps(session: Session, query: Values) -> Reply:
 
 def get_step(session: Session, step_id: str) -> Reply:
     """Return a step."""
-    return _reply(session, step_service.get_step(session, step_id, _act(), lock=False))
+    return _reply(session, step_service.get_step(session, step_id, build_act(get_caller(), now()), lock=False))
 
 
 def change_step(session: Session, step_id: str, body: Values) -> Reply:
     """Change the owner, the due date or the state of a step, and return it."""
-    act, reason = _act(), body.get("reason")
+    act, reason = build_act(get_caller(), now()), body.get("reason")
     step = step_service.get_step(session, step_id, act)
-    check_version(_etag(step))
+    check_version(build_etag(step))
     if "owner_id" in body:
         step_service.assign(session, step, body["owner_id"] or None, act)
     if "due" in body:
-        step_service.move_due(session, step, _parse_day("due", body["due"]), reason, act)
+        step_service.move_due(session, step, parse_day("due", body["due"]), reason, act)
     if "state" in body:
         step_service.change_state(session, step, body["state"], reason, act)
     return _reply(session, step)
@@ -82,16 +80,16 @@ def change_step(session: Session, step_id: str, body: Values) -> Reply:
 
 def add_evidence(session: Session, step_id: str, body: Values) -> Reply:
     """Add evidence to a step, which then waits for verification, and return the step."""
-    act = _act()
+    act = build_act(get_caller(), now())
     step = step_service.get_step(session, step_id, act)
-    period = [_parse_day(name, body[name]) if name in body else None for name in ("period_from", "period_to")]
+    period = [parse_day(name, body[name]) if name in body else None for name in ("period_from", "period_to")]
     step_service.add_evidence(session, step, Evidence(body["kind"], body["reference"], *period), act)
     reply = _reply(session, step)
     return Reply(reply.body, 201, etag=reply.etag)
 
 
 def _reply(session: Session, step: Step) -> Reply:
-    return Reply(_describe(session, [step])[step.id], etag=_etag(step))
+    return Reply(_describe(session, [step])[step.id], etag=build_etag(step))
 
 
 def _describe(session: Session, steps: Sequence[Step]) -> dict[str, Resource]:
@@ -99,20 +97,3 @@ def _describe(session: Session, steps: Sequence[Step]) -> dict[str, Resource]:
     sees = get_caller().sees_worker_derived
     linked = queries.list_finding_ids(session, steps, sees_worker_derived=sees)
     return {step.id: Resource(step, findings=linked[step.id]) for step in steps}
-
-
-def _etag(row: Finding | Step) -> str:
-    return f"{row.id}-{row.version}"
-
-
-def _parse_day(field: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as fault:
-        raise DomainError("field.value", 422, f"{field}: Enter a date as YYYY-MM-DD.") from fault
-
-
-def _act() -> Act:
-    caller = get_caller()
-    actor = Actor(caller.actor, caller.role, caller.owner_id)
-    return Act(actor, today(caller.time_zone), now(), caller.sees_worker_derived)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 from flask import Response, request
@@ -26,6 +26,18 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     etag: str | None = None
+
+
+class Versioned(Protocol):
+    """A row that counts its changes."""
+
+    id: str
+    version: int
+
+
+def build_etag(row: Versioned) -> str:
+    """Return the version tag of a row."""
+    return f"{row.id}-{row.version}"
 
 
 def response(reply: Reply) -> Response:

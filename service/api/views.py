@@ -23,6 +23,7 @@ from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot, load_facts
 from service import report_jobs
 from service.api.answers import load_answers
+from service.api.body import parse_day
 from service.api.responses import Reply, check_version
 from service.api.schemas.assessments import DecisionRequestSchema
 from service.api.schemas.base import Resource
@@ -137,22 +138,15 @@ def _load_plan(body: Values, on: date) -> tuple[CorrectivePlan | None, date | No
     steps: dict[str, bool] = {}
     for step in given["steps"]:  # a step that is listed twice is done when it is so both times
         steps[step["action"]] = steps.get(step["action"], True) and step["state"] == "done"
-    next_due = _parse_day("plan.next_due", given["next_due"])
+    next_due = parse_day("plan.next_due", given["next_due"]) if given["next_due"] else None
     return CorrectivePlan(agreed_on, tuple(given["covers"]), steps, next_due), informed_on
 
 
 def _parse_past_day(field: str, text: str | None, on: date) -> date | None:
-    day = _parse_day(field, text)
+    day = None if text is None else parse_day(field, text)
     if day is not None and day > on:
         raise DomainError("date.future", 422, f"{field}: This date is in the future.")
     return day
-
-
-def _parse_day(field: str, text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as fault:
-        raise DomainError("field.value", 422, f"{field}: Enter a date as YYYY-MM-DD.") from fault
 
 
 def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from risk_models.action_library import Action, list_release_actions
 from service.audit import record_event
+from service.clock import today
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
 from service.db.tables import User
 from service.errors import DomainError, not_found
@@ -38,6 +40,36 @@ class Act:
     on: date
     at: datetime
     sees_worker_derived: bool
+
+
+class SignedIn(Protocol):
+    """A caller of the service, such as ``service.auth.caller.Caller``."""
+
+    @property
+    def actor(self) -> str:
+        """Name in the audit trail."""
+
+    @property
+    def role(self) -> str | None:
+        """Role of a user; None for an API key."""
+
+    @property
+    def owner_id(self) -> str | None:
+        """Id of the user, or of the user who answers for the key."""
+
+    @property
+    def time_zone(self) -> str:
+        """Time zone of the organisation."""
+
+    @property
+    def sees_worker_derived(self) -> bool:
+        """Whether the caller sees what workers reported."""
+
+
+def build_act(caller: SignedIn, at: datetime) -> Act:
+    """Return what a caller does at a moment, on the day that it is where the caller's organisation is."""
+    actor = Actor(caller.actor, caller.role, caller.owner_id)
+    return Act(actor, today(caller.time_zone), at, caller.sees_worker_derived)
 
 
 @dataclass(frozen=True)

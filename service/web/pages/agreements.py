@@ -14,9 +14,9 @@ from service.clock import now, today
 from service.errors import DomainError
 from service.remediation import plans
 from service.remediation.plans import SHARES, Agreement
-from service.remediation.rules import Actor
-from service.remediation.steps import Act
+from service.remediation.steps import build_act
 from service.suppliers import repository as suppliers
+from service.web.form_fields import parse_day, parse_number
 
 AGREED_HOW_TITLES = {
     "signed": lazy_gettext("Signed"),
@@ -47,23 +47,17 @@ def show_agreement(kind: str, supplier_id: str) -> Response:
 def save_agreement(kind: str, supplier_id: str) -> AnyResponse:
     """Record what was agreed as a new version of the plan for a supplier."""
     try:
-        agreement, version = _read_form(), _parse_number("version")
+        agreement, version = _read_form(), parse_number(_read("version") or "")
         with write_session() as session:
             supplier = suppliers.get_supplier(session, kind, supplier_id)
             plans.lock_plan(session, supplier.id, version)
-            plans.save_agreement(session, supplier, agreement, _get_act())
+            plans.save_agreement(session, supplier, agreement, build_act(get_caller(), now()))
     except DomainError as error:
         if error.status == 404:
             raise
         return _render(kind, supplier_id, error)
     flash(_("Agreement saved."))
     return redirect(url_for(f"pages.{kind}", supplier_id=supplier.id, _anchor="remediation"), 303)
-
-
-def _get_act() -> Act:
-    caller = get_caller()
-    actor = Actor(caller.actor, caller.role, caller.owner_id)
-    return Act(actor, today(caller.time_zone), now(), caller.sees_worker_derived)
 
 
 def _render(kind: str, supplier_id: str, error: DomainError | None = None) -> Response:
@@ -97,13 +91,13 @@ def _list_values(plan: object) -> dict[str, str]:
 def _read_form() -> Agreement:
     """Return the agreement that was entered. Raises DomainError ``field.value``, 422."""
     return Agreement(
-        agreed_on=_parse_day("agreed_on"),
+        agreed_on=_read_day("agreed_on"),
         agreed_how=_read("agreed_how"),
-        workers_agreed_on=_parse_day("workers_agreed_on"),
+        workers_agreed_on=_read_day("workers_agreed_on"),
         spokesperson=_read("spokesperson"),
         cost=_read("cost"),
         currency=(_read("currency") or "").upper() or None,
-        **{name: _parse_number(name) for name in SHARES},
+        **{name: parse_number(_read(name) or "") for name in SHARES},
     )
 
 
@@ -111,16 +105,6 @@ def _read(field: str) -> str | None:
     return request.form.get(field, "").strip() or None
 
 
-def _parse_day(field: str) -> date | None:
+def _read_day(field: str) -> date | None:
     text = _read(field)
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise DomainError("field.value", 422, _("Enter the date as year-month-day, such as 2026-03-31.")) from error
-
-
-def _parse_number(field: str) -> int | None:
-    text = _read(field)
-    if text is not None and not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise DomainError("field.value", 422, _("Enter a whole number."))
-    return None if text is None else int(text)
+    return parse_day(text) if text else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from functools import cache
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -16,15 +15,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from risk_models.model import load_models
 from service.auth.caller import get_caller, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY
-from service.clock import now, today
+from service.clock import now
 from service.db.remediation_tables import Finding, Step
 from service.db.tables import User
 from service.errors import DomainError
 from service.queries import remediation as queries
 from service.remediation import findings, steps, verification
-from service.remediation.rules import DONE, Actor, list_next_states
-from service.remediation.steps import Act, Evidence
+from service.remediation.rules import DONE, list_next_states
+from service.remediation.steps import Act, Evidence, build_act
 from service.remediation.verification import Check
+from service.web.form_fields import parse_day, parse_number
 
 STEP_STATE_TITLES = {
     "planned": lazy_gettext("Planned"),
@@ -77,7 +77,7 @@ def show_board() -> Response:
 
 
 def _render_board(error: DomainError | None) -> Response:
-    act, view = _get_act(), request.args.get("view", "open")
+    act, view = build_act(get_caller(), now()), request.args.get("view", "open")
     view = view if view in VIEWS else "open"
     filters = {
         "open": {"states": queries.OPEN_STATES},
@@ -124,13 +124,13 @@ def change_selected() -> AnyResponse:
         if not ids or not (owner or due or state):
             raise DomainError("steps.nothing", 422, _("Select at least one step, and say what to change."))
         with write_session() as session:
-            act = _get_act()
+            act = build_act(get_caller(), now())
             for step_id in sorted(ids):
                 step = steps.get_step(session, step_id, act)
                 if owner:
                     steps.assign(session, step, None if owner == "nobody" else owner, act)
                 if due:
-                    steps.move_due(session, step, _parse_day(due), reason, act)
+                    steps.move_due(session, step, parse_day(due), reason, act)
                 if state:
                     steps.change_state(session, step, state, reason, act)
     except DomainError as error:
@@ -148,7 +148,7 @@ def show_step(step_id: str) -> Response:
 
 
 def _render_step(step_id: str, error: DomainError | None) -> Response:
-    act = _get_act()
+    act = build_act(get_caller(), now())
     with read_session() as session:
         try:
             step = steps.get_step(session, step_id, act, lock=False)
@@ -187,7 +187,7 @@ def change_state(step_id: str) -> AnyResponse:
 def move_due(step_id: str) -> AnyResponse:
     """Move the due date of a step, with a reason."""
     due, reason = request.form.get("due", ""), request.form.get("reason", "")
-    return _change(step_id, lambda session, step, act: steps.move_due(session, step, _parse_day(due), reason, act))
+    return _change(step_id, lambda session, step, act: steps.move_due(session, step, parse_day(due), reason, act))
 
 
 def assign(step_id: str) -> AnyResponse:
@@ -201,7 +201,7 @@ def add_evidence(step_id: str) -> AnyResponse:
     form = request.form
 
     def add(session: Session, step: Step, act: Act) -> None:
-        period = [_parse_day(form[name]) if form.get(name) else None for name in ("period_from", "period_to")]
+        period = [parse_day(form[name]) if form.get(name) else None for name in ("period_from", "period_to")]
         evidence = Evidence(form.get("kind", ""), form.get("reference", ""), *period)
         steps.add_evidence(session, step, evidence, act)
 
@@ -215,10 +215,10 @@ def verify(step_id: str) -> AnyResponse:
     def check(session: Session, step: Step, act: Act) -> None:
         found = Check(
             form.get("source", ""),
-            _parse_day(form.get("checked_on", "")),
-            _parse_number(form.get("workers", "")) or 0,
+            parse_day(form.get("checked_on", "")),
+            parse_number(form.get("workers", "")) or 0,
             form.get("chosen_by", ""),
-            _parse_number(form.get("confirmed_percent", "")),
+            parse_number(form.get("confirmed_percent", "")),
             "asked_about_retaliation" in form,
         )
         if form.get("outcome") == "rejected":
@@ -252,10 +252,10 @@ def change_finding(step_id: str, finding_id: str) -> AnyResponse:
 
 def _change(step_id: str, change: Callable[[Session, Step, Act], object], *, lock: bool = True) -> AnyResponse:
     """Make a change to the version of a step that the form was shown for; an error is shown above the step."""
-    act = _get_act()
+    act = build_act(get_caller(), now())
     try:
         with write_session() as session:
-            version = _parse_number(request.form.get("version", ""))
+            version = parse_number(request.form.get("version", ""))
             change(session, steps.get_step(session, step_id, act, version=version, lock=lock), act)
     except DomainError as error:
         if error.code == "not_found":
@@ -263,12 +263,6 @@ def _change(step_id: str, change: Callable[[Session, Step, Act], object], *, loc
         return _render_step(step_id, error)
     flash(_("Saved."))
     return redirect(url_for("pages.step", step_id=step_id), 303)
-
-
-def _get_act() -> Act:
-    caller = get_caller()
-    actor = Actor(caller.actor, caller.role, caller.owner_id)
-    return Act(actor, today(caller.time_zone), now(), caller.sees_worker_derived)
 
 
 def _list_users(session: Session) -> Mapping[str, str]:
@@ -307,18 +301,3 @@ def _load_titles() -> Mapping[tuple[str, str], str]:
         titles |= {("indicator", one.id): one.title for one in model.indicators}
         titles |= {("floor", floor.id): floor.title for floor in model.floors}
     return titles
-
-
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise DomainError("field.value", 422, _("Enter the date as year-month-day, such as 2026-03-31.")) from error
-
-
-def _parse_number(text: str) -> int | None:
-    if not text.strip():
-        return None
-    if not (text.strip().isascii() and text.strip().isdigit() and len(text.strip()) < 7):
-        raise DomainError("field.value", 422, _("Enter a whole number."))
-    return int(text)

@@ -13,12 +13,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth import links
 from service.auth.caller import get_blob_store, get_caller, read_session, write_session
-from service.clock import now, today
+from service.clock import now
 from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
 from service.remediation import replies
-from service.remediation.rules import Actor
-from service.remediation.steps import Act, get_action
+from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
 from service.suppliers import repository as suppliers
 from service.web.pages.suppliers import build_download
@@ -72,7 +71,9 @@ def ask_for_reply(kind: str, supplier_id: str) -> AnyResponse:
             supplier = suppliers.get_supplier(session, kind, supplier_id)
             chosen = set(request.form.getlist("findings"))
             found = [one for one in contents.list_findings_to_ask(session, supplier.id) if one.id in chosen]
-            replies.ask_for_reply(session, supplier, found, request.form.get("text", ""), _act())
+            replies.ask_for_reply(
+                session, supplier, found, request.form.get("text", ""), build_act(get_caller(), now())
+            )
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
     return _redirect(kind, supplier_id, _("The findings have been put to the supplier."))
@@ -83,7 +84,7 @@ def respond(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
     try:
         with write_session() as session:
             reply = _get_reply(session, kind, supplier_id, reply_id)
-            replies.respond(session, reply, request.form.get("response", ""), _act())
+            replies.respond(session, reply, request.form.get("response", ""), build_act(get_caller(), now()))
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
     return _redirect(kind, supplier_id, _("Your answer has been saved. The supplier sees it through its link."))
@@ -101,7 +102,7 @@ def note_delivery(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
         with write_session() as session:
             reply = _get_reply(session, kind, supplier_id, reply_id)
             note = request.form.get("note", "")
-            replies.note_delivery(session, reply, delivered_at.astimezone(UTC), note, _act())
+            replies.note_delivery(session, reply, delivered_at.astimezone(UTC), note, build_act(get_caller(), now()))
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
     return _redirect(kind, supplier_id, _("Delivery recorded. The supplier's time to reply began on that day."))
@@ -114,7 +115,9 @@ def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyRe
         with write_session() as session:
             supplier = suppliers.get_supplier(session, kind, supplier_id)
             proposal = submissions.get_proposal(session, supplier.id, step_proposal_id)
-            submissions.decide_proposal(session, proposal, accepts=accepts, reason=reason, act=_act())
+            submissions.decide_proposal(
+                session, proposal, accepts=accepts, reason=reason, act=build_act(get_caller(), now())
+            )
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
     return _redirect(kind, supplier_id, _("Decision saved. The supplier sees it, with your reason, through its link."))
@@ -135,12 +138,6 @@ def _get_reply(session: Session, kind: str, supplier_id: str, reply_id: str) -> 
     if reply.supplier_id != supplier.id:
         raise not_found("Letter not found.")
     return reply
-
-
-def _act() -> Act:
-    caller = get_caller()
-    actor = Actor(caller.actor, caller.role, caller.owner_id)
-    return Act(actor, today(caller.time_zone), now(), sees_worker_derived=caller.sees_worker_derived)
 
 
 def _redirect(kind: str, supplier_id: str, message: str) -> AnyResponse:
