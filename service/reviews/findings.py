@@ -51,6 +51,8 @@ ACTOR = "system:remediation"
 CHUNK = 50  # suppliers in one transaction
 SHORT = 200  # suppliers that take seconds
 OWN_ANSWERS, REPORTED, CASE = "own_answers", "reported", "case"  # source classes
+BUYER = "buyer"  # the owner of steps that no supplier sees
+SEEN_FROM_NOW = "The supplier's own answers now call for this step, and it sees it from this day."
 ANY_QUESTION: frozenset[str] = frozenset()  # of a case, which no answer raises
 
 Steps = Sequence[tuple[Action, date]]
@@ -183,7 +185,7 @@ class _Taking:
         links = link_steps(by_name, tuple(steps))
         findings = self._take_findings(raised)
         called_for = [(action, due) for action, due in steps if action.id in links]
-        by_action = self._take_steps(called_for, releases, {action.id for action, _ in own.steps})
+        by_action = self._take_steps(called_for, releases, {action.id: due for action, due in own.steps})
         for action, _ in called_for:
             linked = sorted({by_name[name] for name in links[action.id]})
             self._link(by_action[action.id], [findings[key] for key in linked])
@@ -278,19 +280,34 @@ class _Taking:
         )
         return any(given is None or not raised.questions.isdisjoint(given) for given in self.session.scalars(newer))
 
-    def _take_steps(self, called_for: Steps, releases: Mapping[str, str], own: Collection[str]) -> dict[str, Step]:
-        """Return the step of each action that is called for: the known one, or a new one."""
+    def _take_steps(self, called_for: Steps, releases: Mapping[str, str], own: Mapping[str, date]) -> dict[str, Step]:
+        """Return the step of each action that is called for: the known one, or a new one.
+
+        ``own``: when the actions that the supplier's own answers call for are due. Its steps are due then, since an earlier day
+        would tell it that somebody has reported something. The buyer's own steps are due as the whole assessment says.
+        """
         query = select(Step).where(Step.supplier_id == self.supplier.id)
         stored = self.session.scalars(query.order_by(Step.created_at, Step.id).with_for_update()).all()
         steps = {step.action: step for step in stored}
         for action, due in called_for:
             known = steps.get(action.id)
             if known is None:
-                steps[action.id] = self._add_step(action, due, releases[action.id], worker_derived=action.id not in own)
-            elif action.id in own:
-                known.worker_derived = False
+                day = due if action.owner == BUYER else own.get(action.id, due)
+                steps[action.id] = self._add_step(action, day, releases[action.id], worker_derived=action.id not in own)
+            elif action.id in own and known.worker_derived:
+                self._show(known, own[action.id])
         self.session.flush()
         return steps
+
+    def _show(self, step: Step, due: date) -> None:
+        """Let the supplier see a step that its own answers call for now, due when these say unless somebody set another day."""
+        step.worker_derived = False
+        moves = select(Transition.id).where(Transition.step_id == step.id, Transition.field == "due")
+        if step.party != BUYER and step.due != due and self.session.scalars(moves).first() is None:
+            before, step.due = step.due, due
+            step_service.record_change(
+                self.session, step, "due", before.isoformat(), due.isoformat(), SEEN_FROM_NOW, self.act
+            )
 
     def _add_step(self, action: Action, due: date, release: str, *, worker_derived: bool) -> Step:
         step = Step(

@@ -1,6 +1,7 @@
 """Test how findings and steps are taken from assessments and cases: once, linked, reopened, and never closed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,6 +99,32 @@ def test_what_workers_reported_is_marked_and_stays_so_until_the_supplier_says_it
         save(session, {**SITE, **HELD}, AT + timedelta(days=1))
         assert "papers_withheld" in list_abouts(session, kind="indicator", worker_derived=False)
         assert not step.worker_derived
+
+
+def test_a_supplier_cannot_tell_from_a_due_date_that_somebody_reported_something(database: Database):
+    with database.for_organisation(make_organisation(database)) as session:
+        incoming = [suppliers.IncomingSupplier({**SITE, **HELD})]
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(ON, AT, "user:ana", "import"))
+        (site,) = session.scalars(select(Supplier.id))
+        (one,) = recompute(session, [site])
+        own = {action.id: due + timedelta(days=7) for action, due in one.own.steps}
+        later = replace(one.own, steps=tuple((action, own[action.id]) for action, _ in one.own.steps))
+        take_findings(session, [replace(one, own=later)], AT)
+        due = {action.id: day for action, day in one.found.steps}
+        steps = session.scalars(select(Step)).all()
+        assert {step.party for step in steps} >= {"supplier", "buyer"}
+        for step in steps:
+            assert step.due == (due if step.party == "buyer" else own)[step.action], step.action
+
+
+def test_a_step_that_the_supplier_comes_to_see_is_due_when_its_own_answers_say(database: Database):
+    with database.for_organisation(make_organisation(database)) as session:
+        reported = {"reported_harms": ["papers_withheld"], "reported_by": "workers", "reported_on": "2026-10-30"}
+        save(session, {**SITE, **reported})
+        step = session.scalars(select(Step).where(Step.action == "return_papers")).one()
+        before = step.due
+        save(session, {**SITE, **HELD}, AT + timedelta(days=9))
+        assert step.due == before + timedelta(days=9)
 
 
 def test_what_was_put_right_reopens_only_by_something_new(database: Database):
