@@ -171,11 +171,11 @@ def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titl
 
 
 def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
-    """Return the draft mark of a report on some suppliers; empty where each of them has been heard.
+    """Return the draft mark of a report on some suppliers; empty where each of them has been consulted.
 
     A request that was merely marked as returned is no response.
     """
-    return "" if set(supplier_ids) <= replies.list_heard_suppliers(session, supplier_ids, now()) else DRAFT
+    return "" if set(supplier_ids) <= replies.list_consulted_suppliers(session, supplier_ids, now()) else DRAFT
 
 
 def add_own_practices(session: Session, report: Report) -> Report:

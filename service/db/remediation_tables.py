@@ -30,7 +30,8 @@ class Finding(Owned, Base):
         UniqueConstraint("record_id", "kind", "about", "cohort_key", name="one_finding_a_cohort"),
         CheckConstraint("kind in ('indicator','floor','case')", name="valid_finding_kind"),
         CheckConstraint(
-            "state in ('open','heard','disputed','accepted','remedied','closed','reopened')", name="valid_finding_state"
+            "state in ('open','consulted','disputed','accepted','remedied','closed','reopened')",
+            name="valid_finding_state",
         ),
         CheckConstraint("involvement in ('caused','contributed','linked')", name="valid_involvement"),
         Index("finding_queue", "organisation_id", "state", "found_on", "id"),

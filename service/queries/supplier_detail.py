@@ -43,7 +43,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SupplierDetail:
-    """The data of a supplier's page. ``draft`` is empty once the supplier has been heard (service/remediation/replies.py)."""
+    """The data of a supplier's page. ``draft`` is empty once the supplier has been consulted (service/remediation/replies.py)."""
 
     supplier: Supplier
     aliases: Sequence[MergedKey]
@@ -84,7 +84,7 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
         decision=_decide(session, latest, sees_worker_derived=sees_worker_derived),
-        draft="" if replies.list_heard_suppliers(session, [supplier.id], now()) else DRAFT,
+        draft="" if replies.list_consulted_suppliers(session, [supplier.id], now()) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,

@@ -1,7 +1,7 @@
 """The right of reply: what was put to a supplier, when it arrived, and what it answered.
 
 Sending proves nothing: only a letter that was opened, or of which an officer noted how and when it was delivered, starts the time
-to reply. A supplier has been heard once it has answered, or once that time has passed.
+to reply. A supplier has been consulted once it has answered, or once that time has passed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from service.remediation.rules import Actor, check_text, get_reply_deadline
 from service.remediation.steps import Act
 
 MAX_TEXT = 20_000
-WAITS = ("open", "reopened")  # states of findings that a supplier has not been heard on
-DEADLINES = Actor("system:remediation", None, None)  # who marks findings as heard when the time to reply has passed
+WAITS = ("open", "reopened")  # states of findings that a supplier has not been consulted on
+DEADLINES = Actor("system:remediation", None, None)  # who acts when the time to reply has passed
 
 
 def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Finding], text: str, act: Act) -> Reply:
@@ -115,7 +115,7 @@ def _deliver(session: Session, reply: Reply, how: str, at: datetime, by: str) ->
 
 
 def record_answer(session: Session, reply: Reply, answer: str, act: Act) -> None:
-    """Record what the supplier answered; its findings are then heard.
+    """Record what the supplier answered, which consults it on the findings of the letter.
 
     Raises DomainError: ``reply.answered``, 409; ``reply.answer``, ``text.too_long``, ``person.*``, 422.
     """
@@ -129,7 +129,7 @@ def record_answer(session: Session, reply: Reply, answer: str, act: Act) -> None
     record_event(session, act.actor.name, "reply.received", "reply", reply.id)
     asked = select(ReplyFinding.finding_id).where(ReplyFinding.reply_id == reply.id)
     queue_reply_event(session, reply, session.scalars(asked).all(), act.actor)
-    mark_heard(session, reply, act)
+    mark_consulted(session, reply, act)
 
 
 def respond(session: Session, reply: Reply, response: str, act: Act) -> None:
@@ -147,22 +147,23 @@ def respond(session: Session, reply: Reply, response: str, act: Act) -> None:
     session.flush()
 
 
-def mark_heard(session: Session, reply: Reply, act: Act) -> None:
-    """Mark the findings of a locked letter as heard, once the supplier has answered or its time has passed. Others stay as they
-    are, and so does one that was reopened after a letter that was not answered: the supplier has not been asked about the news.
+def mark_consulted(session: Session, reply: Reply, act: Act) -> None:
+    """Count the supplier as consulted on the findings of a locked letter, once it has answered or its time has passed. Other
+    findings stay as they are, and so does one that was reopened after a letter without an answer: the supplier has not been asked
+    about the news.
     """
-    if not is_heard(reply, act.at):
+    if not is_consulted(reply, act.at):
         return
     linked = select(ReplyFinding.finding_id).where(ReplyFinding.reply_id == reply.id)
     waiting = select(Finding).where(Finding.id.in_(linked), Finding.state.in_(WAITS)).order_by(Finding.id)
     if reply.answered_at is None:
         waiting = waiting.where(~_is_reopened_after(reply.created_at))
     for finding in session.scalars(waiting.with_for_update().execution_options(populate_existing=True)):
-        finding_service.change_state(session, finding, "heard", None, act, by="reply")
+        finding_service.change_state(session, finding, "consulted", None, act, by="reply")
 
 
-def mark_all_heard(db: Database, at: datetime) -> int:
-    """Mark the findings of each delivered letter as heard whose time to reply has passed at a moment without an answer, in every
+def mark_all_consulted(db: Database, at: datetime) -> int:
+    """Count suppliers as consulted on delivered letters whose time to reply has passed at a moment without an answer, in every
     organisation; return how many letters there were. Any number of processes may do so at once, and be killed.
     """
     with db.unscoped(write=False) as session:
@@ -175,7 +176,7 @@ def mark_all_heard(db: Database, at: datetime) -> int:
             with db.for_organisation(organisation_id) as session:
                 reply = session.get(Reply, reply_id, with_for_update=True)
                 if reply is not None:  # its supplier was not erased in the meantime
-                    mark_heard(session, reply, act)
+                    mark_consulted(session, reply, act)
         count += len(passed)
     return count
 
@@ -199,20 +200,20 @@ def _is_reopened_after(moment: datetime | InstrumentedAttribute[datetime]) -> Ex
     )
 
 
-def is_heard(reply: Reply, at: datetime) -> bool:
+def is_consulted(reply: Reply, at: datetime) -> bool:
     """Return whether the supplier has answered, or has let its time pass after the letter was delivered."""
     return reply.answered_at is not None or (reply.delivered_at is not None and reply.due_at <= at)
 
 
-def list_heard_suppliers(session: Session, supplier_ids: Collection[str], at: datetime) -> set[str]:
-    """Return the suppliers that have been heard: they returned a form whose answers are stored, or each letter to them was
+def list_consulted_suppliers(session: Session, supplier_ids: Collection[str], at: datetime) -> set[str]:
+    """Return the suppliers that have been consulted: they returned a form whose answers are stored, or each letter to them was
     answered or delivered so long ago that the time to reply has passed.
     """
-    heard = or_(Reply.answered_at.is_not(None), and_(Reply.delivered_at.is_not(None), Reply.due_at <= at))
+    consulted = or_(Reply.answered_at.is_not(None), and_(Reply.delivered_at.is_not(None), Reply.due_at <= at))
     found: set[str] = set()
     for chunk in chunks(sorted(supplier_ids)):
         asked = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk))
-        waiting = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk), ~heard)
+        waiting = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk), ~consulted)
         found |= set(session.scalars(asked)) - set(session.scalars(waiting))
         # A column of JSON holds "null" where a supplier was stored without a form.
         returned = select(Supplier.id).where(Supplier.id.in_(chunk), cast(Supplier.form_answers, Text) != "null")

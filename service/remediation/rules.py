@@ -18,7 +18,7 @@ RULES_FILE = Path(__file__).with_name("transitions.toml")
 STEP_STATES = (
     "planned", "agreed", "in_progress", "evidence_in", "verified", "rejected", "closed", "reopened", "withheld",
 )  # fmt: skip
-FINDING_STATES = ("open", "heard", "disputed", "accepted", "remedied", "closed", "reopened")
+FINDING_STATES = ("open", "consulted", "disputed", "accepted", "remedied", "closed", "reopened")
 DONE = ("verified", "closed")
 APPROVERS = ("approver", "admin")
 MAX_REASON = 2000  # characters

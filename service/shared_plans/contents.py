@@ -24,7 +24,7 @@ from service.db.tables import Result, Supplier
 from service.errors import not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
-from service.remediation.replies import WAITS, is_heard
+from service.remediation.replies import WAITS, is_consulted
 from service.remediation.rules import list_next_states
 from service.remediation.steps import get_action
 from service.report_content.contact_gate import SUPPLIER_TEXT
@@ -187,7 +187,7 @@ def _select_of_record(record_id: str) -> Select[Step]:
 
 
 def list_findings_to_ask(session: Session, supplier_id: str) -> Sequence[Finding]:
-    """Return the findings on which a supplier may be heard and was not asked yet; never one that is known from workers only."""
+    """Return the findings on which a supplier can be consulted and has not been; never one that is known from workers only."""
     asked = select(ReplyFinding.finding_id).join(Reply).where(Reply.supplier_id == supplier_id)
     query = select(Finding).where(
         Finding.supplier_id == supplier_id,
@@ -242,7 +242,7 @@ def _build_letter(session: Session, reply: Reply, titles: FindingTitles, at: dat
         due_at=reply.due_at,
         answered_at=reply.answered_at,
         response=reply.response,
-        is_late=reply.answered_at is None and is_heard(reply, at),
+        is_late=reply.answered_at is None and is_consulted(reply, at),
         findings=tuple(
             SharedFinding(finding.id, titles.get_title(finding), answers.get(finding.id)) for finding in found
         ),

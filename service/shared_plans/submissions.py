@@ -22,7 +22,7 @@ from service.remediation.rules import check_reason, check_text, list_next_states
 from service.remediation.steps import Act
 from service.shared_plans.contents import FindingTitles, list_findings_of_letter, list_shared_steps, list_undelivered
 
-# What a supplier can say about a finding, and the state that the finding then has (None: it is heard, and no more).
+# What a supplier can say about a finding, and the state that the finding then has (None: only consulted).
 POSITIONS = {
     "accepts": "We accept this finding",
     "disputes": "We dispute this finding",

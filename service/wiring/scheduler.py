@@ -1,6 +1,6 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-It also queues reminders and the job that takes findings from new assessments, and marks findings as heard when the time to
+It also queues reminders and the job that takes findings from new assessments, and counts suppliers as consulted when the time to
 reply has passed.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
@@ -32,7 +32,7 @@ from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.remediation.reminders import queue_all_reminders
-from service.remediation.replies import mark_all_heard
+from service.remediation.replies import mark_all_consulted
 from service.reviews.findings import queue_findings
 from service.schedules.service import iterate_scheduled_times
 
@@ -79,7 +79,7 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
             with pulse.guard():
                 queue_all_reminders(db, now())
             with pulse.guard():
-                mark_all_heard(db, now())
+                mark_all_consulted(db, now())
         if stop.wait(every.total_seconds()):
             break
         waits_until_purge -= 1

@@ -251,7 +251,7 @@ def test_the_scheduler_triggers_and_purges_at_once_and_then_regularly_until_stop
     monkeypatch.setattr(scheduler.retention, "purge_expired", lambda db, blobs, at: purges.append((db, blobs)))
     monkeypatch.setattr(scheduler, "REMINDERS", timedelta(seconds=0.1))
     monkeypatch.setattr(scheduler, "queue_all_reminders", lambda db, at: looks.update(["reminders"]))
-    monkeypatch.setattr(scheduler, "mark_all_heard", lambda db, at: looks.update(["replies"]))
+    monkeypatch.setattr(scheduler, "mark_all_consulted", lambda db, at: looks.update(["replies"]))
     with ticking(database, blobs):
         wait_until(lambda: len(ticks) >= 3 and len(purges) >= 3 and min(looks["reminders"], looks["replies"]) >= 2)
     assert "APScheduler" not in {thread.name for thread in threading.enumerate()}

@@ -171,13 +171,13 @@ def read_states(database: Database, organisation_id: str, finding_id: str) -> li
         return list(session.scalars(query))
 
 
-def test_a_finding_is_heard_once_the_time_to_reply_has_passed(database: Database):
+def test_a_supplier_counts_as_consulted_once_the_time_to_reply_has_passed(database: Database):
     organisation_id = make_organisation(database)
     finding_id = deliver(database, organisation_id)
-    assert replies.mark_all_heard(database, AT + timedelta(days=2, seconds=-1)) == 0
-    assert replies.mark_all_heard(database, AT + timedelta(days=2)) == 1
-    assert replies.mark_all_heard(database, AT + timedelta(days=3)) == 0
-    assert read_states(database, organisation_id, finding_id) == ["heard"]
+    assert replies.mark_all_consulted(database, AT + timedelta(days=2, seconds=-1)) == 0
+    assert replies.mark_all_consulted(database, AT + timedelta(days=2)) == 1
+    assert replies.mark_all_consulted(database, AT + timedelta(days=3)) == 0
+    assert read_states(database, organisation_id, finding_id) == ["consulted"]
 
 
 def test_a_letter_does_not_speak_for_what_came_up_after_it(database: Database):
@@ -188,11 +188,11 @@ def test_a_letter_does_not_speak_for_what_came_up_after_it(database: Database):
         finding.state = "reopened"
         moved = {"field": "state", "from_value": "closed", "to_value": "reopened"}
         session.add(Transition(finding_id=finding_id, **moved, actor="system:remediation", at=at))
-    assert replies.mark_all_heard(database, AT + timedelta(days=9)) == 0
+    assert replies.mark_all_consulted(database, AT + timedelta(days=9)) == 0
     assert read_states(database, organisation_id, finding_id) == ["reopened"]
 
 
-def test_a_letter_that_was_never_delivered_is_heard_by_nobody(sqlite_database: Database):
+def test_a_letter_that_was_never_delivered_consults_nobody(sqlite_database: Database):
     with sqlite_database.for_organisation(make_organisation(sqlite_database)) as session:
         ask(Office(session))
-    assert replies.mark_all_heard(sqlite_database, AT + timedelta(days=400)) == 0
+    assert replies.mark_all_consulted(sqlite_database, AT + timedelta(days=400)) == 0

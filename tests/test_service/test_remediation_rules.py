@@ -305,27 +305,27 @@ def ask(work: Workspace, *asked: Finding) -> Reply:
     return replies.ask_for_reply(work.session, work.supplier, asked or (work.finding,), text, work.act("ana"))
 
 
-def is_heard(work: Workspace, days: float) -> bool:
+def is_consulted(work: Workspace, days: float) -> bool:
     at = AT + timedelta(days=days)
-    return work.supplier.id in replies.list_heard_suppliers(work.session, [work.supplier.id], at)
+    return work.supplier.id in replies.list_consulted_suppliers(work.session, [work.supplier.id], at)
 
 
 def test_time_to_reply_runs_only_from_a_delivery(work: Workspace):
     reply = ask(work)
     assert reply.safety
-    assert not is_heard(work, 400)
+    assert not is_consulted(work, 400)
     act = work.act("ana", days=3)
     assert code_of(replies.note_delivery, work.session, reply, AT, "Read out on the telephone", work.key("ana")) == (
         "transition.by_key"
     )
     replies.note_delivery(work.session, reply, act.at, "Read out on the telephone", act)
-    assert not is_heard(work, 4.9)
-    assert is_heard(work, 5)
-    replies.mark_heard(work.session, reply, work.act("ana", days=5))
-    assert work.finding.state == "heard"
+    assert not is_consulted(work, 4.9)
+    assert is_consulted(work, 5)
+    replies.mark_consulted(work.session, reply, work.act("ana", days=5))
+    assert work.finding.state == "consulted"
 
 
-def test_an_answer_is_heard_at_once_and_later_openings_change_nothing(work: Workspace):
+def test_an_answer_counts_at_once_and_later_openings_change_nothing(work: Workspace):
     mild = work.add_finding("policy_weak", work.plain)
     reply = ask(work, mild)
     replies.record_opening(work.session, reply, AT, "supplier")
@@ -334,8 +334,8 @@ def test_an_answer_is_heard_at_once_and_later_openings_change_nothing(work: Work
     assert (reply.delivered_at, reply.due_at) == (AT, AT + timedelta(days=14))
     assert code_of(replies.respond, work.session, reply, "Thank you.", work.act("ana")) == "reply.not_answered"
     replies.record_answer(work.session, reply, "The policy is being written.", work.act("ana"))
-    assert is_heard(work, 0)
-    assert mild.state == "heard"
+    assert is_consulted(work, 0)
+    assert mild.state == "consulted"
     assert code_of(replies.record_answer, work.session, reply, "Again.", work.act("ana")) == "reply.answered"
     replies.respond(work.session, reply, "Send it by March.", work.act("ana"))
 

@@ -149,7 +149,7 @@ def test_a_letter_counts_as_delivered_once_somebody_continues_past_the_cover_pag
 
 @pytest.mark.parametrize(
     ("position", "text", "state"),
-    [("accepts", "", "accepted"), ("disputes", "The agency paid.", "disputed"), ("comments", "We asked.", "heard")],
+    [("accepts", "", "accepted"), ("disputes", "The agency paid.", "disputed"), ("comments", "We asked.", "consulted")],
 )
 def test_a_reply_is_kept_ends_the_draft_and_moves_the_finding(case: Case, position: str, text: str, state: str):
     letter = ask(case)
@@ -157,7 +157,7 @@ def test_a_reply_is_kept_ends_the_draft_and_moves_the_finding(case: Case, positi
     assert reply(case, letter, position, text).status_code == 303
     assert case.load(Finding, case.ids["finding"]).state == state
     with case.database.for_organisation(case.organisation_id) as session:
-        assert replies.list_heard_suppliers(session, [case.supplier_id], now()) == {case.supplier_id}
+        assert replies.list_consulted_suppliers(session, [case.supplier_id], now()) == {case.supplier_id}
         actors = set(session.scalars(select(AuditEvent.actor).where(AuditEvent.action == "reply.received")))
     assert actors == {f"link:{case.link_id}"}
     assert text in case.see()

@@ -39,7 +39,7 @@ STEP_STATE_TITLES = {
 }
 FINDING_STATE_TITLES = {
     "open": lazy_gettext("Open"),
-    "heard": lazy_gettext("Supplier heard"),
+    "consulted": lazy_gettext("Supplier consulted"),
     "disputed": lazy_gettext("Disputed"),
     "accepted": lazy_gettext("Accepted"),
     "remedied": lazy_gettext("Remedied"),

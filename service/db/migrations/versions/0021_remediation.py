@@ -40,7 +40,8 @@ def upgrade() -> None:
         sa.CheckConstraint("involvement in ('caused','contributed','linked')", name="valid_involvement"),
         sa.CheckConstraint("kind in ('indicator','floor','case')", name="valid_finding_kind"),
         sa.CheckConstraint(
-            "state in ('open','heard','disputed','accepted','remedied','closed','reopened')", name="valid_finding_state"
+            "state in ('open','consulted','disputed','accepted','remedied','closed','reopened')",
+            name="valid_finding_state",
         ),
         sa.ForeignKeyConstraint(["case_id"], ["case_record.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], ondelete="CASCADE"),
