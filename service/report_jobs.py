@@ -16,8 +16,9 @@ from service import scorecards, stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import today
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, Supplier
+from service.db.tables import Supplier
 from service.erasure.traces import REPORT_WITHDRAWN, WITHDRAWN
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT

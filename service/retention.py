@@ -16,23 +16,13 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.blob_store import BlobStore
+from service.db.account_tables import SignIn, SignInAttempt
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job, ScheduleRun
 from service.db.session import Database, chunks
-from service.db.tables import (
-    Change,
-    IdempotentResponse,
-    Import,
-    Job,
-    Organisation,
-    Result,
-    ScheduleRun,
-    SignIn,
-    SignInAttempt,
-    Supplier,
-    Upload,
-    new_id,
-)
+from service.db.tables import Change, IdempotentResponse, Organisation, Result, Supplier, new_id
 from service.db.watchlist_tables import WatchlistMatch
 from service.erasure.erase import erase_suppliers
 from service.erasure.files import list_used_files

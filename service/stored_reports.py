@@ -20,9 +20,10 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.buyer import own_practices
 from service.clock import now, today
+from service.db.import_tables import Import
 from service.db.remediation_tables import Step as StoredStep
 from service.db.session import chunks
-from service.db.tables import Import, Organisation, Result, Supplier
+from service.db.tables import Organisation, Result, Supplier
 from service.errors import DomainError
 from service.queries import stored_results
 from service.referrals.readiness import load_gate

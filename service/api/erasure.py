@@ -13,7 +13,7 @@ from service.auth.access import ACCESS
 from service.auth.caller import get_caller, get_settings
 from service.cases import service as case_service
 from service.clock import now
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.erasure import erase as erasure
 from service.erasure import imports as import_erasure
 from service.erasure.backups import find_backups_holding

@@ -25,7 +25,7 @@ from service.api.views import page_reply
 from service.api.vouching import check_may_vouch
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session
 from service.clock import now
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import (

@@ -13,7 +13,7 @@ from reports.formats import FORMATS
 from service.api.responses import Reply, attachment
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
-from service.db.tables import Job
+from service.db.job_tables import Job
 from service.errors import DomainError
 from service.model_governance import release_preview
 from service.reviews import jobs as reviews

@@ -188,7 +188,7 @@ from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLIST
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.auth.caller import get_settings
 from service.auth.rate_limit import RateLimiter
-from service.db.tables import ApiKey
+from service.db.account_tables import ApiKey
 from service.heartbeats import Pulse
 from service.outbox.messages import MEDIA_TYPE
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE

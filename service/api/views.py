@@ -36,8 +36,9 @@ from service.assessment.export_json import ENGINE_VERSION, iter_result_json
 from service.auth.caller import get_caller, get_settings
 from service.clock import now, today
 from service.db import change_feed
+from service.db.job_tables import Job
 from service.db.pagination import Page
-from service.db.tables import Job, Result, Supplier
+from service.db.tables import Result, Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
 from service.identity import pairs

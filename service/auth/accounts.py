@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.auth import keys, users
 from service.clock import now
+from service.db.account_tables import ApiKey, User
 from service.db.session import Database
-from service.db.tables import ApiKey, Organisation, User, new_id
+from service.db.tables import Organisation, new_id
 from service.errors import DomainError
 from service.settings import ONE_TIME_PASSWORD_HOURS
 

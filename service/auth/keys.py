@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.auth.access import ACCESS
 from service.clock import now
-from service.db.tables import ApiKey, Organisation, User
+from service.db.account_tables import ApiKey, User
+from service.db.tables import Organisation
 from service.errors import DomainError, not_found
 
 PREFIX_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"

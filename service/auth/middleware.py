@@ -23,8 +23,9 @@ from service.auth.caller import Caller, get_database, get_settings
 from service.auth.rate_limit import RateLimiter
 from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
+from service.db.account_tables import ApiKey, SignIn, User
 from service.db.link_tables import SupplierLink
-from service.db.tables import ApiKey, Organisation, SignIn, User
+from service.db.tables import Organisation
 from service.errors import DomainError
 
 # Pages that a user with a one-time password may call before setting their own.

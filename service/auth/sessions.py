@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from service.clock import now
-from service.db.tables import Organisation, SignIn, User
+from service.db.account_tables import SignIn, User
+from service.db.tables import Organisation
 from service.settings import Settings
 
 # "Last seen" is written once a minute, not with every request.

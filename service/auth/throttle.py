@@ -21,8 +21,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import delete, func, select
 
 from service.clock import now
+from service.db.account_tables import SignInAttempt
 from service.db.session import Database
-from service.db.tables import SignInAttempt
 
 ATTEMPT_WINDOW = timedelta(hours=24)
 DEVICE_LIFETIME = timedelta(days=180)

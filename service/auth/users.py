@@ -14,7 +14,7 @@ from service.audit import record_event
 from service.auth import keys, passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
-from service.db.tables import User
+from service.db.account_tables import User
 from service.errors import DomainError, not_found
 from service.settings import ONE_TIME_PASSWORD_HOURS
 

@@ -15,8 +15,9 @@ from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import ACTOR, find_organisation
 from service.blob_store import BlobStore
 from service.blob_store.address import open_blob_store
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, new_id
+from service.db.tables import new_id
 from service.errors import DomainError
 from service.jobs import table as jobs
 from service.jobs.kinds import LOAD_WATCHLIST

@@ -24,11 +24,14 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
+import service.db.account_tables
 import service.db.buyer_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.edition_tables
 import service.db.identity_tables
+import service.db.import_tables
+import service.db.job_tables
 import service.db.link_tables
 import service.db.outbox_tables
 import service.db.referral_tables

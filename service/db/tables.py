@@ -1,4 +1,4 @@
-"""The database tables. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
+"""The base of all tables, and the tables of organisations, suppliers, their results and the audit trail. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
 
 Times are UTC with a zone. Ids are random (UUID 4, as text), so that they reveal nothing. Names of workers must not be stored.
 """
@@ -133,70 +133,6 @@ class Owned:
     )
 
 
-class User(Owned, Base):
-    """A person who signs in. ``password_expires_at``: the end of a one-time password, None once they have chosen their own."""
-
-    __tablename__ = "user"
-    __table_args__ = (
-        CheckConstraint("role in ('admin','officer','viewer','approver','case_handler')", name="valid_role"),
-    )
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    email: Mapped[str] = mapped_column(String(254), unique=True)
-    name: Mapped[str] = mapped_column(String(200))
-    password_hash: Mapped[str] = mapped_column(String(200))
-    role: Mapped[str] = mapped_column(String(20))
-    active: Mapped[bool] = mapped_column(default=True)
-    must_change_password: Mapped[bool] = mapped_column(default=False)
-    password_expires_at: Mapped[datetime | None]
-    created_at: Mapped[datetime]
-
-
-class SignIn(Owned, Base):
-    """A signed-in browser: the cookie contains a random token, and this row contains its hash."""
-
-    __tablename__ = "sign_in"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("user.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-
-
-class SignInAttempt(Base):
-    """A failed sign-in, by hashed email and IP address, for throttling. It has no owner: the account may not exist."""
-
-    __tablename__ = "sign_in_attempt"
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
-    key: Mapped[str] = mapped_column(String(64), index=True)
-    at: Mapped[datetime]
-
-
-class ApiKey(Owned, Base):
-    """An API key for programs: it is shown once and stored as a hash.
-
-    ``owner_id``: the user who answers for it, None for a key that was created on the command line. ``stopped_at``: when that user
-    lost access; the key works again once it is handed over to somebody else.
-    """
-
-    __tablename__ = "api_key"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    name: Mapped[str] = mapped_column(String(200))
-    prefix: Mapped[str] = mapped_column(String(12))
-    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    scopes: Mapped[list[Any]]
-    owner_id: Mapped[str | None] = mapped_column(String(36), ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    revoked_at: Mapped[datetime | None]
-    stopped_at: Mapped[datetime | None]
-    used_at: Mapped[datetime | None]
-    minute: Mapped[
-        datetime | None
-    ]  # in which ``requests_used`` requests were handed out to the processes that serve it
-    requests_used: Mapped[int] = mapped_column("taken", default=0)
-
-
 class AuditEvent(Owned, Base):
     """Who did what to which object. Append-only: the database refuses changes and deletion (see the migration)."""
 
@@ -208,71 +144,6 @@ class AuditEvent(Owned, Base):
     object_type: Mapped[str] = mapped_column(String(40))
     object_id: Mapped[str] = mapped_column(String(80))
     details: Mapped[dict[str, Any]]
-
-
-class Upload(Owned, Base):
-    """An uploaded file; its bytes are in the blob store under their digest.
-
-    ``redacted``: the bytes are its sheets without the notes in which personal data was detected, not the file itself.
-    """
-
-    __tablename__ = "upload"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    name: Mapped[str] = mapped_column(String(255))
-    sha256: Mapped[str] = mapped_column(String(64))
-    size: Mapped[int]
-    redacted: Mapped[bool | None]
-    created_by: Mapped[str] = mapped_column(String(80))
-    created_at: Mapped[datetime]
-
-
-class Import(Owned, Base):
-    """An import of files: waiting -> previewed -> running -> done; or refused, failed, cancelled.
-
-    ``uploads``: ids in order. ``choices``: options of the sender. ``found``: sheets, headers, mapping, issues (the preview).
-    ``problem``: why it was refused, as a problem object. ``undo``: what became of its suppliers when it was
-    undone (service/imports/undo.py), None if it was not. ``edition``: the import that it was compared with, and how many
-    suppliers are unchanged (service/imports/editions.py), None if it was compared with none.
-    """
-
-    __tablename__ = "import"
-    __table_args__ = (
-        CheckConstraint(
-            "state in ('waiting','previewed','running','done','refused','failed','cancelled')", name="valid_state"
-        ),
-    )
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    uploads: Mapped[list[Any]]
-    choices: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(12))
-    found: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    edition: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    rows: Mapped[int] = mapped_column(default=0)
-    accepted: Mapped[int] = mapped_column(default=0)
-    rejected: Mapped[int] = mapped_column(default=0)
-    created_by: Mapped[str] = mapped_column(String(80))
-    created_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
-
-
-class ColumnMapping(Owned, Base):
-    """What the columns of a layout were said to be by hand, for the next file with the same headers.
-
-    ``fingerprint``: of the headers and the kind of a sheet (:mod:`service.imports.mappings`). ``headers``: those of the sheet
-    without columns of personal data. ``columns``: question -> header, "" for a question that no column answers.
-    """
-
-    __tablename__ = "column_mapping"
-    __table_args__ = (UniqueConstraint("organisation_id", "fingerprint", name="one_mapping_a_layout"),)
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    fingerprint: Mapped[str] = mapped_column(String(64))
-    kind: Mapped[str] = mapped_column(String(10))
-    headers: Mapped[list[Any]]
-    columns: Mapped[dict[str, Any]]
-    confirmed_by: Mapped[str] = mapped_column(String(80))
-    confirmed_at: Mapped[datetime]
 
 
 class Supplier(Owned, Base):
@@ -506,73 +377,6 @@ class QuestionnaireRequest(Owned, Base):
     sent_on: Mapped[date]
     returned_on: Mapped[date | None]
     created_by: Mapped[str] = mapped_column(String(80))
-
-
-class Schedule(Owned, Base):
-    """When suppliers are reassessed: rolling (by level, from the last review) or on fixed days, in its own time zone."""
-
-    __tablename__ = "schedule"
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    name: Mapped[str] = mapped_column(String(200))
-    rule: Mapped[dict[str, Any]]
-    time_zone: Mapped[str] = mapped_column(String(60))
-    next_due: Mapped[datetime] = mapped_column(index=True)
-    active: Mapped[bool] = mapped_column(default=True)
-    created_by: Mapped[str] = mapped_column(String(80))
-    created_at: Mapped[datetime]
-
-
-class ScheduleRun(Owned, Base):
-    """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job. ``missed``
-    counts the later scheduled times that it made up for, and ``last_slot`` is the last of them (None: there are none); they do
-    not come again, even if the clock is set back before them.
-    """
-
-    __tablename__ = "firing"
-    __table_args__ = (UniqueConstraint("schedule_id", "slot", name="one_firing_a_slot"),)
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    schedule_id: Mapped[str] = mapped_column(String(36), ForeignKey("schedule.id", ondelete="CASCADE"))
-    slot: Mapped[datetime]
-    last_slot: Mapped[datetime | None]
-    fired_at: Mapped[datetime]
-    missed: Mapped[int] = mapped_column(default=0)
-    job_id: Mapped[str] = mapped_column(String(36))
-
-
-class Job(Owned, Base):
-    """A background job, run at least once; its effects are written once, guarded by ``fence``, which rises with every claim.
-
-    ``attempt`` counts since the last checkpoint. ``turn`` numbers the claims of all jobs: whose lane and organisation had the
-    last turn waits.
-    """
-
-    __tablename__ = "job"
-    __table_args__ = (
-        CheckConstraint("state in ('queued','running','done','failed','cancelled')", name="valid_job_state"),
-        Index("job_queue", "state", "not_before"),
-        Index("job_turn", "turn"),
-        Index("job_turn_of_lane", "lane", "turn"),
-        Index("job_turn_of_organisation", "lane", "organisation_id", "turn"),
-    )
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    kind: Mapped[str] = mapped_column(String(30))
-    lane: Mapped[str] = mapped_column(String(20), server_default="short")
-    turn: Mapped[int] = mapped_column(default=0, server_default="0")
-    payload: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(String(12), default="queued")
-    owner: Mapped[str | None] = mapped_column(String(80))
-    fence: Mapped[int] = mapped_column(default=0)
-    attempt: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None]
-    not_before: Mapped[datetime]
-    checkpoint: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    progress: Mapped[float] = mapped_column(default=0.0)
-    message: Mapped[str] = mapped_column(String(200), default="")
-    cancel: Mapped[bool] = mapped_column(default=False)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    created_by: Mapped[str] = mapped_column(String(80))
-    created_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]
 
 
 class Change(Owned, Base):

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.import_tables import Upload
+from service.db.job_tables import Job
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
-from service.db.tables import Job, Upload
 from service.erasure.traces import ACTIVE, list_portions
 from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 

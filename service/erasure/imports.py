@@ -17,8 +17,10 @@ from risk_models.answers import EVIDENCE
 from service.audit import record_event
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job
 from service.db.session import chunks
-from service.db.tables import Import, Job, Result, Supplier, Upload
+from service.db.tables import Result, Supplier
 from service.erasure import traces
 from service.erasure.erase import Preview, count_supplier_rows, erase_suppliers, request_removal, take_texts
 from service.erasure.traces import ACTIVE, RUNNING, Subject

@@ -16,23 +16,13 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.account_tables import ApiKey, SignIn, User
 from service.db.deleted_rows import remove_deleted_rows
+from service.db.import_tables import Upload
+from service.db.job_tables import Job, Schedule
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
-from service.db.tables import (
-    ApiKey,
-    AuditEvent,
-    Base,
-    Erasure,
-    Job,
-    Organisation,
-    Owned,
-    Schedule,
-    SignIn,
-    Upload,
-    User,
-    new_id,
-)
+from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
 from service.erasure.files import delete_files
 from service.erasure.journal import Journal
 from service.erasure.record import record_erasures

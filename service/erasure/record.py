@@ -14,8 +14,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.db.case_tables import StoredCase
+from service.db.import_tables import Import
 from service.db.session import chunks, limit_to_organisation
-from service.db.tables import AuditEvent, Erasure, Import, Organisation, Supplier, new_id
+from service.db.tables import AuditEvent, Erasure, Organisation, Supplier, new_id
 from service.erasure.erase import erase_suppliers, remove_case
 from service.erasure.imports import erase_imports
 from service.erasure.journal import Entry, Journal

@@ -18,8 +18,10 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.db.case_tables import StoredFinding
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job
 from service.db.session import chunks
-from service.db.tables import Change, IdempotentResponse, Import, Job, Result, SavedFilter, Upload
+from service.db.tables import Change, IdempotentResponse, Result, SavedFilter
 from service.errors import DomainError, build_problem
 from service.jobs import kinds
 from service.suppliers import editions

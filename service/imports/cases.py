@@ -19,7 +19,8 @@ from questionnaires.validation.personal_data import CASE_KIND
 from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase
-from service.db.tables import Import, Result, Supplier
+from service.db.import_tables import Import
+from service.db.tables import Result, Supplier
 from service.errors import DomainError, build_problem
 from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports import editions, layouts, mappings
 from service.imports.receiving import CHOICES, redact_choices

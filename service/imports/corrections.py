@@ -13,7 +13,7 @@ from questionnaires.form import Question, load_combined_form
 from questionnaires.issues import Issue
 from questionnaires.parse.answer import AnswerError
 from questionnaires.validation.context import OTHERS
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 
 CORRECTED = "cell.corrected"

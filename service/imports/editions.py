@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.clock import today
 from service.db.edition_tables import EditionEntry
+from service.db.import_tables import Import
 from service.db.session import chunks
-from service.db.tables import Import, Result, Supplier
+from service.db.tables import Result, Supplier
 from service.errors import DomainError
 from service.identity.pairs import Likely, find_likely, get_identity_of
 from service.imports.supplier_rows import SupplierRows

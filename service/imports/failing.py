@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.clock import now
-from service.db.tables import Import, Job, Result
+from service.db.import_tables import Import
+from service.db.job_tables import Job
+from service.db.tables import Result
 from service.errors import build_problem
 from service.imports import cases as import_cases
 from service.imports.records import (

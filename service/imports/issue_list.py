@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, parse_issue
 from reports.csv import guard
 from service.blob_store import BlobStore
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.imports.pipeline import NoUsableRows, RedactedFile, parse_files
 from service.imports.records import get_assessment_date, load_files, parse_choices
 

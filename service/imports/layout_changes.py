@@ -9,7 +9,7 @@ from questionnaires.form import load_combined_form
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import build_row_group
 from questionnaires.text_normalize import fold_text
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports.layouts import applies_to, build_layout, find_row_choices, find_said, list_chosen
 

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from questionnaires.validation.personal_data import CASE_KIND
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports.pipeline import FileView, NoUsableRows
 

@@ -20,7 +20,8 @@ from questionnaires.text_normalize import fold_text
 from questionnaires.validation.personal_columns import DROPPED
 from service.audit import record_event
 from service.clock import now
-from service.db.tables import ColumnMapping, Import, User
+from service.db.account_tables import User
+from service.db.import_tables import ColumnMapping, Import
 from service.errors import DomainError
 from service.imports.pipeline import FileView
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from questionnaires.issues import Issue, parse_issue
 from questionnaires.marking.marked_file import mark_file
 from service.blob_store import BlobStore
-from service.db.tables import Import, Upload
+from service.db.import_tables import Import, Upload
 from service.errors import DomainError, not_found
 from service.imports.records import get_assessment_date, parse_choices
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredFinding
-from service.db.tables import Import, Result
+from service.db.import_tables import Import
+from service.db.tables import Result
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from questionnaires.form import load_combined_form
 from questionnaires.issues import Issue, parse_issue
 from reports.view_model import SEVERITIES, title_severity
-from service.db.tables import Import, Job
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
 from service.jobs.table import list_jobs
 

@@ -14,8 +14,9 @@ from questionnaires.validation import personal_columns, personal_data
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.import_tables import Import, Upload
 from service.db.session import Database
-from service.db.tables import Import, Supplier, Upload
+from service.db.tables import Supplier
 from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.errors import build_problem

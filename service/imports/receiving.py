@@ -16,8 +16,8 @@ from questionnaires.validation.personal_names import names_a_person, redact_file
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.import_tables import Import, Upload
 from service.db.session import Database
-from service.db.tables import Import, Upload
 from service.errors import DomainError
 from service.imports import editions
 from service.jobs.kinds import READ_IMPORT

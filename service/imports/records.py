@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.import_tables import Import, Upload
 from service.db.session import Database
-from service.db.tables import Import, Upload
 from service.errors import DomainError
 from service.imports.pipeline import Choices, Correction, RedactedFile, RowChoice, SheetMap
 from service.imports.vouching import Vouching

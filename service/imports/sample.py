@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from questionnaires.sheet import Limits
 from service.audit import record_event
 from service.blob_store import BlobStore
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import Import, Organisation, Supplier
+from service.db.tables import Organisation, Supplier
 from service.erasure.imports import ErasedImport, erase_import
 from service.erasure.traces import RUNNING
 from service.errors import DomainError

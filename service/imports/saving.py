@@ -16,8 +16,9 @@ from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.cases import service as case_service
 from service.clock import now
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import Import, new_id
+from service.db.tables import new_id
 from service.erasure.traces import delete_uploads
 from service.imports import cases as import_cases
 from service.imports import editions

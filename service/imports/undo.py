@@ -19,9 +19,11 @@ from service.clock import now
 from service.db import change_feed
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import Database
-from service.db.tables import Import, Job, MergedKey, QuestionnaireRequest, Result, Supplier
+from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.errors import DomainError
 from service.imports import editions

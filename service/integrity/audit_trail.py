@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import exists, func, select
 
 from service.db import audit_triggers
+from service.db.account_tables import ApiKey, User
 from service.db.case_tables import StoredCase
-from service.db.tables import ApiKey, AuditEvent, Import, Job, Schedule, Supplier, User
+from service.db.import_tables import Import
+from service.db.job_tables import Job, Schedule
+from service.db.tables import AuditEvent, Supplier
 from service.db.watchlist_tables import Watchlist
 from service.integrity.finding import Finding, Installation
 

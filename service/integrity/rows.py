@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.clock import now
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.supplier_counts import find_miscounts, recount
-from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload
+from service.db.tables import AuditEvent, Base, Result, Supplier
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.errors import build_problem
 from service.integrity.finding import ACTOR, Finding, Installation

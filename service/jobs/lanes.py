@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job
 from service.jobs import kinds
 
 SHORT = "short"

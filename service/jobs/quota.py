@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.db.tables import Job
+from service.db.job_tables import Job
 from service.errors import DomainError
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT, RENDER_REPORT
 

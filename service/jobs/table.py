@@ -29,8 +29,9 @@ from sqlalchemy.orm import Session, aliased
 
 from service.audit import record_event
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, new_id
+from service.db.tables import new_id
 from service.errors import not_found
 from service.jobs.lanes import get_lane
 

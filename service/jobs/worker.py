@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.blob_store import ChangedBlob, MissingBlob
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, new_id
+from service.db.tables import new_id
 from service.errors import DomainError
 from service.heartbeats import Pulse
 from service.jobs.lanes import SHORT

@@ -22,8 +22,9 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch
 from service.audit import record_event
 from service.blob_store import BlobStore
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, Organisation, Result, Supplier
+from service.db.tables import Organisation, Result, Supplier
 from service.errors import DomainError
 from service.jobs.kinds import PREVIEW_RELEASE
 from service.jobs.table import ClaimedJob, enqueue, job_transaction

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from service.db.account_tables import User
 from service.db.outbox_tables import Message
-from service.db.tables import Organisation, Supplier, User
+from service.db.tables import Organisation, Supplier
 from service.outbox.events import list_events
 from service.outbox.mail_texts import fill, fill_in, find_text
 from service.outbox.outcome import Outcome

@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from service.audit import is_code
 from service.clock import now
+from service.db.account_tables import User
 from service.db.outbox_tables import Message, WebhookEndpoint
 from service.db.session import chunks
-from service.db.tables import User, new_id
+from service.db.tables import new_id
 from service.outbox.events import list_events
 
 LIFETIME = timedelta(hours=24)  # for which delivery is tried, as Standard Webhooks recommends at least

@@ -12,8 +12,10 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
 from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.pagination import ASCENDING, DESCENDING, Page, build_order_by, paginate
-from service.db.tables import Import, Job, Result, Supplier
+from service.db.tables import Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs.kinds import RENDER_REPORT
 from service.queries.supplier_filter import QUEUE, SupplierFilter

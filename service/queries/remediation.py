@@ -10,6 +10,7 @@ from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
 from service.clock import today
+from service.db.account_tables import User
 from service.db.pagination import ASCENDING, DESCENDING, Page, paginate
 from service.db.remediation_tables import (
     Finding,
@@ -21,7 +22,7 @@ from service.db.remediation_tables import (
     Transition,
 )
 from service.db.session import chunks
-from service.db.tables import Supplier, User
+from service.db.tables import Supplier
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.rules import DONE

@@ -25,8 +25,9 @@ from questionnaires.sheet import STAMP_SHEET
 from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
 from service.audit import record_event
 from service.clock import today
+from service.db.import_tables import Import
 from service.db.sorting import by_code_point
-from service.db.tables import Import, QuestionnaireRequest, Result, Supplier, new_id
+from service.db.tables import QuestionnaireRequest, Result, Supplier, new_id
 from service.errors import DomainError, not_found
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS

@@ -10,8 +10,8 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
+from service.db.account_tables import User
 from service.db.remediation_tables import Reply, Step
-from service.db.tables import User
 from service.outbox.queue import Event, queue_events
 from service.remediation.rules import Actor, load_rules
 

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import not_, select
 from sqlalchemy.orm import Session
 
+from service.db.account_tables import User
 from service.db.outbox_tables import Message
 from service.db.remediation_tables import Step
 from service.db.session import Database, chunks
-from service.db.tables import Organisation, User
+from service.db.tables import Organisation
 from service.outbox.queue import Event, queue_events
 from service.referrals.readiness import load_gate
 from service.remediation import withholding

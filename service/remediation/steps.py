@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from risk_models.action_library import Action, list_release_actions
 from service.audit import record_event
 from service.clock import today
+from service.db.account_tables import User
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
-from service.db.tables import User
 from service.errors import DomainError, not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding

@@ -32,9 +32,10 @@ from service.audit import record_event
 from service.case_reading.export_json import list_first_steps
 from service.clock import now
 from service.db.case_tables import StoredCase
+from service.db.job_tables import Job
 from service.db.remediation_tables import Finding, Step, StepFinding, Transition
 from service.db.session import Database
-from service.db.tables import WITHOUT_FINDINGS, Job, Result, Supplier, new_id
+from service.db.tables import WITHOUT_FINDINGS, Result, Supplier, new_id
 from service.jobs.kinds import TAKE_FINDINGS
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.queries import stored_results

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.clock import now, today
 from service.db import change_feed
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Engagement, Job, Supplier
+from service.db.tables import Engagement, Supplier
 from service.jobs.kinds import REASSESS_ALL
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.suppliers import repository as suppliers

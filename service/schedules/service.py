@@ -25,7 +25,8 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.clock import now
-from service.db.tables import Schedule, ScheduleRun, new_id
+from service.db.job_tables import Schedule, ScheduleRun
+from service.db.tables import new_id
 from service.errors import DomainError, not_found
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from risk_models.name_normalize import name_key
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
 from service.db.edition_tables import EditionEntry
-from service.db.tables import Import, Result, Supplier
+from service.db.import_tables import Import
+from service.db.tables import Result, Supplier
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS
 from service.suppliers.identity import PLACE
 from service.suppliers.key_grades import NAMES

@@ -19,8 +19,10 @@ from questionnaires.watchlist import ParsedWatchlist
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.import_tables import Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, Upload, new_id
+from service.db.tables import new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.errors import DomainError, not_found
 from service.jobs.kinds import LOAD_WATCHLIST, SCREEN_SUPPLIERS

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session, aliased
 
 from service.audit import record_event
 from service.db import change_feed
-from service.db.tables import Supplier, User
+from service.db.account_tables import User
+from service.db.tables import Supplier
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 from service.errors import DomainError, not_found
 

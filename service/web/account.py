@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from service.audit import record_event
 from service.auth import middleware, passwords, sessions, throttle, users
 from service.auth.caller import get_caller, get_database, get_settings, read_session, write_session
-from service.db.tables import User
+from service.db.account_tables import User
 from service.errors import DomainError
 from service.web.navigation import get_home_url
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.caller import get_caller, get_settings, read_session, write_session
-from service.db.tables import User
+from service.db.account_tables import User
 from service.errors import DomainError
 from service.outbox import endpoints, mail_texts, messages
 from service.outbox.events import list_events

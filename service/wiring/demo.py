@@ -20,8 +20,11 @@ from service.auth import users
 from service.auth.accounts import create_organisation
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.account_tables import User
+from service.db.import_tables import Import
+from service.db.job_tables import Schedule
 from service.db.session import Database
-from service.db.tables import Import, Organisation, Schedule, User
+from service.db.tables import Organisation
 from service.imports import receiving
 from service.imports.pipeline import Choices, parse_files
 from service.jobs.kinds import (

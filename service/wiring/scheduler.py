@@ -25,9 +25,9 @@ from sqlalchemy.orm import Session
 from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.job_tables import Schedule, ScheduleRun
 from service.db.session import Database
 from service.db.supplier_counts import fold_counts
-from service.db.tables import Schedule, ScheduleRun
 from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue

@@ -12,8 +12,9 @@ from werkzeug.test import TestResponse
 
 from service.auth import keys, passwords, sessions
 from service.clock import now
+from service.db.account_tables import User
 from service.db.session import Database
-from service.db.tables import Organisation, User, new_id
+from service.db.tables import Organisation, new_id
 
 PASSWORD = "seven quiet herons wade"
 _number = itertools.count(1)

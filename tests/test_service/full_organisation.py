@@ -10,8 +10,11 @@ from sqlalchemy import func, select
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db import change_feed
+from service.db.account_tables import SignIn
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job, ScheduleRun
 from service.db.session import Database
-from service.db.tables import Base, IdempotentResponse, Import, Job, Organisation, ScheduleRun, SignIn, Upload
+from service.db.tables import Base, IdempotentResponse, Organisation
 from service.db.watchlist_tables import WatchlistEntry
 from service.suppliers import repository as suppliers
 

@@ -19,8 +19,8 @@ from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database, open_engine
-from service.db.tables import Job
 from service.erasure import organisation
 from service.erasure.journal import Journal
 from service.imports import saving

@@ -30,8 +30,9 @@ from sqlalchemy import select
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db import change_feed
+from service.db.job_tables import Job
 from service.db.session import Database, open_engine
-from service.db.tables import Change, Job
+from service.db.tables import Change
 from service.jobs import table, worker
 from service.log import configure_logging
 from service.wiring import scheduler

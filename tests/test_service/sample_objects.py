@@ -9,10 +9,13 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from service.clock import now
+from service.db.account_tables import ApiKey, User
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
+from service.db.import_tables import ColumnMapping, Import
+from service.db.job_tables import Job, Schedule
 from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
 from service.db.referral_tables import ReferralContact
@@ -28,20 +31,7 @@ from service.db.remediation_tables import (
     StepVerification,
     Transition,
 )
-from service.db.tables import (
-    ApiKey,
-    ColumnMapping,
-    Import,
-    Job,
-    MergedKey,
-    QuestionnaireRequest,
-    Result,
-    SavedFilter,
-    Schedule,
-    Supplier,
-    User,
-    new_id,
-)
+from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
 Ids = Mapping[str, str]

@@ -19,11 +19,14 @@ from service.auth import keys
 from service.blob_store.address import open_blob_store
 from service.blob_store.folder import FolderStore
 from service.clock import now, today
+from service.db.account_tables import ApiKey, User
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.migrations import get_newest_revision, get_revision
 from service.db.session import Database, open_engine
-from service.db.tables import ApiKey, Import, Job, Organisation, Supplier, User
+from service.db.tables import Organisation, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.erasure.journal import Journal
 from service.jobs import kinds

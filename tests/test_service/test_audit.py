@@ -10,8 +10,9 @@ from sqlalchemy import Executable, delete, func, insert, select, update
 from sqlalchemy.exc import DatabaseError
 
 from service import audit
+from service.db.account_tables import ApiKey
 from service.db.session import Database
-from service.db.tables import ApiKey, AuditEvent, Organisation
+from service.db.tables import AuditEvent, Organisation
 
 CASE = {
     "number": "C-1",

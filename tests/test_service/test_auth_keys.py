@@ -15,8 +15,9 @@ from service.auth.access import ACCESS
 from service.auth.accounts import create_key, hand_over_key
 from service.auth.caller import get_caller
 from service.clock import now
+from service.db.account_tables import ApiKey
 from service.db.session import Database
-from service.db.tables import ApiKey, AuditEvent
+from service.db.tables import AuditEvent
 from service.errors import DomainError
 
 

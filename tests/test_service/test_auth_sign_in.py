@@ -13,8 +13,9 @@ from werkzeug.test import TestResponse
 
 from service.auth import passwords, users
 from service.clock import now
+from service.db.account_tables import SignIn, User
 from service.db.session import Database
-from service.db.tables import AuditEvent, SignIn, User
+from service.db.tables import AuditEvent
 from service.settings import Settings
 from service.wiring.app import create_app
 

@@ -21,8 +21,9 @@ from service.auth.throttle import (
     read_device_cookie,
     register_attempt,
 )
+from service.db.account_tables import SignInAttempt
 from service.db.session import Database
-from service.db.tables import AuditEvent, SignInAttempt
+from service.db.tables import AuditEvent
 
 SECRET, ANA, HERE = b"k" * 32, "ana@harbour.example", "192.0.2.7"
 START = datetime(2026, 11, 25, 9, tzinfo=UTC)

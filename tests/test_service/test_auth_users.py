@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from service.auth import passwords, users
 from service.auth.accounts import create_organisation, create_user
+from service.db.account_tables import User
 from service.db.session import Database
-from service.db.tables import AuditEvent, Organisation, User
+from service.db.tables import AuditEvent, Organisation
 from service.errors import DomainError
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")

@@ -13,8 +13,9 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Job, QuestionnaireRequest, Result, Supplier
+from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
 from service.queries.supplier_filter import PAGE
 from service.stored_reports import build_internal_report
 from service.suppliers import repository as suppliers

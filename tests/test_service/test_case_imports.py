@@ -17,8 +17,10 @@ from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Import, Job, Result, Supplier, Upload
+from service.db.tables import Result, Supplier
 from service.imports import cases as import_cases
 from service.imports import confirming, reading, receiving, saving
 from service.jobs.table import claim_job

@@ -14,8 +14,8 @@ from processes import FIRST_DAY, counted, job, started
 from sqlalchemy import select
 
 from service.clock import now
+from service.db.job_tables import Job, Schedule, ScheduleRun
 from service.db.session import Database
-from service.db.tables import Job, Schedule, ScheduleRun
 from service.jobs.table import enqueue
 
 pytestmark = pytest.mark.fault

@@ -9,8 +9,9 @@ from test_crash_imports import mortal
 
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.import_tables import Import, Upload
 from service.db.session import Database
-from service.db.tables import AuditEvent, Erasure, Import, Organisation, Supplier, Upload
+from service.db.tables import AuditEvent, Erasure, Organisation, Supplier
 from service.erasure.erase import erase_suppliers
 from service.erasure.imports import erase_import
 from service.erasure.journal import Journal

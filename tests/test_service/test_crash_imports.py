@@ -17,8 +17,10 @@ from sqlalchemy import select
 
 from questionnaires.sheet import Limits
 from service.blob_store.folder import FolderStore
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Import, Job, Result, Supplier
+from service.db.tables import AuditEvent, Change, Result, Supplier
 from service.imports import receiving
 from service.jobs.table import MAX_ATTEMPTS
 

@@ -18,8 +18,10 @@ from service.backup import create_backup, restore_backup
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.deleted_rows import remove_deleted_rows
+from service.db.import_tables import Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Base, Job, Upload
+from service.db.tables import AuditEvent, Base
 from service.erasure import completion
 from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation

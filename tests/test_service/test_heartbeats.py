@@ -22,8 +22,9 @@ from service import heartbeats, retention
 from service.api import health
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Heartbeat, Job
+from service.db.tables import Heartbeat
 from service.heartbeats import Pulse, list_heartbeats
 from service.jobs import table, worker
 from service.wiring import scheduler

@@ -11,8 +11,9 @@ from sqlalchemy.exc import DatabaseError
 from questionnaires.sheet import Limits
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import Import, Supplier
+from service.db.tables import Supplier
 from service.imports import receiving, saving
 from service.jobs import table, worker
 from service.suppliers import repository

@@ -8,8 +8,8 @@ from portal import run_jobs
 from questionnaires.sheet import Limits
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import Import
 from service.imports import receiving
 from service.imports.outcome import Outcome, count_outcome
 

@@ -22,8 +22,10 @@ from service.blob_store import BlobStoreUnavailable
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.derived_tables import SupplierCount
+from service.db.import_tables import Import, Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Base, Import, Job, Result, Supplier, Upload, new_id
+from service.db.tables import AuditEvent, Base, Result, Supplier, new_id
 from service.db.watchlist_tables import Watchlist, WatchlistEntry
 from service.imports import receiving
 from service.integrity.check import find_inconsistencies, repair_inconsistencies

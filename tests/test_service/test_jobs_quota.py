@@ -8,8 +8,8 @@ from flask import Flask
 from sqlalchemy import select
 
 from service.blob_store.folder import FolderStore
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job
 from service.errors import DomainError
 from service.jobs.quota import check_quota
 from service.jobs.table import enqueue

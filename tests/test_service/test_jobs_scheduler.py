@@ -22,8 +22,8 @@ from structlog.testing import capture_logs
 
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
+from service.db.job_tables import Job, Schedule, ScheduleRun
 from service.db.session import Database
-from service.db.tables import Job, Schedule, ScheduleRun
 from service.schedules import service as schedules
 from service.wiring import scheduler
 

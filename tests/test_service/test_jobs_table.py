@@ -12,8 +12,9 @@ from processes import job
 from sqlalchemy import select
 
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Job, Organisation
+from service.db.tables import AuditEvent, Organisation
 from service.errors import DomainError
 from service.jobs import kinds, lanes, table
 

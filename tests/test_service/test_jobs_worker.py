@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Job, Organisation
+from service.db.tables import Organisation
 from service.errors import DomainError
 from service.jobs import table, worker
 

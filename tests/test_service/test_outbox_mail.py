@@ -11,9 +11,9 @@ from mail_server import SENDER, Inbox, serve_mail
 from sqlalchemy import select, update
 
 from service.clock import now
+from service.db.account_tables import User
 from service.db.outbox_tables import DeliveryAttempt, Message
 from service.db.session import Database
-from service.db.tables import User
 from service.errors import DomainError
 from service.outbox import delivery, mail, mail_texts
 from service.outbox.delivery import Channels

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service.cases.service import open_case
 from service.clock import now
+from service.db.account_tables import User
 from service.db.outbox_tables import Message, WebhookEndpoint
 from service.db.session import Database
-from service.db.tables import Supplier, User, new_id
+from service.db.tables import Supplier, new_id
 from service.outbox.events import list_events
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.suppliers import merging

@@ -19,8 +19,9 @@ from service import report_jobs
 from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.db.buyer_tables import BuyerAnswers
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import AuditEvent, Import, Supplier
+from service.db.tables import AuditEvent, Supplier
 from service.erasure.organisation import erase_organisation
 from service.imports import reading, receiving, saving
 from service.jobs.table import claim_job

@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from questionnaires.sheet import decode_sheets
 from service.blob_store.folder import FolderStore
+from service.db.import_tables import Upload
 from service.db.session import Database
-from service.db.tables import Upload
 
 SITES = ("| Reference | Supplier | Country | Sector |", "|---|---|---|---|", "| S-1 | Blue Pier | TH | 1020 |")
 WORKERS = (

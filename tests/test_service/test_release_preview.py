@@ -12,8 +12,9 @@ from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, releas
 from service import retention
 from service.blob_store import BlobStore
 from service.db import change_feed
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Job, Result, Supplier
+from service.db.tables import AuditEvent, Result, Supplier
 from service.errors import DomainError
 from service.jobs.table import claim_job
 from service.model_governance import release_preview

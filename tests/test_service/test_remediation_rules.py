@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from reports.document import DRAFT
 from risk_models.action_library import list_release_actions
 from service.cases import service as case_service
+from service.db.account_tables import User
 from service.db.remediation_tables import Finding, Reply, Step, StepFinding, Transition
 from service.db.session import Database
-from service.db.tables import AuditEvent, Supplier, User
+from service.db.tables import AuditEvent, Supplier
 from service.errors import DomainError
 from service.remediation import findings, plans, replies, steps, verification
 from service.remediation.rules import Actor, list_permitted, load_rules, names_workers

@@ -14,8 +14,10 @@ from service import retention
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.import_tables import Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Job, Organisation, Supplier, Upload
+from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Organisation, Supplier
 from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
 from service.retention import delete_unused_files, list_used_files, purge_expired, subtract_months

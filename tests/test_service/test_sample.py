@@ -15,8 +15,9 @@ from service.blob_store import BlobStore
 from service.cases import service as case_service
 from service.clock import now, today
 from service.db.case_tables import StoredCase
+from service.db.import_tables import Import
 from service.db.session import Database
-from service.db.tables import AuditEvent, Import, Supplier
+from service.db.tables import AuditEvent, Supplier
 from service.erasure.imports import ErasedImport
 from service.erasure.organisation import count_rows
 from service.errors import DomainError

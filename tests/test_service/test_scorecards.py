@@ -15,9 +15,10 @@ from service import report_jobs, scorecards, stored_reports
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.job_tables import Job
 from service.db.remediation_tables import Step
 from service.db.session import Database
-from service.db.tables import Job, Supplier
+from service.db.tables import Supplier
 from service.erasure import traces
 from service.erasure.files import delete_files, list_used_files
 from service.jobs.table import claim_job

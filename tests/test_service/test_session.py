@@ -15,8 +15,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.orm import Bundle, Session, aliased
 
 from service.clock import now
+from service.db.account_tables import SignIn, User
 from service.db.session import Database, MissingOrganisation, UnfilteredStatement, open_engine
-from service.db.tables import Organisation, SignIn, User
+from service.db.tables import Organisation
 
 SERVICE = Path(__file__).resolve().parents[2] / "service"
 

@@ -24,9 +24,11 @@ from service import cli, trouble
 from service.clock import now
 from service.db import postgresql_connection
 from service.db import session as sessions
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
-from service.db.tables import Import, Job, Supplier, new_id
+from service.db.tables import Supplier, new_id
 from service.settings import Settings
 from service.wiring.app import create_app
 

@@ -11,8 +11,10 @@ from sheets import workbook
 from sqlalchemy import select, update
 
 from service.clock import now
+from service.db.import_tables import Import
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Import, Job
+from service.db.tables import AuditEvent
 from service.imports import undo
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job

@@ -12,8 +12,10 @@ from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db import change_feed
+from service.db.import_tables import Upload
+from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Job, Result, Supplier, Upload, new_id
+from service.db.tables import AuditEvent, Result, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistEntry, WatchlistMatch
 from service.errors import DomainError
 from service.jobs.table import LostLease, claim_job

@@ -12,8 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from test_service.callers import form_token, make_browser, make_key, make_organisation, make_user, send
 
+from service.db.import_tables import ColumnMapping, Import
 from service.db.session import Database, open_engine
-from service.db.tables import Base, ColumnMapping, Import, Organisation
+from service.db.tables import Base, Organisation
 from service.queries import supplier_detail
 from service.report_content import sources
 from service.settings import Settings

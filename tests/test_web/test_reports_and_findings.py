@@ -13,8 +13,9 @@ from reports.document import Changes, LevelChange
 from service import report_jobs, stored_reports
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.import_tables import Import
 from service.db.session import Database, open_engine
-from service.db.tables import Base, Import, Result, Supplier
+from service.db.tables import Base, Result, Supplier
 from service.errors import DomainError
 from service.imports import preview
 from service.jobs.table import claim_job, enqueue

@@ -23,8 +23,9 @@ from service.cases import corrections
 from service.cases import service as case_service
 from service.cases.service import WorkerCheck
 from service.clock import now, today
+from service.db.account_tables import User
 from service.db.case_tables import StoredCase
-from service.db.tables import Supplier, User
+from service.db.tables import Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.imports import receiving

@@ -14,7 +14,8 @@ from questionnaires.form import Questionnaire, load_combined_form
 from service.auth.caller import get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.edition_tables import EditionEntry
-from service.db.tables import Import, Supplier
+from service.db.import_tables import Import
+from service.db.tables import Supplier
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import confirming, editions, records

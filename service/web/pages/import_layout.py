@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from questionnaires.form import load_combined_form
 from questionnaires.sheet import cell_name
-from service.db.tables import Import
+from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports import layouts, preview
 

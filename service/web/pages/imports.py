@@ -22,7 +22,9 @@ from risk_models.facts.goods import list_recognised_goods
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.clock import now, today
-from service.db.tables import Import, Job, Supplier
+from service.db.import_tables import Import
+from service.db.job_tables import Job
+from service.db.tables import Supplier
 from service.erasure import imports as import_erasure
 from service.errors import DomainError, not_found
 from service.imports import cases as import_cases

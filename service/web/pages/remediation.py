@@ -16,8 +16,8 @@ from risk_models.model import load_models
 from service.auth.caller import get_caller, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY
 from service.clock import now
+from service.db.account_tables import User
 from service.db.remediation_tables import Finding, Step
-from service.db.tables import User
 from service.errors import DomainError
 from service.queries import remediation as queries
 from service.remediation import findings, steps, verification
