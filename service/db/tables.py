@@ -1,6 +1,7 @@
-"""The base of all tables, and the tables of organisations, suppliers, their results and the audit trail. Every row of a customer belongs to an organisation; the session filters by it and fails closed.
+"""The base of all tables, and the tables of organisations, suppliers, their results and the audit trail.
 
-Times are UTC with a zone. Ids are random (UUID 4, as text), so that they reveal nothing. Names of workers must not be stored.
+Every row of a customer belongs to an organisation; the session filters by it and fails closed. Times are UTC with a zone. Ids
+are random (UUID 4, as text), so that they reveal nothing. Names of workers must not be stored.
 """
 
 from __future__ import annotations
