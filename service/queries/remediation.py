@@ -30,6 +30,7 @@ from service.remediation.steps import FROM_WORKERS, Act
 
 OPEN_STATES = ("planned", "agreed", "in_progress", "evidence_in", "rejected", "reopened", "withheld")
 MAX_STEPS = 50  # on a page of the board
+STEP_ORDER = ((Step.safety, DESCENDING), (Step.due, ASCENDING), (Step.id, ASCENDING))  # those that protect people first
 
 
 def list_findings(
@@ -89,10 +90,9 @@ def list_steps(
         query = query.where(Step.party == party)
     if overdue_on is not None:
         query = query.where(Step.due < overdue_on, Step.state.not_in(DONE))
-    order = ((Step.safety, DESCENDING), (Step.due, ASCENDING), (Step.id, ASCENDING))
     gate = load_gate(session, today())
     withheld = withholding.build_condition(session, gate)
-    page = paginate(session, query.where(not_(withheld)), order, cursor, limit)
+    page = paginate(session, query.where(not_(withheld)), STEP_ORDER, cursor, limit)
     text = withholding.describe_withheld(session, gate, query.where(withheld))
     return StepPage(page.items, page.next_cursor, text)
 

@@ -20,9 +20,9 @@ from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
-from service.referrals.readiness import load_gate
 from service.remediation import plans, replies
 from service.report_content import redaction
+from service.report_content.contact_gate import ContactGate
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import list_aliases
@@ -61,11 +61,13 @@ class SupplierDetail:
     watchlists: ScreeningSummary
 
 
-def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_derived: bool) -> SupplierDetail:
+def get_supplier_detail(
+    session: Session, kind: str, name: str, gate: ContactGate, *, sees_worker_derived: bool
+) -> SupplierDetail:
     """Return the details of a supplier, by id or reference.
 
     ``sites`` are the other sites of its company, or those that use the agency, whose ``reach`` is then set. Steps that
-    contact workers are withheld until the referral directory is ready. Without ``sees_worker_derived`` the reasons are redacted.
+    a gate withholds are left out. Without ``sees_worker_derived`` the reasons are redacted.
     Raises DomainError, 404, for an unknown supplier.
     """
     supplier = suppliers.get_supplier(session, kind, name)
@@ -74,7 +76,7 @@ def get_supplier_detail(session: Session, kind: str, name: str, *, sees_worker_d
         raise not_found(f"{kind.capitalize()} not found.")
     requests = questionnaire_requests.list_requests(session, supplier)
     model = get_model_version(latest.model, latest.model_version)
-    detail = stored_results.build_detail(latest, load_gate(session, today()))
+    detail = stored_results.build_detail(latest, gate)
     sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
     return SupplierDetail(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.db.pagination import build_order_by
 from service.db.remediation_tables import Finding, PlanVersion, Step
 from service.db.tables import Supplier
-from service.queries.remediation import list_steps
+from service.queries.remediation import STEP_ORDER
 from service.remediation import plans
-
-MAX_STEPS = 200  # more than the actions of the library
+from service.remediation.withholding import leave_out_withheld
+from service.report_content.contact_gate import ContactGate
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,17 @@ class SupplierRemediation:
     plan: PlanVersion | None
 
 
-def get_supplier_remediation(session: Session, supplier: Supplier, *, sees_worker_derived: bool) -> SupplierRemediation:
+def get_supplier_remediation(
+    session: Session, supplier: Supplier, gate: ContactGate, *, sees_worker_derived: bool
+) -> SupplierRemediation:
     """Return the remediation at a supplier as far as the caller may see it.
 
-    Steps that contact workers are left out until the referral directory is ready, as on the board.
+    Steps that a gate withholds are left out, as on the board.
     """
     findings = select(Finding).where(Finding.supplier_id == supplier.id).order_by(Finding.found_on, Finding.id)
+    steps = select(Step).where(Step.supplier_id == supplier.id).order_by(*build_order_by(STEP_ORDER))
     if not sees_worker_derived:
         findings = findings.where(Finding.worker_derived.is_(False))
-    steps = list_steps(session, sees_worker_derived=sees_worker_derived, supplier_id=supplier.id, limit=MAX_STEPS)
-    plan = plans.get_plan(session, supplier.id)
-    return SupplierRemediation(session.scalars(findings).all(), steps.items, steps.withheld, plan)
+        steps = steps.where(Step.worker_derived.is_(False))
+    shown, withheld = leave_out_withheld(gate, supplier, session.scalars(steps).all())
+    return SupplierRemediation(session.scalars(findings).all(), shown, withheld, plans.get_plan(session, supplier.id))

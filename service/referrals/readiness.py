@@ -43,18 +43,24 @@ def find_first_valid_day(on: date) -> date:
 
 def list_readiness(session: Session, on: date) -> list[Readiness]:
     """Return the readiness of every country that has contacts or suppliers, by name."""
-    called: dict[str, dict[str, date]] = defaultdict(dict)
-    for country, kind, called_on in session.execute(
-        select(ReferralContact.country, ReferralContact.kind, ReferralContact.called_on)
-    ):
-        latest = called[country].get(kind, date.min)
-        called[country][kind] = max(latest, called_on or date.min)
+    called = _list_calls(session)
     counts = Counter[str]()
     for count in list_counts(session, PLACES):
         counts[count.value] += count.n
     del counts[""]  # suppliers whose country is not known
     countries = sorted(called.keys() | counts.keys(), key=get_country_name)
     return [_build_readiness(country, called.get(country, {}), on, counts[country]) for country in countries]
+
+
+def _list_calls(session: Session) -> dict[str, dict[str, date]]:
+    """Return by country when a contact of each kind was last called; ``date.min`` for a kind that has not been."""
+    called: dict[str, dict[str, date]] = defaultdict(dict)
+    for country, kind, called_on in session.execute(
+        select(ReferralContact.country, ReferralContact.kind, ReferralContact.called_on)
+    ):
+        latest = called[country].get(kind, date.min)
+        called[country][kind] = max(latest, called_on or date.min)
+    return called
 
 
 def _build_readiness(country: str, called: dict[str, date], on: date, suppliers: int) -> Readiness:
@@ -70,7 +76,8 @@ def _build_readiness(country: str, called: dict[str, date], on: date, suppliers:
 
 def load_gate(session: Session, on: date) -> ContactGate:
     """Return the gate of an organisation on a day: what is withheld until its directory is complete."""
-    rules, known = load_directory_rules(), list_readiness(session, on)
+    rules = load_directory_rules()
+    known = [_build_readiness(country, called, on, 0) for country, called in _list_calls(session).items()]
     return ContactGate(
         ready=frozenset(each.country for each in known if each.ready),
         gaps={each.country: each.missing for each in known if each.missing},

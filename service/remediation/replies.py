@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import Exists, Text, and_, cast, exists, func, or_, select
+from sqlalchemy import Exists, Text, and_, cast, exists, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.audit import record_event
@@ -210,14 +210,13 @@ def list_consulted_suppliers(session: Session, supplier_ids: Collection[str], at
     answered or delivered so long ago that the time to reply has passed.
     """
     consulted = or_(Reply.answered_at.is_not(None), and_(Reply.delivered_at.is_not(None), Reply.due_at <= at))
+    asked = select(Reply.id).where(Reply.supplier_id == Supplier.id)
+    replied = and_(asked.exists(), not_(asked.where(not_(consulted)).exists()))
+    # A column of JSON holds "null" where a supplier was stored without a form.
+    returned = cast(Supplier.form_answers, Text) != "null"
     found: set[str] = set()
     for chunk in chunks(sorted(supplier_ids)):
-        asked = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk))
-        waiting = select(Reply.supplier_id).where(Reply.supplier_id.in_(chunk), ~consulted)
-        found |= set(session.scalars(asked)) - set(session.scalars(waiting))
-        # A column of JSON holds "null" where a supplier was stored without a form.
-        returned = select(Supplier.id).where(Supplier.id.in_(chunk), cast(Supplier.form_answers, Text) != "null")
-        found |= set(session.scalars(returned))
+        found |= set(session.scalars(select(Supplier.id).where(Supplier.id.in_(chunk), or_(returned, replied))))
     return found
 
 

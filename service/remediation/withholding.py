@@ -6,7 +6,7 @@ was done stays on record. Whose country is not known cannot be helped, so those 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
@@ -27,6 +27,21 @@ def build_condition(session: Session, gate: ContactGate) -> ColumnElement[bool]:
     sites = and_(Supplier.kind == "site", Supplier.country.in_(gate.ready))
     helped = select(Supplier.id).where(or_(sites, Supplier.id.in_(ready)))
     return and_(contacts, Step.supplier_id.not_in(helped))
+
+
+def leave_out_withheld(gate: ContactGate, supplier: Supplier, steps: Sequence[Step]) -> tuple[list[Step], str]:
+    """Return the steps of one supplier that a gate does not withhold, and the text that replaces the others; "" if there are
+    none.
+    """
+    if supplier.kind == "agency":
+        places: Collection[str | None] = list_worker_places("agency", supplier.answers) or {None}
+    else:
+        places = {supplier.country}
+    if all(place in gate.ready for place in places):
+        return list(steps), ""
+    contacts = list_later_contacts()
+    shown = [step for step in steps if step.action not in contacts or step.state in DONE]
+    return shown, gate.describe(places) if len(shown) < len(steps) else ""
 
 
 def describe_withheld(session: Session, gate: ContactGate, withheld: Select[Step]) -> str:

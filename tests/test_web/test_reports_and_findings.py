@@ -22,6 +22,7 @@ from service.jobs.table import claim_job, enqueue
 from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
 from service.queries.supplier_filter import SupplierFilter
+from service.referrals.readiness import load_gate
 from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import read_text
 
@@ -61,6 +62,7 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
     organisation, ids = make_portfolio(database)
     with database.for_organisation(organisation, write=False) as session:
         report = stored_reports.build_internal_report(session, ids)
+        gate = load_gate(session, LATE)
         figures = {h.name: (h.score, h.best, h.worst, h.level) for h in report.results}
         for detail in report.details:
             assert (detail.headline.score, detail.headline.level) == (
@@ -68,7 +70,8 @@ def test_a_report_has_the_numbers_that_the_pages_have_whatever_the_day(database:
                 detail.headline.level,
             )
         for supplier_id, kind in zip(ids, ("site", "site", "site", "agency"), strict=True):
-            page = supplier_detail.get_supplier_detail(session, kind, supplier_id, sees_worker_derived=True).supplier
+            view = supplier_detail.get_supplier_detail(session, kind, supplier_id, gate, sees_worker_derived=True)
+            page = view.supplier
             assert figures[page.name] == (page.score, page.best, page.worst, page.level)
         assert report.on == LATE
 

@@ -27,6 +27,7 @@ from service.queries.supplier_list import MEDIA_TYPES
 from service.queries.supplier_pages import Position
 from service.queries.supplier_remediation import get_supplier_remediation
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.web.holding_backups import find_holding_backups
@@ -131,12 +132,15 @@ def show_supplier(kind: str, supplier_id: str) -> str:
     caller = get_caller()
     on = today(caller.time_zone)
     with read_session() as session:
+        gate = load_gate(session, on)
         view = supplier_detail.get_supplier_detail(
-            session, kind, supplier_id, sees_worker_derived=caller.sees_worker_derived
+            session, kind, supplier_id, gate, sees_worker_derived=caller.sees_worker_derived
         )
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
-        remediation = get_supplier_remediation(session, view.supplier, sees_worker_derived=caller.sees_worker_derived)
+        remediation = get_supplier_remediation(
+            session, view.supplier, gate, sees_worker_derived=caller.sees_worker_derived
+        )
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
