@@ -69,9 +69,9 @@ class Settings:
         0, "Number of days for which you keep backups, shown in erasure previews. 0: not known."
     )
     address: str = _setting(
-        "", "Address at which users open the service, such as `https://diligence.example`. Mails link to it."
+        "", "Address at which users open the service, such as `https://diligence.example`. Emails link to it."
     )
-    smtp_host: str = _setting("", "Mail server for outgoing mail. Default: none; mails wait on the page *Messages*.")
+    smtp_host: str = _setting("", "Mail server for outgoing email. Default: none; emails wait on the page *Messages*.")
     smtp_port: int = _setting(587, "Port of the mail server.")
     smtp_security: str = _setting(
         "starttls",
@@ -80,7 +80,7 @@ class Settings:
     smtp_user: str = _setting("", "User name for the mail server. Default: no sign-in.")
     smtp_password: str = _setting("", "Password for the mail server.", secret=True)
     smtp_password_file: str = _setting("", "File that contains this password, instead of the variable.")
-    smtp_from: str = _setting("", "Sender address of mails.")
+    smtp_from: str = _setting("", "Sender address of emails.")
     smtp_ca_file: str = _setting(
         "", "File of certificates for checking the mail server's certificate. Default: the machine's own."
     )
@@ -111,7 +111,7 @@ class Settings:
         if self.smtp_host and self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
             raise SettingError(f"Without encryption, the mail server must be {' or '.join(LOOPBACK)}.")
         if self.smtp_host and ("@" not in self.smtp_from or not self.smtp_from.isascii()):
-            raise SettingError("DILIGENCE_SMTP_FROM must be the address from which mails are sent.")
+            raise SettingError("DILIGENCE_SMTP_FROM must be the address from which emails are sent.")
         if self.smtp_host and not self.address.startswith(("https://", "http://")):
             raise SettingError("DILIGENCE_ADDRESS must be the address at which users open the service.")
         for network in self.webhook_networks:

@@ -43,7 +43,7 @@ def create_letter(session: Session, kind: str, supplier_id: str, body: Values) -
 
 
 def respond(session: Session, kind: str, supplier_id: str, reply_id: str, body: Values) -> Reply:
-    """Answer the reply of a supplier."""
+    """Respond to a supplier's reply."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     letter = replies.get_reply(session, reply_id)
     if letter.supplier_id != supplier.id:

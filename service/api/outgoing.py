@@ -56,7 +56,7 @@ def rotate_secret(session: Session, endpoint_id: str) -> Reply:
 
 
 def delete_webhook(session: Session, endpoint_id: str) -> Reply:
-    """Delete a webhook endpoint with the calls to it."""
+    """Delete a webhook endpoint, with its calls."""
     check_version(str(endpoints.get_endpoint(session, endpoint_id, lock=True).version))
     endpoints.delete_endpoint(session, endpoint_id, get_caller().actor)
     return Reply(None, 204)

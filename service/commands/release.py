@@ -85,7 +85,7 @@ def set_release(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         day = date.fromisoformat(arguments.day)
     except ValueError as error:
-        raise DomainError("release.day", 422, "Enter the day as YYYY-MM-DD.") from error
+        raise DomainError("release.day", 422, "Enter the date as YYYY-MM-DD.") from error
     with open_current_database(settings) as database:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:

@@ -140,8 +140,8 @@ class StepEvidence(Owned, Base):
     """Evidence that a step was taken: a file in the blob store, or a reference to something kept elsewhere.
 
     ``worker_derived``: it says what workers said, so the supplier never sees it. ``person``: the user who submitted it, or who
-    answered for the key that did; None for a supplier. ``personal_columns``: how many columns of a sheet have headers that
-    announce personal data; None for what is no sheet.
+    answered for the key that did; None for a supplier. ``personal_columns``: how many columns of a sheet have headers
+    that indicate personal data; None for what is no sheet.
     """
 
     __tablename__ = "step_evidence"

@@ -57,7 +57,7 @@ PLACES: Mapping[str, Place] = {
         "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
-    "mail_text": Place("no_subject", "The wording of mails, in which placeholders stand for what they are about."),
+    "mail_text": Place("no_subject", "The wording of emails, in which placeholders stand for what they are about."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "message": Place(
         "deleted", "Messages about the supplier or case are deleted with it, whether they have been sent or not."

@@ -83,7 +83,7 @@ def retry_message(session: Session, message_id: str, by: str, *, endpoint_id: st
     if message.state == "sending":
         raise DomainError("message.sending", 409, "The message is being delivered at the moment.")
     if message.state == "sent" and message.kind == "mail":
-        raise DomainError("message.sent", 409, "The mail was sent. A copy would confuse its recipient.")
+        raise DomainError("message.sent", 409, "The email was sent. A copy would confuse its recipient.")
     at = now()
     message.state, message.next_attempt_at, message.give_up_at = "queued", at, at + LIFETIME
     message.code = message.finished_at = None
@@ -100,7 +100,7 @@ def mark_sent(session: Session, message_id: str, by: str) -> Message:
     if message.kind != "mail":
         raise not_found("Message not found.")
     if message.state in ("sending", "sent"):
-        raise DomainError(f"message.{message.state}", 409, "The mail has been sent, or is being sent at the moment.")
+        raise DomainError(f"message.{message.state}", 409, "The email has been sent, or is being sent at the moment.")
     message.state, message.code, message.finished_at, message.letter_values = "sent", BY_HAND, now(), None
     record_event(session, by, "message.sent_by_hand", "message", message.id, {"event": message.event})
     return message
@@ -116,7 +116,7 @@ def build_file(session: Session, message_id: str, sender: str, address: str) -> 
         raise not_found("Message not found.")
     built = mail.build_mail(session, message, sender, address, message.created_at)
     if built is None:
-        raise DomainError("message.user_inactive", 409, "The user whom this mail is for is no longer active.")
+        raise DomainError("message.user_inactive", 409, "The user this email is for is no longer active.")
     return built.as_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Keep the referral directory of an organisation: check, add, change, confirm by a call, and delete its contacts.
+"""Edit the referral directory of an organisation: check, add, change, confirm by a call, and delete its contacts.
 
 A contact is an organisation, never a person. Events of the audit trail contain its country and kind, and no text.
 """

@@ -20,7 +20,7 @@ from service.remediation.steps import Act
 
 AGREED_HOW = {
     "signed": "Signed",
-    "in_writing": "By letter or e-mail",
+    "in_writing": "By letter or email",
     "meeting": "At a meeting",
     "call": "On the telephone",
     "online": "Through the link to the plan",

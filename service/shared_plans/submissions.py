@@ -164,7 +164,7 @@ def get_proposal(session: Session, supplier_id: str, proposal_id: str) -> StepPr
 
 
 def decide_proposal(session: Session, proposal: StepProposal, *, accepts: bool, reason: str, act: Act) -> None:
-    """Accept or decline a locked proposal with a reason, which the supplier sees. Accepting a date moves that of the step.
+    """Accept or decline a locked proposal with a reason, which the supplier sees. Accepting a date changes that of the step.
 
     Raises DomainError: ``proposal.decided``, 409; ``transition.reason``, ``text.too_long``, ``person.*``, 422; and as
     :func:`service.remediation.steps.move_due` does.

@@ -74,7 +74,7 @@ def mark_sent(message_id: str) -> AnyResponse:
     """Note that a mail was sent by hand."""
     with write_session() as session:
         messages.mark_sent(session, message_id, get_caller().actor)
-    flash(_("Noted as sent."))
+    flash(_("Marked as sent."))
     return redirect(url_for("messages.show", message_id=message_id), 303)
 
 

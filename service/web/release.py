@@ -117,4 +117,4 @@ def _parse_day() -> date:
     try:
         return date.fromisoformat(request.form.get("day", ""))
     except ValueError as error:
-        raise DomainError("release.day", 422, _("Enter the day as YYYY-MM-DD.")) from error
+        raise DomainError("release.day", 422, _("Enter the date as YYYY-MM-DD.")) from error

@@ -99,7 +99,7 @@ class CorrectivePlanSchema(ApiSchema):
 class DecisionRequestSchema(ApiSchema):
     """The plan agreed with a supplier, and the day on which it was informed of the findings. Nothing is saved.
 
-    What is left out is taken from the plan and the letters that are stored for the supplier.
+    Anything omitted is taken from the plan and letters stored for the supplier.
     """
 
     plan = StrictNested(CorrectivePlanSchema, allow_none=True)

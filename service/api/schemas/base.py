@@ -61,7 +61,7 @@ class ApiSchema(Schema):
 
 
 class WrittenSchema(ApiSchema):
-    """What a key without the scope to read an object gets back from a request that changed it."""
+    """What a request that changed an object returns to a key without the scope to read it."""
 
     optional = frozenset({"id", "version", "issues"})
     id = fields.String()

@@ -75,7 +75,7 @@ class EditionQuerySchema(PageQuerySchema):
 
 
 class GoneDecisionSchema(ApiSchema):
-    """What becomes of suppliers that are no longer on a list: `kept`, or `ended` if they no longer supply."""
+    """The decision about suppliers that are no longer on a list: `kept`, or `ended` if they no longer supply you."""
 
     entries = StrictList(StrictString(36), required=True, metadata={"minItems": 1, "maxItems": 200})
     decision = StrictChoice(DECISIONS, required=True)

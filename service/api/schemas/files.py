@@ -94,7 +94,7 @@ class JobProgressSchema(ApiSchema):
 
 
 class ColumnMappingSchema(ApiSchema):
-    """What the columns of a sheet were said to be, remembered for the next file with the same headers."""
+    """How the columns of a sheet were mapped, remembered for the next file with the same headers."""
 
     id = fields.String()
     kind = fields.String()
@@ -115,7 +115,7 @@ COLUMN_MAPPINGS = page_of(ColumnMappingSchema, "ColumnMappingList")
 
 
 class UsedMappingSchema(ApiSchema):
-    """A remembered mapping that was used for a sheet of an import, with the columns that were read as it says."""
+    """A remembered mapping that was used for a sheet of an import, with the columns that were read according to it."""
 
     file = fields.String()
     sheet = fields.String()
@@ -232,7 +232,7 @@ class LayoutRowSchema(ApiSchema):
 
 
 class LayoutColumnSchema(ApiSchema):
-    """A column of a sheet: its number (from 0), its header, the question that it answers, how sure that is, and some values."""
+    """A column of a sheet: its number (from 0), its header, the question it answers, how certain that is, and some values."""
 
     column = StrictInteger(0)
     header = fields.String()
@@ -251,7 +251,7 @@ class LayoutColumnSchema(ApiSchema):
 
 
 class RowExcerptSchema(ApiSchema):
-    """The number of a row and the beginning of what it says. Text that looks like personal data is masked."""
+    """The number of a row and the beginning of its text. Text that looks like personal data is masked."""
 
     row = StrictInteger(1)
     text = fields.String()
@@ -306,7 +306,7 @@ class SheetLayoutSchema(ApiSchema):
     left_out = fields.List(fields.Nested(LeftOutRowsSchema))
     read_rows = fields.List(
         fields.List(fields.Integer()),
-        metadata={"description": "Ranges of rows that are read because the sender said so."},
+        metadata={"description": "Ranges of rows that are read at the sender's request."},
     )
     corrections = fields.List(fields.Nested(CellCorrectionSchema))
 
@@ -328,7 +328,7 @@ _QUESTION_BY_COLUMN: dict[str, Any] = {
 
 
 class TableChangeSchema(ApiSchema):
-    """What is to change in a table of a sheet."""
+    """Changes to a table in a sheet."""
 
     table = StrictInteger(0, required=True)
     header_rows = StrictList(
@@ -347,7 +347,7 @@ class NewCellCorrectionSchema(ApiSchema):
 
 
 class SheetChangeSchema(ApiSchema):
-    """What is to change in a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
+    """Changes to a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
 
     file = StrictString(255, required=True)
     sheet = StrictString(255, shortest=0, required=True)

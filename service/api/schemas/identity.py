@@ -72,7 +72,7 @@ MERGE_PAGE = page_of(SupplierMergeSchema, "MergePage")
 
 
 class WeaklyKeyedSchema(ApiSchema):
-    """A supplier that was stored under an entry that does not identify anyone. `mixed`: it has had clearly different names."""
+    """A supplier that was stored under an entry that identifies no supplier. `mixed`: it has had clearly different names."""
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)

@@ -13,7 +13,7 @@ from service.shared_plans.submissions import COST_SHARING, POSITIONS
 
 
 class FindingAnswerSchema(ApiSchema):
-    """What a supplier answered about one finding."""
+    """A supplier's reply to one finding."""
 
     finding_id = fields.String(dump_only=True)
     position = fields.String(dump_only=True, metadata={"enum": list(POSITIONS)})
@@ -21,7 +21,7 @@ class FindingAnswerSchema(ApiSchema):
 
 
 class LetterSchema(ApiSchema):
-    """Findings that were put to a supplier, when this was delivered, and what it answered."""
+    """Findings that were put to a supplier, when the letter was delivered, and the supplier's reply."""
 
     id = fields.String(dump_only=True)
     text = fields.String(dump_only=True)
@@ -35,7 +35,7 @@ class LetterSchema(ApiSchema):
         allow_none=True,
         metadata={
             "enum": ["opened", "noted", None],
-            "description": "The supplier opened it, or a user noted how it arrived.",
+            "description": "How it was delivered: the supplier opened it, or a user recorded how it arrived.",
         },
     )
     answered_at = fields.DateTime(dump_only=True, allow_none=True)
@@ -45,14 +45,14 @@ class LetterSchema(ApiSchema):
 
 
 class NewLetterSchema(ApiSchema):
-    """Findings to put to a supplier, in words that point to no worker."""
+    """Findings to put to a supplier, worded so that no worker can be identified."""
 
     findings = StrictList(StrictString(36), 1, 200, required=True)
     text = StrictString(MAX_TEXT, required=True, documented_pattern=NOT_BLANK)
 
 
 class LetterResponseSchema(ApiSchema):
-    """What is answered to the reply of a supplier, which the supplier sees."""
+    """The response to a supplier's reply. The supplier sees it."""
 
     response = StrictString(MAX_TEXT, required=True, documented_pattern=NOT_BLANK)
 
@@ -90,7 +90,7 @@ class ProofSchema(ApiSchema):
     personal_columns = fields.Integer(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "How many columns of a sheet have headers that announce personal data."},
+        metadata={"description": "How many columns of a sheet have headers that indicate personal data."},
     )
     submitted_at = fields.DateTime(dump_only=True)
 

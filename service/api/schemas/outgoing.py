@@ -16,7 +16,7 @@ DISABLED = "Why the endpoint receives nothing; null if it is in use. It is one o
 
 
 class WebhookSchema(ApiSchema):
-    """A webhook endpoint: an address to which events are posted, signed as Standard Webhooks describes."""
+    """A webhook endpoint: an address to which events are posted, signed according to Standard Webhooks."""
 
     id = fields.String(dump_only=True)
     url = StrictString(addresses.MAX_URL, required=True, documented_pattern=NOT_BLANK)
@@ -26,12 +26,12 @@ class WebhookSchema(ApiSchema):
     failing_since = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "Since when no call has arrived; null if the last one did."},
+        metadata={"description": "When calls began to fail; null if the last one was delivered."},
     )
     previous_until = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "Until when calls also bear the signature of the secret before the last rotation."},
+        metadata={"description": "Until when calls are also signed with the previous secret."},
     )
     created_at = fields.DateTime(dump_only=True)
 
@@ -54,13 +54,13 @@ class AttemptSchema(ApiSchema):
     at = fields.DateTime()
     code = fields.String()
     status = fields.Integer(
-        allow_none=True, metadata={"description": "The status of HTTP or SMTP; null without a reply."}
+        allow_none=True, metadata={"description": "The HTTP or SMTP status; null if there was no reply."}
     )
     milliseconds = fields.Integer()
 
 
 class MessageSchema(ApiSchema):
-    """A mail or a webhook call. Its payload holds ids, codes, numbers and dates."""
+    """An email or a webhook call. Its payload holds IDs, codes, numbers and dates."""
 
     id = fields.String(dump_only=True)
     kind = fields.String(dump_only=True)
@@ -70,7 +70,7 @@ class MessageSchema(ApiSchema):
     endpoint_id = fields.String(dump_only=True, allow_none=True)
     state = StrictChoice(messages.STATES, dump_only=True)
     code = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "How the last attempt ended, if not well."}
+        dump_only=True, allow_none=True, metadata={"description": "How the last attempt failed, if it did."}
     )
     attempts = fields.Integer(dump_only=True)
     next_attempt_at = fields.DateTime(dump_only=True)
@@ -94,13 +94,15 @@ MESSAGES = page_of(MessageSchema, "MessageList")
 
 
 class MailTextSchema(ApiSchema):
-    """The subject and the body of the mail about an event, with placeholders in braces."""
+    """The subject and the body of the email about an event, with placeholders in braces."""
 
     event = fields.String(dump_only=True)
     language = fields.String(dump_only=True)
     subject = StrictString(mail_texts.MAX_SUBJECT, required=True, documented_pattern=NOT_BLANK)
     body = StrictString(mail_texts.MAX_BODY, required=True, documented_pattern=NOT_BLANK)
-    is_own = fields.Boolean(dump_only=True, metadata={"description": "Whether your organisation worded it."})
+    is_own = fields.Boolean(
+        dump_only=True, metadata={"description": "Whether your organisation has replaced the original text."}
+    )
     placeholders = fields.List(fields.String(), dump_only=True)
 
 

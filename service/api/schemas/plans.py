@@ -23,9 +23,9 @@ class AgreedPlanSchema(ApiSchema):
     )
     cost = StrictString(24, allow_none=True, metadata={"description": "A decimal number."})
     currency = StrictString(3, "^[A-Z]{3}$", 3, allow_none=True)
-    employer_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "In per cent of the cost."})
-    agency_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "In per cent of the cost."})
-    buyer_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "In per cent of the cost."})
+    employer_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "As a percentage of the cost."})
+    agency_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "As a percentage of the cost."})
+    buyer_share = StrictInteger(0, 100, allow_none=True, metadata={"description": "As a percentage of the cost."})
     created_by = fields.String(dump_only=True)
     created_at = fields.DateTime(dump_only=True)
 

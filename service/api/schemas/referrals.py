@@ -17,8 +17,8 @@ GROUPS = tuple(load_directory_rules()["groups"])
 class ReferralContactSchema(ApiSchema):
     """An organisation that helps workers in a country. Never enter a person.
 
-    `called_on` is the day on which someone last called it and found that the entry is right. If you change the country, the kind,
-    the name or how to reach it, the contact has to be called again.
+    `called_on` is the day on which someone last called it and confirmed that the entry is correct. If you change the
+    country, kind, name or contact details, the contact has to be called again.
     """
 
     id = fields.String(dump_only=True)
@@ -63,8 +63,8 @@ class ReferralImportSchema(ApiSchema):
 class ReferralReadinessSchema(ApiSchema):
     """Whether steps that contact workers in a country are shown.
 
-    `missing` names what the directory lacks, or what was not called within the last 90 days. `until` is the day until which the
-    present calls count.
+    `missing` names what the directory lacks, or what was not called within the last 90 days. `until` is the last day
+    on which the calls made so far count.
     """
 
     country = fields.String()

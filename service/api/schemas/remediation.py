@@ -25,8 +25,10 @@ class RemediationFindingSchema(ApiSchema):
     source_class = fields.String()
     grade = fields.String(allow_none=True)
     found_on = fields.Date()
-    raised_on = fields.Date(metadata={"description": "The day of the newest assessment that found it."})
-    worker_derived = fields.Boolean(metadata={"description": "It is known from workers; the supplier never sees it."})
+    raised_on = fields.Date(metadata={"description": "The date of the latest assessment that found it."})
+    worker_derived = fields.Boolean(
+        metadata={"description": "It is known from workers, and the supplier never sees it."}
+    )
     scale = StrictInteger(1, 4, allow_none=True)
     scope = StrictInteger(1, 4, allow_none=True)
     irremediability = StrictInteger(1, 4, allow_none=True)
@@ -37,7 +39,7 @@ class RemediationFindingSchema(ApiSchema):
 
 
 class FindingChangeSchema(ApiSchema):
-    """What changes of a finding: its state, its severity or your involvement, and why."""
+    """A change to a finding: its state, its severity or your involvement, and the reason."""
 
     state = StrictChoice(FINDING_STATES)
     scale = StrictInteger(1, 4)
@@ -48,7 +50,7 @@ class FindingChangeSchema(ApiSchema):
 
 
 class RemediationStepSchema(ApiSchema):
-    """A step that findings call for: an action of the library, who sees to it, until when, and how far it is."""
+    """A step that findings call for: an action from the library, its owner, its due date and its state."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -60,10 +62,10 @@ class RemediationStepSchema(ApiSchema):
     state = CurrentChoice(STEP_STATES)
     safety = fields.Boolean()
     needs_workers = fields.Boolean(
-        metadata={"description": "Only the word of workers, or of somebody independent, verifies it."}
+        metadata={"description": "It can be verified only by asking workers or someone independent."}
     )
     worker_derived = fields.Boolean(
-        metadata={"description": "Only what workers said calls for it; the supplier never sees it."}
+        metadata={"description": "It is based only on what workers said, and the supplier never sees it."}
     )
     findings = StrictList(fields.String())
     version = fields.Integer()
@@ -71,11 +73,11 @@ class RemediationStepSchema(ApiSchema):
 
 
 class StepChangeSchema(ApiSchema):
-    """What changes of a step, and why. A moved date needs a reason. To verify or close a step takes a person, on its page."""
+    """A change to a step, and the reason. A new date requires a reason. Only a person can verify or close a step, on its page."""
 
     state = StrictChoice(STEP_STATES)
     due = StrictDay()
-    owner_id = StrictString(36, shortest=0, metadata={"description": "The id of a user; empty for nobody."})
+    owner_id = StrictString(36, shortest=0, metadata={"description": "The ID of a user; empty for no owner."})
     reason = StrictString(MAX_REASON)
 
 

@@ -27,7 +27,8 @@ UNANSWERED = (
     "would be lower: most of the risk has not been confirmed, but it cannot be ruled out."
 )
 ENDED_ON = (
-    "When someone recorded that it no longer supplies, because a list no longer named it. A later list clears this."
+    "When someone recorded that it no longer supplies you, because it was missing from a list. A later list that includes it "
+    "clears this."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 

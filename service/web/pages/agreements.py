@@ -20,7 +20,7 @@ from service.web.form_fields import parse_day, parse_number
 
 AGREED_HOW_TITLES = {
     "signed": lazy_gettext("Signed"),
-    "in_writing": lazy_gettext("By letter or e-mail"),
+    "in_writing": lazy_gettext("By letter or email"),
     "meeting": lazy_gettext("At a meeting"),
     "call": lazy_gettext("On the telephone"),
     "online": lazy_gettext("Through the link to the plan"),

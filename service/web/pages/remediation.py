@@ -51,7 +51,7 @@ EVIDENCE_TITLES = {
     "document": lazy_gettext("Document"),
     "photo": lazy_gettext("Photograph"),
     "interview_summary": lazy_gettext("Summary of interviews with workers"),
-    "official": lazy_gettext("Paper from an authority"),
+    "official": lazy_gettext("Document from an authority"),
 }
 PARTY_TITLES = {
     "supplier": lazy_gettext("Supplier"),
@@ -61,7 +61,7 @@ PARTY_TITLES = {
 SEVERITY_TITLES = {
     "scale": lazy_gettext("Scale"),
     "scope": lazy_gettext("Scope"),
-    "irremediability": lazy_gettext("How hard to put right"),
+    "irremediability": lazy_gettext("How hard it is to put right"),
 }
 INVOLVEMENT_TITLES = {
     "caused": lazy_gettext("we caused it"),

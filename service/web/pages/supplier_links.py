@@ -80,7 +80,7 @@ def ask_for_reply(kind: str, supplier_id: str) -> AnyResponse:
 
 
 def respond(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
-    """Answer the reply of a supplier."""
+    """Respond to a supplier's reply."""
     try:
         with write_session() as session:
             reply = _get_reply(session, kind, supplier_id, reply_id)
