@@ -76,7 +76,7 @@ def find_pack_discrepancies(data: bytes, facts: Facts) -> list[str]:
         return discrepancies
     head, manifest = document["assessment"], orjson.loads(contents[MANIFEST])
     if any(manifest.get(name) != head[name] for name in ("on", "models", "facts_digest")):
-        return ["the manifest names another day, other models or other facts than the assessment"]
+        return ["the manifest names a different day, or different models or facts, from the assessment"]
     if _build_decisions(document, facts) != contents[DECISIONS]:
         return ["the decisions do not follow from the assessment"]
     return []

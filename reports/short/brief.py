@@ -114,7 +114,7 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
     if step is None:
         return None
     return Decision(
-        f"decide whether to go on buying from {format_count(step.suppliers, 'supplier')} affected by state-imposed labour",
+        f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by state-imposed labour",
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
         "State-imposed labour is documented for the place or the goods. No audit or answer on site can show otherwise.",
         format_due(step),

@@ -48,7 +48,7 @@ class _StateOfInstallation(Collector):
             failures.add_metric((row.loop, row.process), row.failures)
         waiting = GaugeMetricFamily(
             "diligence_oldest_message_age_seconds",
-            "Age of the oldest message that waits to be delivered.",
+            "Age of the oldest message waiting to be delivered.",
             labels=("kind",),
         )
         for kind, seconds in measure_oldest(database).items():

@@ -37,11 +37,11 @@ PLACES: Mapping[str, Place] = {
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "edition_entry": Place(
         "deleted",
-        "How a list differs from the one before it is deleted for the supplier, and altogether if the list was never confirmed.",
+        "Its differences between two lists are deleted, and all of them if the later list was never confirmed.",
     ),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
-    "finding_answer": Place("deleted", "What the supplier answered about a finding is deleted with the finding."),
+    "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
     "finding": Place(
         "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."
     ),
@@ -87,7 +87,7 @@ PLACES: Mapping[str, Place] = {
         "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
     ),
     "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
-    "supplier_link": Place("deleted", "Its links are deleted with the supplier, and open nothing from then on."),
+    "supplier_link": Place("deleted", "Its links are deleted with the supplier and no longer open anything."),
     "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "transition": Place("deleted", "The history of a finding or step is deleted with it."),

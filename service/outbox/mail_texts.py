@@ -79,7 +79,7 @@ def find_text(session: Session, event: str, language: str) -> Text:
             return Text(own[each].subject, own[each].body, is_own=True)
         if event in defaults.get(each, ()):
             return defaults[each][event]
-    raise not_found("There is no mail about this event.")
+    raise not_found("There is no email about this event.")
 
 
 def save_text(session: Session, event: str, language: str, subject: str, body: str, by: str) -> None:
@@ -89,7 +89,7 @@ def save_text(session: Session, event: str, language: str, subject: str, body: s
     ``mail_text.placeholder`` for braces that are not one of its placeholders.
     """
     if event not in list_default_texts().get(language, ()):
-        raise not_found("There is no mail about this event in this language.")
+        raise not_found("There is no email about this event in this language.")
     subject, body = subject.strip(), body.replace("\r\n", "\n").strip() + "\n"
     if not 1 <= len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise DomainError("mail_text.subject", 422, f"Enter a subject of one line and up to {MAX_SUBJECT} characters.")

@@ -40,7 +40,9 @@ def get_finding(
     if finding is None:
         raise not_found("Finding not found.")
     if version is not None and finding.version != version:
-        raise DomainError("finding.changed", 409, "Somebody else has changed this finding. Look at it again first.")
+        raise DomainError(
+            "finding.changed", 409, "Somebody else has changed this finding. Check the current version first."
+        )
     return finding
 
 

@@ -34,15 +34,15 @@ def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Findi
     is known from workers only; ``reply.text``, ``text.too_long``, ``person.*``.
     """
     if not findings or any(finding.supplier_id != supplier.id for finding in findings):
-        raise DomainError("reply.findings", 422, "Choose the findings of this supplier that it is asked about.")
+        raise DomainError("reply.findings", 422, "Choose the findings that the supplier is asked about.")
     if any(finding.worker_derived for finding in findings):
         raise DomainError(
             "reply.worker_derived",
             422,
-            "The supplier must not learn what is known from workers only. Leave that finding out.",
+            "The supplier must not learn anything known only from workers. Leave that finding out.",
         )
     if not text.strip():
-        raise DomainError("reply.text", 422, "Write what was found, in words that point to nobody.")
+        raise DomainError("reply.text", 422, "Describe what was found without identifying anyone.")
     check_text(text, MAX_TEXT)
     linked = select(StepFinding.step_id).where(StepFinding.finding_id.in_([finding.id for finding in findings]))
     safety = session.scalars(select(Step.id).where(Step.id.in_(linked), Step.safety)).first() is not None

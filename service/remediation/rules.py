@@ -98,7 +98,7 @@ def check_transition(
     permitted = list_permitted(kind).get((before, after, by))
     if permitted is None:
         following = ", ".join(list_next_states(kind, before)) or "none"
-        detail = f"A {kind} cannot go from '{before}' to '{after}' in this way. States that can follow: {following}."
+        detail = f"A {kind} cannot go from '{before}' to '{after}' in this way. Possible next states: {following}."
         raise DomainError("transition.not_allowed", 409, detail)
     check_reason(reason, is_needed="reason" in permitted.needs)
     if "user" in permitted.needs and not actor.is_user:
@@ -134,7 +134,9 @@ def check_text(text: str | None, longest: int = MAX_REASON) -> None:
         raise DomainError("text.too_long", 422, f"Use at most {longest} characters.")
     code = detect_personal_data(text)
     if code is not None:
-        raise DomainError(code, 422, "This text looks as if it identifies a person. Remove that. Nothing was saved.")
+        raise DomainError(
+            code, 422, "This text seems to identify a person. Remove anything that does. Nothing was saved."
+        )
 
 
 def names_workers(action: Action) -> bool:

@@ -98,7 +98,7 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
         raise not_found("Step not found.")
     _check_help(session, step, act.on)
     if version is not None and step.version != version:
-        raise DomainError("step.changed", 409, "Somebody else has changed this step. Look at it again first.")
+        raise DomainError("step.changed", 409, "Somebody else has changed this step. Check the current version first.")
     return step
 
 
@@ -160,11 +160,15 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     403, for a key that nobody answers for; ``not_found`` for a caller who may not see what workers said and sends that.
     """
     if act.actor.person is None:
-        raise DomainError("evidence.nobody", 403, "No user answers for this API key, so it cannot submit evidence.")
+        raise DomainError(
+            "evidence.nobody", 403, "No user is responsible for this API key, so it cannot submit evidence."
+        )
     if evidence.kind not in EVIDENCE_KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(EVIDENCE_KINDS)}.")
     if not evidence.reference.strip():
-        raise DomainError("evidence.reference", 422, "Say where the evidence is kept, by a document or case number.")
+        raise DomainError(
+            "evidence.reference", 422, "Say where the evidence is kept, and give a document or case number."
+        )
     check_text(evidence.reference, MAX_REFERENCE)
     if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
         raise DomainError("evidence.period", 422, "The period ends before it begins.")

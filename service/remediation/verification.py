@@ -82,7 +82,7 @@ def _check_second_person(session: Session, step: Step, act: Act) -> None:
 
 def _check_day(step: Step, check: Check, act: Act) -> None:
     if check.checked_on > act.on:
-        raise DomainError("date.future", 422, "The day of the check is in the future.")
+        raise DomainError("date.future", 422, "The date of the check is in the future.")
     if check.checked_on < step.created_at.date() - timedelta(days=1):  # a day: time zones
         raise DomainError("verification.too_early", 422, "The check was made before this step was planned.")
 
@@ -100,7 +100,7 @@ def _check_source(step: Step, check: Check) -> None:
 
 
 def _unknown_source() -> DomainError:
-    return DomainError("verification.source", 422, f"Say on whose word it rests: {', '.join(SOURCES)}.")
+    return DomainError("verification.source", 422, f"Choose who confirmed it: {', '.join(SOURCES)}.")
 
 
 def _check_workers(check: Check) -> None:
@@ -117,18 +117,18 @@ def _check_workers(check: Check) -> None:
         raise DomainError(
             "verification.workers",
             422,
-            "Enter how many workers were spoken to, and who chose them. It takes at least one.",
+            "Enter how many workers were spoken to (at least one), and who chose them.",
         )
     least = load_rules()["verification"]["least_confirmed_percent"]
     if check.confirmed_percent is None or not least <= check.confirmed_percent <= 100:
         raise DomainError(
             "verification.confirmed",
             422,
-            f"Enter how many per cent of them confirm it. Below {least}, reject the step and say what is missing.",
+            f"Enter the percentage of them who confirm it. If it is below {least}, reject the step and say what is missing.",
         )
     if not check.asked_about_retaliation:
         raise DomainError(
-            "verification.retaliation", 422, "The workers have to be asked whether anybody suffered for speaking up."
+            "verification.retaliation", 422, "Workers have to be asked whether anyone has suffered for speaking up."
         )
 
 

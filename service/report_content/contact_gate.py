@@ -28,9 +28,7 @@ UNKNOWN_TEXT = (
     "Some steps that contact workers are not shown, because it is not known in which country the workers are. Enter the country "
     "first, so that help can be arranged for them there."
 )
-SUPPLIER_TEXT = (
-    "Steps in which someone speaks with workers are not listed yet. They follow once help for workers is arranged."
-)
+SUPPLIER_TEXT = "Steps in which someone speaks with workers will be listed once help for workers has been arranged."
 
 
 @cache

@@ -53,7 +53,7 @@ CHUNK = 50  # suppliers in one transaction
 SHORT = 200  # suppliers that take seconds
 OWN_ANSWERS, REPORTED, CASE = "own_answers", "reported", "case"  # source classes
 BUYER = "buyer"  # the owner of steps that no supplier sees
-SEEN_FROM_NOW = "The supplier's own answers now call for this step, and it sees it from this day."
+SEEN_FROM_NOW = "The supplier's own answers now call for this step, so the supplier can see it from this day on."
 ANY_QUESTION: frozenset[str] = frozenset()  # of a case, which no answer raises
 
 Steps = Sequence[tuple[Action, date]]

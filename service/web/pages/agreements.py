@@ -22,7 +22,7 @@ AGREED_HOW_TITLES = {
     "signed": lazy_gettext("Signed"),
     "in_writing": lazy_gettext("By letter or email"),
     "meeting": lazy_gettext("At a meeting"),
-    "call": lazy_gettext("On the telephone"),
+    "call": lazy_gettext("By telephone"),
     "online": lazy_gettext("Through the link to the plan"),
 }
 SPOKESPERSON_TITLES = {
