@@ -1,7 +1,7 @@
 """Tell people and the organisation's systems what has become of a step or a letter, in the transaction in which it happens.
 
 The user who sees to the step, or who wrote the letter, gets a mail, except about what they have done themselves. What is known
-from workers only is told without the supplier, and by mail only to a user who may see it.
+only from workers is told without the supplier, and by mail only to a user who may see it.
 """
 
 from __future__ import annotations

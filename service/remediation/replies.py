@@ -31,7 +31,7 @@ def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Findi
     """Put findings to a supplier in words that are safe for its workers, and return the request for a reply.
 
     Raises DomainError, 422: ``reply.findings`` for none, or for one of another supplier; ``reply.worker_derived`` for one that
-    is known from workers only; ``reply.text``, ``text.too_long``, ``person.*``.
+    is known only from workers; ``reply.text``, ``text.too_long``, ``person.*``.
     """
     if not findings or any(finding.supplier_id != supplier.id for finding in findings):
         raise DomainError("reply.findings", 422, "Choose the findings that the supplier is asked about.")

@@ -187,7 +187,7 @@ def _select_of_record(record_id: str) -> Select[Step]:
 
 
 def list_findings_to_ask(session: Session, supplier_id: str) -> Sequence[Finding]:
-    """Return the findings on which a supplier can be consulted and has not been; never one that is known from workers only."""
+    """Return the findings on which a supplier can be consulted and has not been; never one that is known only from workers."""
     asked = select(ReplyFinding.finding_id).join(Reply).where(Reply.supplier_id == supplier_id)
     query = select(Finding).where(
         Finding.supplier_id == supplier_id,
