@@ -193,7 +193,7 @@ def test_tests_run_on_the_versions_that_users_get():
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "requirements").glob("*.txt")))
-def test_every_pin_has_a_hash_and_nothing_else_stands_beside_it(name):
+def test_every_pin_has_a_hash_and_nothing_else_beside_it(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     pin_or_hash = re.compile(r"[\w.-]+==[^\s;]+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")

@@ -573,7 +573,7 @@ def test_only_number_formats_that_carry_meaning_are_parsed():
     assert {code: parse_number_format(code) for code in displays} == displays
 
 
-def test_every_refusal_has_a_full_sentence_and_a_cure():
+def test_every_refusal_has_a_full_sentence_and_a_fix():
     for code, (sentence, cure) in REFUSALS.items():
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", code)
         assert sentence.endswith(".")

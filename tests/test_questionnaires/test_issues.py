@@ -132,7 +132,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_an_issue_of_a_sheet_is_reported_with_cell_and_cure(code):
+def test_an_issue_of_a_sheet_is_reported_with_cell_and_fix(code):
     issue = next(issue for issue in submit(CASES[code], as_of=date(2026, 9, 1)).issues if issue.code == code)
     assert issue.cell
     assert issue.place == f"Suppliers!{issue.cell}"
@@ -233,7 +233,7 @@ def test_an_issue_is_serialised_as_plain_data():
     }  # fmt: skip
 
 
-def test_the_description_of_an_issue_names_the_place_what_was_seen_and_the_cure():
+def test_the_description_of_an_issue_names_the_place_what_was_seen_and_the_fix():
     issue = build_issue(
         "country.unknown", sheet="Suppliers", cell="D17", header="Country", seen="Narnia", cure="Did you mean Namibia?"
     )

@@ -200,7 +200,7 @@ def test_a_sheet_that_the_layout_does_not_read_is_not_read():
         ["Yes", "No", "Unknown", "N/A"],
     ],
 )
-def test_a_sheet_of_answer_options_is_not_read_and_the_reason_is_told(options):
+def test_a_sheet_of_answer_options_is_not_read_and_the_reason_is_stated(options):
     sheets = [
         build_sheet([["Supplier"], ["Alder Nets"]]),
         build_sheet([["Factory"], *([text] for text in options)], "Lists"),

@@ -99,7 +99,7 @@ def test_a_list_of_people_is_not_read_as_a_list_of_suppliers():
     assert "Zelwa" not in repr(caught.value.issues)
 
 
-def test_a_sheet_of_people_that_is_not_read_is_told_and_not_stored():
+def test_a_sheet_of_people_that_is_not_read_is_reported_and_not_stored():
     people = "\n".join(("| No | Worker name | Passport no |", "| 1 | Zelwa | MB1234567 |", "| 2 | Qadiri | P7654321 |"))
     parsed = parse(workbook(*SITES, name="Sites", People=people))
     assert {(sheet, header) for sheet, header, _ in list_dropped(parsed)} == {

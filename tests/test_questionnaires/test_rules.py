@@ -80,7 +80,7 @@ def test_an_agency_with_its_workers_is_read_as_a_number_or_a_share_of_at_most_al
     assert normalize_agency_count(text) == read
 
 
-def test_what_gives_no_number_for_an_agency_is_told_and_left_out() -> None:
+def test_what_gives_no_number_for_an_agency_is_reported_and_left_out() -> None:
     read = submit(
         """| Supplier | Workers of each agency          |
            | A        | Kite Placement: 60; Fern Crew   |
@@ -101,7 +101,7 @@ def test_a_row_of_nines_is_no_number_of_migrants(filler: str) -> None:
 
 
 @pytest.mark.parametrize(("share", "stands"), [("45", 45.0), ("55", 55.0), ("44", 50.0), ("56", 56.0)], ids=str)
-def test_a_share_five_points_from_the_numbers_stands_and_beyond_that_the_larger_does(share: str, stands: float) -> None:
+def test_a_share_within_five_points_of_the_numbers_is_used_and_otherwise_the_larger(share: str, stands: float) -> None:
     read = submit(
         build_sheet([["Supplier", "Workers", "Migrant workers", "% migrant workers"], ["A", "200", "100", share]])
     )
@@ -123,7 +123,7 @@ def test_an_agency_form_that_came_back_with_both_numbers_of_workers_is_read() ->
 # ---------------------------------------------------------------- places
 
 
-def test_one_reference_in_one_country_is_one_supplier_however_often_it_stands() -> None:
+def test_one_reference_in_one_country_is_one_supplier_however_often_it_occurs() -> None:
     read = submit("| Reference | Supplier | Country |\n| S-1 | A | TH |\n| S-1 | B | Thailand |")
     assert (get_answers(read, "country"), read.rejected, get_issue_codes(read)) == (["TH", "TH"], 0, [])
 

@@ -71,7 +71,7 @@ def test_a_vessel_has_the_imo_number_whose_check_digit_is_right():
     assert (entry.imo, entry.licences) == (IMO, ())
 
 
-def test_birth_dates_phones_mails_and_addresses_are_never_read():
+def test_birth_dates_phones_emails_and_addresses_are_never_read():
     personal = {
         "birth_date": "1961-02-03",
         "phones": "+66 555 0101",
@@ -145,7 +145,7 @@ INVALID_ROWS = {
 
 
 @pytest.mark.parametrize("code", INVALID_ROWS)
-def test_an_invalid_row_is_rejected_with_its_number_and_a_cure(code: str):
+def test_an_invalid_row_is_rejected_with_its_number_and_a_fix(code: str):
     watchlist = parse_custom({"name": "Good One"}, INVALID_ROWS[code])
     assert (list_issues(watchlist), watchlist.rejected, watchlist.rows) == ([(code, "row 3")], 1, 2)
     assert [e.names[0] for e in watchlist.entries] == ["Good One"]

@@ -122,7 +122,7 @@ def test_page_one_names_the_cases_in_which_people_may_be_in_danger(name):
     assert "CR-6" not in text
 
 
-def test_a_heard_supplier_takes_the_draft_mark_away():
+def test_the_draft_mark_goes_once_the_supplier_has_been_consulted():
     report = replace(sample(), draft="", details=(), plan=())
     assert DRAFT not in html_text(render(report, "html").data)
     assert DRAFT not in pdf_text(render(report, "pdf").data)
@@ -169,7 +169,7 @@ def test_a_score_that_only_declined_answers_lift_is_called_a_bound(name):
 
 
 @pytest.mark.parametrize("name", ["html", "pdf", "xlsx"])
-def test_a_report_on_one_supplier_speaks_of_one(name):
+def test_a_report_on_one_supplier_refers_to_one_only(name):
     headline = make_headline(
         level="critical", level_text="Critical", score=82.4, best=50.2, worst=96.3, confidence=82.0
     )

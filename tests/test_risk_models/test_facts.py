@@ -312,7 +312,7 @@ def test_only_scored_facts_may_be_read_by_a_model() -> None:
     assert not facts.is_scored("country.narnia")
 
 
-def test_a_good_of_the_sector_is_told_apart_from_the_product() -> None:
+def test_a_good_of_the_sector_is_distinguished_from_the_product() -> None:
     titles = [SHIPPED.get_title(f"{table}.forced_labour") for table in ("goods", "sector_goods")]
     assert titles[1] == f"{titles[0]}, another product of the sector"
 

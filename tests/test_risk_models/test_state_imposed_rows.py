@@ -33,7 +33,7 @@ def test_every_good_is_one_of_ours_and_every_region_is_listed() -> None:
         assert not row.region or (row.country, row.region) in regions, row.id
 
 
-def test_what_is_documented_or_named_was_seen_or_is_told_by_two_sources() -> None:
+def test_what_is_documented_or_named_was_seen_or_is_reported_by_two_sources() -> None:
     for row in FACTS.imposed_labour:
         text = f"{row.source} {row.publisher}"
         second_hand = "one second-hand source" in text or "not seen" in text

@@ -65,7 +65,7 @@ def test_the_last_admin_stays_whoever_asks(portal: Portal, database: Database, o
     assert (answer.status_code, answer.json["code"]) == (409, "user.last_admin")
 
 
-def test_what_is_told_once_is_not_kept_under_an_idempotency_key(portal: Portal, database: Database):
+def test_what_is_shown_once_is_not_stored_under_an_idempotency_key(portal: Portal, database: Database):
     for path, body in (("/users", BO), ("/keys", {"name": "ERP", "scopes": ["assess"], "days": 3})):
         answer = portal.post(path, body, Idempotency_Key="k-1")
         assert (answer.status_code, answer.json["code"]) == (400, "idempotency.secret")
@@ -136,7 +136,7 @@ def test_the_audit_trail_is_narrowed_to_days_of_the_organisation_the_last_one_in
     assert days(1, 1) == days(3, 30) == []
 
 
-def test_how_long_things_are_kept_is_set_within_bounds_and_told_in_the_audit_trail(portal: Portal):
+def test_the_retention_period_is_set_within_bounds_and_recorded_in_the_audit_trail(portal: Portal):
     client = portal.client
     assert get_organisation.sync(client=client).keep_months == 84
     changed = change_organisation.sync(client=client, body=OrganisationChange(keep_months=60))

@@ -123,7 +123,7 @@ def test_json_may_name_its_encoding(portal: Portal):
     assert post(portal, f"{{{GOOD}}}", "application/json; charset=utf-8").status_code == 200
 
 
-def test_every_fault_of_a_body_is_told_but_no_more_than_a_hundred(portal: Portal):
+def test_every_fault_of_a_body_is_listed_but_no_more_than_a_hundred(portal: Portal):
     answer = post(portal, f'{{{MANY}, "score": 1, "country": []}}').json
     assert (answer["code"], answer["errors_total"], len(answer["errors"])) == ("field.read_only", 5_002, 100)
     assert answer["errors"][0]["field"] == "score"

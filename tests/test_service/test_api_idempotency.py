@@ -55,7 +55,7 @@ def test_a_key_holds_for_a_request_that_stores_nothing_else(portal: Portal):
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_refused_request_may_be_mended_under_its_key(portal: Portal):
+def test_a_refused_request_may_be_corrected_under_its_key(portal: Portal):
     assert portal.post("/schedules", {**SCHEDULE, "time_zone": "Nowhere"}, Idempotency_Key="monday").status_code == 422
     assert portal.post("/schedules", SCHEDULE, Idempotency_Key="monday").status_code == 201
 

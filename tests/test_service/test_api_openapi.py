@@ -181,7 +181,7 @@ def contents(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from response.get("content", {}).items()
 
 
-def test_the_body_of_the_gate_is_a_union_of_named_schemas_told_apart_by_their_kind(app: Flask):
+def test_the_body_of_the_gate_is_a_union_of_named_schemas_distinguished_by_their_kind(app: Flask):
     document = app.test_client().get("/api/v1/openapi.json").json
     body = document["paths"]["/api/v1/assessments"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schemas = document["components"]["schemas"]

@@ -67,7 +67,7 @@ def test_the_portfolio_counts_queues_maps_and_tells_who_moved_and_why(portal: Po
     assert mover.moves[0].points > 0
 
 
-def test_what_rests_on_blanks_is_told_in_lists_on_the_maps_and_of_the_supplier_itself(portal: Portal):
+def test_what_rests_on_blanks_is_marked_in_lists_on_the_maps_and_for_the_supplier_itself(portal: Portal):
     blanks = dict.fromkeys(("papers_retention", "worker_debt", "recruitment_fees", "threats", "violence"), "declined")
     put(portal, "S-1", **blanks)
     put(portal, "S-2", country="NO", papers_retention="declined", violence="none_known")
@@ -80,7 +80,7 @@ def test_what_rests_on_blanks_is_told_in_lists_on_the_maps_and_of_the_supplier_i
     assert [(one.up_to, one.silent) for one in whole] == [*expected.values()]
 
 
-def test_what_to_do_first_comes_with_whom_it_concerns(portal: Portal):
+def test_what_to_do_first_comes_with_the_suppliers_it_concerns(portal: Portal):
     put(portal, "S-1")
     step = list_actions.sync(client=portal.client).items[0]
     assert (step.total, step.suppliers[0].reference) == (1, "S-1")
@@ -130,7 +130,7 @@ def test_agencies_sites_and_corridors_hang_together(portal: Portal):
     assert [site.reference for site in of_agency.sites] == ["S-1"]
 
 
-def test_an_agency_is_told_with_the_sites_and_workers_it_reaches(portal: Portal):
+def test_an_agency_is_listed_with_the_sites_and_workers_it_reaches(portal: Portal):
     portal.put("/agencies/A-1", {"name": "Swift Hands", "licence_number": "NP-77", "country": "NP"})
     assert portal.get("/agencies/A-1/others").json["reach"] == {"sites": 0, "tell": 0, "workers": 0}
     for number, told in enumerate(
@@ -146,7 +146,7 @@ def test_an_agency_is_told_with_the_sites_and_workers_it_reaches(portal: Portal)
     assert portal.get("/suppliers/S-1/others").json["reach"] is None
 
 
-def test_what_moved_a_score_is_told_of_each_assessment(portal: Portal):
+def test_what_moved_a_score_is_stated_for_each_assessment(portal: Portal):
     put(portal, "S-1")
     put(portal, "S-1", country="NO")
     last, first = list_supplier_assessments.sync("S-1", client=portal.client).items
@@ -199,7 +199,7 @@ def test_the_forms_are_listed_and_fetched_empty(portal: Portal):
     assert download_form.sync_detailed("none", client=portal.client).status_code == 404
 
 
-def test_a_model_is_told_whole_and_every_source_it_names_is_in_the_register(portal: Portal):
+def test_a_model_is_returned_whole_and_every_source_it_names_is_in_the_register(portal: Portal):
     client = portal.client
     sources = {source.id: source for source in list_sources.sync(client=client).items}
     for line in list_models.sync(client=client).items:

@@ -31,12 +31,12 @@ def test_every_page_has_its_route_of_the_api():
     assert {page for page, _ in PAIRS} == ACCESS.pages.keys() - OWN - VOUCHED_FOR
 
 
-def test_every_route_that_stands_beside_a_page_is_there():
+def test_every_route_that_matches_a_page_exists():
     there = {f"{route.method} {route.path.replace('<', '{').replace('>', '}')}" for route in ROUTES}
     assert {route for _, route in PAIRS} <= there | {"GET /metrics"}  # for Prometheus, beside the API
 
 
-def test_a_page_that_changes_something_stands_beside_a_route_that_does():
+def test_a_page_that_changes_something_matches_a_route_that_does():
     by_page: dict[str, set[str]] = {}
     for page, route in PAIRS:
         by_page.setdefault(page, set()).add(route.split(" ")[0])

@@ -105,7 +105,7 @@ def test_what_cannot_be_is_refused_with_its_place(
 
 @pytest.mark.parametrize("text", ["Mr Aung Kyaw Zaw", "+60 12-345 6789", "thiri@mail.example"])
 @pytest.mark.parametrize("question", ["agency", "occupation", "reference"])
-def test_what_speaks_of_a_person_is_refused_and_not_repeated(portal: Portal, question: str, text: str) -> None:
+def test_what_mentions_a_person_is_refused_and_not_repeated(portal: Portal, question: str, text: str) -> None:
     answer = post_repayment(portal, rows=[{**NP_19, question: text}])
     assert answer.status_code == 422
     assert answer.json["code"].startswith("person.")

@@ -68,7 +68,7 @@ def portal(app: Flask, database: Database) -> Portal:
 
 
 @pytest.mark.parametrize(("sent", "code", "left"), CASES)
-def test_an_answer_that_cannot_be_right_is_told_by_its_code_and_unknown(
+def test_an_answer_that_cannot_be_right_is_reported_with_its_code_and_counts_as_unknown(
     portal: Portal, sent: dict[str, object], code: str | None, left: dict[str, object] | None
 ):
     for answer in (portal.post("/assessments", CANNERY | sent), portal.put("/suppliers/S-1", CANNERY | sent)):
@@ -90,7 +90,7 @@ def test_a_sheet_gets_the_same_code_for_the_same_answer(sent: dict[str, object],
     assert codes == ([code] if code else [])
 
 
-def test_a_contradiction_is_told_with_both_answers_as_they_were_sent(portal: Portal):
+def test_a_contradiction_is_reported_with_both_answers_as_they_were_sent(portal: Portal):
     sent = {**CANNERY, "uses_agencies": "no", "agencies": ["Kite", "Heron"]}
     (issue,) = portal.put("/suppliers/S-1", sent).json["issues"]
     assert (issue["question"], issue["seen"]) == ("uses_agencies", "no")

@@ -151,7 +151,7 @@ def test_an_agency_is_put_and_found_alike(portal: Portal):
     assert portal.get("/suppliers/A-1").status_code == 404
 
 
-def test_a_naics_code_stands_for_a_sector_that_is_not_given(portal: Portal):
+def test_a_naics_code_replaces_a_sector_that_is_not_given(portal: Portal):
     assert portal.post("/assessments", {"country": "TH", "naics": "311710"}).json["sector"] == "1020"
 
 

@@ -62,7 +62,7 @@ def test_a_request_without_a_key_is_refused_with_instructions(
     assert answer.content_type == "application/problem+json"
 
 
-def test_a_key_without_the_scope_is_told_which_one(app: Flask, database: Database, called: str):
+def test_a_key_without_the_scope_learns_which_one_it_needs(app: Flask, database: Database, called: str):
     answer = app.test_client().get(called, headers=make_key(database, make_organisation(database), "suppliers:read"))
     assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
 

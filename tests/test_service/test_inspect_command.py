@@ -56,7 +56,7 @@ def test_a_layout_that_is_printed_and_handed_back_is_followed(file, capsys, tmp_
     assert "Alder" not in str(document["assessment"]["options"])
 
 
-def test_what_is_left_out_stands_in_the_document_with_its_rows(file, tmp_path):
+def test_the_document_lists_the_rows_that_are_left_out(file, tmp_path):
     document = assess(file, tmp_path / "out", "--read-row", "Suppliers!4", "--leave-out-row", "6")
     assert [(entry["reason"], entry["rows"]) for entry in document["input"]["left_out"]] == [
         ("title", [[1, 1]]),

@@ -282,7 +282,7 @@ def test_a_file_that_is_so_new_that_its_row_may_still_come_is_no_finding(
     assert [finding.about for finding in later if finding.code == "stored_file.unused"] == [f"file {digest}"]
 
 
-def test_events_of_erased_objects_are_told_as_information(database: Database, blobs: FolderStore, harbour: str):
+def test_events_of_erased_objects_are_reported_as_information(database: Database, blobs: FolderStore, harbour: str):
     with database.for_organisation(harbour) as session:
         suppliers.erase_supplier(session, session.scalars(select(Supplier)).one(), now(), BY)
     found = find_inconsistencies(database, blobs, now())

@@ -162,7 +162,7 @@ def test_rows_that_complement_each_other_are_combined_and_differences_are_named(
 
 
 @pytest.mark.parametrize(("denied", "other"), [("no", "yes"), ("no", "declined")])
-def test_of_a_denial_and_anything_else_the_other_stands_in_whichever_order_the_rows_come(denied: str, other: str):
+def test_a_denial_gives_way_to_any_other_answer_in_whichever_order_the_rows_come(denied: str, other: str):
     rows = {**WHO, "uses_agencies": denied}, {**WHO, "uses_agencies": other}
     assert merge_rows(*rows)["uses_agencies"] == merge_rows(*rows[::-1])["uses_agencies"] == other
 

@@ -43,7 +43,7 @@ def test_equal_versions_move_nobody() -> None:
     assert int(found.matrix.sum()) == int(np.trace(found.matrix)) == 2
 
 
-def test_who_moves_is_told_with_both_levels_and_the_rule_that_moved_it_most() -> None:
+def test_suppliers_that_move_are_listed_with_both_levels_and_the_rule_that_moved_them_most() -> None:
     before = load_models_at("2026.1", ON)
     general = next(m for m in before if m.id == "site_general")
     # The floor of a strong sign is lowered to nothing: what it held up falls.
@@ -147,7 +147,7 @@ def test_sensitivity_prints_stability_ranks_and_the_most_influential_weights(
         assert part in output
 
 
-def test_the_steadiness_of_an_explained_supplier_is_told_where_anything_was_asked() -> None:
+def test_the_stability_of_an_explained_supplier_is_stated_where_anything_was_asked() -> None:
     asked, bare = build_details(
         assess_batch(batch(HELD, {"country": "VN", "sector": ("1311",)}), FACTS, ON, {}), FACTS, ON
     )

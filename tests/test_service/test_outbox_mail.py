@@ -163,7 +163,7 @@ def test_an_attempt_that_was_only_slow_records_nothing_once_a_later_one_has_begu
     assert get_message(database, organisation_id).state == "sent"
 
 
-def test_without_a_mail_server_mails_are_held(sqlite_database: Database, channels: Channels):
+def test_without_a_mail_server_emails_are_held(sqlite_database: Database, channels: Channels):
     organisation_id = queue_mail(sqlite_database)
     assert delivery.deliver_next(sqlite_database, replace(channels, mail_server=None), "mail")
     assert get_message(sqlite_database, organisation_id).state == "held"
@@ -211,7 +211,7 @@ def test_a_text_with_anything_else_in_braces_is_refused(sqlite_database: Databas
     assert refused.value.code == "mail_text.placeholder"
 
 
-def test_an_organisation_words_its_own_mails_and_can_return_to_ours(sqlite_database: Database):
+def test_an_organisation_writes_its_own_emails_and_can_restore_the_original_text(sqlite_database: Database):
     organisation_id, other = make_organisation(sqlite_database), make_organisation(sqlite_database, "Other")
     with sqlite_database.for_organisation(organisation_id) as session:
         ours = mail_texts.find_text(session, "step.due", "en")

@@ -158,7 +158,7 @@ def test_the_api_manages_endpoints_and_makes_a_call_again(app: Flask, database: 
     assert portal.call("DELETE", path).status_code == 204
 
 
-def test_the_api_words_mails(app: Flask, organisation_id: str):
+def test_the_api_changes_the_texts_of_emails(app: Flask, organisation_id: str):
     portal = make_portal(app, organisation_id, "admin")
     path = "/mail-texts/step.due/en"
     assert portal.put(path, {"subject": "Soon: {due}", "body": "See {link}"}).json["is_own"]

@@ -140,7 +140,7 @@ def test_an_emergency_is_queued_by_the_id_of_its_case_for_those_who_handle_cases
     assert all(each.payload == {"case_id": case.id} for each in messages)
 
 
-def test_without_a_case_handler_the_admins_hear_of_an_emergency(database: Database):
+def test_without_a_case_handler_the_admins_are_notified_of_an_emergency(database: Database):
     organisation_id = make_organisation(database)
     with database.for_organisation(organisation_id) as session:
         add_user(session, "officer")

@@ -310,7 +310,7 @@ def test_no_row_holds_a_secret(sqlite_database: Database, address: str):
     assert text.hex() not in stored
 
 
-def test_an_endpoint_that_says_it_is_gone_is_disabled_and_the_admins_hear_of_it(
+def test_an_endpoint_that_says_it_is_gone_is_disabled_and_the_admins_are_notified(
     sqlite_database: Database, address: str, receiver: type[Receiver]
 ):
     organisation_id, _, _ = queue_call(sqlite_database, address, calls=2)
@@ -354,7 +354,7 @@ def test_endpoints_take_turns(sqlite_database: Database, address: str, receiver:
     assert "/hook/second" in [path for path, _, _ in receiver.got[:2]]
 
 
-def test_a_receiver_that_drips_its_response_is_hung_up_on(monkeypatch: pytest.MonkeyPatch):
+def test_a_call_ends_if_the_receiver_responds_too_slowly(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 0.3)
 
     def drip(server: socket.socket) -> None:

@@ -72,7 +72,7 @@ def test_a_country_is_ready_once_somebody_called_one_contact_of_each_kind(databa
         assert not gate.is_ready(set())  # it is not known where the workers are
 
 
-def test_an_ngo_stands_for_a_shelter_and_a_consulate_for_nothing(database: Database, organisation: str):
+def test_an_ngo_counts_as_a_shelter_and_a_consulate_counts_for_nothing(database: Database, organisation: str):
     with database.for_organisation(organisation) as session:
         for kind in ("consulate", "port_mission", "legal_aid", "health", "hotline"):
             add(session, kind)

@@ -108,7 +108,7 @@ def test_each_time_that_a_step_is_reopened_is_an_event_of_its_own(office: Office
 
 
 @pytest.mark.parametrize(("owner", "recipients"), [("ana", {"ana", "system"}), ("dee", {"system"})])
-def test_what_only_workers_said_is_told_without_the_supplier_and_only_to_those_who_may_see_it(
+def test_what_only_workers_said_is_sent_without_the_supplier_and_only_to_those_who_may_see_it(
     office: Office, owner: str, recipients: set[str]
 ):
     office.plain.worker_derived, office.plain.owner_id = True, office.people[owner].id
@@ -119,11 +119,11 @@ def test_what_only_workers_said_is_told_without_the_supplier_and_only_to_those_w
     assert all(payload == {"step_id": office.plain.id, "method": HEARD.source} for payload in messages.values())
 
 
-def test_mails_about_what_workers_said_go_to_the_roles_that_see_it():
+def test_emails_about_what_workers_said_go_to_the_roles_that_see_it():
     assert set(load_rules()["mail"]["worker_derived_roles"]) == ACCESS.worker_derived_roles
 
 
-def test_what_is_rolled_back_is_told_to_nobody(database: Database):
+def test_nobody_is_notified_of_what_is_rolled_back(database: Database):
     organisation_id = make_organisation(database)
     with pytest.raises(RuntimeError), database.for_organisation(organisation_id) as session:  # noqa: PT012
         office = Office(session)

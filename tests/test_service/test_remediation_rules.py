@@ -151,7 +151,7 @@ def test_nobody_verifies_what_they_own_or_proved(work: Workspace):
     verification.verify_step(work.session, work.safety, HEARD, work.act("dee"))
 
 
-def test_a_key_stands_for_the_user_who_answers_for_it(work: Workspace):
+def test_a_key_acts_for_the_user_who_is_responsible_for_it(work: Workspace):
     assert code_of(steps.add_evidence, work.session, work.safety, PAYROLL, work.key(None)) == "evidence.nobody"
     steps.add_evidence(work.session, work.safety, PAYROLL, work.key("ana"))
     assert code_of(verification.verify_step, work.session, work.safety, HEARD, work.act("ana")) == "verification.own"
@@ -379,7 +379,7 @@ def test_an_incomplete_agreement_is_refused(work: Workspace, changes: dict[str, 
     assert code_of(plans.save_agreement, work.session, work.supplier, changed, work.act("ana")) == code
 
 
-def test_a_report_is_a_draft_until_the_supplier_was_heard(work: Workspace):
+def test_a_report_is_a_draft_until_the_supplier_has_been_consulted(work: Workspace):
     reply = ask(work)
     assert build_internal_report(work.session, [work.supplier.id]).draft == DRAFT
     replies.record_answer(work.session, reply, "We have looked into it.", work.act("ana"))

@@ -26,7 +26,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     engine.dispose()
 
 
-def test_the_command_line_writes_the_assessment_and_every_format_unless_told():
+def test_the_command_line_writes_the_assessment_and_every_format_by_default():
     arguments: argparse.Namespace = cli._build_parser().parse_args(["assess", "sites.xlsx", "--out", "report"])
     assert arguments.formats.split(",") == ["json", *FORMATS]
 

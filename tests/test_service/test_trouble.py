@@ -136,7 +136,7 @@ def _refuse_writing(service: Service, pragma: str, condition: str) -> None:
         )
 
 
-def test_a_caller_is_told_within_five_seconds():
+def test_a_caller_gets_a_response_within_five_seconds():
     assert sessions.REQUEST_PATIENCE < 5
     assert sessions.REQUEST_PATIENCE / 2 + postgresql_connection.CONNECT_SECONDS < 5
 
@@ -147,7 +147,7 @@ def test_the_operators_guide_explains_every_kind_of_trouble():
     assert re.findall(r"^\| `([a-z_.]+)` \|", section, re.MULTILINE) == [kind.code for kind in trouble.KINDS]
 
 
-def test_a_put_behind_a_lock_is_told_that_the_database_is_busy(service: Service, written: StringIO):
+def test_a_put_behind_a_lock_is_answered_that_the_database_is_busy(service: Service, written: StringIO):
     assert service.put().status_code == 201
     with locked(service.database):
         check_trouble(service.put(), "database.busy", written)
@@ -181,7 +181,9 @@ def test_lists_are_shown_while_another_process_keeps_everybody_from_writing(
     assert refused.status_code == 503
 
 
-def test_a_case_list_that_cannot_be_recorded_is_not_shown_and_is_told_as_trouble(service: Service, written: StringIO):
+def test_a_case_list_that_cannot_be_recorded_is_not_shown_and_is_reported_as_trouble(
+    service: Service, written: StringIO
+):
     browser = make_browser(service.app, make_user(service.database, service.organisation_id, "case_handler"))
     assert browser.get("/cases").status_code == 200
     with locked(service.database, "audit_event"):

@@ -279,7 +279,7 @@ def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, office
     assert faults(officer, "imports, one of them closed") == []
 
 
-def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_cure(handler: Page) -> None:
+def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_fix(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
     expect(handler.get_by_role("heading", name="This upload could not be imported")).to_be_visible()
     expect(handler.locator("main")).to_contain_text("No copy of the file was kept.")

@@ -151,7 +151,7 @@ def test_a_form_that_is_out_of_date_changes_nothing(app: Flask):
 
 
 @pytest.mark.parametrize("header_row", [1, 3])
-def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_told(app: Flask, header_row: int):
+def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_specified(app: Flask, header_row: int):
     rows = [["", "Alpha", "Beta"], ["", "Gamma", "Delta"], ["", "Epsilon", "Zeta"], ["", "Alder Nets", "Trat"]]
     officer, address = upload(app, build_workbook(List=rows[header_row - 1 :] if header_row == 1 else rows))
     assert "we cannot read it as a table yet" in officer.get(address).get_data(as_text=True)

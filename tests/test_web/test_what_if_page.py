@@ -132,7 +132,7 @@ def test_the_evidence_behind_an_answer_is_one_click_away(app: Flask) -> None:
     assert "SMETA-123" not in page(app, "viewer")  # evidence may come from workers: not for everyone
 
 
-def test_states_are_told_apart_on_the_page_of_a_supplier(app: Flask) -> None:
+def test_states_are_distinguished_on_the_page_of_a_supplier(app: Flask) -> None:
     text = page(app, "officer")
     answers = {
         "Workers pay for the job": "answered", "Wages withheld": "declined", "Threats": "reported",
