@@ -108,8 +108,17 @@ def get_moves(session: Session, result_id: str) -> Reply:
     result = session.get(Result, result_id)
     if result is None:
         raise not_found("Assessment not found.")
-    past = supplier_detail.get_history_entry(session, result)
-    return Reply({"id": result.id, "change": past.change, "moves": _contributions(past.contributions)})
+    sees_all = get_caller().sees_worker_derived
+    (past,) = supplier_detail.list_history_entries(session, [result], sees_worker_derived=sees_all)
+    return Reply(
+        {
+            "id": result.id,
+            "change": past.change,
+            "moves": _contributions(past.contributions),
+            "steps": [step._asdict() for step in past.steps],
+            "without_known_cause": past.is_unexplained,
+        }
+    )
 
 
 def list_jobs(session: Session, query: Values) -> Reply:

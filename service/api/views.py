@@ -199,7 +199,7 @@ def _supplier(
     informed_on: date | None = None,
 ) -> dict[str, Any]:
     """Return a supplier or agency with its latest result and what else it is found under."""
-    names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on")
+    names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on", "fell_on")
     merged = identity.list_aliases(session, supplier)
     return {
         **_result(session, result, plan, informed_on),

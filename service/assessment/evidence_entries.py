@@ -14,6 +14,9 @@ from risk_models.evidence import AUDIT_GRADES, GRADE_TITLES
 
 SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behind it to confirm
 CONTENT = ("grade", "date", "expires", "covers", "source")  # what a piece is, whoever confirmed it
+# The source of a piece that a closed step lends, before the id of the step; the second is known from workers only.
+STEP, REPORTED_STEP = "Step", "Reported step"
+UUID_LENGTH = 36
 Piece = Mapping[str, Any]
 
 
@@ -124,6 +127,22 @@ def limit_confirmation(piece: Any, counts: Callable[[str], bool]) -> Any:
 def without_confirmation(piece: Mapping[str, Any]) -> dict[str, Any]:
     """Return a piece of evidence as claimed."""
     return {name: value for name, value in piece.items() if name != "confirmed"}
+
+
+def get_step_id(piece: Piece) -> str | None:
+    """Return the id of the closed step that lends a piece (service/suppliers/verified_steps.py); None for any other piece."""
+    prefix, _, step_id = str(piece.get("source") or "").rpartition(" ")
+    return step_id if prefix in (STEP, REPORTED_STEP) and len(step_id) == UUID_LENGTH else None
+
+
+def without_step_evidence(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return answers without the pieces of evidence that closed steps lend."""
+    pieces = answers.get(EVIDENCE)
+    if not isinstance(pieces, list | tuple):
+        return dict(answers)
+    own = [piece for piece in pieces if not isinstance(piece, Mapping) or get_step_id(piece) is None]
+    rest = {question: answer for question, answer in answers.items() if question != EVIDENCE}
+    return rest | ({EVIDENCE: own} if own else {})
 
 
 def describe_piece(piece: Piece) -> str:

@@ -153,6 +153,7 @@ class Supplier(Owned, Base):
 
     ``latest_id`` points to its newest result; the summary columns repeat that result, so that lists need no join. ``ended_on``:
     when somebody said that it no longer supplies, because it was missing from a list; a later list that names it clears this.
+    ``fell_on``: when its level fell without a known cause (service/suppliers/level_changes.py).
     """
 
     __tablename__ = "supplier"
@@ -195,6 +196,7 @@ class Supplier(Owned, Base):
     assessed_at: Mapped[datetime | None]
     review_due: Mapped[date | None]
     ended_on: Mapped[date | None]
+    fell_on: Mapped[date | None]
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -287,6 +289,9 @@ Index(
     postgresql_where=WITHOUT_FINDINGS,
     sqlite_where=WITHOUT_FINDINGS,
 )
+
+HAS_FALLEN: ColumnElement[bool] = literal_column("(fell_on IS NOT NULL)")
+Index("supplier_fallen", Supplier.organisation_id, *QUEUE, postgresql_where=HAS_FALLEN, sqlite_where=HAS_FALLEN)
 
 
 class MergedKey(Owned, Base):

@@ -40,13 +40,14 @@ WORST_COLUMNS = (
 
 @dataclass(frozen=True)
 class LevelChange:
-    """A supplier whose level changed, from what to what, when, and why."""
+    """A supplier whose level changed, from what to what, when, and why; ``is_unexplained``: it fell without a known cause."""
 
     supplier: Supplier
     before: str
     after: str
     at: datetime
     cause: str
+    is_unexplained: bool
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,14 @@ def list_level_changes(session: Session, since: datetime, limit: int = 20) -> tu
         .limit(limit)
     )
     return tuple(
-        LevelChange(supplier, str(change.level_before), change.data["to"], change.at, change.data.get("cause", ""))
+        LevelChange(
+            supplier,
+            str(change.level_before),
+            change.data["to"],
+            change.at,
+            change.data.get("cause", ""),
+            bool(change.data.get("without_known_cause")),
+        )
         for change, supplier in rows
     )
 

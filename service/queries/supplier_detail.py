@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import and_, or_, select
@@ -16,29 +17,49 @@ from service.assessment.decision import Decision, decide
 from service.assessment.export_json import iter_result_json
 from service.clock import now, today
 from service.db.pagination import Page
-from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
+from service.db.remediation_tables import Step
+from service.db.tables import Change, MergedKey, QuestionnaireRequest, Result, Supplier
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.remediation import plans, replies
+from service.remediation.steps import get_action
 from service.report_content import redaction
 from service.report_content.contact_gate import ContactGate
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import list_aliases
+from service.suppliers.verified_steps import list_lent
 from service.watchlists.matches import ScreeningSummary, summarize_screening
 
 HISTORY_PAGE_SIZE = 6  # results on a page, each with what moved it
 Contributions = Sequence[tuple[str, float]]
 
 
+class CountedStep(NamedTuple):
+    """A step whose outcome began to count as evidence with an assessment (``counts``), or ceased to, because it was reopened."""
+
+    step_id: str
+    title: str
+    counts: bool
+
+
 @dataclass(frozen=True)
 class HistoryEntry:
-    """A past result, its score change from the result before it (None for the first), and what contributed to that change."""
+    """A past result, its score change from the result before it (None for the first), and what contributed to that change.
+
+    ``steps``: the steps that the caller may see whose outcome began or ceased to count. ``models``: the releases of the models
+    before and after, where they differ; ``has_new_facts``: other public facts. ``is_unexplained``: its level fell without a
+    known cause.
+    """
 
     result: Result
     change: float | None
     contributions: Contributions
+    steps: Sequence[CountedStep]
+    models: tuple[str, str] | None
+    has_new_facts: bool
+    is_unexplained: bool
 
 
 @dataclass(frozen=True)
@@ -91,7 +112,7 @@ def get_supplier_detail(
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
         corridors=list_corridors(latest),
-        history=list_history(session, supplier),
+        history=list_history(session, supplier, sees_worker_derived=sees_worker_derived),
         requests=requests,
         watchlists=summarize_screening(session, supplier.id),
     )
@@ -116,31 +137,73 @@ def list_corridors(result: Result) -> list[tuple[str, str]]:
     return [(get_country_name(a), get_country_name(b)) for a in origins for b in ends if b and b != "declined"]
 
 
-def list_history(session: Session, supplier: Supplier, cursor: str | None = None) -> Page:
+def list_history(session: Session, supplier: Supplier, cursor: str | None = None, *, sees_worker_derived: bool) -> Page:
     """Return a page of the history of a supplier, newest first. Raises DomainError ``cursor.unknown``."""
     page = lists.list_results(session, supplier, cursor=cursor, limit=HISTORY_PAGE_SIZE)
-    return Page(tuple(get_history_entry(session, result) for result in page.items), page.next_cursor)
+    return Page(list_history_entries(session, page.items, sees_worker_derived=sees_worker_derived), page.next_cursor)
 
 
-def get_history_entry(session: Session, result: Result) -> HistoryEntry:
-    """Return a result with the score change from the one before it."""
-    before = session.scalars(
-        select(Result)
-        .where(
-            Result.supplier_id == result.supplier_id,
-            or_(
-                Result.created_at < result.created_at,
-                and_(Result.created_at == result.created_at, Result.id > result.id),
-            ),
+def list_history_entries(
+    session: Session, results: Sequence[Result], *, sees_worker_derived: bool
+) -> tuple[HistoryEntry, ...]:
+    """Return results of one supplier with what changed since the one before each, in their order."""
+    earlier = [_find_result_before(session, result) for result in results]
+    steps = _list_counted_steps(session, list(zip(earlier, results, strict=True)), sees_worker_derived)
+    unexplained = _list_unexplained_moments(session, results)
+    return tuple(
+        HistoryEntry(
+            result,
+            None if before is None else result.score - before.score,
+            () if before is None else _compare_results(before, result),
+            steps[result.id],
+            None
+            if before is None or before.model_version == result.model_version
+            else (before.model_version, result.model_version),
+            before is not None and before.facts_digest != result.facts_digest,
+            result.created_at in unexplained,
         )
-        .order_by(Result.created_at.desc(), Result.id)
-        .limit(1)
-    ).first()
-    return (
-        HistoryEntry(result, None, ())
-        if before is None
-        else HistoryEntry(result, result.score - before.score, _compare_results(before, result))
+        for before, result in zip(earlier, results, strict=True)
     )
+
+
+def _find_result_before(session: Session, result: Result) -> Result | None:
+    query = select(Result).where(
+        Result.supplier_id == result.supplier_id,
+        or_(
+            Result.created_at < result.created_at,
+            and_(Result.created_at == result.created_at, Result.id > result.id),
+        ),
+    )
+    return session.scalars(query.order_by(Result.created_at.desc(), Result.id).limit(1)).first()
+
+
+def _list_counted_steps(
+    session: Session, pairs: Sequence[tuple[Result | None, Result]], sees_worker_derived: bool
+) -> dict[str, list[CountedStep]]:
+    """Return by the id of each result the steps whose evidence it has and the one before it had not, or the other way round."""
+    changes: dict[str, list[tuple[str, bool]]] = {}
+    for before, result in pairs:
+        earlier, now_ = set(list_lent(before.answers) if before else ()), set(list_lent(result.answers))
+        changes[result.id] = [(step_id, step_id in now_) for step_id in sorted(earlier ^ now_)]
+    ids = {step_id for listed in changes.values() for step_id, _ in listed}
+    query = select(Step).where(Step.id.in_(ids))
+    if not sees_worker_derived:
+        query = query.where(Step.worker_derived.is_(False))
+    titles = {step.id: get_action(step).title for step in session.scalars(query)} if ids else {}
+    return {
+        result_id: [CountedStep(step_id, titles[step_id], counts) for step_id, counts in listed if step_id in titles]
+        for result_id, listed in changes.items()
+    }
+
+
+def _list_unexplained_moments(session: Session, results: Sequence[Result]) -> set[datetime]:
+    """Return the moments of those results with which the level fell without a known cause."""
+    query = select(Change.at, Change.data).where(
+        Change.supplier_id.in_({result.supplier_id for result in results}),
+        Change.level_before.is_not(None),
+        Change.at.in_([result.created_at for result in results]),
+    )
+    return {at for at, data in session.execute(query) if data.get("without_known_cause")} if results else set()
 
 
 def _compare_results(before: Result, after: Result) -> Contributions:

@@ -8,7 +8,7 @@ from datetime import date
 
 from questionnaires.form import Question, load_combined_form
 from risk_models.evidence import GRADE_TITLES
-from service.assessment.evidence_entries import SELF_DECLARED, EvidenceEntry, parse_day
+from service.assessment.evidence_entries import SELF_DECLARED, EvidenceEntry, get_step_id, parse_day
 from service.db.tables import Supplier
 from service.suppliers.confirmations import Voucher, find_fault, list_confirmable_questions
 from service.suppliers.evidence import list_visible_entries
@@ -23,7 +23,8 @@ class EvidenceItem:
     """A piece of evidence as a supplier's page shows it.
 
     ``questions``: the answered ones that it can be confirmed for; ``ticked``: the ids of those it is confirmed for, or will be
-    unless others are ticked; ``obstacle``: why it cannot be confirmed at all ("" where it can); ``dated``: its day.
+    unless others are ticked; ``obstacle``: why it cannot be confirmed at all ("" where it can); ``dated``: its day;
+    ``step_id``: the closed step that lends it, None for other evidence.
     """
 
     entry: EvidenceEntry
@@ -32,6 +33,7 @@ class EvidenceItem:
     obstacle: str
     dated: date | None
     confirmed_on: date | None
+    step_id: str | None
 
 
 def list_evidence_items(supplier: Supplier, on: date, *, sees_worker_derived: bool) -> list[EvidenceItem]:
@@ -51,6 +53,7 @@ def list_evidence_items(supplier: Supplier, on: date, *, sees_worker_derived: bo
                 fault.detail if fault else "" if confirmable else NOT_ANSWERED,
                 parse_day(entry.piece.get("date")),
                 parse_day(confirmed.get("on")),
+                get_step_id(entry.piece),
             )
         )
     return items

@@ -20,11 +20,12 @@ from risk_models.engine.score import compute_queue_rank
 from service.db.derived_tables import SupplierWord
 from service.db.pagination import ASCENDING, DESCENDING, Order
 from service.db.supplier_words import fold_words, has_word, is_found_by
-from service.db.tables import Result, Supplier
+from service.db.tables import HAS_FALLEN, Result, Supplier
 from service.errors import DomainError
 
 PAGE = 50  # suppliers on a page of the list, and at most so many can be selected for a bulk action
 REVIEWS = ("overdue", "soon")
+FALLS = ("unexplained",)
 SOON = timedelta(days=30)
 INSUFFICIENT = "insufficient_evidence"
 INHERENT_LEVELS = tuple(level for level in LEVELS if level != INSUFFICIENT)
@@ -60,6 +61,7 @@ SORTS: Mapping[str, Order] = {
 class SupplierFilter:
     """The filters and sort order of a supplier list; an empty field does not filter. ``unknown`` means no country or sector.
 
+    ``fell``: "unexplained" for suppliers whose level fell without a known cause.
     ``selected``: ids of the suppliers ticked in the list, joined by commas.
     ``own_answers_only``: next steps are those that suppliers' own answers alone call for (service/report_content/redaction.py).
     """
@@ -71,6 +73,7 @@ class SupplierFilter:
     country: str = ""
     sector: str = ""
     review: str = ""
+    fell: str = ""
     step: str = ""
     imported: str = ""
     selected: str = ""
@@ -96,6 +99,7 @@ def parse_filter(values: Mapping[str, str], *, own_answers_only: bool) -> Suppli
         "level": LEVELS,
         "inherent_level": INHERENT_LEVELS,
         "review": REVIEWS,
+        "fell": FALLS,
         "sort": tuple(SORTS),
     }
     for name, allowed in allowed_values.items():
@@ -150,6 +154,8 @@ def build_filter_conditions(
     if filter_.review:
         due = use("review", Supplier.review_due)
         chosen.append(due < on if filter_.review == "overdue" else due <= on + SOON)
+    if filter_.fell:
+        chosen.append(HAS_FALLEN if by_index is None or "fell" in by_index else Supplier.fell_on.is_not(None))
     if filter_.selected:
         chosen.append(Supplier.id.in_(filter_.selected.split(",")))
     if filter_.imported:

@@ -30,7 +30,7 @@ from service.db.pagination import (
 )
 from service.db.supplier_counts import sum_counts
 from service.db.supplier_words import fold_words, has_word, is_found_by
-from service.db.tables import Result, Supplier
+from service.db.tables import HAS_FALLEN, Result, Supplier
 from service.queries.supplier_filter import (
     DIVISION,
     PAGE,
@@ -121,6 +121,8 @@ def find_matches(session: Session, filter_: SupplierFilter, on: date) -> Matches
     }
     if filter_.selected:
         parts["selected",] = filter_.selected.count(",") + 1
+    if filter_.fell:
+        parts["fell",] = count_up_to(session, select(Supplier.id).where(HAS_FALLEN))
     if filter_.imported:
         parts["imported",] = count_up_to(
             session, select(Result.supplier_id).where(Result.import_id == filter_.imported)

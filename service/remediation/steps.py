@@ -23,6 +23,7 @@ from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.events import queue_step_event
 from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
+from service.suppliers.verified_steps import queue_assessment
 
 EVIDENCE_KINDS = ("payment_proof", "document", "photo", "interview_summary", "official")
 FROM_WORKERS = "interview_summary"  # the kind of evidence that says what workers said
@@ -122,6 +123,8 @@ def change_state(session: Session, step: Step, state: str, reason: str | None, a
     check_transition("step", step.state, state, act.actor, reason=reason, safety=step.safety, by=by)
     before, step.state = step.state, state
     record_change(session, step, "state", before, state, reason, act)
+    if "closed" in (before, state):
+        queue_assessment(session, step.supplier_id, act.on, act.actor.name)
     if state == "closed":
         queue_step_event(session, step, act.actor)
     elif state == "reopened":

@@ -18,7 +18,7 @@ from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_models
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
-from service.assessment.evidence_entries import limit_confirmation, without_confirmation
+from service.assessment.evidence_entries import REPORTED_STEP, get_step_id, limit_confirmation, without_confirmation
 
 RAISED_STATE = "raised"
 REDACTED = "not_shown"  # replaces the strength of case evidence
@@ -54,7 +54,8 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
     worker_covers = [
         piece.get("covers") or ()
         for piece in pieces
-        if piece["grade"] == WORKER_VOICE and "form_returned" not in answers
+        # What a closed step lends was checked by somebody else: the answer stays the supplier's own.
+        if piece["grade"] == WORKER_VOICE and get_step_id(piece) is None and "form_returned" not in answers
     ]
 
     def is_own(question: Question) -> bool:
@@ -94,9 +95,14 @@ def _remove_worker_derived(answers: Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(open_answers.get(EVIDENCE), list):
         open_answers[EVIDENCE] = [
-            piece for piece in open_answers[EVIDENCE] if not _is_worker_derived("evidence_grade", piece["grade"])
+            piece for piece in open_answers[EVIDENCE] if not comes_from_workers(piece["grade"], piece.get("source"))
         ]
     return open_answers
+
+
+def comes_from_workers(grade: str, source: str | None) -> bool:
+    """Return whether a piece of evidence would tell that workers have spoken: it is theirs, or of a step known from them only."""
+    return grade == WORKER_VOICE or (source or "").startswith(f"{REPORTED_STEP} ")
 
 
 def redact_result(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +118,9 @@ def redact_result(result: Mapping[str, Any]) -> dict[str, Any]:
     ]
     redacted = {"answers": answers, "reasons": reasons, "case_evidence": REDACTED, "floors": floors}
     if EVIDENCE in result:  # since method 4
-        redacted[EVIDENCE] = [piece for piece in result[EVIDENCE] if piece["grade"] != WORKER_VOICE]
+        redacted[EVIDENCE] = [
+            piece for piece in result[EVIDENCE] if not comes_from_workers(piece["grade"], piece["reference"])
+        ]
     return {**result, **redacted}
 
 

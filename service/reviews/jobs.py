@@ -23,6 +23,8 @@ from service.db.tables import Engagement, Supplier
 from service.jobs.kinds import REASSESS_ALL
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.suppliers import repository as suppliers
+from service.suppliers import verified_steps
+from service.suppliers.organisation_models import list_organisation_models
 
 KINDS = ("agency", "site")  # agencies first: the score of a site depends on those of its agencies
 CHUNK = 200  # suppliers reviewed in one transaction
@@ -155,6 +157,24 @@ def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
             state["assessed"] += len(outdated)
     with job_transaction(db, claimed, result={"assessed": state["assessed"]}):
         pass
+
+
+def count_verified_steps(db: Database, claimed: ClaimedJob) -> None:
+    """Assess a supplier because one of its steps was closed or reopened (a job), unless its answers have the evidence already.
+
+    Its payload: ``supplier_id``, and ``on``, the day of assessment.
+    """
+    on = date.fromisoformat(claimed.payload["on"])
+    condition = and_(_is_assessed(), Supplier.id == claimed.payload["supplier_id"])
+    with job_transaction(db, claimed, result={}) as session:
+        supplier = session.scalars(select(Supplier).where(condition).with_for_update()).first()
+        if supplier is None:
+            return
+        models = list_organisation_models(session, on)
+        rows = [(supplier.id, supplier.answers)]
+        (answers,) = verified_steps.lend_all(session, supplier.kind, rows, {supplier.id}, on, models)
+        if answers != supplier.answers:
+            suppliers.reassess(session, [supplier.id], on, now(), claimed.actor, verified_steps.CAUSE)
 
 
 def _review_chunk(session: Session, due_suppliers: Sequence[Supplier], on: date, by: str) -> None:

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import build_answers_schema, load_combined_form
 from risk_models.answers import EVIDENCE
-from service.assessment.evidence_entries import EvidenceEntry, list_entries
+from service.assessment.evidence_entries import EvidenceEntry, get_step_id, list_entries
 from service.audit import record_event
 from service.db.tables import Supplier
 from service.errors import DomainError, not_found
-from service.report_content.redaction import WORKER_VOICE
+from service.report_content.redaction import comes_from_workers
 from service.suppliers.confirmations import Voucher, confirm_entry, confirm_piece, get_entry, withdraw_entry
 from service.suppliers.merge_rules import get_risk_lookup
 from service.suppliers.repository import reassess
@@ -32,7 +32,9 @@ MAX_PIECES = 200  # confirmed at once
 def list_visible_entries(supplier: Supplier, *, sees_worker_derived: bool) -> list[EvidenceEntry]:
     """Return the evidence of a supplier; that of workers only for those who may see what workers reported."""
     return [
-        entry for entry in list_entries(supplier.answers) if sees_worker_derived or entry.piece["grade"] != WORKER_VOICE
+        entry
+        for entry in list_entries(supplier.answers)
+        if sees_worker_derived or not comes_from_workers(entry.piece["grade"], entry.piece.get("source"))
     ]
 
 
@@ -49,7 +51,9 @@ class Act:
 
 
 def confirm_evidence(session: Session, supplier: Supplier, piece_id: str, voucher: Voucher, act: Act) -> None:
-    """Confirm a piece of evidence of a supplier and reassess it. Raises DomainError as ``confirm_entry`` does."""
+    """Confirm a piece of evidence of a supplier and reassess it. Raises DomainError as ``confirm_entry`` does, and
+    ``evidence.of_step``, 409.
+    """
     _lock(session, [supplier.id])
     _confirm(session, supplier, piece_id, voucher, act)
     reassess(session, [supplier.id], act.on, act.at, act.by, CAUSE)
@@ -58,10 +62,11 @@ def confirm_evidence(session: Session, supplier: Supplier, piece_id: str, vouche
 def withdraw_confirmation(session: Session, supplier: Supplier, piece_id: str, act: Act) -> None:
     """Withdraw the confirmation of a piece and reassess its supplier.
 
-    Raises DomainError: ``not_found``, or ``evidence.not_confirmed``, 409.
+    Raises DomainError: ``not_found``, or ``evidence.not_confirmed`` or ``evidence.of_step``, 409.
     """
     _lock(session, [supplier.id])
     entry = _get_visible(supplier, piece_id, act)
+    _check_not_of_step(entry)
     supplier.answers = withdraw_entry(supplier.answers, piece_id)
     _record(session, supplier, "evidence_withdrawn", piece_id, entry.piece, (), act)
     reassess(session, [supplier.id], act.on, act.at, act.by, CAUSE)
@@ -167,8 +172,18 @@ def _get_visible(supplier: Supplier, piece_id: str, act: Act) -> EvidenceEntry:
     return entry
 
 
+def _check_not_of_step(entry: EvidenceEntry) -> None:
+    if get_step_id(entry.piece) is not None:
+        raise DomainError(
+            "evidence.of_step",
+            409,
+            "This evidence is the outcome of a closed step. If it no longer holds, reopen the step.",
+        )
+
+
 def _confirm(session: Session, supplier: Supplier, piece_id: str, voucher: Voucher, act: Act) -> None:
     entry = _get_visible(supplier, piece_id, act)
+    _check_not_of_step(entry)
     supplier.answers = confirm_entry(supplier.answers, piece_id, voucher, get_risk_lookup(supplier.kind, act.on))
     confirmed = get_entry(supplier.answers, piece_id).confirmed or {}
     _record(session, supplier, "evidence_confirmed", piece_id, entry.piece, confirmed["covers"], act)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from service.assessment.evidence_entries import without_step_evidence
 from service.db.tables import Result
 from service.suppliers.merge_rules import RiskLookup, is_undated
 
@@ -20,10 +21,9 @@ def list_edited(history: Sequence[Result]) -> set[str]:
             # An earlier version did not store what was given: all of it may have been.
             edited |= set(result.answers if result.given is None else result.given)
         else:
-            questions = {*previous.answers, *result.answers} - {"answered_on"}
-            edited |= {
-                question for question in questions if previous.answers.get(question) != result.answers.get(question)
-            }
+            # Evidence that closed steps lend was entered by nobody.
+            before, after = without_step_evidence(previous.answers), without_step_evidence(result.answers)
+            edited |= list_changed(before, after) - {"answered_on"}
     return edited
 
 

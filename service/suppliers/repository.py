@@ -7,17 +7,18 @@ them out again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from risk_models.agencies import count_workers_from_agency
-from risk_models.answers import Answers, from_rows
+from risk_models.answers import EVIDENCE, Answers, from_rows
 from risk_models.facts.facts import load_facts
+from risk_models.model import Model
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
 from service.audit import record_event
@@ -26,8 +27,7 @@ from service.db.session import chunks
 from service.db.supplier_words import add_words, build_sort_name, replace_words
 from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
-from service.outbox.queue import Event, queue_events
-from service.suppliers import case_evidence
+from service.suppliers import case_evidence, verified_steps
 from service.suppliers.agency_links import (
     build_link_rows,
     collect_name_keys,
@@ -48,6 +48,7 @@ from service.suppliers.identity import (
     supplier_key,
 )
 from service.suppliers.key_grades import have_different_names
+from service.suppliers.level_changes import LevelChange, Occasion, find_new_support, record_level_changes
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
@@ -118,7 +119,8 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     If somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
     RuntimeError if two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
     """
-    save = _resolve(session, kind, incoming, origin)
+    models = list_organisation_models(session, origin.on)
+    save = _with_step_evidence(session, _resolve(session, kind, incoming, origin), origin.on, models)
     before = {supplier.id: (supplier.score, supplier.level) for supplier in save.stored.values()}
     previous_ids = {supplier.id: supplier.latest_id for supplier in save.stored.values()}
     former_names = get_name_keys(session, list(before)) if kind == "agency" else {}
@@ -130,9 +132,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     cases = case_evidence.get_case_evidence(session, save.ids, origin.on, new_cases)
     scores = get_agency_scores(session, save.answers) if kind == "site" else {}
     batch = Batch(kind, save.table, "", "", np.arange(len(save.keys)), cases)
-    assessed = assess_batch(
-        batch, load_facts().as_of(origin.on), origin.on, scores, list_organisation_models(session, origin.on)
-    )
+    assessed = assess_batch(batch, load_facts().as_of(origin.on), origin.on, scores, models)
     summaries = build_summaries(assessed, origin.on)
     results = [
         build_result_row(supplier_id, answers, summary, assessed, j, scores, origin.on)
@@ -145,24 +145,16 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
         }
         for j, (supplier_id, answers, summary) in enumerate(zip(save.ids, save.answers, summaries, strict=True))
     ]
+    supported = _list_newly_supported(save)
     _write_suppliers(session, save, summaries, results, origin)
-    moved = [
-        j
-        for j, (supplier_id, summary) in enumerate(zip(save.ids, summaries, strict=True))
-        if before.get(supplier_id, (None, None))[1] != summary["level"]
-    ]
-    versions = _load_model_versions(session, [previous_ids.get(save.ids[j]) for j in moved])
     level_changes = [
-        _LevelChange(
-            save.ids[j],
-            before.get(save.ids[j], (None, None))[1],
-            summaries[j]["level"],
-            versions.get(previous_ids.get(save.ids[j])),
-            results[j]["model_version"],
-        )
-        for j in moved
+        LevelChange(supplier_id, before.get(supplier_id, (None, None))[1], previous_ids.get(supplier_id), result)
+        for supplier_id, result in zip(save.ids, results, strict=True)
+        if before.get(supplier_id, (None, None))[1] != result["level"]
     ]
-    _write_level_changes(session, level_changes, origin)
+    occasion = Occasion(origin.on, origin.at, origin.cause)
+    unexplained = record_level_changes(session, kind, level_changes, occasion, models)
+    _mark_falls(save, {change.supplier_id for change in level_changes}, supported, unexplained, origin.on)
     for case, supplier_id in new_cases:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
@@ -203,6 +195,33 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
     return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
 
 
+def _with_step_evidence(session: Session, save: _Save, on: date, models: tuple[Model, ...]) -> _Save:
+    """Return rows with the evidence that closed steps lend them."""
+    stored = {supplier.id for supplier in save.stored.values()}
+    if not stored and EVIDENCE not in save.table.columns:
+        return save
+    rows = list(zip(save.ids, save.answers, strict=True))
+    answers = verified_steps.lend_all(session, save.kind, rows, stored, on, models)
+    return replace(save, answers=answers, table=from_rows(answers))
+
+
+def _list_newly_supported(save: _Save) -> set[str]:
+    """Return the stored suppliers marked for a fall whose answers a closed step supports that did not do so before."""
+    marked = {supplier.id: supplier.answers for supplier in save.stored.values() if supplier.fell_on}
+    return {
+        supplier_id
+        for supplier_id, answers in zip(save.ids, save.answers, strict=True)
+        if supplier_id in marked and any(step is not None for step, _ in find_new_support(marked[supplier_id], answers))
+    }
+
+
+def _mark_falls(save: _Save, moved: Set[str], supported: Set[str], unexplained: Set[str], on: date) -> None:
+    """Mark the suppliers whose level fell without a known cause; unmark those that moved otherwise or are supported now."""
+    for supplier in save.stored.values():
+        if supplier.id in moved or supplier.id in supported:
+            supplier.fell_on = on if supplier.id in unexplained else None
+
+
 def _check_names(keys: Sequence[str], received: Sequence[Mapping[str, Any]], stored: Mapping[str, Supplier]) -> None:
     """Raise RuntimeError if a number belongs to a supplier with another name since the rows were grouped."""
     for key, row in zip(keys, received, strict=True):
@@ -241,52 +260,6 @@ def _write_suppliers(
         add_words(session, save.kind, {str(columns["id"]): (columns["name"], columns["reference"]) for columns in new})
     if renamed:
         replace_words(session, save.kind, renamed)
-
-
-class _LevelChange(NamedTuple):
-    """A supplier whose level changed, and the versions of the models that its levels come from; None: not assessed before."""
-
-    supplier_id: str
-    before: str | None
-    after: str
-    version_before: str | None
-    version_after: str
-
-
-def _load_model_versions(session: Session, result_ids: Sequence[str | None]) -> dict[str | None, str]:
-    """Return the version of the model of some results, by the id of the result."""
-    versions: dict[str | None, str] = {}
-    for chunk in chunks([result_id for result_id in result_ids if result_id]):
-        query = select(Result.id, Result.model_version).where(Result.id.in_(chunk))
-        versions |= dict(session.execute(query).all())
-    return versions
-
-
-def _write_level_changes(session: Session, level_changes: Sequence[_LevelChange], origin: Origin) -> None:
-    """Add every supplier whose level changed to the change feed: from what to what, why, and whether the models changed."""
-    moves = []
-    for change in level_changes:
-        data: dict[str, Any] = {"from": change.before, "to": change.after, "cause": origin.cause}
-        if change.version_before not in (None, change.version_after):
-            data["models"] = {"from": change.version_before, "to": change.version_after}
-        moves.append((change.supplier_id, data))
-    change_feed.write_all(session, "level_moved", moves, origin.at)
-    _queue_level_events(session, level_changes, origin)
-
-
-def _queue_level_events(session: Session, level_changes: Sequence[_LevelChange], origin: Origin) -> None:
-    """Queue the changes of suppliers that had a level before, for those who are to be told."""
-    events = []
-    for change in level_changes:
-        if change.before is None:
-            continue
-        payload = {"supplier_id": change.supplier_id, "from": change.before, "to": change.after, "cause": origin.cause}
-        if change.version_before not in (None, change.version_after):
-            payload |= {"models_from": change.version_before, "models_to": change.version_after}
-        occasion = f"{change.supplier_id} {origin.at.isoformat()} {change.before} {change.after}"
-        events.append(Event(code="level.changed", occasion=occasion, payload=payload, supplier_id=change.supplier_id))
-    if events:
-        queue_events(session, *events)
 
 
 def _replace_links(session: Session, save: _Save, other_names: Sequence[Iterable[str]]) -> list[Columns]:

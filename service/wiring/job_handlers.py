@@ -18,7 +18,7 @@ from service.jobs.worker import Handler
 from service.model_governance import release_preview
 from service.report_jobs import render_report
 from service.reviews.findings import take_all_findings
-from service.reviews.jobs import reassess_agency_sites, reassess_all, review_suppliers
+from service.reviews.jobs import count_verified_steps, reassess_agency_sites, reassess_all, review_suppliers
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
@@ -43,6 +43,7 @@ def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping
         kinds.PREVIEW_RELEASE: Handler(with_files(release_preview.run_preview)),
         kinds.REASSESS_ALL: Handler(reassess_all),
         kinds.TAKE_FINDINGS: Handler(take_all_findings),
+        kinds.COUNT_VERIFIED_STEPS: Handler(count_verified_steps),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
         # An erasure that has begun is tried until it is complete.

@@ -57,6 +57,7 @@ def test_a_supplier_with_enough_answers_has_every_summary_column(database: Datab
     assert {name for name, value in one.items() if value is None} == {
         "deleted_at",
         "ended_on",
+        "fell_on",
         "findings_of",
         "form_answers",
     }

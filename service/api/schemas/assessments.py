@@ -9,7 +9,15 @@ from typing import Any
 from marshmallow import fields
 
 from reports.document import LEVELS
-from service.api.fields import StrictChoice, StrictDay, StrictList, StrictNested, StrictNumber, StrictString
+from service.api.fields import (
+    StrictBoolean,
+    StrictChoice,
+    StrictDay,
+    StrictList,
+    StrictNested,
+    StrictNumber,
+    StrictString,
+)
 from service.api.schemas.base import ApiSchema
 from service.report_content.redaction import RAISED_STATE, REDACTED
 
@@ -187,9 +195,19 @@ class ContributionSchema(ApiSchema):
     points = StrictNumber()
 
 
+class CountedStepSchema(ApiSchema):
+    """A closed step whose outcome began to count as evidence with an assessment, or a reopened one whose outcome ceased to."""
+
+    step_id = fields.String()
+    title = fields.String()
+    counts = StrictBoolean()
+
+
 class ScoreChangeSchema(ApiSchema):
     """How a score has changed since the previous assessment. ``change`` is null for the first assessment."""
 
     id = fields.String()
     change = StrictNumber(allow_none=True)
     moves = fields.List(fields.Nested(ContributionSchema))
+    steps = fields.List(fields.Nested(CountedStepSchema))
+    without_known_cause = StrictBoolean(metadata={"description": "Whether the level fell without a known cause."})

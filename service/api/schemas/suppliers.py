@@ -17,7 +17,7 @@ from service.api.schemas.assessments import (
     withheld,
 )
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
-from service.queries.supplier_filter import INHERENT_LEVELS, REVIEWS, SORTS
+from service.queries.supplier_filter import FALLS, INHERENT_LEVELS, REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
@@ -29,6 +29,9 @@ UNANSWERED = (
 ENDED_ON = (
     "When someone recorded that it no longer supplies you, because it was missing from a list. A later list that includes it "
     "clears this."
+)
+FELL_ON = (
+    "When its level fell without a known cause, until the level changes again or a closed step confirms what it says."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
@@ -52,6 +55,7 @@ class SupplierSchema(DecidedResultSchema):
     assessed_at = fields.DateTime(allow_none=True)
     review_due = fields.Date(allow_none=True)
     ended_on = fields.Date(allow_none=True, metadata={"description": ENDED_ON})
+    fell_on = fields.Date(allow_none=True, metadata={"description": FELL_ON})
     also_found_under = fields.List(
         fields.Nested(AlsoFoundUnderSchema),
         metadata={"description": "References, numbers or names of suppliers that were merged into this one."},
@@ -84,6 +88,7 @@ class SupplierLineSchema(ApiSchema):
     assessed_at = fields.DateTime(allow_none=True)
     review_due = fields.Date(allow_none=True)
     ended_on = fields.Date(allow_none=True, metadata={"description": ENDED_ON})
+    fell_on = fields.Date(allow_none=True, metadata={"description": FELL_ON})
 
 
 SUPPLIER_PAGE = page_of(SupplierLineSchema, "SupplierPage")
@@ -200,6 +205,9 @@ class MoverSchema(ApiSchema):
     after = fields.String(data_key="to")
     at = fields.DateTime()
     cause = fields.String()
+    without_known_cause = StrictBoolean(
+        attribute="is_unexplained", metadata={"description": "Whether the level fell without a known cause."}
+    )
     moves = fields.List(fields.Nested(ContributionSchema))
 
 
@@ -239,6 +247,9 @@ class SupplierFilterSchema(ApiSchema):
     sector = StrictString(7, "^([A-U]|[0-9]{2,4}|unknown)$")
     text = StrictString()
     review = StrictChoice(REVIEWS)
+    fell = StrictChoice(
+        FALLS, metadata={"description": "`unexplained`: suppliers whose level fell without a known cause."}
+    )
     step = StrictString(60, "^[a-z0-9_]+$")
     imported = StrictString(36, "^[0-9a-f-]+$")
 

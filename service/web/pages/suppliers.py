@@ -181,7 +181,8 @@ def show_history(kind: str, supplier_id: str) -> str:
     """Show a page of the earlier assessments of a supplier. Raises DomainError: ``not_found``, ``cursor.unknown``."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        page = supplier_detail.list_history(session, supplier, request.args.get("cursor"))
+        sees_all = get_caller().sees_worker_derived
+        page = supplier_detail.list_history(session, supplier, request.args.get("cursor"), sees_worker_derived=sees_all)
     return render_template("history.html", kind=kind, supplier=supplier, page=page)
 
 

@@ -1,0 +1,247 @@
+"""Record that levels of suppliers changed, and find out whether it is known why a level fell.
+
+A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is no level in that order, so nothing
+falls from it or to it. What counts as a known cause is in level_changes.toml. A supplier whose level fell without one stays
+marked (``Supplier.fell_on``) until its level changes again, or a closed step confirms what it says.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from risk_models.answers import from_rows
+from risk_models.evidence import CONFIRMING_GRADES
+from risk_models.facts.facts import load_facts
+from risk_models.model import Model
+from service.assessment.assess import Batch, assess_batch
+from service.assessment.evidence_entries import get_step_id, list_entries, without_step_evidence
+from service.case_reading.evidence import decode_case_evidence
+from service.db import change_feed
+from service.db.session import chunks
+from service.db.tables import Result
+from service.outbox.queue import Event, queue_events
+from service.suppliers.confirmations import drop_confirmations
+from service.suppliers.summary import Columns, build_summaries
+from service.suppliers.verified_steps import list_lent
+
+ORDER = ("low", "medium", "high", "critical")
+STEP, CONFIRMED, CASE, AGENCY, MODELS, FACTS = (
+    "verified_step",
+    "confirmed_evidence",
+    "case",
+    "agency",
+    "models",
+    "facts",
+)
+CORRECTION = "correction"
+RULES_FILE = Path(__file__).with_name("level_changes.toml")
+Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LevelChange:
+    """A supplier whose level changed: its new ``result``, and the level and id of the one before; None: not assessed before."""
+
+    supplier_id: str
+    before: str | None
+    previous_id: str | None
+    result: Columns
+
+    @property
+    def after(self) -> str:
+        """The new level."""
+        level: str = self.result["level"]
+        return level
+
+    @property
+    def is_fall(self) -> bool:
+        """Whether the level became lower."""
+        return _is_lower(self.after, self.before)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """On which day, at what moment and why suppliers were assessed (the cause of their results)."""
+
+    on: date
+    at: datetime
+    cause: str
+
+
+@cache
+def load_rules() -> Mapping[str, Any]:
+    """Load what counts as a known cause of a fall, each with its reason."""
+    return tomllib.loads(RULES_FILE.read_text(encoding="utf-8"))
+
+
+def record_level_changes(
+    session: Session, kind: str, changes: Sequence[LevelChange], occasion: Occasion, models: Sequence[Model]
+) -> set[str]:
+    """Add level changes to the change feed and queue them for those who are to be told: from what to what, why, whether the
+    models changed, and whether a level fell without a known cause. Return the ids of the suppliers whose level did.
+    """
+    previous = _load_results(session, changes)
+    unexplained = {
+        supplier_id
+        for supplier_id, causes in explain_falls(kind, changes, previous, occasion, models).items()
+        if not causes
+    }
+    moves = [(change.supplier_id, _describe(change, previous, occasion, unexplained)) for change in changes]
+    change_feed.write_all(session, change_feed.LEVEL_MOVED, moves, occasion.at)
+    events = [
+        event
+        for change, (_, data) in zip(changes, moves, strict=True)
+        for event in _build_events(change, data, occasion)
+    ]
+    if events:
+        queue_events(session, *events)
+    return unexplained
+
+
+def _load_results(session: Session, changes: Sequence[LevelChange]) -> dict[str, Result]:
+    """Return the results before level changes by their ids."""
+    results: dict[str, Result] = {}
+    for chunk in chunks([change.previous_id for change in changes if change.previous_id]):
+        results |= {result.id: result for result in session.scalars(select(Result).where(Result.id.in_(chunk)))}
+    return results
+
+
+def _describe(
+    change: LevelChange, previous: Mapping[str, Result], occasion: Occasion, unexplained: set[str]
+) -> dict[str, Any]:
+    data: dict[str, Any] = {"from": change.before, "to": change.after, "cause": occasion.cause}
+    before = previous.get(change.previous_id or "")
+    if before is not None and before.model_version != change.result["model_version"]:
+        data["models"] = {"from": before.model_version, "to": change.result["model_version"]}
+    if change.supplier_id in unexplained:
+        data["without_known_cause"] = True
+    return data
+
+
+def _build_events(change: LevelChange, data: Mapping[str, Any], occasion: Occasion) -> Iterator[Event]:
+    """Yield the events of a supplier that had a level before."""
+    if change.before is None:
+        return
+    payload = {"supplier_id": change.supplier_id, "from": change.before, "to": change.after, "cause": occasion.cause}
+    if "models" in data:
+        payload |= {"models_from": data["models"]["from"], "models_to": data["models"]["to"]}
+    name = f"{change.supplier_id} {occasion.at.isoformat()} {change.before} {change.after}"
+    yield Event(code="level.changed", occasion=name, payload=payload, supplier_id=change.supplier_id)
+    if "without_known_cause" in data:
+        yield Event(code="level.fell_unexplained", occasion=name, payload=payload, supplier_id=change.supplier_id)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What a supplier would have been assessed from if a possible cause were the only one (``alone``), or were missing."""
+
+    supplier_id: str
+    causes: tuple[str, ...]
+    alone: bool
+    answers: Answers
+    case_evidence: Mapping[str, Any] | None
+
+
+def explain_falls(
+    kind: str,
+    changes: Sequence[LevelChange],
+    previous: Mapping[str, Result],
+    occasion: Occasion,
+    models: Sequence[Model],
+) -> dict[str, tuple[str, ...]]:
+    """Return the known causes of each level that fell, by the id of the supplier; none: it fell without a known cause.
+
+    A closed step, evidence that workers or an authority gave and the buyer confirmed, and a case are causes if the level would be
+    higher without them, and with the earlier answers to the questions that they support. New models and facts are if they would
+    have lowered the level to the same by themselves. A change in the scores of agencies, and a correction such as an import that
+    was undone, always are.
+    """
+    falls = [(change, previous[change.previous_id]) for change in changes if change.is_fall and change.previous_id]
+    causes: dict[str, list[str]] = {change.supplier_id: [] for change, _ in falls}
+    trials: list[_Trial] = []
+    for change, before in falls:
+        if occasion.cause in load_rules()["correction"]["causes"]:
+            causes[change.supplier_id].append(CORRECTION)
+        if before.agency_scores != change.result["agency_scores"]:
+            causes[change.supplier_id].append(AGENCY)
+        trials += _list_trials(change, before)
+    after = {change.supplier_id: change.after for change, _ in falls}
+    scores = {name: score for change, _ in falls for name, score in change.result["agency_scores"].items()}
+    for trial, level in zip(trials, _assess(kind, trials, scores, occasion.on, models), strict=True):
+        fallen = level == after[trial.supplier_id] or _is_lower(level, after[trial.supplier_id])
+        if fallen == trial.alone:
+            causes[trial.supplier_id] += trial.causes
+    return {supplier_id: tuple(found) for supplier_id, found in causes.items()}
+
+
+def _list_trials(change: LevelChange, before: Result) -> Iterator[_Trial]:
+    """Yield the trials that show which causes a fall has."""
+    answers, cases = change.result["answers"], change.result["case_evidence"]
+    by_steps = {question for step, question in find_new_support(before.answers, answers) if step is not None}
+    if by_steps:
+        earlier = _return_questions(without_step_evidence(answers), before.answers, by_steps)
+        yield _Trial(change.supplier_id, (STEP,), False, earlier, cases)
+    by_others = {question for step, question in find_new_support(before.answers, answers) if step is None}
+    if by_others:
+        earlier = _return_questions(drop_confirmations(answers, sorted(by_others)), before.answers, by_others)
+        yield _Trial(change.supplier_id, (CONFIRMED,), False, earlier, cases)
+    if before.case_evidence != cases:
+        yield _Trial(change.supplier_id, (CASE,), False, answers, before.case_evidence)
+    rules = [
+        code
+        for code, column in ((MODELS, "model_version"), (FACTS, "facts_digest"))
+        if getattr(before, column) != change.result[column]
+    ]
+    if rules:
+        yield _Trial(change.supplier_id, tuple(rules), True, before.answers, before.case_evidence)
+
+
+def find_new_support(before: Answers, after: Answers) -> set[tuple[str | None, str]]:
+    """Return what supports answers now and did not before: each closed step, and for other evidence from workers, unions, NGOs or
+    authorities that the buyer confirmed None, with the question.
+    """
+    return _list_support(after) - _list_support(before)
+
+
+def _list_support(answers: Answers) -> set[tuple[str | None, str]]:
+    by_steps = {(step, question) for step, questions in list_lent(answers).items() for question in questions}
+    by_others = {
+        (None, question)
+        for entry in list_entries(answers)
+        if entry.confirmed and entry.piece["grade"] in CONFIRMING_GRADES and get_step_id(entry.piece) is None
+        for question in entry.confirmed["covers"]
+    }
+    return by_steps | by_others
+
+
+def _return_questions(answers: Answers, before: Answers, questions: set[str]) -> dict[str, Any]:
+    """Return answers with some questions answered as before, or not at all if they were not."""
+    rest = {question: answer for question, answer in answers.items() if question not in questions}
+    return rest | {question: before[question] for question in sorted(questions) if question in before}
+
+
+def _assess(
+    kind: str, trials: Sequence[_Trial], scores: Mapping[str, float], on: date, models: Sequence[Model]
+) -> list[str]:
+    """Return the level that each trial would give."""
+    if not trials:
+        return []
+    cases = decode_case_evidence([trial.case_evidence for trial in trials])
+    batch = Batch(kind, from_rows([trial.answers for trial in trials]), "", "", np.arange(len(trials)), cases)
+    assessed = assess_batch(batch, load_facts().as_of(on), on, scores, models)
+    return [summary["level"] for summary in build_summaries(assessed, on)]
+
+
+def _is_lower(level: str, other: str | None) -> bool:
+    """Return whether a level is lower than another; neither insufficient evidence nor None is in the order."""
+    return level in ORDER and other in ORDER and ORDER.index(level) < ORDER.index(other)
