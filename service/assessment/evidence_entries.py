@@ -14,7 +14,7 @@ from risk_models.evidence import AUDIT_GRADES, GRADE_TITLES
 
 SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behind it to confirm
 CONTENT = ("grade", "date", "expires", "covers", "source")  # what a piece is, whoever confirmed it
-# The source of a piece that a closed step lends, before the id of the step; the second is known from workers only.
+# The source of a piece that a closed step lends, before the id of the step; the second is known only from workers.
 STEP, REPORTED_STEP = "Step", "Reported step"
 UUID_LENGTH = 36
 Piece = Mapping[str, Any]

@@ -44,7 +44,7 @@ class Outcome:
     """What a closed step showed: the ``grade`` of its verification, the day of the check, and who verified it on which day.
 
     ``found``: the indicators that were found and that the step is for; ``addresses``: what its action names. It is evidence about
-    what is in both. ``worker_derived``: the step is known from workers only.
+    what is in both. ``worker_derived``: the step is known only from workers.
     """
 
     step_id: str

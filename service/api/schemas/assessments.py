@@ -196,7 +196,7 @@ class ContributionSchema(ApiSchema):
 
 
 class CountedStepSchema(ApiSchema):
-    """A closed step whose outcome began to count as evidence with an assessment, or a reopened one whose outcome ceased to."""
+    """A closed step whose outcome counts as evidence from an assessment on, or a reopened step whose outcome no longer counts."""
 
     step_id = fields.String()
     title = fields.String()

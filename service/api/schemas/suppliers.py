@@ -30,9 +30,7 @@ ENDED_ON = (
     "When someone recorded that it no longer supplies you, because it was missing from a list. A later list that includes it "
     "clears this."
 )
-FELL_ON = (
-    "When its level fell without a known cause, until the level changes again or a closed step confirms what it says."
-)
+FELL_ON = "When its level fell without a known cause. Null again once the level changes or a closed step confirms its answers."
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
 
