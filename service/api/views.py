@@ -7,7 +7,9 @@ A view takes the session of the request (scoped to the caller's organisation), t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
@@ -120,12 +122,11 @@ def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Valu
 
     A request without a plan, or without the day on which the supplier was informed, means those that are stored.
     """
-    on = today(get_caller().time_zone)
     supplier, result = _get_latest(session, kind, supplier_id)
-    plan, informed_on = _load_plan(body, on)
-    plan = plan or plans.build_gate_plan(session, supplier.id)
-    informed_on = informed_on or replies.get_informed_on(session, supplier.id)
-    return Reply(_supplier(session, supplier, result, plan, informed_on), etag=etag(supplier))
+    stored = _load_agreement(session, supplier)
+    plan, informed_on = _load_plan(body, today(get_caller().time_zone))
+    asked = Agreement(plan or stored.plan, informed_on or stored.informed_on)
+    return Reply(_supplier(session, supplier, result, asked), etag=etag(supplier, asked))
 
 
 def _load_plan(body: Values, on: date) -> tuple[CorrectivePlan | None, date | None]:
@@ -191,32 +192,38 @@ def decided_result(
     }
 
 
-def _supplier(
-    session: Session,
-    supplier: Supplier,
-    result: Result,
-    plan: CorrectivePlan | None = None,
-    informed_on: date | None = None,
-) -> dict[str, Any]:
-    """Return a supplier or agency with its latest result and what else it is found under."""
+@dataclass(frozen=True)
+class Agreement:
+    """What the onboarding decision takes into account beside a result: the plan that a supplier agreed to, and the day on which
+    it was informed of the findings.
+    """
+
+    plan: CorrectivePlan | None
+    informed_on: date | None
+
+
+def _load_agreement(session: Session, supplier: Supplier) -> Agreement:
+    return Agreement(plans.build_gate_plan(session, supplier.id), replies.get_informed_on(session, supplier.id))
+
+
+def _supplier(session: Session, supplier: Supplier, result: Result, agreement: Agreement) -> dict[str, Any]:
+    """Return a supplier or agency with its latest result, the decision, and what else it is found under."""
     names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on", "fell_on")
     merged = identity.list_aliases(session, supplier)
     return {
-        **_result(session, result, plan, informed_on),
+        **_result(session, result, agreement),
         **{name: getattr(supplier, name) for name in names},
         "also_found_under": merged,
     }
 
 
-def _result(
-    session: Session, result: Result, plan: CorrectivePlan | None = None, informed_on: date | None = None
-) -> dict[str, Any]:
+def _result(session: Session, result: Result, agreement: Agreement = Agreement(None, None)) -> dict[str, Any]:
     """Return a stored result without the steps that the referral directory does not allow yet, and what replaces them."""
     assessed, facts = stored_results.reassess_result(result)
     gate = load_gate(session, today(get_caller().time_zone))
     sees_all = get_caller().sees_worker_derived
     gated = gate.apply(assessed if sees_all else redaction.with_supplier_visible_plan(assessed))
-    decided = decided_result(assessed, facts, result.on, plan, informed_on, gated.assessed)
+    decided = decided_result(assessed, facts, result.on, agreement.plan, agreement.informed_on, gated.assessed)
     return {**decided, "actions_withheld": gate.describe(gated.places) or None}
 
 
@@ -237,7 +244,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     named_before = None if existing is None else pairs.get_identity(existing)
-    check_version(None if existing is None else etag(existing))
+    check_version(None if existing is None else etag(existing, _load_agreement(session, existing)))
     check_confirmed_pieces(confirmed, {} if existing is None else existing.answers)
     if "asking" in body:
         found = questionnaire_requests.find_request(session, body["asking"])
@@ -251,15 +258,17 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     except IntegrityError as error:
         raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
-    values = with_issues(_supplier(session, supplier, result), issues)
-    if existing is None:
-        return Reply(values, 201, location, etag(supplier))
-    return Reply(values, etag=etag(supplier))
+    agreement = _load_agreement(session, supplier)
+    values, tag = with_issues(_supplier(session, supplier, result, agreement), issues), etag(supplier, agreement)
+    return Reply(values, 201, location, tag) if existing is None else Reply(values, etag=tag)
 
 
-def etag(supplier: Supplier) -> str:
-    """Return the version tag of a supplier under this version of the scoring method."""
-    return f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
+def etag(supplier: Supplier, agreement: Agreement) -> str:
+    """Return the version tag of a supplier, and of the agreement that decides on it, under this version of the scoring method."""
+    tag = f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
+    if agreement == Agreement(None, None):
+        return tag
+    return f"{tag}-{sha256(orjson.dumps(agreement, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]}"
 
 
 def filter_from(values: Values) -> SupplierFilter:
@@ -276,9 +285,10 @@ def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
 
 
 def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
-    """Return a supplier or agency, by id or the buyer's reference."""
+    """Return a supplier or agency, by id or the buyer's reference, with the decision that its stored plan leads to."""
     supplier, result = _get_latest(session, kind, supplier_id)
-    return Reply(_supplier(session, supplier, result), etag=etag(supplier))
+    agreement = _load_agreement(session, supplier)
+    return Reply(_supplier(session, supplier, result, agreement), etag=etag(supplier, agreement))
 
 
 def _get_latest(session: Session, kind: str, supplier_id: str) -> tuple[Supplier, Result]:
@@ -306,7 +316,7 @@ def get_result(session: Session, result_id: str) -> Reply:
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
     supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True, lock=True)
-    check_version(etag(supplier))
+    check_version(etag(supplier, _load_agreement(session, supplier)))
     erasure.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 

@@ -154,7 +154,7 @@ def build_gate_plan(session: Session, supplier_id: str) -> CorrectivePlan | None
             called_for.setdefault(finding_id, []).append(steps[step_id])
     findings = session.scalars(select(Finding).where(Finding.supplier_id == supplier_id)).all()
     covered = [finding for finding in findings if _is_covered(finding, called_for)]
-    covers = [finding.about for finding in covered if finding.kind == "indicator"]
+    covers = sorted(finding.about for finding in covered if finding.kind == "indicator")
     cases = [finding for finding in findings if finding.kind == "case" and finding.state != "closed"]
     if cases and all(case in covered for case in cases):
         covers.append(CASE_RECORDS)

@@ -114,6 +114,17 @@ def test_a_plan_on_time_lets_orders_go_on_and_a_late_one_does_not(case: Case):
     assert "A step in the plan is overdue." in case.read()
 
 
+def test_a_supplier_is_read_with_the_decision_that_its_plan_leads_to(case: Case):
+    case.set_steps(TODAY + timedelta(days=30))
+    before = case.portal.get("/suppliers/S-1")
+    assert before.json["decision_details"]["answer"] == "ask"
+    case.put(AGREED)
+    after = case.portal.get("/suppliers/S-1", If_None_Match=before.headers["ETag"])
+    assert (after.status_code, after.json["decision_details"]["answer"]) == (200, "proceed_with_plan")
+    unchanged = case.portal.get("/suppliers/S-1", If_None_Match=after.headers["ETag"])
+    assert unchanged.status_code == 304
+
+
 def test_an_agreement_entered_on_its_page_is_shown_with_findings_and_steps(case: Case):
     page = case.read()
     assert "Nothing has been agreed yet." in page
