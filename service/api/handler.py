@@ -8,7 +8,7 @@ problem objects and strict JSON, in its own way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,11 +57,21 @@ def handler(route: Route) -> Callable[..., Response]:
             )
         written = route.transaction == "write" or key
         with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
-            digest = idempotency.request_digest(json.dumps(data, sort_keys=True).encode()) if key else ""
+            sent = json.dumps(data, sort_keys=True).encode()
+            digest = idempotency.request_digest(sent, *_read_parts()) if key else ""
             reply = idempotency.run_once(session, key, digest, lambda: _dumped(route, session, arguments))
         return response(reply)
 
     return handle
+
+
+def _read_parts() -> Iterator[bytes]:
+    """Yield the parts of a multipart form, which the view can read again."""
+    for name, text in sorted(request.form.items()):
+        yield f"{name}={text}".encode()
+    for name, file in sorted(request.files.items()):
+        yield f"{name}={file.filename}".encode() + file.read()
+        file.seek(0)
 
 
 def _dumped(route: Route, session: Session, arguments: dict[str, Any]) -> Reply:

@@ -26,6 +26,7 @@ from service.api import (
     outgoing,
     overview,
     own_practices,
+    plan_workbook,
     plans,
     questionnaire_requests,
     referrals,
@@ -130,6 +131,11 @@ from service.api.schemas.outgoing import (
     WebhookWithSecretSchema,
 )
 from service.api.schemas.own_practices import UNIT_RESPONSE_PAGE, OwnPracticesSchema
+from service.api.schemas.plan_workbook import (
+    PLAN_WORKBOOK_UPLOAD,
+    PlanWorkbookChangesSchema,
+    PlanWorkbookQuerySchema,
+)
 from service.api.schemas.plans import AGREEMENT, AgreedPlanSchema
 from service.api.schemas.questionnaires import (
     FORMS,
@@ -355,6 +361,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/steps/<step_id>/evidence", "add_step_evidence", remediation.add_evidence,
           "Add evidence that a step was taken. The step then waits for verification.", RemediationStepSchema(), (201,), "write",
           body=STEP_EVIDENCE, reading="remediation:read"),
+    Route("GET", "/plan-workbook", "download_plan_workbook", plan_workbook.download_workbook,
+          "Download the open steps as a workbook that can be filled in and sent back.", WORKBOOK, transaction="own",
+          query=PlanWorkbookQuerySchema()),
+    Route("POST", "/plan-workbook", "upload_plan_workbook", plan_workbook.upload_workbook,
+          "Change steps by a filled-in workbook. If anything in it is wrong, nothing is saved.", PlanWorkbookChangesSchema(),
+          transaction="write", form=Multipart(PLAN_WORKBOOK_UPLOAD, {"file": SPREADSHEETS[:3]}), reading="remediation:read"),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,

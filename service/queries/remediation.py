@@ -114,6 +114,14 @@ def get_suppliers(session: Session, rows: Sequence[Step | Finding]) -> Mapping[s
     return found
 
 
+def get_steps(session: Session, ids: Collection[str]) -> Mapping[str, Step]:
+    """Return steps by id. The caller has seen to it that they may be shown."""
+    found: dict[str, Step] = {}
+    for chunk in chunks(sorted(set(ids))):
+        found |= {step.id: step for step in session.scalars(select(Step).where(Step.id.in_(chunk)))}
+    return found
+
+
 def list_finding_ids(session: Session, steps: Sequence[Step], *, sees_worker_derived: bool) -> Mapping[str, list[str]]:
     """Return the ids of the findings that each step is for, by the id of the step."""
     ids: dict[str, list[str]] = {step.id: [] for step in steps}

@@ -106,6 +106,8 @@ def _start_request() -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
     request.max_content_length = get_limit(caller.get_settings(), request.endpoint)
+    if request.endpoint == "pages.save_plan_workbook":  # the rows that its preview has shown
+        request.max_form_memory_size = request.max_content_length
 
 
 def _finish_response(response: Response) -> Response:

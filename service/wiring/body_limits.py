@@ -9,7 +9,17 @@ from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
 
-UPLOADS = frozenset({"api.upload_files", "pages.send", "pages.send_cases", "pages.work_out_repayment"})
+UPLOADS = frozenset(
+    {
+        "api.upload_files",
+        "api.upload_plan_workbook",
+        "pages.preview_plan_workbook",
+        "pages.save_plan_workbook",
+        "pages.send",
+        "pages.send_cases",
+        "pages.work_out_repayment",
+    }
+)
 SMALL = LONGEST  # bytes
 PROOF = PROOF_BYTES + 100_000  # bytes: a file with the fields of its form
 

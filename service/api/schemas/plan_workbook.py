@@ -1,0 +1,59 @@
+"""The action plan workbook: what is downloaded, what is sent, and what it changes."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service.api.fields import StrictChoice, StrictInteger, StrictList, StrictNested, StrictString
+from service.api.schemas.base import ApiSchema
+from service.api.schemas.remediation import PARTIES
+from service.plan_workbook.columns import MOST_ROWS
+
+YES_OR_NO = ("false", "true")
+
+
+class PlanWorkbookQuerySchema(ApiSchema):
+    """Which open steps the workbook contains. `from_workers`: also those known from workers only, if you may see them."""
+
+    supplier_id = StrictString(36)
+    party = StrictChoice(PARTIES)
+    from_workers = StrictChoice(YES_OR_NO)
+
+
+class PlanWorkbookUploadSchema(ApiSchema):
+    """The parts of an upload: the workbook, and whether its changes are only shown (`preview`) and not made."""
+
+    file = fields.String(required=True, metadata={"format": "binary"})
+    preview = fields.String(metadata={"enum": list(YES_OR_NO)})
+
+
+class PlanWorkbookChangeSchema(ApiSchema):
+    """A cell of the workbook that changes a step. `before` is empty for what is added."""
+
+    step_id = fields.String()
+    row = StrictInteger(1)
+    column = fields.String()
+    before = fields.String()
+    after = fields.String()
+
+
+class StaleStepSchema(ApiSchema):
+    """A row whose step has changed since the workbook was downloaded. It is left out."""
+
+    row = StrictInteger(1)
+    step_id = fields.String()
+
+
+class PlanWorkbookChangesSchema(ApiSchema):
+    """What a workbook changes.
+
+    `unchanged` counts the rows that change nothing. `unread` lists the headers of columns that are not part of the workbook.
+    """
+
+    changes = StrictList(StrictNested(PlanWorkbookChangeSchema))
+    stale = StrictList(StrictNested(StaleStepSchema))
+    unchanged = StrictInteger(0, MOST_ROWS)
+    unread = StrictList(fields.String())
+
+
+PLAN_WORKBOOK_UPLOAD = PlanWorkbookUploadSchema()
