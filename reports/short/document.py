@@ -68,6 +68,7 @@ class ShortDocument:
     """A report of one or two pages. `kind`: what it is and for whom, as a reader sees it above the title.
 
     `headline`: the one sentence to read if nothing else is read. `draft` is empty once the supplier has responded.
+    `language`: the ISO 639 code of the language of its texts.
     """
 
     kind: str
@@ -77,3 +78,4 @@ class ShortDocument:
     sections: tuple[Section, ...]
     draft: str = ""
     wording: str = WORDING
+    language: str = "en"

@@ -17,6 +17,7 @@ def build_tree(document: ShortDocument) -> Tree:
         "on": format_date(document.on),
         "draft": document.draft,
         "wording": document.wording,
+        "language": document.language,
         "sections": [
             {
                 "title": section.title,

@@ -38,6 +38,7 @@ from service.api import (
     views,
     watchlists,
     what_if,
+    worker_notice,
 )
 from service.api.route import FileTypes, Multipart, Route
 from service.api.schemas.admin import (
@@ -192,6 +193,7 @@ from service.api.schemas.suppliers import (
 )
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
+from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
 from service.auth.caller import get_settings
 from service.auth.rate_limit import RateLimiter
 from service.db.account_tables import ApiKey
@@ -208,6 +210,7 @@ REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SC
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 MAIL_FILE = FileTypes((MEDIA_TYPE,))
 CSV_FILE = FileTypes((FORMATS["csv"].media_type,))
+NOTICE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in ("pdf", "html")))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
 ISSUES_CSV = FileTypes((FORMATS["csv"].media_type,))
 
@@ -254,6 +257,9 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("PUT", f"{one}/plan", f"put_{noun}_plan", plans.put_plan,
               f"Record what was agreed with {described}, as a new version of the plan.", AgreedPlanSchema(), (200, 201),
               "write", body=AGREEMENT, fixed=fixed, versioned=True, reading="remediation:read"),
+        Route("GET", f"{one}/worker-notice", f"download_{noun}_notice", worker_notice.download_notice,
+              "Download the notice for workers: their rights, money that is paid back, and whom to call.", NOTICE_FILE,
+              transaction="own", query=WorkerNoticeQuerySchema(), fixed=fixed, withholds=True),
         Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
               f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),
         Route("POST", f"{one}/letters", f"create_{noun}_letter", letters.create_letter,

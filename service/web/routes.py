@@ -48,6 +48,7 @@ from service.web.pages import (
     suppliers,
     watchlists,
     what_if,
+    worker_notice,
 )
 from service.web.svg import draw_range_strip
 
@@ -108,6 +109,8 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         ),
         Route("GET", f"{base}/agreement", f"{kind}_agreement", agreements.show_agreement, fixed),
         Route("POST", f"{base}/agreement", f"agree_{kind}", agreements.save_agreement, fixed),
+        Route("GET", f"{base}/worker-notice", f"{kind}_notice", worker_notice.show_notice, fixed),
+        Route("GET", f"{base}/worker-notice.<format>", f"{kind}_notice_file", worker_notice.download_notice, fixed),
         Route("GET", f"{base}/what-if", f"what_if_{kind}", what_if.show_form, fixed),
         Route("POST", f"{base}/what-if", f"try_{kind}", what_if.try_changes, fixed),
     ]

@@ -53,6 +53,10 @@ NOT_SAID_BY_SCHEMA = {
         [f"{act}_{noun}_evidence" for act in ("add", "confirm") for noun in ("supplier", "agency")],
         f"{PERSONS}; which questions the supplier answered; that the day of evidence is past",
     ),
+    "upload_plan_workbook": "which bytes are the workbook of the plan",
+    **dict.fromkeys(
+        ["download_supplier_notice", "download_agency_notice"], "in which countries the workers of a supplier are"
+    ),
     "confirm_import": "which words name a country, a trade or a day; which questions a column may answer",
     "change_layout": "which files, sheets, columns and rows an import has; which questions and countries there are",
     "mark_supplier_form_returned": RETURNED,
@@ -207,6 +211,9 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_supplier_form": {workbook},
         "download_agency_form": {workbook},
         "download_marked_file": {workbook},
+        "download_plan_workbook": {workbook},
+        "download_supplier_notice": {"application/pdf", "text/html"},
+        "download_agency_notice": {"application/pdf", "text/html"},
         "download_issues": {"text/csv"},
         "download_message": {"message/rfc822"},
         "download_referral_contacts": {"text/csv"},

@@ -1,0 +1,15 @@
+"""The parameters of the notice for workers."""
+
+from __future__ import annotations
+
+from service.api.fields import StrictChoice, StrictString
+from service.api.schemas.base import ApiSchema
+from service.worker_notice.notice import ENGLISH, RENDERERS, load_texts
+
+
+class WorkerNoticeQuerySchema(ApiSchema):
+    """How the notice is made. `country`: of an agency that places workers in several, the one whose organisations it names."""
+
+    format = StrictChoice(tuple(RENDERERS), load_default="pdf")
+    language = StrictChoice(tuple(load_texts()), load_default=ENGLISH)
+    country = StrictString(2, "^[A-Z]{2}$")

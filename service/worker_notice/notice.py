@@ -1,0 +1,171 @@
+"""Build the notice for the workers of a site or an agency: their rights, money that is repaid, and whom to call.
+
+It names no worker and nothing that workers reported, since their employer reads it too. It exists only where the referral
+directory allows contact with workers, and never where the state imposes the labour: there, asking for help may be punished.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.formats import FORMATS, Rendered
+from reports.short import html, pdf
+from reports.short.document import Bullets, Paragraph, Section, ShortDocument, Table
+from service.db.referral_tables import ReferralContact
+from service.db.remediation_tables import Step
+from service.db.tables import Organisation, Result, Supplier
+from service.errors import DomainError
+from service.queries import stored_results
+from service.referrals.contacts import load_directory_rules
+from service.referrals.readiness import find_first_valid_day, load_gate
+from service.report_content.contact_gate import list_worker_places
+
+FOLDER = Path(__file__).parent
+ENGLISH = "en"
+RENDERERS = {"pdf": pdf.render, "html": html.render}
+IMPOSED = "State-imposed labour is documented for this supplier. Workers may be punished for asking for help. There is no notice."
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice: its content, the country of the workers, and the organisations that it names."""
+
+    document: ShortDocument
+    country: str
+    contacts: Sequence[ReferralContact]
+
+
+@cache
+def load_rules() -> Mapping[str, Any]:
+    """Load what a notice may contain, each rule with its reason."""
+    return tomllib.loads((FOLDER / "rules.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def load_texts() -> Mapping[str, Mapping[str, Any]]:
+    """Load the texts of the notice by language."""
+    files = sorted((FOLDER / "languages").glob("*.toml"))
+    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+def list_countries(supplier: Supplier) -> list[str]:
+    """Return the countries in which the workers of a supplier are; several only for an agency."""
+    return sorted(list_worker_places(supplier.kind, supplier.answers))
+
+
+def build_notice(
+    session: Session, supplier: Supplier, on: date, *, country: str | None = None, language: str = ENGLISH
+) -> Notice:
+    """Return the notice for the workers of a supplier in a country, by default the first of :func:`list_countries`.
+
+    Raises DomainError: ``notice.language``, ``notice.country``, 422; ``notice.no_help``, 409, while the referral directory of the
+    country is not complete; ``notice.state_imposed``, 409.
+    """
+    if language not in load_texts():
+        raise DomainError("notice.language", 422, f"Choose one of these languages: {', '.join(load_texts())}.")
+    countries = list_countries(supplier)
+    place = country or (countries[0] if countries else None)
+    if country and country not in countries:
+        raise DomainError("notice.country", 422, "This supplier has no workers in this country.")
+    gate = load_gate(session, on)
+    if place is None or not gate.is_ready([place]):
+        raise DomainError("notice.no_help", 409, gate.describe([place]))
+    if _is_imposed(session, supplier):
+        raise DomainError("notice.state_imposed", 409, IMPOSED)
+    contacts = _choose_contacts(session, place, on)
+    organisation = session.get_one(Organisation, supplier.organisation_id).name
+    is_repaid = _is_repaid(session, supplier)
+    return Notice(_write(supplier, organisation, contacts, on, language, is_repaid=is_repaid), place, contacts)
+
+
+def render_notice(notice: Notice, format: str) -> Rendered:  # noqa: A002  the word of the field
+    """Return a notice as a file, whose name reveals no supplier. Raises DomainError ``format.unknown``, 422."""
+    if format not in RENDERERS:
+        raise DomainError("format.unknown", 422, f"Choose one of these formats: {', '.join(RENDERERS)}.")
+    name = f"worker_notice_{notice.document.on.isoformat()}.{format}"
+    return Rendered(RENDERERS[format](notice.document), FORMATS[format].media_type, name)
+
+
+def _is_imposed(session: Session, supplier: Supplier) -> bool:
+    """Return whether state-imposed labour is documented for the latest result of a supplier."""
+    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
+    if latest is None:
+        return False
+    blocks = stored_results.reassess_group([latest]).blocks
+    return any(bool(block.scores.documented[0]) for block in blocks)
+
+
+def _is_repaid(session: Session, supplier: Supplier) -> bool:
+    """Return whether repayment was agreed, for a reason that is not known from workers only."""
+    rules = load_rules()["repayment"]
+    query = select(Step.id).where(
+        Step.supplier_id == supplier.id,
+        Step.action.in_(rules["actions"]),
+        Step.state.in_(rules["states"]),
+        Step.worker_derived.is_(False),
+    )
+    return session.scalars(query).first() is not None
+
+
+def _choose_contacts(session: Session, country: str, on: date) -> list[ReferralContact]:
+    """Return the contacts of a country whose call still counts, by kind in the order of the rules, the latest call first."""
+    rules = load_rules()
+    query = select(ReferralContact).where(
+        ReferralContact.country == country,
+        ReferralContact.kind.in_(rules["kinds"]),
+        ReferralContact.called_on >= find_first_valid_day(on),
+    )
+    found = session.scalars(query.order_by(ReferralContact.called_on.desc(), ReferralContact.name)).all()
+    by_kind = {kind: [contact for contact in found if contact.kind == kind] for kind in rules["kinds"]}
+    return [contact for contacts in by_kind.values() for contact in contacts[: rules["most_of_a_kind"]]]
+
+
+def _write(
+    supplier: Supplier,
+    organisation: str,
+    contacts: Sequence[ReferralContact],
+    on: date,
+    language: str,
+    *,
+    is_repaid: bool,
+) -> ShortDocument:
+    texts = load_texts()[language]
+    money, help_ = texts["repaid" if is_repaid else "paid"], texts["help"]
+    rows = tuple(_describe_contact(contact, help_, language) for contact in contacts)
+    sections = (
+        Section(texts["rights"]["title"], (Bullets(tuple(texts["rights"]["items"])),)),
+        Section(money["title"], (Bullets(tuple(money["items"])),)),
+        Section(help_["title"], (Paragraph(help_["text"]), Table(tuple(help_["header"]), rows, (38, 34, 28)))),
+    )
+    days = load_directory_rules()["verified_within_days"]
+    return ShortDocument(
+        kind=texts["kind"][supplier.kind].format(name=supplier.name or supplier.reference),
+        title=texts["title"],
+        headline=texts["headline"],
+        on=on,
+        sections=sections,
+        draft=texts["draft_mark"] if texts["draft"] else "",
+        wording=texts["footer"].format(organisation=organisation, days=days),
+        language=language,
+    )
+
+
+def _describe_contact(contact: ReferralContact, texts: Mapping[str, Any], language: str) -> tuple[str, str, str]:
+    """Return the cells of a contact. Its note is for users only."""
+    who = f"{contact.name} ({texts['kinds'][contact.kind]})"
+    if contact.not_safe_for:
+        groups = ", ".join(texts["groups"][code] for code in contact.not_safe_for)
+        who += f". {texts['not_safe_for'].format(groups=groups)}"
+    names = Locale(language).languages
+    spoken = ", ".join(names.get(code, code) for code in contact.languages)
+    return who, contact.reach, "; ".join(filter(None, (spoken, contact.hours)))
