@@ -258,7 +258,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               f"Record what was agreed with {described}, as a new version of the plan.", AgreedPlanSchema(), (200, 201),
               "write", body=AGREEMENT, fixed=fixed, versioned=True, reading="remediation:read"),
         Route("GET", f"{one}/worker-notice", f"download_{noun}_notice", worker_notice.download_notice,
-              "Download the notice for workers: their rights, money that is paid back, and whom to call.", NOTICE_FILE,
+              "Download the notice for workers: their rights, money that is paid back, and who can help.", NOTICE_FILE,
               transaction="own", query=WorkerNoticeQuerySchema(), fixed=fixed, withholds=True),
         Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
               f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),

@@ -13,6 +13,7 @@ from service.api.schemas.base import Resource
 from service.api.views import whole_list
 from service.auth import links
 from service.auth.caller import get_caller
+from service.shared_plans.link_mail import send_link
 from service.suppliers import repository as suppliers
 
 
@@ -25,7 +26,10 @@ def create_link(session: Session, kind: str, supplier_id: str, body: Mapping[str
     """Create a link for a supplier. Its address appears only in this response."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     link, token = links.create_link(session, supplier, body["addressee"], body["days"], get_caller().actor)
-    return Reply(Resource(link, address=url_for("shared.show", token=token, _external=True)), 201)
+    address = url_for("shared.show", token=token, _external=True)
+    if "email" in body:
+        send_link(session, supplier, link, address, body["email"], get_caller().actor)
+    return Reply(Resource(link, address=address), 201)
 
 
 def revoke_link(session: Session, kind: str, supplier_id: str, link_id: str) -> Reply:

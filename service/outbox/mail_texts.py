@@ -35,6 +35,7 @@ SAMPLES = {
     "to": "high",
     "due": "2026-12-04",
     "days": "3",
+    "expires_on": "2026-12-28",
 }
 
 

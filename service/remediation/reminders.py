@@ -1,7 +1,7 @@
 """Remind those who see to a step before, on and after its due date: once for each step and occasion (reminders.toml).
 
-An occasion is one of these days, and belongs to the due date: if that is moved, there are new ones. What fell due while no
-scheduler ran is made up for by its latest occasion only.
+An occasion is one of these days, or an hour of it where people may be in danger. It belongs to the due date: if that is moved,
+there are new ones. What fell due while no scheduler ran is made up for by its latest occasion only.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """The event of a reminder, and the days until the due date (below 0: since it) that its occasion stands for."""
+    """The event of a reminder, and the days until the due date (below 0: since it) that its occasion stands for.
+
+    ``hour``: the full hour of that day, where a step that protects people is overdue; None for the day itself.
+    """
 
     code: str
     days: int
+    hour: int | None = None
 
 
 @cache
@@ -46,15 +50,18 @@ def load_rules() -> Mapping[str, Any]:
         return tomllib.load(file)
 
 
-def find_occasion(due: date, today: date, *, safety: bool) -> Occasion | None:
-    """Return the latest occasion for a reminder of a step that has been reached, None if there is none yet."""
+def find_occasion(due: date, today: date, *, safety: bool, hour: int = 0) -> Occasion | None:
+    """Return the latest occasion for a reminder of a step that has been reached at an hour, None if there is none yet."""
     rules, left = load_rules(), (due - today).days
     if left >= 0:
         reached = [days for days in rules["before"] if days >= left]
         return Occasion("step.due", min(reached)) if reached else None
     overdue = rules["overdue_safety" if safety else "overdue"]
     rounds, is_reached = divmod(-left - overdue["first"], overdue["every"])[0], -left >= overdue["first"]
-    return Occasion("step.overdue", -(overdue["first"] + rounds * overdue["every"])) if is_reached else None
+    if not is_reached:
+        return None
+    hours = [each for each in overdue["hours"] if each <= hour] if safety and -left <= overdue["hourly_days"] else []
+    return Occasion("step.overdue", -(overdue["first"] + rounds * overdue["every"]), max(hours, default=None))
 
 
 def queue_all_reminders(db: Database, at: datetime) -> int:
@@ -66,9 +73,9 @@ def queue_all_reminders(db: Database, at: datetime) -> int:
         zones = {row.id: row.time_zone for row in session.scalars(select(Organisation))}
     count = 0
     for organisation_id, zone in zones.items():
-        today = at.astimezone(ZoneInfo(zone)).date()
+        local = at.astimezone(ZoneInfo(zone))
         with db.for_organisation(organisation_id, write=False) as session:
-            waiting = list_reminders(session, today)
+            waiting = list_reminders(session, local.date(), local.hour)
         for chunk in chunks(waiting, 100):
             with db.for_organisation(organisation_id) as session:
                 queue_events(session, *chunk)
@@ -76,8 +83,8 @@ def queue_all_reminders(db: Database, at: datetime) -> int:
     return count
 
 
-def list_reminders(session: Session, today: date) -> list[Event]:
-    """Return the reminders of the organisation that are due on a day and have not been queued yet.
+def list_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
+    """Return the reminders of the organisation that are due on a day, until an hour of it, and have not been queued yet.
 
     Those of steps that contact workers wait until the referral directory is ready.
     """
@@ -88,7 +95,8 @@ def list_reminders(session: Session, today: date) -> list[Event]:
         .where(Step.state.in_(rules["states"]), Step.due <= last, not_(withheld))
         .order_by(Step.due, Step.id)
     )
-    occasions = [(step, occasion) for step in steps if (occasion := find_occasion(step.due, today, safety=step.safety))]
+    found = ((step, find_occasion(step.due, today, safety=step.safety, hour=hour)) for step in steps)
+    occasions = [(step, occasion) for step, occasion in found if occasion]
     if not occasions:
         return []
     users = select(User.id, User.role).where(User.active).order_by(User.created_at, User.id)
@@ -104,11 +112,15 @@ def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today
         payload["supplier_id"] = step.supplier_id
     return Event(
         code=occasion.code,
-        occasion=f"{step.id} {step.due.isoformat()} {occasion.days}",
+        occasion=f"{step.id} {step.due.isoformat()} {occasion.days}{_format_hour(occasion)}",
         payload=payload,
         supplier_id=step.supplier_id,
         mail_to=choose_people(step, roles),
     )
+
+
+def _format_hour(occasion: Occasion) -> str:
+    return "" if occasion.hour is None else f" {occasion.hour:02}:00"
 
 
 def choose_people(step: Step, roles: Mapping[str, str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""The worker notice: one page in plain words with workers' rights, money that is repaid, and whom to call."""
+"""The worker notice: one page in plain words with workers' rights, money that is repaid, and who can help."""

@@ -1,4 +1,4 @@
-"""Build the notice for the workers of a site or an agency: their rights, money that is repaid, and whom to call.
+"""Build the notice for the workers of a site or an agency: their rights, money that is repaid, and who can help.
 
 It names no worker and nothing that workers reported, since their employer reads it too. It exists only where the referral
 directory allows contact with workers, and never where the state imposes the labour: there, asking for help may be punished.

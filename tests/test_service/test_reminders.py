@@ -110,6 +110,22 @@ def test_a_step_for_safety_is_brought_to_two_people(database: Database):
     assert {recipient for *_, recipient in list_queued(database)} == {owner, approver}
 
 
+def test_an_overdue_step_for_safety_is_brought_to_them_every_hour_of_the_first_days_and_then_every_day(
+    sqlite_database: Database,
+):
+    organisation_id = make_organisation(sqlite_database, time_zone="Asia/Bangkok")
+    owner = make_user(sqlite_database, organisation_id)
+    add_steps(sqlite_database, organisation_id, owner_id=owner, safety=True)
+    add_steps(sqlite_database, organisation_id, owner_id=owner)
+    midnight = datetime(2026, 11, 1, 17, tzinfo=UTC)  # of the day after the due date, where the organisation is
+    for hour in range(72):
+        queue_all_reminders(sqlite_database, midnight + timedelta(hours=hour))
+        queue_all_reminders(sqlite_database, midnight + timedelta(hours=hour, minutes=30))
+    hours = [occasion.split(" ", 2)[2] for _, occasion, recipient in list_queued(sqlite_database) if recipient == owner]
+    hourly = [f"-{day} {hour:02}:00" for day in (1, 2) for hour in range(7, 21)]
+    assert sorted(hours) == sorted(["-1", "-2", "-3", *hourly, "-1"])
+
+
 def test_a_step_without_an_owner_is_brought_to_an_admin(sqlite_database: Database):
     organisation_id = make_organisation(sqlite_database)
     make_user(sqlite_database, organisation_id, "officer")

@@ -18,10 +18,12 @@ from service.auth.access import ACCESS
 from service.auth.rate_limit import RateLimiter
 from service.clock import now
 from service.db.link_tables import SupplierLink
+from service.db.outbox_tables import Message
 from service.db.session import Database
 from service.db.tables import AuditEvent, Supplier, new_id
 from service.errors import DomainError
 from service.log import configure_logging
+from service.outbox.mail import build_mail
 
 
 @pytest.fixture
@@ -75,6 +77,29 @@ def test_a_link_names_no_person_and_lasts_no_longer_than_it_may(
     with database.for_organisation(organisation_id) as session, pytest.raises(DomainError) as refused:
         links.create_link(session, session.get_one(Supplier, supplier_id), addressee, days, "user:ana")
     assert refused.value.code == code
+
+
+def test_a_link_is_mailed_only_to_an_address_that_was_confirmed_and_the_address_is_in_no_audit_event(
+    app: Flask, database: Database, supplier: tuple[str, str]
+):
+    organisation_id, supplier_id = supplier
+    browser = make_browser(app, make_user(database, organisation_id))
+    path, fields = f"/suppliers/{supplier_id}/links", {"addressee": "management", "days": "30"}
+    for refused in ({"email": "boss@pier.example"}, {"email": "Boss <boss@pier.example>", "confirmed": "yes"}):
+        assert send(browser, path, **fields, **refused).status_code == 422
+    assert list_actions(database, organisation_id) == []
+    shown = send(browser, path, **fields, email="boss@pier.example", confirmed="yes").get_data(as_text=True)
+    assert "There is no mail server" in shown
+    address = re.search(r"http://localhost/shared/[^\"]+", shown)[0]
+    with database.for_organisation(organisation_id) as session:
+        (message,) = session.scalars(select(Message))
+        letter = build_mail(session, message, "diligence@harbour.example", "https://diligence.example", now())
+        name = session.get_one(Supplier, supplier_id).name
+        events = [event.details for event in session.scalars(select(AuditEvent))]
+    assert (letter["To"], letter["Subject"]) == ("boss@pier.example", f"Harbour Foods asks {name} to reply")
+    assert address in letter.get_content()
+    assert "boss" not in repr(events)
+    assert address not in repr(message.payload)
 
 
 def test_a_supplier_has_a_limited_number_of_valid_links(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from service.api.fields import StrictChoice, StrictInteger
+from service.api.fields import StrictChoice, StrictInteger, StrictString
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema, page_of
 from service.auth.links import ADDRESSEES, LONGEST_DAYS
@@ -21,6 +21,11 @@ class SupplierLinkSchema(ApiSchema):
         metadata={"description": "The function of the person that the link is for, never a name."},
     )
     days = StrictInteger(1, LONGEST_DAYS, required=True, load_only=True)
+    email = StrictString(
+        254,
+        load_only=True,
+        metadata={"description": "Send the link to this address. You have confirmed that it belongs to the supplier."},
+    )
     created_at = fields.DateTime(dump_only=True)
     expires_at = fields.DateTime(dump_only=True)
     revoked_at = fields.DateTime(dump_only=True, allow_none=True)

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth import links
-from service.auth.caller import get_blob_store, get_caller, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
 from service.remediation import replies
 from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
+from service.shared_plans.link_mail import send_link
 from service.suppliers import repository as suppliers
 from service.web.pages.suppliers import build_download
 
@@ -26,10 +27,12 @@ LINK_DAYS = (7, 14, 30, 60, 90)
 
 
 class NewLink(NamedTuple):
-    """The address of a new link, which is shown only once."""
+    """The address of a new link, which is shown only once; whether it is sent by email, and whether there is a mail server."""
 
     addressee: str
     address: str
+    is_mailed: bool
+    has_mail_server: bool
 
 
 def show_links(kind: str, supplier_id: str) -> Response:
@@ -39,8 +42,10 @@ def show_links(kind: str, supplier_id: str) -> Response:
 
 def create_link(kind: str, supplier_id: str) -> Response:
     """Create a link for a supplier. Its address is shown only in this response."""
-    days = request.form.get("days", "")
+    days, email = request.form.get("days", ""), request.form.get("email", "").strip()
     try:
+        if email and request.form.get("confirmed") != "yes":
+            raise DomainError("link.email", 422, _("Confirm that this email address belongs to the supplier."))
         with write_session() as session:
             supplier = suppliers.get_supplier(session, kind, supplier_id)
             link, token = links.create_link(
@@ -50,10 +55,13 @@ def create_link(kind: str, supplier_id: str) -> Response:
                 int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0,
                 get_caller().actor,
             )
+            address = url_for("shared.show", token=token, _external=True)
+            if email:
+                send_link(session, supplier, link, address, email, get_caller().actor)
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
-    address = url_for("shared.show", token=token, _external=True)
-    return _render_links(kind, supplier_id, new_link=NewLink(links.ADDRESSEES[link.addressee], address))
+    new_link = NewLink(links.ADDRESSEES[link.addressee], address, bool(email), bool(get_settings().smtp_host))
+    return _render_links(kind, supplier_id, new_link=new_link)
 
 
 def revoke_link(kind: str, supplier_id: str, link_id: str) -> AnyResponse:

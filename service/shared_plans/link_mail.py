@@ -1,0 +1,31 @@
+"""Send a new link to the supplier by mail, through the outbox: in the transaction that creates the link."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.db.link_tables import SupplierLink
+from service.db.tables import Supplier
+from service.errors import DomainError
+from service.outbox.queue import LANGUAGE, Event, is_address, queue_events, queue_letter
+
+
+def send_link(session: Session, supplier: Supplier, link: SupplierLink, address: str, recipient: str, by: str) -> None:
+    """Queue a mail with the ``address`` of a link to a ``recipient``, which a user has confirmed to be the supplier's.
+
+    Without a mail server it is held until somebody downloads it. The recipient is stored with the message only, and is in no
+    event. Raises DomainError ``link.email``, 422.
+    """
+    if not is_address(recipient):
+        raise DomainError("link.email", 422, "Enter one email address, such as office@supplier.example.")
+    event = Event(
+        code="link.sent",
+        occasion=link.id,
+        payload={"supplier_id": supplier.id, "link_id": link.id, "expires_on": link.expires_at.date().isoformat()},
+        supplier_id=supplier.id,
+    )
+    queue_events(session, event)
+    name = supplier.name or supplier.reference
+    queue_letter(session, event, recipient, {"link": address, "supplier": name}, LANGUAGE)
+    record_event(session, by, "link.mailed", "supplier_link", link.id)
