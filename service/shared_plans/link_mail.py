@@ -26,6 +26,6 @@ def send_link(session: Session, supplier: Supplier, link: SupplierLink, address:
         supplier_id=supplier.id,
     )
     queue_events(session, event)
-    name = supplier.name or supplier.reference
+    name = supplier.name or supplier.reference or ""
     queue_letter(session, event, recipient, {"link": address, "supplier": name}, LANGUAGE)
     record_event(session, by, "link.mailed", "supplier_link", link.id)

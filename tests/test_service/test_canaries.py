@@ -83,6 +83,7 @@ BODIES: Mapping[str, Any] = {
         "note": f"{WORD} door",
     },
     "create_key": {"name": f"{WORD} portal", "scopes": ["assess"], "days": 1},
+    "create_supplier_link": {"addressee": "management", "days": 7, "email": f"{WORD}@pier.example"},
     "create_supplier_letter": {"text": f"{WORD} letter"},
     "respond_to_supplier": {"response": f"{WORD} response"},
     "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
@@ -101,6 +102,7 @@ SAME = {
     "change_referral_contact": "add_referral_contact",
     "upload_referral_contacts": "add_referral_contact",
     "change_layout": "upload_files",
+    "create_agency_link": "create_supplier_link",
     "create_agency_letter": "create_supplier_letter",
     "respond_to_agency": "respond_to_supplier",
     "decide_agency_proposal": "decide_supplier_proposal",
@@ -142,7 +144,8 @@ PAGES: Mapping[str, set[str]] = {
     "sign_in.html": {"email"},  # stored as a hash
     "step.html": {"{{ name }}", "text"},  # change_step, change_finding, plant_in_remediation
     "supplier.html": {"reference", "sent_to", "source"},  # add_supplier_evidence, create_supplier_request
-    "supplier_links.html": {"text", "response", "reason", "at", "note"},  # create_supplier_letter, plant_in_remediation
+    # create_supplier_letter, create_supplier_link, plant_in_remediation
+    "supplier_links.html": {"text", "response", "reason", "at", "note", "email"},
     "suppliers.html": {"filter_name", "text"},  # save_filter
     "users.html": {"email", "name"},  # create_user
     "webhooks.html": {"url"},  # create_webhook
@@ -276,7 +279,7 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
         return reply.json
 
     letter = call("POST", f"{site}/letters", "create_supplier_letter", findings=[own])["id"]
-    link = portal.post(f"{site}/links", {"addressee": "management", "days": 7}).json["address"]
+    link = call("POST", f"{site}/links", "create_supplier_link")["address"]
     plant_through_link(portal, link[link.index("/shared/") :], letter, own, step)
     call("POST", f"{site}/letters/{letter}/response", "respond_to_supplier")
     for proposal in portal.get(f"{site}/proposals").json["items"]:
