@@ -26,14 +26,14 @@ from service.remediation.rules import list_next_states
 from service.remediation.steps import Act, Evidence
 
 EXPECTED = {
-    "state": "a state that can follow the present one",
+    "state": "one of the possible next states",
     "owner": "a user from the list",
     "due": "a date such as 2026-12-31",
     "reason": "why the state or the date changes, without names",
     "done": "what was done, without names",
     "evidence_kind": "a kind of evidence from the list",
     "evidence_reference": "a document or file number, without names",
-    "step_id": "a step that you may see",
+    "step_id": "a step that you have access to",
     "exported": "the text that was in the cell",
 }
 Fault = dict[str, Any]
@@ -88,7 +88,9 @@ def save_changes(session: Session, table: Table, act: Act) -> Outcome:
             step = steps.get(row.texts["step_id"])
             if step is None:
                 raise _Refused(
-                    "step_id", "plan_workbook.unknown_step", "There is no such step for you. Delete this row."
+                    "step_id",
+                    "plan_workbook.unknown_step",
+                    "There is no such step, or you do not have access to it. Delete this row.",
                 )
             earlier = seen.setdefault(step.id, row.number)
             if earlier != row.number:
@@ -146,7 +148,7 @@ def _find_changes(row: Row, base: Exported, owners: Owners) -> dict[str, Any]:
     present = {"owner": base.owner_id, "due": base.due, "state": base.state}
     changes = {name: value for name, value in wanted.items() if value != present[name]}
     if row.texts["reason"] and not changes.keys() & {"due", "state"}:
-        fix = f"Neither state nor due date changes. Put this text into '{TITLES['done']}', or delete it."
+        fix = f"Neither the state nor the due date changes. Move this text to '{TITLES['done']}', or delete it."
         raise _Refused("reason", "plan_workbook.reason", fix)
     if row.texts["evidence_kind"] or row.texts["evidence_reference"]:
         kind = _parse_choice(row, "evidence_kind", EVIDENCE_KINDS)

@@ -25,7 +25,7 @@ TITLES = {
     "proof": "Proof",
     "party": "Who has to act",
     "safety": "Protects people",
-    "from_workers": "Known from workers only",
+    "from_workers": "Known only from workers",
     "state": "State",
     "owner": "Owner",
     "due": "Due",
@@ -55,7 +55,7 @@ EVIDENCE_KINDS = {
     "document": "Document",
     "photo": "Photograph",
     "interview_summary": "Summary of interviews with workers",
-    "official": "Paper from an authority",
+    "official": "Document from an authority",
 }
 PARTIES = {"supplier": "Supplier", "agency": "Agency", "buyer": "Us"}
 

@@ -113,8 +113,8 @@ def _find_table(sheets: Sequence[Sheet]) -> tuple[Sheet, Mapping[str, int]]:
             raise DomainError(FILE, 422, detail)
         return sheet, {field: headers.index(word) for word, field in wanted.items()}
     detail = (
-        f"This is no action plan workbook: no sheet has a column '{TITLES['step_id']}' in its first row. Download the workbook, "
-        f"fill in its sheet '{SHEET}', and upload it."
+        f"This is not an action plan workbook: no sheet has a column '{TITLES['step_id']}' in its first row. Download the "
+        f"workbook, fill in its sheet '{SHEET}', and upload it."
     )
     raise DomainError(FILE, 422, detail)
 

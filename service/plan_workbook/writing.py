@@ -51,17 +51,17 @@ GREY, YELLOW, PALE = "#e4e8ec", "#ffe08a", "#fff8e1"
 HOW_TO = (
     "Fill in the yellow columns of the sheet 'Steps', and upload the file in Diligence under Remediation, Action plan workbook. "
     "You see every change before it is saved.",
-    "State: choose from the list in the cell. It offers only what can follow the present state. Steps are verified on their own "
+    "State: choose from the list in the cell. It offers only the possible next states. Steps are verified on their own "
     "pages, by a second user.",
     "Owner: choose from the list. Due: a new date needs a reason in the same row. Only an approver or an admin can move a step "
     "that protects people to a later date.",
     "What was done: is added to the step as a comment, which the supplier never sees.",
     "Kind of evidence, Where the evidence is kept: fill in both to submit evidence. The step then waits for verification.",
     "Do not enter anyone's name. Formulas are not read.",
-    "Rows can be sorted, filtered and deleted. Rows that are missing or unchanged change nothing.",
+    "Rows can be sorted, filtered and deleted. Missing or unchanged rows have no effect.",
     "If somebody else has changed a step since this file was downloaded, your changes to that step are listed and not saved.",
 )
-CAUTION = "This file contains steps that are known from workers only. Do not forward it."
+CAUTION = "This file contains steps that are known only from workers. Do not forward it."
 
 
 def write_workbook(
@@ -69,7 +69,7 @@ def write_workbook(
 ) -> bytes:
     """Return the open steps as a workbook: those that protect people first, then by due date.
 
-    ``from_workers``: also the steps that are known from workers only, if the caller may see them. Steps that contact workers
+    ``from_workers``: also the steps that are known only from workers, if the caller may see them. Steps that contact workers
     where the referral directory is not ready are left out. Raises DomainError ``plan_workbook.too_many``, 422.
     """
     from_workers = from_workers and act.sees_worker_derived

@@ -33,7 +33,7 @@ from service.report_content.contact_gate import list_worker_places
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
 RENDERERS = {"pdf": pdf.render, "html": html.render}
-IMPOSED = "State-imposed labour is documented for this supplier. Workers may be punished for asking for help. There is no notice."
+IMPOSED = "State-imposed labour is documented here, and workers may be punished for asking for help, so there is no notice."
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _is_imposed(session: Session, supplier: Supplier) -> bool:
 
 
 def _is_repaid(session: Session, supplier: Supplier) -> bool:
-    """Return whether repayment was agreed, for a reason that is not known from workers only."""
+    """Return whether repayment was agreed, for a reason that is not known only from workers."""
     rules = load_rules()["repayment"]
     query = select(Step.id).where(
         Step.supplier_id == supplier.id,

@@ -196,7 +196,7 @@ def test_a_step_that_is_listed_twice_or_a_file_without_a_column_is_refused(plan:
     sheet.sheet.cell(1, sheet.columns["Due"]).value = "Until"
     with pytest.raises(DomainError, match="needs each of these columns once: Due"):
         plan.save(sheet.fill(2))
-    with pytest.raises(DomainError, match="This is no action plan workbook"):
+    with pytest.raises(DomainError, match="This is not an action plan workbook"):
         plan.save(b"name,country\nBlue Pier,TH\n", name="list.csv")
 
 
@@ -206,7 +206,7 @@ def test_steps_that_are_known_from_workers_are_in_the_file_only_on_request_and_f
         step.worker_derived, hidden = True, step.id
     with_them = plan.export(from_workers=True)
     sheet = Sheet(with_them)
-    assert sheet.read(sheet.find("Step ID", hidden), "Known from workers only") == "yes"
+    assert sheet.read(sheet.find("Step ID", hidden), "Known only from workers") == "yes"
     assert hidden not in {row[-1] for row in Sheet(plan.export()).sheet.values} | {
         cell for row in Sheet(plan.export()).sheet.values for cell in row
     }

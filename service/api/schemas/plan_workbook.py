@@ -13,7 +13,7 @@ YES_OR_NO = ("false", "true")
 
 
 class PlanWorkbookQuerySchema(ApiSchema):
-    """Which open steps the workbook contains. `from_workers`: also those known from workers only, if you may see them."""
+    """Which open steps the workbook contains. `from_workers`: also those known only from workers, if you may see them."""
 
     supplier_id = StrictString(36)
     party = StrictChoice(PARTIES)
@@ -21,14 +21,14 @@ class PlanWorkbookQuerySchema(ApiSchema):
 
 
 class PlanWorkbookUploadSchema(ApiSchema):
-    """The parts of an upload: the workbook, and whether its changes are only shown (`preview`) and not made."""
+    """The parts of an upload: the workbook, and whether its changes are only shown (`preview`) and not saved."""
 
     file = fields.String(required=True, metadata={"format": "binary"})
     preview = fields.String(metadata={"enum": list(YES_OR_NO)})
 
 
 class PlanWorkbookChangeSchema(ApiSchema):
-    """A cell of the workbook that changes a step. `before` is empty for what is added."""
+    """A cell of the workbook that changes a step. `before` is empty if something is added."""
 
     step_id = fields.String()
     row = StrictInteger(1)
@@ -45,10 +45,7 @@ class StaleStepSchema(ApiSchema):
 
 
 class PlanWorkbookChangesSchema(ApiSchema):
-    """What a workbook changes.
-
-    `unchanged` counts the rows that change nothing. `unread` lists the headers of columns that are not part of the workbook.
-    """
+    """The changes in a workbook. `unchanged`: how many rows have none. `unread`: headers of columns that are not part of it."""
 
     changes = StrictList(StrictNested(PlanWorkbookChangeSchema))
     stale = StrictList(StrictNested(StaleStepSchema))

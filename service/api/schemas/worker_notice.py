@@ -8,7 +8,7 @@ from service.worker_notice.notice import ENGLISH, RENDERERS, load_texts
 
 
 class WorkerNoticeQuerySchema(ApiSchema):
-    """How the notice is made. `country`: of an agency that places workers in several, the one whose organisations it names."""
+    """Options for the notice. `country`: for an agency that places workers in several countries, the one to use."""
 
     format = StrictChoice(tuple(RENDERERS), load_default="pdf")
     language = StrictChoice(tuple(load_texts()), load_default=ENGLISH)
