@@ -1,4 +1,4 @@
-"""API views of what leaves: webhook endpoints and calls to them, messages, and the texts of mails."""
+"""API views of what leaves: webhook endpoints and calls to them, messages, and the texts of emails."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def retry_message(session: Session, message_id: str) -> Reply:
 
 
 def mark_sent(session: Session, message_id: str) -> Reply:
-    """Note that a mail was sent by hand."""
+    """Note that an email was sent by hand."""
     return Reply(_message(session, messages.mark_sent(session, message_id, get_caller().actor)))
 
 
 def download_message(message_id: str) -> Response:
-    """Return a mail as a file."""
+    """Return an email as a file."""
     settings = get_settings()
     with read_session() as session:
         data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, settings.address)
@@ -108,7 +108,7 @@ def download_message(message_id: str) -> Response:
 
 
 def list_mail_texts(session: Session) -> Reply:
-    """Return the text of each mail in each language."""
+    """Return the text of each email in each language."""
     defaults = mail_texts.list_default_texts()
     return whole_list([_text(session, event, language) for language, texts in defaults.items() for event in texts])
 

@@ -37,12 +37,12 @@ class WebhookEndpoint(Owned, Base):
 
 
 class Message(Owned, Base):
-    """A mail or a webhook call: queued -> sending -> sent; or failed, given_up, held.
+    """An email or a webhook call: queued -> sending -> sent; or failed, given_up, held.
 
     It is written in the transaction of its cause. ``occasion`` identifies the cause within its event, so that it is queued once
     for each recipient: a user, an endpoint or, for a letter, an address. ``payload``: ids, codes, numbers and dates.
     ``letter_values``: what else a letter says, such as a link; emptied once it was sent. ``attempts`` only rises: an attempt may
-    record its end only if no later one has begun. ``message_id``: the Message-ID of a mail, the same for each attempt.
+    record its end only if no later one has begun. ``message_id``: the Message-ID of an email, the same for each attempt.
     ``code``: how the last attempt ended, if not well.
     """
 

@@ -1,1 +1,1 @@
-"""The outbox: mails and webhook calls are queued in the transaction of their cause, and delivered at least once each."""
+"""The outbox: emails and webhook calls are queued in the transaction of their cause, and delivered at least once each."""

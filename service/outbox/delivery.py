@@ -57,7 +57,7 @@ class Claim:
 
 
 def run_delivery(db: Database, channels: Channels, stop: Signal) -> None:
-    """Deliver messages until ``stop`` is set, mails and webhooks on a thread each, so that slow receivers hold up no mail."""
+    """Deliver messages until ``stop`` is set, emails and webhooks on a thread each, so that slow receivers hold up no mail."""
     threads = [
         Thread(target=_run, args=(db, channels, kind, stop), name=kind, daemon=True) for kind in ("mail", "webhook")
     ]
@@ -82,7 +82,7 @@ def _run(db: Database, channels: Channels, kind: str, stop: Signal) -> None:
 def deliver_next(db: Database, channels: Channels, kind: str) -> bool:
     """Try to deliver the message of a kind whose turn it is; return False if none is due.
 
-    Without a mail server, mails that are due are held until somebody sends them by hand or has them tried again.
+    Without a mail server, emails that are due are held until somebody sends them by hand or has them tried again.
     """
     if kind == "mail" and channels.mail_server is None:
         return _hold_mails(db)

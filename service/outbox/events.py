@@ -13,7 +13,7 @@ FILE = Path(__file__).with_name("events.toml")
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """What an event is about, the fields its messages may carry, the page it links to, the roles whose users get a mail."""
+    """What an event is about, the fields its messages may carry, the page it links to, the roles whose users get an email."""
 
     code: str
     title: str

@@ -1,4 +1,4 @@
-"""Mails: built from a message and its text, and handed to the organisation's mail server over TLS (RFC 5321, RFC 3207)."""
+"""Emails: built from a message and its text, and handed to the organisation's mail server over TLS (RFC 5321, RFC 3207)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from service.outbox.outcome import Outcome
 from service.settings import SettingError, Settings
 
 TIMEOUT = 20.0  # seconds without an answer from the mail server
-SOMEBODY = "a supplier"  # where a mail must not say which
+SOMEBODY = "a supplier"  # where an email must not say which
 REGISTERS = {"site": "suppliers", "agency": "agencies"}  # where the page of a supplier is, by its kind
 
 
 @dataclass(frozen=True)
 class MailServer:
-    """The mail server that takes our mails. ``security``: "tls" from the first byte, "starttls", or "none" on this machine."""
+    """The mail server that takes our emails. ``security``: "tls" from the first byte, "starttls", or "none" on this machine."""
 
     host: str
     port: int
@@ -70,7 +70,7 @@ def read_mail_server(settings: Settings) -> MailServer | None:
 
 
 def build_mail(session: Session, message: Message, sender: str, address: str, at: datetime) -> EmailMessage | None:
-    """Return a message as a mail from ``sender``, whose link begins with ``address``; None if its user is no longer active.
+    """Return a message as an email from ``sender``, whose link begins with ``address``; None if its user is no longer active.
 
     Line breaks cannot get into a header: the values of placeholders have none, and a subject with one is refused when saved.
     """
@@ -91,7 +91,7 @@ def build_mail(session: Session, message: Message, sender: str, address: str, at
 
 
 def build_message_id(message_id: str, domain: str) -> str:
-    """Return the Message-ID of a mail."""
+    """Return the Message-ID of an email."""
     return f"<{message_id}@{domain}>"
 
 
@@ -114,7 +114,7 @@ def _list_values(session: Session, message: Message, user: User | None, address:
 
 
 def send_mail(server: MailServer, mail: EmailMessage) -> Outcome:
-    """Hand a mail to the server; return how that ended. Only the refusal of this mail or its recipient is final: everything else,
+    """Hand an email to the server; return how that ended. Only the refusal of it or its recipient is final: everything else,
     such as a wrong password, can be put right within the day.
     """
     try:
@@ -158,5 +158,5 @@ def _connect(server: MailServer) -> smtplib.SMTP:
 
 
 def _judge(status: int) -> Outcome:
-    """Return the outcome for the status of a reply about a mail or its recipient: 5xx is final (RFC 5321, 4.2.1)."""
+    """Return the outcome for the status of a reply about an email or its recipient: 5xx is final (RFC 5321, 4.2.1)."""
     return Outcome("failed" if status >= 500 else "retry", f"smtp.{status}", status)

@@ -1,4 +1,4 @@
-"""What mails say: the texts of mail_texts.toml, or those an organisation has put in their place, for each event and language.
+"""What emails say: the texts of mail_texts.toml, or those an organisation has put in their place, for each event and language.
 
 A placeholder such as ``{supplier}`` stands for a value. Values are put in as they are: nothing in them is taken for a
 placeholder, and line breaks in them become spaces.
@@ -41,7 +41,7 @@ SAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The subject and the body of a mail, with placeholders or without. ``is_own``: worded by the organisation."""
+    """The subject and the body of an email, with placeholders or without. ``is_own``: worded by the organisation."""
 
     subject: str
     body: str
@@ -86,7 +86,7 @@ def find_text(session: Session, event: str, language: str) -> Text:
 def save_text(session: Session, event: str, language: str, subject: str, body: str, by: str) -> None:
     """Put an organisation's own text in the place of the one of the file.
 
-    Raises DomainError: ``not_found`` for an event or a language without a mail, ``mail_text.subject``, ``mail_text.body``, and
+    Raises DomainError: ``not_found`` for an event or a language without an email, ``mail_text.subject``, ``mail_text.body``, and
     ``mail_text.placeholder`` for braces that are not one of its placeholders.
     """
     if event not in list_default_texts().get(language, ()):

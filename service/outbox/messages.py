@@ -22,7 +22,7 @@ STATES = ("queued", "sending", "held", "failed", "given_up", "sent")
 ENDED = ("sent", "failed", "given_up")
 BY_HAND = "sent_by_hand"
 PAGE = 50
-NO_SENDER = "diligence@localhost.invalid"  # of a mail that is downloaded where no mail server is set
+NO_SENDER = "diligence@localhost.invalid"  # of an email that is downloaded where no mail server is set
 MEDIA_TYPE = "message/rfc822"
 
 
@@ -77,7 +77,7 @@ def list_attempts(session: Session, message_id: str) -> Sequence[DeliveryAttempt
 def retry_message(session: Session, message_id: str, by: str, *, endpoint_id: str = "") -> Message:
     """Have a message delivered at once, for another day; a webhook call that was received is made again, under the same id.
 
-    Raises DomainError: ``not_found``; ``message.sent``, 409, for a mail that was sent; ``message.sending``, 409.
+    Raises DomainError: ``not_found``; ``message.sent``, 409, for an email that was sent; ``message.sending``, 409.
     """
     message = get_message(session, message_id, endpoint_id=endpoint_id, lock=True)
     if message.state == "sending":
@@ -92,7 +92,7 @@ def retry_message(session: Session, message_id: str, by: str, *, endpoint_id: st
 
 
 def mark_sent(session: Session, message_id: str, by: str) -> Message:
-    """Note that a mail was sent by hand, so that it is not sent again, and return it.
+    """Note that an email was sent by hand, so that it is not sent again, and return it.
 
     Raises DomainError: ``not_found``, also for a webhook call; ``message.sending`` or ``message.sent``, 409.
     """
@@ -107,7 +107,7 @@ def mark_sent(session: Session, message_id: str, by: str) -> Message:
 
 
 def build_file(session: Session, message_id: str, sender: str, address: str) -> bytes:
-    """Return a mail as a file (.eml, RFC 5322) that mail programs open, from ``sender``.
+    """Return an email as a file (.eml, RFC 5322) that mail programs open, from ``sender``.
 
     Raises DomainError: ``not_found``, also for a webhook call, and ``message.user_inactive``, 409.
     """
@@ -130,7 +130,7 @@ def purge_messages(session: Session, ended_before: datetime, created_before: dat
 
 def measure_oldest(db: Database) -> Mapping[str, float]:
     """Return for each kind of message the seconds for which the oldest one has waited to be delivered, over all organisations;
-    0 if none waits. Mails that are held do not wait: somebody has to send them.
+    0 if none waits. Emails that are held do not wait: somebody has to send them.
     """
     query = select(Message.kind, func.min(Message.created_at)).where(Message.state.in_(("queued", "sending")))
     with db.unscoped(write=False) as session:

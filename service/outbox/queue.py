@@ -36,7 +36,7 @@ class Event:
     """Something that happened: its code in events.toml, and what makes this occasion unique among those with its code.
 
     ``payload``: ids, codes, numbers and dates. The messages are deleted with the supplier and the case that it is about.
-    ``mail_to``: ids of users who get a mail, besides those whose role does.
+    ``mail_to``: ids of users who get an email, besides those whose role does.
     """
 
     code: str
@@ -48,7 +48,7 @@ class Event:
 
 
 def queue_events(session: Session, *events: Event) -> None:
-    """Queue each event for the webhook endpoints that take it and for the users who get a mail.
+    """Queue each event for the webhook endpoints that take it and for the users who get an email.
 
     An occasion that was queued for a recipient before is not queued again. Raises ValueError for an unknown code, for a field
     that events.toml does not list for it, and for a value that is free text.
@@ -69,7 +69,7 @@ def queue_events(session: Session, *events: Event) -> None:
 
 
 def queue_letter(session: Session, event: Event, address: str, values: Mapping[str, str], language: str) -> None:
-    """Queue a mail to somebody who has no account, with values for the placeholders of its text, such as a link.
+    """Queue an email to somebody who has no account, with values for the placeholders of its text, such as a link.
 
     The values are stored until the letter was sent. Raises ValueError as :func:`queue_events` does, and for an address of
     more than 254 characters or with spaces or control characters in it.
@@ -112,7 +112,7 @@ def _list_users_by_role(session: Session) -> dict[str, list[str]]:
 
 
 def _choose_users(event: Event, by_role: Mapping[str, list[str]]) -> list[str]:
-    """Return the active users who get a mail; if the roles that should have nobody, the admins stand in."""
+    """Return the active users who get an email; if the roles that should have nobody, the admins stand in."""
     active = {user_id for users in by_role.values() for user_id in users}
     chosen = set(event.mail_to) & active
     roles = _get_roles(event)

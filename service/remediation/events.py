@@ -1,6 +1,6 @@
 """Tell people and the organisation's systems what has become of a step or a letter, in the transaction in which it happens.
 
-The user who sees to the step, or who wrote the letter, gets a mail, except about what they have done themselves. What is known
+The user who sees to the step, or who wrote the letter, gets an email, except about what they have done themselves. What is known
 only from workers is told without the supplier, and by mail only to a user who may see it.
 """
 
@@ -19,7 +19,7 @@ from service.remediation.rules import Actor, load_rules
 def queue_step_event(session: Session, step: Step, actor: Actor, **codes: str) -> None:
     """Queue that a step is now verified, closed or reopened. ``codes``: what events.toml lists for that, such as ``reason``."""
     payload = {"step_id": step.id, **codes}
-    if not step.worker_derived:  # or a mail that is forwarded would say where workers have spoken
+    if not step.worker_derived:  # or an email that is forwarded would say where workers have spoken
         payload["supplier_id"] = step.supplier_id
     event = Event(
         code=f"step.{step.state}",
@@ -45,7 +45,7 @@ def queue_reply_event(session: Session, reply: Reply, finding_ids: Collection[st
 
 
 def _choose_owner(session: Session, step: Step, actor: Actor) -> list[str]:
-    """Return the id of the owner of a step, or nothing where a mail would tell them no news or what they may not see."""
+    """Return the id of the owner of a step, or nothing where an email would tell them no news or what they may not see."""
     owner = session.get(User, step.owner_id) if step.owner_id else None
     if owner is None or (actor.is_user and actor.person == owner.id):
         return []

@@ -108,7 +108,7 @@ def list_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
 
 def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today: date) -> Event:
     payload = {"step_id": step.id, "due": step.due.isoformat(), "days": abs((step.due - today).days)}
-    if not step.worker_derived:  # or a mail that is forwarded would say where workers have spoken
+    if not step.worker_derived:  # or an email that is forwarded would say where workers have spoken
         payload["supplier_id"] = step.supplier_id
     return Event(
         code=occasion.code,

@@ -12,7 +12,7 @@ from service.outbox.queue import LANGUAGE, Event, is_address, queue_events, queu
 
 
 def send_link(session: Session, supplier: Supplier, link: SupplierLink, address: str, recipient: str, by: str) -> None:
-    """Queue a mail with the ``address`` of a link to a ``recipient``, which a user has confirmed to be the supplier's.
+    """Queue an email with the ``address`` of a link to a ``recipient``, which a user has confirmed to be the supplier's.
 
     Without a mail server it is held until somebody downloads it. The recipient is stored with the message only, and is in no
     event. Raises DomainError ``link.email``, 422.

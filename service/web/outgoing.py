@@ -1,4 +1,4 @@
-"""Pages for admins: the messages that leave, the texts of mails, and webhook endpoints."""
+"""Pages for admins: the messages that leave, the texts of emails, and webhook endpoints."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def retry_message(message_id: str) -> AnyResponse:
 
 @message_pages.post("/<message_id>/sent", endpoint="mark_sent")
 def mark_sent(message_id: str) -> AnyResponse:
-    """Note that a mail was sent by hand."""
+    """Note that an email was sent by hand."""
     with write_session() as session:
         messages.mark_sent(session, message_id, get_caller().actor)
     flash(_("Marked as sent."))
@@ -80,7 +80,7 @@ def mark_sent(message_id: str) -> AnyResponse:
 
 @message_pages.get("/<message_id>/file", endpoint="file")
 def download_message(message_id: str) -> Response:
-    """Return a mail as a file that mail programs open."""
+    """Return an email as a file that mail programs open."""
     settings = get_settings()
     with read_session() as session:
         data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, settings.address)
@@ -89,7 +89,7 @@ def download_message(message_id: str) -> Response:
 
 @mail_text_pages.get("", endpoint="listing")
 def show_mail_texts() -> str:
-    """Show the text of each mail in each language."""
+    """Show the text of each email in each language."""
     with read_session() as session:
         texts = {
             (event, language): mail_texts.find_text(session, event, language)
@@ -101,13 +101,13 @@ def show_mail_texts() -> str:
 
 @mail_text_pages.get("/<event>/<language>", endpoint="show")
 def show_mail_text(event: str, language: str) -> Response:
-    """Show the text of a mail to be edited, and what it looks like."""
+    """Show the text of an email to be edited, and what it looks like."""
     return _render_text(event, language)
 
 
 @mail_text_pages.post("/<event>/<language>", endpoint="save")
 def save_mail_text(event: str, language: str) -> AnyResponse:
-    """Save the organisation's own text of a mail, or only show what it looks like."""
+    """Save the organisation's own text of an email, or only show what it looks like."""
     subject, body = request.form.get("subject", ""), request.form.get("body", "")
     if request.form.get("do") == "preview":
         return _render_text(event, language, mail_texts.Text(subject, body))

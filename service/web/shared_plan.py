@@ -73,7 +73,7 @@ def _act() -> Act:
 def show(token: str) -> AnyResponse:
     """Show the plan; or, before the link and each letter was opened, its cover page.
 
-    Programs that look at addresses in mails open the page too, so it is no proof that a letter was delivered.
+    Programs that look at addresses in emails open the page too, so it is no proof that a letter was delivered.
     """
     link = get_link()
     with _open_session(write=False) as session:

@@ -33,7 +33,9 @@ from service.report_content.contact_gate import list_worker_places
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
 RENDERERS = {"pdf": pdf.render, "html": html.render}
-IMPOSED = "State-imposed labour is documented here, and workers may be punished for asking for help, so there is no notice."
+IMPOSED = (
+    "State-imposed labour is documented here, and workers may be punished for asking for help, so there is no notice."
+)
 
 
 @dataclass(frozen=True)

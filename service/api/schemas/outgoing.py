@@ -1,4 +1,4 @@
-"""What leaves: webhook endpoints and calls to them, messages, and the texts of mails."""
+"""What leaves: webhook endpoints and calls to them, messages, and the texts of emails."""
 
 from __future__ import annotations
 
