@@ -1,4 +1,4 @@
-"""API view of the repayment calculator: it takes rows and rates, and returns the whole calculation. Nothing is stored."""
+"""The repayment calculator in the API: it takes rows and rates, and returns the whole calculation. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from service.auth.caller import get_caller
 from service.clock import today
 from service.errors import DomainError
 from service.remediation.cohort_sheet import KIND, CohortRow, NoUsableCohorts, find_personal_data
-from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
+from service.remediation.fee_repayment import TERMS, Document, calculate_document, parse_currency, parse_terms
 
 
 def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
-    """Return the calculation as it is written to ``repayment.json``. Raises DomainError ``repayment.impossible``, 422."""
+    """Return the calculation as it is written to ``repayment.json``. Raises DomainError as :func:`calculate` does."""
+    return Reply(calculate(body))
+
+
+def calculate(body: Mapping[str, Any]) -> Document:
+    """Calculate what the cohorts in a request are owed. Raises DomainError, 422: ``repayment.impossible``, and for answers."""
     given = {
         name: value if isinstance(value, str) else _decimal(value) for name, value in body.items() if name in TERMS
     }
@@ -31,7 +36,7 @@ def work_out(session: Session, body: Mapping[str, Any]) -> Reply:
         }
         rates = parse_rates(currency, lines) if lines else Rates(currency)
         terms = parse_terms(given, rates, today(get_caller().time_zone))
-        return Reply(calculate_document([_row(at, answers) for at, answers in enumerate(body["rows"], 1)], terms))
+        return calculate_document([_row(at, answers) for at, answers in enumerate(body["rows"], 1)], terms)
     except (RatesFileError, TermsError, NoUsableCohorts) as error:
         raise DomainError("repayment.impossible", 422, str(error)) from error
 

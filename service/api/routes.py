@@ -32,6 +32,7 @@ from service.api import (
     referrals,
     release,
     remediation,
+    remedy_accounts,
     repayment,
     schedules,
     supplier_links,
@@ -172,6 +173,12 @@ from service.api.schemas.remediation import (
     RemediationStepSchema,
     StepQuerySchema,
 )
+from service.api.schemas.remedy_accounts import (
+    REMEDY_ACCOUNTS,
+    PaymentSchema,
+    RemedyAccountChangeSchema,
+    RemedyAccountSchema,
+)
 from service.api.schemas.repayment import RepaymentRequestSchema, RepaymentSchema
 from service.api.schemas.schedules import NEW_SCHEDULE, SCHEDULE_CHANGE, SCHEDULES, ScheduleSchema
 from service.api.schemas.supplier_links import SUPPLIER_LINKS, SupplierLinkSchema, SupplierLinkWithAddressSchema
@@ -260,6 +267,11 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("GET", f"{one}/worker-notice", f"download_{noun}_notice", worker_notice.download_notice,
               "Download the notice for workers: their rights, any repayments, and who can help.", NOTICE_FILE,
               transaction="own", query=WorkerNoticeQuerySchema(), fixed=fixed, withholds=True),
+        Route("GET", f"{one}/remedy-accounts", f"list_{noun}_remedy_accounts", remedy_accounts.list_accounts,
+              f"List what the workers of {described} are owed and were paid, newest first.", REMEDY_ACCOUNTS, fixed=fixed),
+        Route("POST", f"{one}/remedy-accounts", f"create_{noun}_remedy_account", remedy_accounts.create_account,
+              f"Calculate what workers of {described} are owed for recruitment fees, and save it.", RemedyAccountSchema(), (201,),
+              "write", body=RepaymentRequestSchema(), fixed=fixed, reading="remediation:read"),
         Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
               f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),
         Route("POST", f"{one}/letters", f"create_{noun}_letter", letters.create_letter,
@@ -373,6 +385,17 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/plan-workbook", "upload_plan_workbook", plan_workbook.upload_workbook,
           "Change steps with a completed workbook. If anything in it is wrong, nothing is saved.", PlanWorkbookChangesSchema(),
           transaction="write", form=Multipart(PLAN_WORKBOOK_UPLOAD, {"file": SPREADSHEETS[:3]}), reading="remediation:read"),
+    Route("GET", "/remedy-accounts/<account_id>", "get_remedy_account", remedy_accounts.get_account,
+          "Get what workers are owed and were paid under one calculation.", RemedyAccountSchema(), (200, 304), versioned=True),
+    Route("PATCH", "/remedy-accounts/<account_id>", "change_remedy_account", remedy_accounts.change_account,
+          "Record how many workers were not found, what was done for them, and why workers are still owed.",
+          RemedyAccountSchema(), transaction="write", body=RemedyAccountChangeSchema(), versioned=True,
+          reading="remediation:read"),
+    Route("DELETE", "/remedy-accounts/<account_id>", "delete_remedy_account", remedy_accounts.delete_account,
+          "Delete a remedy account on which no payment was recorded.", None, (204,), "write", versioned=True),
+    Route("PUT", "/remedy-accounts/<account_id>/instalments/<number>/payment", "put_remedy_payment",
+          remedy_accounts.put_payment, "Record that an instalment was paid. To confirm it with workers takes a person.",
+          RemedyAccountSchema(), transaction="write", body=PaymentSchema(), versioned=True, reading="remediation:read"),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,

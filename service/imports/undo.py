@@ -21,6 +21,7 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
 from service.db.import_tables import Import
 from service.db.job_tables import Job
+from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import Database
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
@@ -190,6 +191,7 @@ def _list_in_use(session: Session, ids: Sequence[str]) -> dict[str, str]:
         ("remediation", Step.supplier_id, (Step.version > 1,)),
         ("remediation", PlanVersion.supplier_id, ()),
         ("remediation", Reply.supplier_id, ()),
+        ("remediation", RemedyAccount.supplier_id, ()),
     )
     in_use: dict[str, str] = {}
     for reason, column, conditions in uses:

@@ -22,6 +22,7 @@ from service.errors import DomainError, not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.events import queue_step_event
+from service.remediation.remedy_totals import check_repaid
 from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
 from service.suppliers.verified_steps import queue_assessment
 
@@ -118,9 +119,12 @@ def get_action(step: Step) -> Action:
 def change_state(session: Session, step: Step, state: str, reason: str | None, act: Act, *, by: str = "") -> None:
     """Change the state of a locked step. ``by``: the use case that does it, "" for a user's request.
 
-    Raises DomainError as :func:`service.remediation.rules.check_transition` does.
+    Raises DomainError as :func:`service.remediation.rules.check_transition` does, and ``remedy.owed``, 409, for a step of
+    repayment that is closed while workers are owed.
     """
     check_transition("step", step.state, state, act.actor, reason=reason, safety=step.safety, by=by)
+    if state == "closed":
+        check_repaid(session, step)
     before, step.state = step.state, state
     record_change(session, step, "state", before, state, reason, act)
     if "closed" in (before, state):

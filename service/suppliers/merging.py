@@ -15,6 +15,7 @@ from service.db.case_tables import StoredCase
 from service.db.identity_tables import SupplierMerge
 from service.db.link_tables import SupplierLink
 from service.db.outbox_tables import Message
+from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.session import chunks
 from service.db.supplier_words import replace_words
@@ -49,6 +50,7 @@ MOVED: Mapping[str, Any] = {
     "plan_version": PlanVersion,
     "step": Step,
     "reply": Reply,
+    "remedy_account": RemedyAccount,
     "supplier_link": SupplierLink,
     "message": Message,
 }
@@ -82,6 +84,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         PlanVersion,
         Step,
         Reply,
+        RemedyAccount,
         SupplierLink,
         Message,
     ):

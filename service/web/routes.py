@@ -39,6 +39,7 @@ from service.web.pages import (
     portfolio,
     referrals,
     remediation,
+    remedy_accounts,
     repayment,
     reports,
     schedules,
@@ -51,6 +52,8 @@ from service.web.pages import (
     worker_notice,
 )
 from service.web.svg import draw_range_strip
+
+INSTALMENT = "/remedy-accounts/<account_id>/instalments/<int:number>"
 
 
 class Route(NamedTuple):
@@ -111,6 +114,8 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("POST", f"{base}/agreement", f"agree_{kind}", agreements.save_agreement, fixed),
         Route("GET", f"{base}/worker-notice", f"{kind}_notice", worker_notice.show_notice, fixed),
         Route("GET", f"{base}/worker-notice.<format>", f"{kind}_notice_file", worker_notice.download_notice, fixed),
+        Route("GET", f"{base}/remedy-accounts", f"{kind}_accounts", remedy_accounts.show_accounts, fixed),
+        Route("POST", f"{base}/remedy-accounts", f"save_{kind}_account", remedy_accounts.save_account, fixed),
         Route("GET", f"{base}/what-if", f"what_if_{kind}", what_if.show_form, fixed),
         Route("POST", f"{base}/what-if", f"try_{kind}", what_if.try_changes, fixed),
     ]
@@ -185,6 +190,11 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/remediation/steps/<step_id>/verification", "verify_step", remediation.verify),
     Route("POST", "/remediation/steps/<step_id>/comments", "add_step_comment", remediation.add_comment),
     Route("POST", "/remediation/steps/<step_id>/findings/<finding_id>", "change_finding", remediation.change_finding),
+    Route("GET", "/remedy-accounts/<account_id>", "remedy_account", remedy_accounts.show_account),
+    Route("POST", f"{INSTALMENT}/payment", "record_payment", remedy_accounts.record_payment),
+    Route("POST", f"{INSTALMENT}/confirmation", "confirm_payment", remedy_accounts.confirm_payment),
+    Route("POST", "/remedy-accounts/<account_id>/unpaid", "explain_unpaid", remedy_accounts.explain_unpaid),
+    Route("POST", "/remedy-accounts/<account_id>/delete", "delete_account", remedy_accounts.delete_account),
     Route("GET", "/same-supplier", "identity", identity.show_pairs),
     Route("POST", "/same-supplier/<proposal_id>", "decide_pair", identity.decide_pair),
     Route("POST", "/merges/<merge_id>/undo", "undo_merge", identity.undo_merge),

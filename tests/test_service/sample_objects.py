@@ -18,6 +18,7 @@ from service.db.import_tables import ColumnMapping, Import
 from service.db.job_tables import Job, Schedule
 from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
+from service.db.redress_tables import RemedyAccount, RemedyInstalment
 from service.db.referral_tables import ReferralContact
 from service.db.remediation_tables import (
     Finding,
@@ -246,6 +247,21 @@ def make_reply_finding(session: Session, ids: Ids) -> ReplyFinding:
     return ReplyFinding(reply_id=ids["reply_id"], finding_id=ids["finding_id"])
 
 
+def make_account(session: Session, ids: Ids) -> RemedyAccount:
+    at, supplier_id = now(), ids["supplier_id"]
+    amounts = {"low": "900.00", "central": "1200.00", "high": "1500.00"}
+    cohort = {"cohort": "NP-2025", "origin": "NP", "destination": "TH", "workers": 12, **amounts}
+    sums = {"currency": "USD", "workers": 12, "cohorts": [cohort], "measures": [], "complete": True, **amounts}
+    rules = {"rules_version": "2026.1", "rules_digest": "0" * 64, "calculated_on": at.date(), "deadline": at.date()}
+    by = {"created_by": "user:ana", "created_at": at}
+    return RemedyAccount(supplier_id=supplier_id, record_id=supplier_id, **sums, **rules, **by)
+
+
+def make_instalment(session: Session, ids: Ids) -> RemedyInstalment:
+    fields = {"number": 1, "due": now().date(), "cohort": "NP-2025", "staff": "current", "workers": 12}
+    return RemedyInstalment(account_id=ids["account_id"], amount="1200.00", **fields)
+
+
 def make_endpoint(session: Session, ids: Ids) -> WebhookEndpoint:
     keys = {"salt": "0" * 64, "secret_digest": "0" * 64}
     more = {"events": ["level.changed"], "created_by": "user:ana", "created_at": now()}
@@ -332,6 +348,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "link_id": make_link,
     "answer_id": make_finding_answer,
     "step_proposal_id": make_step_proposal,
+    "account_id": make_account,
+    "instalment_id": make_instalment,
     "endpoint_id": make_endpoint,
     "message_id": make_message,
     "attempt_id": make_attempt,

@@ -78,6 +78,12 @@ NOT_SAID_BY_SCHEMA = {
         ],
         f"{PERSONS}; which findings a letter may be about, and which dates are past",
     ),
+    **dict.fromkeys(
+        ["create_supplier_remedy_account", "create_agency_remedy_account"],
+        f"{WORDS}; which texts are no reference, such as 0 and n/a; from which rows and rates nothing can be calculated",
+    ),
+    "change_remedy_account": f"{PERSONS}; how many workers the account is about; that those not found need a measure",
+    "put_remedy_payment": f"{PERSONS}; how many workers the instalment is for; that the day is past and the amount not zero",
     "upload_referral_contacts": "which bytes are a CSV file of the directory",
     "open_case": f"{PERSONS}; which two letters are a country",
     "add_finding": PERSONS,

@@ -21,6 +21,7 @@ from service.db.remediation_tables import Finding, Step
 from service.errors import DomainError
 from service.queries import remediation as queries
 from service.remediation import findings, steps, verification
+from service.remediation.remedy_totals import repays_workers
 from service.remediation.rules import DONE, list_next_states
 from service.remediation.steps import Act, Evidence, build_act
 from service.remediation.verification import Check
@@ -170,6 +171,7 @@ def _render_step(step_id: str, error: DomainError | None) -> Response:
                 for one in record.findings
             },
             sees_worker_derived=act.sees_worker_derived,
+            repays_workers=repays_workers(step),
             today=act.on,
             error=error,
             values=request.form,

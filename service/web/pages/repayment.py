@@ -6,7 +6,6 @@ The workbook is embedded in the page as a data URL, since it cannot be downloade
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any
 
 from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
@@ -19,7 +18,7 @@ from service.clock import today
 from service.errors import DomainError
 from service.queries.supplier_list import MEDIA_TYPES
 from service.remediation.cohort_sheet import NoUsableCohorts, read_cohorts
-from service.remediation.fee_repayment import TERMS, calculate_document, parse_currency, parse_terms
+from service.remediation.fee_repayment import TERMS, Document, calculate_document, parse_currency, parse_terms
 from service.report_content.sources import MARK_TITLES
 
 
@@ -31,12 +30,20 @@ def show_form() -> Response:
 def calculate_repayment() -> Response:
     """Show the figures for the uploaded cohorts; an error is shown above the form."""
     try:
-        return _render_page(_calculate(), None)
+        return _render_page(calculate_uploaded(), None)
+    except DomainError as error:
+        return _render_page(None, error)
+
+
+def calculate_uploaded() -> Document:
+    """Calculate what the uploaded cohorts are owed. Raises DomainError ``repayment.impossible``, 422."""
+    try:
+        return _calculate()
     except (RatesFileError, TermsError, NoUsableCohorts) as error:
-        return _render_page(None, DomainError("repayment.impossible", 422, str(error)))
+        raise DomainError("repayment.impossible", 422, str(error)) from error
 
 
-def _calculate() -> dict[str, Any]:
+def _calculate() -> Document:
     cohorts_file, rates_file = request.files.get("cohorts"), request.files.get("rates")
     if cohorts_file is None or not cohorts_file.filename:
         raise NoUsableCohorts(_("Choose a cohorts file."))
@@ -47,7 +54,7 @@ def _calculate() -> dict[str, Any]:
     return calculate_document(cohorts.rows, terms, cohorts)
 
 
-def _render_page(result: dict[str, Any] | None, error: DomainError | None) -> Response:
+def _render_page(result: Document | None, error: DomainError | None) -> Response:
     workbook = None if result is None else f"data:{MEDIA_TYPES['xlsx']};base64,{b64encode(render(result)).decode()}"
     page = render_template(
         "repayment.html",
