@@ -16,6 +16,7 @@ from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
 from portal import Portal, make_portal
 from sheets import workbook
+from test_api_repayments import NP_18
 from test_erasure import WORD, find_word, plant_in_every_field, work
 
 from service.api.routes import document_bytes
@@ -41,7 +42,9 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?)"
+    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
+    r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
+    r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
@@ -85,6 +88,13 @@ BODIES: Mapping[str, Any] = {
     "create_key": {"name": f"{WORD} portal", "scopes": ["assess"], "days": 1},
     "create_supplier_link": {"addressee": "management", "days": 7, "email": f"{WORD}@pier.example"},
     "create_supplier_letter": {"text": f"{WORD} letter"},
+    "create_supplier_remedy_account": {
+        "rows": [
+            {**NP_18, "currency": "USD", "reference": WORD, "agency": f"{WORD} Crew", "occupation": f"{WORD} packer"}
+        ],
+        "on": "2026-01-01",
+    },
+    "change_remedy_account": {"still_owed": f"{WORD} trust"},
     "respond_to_supplier": {"response": f"{WORD} response"},
     "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
     "change_finding": {"state": "disputed", "reason": f"{WORD} dispute"},
@@ -104,6 +114,8 @@ SAME = {
     "change_layout": "upload_files",
     "create_agency_link": "create_supplier_link",
     "create_agency_letter": "create_supplier_letter",
+    "create_agency_remedy_account": "create_supplier_remedy_account",
+    "put_remedy_payment": "on the page of the account, because a key that no user answers for submits no evidence",
     "respond_to_agency": "respond_to_supplier",
     "decide_agency_proposal": "decide_supplier_proposal",
     "change_webhook": "create_webhook",
@@ -137,7 +149,8 @@ PAGES: Mapping[str, set[str]] = {
     "password.html": {"email"},  # of the user, for the browser's store of passwords
     "referral_macros.html": {"name", "reach", "languages", "hours", "note"},  # add_referral_contact
     "remediation.html": {"reason"},  # change_step
-    "repayment.html": {"{{ name }}"},  # calculate_repayment
+    "remedy_account.html": {"{{ name }}", "still_owed"},  # plant_in_remediation, change_remedy_account
+    "repayment_macros.html": {"{{ name }}"},  # create_supplier_remedy_account
     "requests_new.html": {"sent_to"},  # create_supplier_request
     "schedules.html": {"name", "time"},  # create_schedule
     "shared_plan.html": {"text-{{ finding.id }}", "reason", "text"},  # plant_through_link
@@ -292,6 +305,10 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     forms = {"comments": {"text": f"{WORD} comment"}, "evidence": {"kind": "document", "reference": f"{WORD} receipt"}}
     for name, fields in forms.items():
         assert send(browser, f"/remediation/steps/{step}/{name}", version=version, **fields).status_code == 303, name
+    account = call("POST", f"{site}/remedy-accounts", "create_supplier_remedy_account")["id"]
+    payment = {"paid_on": "2026-01-02", "amount": "400", "workers": "2", "proof": f"{WORD} bank file", "version": "1"}
+    assert send(browser, f"/remedy-accounts/{account}/instalments/1/payment", **payment).status_code == 303
+    call("PATCH", f"/remedy-accounts/{account}", "change_remedy_account")
 
 
 def plant_through_link(portal: Portal, path: str, letter: str, finding: str, step: str) -> None:
@@ -330,7 +347,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
     } <= places
     assert {"upload", "import", "column_mapping", "asking", "buyer_answers", "result"} <= places
     assert {"reply", "finding_answer", "step_proposal", "step_evidence", "step_comment", "transition"} <= places
-    assert {"webhook_endpoint", "mail_text"} <= places
+    assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
     erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)
