@@ -434,11 +434,15 @@ class LevelChange:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has changed since a day: the suppliers that moved to another level, the worst now first, and how many were added."""
+    """What has changed since a day: the suppliers that moved to another level, the worst now first, and how many were added.
+
+    `unexplained`: how many fell to a lower level without a known cause.
+    """
 
     since: date
     moved: tuple[LevelChange, ...]
     added: int
+    unexplained: int = 0
 
 
 @dataclass(frozen=True, slots=True)

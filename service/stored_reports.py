@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form
@@ -47,19 +47,24 @@ STATUS = {
 
 
 def find_changes(session: Session, supplier_ids: Sequence[str], since: date) -> Changes:
-    """Return which suppliers have moved to another level since a day, the worst now first, and how many were not there then."""
+    """Return which suppliers have moved to another level since a day, the worst now first, how many were not there then, and how
+    many have fallen without a known cause.
+    """
     before: dict[str, Level] = {}
     now_: dict[str, tuple[str, Level]] = {}
+    unexplained = 0
     for chunk in chunks(supplier_ids):
         then = select(Result.supplier_id, Result.level).where(Result.supplier_id.in_(chunk), Result.on <= since)
         before.update((row.supplier_id, row.level) for row in session.execute(then.order_by(Result.created_at)))
         latest = select(Supplier.id, Supplier.name, Result.level).join(Result, Supplier.latest_id == Result.id)
         now_.update((row.id, (row.name, row.level)) for row in session.execute(latest.where(Supplier.id.in_(chunk))))
+        fallen = select(func.count()).where(Supplier.id.in_(chunk), Supplier.fell_on > since)
+        unexplained += session.scalar(fallen) or 0
     moved = [
         LevelChange(name, before[id_], level) for id_, (name, level) in now_.items() if before.get(id_, level) != level
     ]
     moved.sort(key=lambda change: (LEVELS.index(change.now), change.name))
-    return Changes(since, tuple(moved), added=len(now_.keys() - before.keys()))
+    return Changes(since, tuple(moved), added=len(now_.keys() - before.keys()), unexplained=unexplained)
 
 
 def build_internal_report(session: Session, supplier_ids: Sequence[str], *, worker_derived: bool = True) -> Report:

@@ -17,7 +17,7 @@ from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.errors import not_found
-from service.queries import lists, portfolio, supplier_detail, supplier_list
+from service.queries import lists, portfolio, progress, supplier_detail, supplier_list
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
@@ -45,6 +45,15 @@ def get_portfolio(session: Session) -> Reply:
             "movers": [_mover(session, mover) for mover in overview.level_changes],
         }
     )
+
+
+def get_progress(session: Session) -> Reply:
+    """Return the figures that were stored in the past year, at most one day a week, as series."""
+    found = progress.load_progress(session, now().date(), sees_worker_derived=get_caller().sees_worker_derived)
+    series = [
+        {"figure": figure, "part": part, "values": values} for (figure, part), values in sorted(found.series.items())
+    ]
+    return Reply({"days": found.days, "series": series})
 
 
 def _lines(found: Iterable[Supplier]) -> list[Resource]:

@@ -34,6 +34,7 @@ import service.db.import_tables
 import service.db.job_tables
 import service.db.link_tables
 import service.db.outbox_tables
+import service.db.progress_tables
 import service.db.redress_tables
 import service.db.referral_tables
 import service.db.remediation_tables

@@ -15,6 +15,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
         "",
         (
             ("pages.portfolio", lazy_gettext("Portfolio")),
+            ("pages.progress", lazy_gettext("Progress")),
             ("pages.suppliers", lazy_gettext("Suppliers")),
             ("pages.agencies", lazy_gettext("Recruitment agencies")),
             ("pages.actions", lazy_gettext("Actions")),

@@ -37,6 +37,7 @@ from service.web.pages import (
     own_practices,
     plan_workbook,
     portfolio,
+    progress,
     referrals,
     remediation,
     remedy_accounts,
@@ -123,6 +124,7 @@ def _build_supplier_routes(kind: str) -> list[Route]:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", "portfolio", portfolio.show_portfolio),
+    Route("GET", "/progress", "progress", progress.show_progress),
     Route("GET", "/maps/<view>.svg", "map", portfolio.show_map),
     Route("GET", "/actions", "actions", portfolio.show_actions),
     Route("GET", "/search", "search", search.show_results),

@@ -19,6 +19,7 @@ from service.model_governance import release_preview
 from service.report_jobs import render_report
 from service.reviews.findings import take_all_findings
 from service.reviews.jobs import count_verified_steps, reassess_agency_sites, reassess_all, review_suppliers
+from service.reviews.progress import store_figures
 from service.watchlists import lists
 from service.watchlists.screening import screen_suppliers
 
@@ -44,6 +45,7 @@ def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping
         kinds.REASSESS_ALL: Handler(reassess_all),
         kinds.TAKE_FINDINGS: Handler(take_all_findings),
         kinds.COUNT_VERIFIED_STEPS: Handler(count_verified_steps),
+        kinds.STORE_FIGURES: Handler(store_figures),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
         # An erasure that has begun is tried until it is complete.

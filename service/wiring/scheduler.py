@@ -1,7 +1,7 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-It also queues reminders and the job that takes findings from new assessments, and counts suppliers as consulted when the time to
-reply has passed.
+It also queues reminders, the job that takes findings from new assessments and the one that stores the figures of the day, and
+counts suppliers as consulted when the time to reply has passed.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
@@ -34,6 +34,7 @@ from service.jobs.table import enqueue
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.replies import mark_all_consulted
 from service.reviews.findings import queue_findings
+from service.reviews.progress import queue_figures
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
@@ -80,6 +81,8 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
                 queue_all_reminders(db, now())
             with pulse.guard():
                 mark_all_consulted(db, now())
+            with pulse.guard():
+                queue_figures(db, now())
         if stop.wait(every.total_seconds()):
             break
         waits_until_purge -= 1

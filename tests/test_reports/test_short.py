@@ -154,10 +154,11 @@ def test_a_small_number_of_people_is_not_stated_exactly(number, shown):
 
 def test_the_brief_names_who_moved_to_another_level():
     moved = (LevelChange("Straits Canning", "medium", "critical"), LevelChange("Hai Au", "high", "medium"))
-    text = brief_text(replace(sample(), changes=Changes(date(2026, 8, 30), moved, 1)))
+    text = brief_text(replace(sample(), changes=Changes(date(2026, 8, 30), moved, 1, unexplained=1)))
     assert "2 suppliers have moved to another level since 30 August 2026; 1 of them to a level that needs more" in text
     assert "Straits Canning Medium Critical" in text
     assert "1 supplier was added." in text
+    assert "1 supplier fell to a lower level without a known cause" in text
     assert "no earlier assessment" in brief_text(sample())
 
 

@@ -24,7 +24,7 @@ from service.db import supplier_counts
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database
 from service.db.tables import Base
-from service.jobs.kinds import ERASE_ORGANISATION, FIND_SAME_SUPPLIERS, TAKE_FINDINGS, UNDO_IMPORT
+from service.jobs.kinds import ERASE_ORGANISATION, FIND_SAME_SUPPLIERS, STORE_FIGURES, TAKE_FINDINGS, UNDO_IMPORT
 from service.jobs.lanes import LANE_OF_KIND
 from service.jobs.table import claim_job
 
@@ -232,6 +232,7 @@ def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequ
         FIND_SAME_SUPPLIERS,
         ERASE_ORGANISATION,
         TAKE_FINDINGS,
+        STORE_FIGURES,
     )  # kinds of jobs that no database had then
     lanes_then = {name: lane for name, lane in LANE_OF_KIND.items() if name not in later}
     with open_old_database(request, kind, tmp_path, "0012") as engine:

@@ -17,6 +17,7 @@ from service.api.schemas.assessments import (
     withheld,
 )
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.queries.progress import FIGURES
 from service.queries.supplier_filter import FALLS, INHERENT_LEVELS, REVIEWS, SORTS
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
@@ -223,6 +224,24 @@ class PortfolioSchema(ApiSchema):
     heat_map = fields.List(fields.Nested(CellSchema))
     places = fields.List(fields.Nested(PlaceSchema))
     movers = fields.List(fields.Nested(MoverSchema))
+
+
+class SeriesSchema(ApiSchema):
+    """The values of a figure on each day; null where it is not known, or withheld because it describes fewer than ten workers.
+
+    ``part``: what the figure is of: empty for everything, a level, or the Bali Process priority or the stage of steps.
+    """
+
+    figure = StrictChoice(FIGURES)
+    part = fields.String()
+    values = fields.List(StrictNumber(allow_none=True))
+
+
+class ProgressSchema(ApiSchema):
+    """Figures of the portfolio over the past year."""
+
+    days = fields.List(fields.Date())
+    series = fields.List(fields.Nested(SeriesSchema))
 
 
 class NextStepSchema(ApiSchema):
