@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -81,9 +82,10 @@ def save_changes(session: Session, table: Table, act: Act) -> Outcome:
 
     Raises DomainError ``plan_workbook.file``, 422, with the ``faults`` of up to 50 cells; the transaction must end with it.
     """
-    outcome, faults = Outcome(), list[Fault]()
+    outcome, faults = Outcome(), list[tuple[int, Fault]]()
     steps, owners, seen = _load_steps(session, table, act), load_owners(session), dict[str, int]()
-    for row in table.rows:
+    # In the order of their ids, as everywhere: two files that lock the same steps in different orders would wait for each other.
+    for row in sorted(table.rows, key=lambda row: row.texts["step_id"]):
         try:
             step = steps.get(row.texts["step_id"])
             if step is None:
@@ -99,8 +101,10 @@ def save_changes(session: Session, table: Table, act: Act) -> Outcome:
             _take_row(session, row, step, owners, outcome, act)
         except _Refused as refused:
             expected = EXPECTED[refused.column]
-            faults.append(table.describe_fault(row, refused.column, refused.code, expected, refused.fix))
-    refuse(faults)
+            faults.append((row.number, table.describe_fault(row, refused.column, refused.code, expected, refused.fix)))
+    refuse([fault for _, fault in sorted(faults, key=itemgetter(0))])
+    outcome.changes.sort(key=attrgetter("row"))
+    outcome.stale.sort()
     return outcome
 
 

@@ -105,6 +105,8 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
 
 
 def _check_help(session: Session, step: Step, on: date) -> None:
+    if not withholding.is_open_contact(step):
+        return
     gate = load_gate(session, on)
     withheld = select(Step).where(Step.id == step.id, withholding.build_condition(session, gate))
     if text := withholding.describe_withheld(session, gate, withheld):

@@ -29,6 +29,11 @@ def build_condition(session: Session, gate: ContactGate) -> ColumnElement[bool]:
     return and_(contacts, Step.supplier_id.not_in(helped))
 
 
+def is_open_contact(step: Step) -> bool:
+    """Return whether a gate may withhold a step: it contacts workers, is never due in hours, and is not done."""
+    return step.action in list_later_contacts() and step.state not in DONE
+
+
 def leave_out_withheld(gate: ContactGate, supplier: Supplier, steps: Sequence[Step]) -> tuple[list[Step], str]:
     """Return the steps of one supplier that a gate does not withhold, and the text that replaces the others; "" if there are
     none.
@@ -39,8 +44,7 @@ def leave_out_withheld(gate: ContactGate, supplier: Supplier, steps: Sequence[St
         places = {supplier.country}
     if all(place in gate.ready for place in places):
         return list(steps), ""
-    contacts = list_later_contacts()
-    shown = [step for step in steps if step.action not in contacts or step.state in DONE]
+    shown = [step for step in steps if not is_open_contact(step)]
     return shown, gate.describe(places) if len(shown) < len(steps) else ""
 
 
