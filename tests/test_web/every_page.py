@@ -32,6 +32,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
     named |= {
         "what if": f"{site}/what-if",
         "merge": f"{site}/merge",
+        "repayment to workers": f"{site}/remedy-accounts",
         "erase": f"{site}/erase",
         "model": "/method/site_general",
         "sources": "/method/sources",

@@ -78,7 +78,8 @@ def show_account(account_id: str) -> Response:
     return _render_account(account_id)
 
 
-def _render_account(account_id: str, error: DomainError | None = None) -> Response:
+def _render_account(account_id: str, error: DomainError | None = None, number: int | None = None) -> Response:
+    """Return the page of an account. ``number``: the instalment whose form was refused; it keeps what was entered."""
     with read_session() as session:
         account = accounts.get_account(session, account_id, lock=False)
         supplier = session.get_one(Supplier, account.supplier_id)
@@ -95,6 +96,7 @@ def _render_account(account_id: str, error: DomainError | None = None) -> Respon
         today=today(get_caller().time_zone),
         values=request.form,
         error=error,
+        refused=number,
     )
     return make_response(page, error.status if error else 200)
 
@@ -108,7 +110,7 @@ def record_payment(account_id: str, number: int) -> AnyResponse:
         payment = Payment(parse_day(form.get("paid_on", "")), form.get("amount", ""), workers, form.get("proof", ""))
         accounts.record_payment(session, account, number, payment, act)
 
-    return _change(account_id, record)
+    return _change(account_id, record, number)
 
 
 def confirm_payment(account_id: str, number: int) -> AnyResponse:
@@ -121,7 +123,7 @@ def confirm_payment(account_id: str, number: int) -> AnyResponse:
         confirmation = Confirmation(on, form.get("source", ""), asked, confirming)
         accounts.confirm_payment(session, account, number, confirmation, act)
 
-    return _change(account_id, confirm)
+    return _change(account_id, confirm, number)
 
 
 def explain_unpaid(account_id: str) -> AnyResponse:
@@ -135,7 +137,9 @@ def explain_unpaid(account_id: str) -> AnyResponse:
     return _change(account_id, explain)
 
 
-def _change(account_id: str, change: Callable[[Session, RemedyAccount, Act], None]) -> AnyResponse:
+def _change(
+    account_id: str, change: Callable[[Session, RemedyAccount, Act], None], number: int | None = None
+) -> AnyResponse:
     """Make a change to the version of an account that the form was shown for; an error is shown above the account."""
     try:
         with write_session() as session:
@@ -145,7 +149,7 @@ def _change(account_id: str, change: Callable[[Session, RemedyAccount, Act], Non
     except DomainError as error:
         if error.status == 404:
             raise
-        return _render_account(account_id, error)
+        return _render_account(account_id, error, number)
     flash(_("Saved."))
     return redirect(url_for("pages.remedy_account", account_id=account_id), 303)
 
