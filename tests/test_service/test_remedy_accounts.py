@@ -277,17 +277,20 @@ def test_an_account_is_saved_paid_and_confirmed_on_its_page(office: Office):
     again = send(office.ana, f"{address}/instalments/1/payment", version="1", **payment)
     assert again.status_code == 409
     assert "Somebody else has changed this account" in again.get_data(as_text=True)
+    unpaid = {"not_found": "1", "measure": "held_in_trust", "still_owed": "A trust keeps the money."}
+    assert send(office.ana, f"{address}/unpaid", version="2", **unpaid).status_code == 303
     asked = {"asked_on": "2026-02-10", "source": "union_ngo", "asked": "2", "confirming": "2"}
-    own = send(office.ana, f"{address}/instalments/1/confirmation", version="2", **asked)
+    own = send(office.ana, f"{address}/instalments/1/confirmation", version="3", **asked)
     assert own.status_code == 403
     assert "A different user has to confirm it" in own.get_data(as_text=True)
     assert 'name="asked_on" required autocomplete="off" value="2026-02-10"' in own.get_data(as_text=True)
-    assert send(office.bo, f"{address}/instalments/1/confirmation", version="2", **asked).status_code == 303
+    assert 'value="held_in_trust" checked' in own.get_data(as_text=True)
+    assert send(office.bo, f"{address}/instalments/1/confirmation", version="3", **asked).status_code == 303
     page = office.bo.get(address).get_data(as_text=True)
     assert "2 of 2 workers asked had been paid in full" in page
     assert "2 of 16 paid in full, 14 still owed" in page
     with office.database.for_organisation(office.id, write=False) as session:
         events = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
     assert [event for event in events if event.startswith("remedy_account")] == [
-        "remedy_account.saved", "remedy_account.paid", "remedy_account.confirmed",
+        "remedy_account.saved", "remedy_account.paid", "remedy_account.explained", "remedy_account.confirmed",
     ]  # fmt: skip
