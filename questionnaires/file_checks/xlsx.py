@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
 from questionnaires.file_checks.archive import inflate, read_contents
@@ -70,15 +70,11 @@ def examine(data: bytes, limits: Limits, *, may_hold_macros: bool = False) -> li
     flags: list[CellFlags] = []
     cells = text = 0
     for kind, target in (targets.get(sheet_id, ("worksheet", "")) for sheet_id in sheet_ids):
-        scanner = SheetScanner(limits, displays, struck, strings.count)
+        scanner = SheetScanner(limits, displays, struck, strings.lengths)
         if kind == "worksheet":
             scanner.read(package.read(target))
-            size = scanner.flags.n_rows * scanner.flags.n_columns
-            cells += size
-            if size * strings.longest + text > limits.all_text:  # could be too much: count
-                text += strings.count_used(package.read(target))
-            else:
-                text += size * strings.longest
+            cells += scanner.flags.n_rows * scanner.flags.n_columns
+            text += scanner.shared_text
         if cells > limits.cells:
             raise FileRefused("limit.cells", f"It spans {cells:,} cells.")
         if text > limits.all_text:
@@ -229,23 +225,21 @@ class RepetitivePart:
 
 
 class SharedStrings:
-    """The texts that cells share: their number, the length of each (empty ones may be left out), and the greatest length."""
+    """The texts that cells share: the length of each, by its number."""
 
     def __init__(self, chunks: Iterator[bytes] | None) -> None:
         self.lengths = array("i")
-        self.count = self.current_length = 0
+        self.current_length = 0
         if chunks:
             part = RepetitivePart(chunks, b"sst", {})
-            self.start_tag, self.end_tag = b"<" + part.prefix + b"si", b"</" + part.prefix + b"si>"
+            self.start_tag = b"<" + part.prefix + b"si"
             part.read(
                 self.handle_start, self.handle_end, self.handle_text, b"si", SHARED_STRINGS, self.handle_plain_texts
             )
-        self.longest = max(self.lengths, default=0)
 
     def handle_plain_texts(self, run: re.Match[bytes]) -> None:
         """Measure a run of plain texts; each counts as slightly longer than it is, because its tags are included."""
-        self.count += run[0].count(self.start_tag)
-        self.lengths.extend(map(len, run[0].split(self.end_tag)[:-1]))
+        self.lengths.extend(map(len, run[0].split(self.start_tag)[1:]))
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Start a text."""
@@ -261,25 +255,15 @@ class SharedStrings:
     def handle_end(self, name: str) -> None:
         """Finish a text."""
         if name == "si":
-            self.count += 1
             self.lengths.append(self.current_length)
-
-    def count_used(self, chunks: Iterator[bytes]) -> int:
-        """Return the length of all shared texts together, each as often as the cells of a sheet use it."""
-        part = RepetitivePart(chunks, b"worksheet", {})
-        pattern, end_tag = part.compile(SHARED_TEXT), b"</" + part.prefix + b"row>"
-        total, pending = 0, b""
-        for chunk in part.chunks:
-            rows, _, pending = (pending + chunk).rpartition(end_tag)
-            total += sum(self.lengths[index] for index in map(int, pattern.findall(rows)) if index < len(self.lengths))
-        return total
 
 
 class SheetScanner:
-    """Collects the flags of one sheet's cells and rows."""
+    """Collects the flags of one sheet's cells and rows, and the length of all shared texts, each as often as cells use it."""
 
-    def __init__(self, limits: Limits, displays: Mapping[str, str], struck: frozenset[str], n_strings: int) -> None:
-        self.limits, self.displays, self.struck, self.n_strings = limits, displays, struck, n_strings
+    def __init__(self, limits: Limits, displays: Mapping[str, str], struck: frozenset[str], texts: array[int]) -> None:
+        self.limits, self.displays, self.struck, self.texts = limits, displays, struck, texts
+        self.shared_text = 0
         self.styles = displays.keys() | struck
         self.filter = ""
         self.flags = CellFlags()
@@ -313,7 +297,7 @@ class SheetScanner:
         elif filled := self.find_filled(data, begin, end):
             self.flags.add_filled_cell(row, max(map(column_index, filled)), self.limits)
         if numbers := self.find_shared_texts(data, begin, end):
-            self.check_shared_text(max(map(int, numbers)))
+            self.add_shared_texts([*map(int, numbers)])
         if match[2] is None:
             return
         for letters, style in self.find_styled(data, begin, end) if self.styles else ():
@@ -330,10 +314,11 @@ class SheetScanner:
                 if no_result and b' t="str"' not in attributes:
                     add_flag(self.flags.errors, column_index(letters), NO_RESULT, row)
 
-    def check_shared_text(self, number: int) -> None:
-        """Refuse a shared text that does not exist: the reading library would take the last one for it."""
-        if number >= self.n_strings:
-            raise FileRefused("file.corrupt", f"A cell refers to shared text {number}, of {self.n_strings}.")
+    def add_shared_texts(self, numbers: Sequence[int]) -> None:
+        """Measure shared texts. Refuse one that does not exist: the reading library would take the last one for it."""
+        if max(numbers) >= len(self.texts):
+            raise FileRefused("file.corrupt", f"A cell refers to shared text {max(numbers)}, of {len(self.texts)}.")
+        self.shared_text += sum(map(self.texts.__getitem__, numbers))
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Start an element of a row that is not plain. Raises FileRefused for a row or cell without a valid position."""
@@ -395,7 +380,7 @@ class SheetScanner:
             add_flag(self.flags.struck, self.column, "", self.cell_row)
         number = self.value.strip().removeprefix("+")
         if self.cell.get("t") == "s" and number.isdecimal():
-            self.check_shared_text(int(number[:20]))
+            self.add_shared_texts([int(number[:20])])
         if self.cell.get("t") == "e":
             add_flag(self.flags.errors, self.column, self.value, self.cell_row)
         if self.formula:

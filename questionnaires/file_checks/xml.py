@@ -15,7 +15,7 @@ DEFINITIONS = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 
 # What XML 1.0 does not allow (section 2.2), as bytes of UTF-8 and as references by number.
 FORBIDDEN_BYTES = bytes({*range(32)} - {*b"\t\n\r"})
-FORBIDDEN_SEQUENCES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+NONCHARACTER = re.compile(rb"\xef\xbf[\xbe\xbf]")
 FORBIDDEN_REFERENCE = re.compile(
     rb"&#(?:x0{0,8}(?:[0-8bcef]|1[0-9a-f]|fff[ef]|d[89a-f]..)|0{0,8}(?:[0-8]|1[124-9]|2[0-9]|3[01]|6553[45]));",
     re.IGNORECASE,
@@ -148,7 +148,7 @@ def refuse_forbidden_characters(data: bytes) -> None:
     """Raise FileRefused for control characters: plain elements are not parsed, and would let them through."""
     has_bytes = len(data.translate(None, FORBIDDEN_BYTES)) < len(data)
     has_references = b"&#" in data and FORBIDDEN_REFERENCE.search(data) is not None
-    if has_bytes or has_references or any(sequence in data for sequence in FORBIDDEN_SEQUENCES):
+    if has_bytes or has_references or NONCHARACTER.search(data):
         raise FileRefused("xml.forbidden_character")
 
 

@@ -378,6 +378,12 @@ def test_a_shared_text_counts_as_often_as_cells_use_it():
     assert get_refusal_code(build_zip(package(mostly) | texts), all_text=5_000_000) == ""
 
 
+def test_an_empty_shared_text_does_not_move_the_length_of_the_next():
+    after_empty = {"xl/sharedStrings.xml": shared_strings("x" * 30_000).replace("<si>", "<si/><si>", 1)}
+    column = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>1</v></c></row>' for n in range(1, 1001))
+    assert get_refusal_code(build_zip(package(column) | after_empty), all_text=5_000_000) == "archive.expands_too_large"
+
+
 def test_too_many_sheets_are_refused():
     book = Workbook()
     for _ in range(5):
