@@ -1,7 +1,7 @@
 """Find pairs of suppliers that may be the same, after an import or a call has stored new ones (a job).
 
-Candidates come from indexes (the words of names, equal names, numbers), at most :data:`MAX_CANDIDATES` for each, so the work
-grows with the number of new suppliers, not with that of the stored ones.
+Candidates come from indexes (the words of names, equal names, numbers), at most :data:`MAX_CANDIDATES` for each, and are looked
+up for many suppliers at once: the work grows with the number of new suppliers, not with that of the stored ones.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.clock import now
@@ -29,13 +29,52 @@ from service.suppliers.likeness import Likeness, compare_suppliers, list_shared_
 CHUNK = 200  # suppliers whose pairs are found in one transaction
 MAX_CANDIDATES = 40  # suppliers with a word or a name; of a word that more have, nothing can be told
 
-Words = dict[tuple[str, str], tuple[str, ...]]
+
+class CandidateIndex:
+    """Finds the stored suppliers with the words of a name, or with the name. Each word and name is looked up once for a job."""
+
+    def __init__(self) -> None:
+        self.by_word: dict[tuple[str, str], list[str]] = {}  # the ids of suppliers by kind and word
+        self.by_name: dict[tuple[str, str], list[str]] = {}
+
+    def find(self, session: Session, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[set[str]]:
+        """Return for each of some answers the suppliers that share a telling word with its name, or the name."""
+        words = [{"".join(fold_words(word))[:WORD] for word in list_telling_words(row)} for row in rows]
+        names = [company_key(row) for row in rows]
+        self._look_up_words(session, kind, set().union(*words))
+        self._look_up_names(session, kind, set(names))
+        return [
+            set(self.by_name[kind, name]).union(*(self.by_word[kind, word] for word in row_words))
+            for name, row_words in zip(names, words, strict=True)
+        ]
+
+    def _look_up_words(self, session: Session, kind: str, words: Collection[str]) -> None:
+        new = sorted(word for word in words if (kind, word) not in self.by_word)
+        self.by_word |= {(kind, word): [] for word in new}
+        for some in chunks(new):
+            of_words = SupplierWord.kind == kind, SupplierWord.word.in_(some)
+            counted = select(SupplierWord.word).where(*of_words).group_by(SupplierWord.word)
+            telling = session.scalars(counted.having(func.count() <= MAX_CANDIDATES)).all()
+            having = select(SupplierWord.word, SupplierWord.supplier_id)
+            for word, supplier_id in session.execute(
+                having.where(SupplierWord.kind == kind, SupplierWord.word.in_(telling))
+            ):
+                self.by_word[kind, word].append(supplier_id)
+
+    def _look_up_names(self, session: Session, kind: str, names: Collection[str]) -> None:
+        new = sorted(name for name in names if (kind, name) not in self.by_name)
+        self.by_name |= {(kind, name): [] for name in new}
+        for some in chunks(new):
+            named = select(Supplier.company_key, Supplier.id).where(Supplier.kind == kind)
+            for name, supplier_id in session.execute(named.where(Supplier.company_key.in_(some)).order_by(Supplier.id)):
+                if len(self.by_name[kind, name]) < MAX_CANDIDATES:
+                    self.by_name[kind, name].append(supplier_id)
 
 
 def find_same_suppliers(db: Database, claimed: ClaimedJob) -> None:
     """Run the job: propose the pairs of the suppliers that an import created, or of the given ones."""
     after, found = str(claimed.checkpoint.get("after", "")), int(claimed.checkpoint.get("found", 0))
-    words: Words = {}
+    index = CandidateIndex()
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             ids = _list_new(session, claimed.payload, after)
@@ -43,7 +82,7 @@ def find_same_suppliers(db: Database, claimed: ClaimedJob) -> None:
             break
         checkpoint = {"after": ids[-1], "found": found}
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
-            checkpoint["found"] = found = found + propose_pairs(session, ids, claimed.payload.get("import_id"), words)
+            checkpoint["found"] = found = found + propose_pairs(session, ids, claimed.payload.get("import_id"), index)
         after = ids[-1]
     with job_transaction(db, claimed, result={"found": found}):
         pass
@@ -59,29 +98,41 @@ def _list_new(session: Session, payload: Mapping[str, Any], after: str) -> Seque
 
 
 def propose_pairs(
-    session: Session, ids: Sequence[str], import_id: str | None = None, words: Words | None = None
+    session: Session, ids: Sequence[str], import_id: str | None = None, index: CandidateIndex | None = None
 ) -> int:
     """Propose the pairs of some suppliers with stored ones; return how many were opened.
 
-    ``import_id``: the import that brought them; suppliers that it named too are others, as the list itself says. ``words``
-    keeps which suppliers have a word, for further calls.
+    ``import_id``: the import that brought them; suppliers that it named too are others, as the list itself says. ``index`` keeps
+    which suppliers have a word or name, for further calls.
     """
-    known: Words = {} if words is None else words
+    index = index or CandidateIndex()
     new = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id)).all()
+    return sum(
+        _propose_pairs_of_kind(session, kind, [supplier for supplier in new if supplier.kind == kind], import_id, index)
+        for kind in sorted({supplier.kind for supplier in new})
+    )
+
+
+def _propose_pairs_of_kind(
+    session: Session, kind: str, new: Sequence[Supplier], import_id: str | None, index: CandidateIndex
+) -> int:
+    named = Result.import_id == (import_id or "")
+    identities = list(map(get_identity, new))
+    candidates = _leave_out(session, _list_candidates(session, kind, identities, index, new), named)
+    numbered = _find_by_number(session, kind, identities)
     opened = 0
-    for supplier in new:
-        answers = get_identity(supplier)
-        named = Result.import_id == (import_id or "")
-        alike = _leave_out(session, _find_alike(session, supplier.kind, answers, known, supplier.id), named)
+    for supplier, alike, others in zip(new, _compare(session, identities, candidates), numbered, strict=True):
         if len(alike) == 1:  # the only candidate, and it has no other one either
             (other, likeness), *_ = alike
-            back = _find_alike(session, other.kind, get_identity(other), known, other.id)
+            its_candidates = _list_candidates(session, kind, [get_identity(other)], index, [other])
             # Whom the list names under its own name and place, beside this one, is a third.
-            back = _leave_out(session, back, named & Result.given.is_not(None) & (Result.supplier_id != supplier.id))
+            thirds = named & Result.given.is_not(None) & (Result.supplier_id != supplier.id)
+            (back,) = _compare(session, [get_identity(other)], _leave_out(session, its_candidates, thirds))
             if [found.id for found, _ in back] == [supplier.id]:
                 opened += _open(session, other, supplier, likeness.reasons, import_id)
-        for other in _find_by_number(session, supplier.kind, answers, supplier.key):
-            opened += _open(session, other, supplier, ("same_number",), import_id)
+        for other in others:
+            if other.id != supplier.id:
+                opened += _open(session, other, supplier, ("same_number",), import_id)
     return opened
 
 
@@ -99,74 +150,96 @@ def find_likely(
 
     ``named``: the suppliers that the same list names too. The rules are those of :func:`propose_pairs`.
     """
-    words: Words = {}
+    index = CandidateIndex()
     found: dict[int, Likely] = {}
     claimed: dict[str, list[int]] = {}
-    for position, row in enumerate(rows):
-        alike = [pair for pair in _find_alike(session, kind, row, words) if pair[0].id not in named]
-        numbered = _find_by_number(session, kind, row)
-        if len(alike) == 1:
-            (other, likeness), *_ = alike
-            found[position] = Likely(other, likeness.reasons)
-            claimed.setdefault(other.id, []).append(position)
-        elif numbered:
-            found[position] = Likely(numbered[0], ("same_number",))
-    for positions in claimed.values():
-        other = found[positions[0]].supplier
-        back = _find_alike(session, kind, get_identity(other), words, other.id)
-        if len(positions) > 1 or any(third.id not in named for third, _ in back):
+    for start in range(0, len(rows), CHUNK):
+        some = rows[start : start + CHUNK]
+        candidates = [ids.difference(named) for ids in index.find(session, kind, some)]
+        numbered = _find_by_number(session, kind, some)
+        for position, (alike, others) in enumerate(
+            zip(_compare(session, some, candidates), numbered, strict=True), start
+        ):
+            if len(alike) == 1:
+                (other, likeness), *_ = alike
+                found[position] = Likely(other, likeness.reasons)
+                claimed.setdefault(other.id, []).append(position)
+            elif others:
+                found[position] = Likely(others[0], ("same_number",))
+    others = [found[positions[0]].supplier for positions in claimed.values()]
+    for positions, has_third in zip(claimed.values(), _have_alike(session, kind, others, index, named), strict=True):
+        if len(positions) > 1 or has_third:
             for position in positions:
                 del found[position]
     return found
 
 
-def _leave_out(
-    session: Session, alike: Sequence[tuple[Supplier, Likeness]], condition: ColumnElement[bool]
-) -> list[tuple[Supplier, Likeness]]:
+def _have_alike(
+    session: Session, kind: str, suppliers: Sequence[Supplier], index: CandidateIndex, named: Collection[str]
+) -> list[bool]:
+    """Return which suppliers have one that may be the same among those that a list does not name."""
+    have: list[bool] = []
+    for some in chunks(suppliers, CHUNK):
+        identities = list(map(get_identity, some))
+        candidates = [ids.difference(named) for ids in _list_candidates(session, kind, identities, index, some)]
+        have += map(bool, _compare(session, identities, candidates))
+    return have
+
+
+def _list_candidates(
+    session: Session,
+    kind: str,
+    rows: Sequence[Mapping[str, Any]],
+    index: CandidateIndex,
+    suppliers: Sequence[Supplier],
+) -> list[set[str]]:
+    """List the candidates for suppliers, save themselves."""
+    found = index.find(session, kind, rows)
+    return [ids - {supplier.id} for ids, supplier in zip(found, suppliers, strict=True)]
+
+
+def _leave_out(session: Session, candidates: Sequence[set[str]], condition: ColumnElement[bool]) -> list[set[str]]:
     """Return the candidates that have no result under a condition."""
-    if not alike:
-        return []
-    ids = [other.id for other, _ in alike]
-    out = set(session.scalars(select(Result.supplier_id).where(condition, Result.supplier_id.in_(ids))))
-    return [(other, likeness) for other, likeness in alike if other.id not in out]
+    out: set[str] = set()
+    for some in chunks(sorted(set().union(*candidates))):
+        out.update(session.scalars(select(Result.supplier_id).where(condition, Result.supplier_id.in_(some))))
+    return [ids - out for ids in candidates]
 
 
-def _find_alike(
-    session: Session, kind: str, answers: Mapping[str, Any], words: Words, itself: str = ""
-) -> list[tuple[Supplier, Likeness]]:
-    """Find the stored suppliers that may be the one with these answers, save ``itself``."""
-    ids = _list_candidates(session, kind, answers, words) - {itself}
-    candidates = session.scalars(select(Supplier).where(Supplier.id.in_(sorted(ids)))).all() if ids else ()
-    compared = [(other, compare_suppliers(answers, get_identity(other))) for other in candidates]
-    return [(other, likeness) for other, likeness in compared if likeness is not None]
+def _compare(
+    session: Session, rows: Sequence[Mapping[str, Any]], candidates: Sequence[Collection[str]]
+) -> list[list[tuple[Supplier, Likeness]]]:
+    """Return for each of some answers the candidates that may be the supplier with these answers."""
+    stored = _load_suppliers(session, sorted(set().union(*candidates)))
+    identities = {supplier_id: get_identity(supplier) for supplier_id, supplier in stored.items()}
+    return [
+        [
+            (stored[supplier_id], likeness)
+            for supplier_id in sorted(ids)
+            if (likeness := compare_suppliers(row, identities[supplier_id])) is not None
+        ]
+        for row, ids in zip(rows, candidates, strict=True)
+    ]
 
 
-def _list_candidates(session: Session, kind: str, answers: Mapping[str, Any], words: Words) -> set[str]:
-    """List the suppliers that share a telling word with the name in some answers, or the name."""
-    ids: set[str] = set()
-    for word in list_telling_words(answers):
-        folded = "".join(fold_words(word))[:WORD]
-        if (kind, folded) not in words:
-            having = select(SupplierWord.supplier_id).where(SupplierWord.kind == kind, SupplierWord.word == folded)
-            found = session.scalars(having.limit(MAX_CANDIDATES + 1)).all()
-            words[kind, folded] = tuple(found) if len(found) <= MAX_CANDIDATES else ()
-        ids.update(words[kind, folded])
-    same_name = select(Supplier.id).where(Supplier.company_key == company_key(answers), Supplier.kind == kind)
-    ids.update(session.scalars(same_name.limit(MAX_CANDIDATES)))
-    return ids
-
-
-def _find_by_number(session: Session, kind: str, answers: Mapping[str, Any], own_key: str = "") -> list[Supplier]:
-    """Find the suppliers with another name that are stored under a number in some answers."""
-    keys = {
-        get_number_key(answers, question, str(answers[question]))
-        for question in NUMBERS
-        if answers.get(question) and find_weakness(question, str(answers[question])) is None
-    } - {own_key}
-    if not keys:
-        return []
-    query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(keys))
-    return [other for other in session.scalars(query) if list_shared_numbers(answers, get_identity(other))]
+def _find_by_number(session: Session, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Supplier]]:
+    """Find for each of some answers the suppliers with another name that are stored under a number in them."""
+    keys_of = [
+        {
+            get_number_key(row, question, str(row[question]))
+            for question in NUMBERS
+            if row.get(question) and find_weakness(question, str(row[question])) is None
+        }
+        for row in rows
+    ]
+    stored: dict[str, Supplier] = {}
+    for some in chunks(sorted(set().union(*keys_of))):
+        query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(some))
+        stored |= {supplier.key: supplier for supplier in session.scalars(query)}
+    return [
+        [stored[key] for key in sorted(keys & stored.keys()) if list_shared_numbers(row, get_identity(stored[key]))]
+        for row, keys in zip(rows, keys_of, strict=True)
+    ]
 
 
 def get_identity(supplier: Supplier) -> dict[str, Any]:
@@ -215,6 +288,10 @@ def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterab
 def list_suppliers_of(session: Session, proposals: Iterable[IdentityProposal]) -> dict[str, Supplier]:
     """Return the suppliers of some proposals, by id."""
     ids = sorted({supplier_id for one in proposals for supplier_id in (one.first_id, one.second_id)})
+    return _load_suppliers(session, ids)
+
+
+def _load_suppliers(session: Session, ids: Sequence[str]) -> dict[str, Supplier]:
     return {
         supplier.id: supplier
         for chunk in chunks(ids)
