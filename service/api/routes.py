@@ -203,9 +203,6 @@ from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLIST
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
 from service.auth.caller import get_settings
-from service.auth.rate_limit import RateLimiter
-from service.db.account_tables import ApiKey
-from service.heartbeats import Pulse
 from service.outbox.messages import MEDIA_TYPE
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
@@ -651,9 +648,6 @@ def register(app: Flask) -> None:
         api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])
     api.before_request(handler.count_request)
     api.after_request(handler.finish)
-    limit = app.extensions["settings"].api_per_minute
-    app.extensions["rate_limiter"] = RateLimiter(app.extensions["database"], limit, ApiKey)
     app.register_blueprint(api)
-    app.extensions["readiness"] = health.ReadinessCheck(Pulse(app.extensions["database"], "web"))
     app.register_blueprint(health.pages)
     metrics.register(app)

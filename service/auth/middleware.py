@@ -24,7 +24,6 @@ from service.auth.rate_limit import RateLimiter
 from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
 from service.db.account_tables import ApiKey, SignIn, User
-from service.db.link_tables import SupplierLink
 from service.db.tables import Organisation
 from service.errors import DomainError
 
@@ -43,7 +42,6 @@ def register(app: Flask) -> None:
     """Authenticate every request of an application before its route is called."""
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, after the caller is known
     csrf.init_app(app)
-    app.extensions["link_limiter"] = RateLimiter(app.extensions["database"], links.REQUESTS_PER_MINUTE, SupplierLink)
     app.before_request(_authenticate)
     app.after_request(_record_read)
 

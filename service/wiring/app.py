@@ -13,9 +13,14 @@ from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import api
-from service.auth import caller, middleware
+from service.api.health import ReadinessCheck
+from service.auth import caller, links, middleware
+from service.auth.rate_limit import RateLimiter
 from service.blob_store.address import open_blob_store
+from service.db.account_tables import ApiKey
+from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_engine
+from service.heartbeats import Pulse
 from service.settings import Settings
 from service.web import account, admin, navigation, routes, shared_plan
 from service.wiring import error_handlers
@@ -57,16 +62,9 @@ log = structlog.get_logger("service")
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """Create the application with all its routes; it opens the database of the settings unless it is given one."""
     app = Flask("service", static_folder=None, template_folder="web/templates")
-    cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
-    app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     app.config.update(
-        SECRET_KEY=settings.get_secret_key(),
-        # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
-        SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
         WTF_CSRF_TIME_LIMIT=None,
-        MAX_CONTENT_LENGTH=settings.upload_bytes,
         MAX_FORM_PARTS=1_000,
-        TRUSTED_HOSTS=list(settings.hosts) or None,
         PROVIDE_AUTOMATIC_OPTIONS=False,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
         BABEL_DEFAULT_LOCALE="en_GB",
@@ -76,9 +74,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         "web/static"  # set here: given to Flask() it would add its route before the application is configured
     )
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
-    app.extensions["settings"] = settings
-    app.extensions["blob_store"] = open_blob_store(settings.blob_store)
-    app.extensions["database"] = database or Database(open_engine(settings.database))
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(list_menu=navigation.list_menu)
     Babel(app, locale_selector=_select_language, timezone_selector=_select_time_zone)
@@ -88,9 +83,35 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         register(app)
     app.after_request(_finish_response)
     error_handlers.register(app)  # last: a handler registered later would take precedence
+    connect(app, settings, database or Database(open_engine(settings.database)))
     proxies = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     return app
+
+
+def connect(app: Flask, settings: Settings, database: Database) -> None:
+    """Give an application its settings, its database and its files, and what counts requests and heartbeats there.
+
+    The routes do not depend on them. An application that is connected again forgets what it was connected to before; only how
+    many proxies it is behind is settled when it is created.
+    """
+    cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
+    app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
+    app.config.update(
+        SECRET_KEY=settings.get_secret_key(),
+        # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
+        SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
+        MAX_CONTENT_LENGTH=settings.upload_bytes,
+        TRUSTED_HOSTS=list(settings.hosts) or None,
+    )
+    app.extensions.update(
+        settings=settings,
+        database=database,
+        blob_store=open_blob_store(settings.blob_store),
+        rate_limiter=RateLimiter(database, settings.api_per_minute, ApiKey),
+        link_limiter=RateLimiter(database, links.REQUESTS_PER_MINUTE, SupplierLink),
+        readiness=ReadinessCheck(Pulse(database, "web")),
+    )
 
 
 def _select_language() -> str:

@@ -22,7 +22,7 @@ from service.blob_store.folder import FolderStore
 from service.db.session import Database
 from service.log import configure_logging
 from service.settings import Settings
-from service.wiring.app import create_app
+from service.wiring.app import connect, create_app
 
 
 class StandardError(StringIO):
@@ -58,7 +58,8 @@ def postgresql() -> Iterator[databases.Empty]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Which kinds of database a test runs on."""
     if "database" in metafunc.fixturenames:
-        kinds = databases.KINDS[:1] if "app" in metafunc.fixturenames else databases.KINDS
+        through_app = {"app", "new_app"} & set(metafunc.fixturenames)
+        kinds = databases.KINDS[:1] if through_app else databases.KINDS
         metafunc.parametrize("database", kinds, indirect=True)
 
 
@@ -83,15 +84,32 @@ def blobs(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "blobs")
 
 
+@pytest.fixture(scope="session")
+def shared_app(sqlite: databases.Empty, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, list[str]]]:
+    """The application of this run, and the differences between its responses and the OpenAPI document."""
+    with sqlite() as engine:
+        application = create_app(Settings(data=tmp_path_factory.mktemp("app"), plain_http=True), Database(engine))
+        yield application, watch(application)
+
+
 @pytest.fixture
-def app(database: Database, tmp_path: Path) -> Iterator[Flask]:
+def app(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path) -> Iterator[Flask]:
     """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
     OpenAPI document says: a field that is returned and not declared fails the test.
+
+    All tests share it, since creating its routes takes longer than most of them: a test that adds a route takes `new_app`.
     """
-    application = create_app(Settings(data=tmp_path, plain_http=True), database)
-    faults = watch(application)
+    application, faults = shared_app
+    connect(application, Settings(data=tmp_path, plain_http=True), database)
+    faults.clear()
     yield application
     assert not faults
+
+
+@pytest.fixture
+def new_app(database: Database, tmp_path: Path) -> Flask:
+    """An application of the test's own, to which it may add routes."""
+    return create_app(Settings(data=tmp_path, plain_http=True), database)
 
 
 @pytest.fixture

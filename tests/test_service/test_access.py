@@ -140,10 +140,10 @@ def test_an_object_of_another_organisation_is_not_found(world: World, route: str
     assert theirs[0] >= 400
 
 
-def test_a_route_without_a_line_is_refused_to_everybody(app: Flask, database: Database):
-    app.add_url_rule("/new", "new", lambda: "what nobody thought about")
-    admin = make_browser(app, make_user(database, make_organisation(database), "admin"))
-    for client in (app.test_client(), admin):
+def test_a_route_without_a_line_is_refused_to_everybody(new_app: Flask, database: Database):
+    new_app.add_url_rule("/new", "new", lambda: "what nobody thought about")
+    admin = make_browser(new_app, make_user(database, make_organisation(database), "admin"))
+    for client in (new_app.test_client(), admin):
         answer = client.get("/new")
         assert answer.status_code == 500
         assert "nobody thought" not in answer.get_data(as_text=True)

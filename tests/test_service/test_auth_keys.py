@@ -22,10 +22,10 @@ from service.errors import DomainError
 
 
 @pytest.fixture
-def called(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
+def called(new_app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a route of the API that wants the scope `assess` and says who called."""
     monkeypatch.setitem(ACCESS.api, "GET who", "assess")
-    app.add_url_rule(
+    new_app.add_url_rule(
         "/api/v1/who", "who", lambda: {"actor": get_caller().actor, "organisation": get_caller().organisation}
     )
     return "/api/v1/who"
@@ -36,8 +36,8 @@ def key(database: Database, text: str) -> keys.ActiveKey | None:
         return keys.find_key(session, text)
 
 
-def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Database, called: str):
-    answer = app.test_client().get(called, headers=make_key(database, make_organisation(database), "assess"))
+def test_a_key_opens_its_scope_for_its_organisation(new_app: Flask, database: Database, called: str):
+    answer = new_app.test_client().get(called, headers=make_key(database, make_organisation(database), "assess"))
     assert answer.status_code == 200
     assert answer.json["organisation"] == "Harbour Foods"
     assert answer.json["actor"].startswith("key:")
@@ -54,16 +54,18 @@ def test_a_key_opens_its_scope_for_its_organisation(app: Flask, database: Databa
     ],
 )
 def test_a_request_without_a_key_is_refused_with_instructions(
-    app: Flask, called: str, header: dict[str, str], code: str
+    new_app: Flask, called: str, header: dict[str, str], code: str
 ):
-    answer = app.test_client().get(called, headers=header)
+    answer = new_app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, code)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.content_type == "application/problem+json"
 
 
-def test_a_key_without_the_scope_learns_which_one_it_needs(app: Flask, database: Database, called: str):
-    answer = app.test_client().get(called, headers=make_key(database, make_organisation(database), "suppliers:read"))
+def test_a_key_without_the_scope_learns_which_one_it_needs(new_app: Flask, database: Database, called: str):
+    answer = new_app.test_client().get(
+        called, headers=make_key(database, make_organisation(database), "suppliers:read")
+    )
     assert (answer.status_code, answer.json["code"], answer.json["scope"]) == (403, "key.scope", "assess")
 
 
@@ -101,22 +103,22 @@ def test_a_key_ends_on_its_day(database: Database, monkeypatch: pytest.MonkeyPat
     assert key(database, text) is None
 
 
-def test_a_revoked_key_is_refused_at_once(app: Flask, database: Database, called: str):
+def test_a_revoked_key_is_refused_at_once(new_app: Flask, database: Database, called: str):
     organisation_id = make_organisation(database)
     header = make_key(database, organisation_id, "assess")
     with database.for_organisation(organisation_id) as session:
         keys.revoke_key(session, keys.list_keys(session)[0].id, "user:ana")
-    answer = app.test_client().get(called, headers=header)
+    answer = new_app.test_client().get(called, headers=header)
     assert (answer.status_code, answer.json["code"]) == (401, "key.invalid")
 
 
-def test_last_used_is_written_at_most_once_a_minute(app: Flask, database: Database, called: str, monkeypatch):
+def test_last_used_is_written_at_most_once_a_minute(new_app: Flask, database: Database, called: str, monkeypatch):
     organisation_id, at = make_organisation(database), now()
     header = make_key(database, organisation_id, "assess")
     seen = []
     for seconds in (0, 30, 59, 60, 100):
         freeze_time(monkeypatch, at + timedelta(seconds=seconds))
-        app.test_client().get(called, headers=header)
+        new_app.test_client().get(called, headers=header)
         with database.for_organisation(organisation_id) as session:
             seen.append((keys.list_keys(session)[0].used_at - at).total_seconds())
     assert seen == [0, 0, 0, 60, 60]
@@ -187,18 +189,18 @@ def list_events(database: Database, action: str) -> list[tuple[str, str, dict]]:
 
 
 @pytest.mark.parametrize("end", ["deactivate", "demote"])
-def test_a_key_stops_with_the_access_of_its_owner(app: Flask, database: Database, called: str, end: str):
+def test_a_key_stops_with_the_access_of_its_owner(new_app: Flask, database: Database, called: str, end: str):
     organisation_id, ana, bo = make_admins(database)
     key_id, text = make_key_of(database, organisation_id, ana)
     _other, other_text = make_key_of(database, organisation_id, bo)
     header = {"Authorization": f"Bearer {text}"}
-    assert app.test_client().get(called, headers=header).status_code == 200
+    assert new_app.test_client().get(called, headers=header).status_code == 200
     with database.for_organisation(organisation_id) as session:
         if end == "deactivate":
             users.deactivate(session, ana, f"user:{bo}")
         else:
             users.change_role(session, ana, "officer", f"user:{bo}")
-    refused = app.test_client().get(called, headers=header)
+    refused = new_app.test_client().get(called, headers=header)
     assert (refused.status_code, refused.json["code"]) == (401, "key.invalid")
     assert key(database, other_text) is not None
     assert list_events(database, "key.stopped") == [(f"user:{bo}", key_id, {"owner": ana})]

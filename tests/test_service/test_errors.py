@@ -30,7 +30,7 @@ def open_to_all(app: Flask, monkeypatch: pytest.MonkeyPatch, address: str, answe
 
 
 @pytest.fixture
-def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def client(new_app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A browser before an application whose routes refuse and break, as pages and in the API."""
 
     def breaks() -> str:
@@ -43,12 +43,12 @@ def client(app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         raise not_found()
 
     for face in ("/page", "/api/v1"):
-        open_to_all(app, monkeypatch, f"{face}/breaks", breaks)
-        open_to_all(app, monkeypatch, f"{face}/refuses", refuses)
-        open_to_all(app, monkeypatch, f"{face}/nothing", nothing)
+        open_to_all(new_app, monkeypatch, f"{face}/breaks", breaks)
+        open_to_all(new_app, monkeypatch, f"{face}/refuses", refuses)
+        open_to_all(new_app, monkeypatch, f"{face}/nothing", nothing)
         for status in (400, 406, 409, 413, 415, 429, 503):
-            open_to_all(app, monkeypatch, f"{face}/{status}", lambda status=status: abort(status))
-    return app.test_client()
+            open_to_all(new_app, monkeypatch, f"{face}/{status}", lambda status=status: abort(status))
+    return new_app.test_client()
 
 
 def lines(written: StringIO) -> list[dict]:
