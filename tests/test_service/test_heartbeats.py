@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import pytest
 from callers import freeze_time, make_browser, make_key, make_organisation, make_user
+from databases import opened
 from flask import Flask
 from patience import PATIENCE, wait_until
 from prometheus_client.parser import text_string_to_metric_families
@@ -28,6 +29,7 @@ from service.db.tables import Heartbeat
 from service.heartbeats import Pulse, list_heartbeats
 from service.jobs import table, worker
 from service.wiring import scheduler
+from service.wiring.app import connect
 
 pytestmark = pytest.mark.fault
 
@@ -188,9 +190,10 @@ def test_a_service_that_cannot_write_its_database_is_not_ready(
     app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
     assert is_ready(app, monkeypatch)
-    database.engine.dispose()
-    event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
-    assert not is_ready(app, monkeypatch)
+    with opened(database.engine.url) as engine:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+        connect(app, app.extensions["settings"], Database(engine))
+        assert not is_ready(app, monkeypatch)
 
 
 def test_a_service_that_cannot_write_its_data_folder_is_not_ready(app: Flask, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread, current_thread
 
 import pytest
-from databases import Empty
+from databases import Empty, opened
 from patience import PATIENCE
 from sqlalchemy import Executable, delete, event, exists, func, insert, literal, select, text, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -309,7 +309,7 @@ def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(s
 
 def test_a_waiting_writer_is_woken_when_it_is_its_turn_instead_of_polling(sqlite: Empty):
     # SQLite lets who waits look again every tenth of a second: beside who writes chunk after chunk that can take seconds.
-    with sqlite() as engine:
+    with sqlite() as empty, opened(empty.url) as engine:
         database, begun = Database(engine), []
         make_two(database)
         event.listen(engine, "checkout", lambda *_: begun.append(current_thread()))
