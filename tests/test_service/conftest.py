@@ -97,7 +97,8 @@ def app(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path)
     """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
     OpenAPI document says: a field that is returned and not declared fails the test.
 
-    All tests share it, since creating its routes takes longer than most of them: a test that adds a route takes `new_app`.
+    All tests share it, since creating its routes takes longer than most of them: a test that adds a route or counts responses
+    takes `new_app`.
     """
     application, faults = shared_app
     connect(application, Settings(data=tmp_path, plain_http=True), database)
@@ -108,7 +109,7 @@ def app(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path)
 
 @pytest.fixture
 def new_app(database: Database, tmp_path: Path) -> Flask:
-    """An application of the test's own, to which it may add routes."""
+    """An application of the test's own, to which it may add routes, and whose responses it counts."""
     return create_app(Settings(data=tmp_path, plain_http=True), database)
 
 

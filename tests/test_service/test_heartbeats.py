@@ -212,12 +212,12 @@ def test_many_who_ask_whether_the_service_is_ready_cost_one_write(app: Flask, mo
     assert len(writes) == 1
 
 
-def test_metrics_name_jobs_and_loops_but_no_supplier_and_nobody(app: Flask, database: Database):
+def test_metrics_name_jobs_and_loops_but_no_supplier_and_nobody(new_app: Flask, database: Database):
     organisation_id = make_organisation(database, "Harbour Foods")
     with database.for_organisation(organisation_id) as session:
         table.enqueue(session, "count", {"name": "Nguyen Van An"}, "user:1")
     Pulse(database, "worker").write()
-    answer = app.test_client().get("/metrics", headers=make_key(database, organisation_id, "metrics:read"))
+    answer = new_app.test_client().get("/metrics", headers=make_key(database, organisation_id, "metrics:read"))
     assert (answer.status_code, answer.mimetype) == (200, "text/plain")
     text = answer.get_data(as_text=True)
     assert "Nguyen" not in text
@@ -231,7 +231,7 @@ def test_metrics_name_jobs_and_loops_but_no_supplier_and_nobody(app: Flask, data
     assert samples["diligence_oldest_job_age_seconds", "short"] >= 0
     beats = [value for name, value in samples.items() if name[0] == "diligence_heartbeat_timestamp_seconds"]
     assert len(beats) == 1
-    answer = app.test_client().get("/metrics", headers=make_key(database, organisation_id, "metrics:read"))
+    answer = new_app.test_client().get("/metrics", headers=make_key(database, organisation_id, "metrics:read"))
     assert 'diligence_responses_total{status="2xx"} 1.0' in answer.get_data(as_text=True)
 
 
