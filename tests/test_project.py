@@ -153,7 +153,14 @@ def test_long():
 def test_only_the_long_level_runs_tests_marked_long_and_draws_ten_times_as_many_examples(
     tmp_path: Path, words: list[str], ran: set[str]
 ):
-    for name in ("scripts/test", "pyproject.toml", "tests/conftest.py", "tests/network.py", "tests/examples.py"):
+    for name in (
+        "scripts/test",
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/memory.py",
+        "tests/network.py",
+        "tests/examples.py",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "tests" / "test_levels.py").write_text(LEVELS, encoding="utf-8")

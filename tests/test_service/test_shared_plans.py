@@ -169,7 +169,7 @@ def test_a_reply_is_kept_ends_the_draft_and_moves_the_finding(case: Case, positi
     [
         ("", "", "For each finding, say"),
         ("disputes", " ", "Say why you dispute"),
-        ("comments", "Ask Mr Somchai Jaidee, phone +66 81 234 5678.", "identifies a person"),
+        ("comments", "Ask Mr Somchai Jaidee, phone +66 81 234 5678.", "seems to identify a person"),
     ],
 )
 def test_a_reply_that_cannot_be_saved_is_refused_and_what_was_entered_is_kept(
