@@ -221,7 +221,7 @@ def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
     )
     if changes.unexplained:
         fell = format_count(changes.unexplained, "supplier", "suppliers")
-        text += f" {fell} fell to a lower level without a known cause, which is no sign yet that the risk is lower."
+        text += f" {fell} fell to a lower level without a known cause. This does not yet show that the risk is lower."
     return (
         Paragraph(text + (f" The first {MAX_CHANGES} are shown." if more > 0 else "")),
         Table(("Supplier", "Level then", "Level now"), tuple(rows), (50, 25, 25)),

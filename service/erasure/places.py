@@ -65,7 +65,9 @@ PLACES: Mapping[str, Place] = {
     "organisation": Place("no_subject", "It is the customer."),
     "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
-    "remedy_account": Place("deleted", "What the workers of a supplier are owed and were paid is deleted with it."),
+    "remedy_account": Place(
+        "deleted", "Records of what a supplier's workers are owed and have been paid are deleted with it."
+    ),
     "remedy_instalment": Place("deleted", "Instalments are deleted with their account."),
     "reply": Place("deleted", "What the supplier was asked and answered is deleted with it."),
     "reply_finding": Place("deleted", "It is deleted with the reply and with the finding."),

@@ -116,7 +116,9 @@ def get_account(session: Session, account_id: str, *, version: int | None = None
     if account is None:
         raise not_found("Remedy account not found.")
     if version is not None and account.version != version:
-        raise DomainError("remedy.changed", 409, "Somebody else has changed this account. Look at it again first.")
+        raise DomainError(
+            "remedy.changed", 409, "Somebody else has changed this account. Check the current version first."
+        )
     return account
 
 
@@ -127,17 +129,21 @@ def record_payment(session: Session, account: RemedyAccount, number: int, paymen
     409; ``date.future``, ``remedy.amount``, ``remedy.workers``, ``remedy.proof``, ``text.too_long``, ``person.*``, 422.
     """
     if act.actor.person is None:
-        raise DomainError("evidence.nobody", 403, "No user answers for this API key, so it cannot submit evidence.")
+        raise DomainError(
+            "evidence.nobody", 403, "No user is responsible for this API key, so it cannot submit evidence."
+        )
     instalment = _get_instalment(session, account, number)
     if instalment.confirmed_on is not None:
         raise DomainError("remedy.confirmed", 409, "Workers have already confirmed this payment.")
     if payment.paid_on > act.on:
-        raise DomainError("date.future", 422, "The day of the payment is in the future.")
+        raise DomainError("date.future", 422, "The date of the payment is in the future.")
     if not 0 < payment.workers <= instalment.workers:
         detail = f"Enter how many workers were paid, from 1 to {instalment.workers:,} for this instalment."
         raise DomainError("remedy.workers", 422, detail)
     if not payment.proof.strip():
-        raise DomainError("remedy.proof", 422, "Say where the proof of payment is kept, by a document or file number.")
+        raise DomainError(
+            "remedy.proof", 422, "Say where the proof of payment is kept, and give a document or file number."
+        )
     check_text(payment.proof, MAX_REFERENCE)
     instalment.paid_on, instalment.paid = payment.paid_on, _parse_amount(payment.amount)
     instalment.workers_paid, instalment.proof = payment.workers, payment.proof.strip()
@@ -163,9 +169,9 @@ def confirm_payment(
         raise DomainError("remedy.same_user", 403, "You recorded this payment. A different user has to confirm it.")
     sources = load_rules()["verification"]["worker_side"]
     if confirmation.source not in sources:
-        raise DomainError("remedy.source", 422, f"Say on whose word it rests: {', '.join(sources)}.")
+        raise DomainError("remedy.source", 422, f"Choose who confirmed it: {', '.join(sources)}.")
     if confirmation.on > act.on:
-        raise DomainError("date.future", 422, "The day on which workers were asked is in the future.")
+        raise DomainError("date.future", 422, "The date on which workers were asked is in the future.")
     if confirmation.on < instalment.paid_on:
         raise DomainError("remedy.too_early", 422, "Workers have to be asked after the payment.")
     if not (confirmation.asked > 0 and 0 <= confirmation.confirming <= confirmation.asked <= instalment.workers):

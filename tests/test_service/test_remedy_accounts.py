@@ -287,7 +287,7 @@ def test_an_account_is_saved_paid_and_confirmed_on_its_page(office: Office):
     assert 'value="held_in_trust" checked' in own.get_data(as_text=True)
     assert send(office.bo, f"{address}/instalments/1/confirmation", version="3", **asked).status_code == 303
     page = office.bo.get(address).get_data(as_text=True)
-    assert "2 of 2 workers asked had been paid in full" in page
+    assert "2 of the 2 workers asked had been paid in full" in page
     assert "2 of 16 paid in full, 14 still owed" in page
     with office.database.for_organisation(office.id, write=False) as session:
         events = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()

@@ -26,7 +26,7 @@ class RemedyCohortSchema(ApiSchema):
 
 
 class RemedyInstalmentSchema(ApiSchema):
-    """A payment that is due, what was paid, and what the workers say of it."""
+    """A payment that is due, what was paid, and what workers say about it."""
 
     number = fields.Integer()
     due = fields.Date()
@@ -45,7 +45,7 @@ class RemedyInstalmentSchema(ApiSchema):
 
 
 class RemedyAccountSchema(ApiSchema):
-    """A repayment calculation that was saved for a supplier: what its workers are owed, and what became of it."""
+    """A repayment calculation that was saved for a supplier: what its workers are owed, and what has been paid since."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -58,7 +58,7 @@ class RemedyAccountSchema(ApiSchema):
     owed = fields.Nested(AmountRangeSchema, metadata={"description": "The instalments pay the central figure."})
     paid = money()
     confirmed = fields.String(
-        metadata={"description": "Of each payment, the share that the workers who were asked had received in full."}
+        metadata={"description": "The share of each payment that the workers who were asked had received in full."}
     )
     workers = fields.Integer()
     workers_paid = fields.Integer(metadata={"description": "Workers who were paid each of their instalments in full."})
@@ -73,7 +73,7 @@ class RemedyAccountSchema(ApiSchema):
 
 
 class RemedyAccountChangeSchema(ApiSchema):
-    """How many workers were not found, what was done for them, and why workers are still owed (empty: none are)."""
+    """How many workers were not found, what was done for them, and why workers are still owed money (empty if none are)."""
 
     not_found = StrictInteger(0)
     measures = StrictList(StrictChoice(MEASURES), 0, len(MEASURES))

@@ -49,7 +49,7 @@ CHARTS: tuple[tuple[LazyString, LazyString, tuple[str, ...]], ...] = (
     ),
     (
         lazy_gettext("Steps that were reopened"),
-        lazy_gettext("Per cent of the steps closed in the year before each day that were reopened afterwards."),
+        lazy_gettext("Percentage of the steps closed in the year before each day that were later reopened."),
         (progress.REOPENED,),
     ),
     (
