@@ -13,7 +13,7 @@ from service.db.tables import Base, Owned
 class PortfolioFigure(Owned, Base):
     """A figure of the portfolio on a day.
 
-    ``part``: what it is of: "" for everything, a level, or a group of steps such as ``priority:3a`` or ``stage:act``.
+    ``part``: what it is of: "" for everything, a level, a currency, or a group of steps such as ``priority:3a`` or ``stage:act``.
     ``for_everyone``: it leaves out steps that are known only from workers. ``value``: None where it would describe a group of
     fewer than ten workers to everyone.
     """

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from statistics import median
 from typing import Any
@@ -21,13 +22,17 @@ from reports.document import LEVELS as LEVEL_NAMES
 from risk_models.action_library import PRIORITIES, STAGES, list_release_actions
 from service.db.count_triggers import LEVELS
 from service.db.progress_tables import PortfolioFigure
+from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Step, StepVerification, Transition
 from service.db.supplier_counts import list_counts
 from service.queries.remediation import OPEN_STATES
+from service.remediation.remedy_totals import compute_totals, list_instalments
 
 SUPPLIERS, OPEN, OVERDUE = "suppliers", "open_steps", "overdue_steps"
 DAYS, REOPENED, REACHED = "days_to_verification", "reopened_share", "workers_reached"
-FIGURES = (SUPPLIERS, OPEN, OVERDUE, DAYS, REOPENED, REACHED)
+OWED, PAID, CONFIRMED = "money_owed", "money_paid", "money_confirmed"
+MONEY = (OWED, PAID, CONFIRMED)
+FIGURES = (SUPPLIERS, OPEN, OVERDUE, DAYS, REOPENED, REACHED, *MONEY)
 ALL = ""  # the part of a figure that is of everything
 GROUPS = (*(f"priority:{priority}" for priority in PRIORITIES), *(f"stage:{stage}" for stage in STAGES))
 YEAR = timedelta(days=365)  # verifications, reopened steps and workers reached are those of the year before a day
@@ -48,6 +53,8 @@ def compute_figures(session: Session, on: date, at: datetime, *, for_everyone: b
     figures |= _count_steps(session, on, shown)
     figures |= _compute_days_to_verification(session, at - YEAR, shown)
     figures |= _compute_reopened_share(session, at - YEAR, shown)
+    if not for_everyone:  # not everyone may see remedy accounts
+        figures |= _sum_money(session)
     return figures | _count_workers_reached(session, at - YEAR, shown, for_everyone=for_everyone)
 
 
@@ -92,6 +99,18 @@ def _compute_reopened_share(session: Session, since: datetime, shown: Sequence[A
         closed.update(list_parts(key))
         again.update(list_parts(key) if step_id in reopened else ())
     return {(REOPENED, part): round(100 * again[part] / n, 1) for part, n in closed.items()}
+
+
+def _sum_money(session: Session) -> Figures:
+    """Return what workers are owed in all, were paid and have confirmed, by currency, over all remedy accounts."""
+    accounts = session.scalars(select(RemedyAccount).order_by(RemedyAccount.id)).all()
+    instalments = list_instalments(session, [account.id for account in accounts])
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for account in accounts:
+        totals = compute_totals(account, instalments[account.id])
+        for figure, amount in zip(MONEY, (totals.owed, totals.paid, totals.confirmed), strict=True):
+            sums[figure, account.currency] += amount
+    return {key: float(amount) for key, amount in sums.items()}
 
 
 def _count_workers_reached(session: Session, since: datetime, shown: Sequence[Any], *, for_everyone: bool) -> Figures:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from callers import make_organisation
+from sample_objects import make_account, make_instalment
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from test_remediation_rules import AT, ON, Workspace
@@ -19,6 +20,7 @@ from service.jobs.worker import Handler, run_job
 from service.queries.progress import (
     ALL,
     DAYS,
+    MONEY,
     OPEN,
     OVERDUE,
     REACHED,
@@ -65,6 +67,21 @@ def test_the_figures_for_everyone_leave_out_steps_known_from_workers_and_small_g
     shown = compute_figures(work.session, ON, AT, for_everyone=True)
     assert (shown[OPEN, ALL], shown[REACHED, ALL]) == (1, 0)
     assert (DAYS, ALL) not in shown
+
+
+def test_money_is_summed_by_currency_for_those_who_may_see_it(work: Workspace):
+    session, ids = work.session, {"supplier_id": work.supplier.id}
+    account = make_account(session, ids)
+    session.add(account)
+    session.flush()
+    instalment = make_instalment(session, {"account_id": account.id})
+    instalment.paid_on, instalment.paid, instalment.workers_paid = ON, "1000.00", 10
+    instalment.confirmed_on, instalment.workers_asked, instalment.workers_confirming = ON, 8, 4
+    session.add(instalment)
+    session.flush()
+    shown = compute_figures(session, ON, AT, for_everyone=False)
+    assert [shown[figure, "USD"] for figure in MONEY] == [1200, 1000, 500]
+    assert not {figure for figure, _ in compute_figures(session, ON, AT, for_everyone=True)} & set(MONEY)
 
 
 def store(session: Session, on: date, value: float) -> None:

@@ -229,7 +229,7 @@ class PortfolioSchema(ApiSchema):
 class SeriesSchema(ApiSchema):
     """The values of a figure on each day; null where it is not known, or withheld because it describes fewer than ten workers.
 
-    ``part``: what the figure covers: empty for everything, a level, or the Bali Process priority or stage of steps.
+    ``part``: what the figure covers: empty for everything, a level, a currency, or the Bali Process priority or stage of steps.
     """
 
     figure = StrictChoice(FIGURES)

@@ -8,6 +8,7 @@ from datetime import date
 
 from flask import render_template
 from flask_babel import LazyString, lazy_gettext
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from reports.document import LEVEL_TITLES, PRIORITIES
@@ -33,6 +34,14 @@ FIGURE_TITLES: Mapping[str, LazyString] = {
     progress.REOPENED: lazy_gettext("Reopened, per cent"),
     progress.REACHED: lazy_gettext("Workers spoken to"),
 }
+MONEY_TITLES: Mapping[str, LazyString] = {
+    progress.OWED: lazy_gettext("Owed in all"),
+    progress.PAID: lazy_gettext("Paid"),
+    progress.CONFIRMED: lazy_gettext("Confirmed by workers"),
+}
+MONEY_NOTE = lazy_gettext(
+    "The sums of all remedy accounts. Of a payment, the share that the workers asked had received counts as confirmed."
+)
 # The charts of lines: their titles, what is to be known about them, and the figures that they show.
 CHARTS: tuple[tuple[LazyString, LazyString, tuple[str, ...]], ...] = (
     (
@@ -80,6 +89,7 @@ def show_progress() -> str:
     with read_session() as session:
         found = progress.load_progress(session, now().date(), sees_worker_derived=caller.sees_worker_derived)
     charts = [chart for chart in (_build_chart(found, *each) for each in CHARTS) if chart.rows]
+    charts += [_build_money_chart(found, currency) for currency in sorted(found.list_series(progress.OWED))]
     levels = found.list_series(progress.SUPPLIERS)
     return render_template(
         "progress.html",
@@ -104,6 +114,15 @@ def _build_chart(found: Progress, title: LazyString, note: LazyString, figures: 
         for figure in figures
     ]
     return _draw_chart(title, note, found.days, lines)
+
+
+def _build_money_chart(found: Progress, currency: str) -> Chart:
+    lines = [
+        Line(str(title), found.series.get((figure, currency)) or [None] * len(found.days))
+        for figure, title in MONEY_TITLES.items()
+    ]
+    title = _("Repaid to workers, in %(currency)s", currency=currency)
+    return _draw_chart(title, MONEY_NOTE, found.days, lines)
 
 
 def _draw_chart(title: str | LazyString, note: str | LazyString, days: Sequence[date], lines: Sequence[Line]) -> Chart:
