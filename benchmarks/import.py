@@ -64,7 +64,7 @@ def main() -> None:
     )
     print(f"  read {reading:31.2f} s      1.0 x read")
     totals = []
-    for number, title in enumerate(("a new list", "the same again")):
+    for number, title in enumerate(("a new list", "the same list again")):
         medians = {phase: statistics.median(one[number][phase] for one in imports) for phase in PHASES.values()}
         for phase, seconds in medians.items():
             print(f"  {title:16} {phase:10}{seconds:9.2f} s   {seconds / reading:6.1f} x read")
