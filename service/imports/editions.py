@@ -1,11 +1,13 @@
 """Compare a list with the one before it: who is new, changed, renamed, moved, in doubt, or gone.
 
 Which list came before is found by what is in it: the last edition of another list with which at least half of the suppliers are
-shared. The sender may name another import, or none. A supplier that is gone is never deleted; somebody says whether it stays.
+shared, or at least companies of the same name where addresses were written differently. The sender may name another import, or
+none. A supplier that is gone is never deleted; somebody says whether it stays.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +27,7 @@ from service.identity.pairs import Likely, find_likely, get_identity_of
 from service.imports.supplier_rows import SupplierRows
 from service.suppliers import editions
 from service.suppliers.editions import Listed
-from service.suppliers.identity import IDENTITY, PLACE, is_place_key
+from service.suppliers.identity import IDENTITY, PLACE, company_key, is_place_key
 from service.suppliers.key_grades import have_different_names
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 
@@ -46,6 +48,14 @@ class Edition(NamedTuple):
 
 
 NOTHING = Edition(None, ())
+
+
+class _Named(NamedTuple):
+    """A supplier that a list names: its id if it is stored, and its kind and the key of its company."""
+
+    supplier_id: str | None
+    kind: str
+    company: str
 
 
 @dataclass(frozen=True)
@@ -72,13 +82,16 @@ def recognise(session: Session, import_: Import, groups: Sequence[SupplierRows])
     if not by_reference or _is_first(session, import_):
         return result
     ids = {kind: find_ids(session, kind, [g.key for g in groups if g.kind == kind]) for kind in ("agency", "site")}
-    previous = find_previous(session, import_, {one for of_kind in ids.values() for one in of_kind.values()})
+    named = [
+        _Named(ids[group.kind].get(group.key), group.kind, company_key(group.rows[0])) for group in groups if group.rows
+    ]
+    previous = _find_previous(session, import_, named)
     if previous is None:
         return result
     keys = {(group.kind, group.key) for group in groups}
-    named = select(Result.supplier_id).where(Result.import_id == previous.id)
+    before = select(Result.supplier_id).where(Result.import_id == previous.id)
     for chunk in chunks(sorted({reference for _, reference in by_reference})):
-        query = select(Supplier).where(Supplier.reference.in_(chunk), Supplier.id.in_(named))
+        query = select(Supplier).where(Supplier.reference.in_(chunk), Supplier.id.in_(before))
         for supplier in session.scalars(query.order_by(Supplier.id)):
             position = by_reference.get((supplier.kind, str(supplier.reference)))
             if position is None or (supplier.kind, supplier.key) in keys or result[position].key in ids[supplier.kind]:
@@ -100,7 +113,8 @@ def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *
         return NOTHING
     rows = _list_rows(session, groups)
     named = {row.supplier_id for row in rows if row.supplier_id is not None}
-    previous = find_previous(session, import_, named)
+    companies = [_Named(row.supplier_id, row.group.kind, company_key(row.listed.answers)) for row in rows]
+    previous = _find_previous(session, import_, companies)
     before = editions.load_listed(session, previous.id) if previous is not None else {}
     questions = editions.list_compared(
         {question for listed in before.values() for question in listed.given},
@@ -163,22 +177,32 @@ def check_previous(session: Session, choices: Mapping[str, Any]) -> None:
         )
 
 
-def find_previous(session: Session, import_: Import, named: Collection[str]) -> Import | None:
+def _find_previous(session: Session, import_: Import, named: Sequence[_Named]) -> Import | None:
     """Return the import that a list is an edition of: the chosen one, or the one that shares most suppliers with it."""
     chosen = import_.choices.get("previous")
     if chosen is not None:
         return None if chosen == NO_PREVIOUS else session.get(Import, chosen)
     best, most = None, 0.0
     for other in list_latest(session, import_):
-        query = select(func.count(Result.supplier_id.distinct())).where(Result.import_id == other.id)
-        length = max(session.scalars(query).one(), len(named))
-        if not length or min(length, len(named)) < SHARED * length:
+        ids = select(Result.supplier_id).where(Result.import_id == other.id)
+        length = session.scalars(select(func.count()).select_from(ids.distinct().subquery())).one()
+        if not named or min(length, len(named)) < SHARED * max(length, len(named)):
             continue
-        ids = select(Result.supplier_id).where(Result.import_id == other.id).distinct()
-        share = sum(supplier_id in named for supplier_id in session.scalars(ids)) / length
+        suppliers = session.execute(
+            select(Supplier.id, Supplier.kind, Supplier.company_key).where(Supplier.id.in_(ids))
+        )
+        share = _count_shared(named, [_Named(*row) for row in suppliers]) / max(length, len(named))
         if share >= SHARED and share > most:
             best, most = other, share
     return best
+
+
+def _count_shared(named: Sequence[_Named], before: Sequence[_Named]) -> int:
+    """Return how many suppliers of two lists are the same, or of the same company if there is nothing else to go by."""
+    ids, ids_before = {one.supplier_id for one in named}, {one.supplier_id for one in before}
+    new = Counter((one.kind, one.company) for one in named if one.supplier_id not in ids_before)
+    gone = Counter((one.kind, one.company) for one in before if one.supplier_id not in ids)
+    return len(ids & ids_before) + (new & gone).total()
 
 
 def list_latest(session: Session, import_: Import) -> list[Import]:

@@ -211,6 +211,22 @@ def test_only_suppliers_that_are_gone_can_be_decided_about_and_only_after_the_im
     assert portal.post(f"/imports/{second['id']}/edition/gone", body).json["code"] == "edition.entry"
 
 
+def test_an_edition_is_recognised_by_its_companies_when_most_addresses_are_written_differently(portal: Portal):
+    first = send_list(portal, make_rows())
+    reworded = make_rows()
+    for at, name in enumerate(NAMES[1:]):
+        reworded[name][3] = f"No. {11 + at}, Rama Rd., Muang District, Samut Sakhon"
+    preview = send_list(portal, reworded, confirm="false")
+    portal.post(f"/imports/{preview['id']}/confirm", {})
+    portal.work()
+    work(portal)
+    done = portal.get(f"/imports/{preview['id']}").json
+    for edition in (preview, done):
+        assert edition["edition"]["previous_id"] == first["id"]
+        assert count(edition) == {"doubtful": 5, "unchanged": 1}
+    assert list_states(portal, done) == dict.fromkeys(NAMES[1:], "doubtful")
+
+
 def test_another_list_is_no_edition_unless_somebody_says_so(portal: Portal):
     first = send_list(portal, make_rows())
     other = {name: cells for name, cells in make_rows().items() if name in NAMES[:2]}
