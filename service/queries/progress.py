@@ -102,7 +102,7 @@ def _compute_reopened_share(session: Session, since: datetime, shown: Sequence[A
 
 
 def _sum_money(session: Session) -> Figures:
-    """Return what workers are owed in all, were paid and have confirmed, by currency, over all remedy accounts."""
+    """Return what workers are owed in total, have been paid and have confirmed, by currency, over all remedy accounts."""
     accounts = session.scalars(select(RemedyAccount).order_by(RemedyAccount.id)).all()
     instalments = list_instalments(session, [account.id for account in accounts])
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)

@@ -35,12 +35,12 @@ FIGURE_TITLES: Mapping[str, LazyString] = {
     progress.REACHED: lazy_gettext("Workers spoken to"),
 }
 MONEY_TITLES: Mapping[str, LazyString] = {
-    progress.OWED: lazy_gettext("Owed in all"),
+    progress.OWED: lazy_gettext("Total owed"),
     progress.PAID: lazy_gettext("Paid"),
     progress.CONFIRMED: lazy_gettext("Confirmed by workers"),
 }
 MONEY_NOTE = lazy_gettext(
-    "The sums of all remedy accounts. Of a payment, the share that the workers asked had received counts as confirmed."
+    "The sums of all remedy accounts. A payment counts as confirmed to the extent that the workers asked had received it."
 )
 # The charts of lines: their titles, what is to be known about them, and the figures that they show.
 CHARTS: tuple[tuple[LazyString, LazyString, tuple[str, ...]], ...] = (
