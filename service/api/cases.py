@@ -14,9 +14,9 @@ from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import page_reply
 from service.auth.caller import get_caller
-from service.cases import corrections
+from service.cases import closing, corrections
 from service.cases import service as case_service
-from service.cases.service import WorkerCheck
+from service.cases.closing import WorkerCheck
 from service.clock import now, today
 from service.db.case_tables import StoredCase
 from service.erasure import erase as erasure
@@ -91,7 +91,7 @@ def close_case(session: Session, case_id: str, body: Values) -> Reply:
         except ValueError as fault:
             raise DomainError("field.value", 422, "checked_on: Enter a date as YYYY-MM-DD.") from fault
         check = WorkerCheck(checked_on, body["workers"], body["chosen_by"])
-    return Reply(_case(session, case_service.close_case(session, case_id, body["outcome"], *_act(), check)))
+    return Reply(_case(session, closing.close_case(session, case_id, body["outcome"], *_act(), check)))
 
 
 def _finding(values: Values) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import now
 from service.db.remediation_tables import Reply as Letter
 from service.errors import not_found
-from service.remediation import replies
+from service.remediation import evidence_files, replies
 from service.remediation.steps import build_act
 from service.shared_plans import contents, proofs, submissions
 from service.suppliers import repository as suppliers
@@ -80,7 +80,7 @@ def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         evidence, step = proofs.get_proof(session, supplier.id, evidence_id)
-        name = proofs.build_file_name(evidence, step)
+        name = evidence_files.build_file_name(evidence, step)
     return attachment(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
 
 

@@ -82,8 +82,8 @@ def add_evidence(session: Session, step_id: str, body: Values) -> Reply:
     """Add evidence to a step, which then waits for verification, and return the step."""
     act = build_act(get_caller(), now())
     step = step_service.get_step(session, step_id, act)
-    period = [parse_day(name, body[name]) if name in body else None for name in ("period_from", "period_to")]
-    step_service.add_evidence(session, step, Evidence(body["kind"], body["reference"], *period), act)
+    begin, end = (parse_day(name, body[name]) if name in body else None for name in ("period_from", "period_to"))
+    step_service.add_evidence(session, step, Evidence(body["kind"], body["reference"], begin, end), act)
     reply = _reply(session, step)
     return Reply(reply.body, 201, etag=reply.etag)
 

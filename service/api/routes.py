@@ -204,9 +204,9 @@ from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
 from service.auth.caller import get_settings
 from service.outbox.messages import MEDIA_TYPE
+from service.remediation.evidence_files import MEDIA_TYPES
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
-from service.shared_plans.proofs import MEDIA_TYPES
 
 PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
@@ -408,7 +408,7 @@ ROUTES: tuple[Route, ...] = (
           "Correct the texts that describe a case. The audit trail records which fields changed, but not what they contained.",
           CaseSchema(), transaction="write", body=CASE_CORRECTION, reading="cases:read"),
     Route("DELETE", "/cases/<case_id>", "delete_case", cases.delete_case,
-          "Delete a case, and reassess its supplier without it. Two users have to close an emergency first.", None, (204,),
+          "Delete a case, and reassess its supplier without it. An approver has to close an emergency first.", None, (204,),
           "write", query=CaseDeletionQuerySchema()),
     Route("GET", "/cases/<case_id>/erasure", "preview_case_erasure", erasure.preview_case,
           "Preview what deleting a case would do, and which backups contain it. Nothing is deleted.", ErasurePreviewSchema()),

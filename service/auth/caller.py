@@ -9,6 +9,7 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
+from service.auth.calendar_links import ActiveCalendar
 from service.auth.links import ActiveLink
 from service.blob_store import BlobStore
 from service.db.session import Database
@@ -77,6 +78,14 @@ def get_link() -> ActiveLink:
     if link is None:
         raise LookupError("this route is not for links")
     return link
+
+
+def get_calendar() -> ActiveCalendar:
+    """Return the calendar link of the current request. Raises LookupError on a route that is not for calendars."""
+    calendar: ActiveCalendar | None = g.get("calendar")
+    if calendar is None:
+        raise LookupError("this route is not for calendars")
+    return calendar
 
 
 def read_session(*, snapshot: bool = True) -> AbstractContextManager[Session]:

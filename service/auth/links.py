@@ -77,7 +77,7 @@ def create_link(
         record_id=supplier.id,
         purpose=purpose,
         addressee=addressee,
-        token_hash=_hash_token(token),
+        token_hash=hash_token(token),
         expires_at=at + timedelta(days=days),
         created_by=by,
         created_at=at,
@@ -140,12 +140,13 @@ _SELECT_BY_HASH = (
 
 def find_link(session: Session, token: str, purpose: str) -> ActiveLink | None:
     """Find the link with a token and purpose in any organisation; None if there is none, or it has expired or was revoked."""
-    row = session.execute(_SELECT_BY_HASH, {"hash": _hash_token(token)}).first()
+    row = session.execute(_SELECT_BY_HASH, {"hash": hash_token(token)}).first()
     if row is None or row[0] <= now() or row.purpose != purpose:
         return None
     return ActiveLink(*row[1:])
 
 
-def _hash_token(token: str) -> str:
+def hash_token(token: str) -> str:
+    """Return the hash under which the token of a link is stored."""
     # 32 random bytes cannot be guessed: no slow hash is needed.
     return hashlib.sha256(token.encode()).hexdigest()

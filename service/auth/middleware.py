@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.audit import record_event
-from service.auth import keys, links, sessions, throttle
+from service.auth import calendar_links, keys, links, sessions, throttle
 from service.auth.access import ACCESS, format_route
+from service.auth.calendar_links import ActiveCalendar
 from service.auth.caller import Caller, get_database, get_settings
+from service.auth.links import ActiveLink
 from service.auth.rate_limit import RateLimiter
 from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
@@ -47,7 +49,7 @@ def register(app: Flask) -> None:
 
 
 def _authenticate() -> AnyResponse | None:
-    g.caller = g.link = None
+    g.caller = g.link = g.calendar = None
     if request.endpoint is None:
         return None  # no such address or method: the router refuses it
     if NUL in request.path:
@@ -188,8 +190,10 @@ def _update_seen_at(sign_in: SignIn) -> None:
 def _authenticate_link(purpose: str) -> None:
     """Authenticate the link whose token is in the address. Every token that opens nothing gets the same answer."""
     token = str((request.view_args or {})["token"])
+    is_calendar = purpose == calendar_links.CALENDAR
+    link: ActiveLink | ActiveCalendar | None
     with get_database().unscoped(write=False) as session:
-        link = links.find_link(session, token, purpose)
+        link = calendar_links.find_link(session, token) if is_calendar else links.find_link(session, token, purpose)
     if link is None:
         blocked = throttle.register_unknown_link(
             get_database(), get_settings().get_secret_key(), request.remote_addr or ""
@@ -197,9 +201,12 @@ def _authenticate_link(purpose: str) -> None:
         if blocked is not None:
             raise _too_many_requests(blocked.seconds)
         abort(404)
-    g.link = link
+    if is_calendar:
+        g.calendar = link
+    else:
+        g.link = link
     structlog.contextvars.bind_contextvars(actor=link.actor, organisation=link.organisation_id)
-    limiter: RateLimiter = current_app.extensions["link_limiter"]
+    limiter: RateLimiter = current_app.extensions["calendar_limiter" if is_calendar else "link_limiter"]
     hit = limiter.hit(link)
     if not hit.allowed:
         raise _too_many_requests(hit.seconds)

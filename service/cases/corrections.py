@@ -16,11 +16,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
+from service.cases.closing import needs_two_users
 from service.cases.service import (
     build_key,
     get_case,
     link_unlinked_cases,
-    needs_two_users,
     parse_answers,
     reassess_suppliers,
 )
@@ -104,8 +104,8 @@ def check_deletion(session: Session, case: StoredCase, reason: str) -> None:
         raise DomainError(
             "case.two_users",
             409,
-            "People were in danger here. Two users have to close this case before it can be deleted. Until then, you can correct "
-            "its texts and remove its notes.",
+            "People were in danger here. An approver has to close this case before it can be deleted. Until then, you can "
+            "correct its texts and remove its notes.",
         )
 
 

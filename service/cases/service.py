@@ -1,4 +1,4 @@
-"""Open, extend and close the case records of an organisation; the supplier concerned is reassessed each time.
+"""Open and extend the case records of an organisation; the supplier concerned is reassessed each time.
 
 Findings are only added, never altered (``corrections.py`` corrects notes and texts), and every step is recorded in the audit
 trail. Stored texts must not identify a person, so they are checked here as those of a sheet are.
@@ -30,7 +30,7 @@ from questionnaires.validation.personal_data import (
 from risk_models.action_library import Action
 from risk_models.answers import from_rows
 from risk_models.cases.readings import read_case
-from risk_models.cases.rules import STRENGTHS, find_case_rules_in_force, list_case_rules
+from risk_models.cases.rules import STRENGTHS, find_case_rules_in_force
 from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch
 from service.audit import record_event
@@ -44,7 +44,6 @@ from service.case_reading.records import (
     link_to_suppliers,
 )
 from service.case_reading.records import SUPPLIER_REFERENCE_QUESTIONS as NUMBERS
-from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
@@ -60,30 +59,6 @@ FORM_ID = "case"
 FINDING_QUESTIONS = ("finding", "phase", "found", "source", "found_on", "note")
 CASE_QUESTIONS = ("case_id", *SINGLE_ANSWER_QUESTIONS, *LIST_QUESTIONS)
 MAX_LENGTHS = {"case_id": 100, "job": 200, "linked_reference": 300, "linked_name": 300, "note": 2000}
-MISTAKE = "entered_by_mistake"  # the only outcome of an emergency for which nobody has to be spoken to
-
-
-@dataclass(frozen=True)
-class WorkerCheck:
-    """How we know that an emergency is over: when someone spoke to workers, how many there were, and who chose them."""
-
-    checked_on: date
-    workers: int
-    chosen_by: str
-
-
-def list_outcomes() -> Mapping[str, str]:
-    """Return the outcomes with which a case may be closed: title by id."""
-    return {outcome["id"]: outcome["title"] for outcome in list_case_rules()[-1].raw["outcome"]}
-
-
-def needs_two_users(session: Session, case: StoredCase) -> bool:
-    """Return whether closing a case takes two users: it is an emergency, or was one at any time since it was opened.
-
-    The strength of the evidence falls with its age, and the people concerned may still be there.
-    """
-    record = to_case_record(case, list_findings(session, [case]).get(case.id, ())).case
-    return "emergency" in (STRENGTHS[case.strength], read_case(record, case.created_at.date()).strength)
 
 
 def find_removed_note(finding: Mapping[str, Any]) -> Issue | None:
@@ -202,115 +177,6 @@ def add_finding(
     parsed_findings = [_parse_finding(answers, on)]
     case = get_case(session, case_id, lock=True)
     _add_findings(session, case, parsed_findings, on, at, by)
-    reassess_suppliers(session, [case], on, at, by)
-    return case
-
-
-def close_case(
-    session: Session,
-    case_id: str,
-    outcome: str,
-    on: date,
-    at: datetime,
-    by: str,
-    check: WorkerCheck | None = None,
-) -> StoredCase:
-    """Close a case. An emergency is not closed, but the proposal to close it is recorded (:func:`confirm_closing`).
-
-    ``check``: required for an emergency. Raises DomainError: ``case.outcome``, ``case.closed``, ``not_found``, and for the
-    check of an emergency ``case.closing_check``, ``case.chosen_by_management`` and ``date.future``.
-    """
-    if outcome not in list_outcomes():
-        raise DomainError("case.outcome", 422, f"Choose one of these outcomes: {', '.join(list_outcomes())}.")
-    case = _get_open_case(session, case_id)
-    if not needs_two_users(session, case):
-        return _close(session, case, outcome, on, at, by, {"outcome": outcome})
-    case.closing = {**_describe_check(case, outcome, check, on), "by": by, "at": at.isoformat()}
-    record_event(session, by, "case.closing_proposed", "case", case.id, _get_closing_details(case.closing))
-    return case
-
-
-def confirm_closing(session: Session, case_id: str, on: date, at: datetime, by: str) -> StoredCase:
-    """Close an emergency as another user proposed. A user who confirms an API key's proposal becomes the proposer.
-
-    Raises DomainError: ``case.closing_by_key`` for an API key, ``case.same_user``, ``case.not_proposed``, ``case.closed``,
-    ``not_found``.
-    """
-    case = _get_open_case(session, case_id)
-    if not is_user(by):
-        raise DomainError(
-            "case.closing_by_key",
-            403,
-            "An API key can only propose closing an emergency. Two users have to confirm it.",
-        )
-    if case.closing is None:
-        raise DomainError("case.not_proposed", 409, "Nobody has proposed closing this case.")
-    if case.closing["by"] == by:
-        raise DomainError("case.same_user", 409, "You proposed closing this case. A different user has to confirm it.")
-    details = _get_closing_details(case.closing)
-    if not is_user(case.closing["by"]):
-        case.closing = {**case.closing, "by": by, "at": at.isoformat()}
-        record_event(session, by, "case.closing_proposed", "case", case.id, details)
-        return case
-    return _close(session, case, case.closing["outcome"], on, at, by, {**details, "proposed_by": case.closing["by"]})
-
-
-def is_user(actor: str) -> bool:
-    """Return whether an actor of the audit trail is a user, and not an API key or a process."""
-    return actor.startswith("user:")
-
-
-def _get_open_case(session: Session, case_id: str) -> StoredCase:
-    case = get_case(session, case_id, lock=True)
-    if case.state == "closed":
-        raise DomainError("case.closed", 409, "The case is already closed.")
-    return case
-
-
-def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, on: date) -> dict[str, Any]:
-    """Return an outcome with the check behind it as JSON. Raises DomainError as :func:`close_case` does."""
-    needed = "the day on which someone spoke to the workers, how many there were, and who chose them"
-    if check is None:
-        raise DomainError("case.closing_check", 422, f"To close an emergency, enter {needed}.")
-    if check.checked_on > on:
-        raise DomainError("date.future", 422, "The day on which someone spoke to the workers is in the future.")
-    if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
-        raise DomainError(
-            "case.closing_check", 422, "Someone must have spoken to the workers after the case was opened."
-        )
-    if check.chosen_by not in CHOSEN_BY:
-        raise DomainError("case.closing_check", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
-    if check.chosen_by == MANAGEMENT:
-        raise DomainError(
-            "case.chosen_by_management",
-            422,
-            "Workers chosen by management may not be able to speak freely. The case stays open until someone has spoken to "
-            "workers chosen by others.",
-        )
-    if (check.workers < 1) != (check.chosen_by == NO_ONE) or (check.workers < 1 and outcome != MISTAKE):
-        raise DomainError(
-            "case.closing_check",
-            422,
-            "Enter how many workers were spoken to. It can be 0 only for a case entered by mistake.",
-        )
-    return {
-        "outcome": outcome,
-        "checked_on": check.checked_on.isoformat(),
-        "workers": check.workers,
-        "chosen_by": check.chosen_by,
-    }
-
-
-def _get_closing_details(closing: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: closing[name] for name in ("outcome", "checked_on", "workers", "chosen_by")}
-
-
-def _close(
-    session: Session, case: StoredCase, outcome: str, on: date, at: datetime, by: str, details: Mapping[str, Any]
-) -> StoredCase:
-    case.state, case.outcome, case.closed_by, case.closed_at = "closed", outcome, by, at
-    record_event(session, by, "case.closed", "case", case.id, details)
-    session.flush()
     reassess_suppliers(session, [case], on, at, by)
     return case
 
@@ -493,7 +359,7 @@ def _add_findings(
         case.state, case.outcome, case.closed_by, case.closed_at = "open", None, None, None
         record_event(session, by, "case.opened_again", "case", case.id, {})
     if added:
-        case.closing = None  # whoever proposed to close the case did not know of this finding
+        case.closing = case.closing_declined = None  # whoever proposed to close the case did not know of this finding
     strength = STRENGTHS.index(read_case(to_case_record(case, [*stored, *added]).case, on).strength)
     if strength != case.strength:
         case.strength, case.strength_since = strength, at

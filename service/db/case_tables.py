@@ -18,7 +18,8 @@ class StoredCase(Owned, Base):
 
     ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
     computed, reached at ``strength_since``. ``outcome``: why it was closed. ``closing``: the proposal to close an emergency, with
-    the check behind it, by whom and when; None if nobody proposed it. It is deleted with the supplier it is about.
+    the check behind it, by whom and when; None if nobody proposed it. ``closing_declined``: why an approver sent the last
+    proposal back, by whom and when. It is deleted with the supplier it is about.
     """
 
     __tablename__ = "case_record"
@@ -44,6 +45,7 @@ class StoredCase(Owned, Base):
     state: Mapped[str] = mapped_column(String(10), default="open")
     outcome: Mapped[str | None] = mapped_column(String(30))
     closing: Mapped[dict[str, Any] | None]
+    closing_declined: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     closed_by: Mapped[str | None] = mapped_column(String(80))
     closed_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(80))

@@ -25,7 +25,9 @@ from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
 import service.db.account_tables
+import service.db.approval_tables
 import service.db.buyer_tables
+import service.db.calendar_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.edition_tables

@@ -30,6 +30,7 @@ PLACES: Mapping[str, Place] = {
     "asking": Place("deleted", "Questionnaire requests are deleted with the supplier they were sent to."),
     "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
     "buyer_answers": Place("no_subject", "The organisation answers about itself."),
+    "calendar_link": Place("no_subject", "Which calendars users read; an entry names no supplier."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
@@ -87,6 +88,7 @@ PLACES: Mapping[str, Place] = {
     "step_evidence": Place("deleted", "Evidence is deleted with the step, and its file with it."),
     "step_finding": Place("deleted", "It is deleted with the step and with the finding."),
     "step_proposal": Place("deleted", "What the supplier proposed is deleted with the step."),
+    "step_request": Place("deleted", "Requests to an approver are deleted with the step."),
     "step_verification": Place("deleted", "Verifications are deleted with the step."),
     "supplier": Place(
         "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."

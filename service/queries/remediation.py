@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from sqlalchemy import func, not_, select
 from sqlalchemy.orm import Session
 
+from risk_models.action_library import load_actions
+from risk_models.action_releases import list_generations
 from service.clock import today
 from service.db.account_tables import User
-from service.db.pagination import ASCENDING, DESCENDING, Page, paginate
+from service.db.approval_tables import StepRequest
+from service.db.pagination import ASCENDING, DESCENDING, Page, build_order_by, paginate
 from service.db.remediation_tables import (
     Finding,
+    Reply,
+    ReplyFinding,
     Step,
     StepComment,
     StepEvidence,
@@ -30,6 +36,7 @@ from service.remediation.steps import FROM_WORKERS, Act
 
 OPEN_STATES = ("planned", "agreed", "in_progress", "evidence_in", "rejected", "reopened", "withheld")
 MAX_STEPS = 50  # on a page of the board
+MAX_DAYS = 1000  # in a calendar
 STEP_ORDER = ((Step.safety, DESCENDING), (Step.due, ASCENDING), (Step.id, ASCENDING))  # those that protect people first
 
 
@@ -68,14 +75,15 @@ def list_steps(
     states: Collection[str] = (),
     owner_id: str | None = None,
     party: str | None = None,
+    priority: str | None = None,
     overdue_on: date | None = None,
     cursor: str | None = None,
     limit: int = MAX_STEPS,
 ) -> StepPage:
     """Return a page of steps: those that protect people first, then by due date.
 
-    ``overdue_on``: only those that are not done and were due before a day. ``owner_id``: "" for those of nobody. Raises
-    DomainError ``cursor.unknown``.
+    ``priority``: only those of one Bali Process priority. ``overdue_on``: only those that are not done and were due before a day.
+    ``owner_id``: "" for those of nobody. Raises DomainError ``cursor.unknown``.
     """
     query = select(Step)
     if not sees_worker_derived:
@@ -88,6 +96,8 @@ def list_steps(
         query = query.where(Step.owner_id == owner_id if owner_id else Step.owner_id.is_(None))
     if party is not None:
         query = query.where(Step.party == party)
+    if priority is not None:
+        query = query.where(Step.action.in_(list_actions_of_priority(priority)))
     if overdue_on is not None:
         query = query.where(Step.due < overdue_on, Step.state.not_in(DONE))
     gate = load_gate(session, today())
@@ -95,6 +105,24 @@ def list_steps(
     page = paginate(session, query.where(not_(withheld)), STEP_ORDER, cursor, limit)
     text = withholding.describe_withheld(session, gate, query.where(withheld))
     return StepPage(page.items, page.next_cursor, text)
+
+
+def list_days(session: Session, on: date, *, owner_id: str | None) -> Sequence[Step]:
+    """Return the steps that are not done, by due date, of one owner or (None) of all; never what is known from workers only, nor
+    what is withheld on a day.
+    """
+    withheld = withholding.build_condition(session, load_gate(session, on))
+    query = select(Step).where(Step.worker_derived.is_(False), Step.state.not_in(DONE), not_(withheld))
+    if owner_id is not None:
+        query = query.where(Step.owner_id == owner_id)
+    return session.scalars(query.order_by(Step.due, Step.id).limit(MAX_DAYS)).all()
+
+
+@cache
+def list_actions_of_priority(priority: str) -> frozenset[str]:
+    """Return the ids of the actions of one Bali Process priority, in every generation of the library."""
+    every = (action for folder in list_generations() for action in load_actions(folder))
+    return frozenset(action.id for action in every if action.priority == priority)
 
 
 def count_overdue(session: Session, on: date, *, sees_worker_derived: bool) -> int:
@@ -145,6 +173,7 @@ class StepRecord:
     evidence: Sequence[StepEvidence]
     verifications: Sequence[StepVerification]
     comments: Sequence[StepComment]
+    requests: Sequence[StepRequest]
     names: Mapping[str, str]
 
     def get_name(self, actor: str | None) -> str:
@@ -172,5 +201,50 @@ def get_step_record(session: Session, step: Step, act: Act) -> StepRecord:
             select(StepVerification).filter_by(**of_step).order_by(StepVerification.verified_at, StepVerification.id)
         ).all(),
         session.scalars(comments).all() if act.sees_worker_derived else (),
+        session.scalars(select(StepRequest).filter_by(**of_step).order_by(StepRequest.asked_at, StepRequest.id)).all(),
+        {user.id: user.name for user in session.scalars(select(User))},
+    )
+
+
+@dataclass(frozen=True)
+class FindingRecord:
+    """A finding with all that belongs to it, oldest entries first, as far as the caller may see it.
+
+    ``letters``: those in which it was put to the supplier. ``withheld``: the text that replaces steps that contact workers, until
+    help is arranged; "" if none is.
+    """
+
+    finding: Finding
+    supplier: Supplier
+    history: Sequence[Transition]
+    steps: Sequence[Step]
+    withheld: str
+    letters: Sequence[Reply]
+    names: Mapping[str, str]
+
+    def get_name(self, actor: str | None) -> str:
+        """Return the name of a user by its name in the audit trail; of others what the trail calls them."""
+        return self.names.get((actor or "").removeprefix("user:"), actor or "")
+
+
+def get_finding_record(session: Session, finding: Finding, act: Act) -> FindingRecord:
+    """Return a finding with its history."""
+    supplier = session.get_one(Supplier, finding.supplier_id)
+    linked = select(StepFinding.step_id).where(StepFinding.finding_id == finding.id)
+    steps = select(Step).where(Step.id.in_(linked)).order_by(*build_order_by(STEP_ORDER))
+    if not act.sees_worker_derived:
+        steps = steps.where(Step.worker_derived.is_(False))
+    gate = load_gate(session, act.on)
+    shown, withheld = withholding.leave_out_withheld(gate, supplier, session.scalars(steps).all())
+    asked = select(ReplyFinding.reply_id).where(ReplyFinding.finding_id == finding.id)
+    return FindingRecord(
+        finding,
+        supplier,
+        session.scalars(
+            select(Transition).where(Transition.finding_id == finding.id).order_by(Transition.at, Transition.id)
+        ).all(),
+        shown,
+        withheld,
+        session.scalars(select(Reply).where(Reply.id.in_(asked)).order_by(Reply.created_at, Reply.id)).all(),
         {user.id: user.name for user in session.scalars(select(User))},
     )

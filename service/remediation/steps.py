@@ -6,7 +6,7 @@ while it is changed, and a change that was made to an older version is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from service.errors import DomainError, not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.events import queue_step_event
+from service.remediation.evidence_files import StoredFile
 from service.remediation.remedy_totals import check_repaid
 from service.remediation.rules import Actor, check_approver, check_reason, check_text, check_transition
 from service.suppliers.verified_steps import queue_assessment
@@ -76,12 +77,13 @@ def build_act(caller: SignedIn, at: datetime) -> Act:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Evidence as it is submitted: its ``kind``, where it is kept, and the period it is about."""
+    """Evidence as it is submitted: its ``kind``, where it is kept, the period it is about, and a ``file``, if one was sent."""
 
     kind: str
     reference: str
     period_from: date | None = None
     period_to: date | None = None
+    file: StoredFile | None = None
 
 
 def get_step(session: Session, step_id: str, act: Act, *, version: int | None = None, lock: bool = True) -> Step:
@@ -174,17 +176,17 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
         )
     if evidence.kind not in EVIDENCE_KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(EVIDENCE_KINDS)}.")
-    if not evidence.reference.strip():
-        raise DomainError(
-            "evidence.reference", 422, "Say where the evidence is kept, and give a document or case number."
-        )
+    if not evidence.reference.strip() and evidence.file is None:
+        detail = "Choose a file, or say where the evidence is kept, and give a document or case number."
+        raise DomainError("evidence.reference", 422, detail)
     check_text(evidence.reference, MAX_REFERENCE)
     if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
         raise DomainError("evidence.period", 422, "The period ends before it begins.")
     stored = StepEvidence(
         step_id=step.id,
         kind=evidence.kind,
-        reference=evidence.reference.strip(),
+        reference=evidence.reference.strip() or None,
+        **(asdict(evidence.file) if evidence.file else {}),
         period_from=evidence.period_from,
         period_to=evidence.period_to,
         worker_derived=evidence.kind == FROM_WORKERS,
@@ -195,7 +197,8 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     change_state(session, step, "evidence_in", None, act, by="evidence")
     session.add(stored)
     session.flush()
-    record_event(session, act.actor.name, "step.evidence_added", "step", step.id, {"kind": stored.kind})
+    details = {"kind": stored.kind, "evidence": stored.id, "bytes": stored.size}
+    record_event(session, act.actor.name, "step.evidence_added", "step", step.id, details)
     return stored
 
 

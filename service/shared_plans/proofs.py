@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from questionnaires.limits import FileRefused
-from questionnaires.proof_files import CheckedProof, read_proof
 from service.audit import record_event
 from service.db.remediation_tables import Step, StepEvidence
 from service.errors import DomainError, not_found
 from service.remediation import steps
+from service.remediation.evidence_files import StoredFile
 from service.remediation.steps import Act
 from service.shared_plans.contents import FROM_LINKS
 
@@ -23,53 +22,35 @@ KINDS = {
     "photo": "Photo",
     "official": "Official document",
 }
-MEDIA_TYPES = {
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "jpeg": "image/jpeg",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    "csv": "text/csv",
-}
 QUOTA = 200_000_000  # bytes that may be sent through one link
 
 
-def check_file(data: bytes) -> CheckedProof:
-    """Return a file as it may be stored. Raises DomainError with the code and the words of the refusal, 413 or 422."""
-    try:
-        return read_proof(data)
-    except FileRefused as refused:
-        status = 413 if refused.code == "proof.too_large" else 422
-        raise DomainError(refused.code, status, f"{refused.detail} {refused.cure}") from refused
-
-
-def add_proof(session: Session, step: Step, kind: str, proof: CheckedProof, sha256: str, act: Act) -> StepEvidence:
-    """Add a stored file to a locked step, which then waits for verification. The name of the file is not kept: it may name a
-    worker.
+def add_proof(session: Session, step: Step, kind: str, file: StoredFile, act: Act) -> StepEvidence:
+    """Add a stored file to a locked step, which then waits for verification.
 
     Raises DomainError: ``evidence.kind``, 422; ``proof.quota``, 413; ``transition.not_allowed``, 409.
     """
     if kind not in KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
     sent = select(func.coalesce(func.sum(StepEvidence.size), 0)).where(StepEvidence.submitted_by == act.actor.name)
-    if (session.scalar(sent) or 0) + len(proof.data) > QUOTA:
+    if (session.scalar(sent) or 0) + file.size > QUOTA:
         detail = f"At most {QUOTA // 1_000_000} MB can be sent through one link. Ask for a new link."
         raise DomainError("proof.quota", 413, detail)
     evidence = StepEvidence(
         step_id=step.id,
         kind=kind,
-        sha256=sha256,
-        media_type=MEDIA_TYPES[proof.type],
-        size=len(proof.data),
+        sha256=file.sha256,
+        media_type=file.media_type,
+        size=file.size,
         worker_derived=False,
-        personal_columns=proof.personal_columns,
+        personal_columns=file.personal_columns,
         submitted_by=act.actor.name,
         submitted_at=act.at,
     )
     steps.change_state(session, step, "evidence_in", None, act, by="evidence")
     session.add(evidence)
     session.flush()
-    details = {"kind": kind, "bytes": len(proof.data), "evidence": evidence.id}
+    details = {"kind": kind, "bytes": file.size, "evidence": evidence.id}
     record_event(session, act.actor.name, "step.evidence_added", "step", step.id, details)
     return evidence
 
@@ -95,9 +76,3 @@ def get_proof(session: Session, supplier_id: str, evidence_id: str) -> tuple[Ste
     if found is None:
         raise not_found("File not found.")
     return found
-
-
-def build_file_name(evidence: StepEvidence, step: Step) -> str:
-    """Return the name under which a file is handed out: the action that it proves and the day on which it arrived."""
-    extension = next((name for name, media in MEDIA_TYPES.items() if media == evidence.media_type), "bin")
-    return f"{step.action}_{evidence.submitted_at.date().isoformat()}.{extension}"

@@ -14,7 +14,7 @@ from service.db.account_tables import User
 from service.errors import DomainError
 from service.outbox import endpoints, mail_texts, messages
 from service.outbox.events import list_events
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 
 message_pages = Blueprint("messages", __name__, url_prefix="/messages")
 mail_text_pages = Blueprint("mail_texts", __name__, url_prefix="/mail-texts")

@@ -16,7 +16,7 @@ from service.model_governance import release_preview
 from service.model_governance.rule_effects import RULE_TITLES
 from service.reviews import jobs as reviews
 from service.suppliers import organisation_models
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 
 release_pages = Blueprint("release", __name__, url_prefix="/organisation/release")
 

@@ -17,6 +17,7 @@ from service.auth.caller import get_blob_store, get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
+from service.remediation import evidence_files
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
 from service.shared_plans import contents, proofs, submissions
@@ -168,11 +169,11 @@ def upload(token: str, step_id: str) -> AnyResponse:
             raise DomainError("file.missing", 422, "Choose a file.")
         with _open_session(write=False) as session:
             contents.get_shared_step(session, get_link().record_id, step_id, lock=False)
-        proof = proofs.check_file(sent.read())
-        sha256 = get_blob_store().put(proof.data)
+        proof = evidence_files.check_file(sent.read())
+        file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
         with _open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
-            proofs.add_proof(session, step, request.form.get("kind", ""), proof, sha256, _act())
+            proofs.add_proof(session, step, request.form.get("kind", ""), file, _act())
     except DomainError as error:
         return _render_refusal(token, error, step_id)
     return _redirect(token, "file", step_id)

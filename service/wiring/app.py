@@ -14,15 +14,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import api
 from service.api.health import ReadinessCheck
-from service.auth import caller, links, middleware
+from service.auth import calendar_links, caller, links, middleware
 from service.auth.rate_limit import RateLimiter
 from service.blob_store.address import open_blob_store
 from service.db.account_tables import ApiKey
+from service.db.calendar_tables import CalendarLink
 from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_engine
 from service.heartbeats import Pulse
 from service.settings import Settings
-from service.web import account, admin, navigation, routes, shared_plan
+from service.web import account, admin, calendar_feed, navigation, routes, shared_plan
 from service.wiring import error_handlers
 from service.wiring.body_limits import get_limit
 
@@ -32,6 +33,7 @@ BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (
     admin.register,
     routes.register,
     shared_plan.register,
+    calendar_feed.register,
     api.register,
 )
 
@@ -110,6 +112,7 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
         blob_store=open_blob_store(settings.blob_store),
         rate_limiter=RateLimiter(database, settings.api_per_minute, ApiKey),
         link_limiter=RateLimiter(database, links.REQUESTS_PER_MINUTE, SupplierLink),
+        calendar_limiter=RateLimiter(database, calendar_links.REQUESTS_PER_MINUTE, CalendarLink),
         readiness=ReadinessCheck(Pulse(database, "web")),
     )
 

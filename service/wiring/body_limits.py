@@ -9,6 +9,7 @@ from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
 
+PROOFS = frozenset({"shared.upload", "pages.add_step_evidence"})
 UPLOADS = frozenset(
     {
         "api.upload_files",
@@ -28,7 +29,7 @@ def get_limit(settings: Settings, endpoint: str | None) -> int:
     """Return the most bytes that the body of a request to a route may have."""
     if endpoint in UPLOADS:
         return settings.upload_bytes
-    return min(PROOF if endpoint == "shared.upload" else SMALL, settings.upload_bytes)
+    return min(PROOF if endpoint in PROOFS else SMALL, settings.upload_bytes)
 
 
 def find_limit(app: Flask, method: str, path: str) -> int:

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.clock import now
 from service.db.account_tables import ApiKey, User
+from service.db.approval_tables import StepRequest
 from service.db.buyer_tables import BuyerAnswers
+from service.db.calendar_tables import CalendarLink
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
@@ -309,6 +311,15 @@ def make_step_proposal(session: Session, ids: Ids) -> StepProposal:
     return StepProposal(step_id=ids["step_id"], due=now().date(), cost_shared_by="agency", **sent)
 
 
+def make_step_request(session: Session, ids: Ids) -> StepRequest:
+    asked = {"kind": "withheld", "reason": "The shelter is closed.", "asked_by": "user:ana", "asked_at": now()}
+    return StepRequest(step_id=ids["step_id"], **asked)
+
+
+def make_calendar_link(session: Session, ids: Ids) -> CalendarLink:
+    return CalendarLink(user_id=ids["user_id"], scope="mine", token_hash=new_id(), created_at=now())
+
+
 def make_edition_entry(session: Session, ids: Ids) -> EditionEntry:
     entry = {"position": 1, "kind": "site", "state": "changed", "name": "Blue Pier", "changes": [], "reasons": []}
     return EditionEntry(import_id=ids["import_id"], supplier_id=ids["supplier_id"], **entry)
@@ -350,6 +361,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "step_proposal_id": make_step_proposal,
     "account_id": make_account,
     "instalment_id": make_instalment,
+    "step_request_id": make_step_request,
+    "calendar_link_id": make_calendar_link,
     "endpoint_id": make_endpoint,
     "message_id": make_message,
     "attempt_id": make_attempt,

@@ -28,8 +28,8 @@ from service.api.schemas.files import SPREADSHEETS
 from service.auth.access import ACCESS
 from service.db.session import Database, open_engine
 from service.db.tables import Base
+from service.remediation.evidence_files import MEDIA_TYPES
 from service.settings import Settings
-from service.shared_plans.proofs import MEDIA_TYPES
 from service.wiring.app import create_app
 
 # Where a schema cannot say what holds, a request that fits it may still be refused; for each route what its schema cannot say.

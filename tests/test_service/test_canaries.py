@@ -132,6 +132,7 @@ UPLOADED = {
 # A question is a code; what its cells contain and are read as is kept with the import, as the cells themselves are.
 CORRECTED = {f"sheets[].corrections[].{name}" for name in ("question", "seen", "text")}
 PAGES: Mapping[str, set[str]] = {
+    "approvals.html": {"reason"},  # plant_in_remediation
     "agreement.html": {"cost", "currency"},  # a number and a code: anything else is refused
     "base.html": {"q"},  # a search, which is not stored
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
@@ -300,7 +301,10 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     call("PATCH", f"/findings/{own}", "change_finding")
     call("PATCH", f"/steps/{step}", "change_step")
     organisation = portal.get("/organisation").json["id"]
-    browser = make_browser(portal.app, make_user(portal.app.extensions["database"], organisation))
+    database = portal.app.extensions["database"]
+    browser, approver = (
+        make_browser(portal.app, make_user(database, organisation, role)) for role in ("officer", "approver")
+    )
     version = portal.get(f"/steps/{step}").json["version"]
     forms = {"comments": {"text": f"{WORD} comment"}, "evidence": {"kind": "document", "reference": f"{WORD} receipt"}}
     for name, fields in forms.items():
@@ -309,6 +313,11 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     payment = {"paid_on": "2026-01-02", "amount": "400", "workers": "2", "proof": f"{WORD} bank file", "version": "1"}
     assert send(browser, f"/remedy-accounts/{account}/instalments/1/payment", **payment).status_code == 303
     call("PATCH", f"/remedy-accounts/{account}", "change_remedy_account")
+    guarded = next(one for one in portal.get(f"/steps?supplier_id={supplier_id}").json["items"] if one["safety"])
+    asked = {"request": "withheld", "reason": f"{WORD} danger", "version": guarded["version"]}
+    assert send(browser, f"/remediation/steps/{guarded['id']}/requests", **asked).status_code == 303
+    decision = re.search(r'action="(/approvals/steps/[^"]+)"', approver.get("/approvals").get_data(as_text=True))[1]
+    assert send(approver, decision, decision="decline", reason=f"{WORD} answer").status_code == 303
 
 
 def plant_through_link(portal: Portal, path: str, letter: str, finding: str, step: str) -> None:
@@ -346,7 +355,15 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "saved_filter",
     } <= places
     assert {"upload", "import", "column_mapping", "asking", "buyer_answers", "result"} <= places
-    assert {"reply", "finding_answer", "step_proposal", "step_evidence", "step_comment", "transition"} <= places
+    assert {
+        "reply",
+        "finding_answer",
+        "step_proposal",
+        "step_evidence",
+        "step_comment",
+        "step_request",
+        "transition",
+    } <= places
     assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")

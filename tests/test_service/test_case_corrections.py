@@ -9,8 +9,7 @@ from full_organisation import read_all_rows
 from sqlalchemy import select
 from test_case_service import AT, BY, CANNERY, CHECK, LOCKED, ON, OTHER, PAPERS, open_case, save_supplier
 
-from service.cases import corrections
-from service.cases import service as case_service
+from service.cases import closing, corrections
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, IdempotentResponse, Result, Supplier
@@ -131,8 +130,8 @@ def test_one_user_alone_cannot_delete_an_emergency(database: Database, harbour: 
         erasure.erase_case(session, case_id, "duplicate", ON, AT, BY)
     assert (error.value.code, error.value.status) == ("case.two_users", 409)
     with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case_id, "remedied", ON, AT, BY, CHECK)
-        case_service.confirm_closing(session, case_id, ON, AT, OTHER)
+        closing.close_case(session, case_id, "remedied", ON, AT, BY, CHECK)
+        closing.confirm_closing(session, case_id, ON, AT, OTHER, is_approver=True)
         erasure.erase_case(session, case_id, "duplicate", ON, AT, BY)
     assert read_all_rows(database)["case_record"] == []
 

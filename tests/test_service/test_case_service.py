@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from service import retention
 from service.blob_store import BlobStore
+from service.cases import closing
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
@@ -23,7 +24,7 @@ from service.suppliers import repository as suppliers
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 ON = AT.date()
 BY, OTHER, KEY = "user:ana", "user:ben", "key:procurement"
-CHECK = case_service.WorkerCheck(ON, 7, "worker_organisation")
+CHECK = closing.WorkerCheck(ON, 7, "worker_organisation")
 CANNERY = {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 CREW = {"case_id": "C-1", "linked_reference": "S-1", "nationality": "MM", "job": "Packer", "age_group": "adults"}
 LOCKED = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
@@ -57,8 +58,8 @@ def close_emergency(
 ) -> None:
     """Close an emergency: one user proposes it, another confirms it."""
     with database.for_organisation(organisation) as session:
-        case_service.close_case(session, case, outcome, at.date(), at, BY, CHECK)
-        case_service.confirm_closing(session, case, at.date(), at, OTHER)
+        closing.close_case(session, case, outcome, at.date(), at, BY, CHECK)
+        closing.confirm_closing(session, case, at.date(), at, OTHER, is_approver=True)
 
 
 def list_results(database: Database, organisation: str) -> Sequence[Result]:
@@ -139,7 +140,7 @@ def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
     close_emergency(database, harbour, case)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="already closed"):
-        case_service.close_case(session, case, "remedied", ON, AT, BY)
+        closing.close_case(session, case, "remedied", ON, AT, BY)
     with database.for_organisation(harbour) as session:
         case_service.add_finding(session, case, PAPERS, ON, AT + timedelta(hours=1), BY)
     [stored] = list_cases(database, harbour)
@@ -150,15 +151,15 @@ def test_a_new_finding_reopens_a_closed_case(database: Database, harbour: str):
 def test_an_emergency_stays_open_until_a_second_user_confirms(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "remedied", ON, AT, BY, CHECK)
+        closing.close_case(session, case, "remedied", ON, AT, BY, CHECK)
     [stored] = list_cases(database, harbour)
     assert (stored.state, stored.outcome, stored.closing["by"]) == ("open", None, BY)
     assert get_latest_result(database, harbour)[0]["case_evidence"] == "emergency"
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        case_service.confirm_closing(session, case, ON, AT, BY)
+        closing.confirm_closing(session, case, ON, AT, BY, is_approver=True)
     assert (error.value.code, error.value.status) == ("case.same_user", 409)
     with database.for_organisation(harbour) as session:
-        case_service.confirm_closing(session, case, ON, AT, OTHER)
+        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
     [stored] = list_cases(database, harbour)
     assert (stored.state, stored.outcome, stored.closed_by) == ("closed", "remedied", OTHER)
     assert get_latest_result(database, harbour)[0]["case_evidence"] == "none_recorded"
@@ -167,16 +168,16 @@ def test_an_emergency_stays_open_until_a_second_user_confirms(database: Database
 def test_one_user_and_an_api_key_do_not_close_an_emergency(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "remedied", ON, AT, KEY, CHECK)
+        closing.close_case(session, case, "remedied", ON, AT, KEY, CHECK)
     with database.for_organisation(harbour) as session:  # the user makes the proposal of the key their own
-        assert case_service.confirm_closing(session, case, ON, AT, BY).state == "open"
+        assert closing.confirm_closing(session, case, ON, AT, BY, is_approver=True).state == "open"
     with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="different user"):
-        case_service.confirm_closing(session, case, ON, AT, BY)
+        closing.confirm_closing(session, case, ON, AT, BY, is_approver=True)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        case_service.confirm_closing(session, case, ON, AT, KEY)
+        closing.confirm_closing(session, case, ON, AT, KEY, is_approver=True)
     assert (error.value.code, error.value.status) == ("case.closing_by_key", 403)
     with database.for_organisation(harbour) as session:
-        assert case_service.confirm_closing(session, case, ON, AT, OTHER).state == "closed"
+        assert closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True).state == "closed"
 
 
 def test_an_emergency_that_has_aged_still_takes_two_users(database: Database, harbour: str):
@@ -188,17 +189,17 @@ def test_an_emergency_that_has_aged_still_takes_two_users(database: Database, ha
         case_service.add_finding(session, case, PAPERS, late.date(), late, BY)
     assert list_cases(database, harbour)[0].strength < 3
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        case_service.close_case(session, case, "remedied", late.date(), late, BY)
+        closing.close_case(session, case, "remedied", late.date(), late, BY)
     assert error.value.code == "case.closing_check"
 
 
 def test_a_new_finding_withdraws_the_proposal_to_close(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "remedied", ON, AT, BY, CHECK)
+        closing.close_case(session, case, "remedied", ON, AT, BY, CHECK)
         case_service.add_finding(session, case, PAPERS, ON, AT, BY)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        case_service.confirm_closing(session, case, ON, AT, OTHER)
+        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
     assert error.value.code == "case.not_proposed"
 
 
@@ -220,26 +221,24 @@ def test_an_emergency_is_closed_only_on_what_workers_said_freely(
 ):
     case = open_case(database, harbour, LOCKED)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        case_service.close_case(
-            session, case, outcome, ON, AT, BY, None if check is None else case_service.WorkerCheck(*check)
-        )
+        closing.close_case(session, case, outcome, ON, AT, BY, None if check is None else closing.WorkerCheck(*check))
     assert error.value.code == code
     assert list_cases(database, harbour)[0].closing is None
 
 
 def test_an_emergency_entered_by_mistake_is_closed_without_speaking_to_workers(database: Database, harbour: str):
     case = open_case(database, harbour, LOCKED)
-    nobody = case_service.WorkerCheck(ON, 0, "no_one")
+    nobody = closing.WorkerCheck(ON, 0, "no_one")
     with database.for_organisation(harbour) as session:
-        case_service.close_case(session, case, "entered_by_mistake", ON, AT, BY, nobody)
-        case_service.confirm_closing(session, case, ON, AT, OTHER)
+        closing.close_case(session, case, "entered_by_mistake", ON, AT, BY, nobody)
+        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
     assert list_cases(database, harbour)[0].state == "closed"
 
 
 def test_a_case_below_an_emergency_is_closed_by_one_user(database: Database, harbour: str):
     case = open_case(database, harbour, PAPERS)
     with database.for_organisation(harbour) as session:
-        assert case_service.close_case(session, case, "remedied", ON, AT, BY).state == "closed"
+        assert closing.close_case(session, case, "remedied", ON, AT, BY).state == "closed"
 
 
 def test_a_case_number_is_unique_within_an_organisation(database: Database, harbour: str):

@@ -1,6 +1,7 @@
 """Test the pages of remediation as they are sent: one finding from its report to its closing, and who sees what."""
 
 import re
+from io import BytesIO
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from test_taking_findings import AT, HELD, SITE, save
 
+from risk_models.action_library import PRIORITIES
 from service.clock import today
 from service.db.remediation_tables import Finding, Step
 from service.db.session import Database
@@ -120,6 +122,54 @@ def test_a_viewer_changes_nothing_and_an_old_form_is_refused(office: Office):
     assert send(office.browsers["vic"], f"{office.path}/state", state="agreed").status_code == 403
     assert "Somebody else has changed this step" in office.change("ana", "state", state="agreed", version="7")
     assert office.state()[0] == "planned"
+
+
+def test_an_officer_uploads_a_file_that_is_handed_out_under_another_name(office: Office):
+    sheet = b"paid on,amount\n2026-05-01,100\n"
+    sent = {"kind": "payment_proof", "reference": "", "file": (BytesIO(sheet), "Somchai Jaidee.csv")}
+    assert office.change("ana", "evidence", **sent) == ""
+    page = office.read("ana")
+    assert "Somchai" not in page
+    address = re.search(rf"{office.path}/evidence/[\w-]+", page)[0]
+    saved = office.browsers["dee"].get(address)
+    assert saved.data == sheet
+    assert saved.headers["Content-Disposition"].startswith('attachment; filename="return_papers_')
+    assert office.browsers["vic"].get(address).status_code == 403
+    refused = {"kind": "document", "reference": "", "file": (BytesIO(b"MZ\x90\x00"), "a.pdf")}
+    assert office.change("ana", "evidence", **refused) != ""
+    assert office.read("ana").count('tag">file<') == 1
+
+
+def test_a_file_with_what_workers_said_is_handed_out_only_to_those_who_may_see_it(office: Office):
+    sent = {"kind": "interview_summary", "reference": "", "file": (BytesIO(b"shift,heard\nnight,8\n"), "a.csv")}
+    assert office.change("ben", "evidence", **sent) == ""
+    address = re.search(rf"{office.path}/evidence/[\w-]+", office.read("ana"))[0]
+    assert office.browsers["ana"].get(address).status_code == 200
+    assert office.browsers["dee"].get(address).status_code == 404
+    assert address not in office.read("dee")
+
+
+def test_the_board_is_limited_to_a_priority_and_an_owner(office: Office):
+    assert office.change("ana", "owner", owner=office.ids["ana"]) == ""
+    all_steps = office.read("ana", "/remediation").count('name="step"')
+    by_priority = [office.read("ana", f"/remediation?priority={one}").count('name="step"') for one in PRIORITIES]
+    assert sum(by_priority) == all_steps
+    assert office.read("ben", f"/remediation?owner={office.ids['ana']}").count('name="step"') == 1
+
+
+def test_the_page_of_a_finding_shows_who_changed_its_state_when_and_why(office: Office):
+    about = f"findings/{office.finding}"
+    assert office.change("ben", about, state="accepted", reason="Admitted on the telephone.") == ""
+    path = f"/remediation/findings/{office.finding}"
+    page = office.read("ana", path)
+    for shown in ("Open → Accepted", "Ben", "Admitted on the telephone.", office.path, "has not been put to"):
+        assert shown in page
+    assert path in office.read("ana")
+    assert "Admitted on the telephone." not in office.read("vic", path)
+    with office.database.for_organisation(office.id) as session:
+        session.get_one(Finding, office.finding).worker_derived = True
+    assert office.browsers["vic"].get(path).status_code == 404
+    assert office.browsers["ben"].get(path).status_code == 200
 
 
 def read_names(client: FlaskClient) -> str:

@@ -11,6 +11,7 @@ from test_service.callers import make_user
 from test_web.conftest import Office, sign_in
 from test_web.every_page import find_accessibility_faults
 
+from service.cases import closing
 from service.cases import service as case_service
 from service.clock import now
 from service.db.case_tables import StoredCase
@@ -72,9 +73,9 @@ def none_stays_open(office: Office) -> Iterator[None]:
     with office.database.for_organisation(office.harbour) as session:
         for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
             by_now = now().date(), now()
-            check = case_service.WorkerCheck(by_now[0], 3, "workers")
-            if case_service.close_case(session, left, "remedied", *by_now, "user:web", check).state == "open":
-                case_service.confirm_closing(session, left, *by_now, "user:web-2")
+            check = closing.WorkerCheck(by_now[0], 3, "workers")
+            if closing.close_case(session, left, "remedied", *by_now, "user:web", check).state == "open":
+                closing.confirm_closing(session, left, *by_now, "user:web-2", is_approver=True)
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:
@@ -237,7 +238,9 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     expect(handler.get_by_label("Number of workers spoken to")).to_have_value("7")
     handler.get_by_label("Who chose these workers").select_option("workers")
     handler.get_by_role("button", name="Propose closing").click()
-    expect(handler.get_by_text("A different user has to confirm this.")).to_be_visible()
+    expect(
+        handler.get_by_text("An approver or an admin other than the user who proposed this has to confirm it.")
+    ).to_be_visible()
     expect(handler.get_by_role("button", name="Confirm and close case")).to_have_count(0)
     expect(handler.get_by_text("Protect people first")).to_be_visible()
     assert faults(handler, "case, proposed") == []
@@ -245,7 +248,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     admin.get_by_role("link", name=case).click()
     assert faults(admin, "case, to be confirmed") == []
     admin.get_by_role("button", name="Confirm and close case").click()
-    expect(admin.get_by_text("Two users agreed to close this case.")).to_be_visible()
+    expect(admin.get_by_text("An approver closed this case as another user proposed.")).to_be_visible()
     handler.reload()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []

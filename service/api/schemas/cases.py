@@ -20,7 +20,7 @@ from service.api.fields import (
 from service.api.schemas.assessments import IssueSchema, withheld
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.case_reading.worker_selection import CHOSEN_BY
-from service.cases import corrections
+from service.cases import closing, corrections
 from service.cases import service as case_service
 
 STATES = ("open", "closed")
@@ -57,10 +57,10 @@ class CaseClosingSchema(ApiSchema):
     """How a case is closed. An emergency requires all fields: when someone spoke to workers, how many there were, and who chose
     them.
 
-    For an emergency, the request only proposes closure. Two users have to confirm it.
+    For an emergency, the request only proposes closure. A user has to make the proposal their own, and an approver confirms it.
     """
 
-    outcome = CurrentChoice(case_service.list_outcomes(), required=True)
+    outcome = CurrentChoice(closing.list_outcomes(), required=True)
     checked_on = StrictDay()
     workers = StrictInteger(
         0, 100_000, metadata={"description": "How many workers were spoken to. 0 only for a case entered by mistake."}
@@ -69,7 +69,7 @@ class CaseClosingSchema(ApiSchema):
 
 
 class ProposedClosingSchema(ApiSchema):
-    """A proposal to close an emergency that another user has not confirmed yet."""
+    """A proposal to close an emergency that no approver has confirmed yet."""
 
     outcome = fields.String()
     checked_on = fields.Date()
@@ -85,7 +85,7 @@ class CaseLineSchema(ApiSchema):
     id = fields.String(dump_only=True)
     number = StrictString(LONGEST["case_id"], required=True)
     state = StrictChoice(STATES, dump_only=True)
-    outcome = CurrentChoice(case_service.list_outcomes(), required=True, allow_none=True)
+    outcome = CurrentChoice(closing.list_outcomes(), required=True, allow_none=True)
     supplier_id = fields.String(dump_only=True, allow_none=True)
     linked_reference = StrictString(LONGEST["linked_reference"], allow_none=True)
     linked_name = StrictString(LONGEST["linked_name"], allow_none=True)
@@ -96,7 +96,7 @@ class CaseLineSchema(ApiSchema):
         ProposedClosingSchema,
         dump_only=True,
         allow_none=True,
-        metadata={"description": "A proposal to close the emergency, waiting for a second user to confirm it."},
+        metadata={"description": "A proposal to close the emergency, waiting for an approver to confirm it."},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from risk_models.action_library import PRIORITIES
 from service.api.fields import CurrentChoice, StrictChoice, StrictDay, StrictInteger, StrictList, StrictString
 from service.api.schemas.assessments import withheld
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
@@ -110,4 +111,5 @@ class StepQuerySchema(PageQuerySchema):
     supplier_id = StrictString(36)
     state = StrictChoice(STEP_STATES)
     party = StrictChoice(PARTIES)
+    priority = StrictChoice(PRIORITIES, metadata={"description": "The Bali Process priority of the action."})
     owner_id = StrictString(36)

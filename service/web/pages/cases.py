@@ -19,9 +19,9 @@ from questionnaires.validation.personal_data import IDENTIFYING_NOTE
 from risk_models.cases.rules import STRENGTHS, list_case_rules
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY
-from service.cases import corrections
+from service.cases import closing, corrections
 from service.cases import service as case_service
-from service.cases.service import WorkerCheck
+from service.cases.closing import WorkerCheck
 from service.clock import now, today
 from service.db.account_tables import User
 from service.db.case_tables import StoredCase
@@ -30,6 +30,7 @@ from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.imports import receiving
 from service.queries import lists
+from service.remediation.steps import build_act
 from service.web.holding_backups import find_holding_backups
 
 STATES = ("open", "closed")
@@ -68,7 +69,7 @@ def _get_labels() -> dict[str, Any]:
         "countries": sorted(load_countries().names.items(), key=lambda pair: pair[1]),
         "choice_title": _get_choice_title,
         "strengths": STRENGTHS,
-        "outcomes": case_service.list_outcomes(),
+        "outcomes": closing.list_outcomes(),
         "chosen_by": CHOSEN_BY,
         "dimensions": {dimension["number"]: dimension["title"] for dimension in rules.raw["dimension"]},
         "phases": rules.phases,
@@ -137,13 +138,14 @@ def _render_case(case_id: str, error: DomainError | None, corrected_number: int 
     with read_session() as session:
         case = case_service.get_case(session, case_id)
         detail = case_service.get_case_detail(session, case, today(get_caller().time_zone))
-        two_users = case.state == "open" and case_service.needs_two_users(session, case)
+        two_users = case.state == "open" and closing.needs_two_users(session, case)
         proposed_by = _get_proposer_name(session, case)
     html = render_template(
         "case.html",
         detail=detail,
         two_users=two_users,
         proposed_by=proposed_by,
+        is_approver=_is_approver(),
         is_own_proposal=case.closing is not None and case.closing["by"] == get_caller().actor,
         today=today(get_caller().time_zone),
         error=error,
@@ -158,7 +160,7 @@ def _render_case(case_id: str, error: DomainError | None, corrected_number: int 
 
 def _get_proposer_name(session: Session, case: StoredCase) -> str:
     """Return the name of the user who proposed closing a case; "" if nobody did, or if an API key did."""
-    if case.closing is None or not case_service.is_user(case.closing["by"]):
+    if case.closing is None or not closing.is_user(case.closing["by"]):
         return ""
     user = session.get(User, case.closing["by"].partition(":")[2])
     return user.name if user else str(_("a user who no longer has an account"))
@@ -259,7 +261,7 @@ def close_case(case_id: str) -> AnyResponse:
     """Close a case with an outcome, or propose closing an emergency; an error is shown above the form."""
     return _change_closing(
         case_id,
-        lambda session: case_service.close_case(
+        lambda session: closing.close_case(
             session, case_id, request.form.get("outcome", ""), *_get_change_context(), _parse_check()
         ),
     )
@@ -268,7 +270,8 @@ def close_case(case_id: str) -> AnyResponse:
 def confirm_closing(case_id: str) -> AnyResponse:
     """Close an emergency as another user proposed; an error is shown above the form."""
     return _change_closing(
-        case_id, lambda session: case_service.confirm_closing(session, case_id, *_get_change_context())
+        case_id,
+        lambda session: closing.confirm_closing(session, case_id, *_get_change_context(), is_approver=_is_approver()),
     )
 
 
@@ -281,9 +284,13 @@ def _change_closing(case_id: str, change: Callable[[Session], StoredCase]) -> An
             raise
         return _render_case(case_id, error)
     flash(
-        _("Case closed.") if is_closed else _("Proposal recorded. The case stays open until another user confirms it.")
+        _("Case closed.") if is_closed else _("Proposal recorded. The case stays open until an approver confirms it.")
     )
     return redirect(url_for("pages.one_case", case_id=case_id), 303)
+
+
+def _is_approver() -> bool:
+    return build_act(get_caller(), now()).actor.is_approver
 
 
 def _parse_check() -> WorkerCheck | None:

@@ -46,10 +46,10 @@ from service.imports import (
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
+from service.web.downloads import build_download
 from service.web.holding_backups import find_holding_backups
 from service.web.pages import import_layout
 from service.web.pages.editions import describe_edition
-from service.web.pages.suppliers import build_download
 
 LISTED_SUPPLIERS = 200  # of which something stays after an import was undone
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "answered_by", "on")

@@ -21,7 +21,7 @@ from service.plan_workbook.writing import write_workbook
 from service.queries import remediation as queries
 from service.queries.supplier_list import MEDIA_TYPES
 from service.remediation.steps import build_act
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 
 
 def show_workbook() -> Response:

@@ -15,7 +15,7 @@ from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import not_found
 from service.imports import sample
-from service.queries import portfolio, supplier_detail, supplier_list
+from service.queries import approvals, portfolio, supplier_detail, supplier_list
 from service.referrals import readiness
 from service.suppliers import organisation_models
 from service.watchlists import matches
@@ -37,6 +37,7 @@ def show_portfolio() -> str:
         sample_imports = sample.list_sample_imports(session)
         next_release = _find_unplanned_release(session, on)
         open_countries = readiness.list_open_countries(session, on)
+        waiting = approvals.count_waiting(session, on, get_caller().actor) if _may_approve() else 0
         open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
@@ -48,6 +49,7 @@ def show_portfolio() -> str:
         emergencies=emergencies,
         time_left=format_time_left,
         open_countries=open_countries,
+        waiting=waiting,
         open_matches=open_matches,
         next_release=next_release,
         sample_imports=sample_imports,
@@ -59,6 +61,10 @@ def show_portfolio() -> str:
         views=VIEWS,
         borders=maps.BORDERS,
     )
+
+
+def _may_approve() -> bool:
+    return ACCESS.may_open(get_caller().role or "", "pages.approvals")
 
 
 def _find_unplanned_release(session: Session, on: date) -> str | None:

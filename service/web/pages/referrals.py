@@ -18,7 +18,7 @@ from service.clock import now, today
 from service.db.referral_tables import ReferralContact
 from service.errors import DomainError
 from service.referrals import contact_file, contacts, readiness
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
 

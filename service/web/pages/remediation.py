@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -12,19 +13,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from reports.document import PRIORITIES
 from risk_models.model import load_models
-from service.auth.caller import get_caller, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY
 from service.clock import now
 from service.db.account_tables import User
 from service.db.remediation_tables import Finding, Step
 from service.errors import DomainError
 from service.queries import remediation as queries
-from service.remediation import findings, steps, verification
+from service.remediation import evidence_files, findings, steps, verification
+from service.remediation.evidence_files import StoredFile
 from service.remediation.remedy_totals import repays_workers
 from service.remediation.rules import DONE, list_next_states
 from service.remediation.steps import Act, Evidence, build_act
 from service.remediation.verification import Check
+from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
 
 STEP_STATE_TITLES = {
@@ -69,6 +73,13 @@ INVOLVEMENT_TITLES = {
     "contributed": lazy_gettext("we contributed to it"),
     "linked": lazy_gettext("it is linked to our purchases"),
 }
+REQUEST_STATE_TITLES = {
+    "open": lazy_gettext("waiting for an approver"),
+    "approved": lazy_gettext("approved"),
+    "declined": lazy_gettext("declined"),
+    "withdrawn": lazy_gettext("replaced by a newer request"),
+}
+SHOWN = ("party", "priority", "owner", "supplier")  # what the board can be limited to, besides its view
 VIEWS = ("open", "mine", "unassigned", "overdue", "to_verify", "done")
 
 
@@ -80,7 +91,7 @@ def show_board() -> Response:
 def _render_board(error: DomainError | None) -> Response:
     act, view = build_act(get_caller(), now()), request.args.get("view", "open")
     view = view if view in VIEWS else "open"
-    filters = {
+    filters: dict[str, dict[str, Any]] = {
         "open": {"states": queries.OPEN_STATES},
         "mine": {"states": queries.OPEN_STATES, "owner_id": get_caller().id},
         "unassigned": {"states": queries.OPEN_STATES, "owner_id": ""},
@@ -88,21 +99,22 @@ def _render_board(error: DomainError | None) -> Response:
         "to_verify": {"states": ("evidence_in",)},
         "done": {"states": DONE},
     }
-    party, supplier_id = request.args.get("party") or None, request.args.get("supplier") or None
+    shown = {name: request.args.get(name) or None for name in SHOWN}
     with read_session() as session:
         page = queries.list_steps(
             session,
             sees_worker_derived=act.sees_worker_derived,
-            supplier_id=supplier_id,
-            party=party if party in PARTY_TITLES else None,
+            supplier_id=shown["supplier"],
+            party=shown["party"] if shown["party"] in PARTY_TITLES else None,
+            priority=shown["priority"] if shown["priority"] in PRIORITIES else None,
             cursor=request.args.get("cursor"),
-            **filters[view],  # type: ignore[arg-type]
+            **{"owner_id": shown["owner"], **filters[view]},
         )
         html = render_template(
             "remediation.html",
             view=view,
-            party=party,
-            supplier_id=supplier_id,
+            shown=shown,
+            supplier_id=shown["supplier"],
             steps=page.items,
             withheld=page.withheld,
             next_cursor=page.next_cursor,
@@ -139,16 +151,17 @@ def change_selected() -> AnyResponse:
             raise
         return _render_board(error)
     flash(ngettext("%(num)s step changed.", "%(num)s steps changed.", len(ids)))
-    shown = {name: request.args.get(name) for name in ("view", "party", "supplier")}
+    shown = {name: request.args.get(name) for name in ("view", *SHOWN)}
     return redirect(url_for("pages.remediation", **shown), 303)  # type: ignore[arg-type]
 
 
 def show_step(step_id: str) -> Response:
     """Show a step with its findings, history, evidence, verifications and comments."""
-    return _render_step(step_id, None)
+    return render_step(step_id, None)
 
 
-def _render_step(step_id: str, error: DomainError | None) -> Response:
+def render_step(step_id: str, error: DomainError | None) -> Response:
+    """Show a step, with the error of a form above it."""
     act = build_act(get_caller(), now())
     with read_session() as session:
         try:
@@ -172,6 +185,7 @@ def _render_step(step_id: str, error: DomainError | None) -> Response:
             },
             sees_worker_derived=act.sees_worker_derived,
             repays_workers=repays_workers(step),
+            is_approver=act.actor.is_approver,
             today=act.on,
             error=error,
             values=request.form,
@@ -199,15 +213,42 @@ def assign(step_id: str) -> AnyResponse:
 
 
 def add_evidence(step_id: str) -> AnyResponse:
-    """Add evidence to a step, which then waits for verification."""
+    """Add evidence to a step, with a file or without, which then waits for verification."""
     form = request.form
+    try:
+        file = _keep_file(step_id)
+    except DomainError as error:
+        if error.code == "not_found":
+            raise
+        return render_step(step_id, error)
 
     def add(session: Session, step: Step, act: Act) -> None:
-        period = [parse_day(form[name]) if form.get(name) else None for name in ("period_from", "period_to")]
-        evidence = Evidence(form.get("kind", ""), form.get("reference", ""), *period)
+        begin, end = (parse_day(form[name]) if form.get(name) else None for name in ("period_from", "period_to"))
+        evidence = Evidence(form.get("kind", ""), form.get("reference", ""), begin, end, file)
         steps.add_evidence(session, step, evidence, act)
 
     return _change(step_id, add)
+
+
+def _keep_file(step_id: str) -> StoredFile | None:
+    """Check and store the file of the form; None if there is none. A file that no row refers to in the end is deleted later."""
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        return None
+    with read_session() as session:
+        steps.get_step(session, step_id, build_act(get_caller(), now()), lock=False)
+    proof = evidence_files.check_file(sent.read())
+    return evidence_files.describe_file(proof, get_blob_store().put(proof.data))
+
+
+def download_file(step_id: str, evidence_id: str) -> Response:
+    """Return a file that is evidence of a step, to be saved and never shown by the browser."""
+    act = build_act(get_caller(), now())
+    with read_session() as session:
+        step = steps.get_step(session, step_id, act, lock=False)
+        evidence = evidence_files.get_file(session, step, evidence_id, sees_worker_derived=act.sees_worker_derived)
+        name = evidence_files.build_file_name(evidence, step)
+    return build_download(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
 
 
 def verify(step_id: str) -> AnyResponse:
@@ -241,6 +282,22 @@ def add_comment(step_id: str) -> AnyResponse:
     return _change(step_id, add)
 
 
+def show_finding(finding_id: str) -> str:
+    """Show a finding with every change of its state, its steps and the letters about it."""
+    act = build_act(get_caller(), now())
+    with read_session() as session:
+        finding = findings.get_finding(session, finding_id, act, lock=False)
+        record = queries.get_finding_record(session, finding, act)
+        return render_template(
+            "finding.html",
+            record=record,
+            finding=finding,
+            sees_worker_derived=act.sees_worker_derived,
+            today=act.on,
+            **get_titles(),
+        )
+
+
 def change_finding(step_id: str, finding_id: str) -> AnyResponse:
     """Change the state of a finding that a step is for."""
     state, reason = request.form.get("state", ""), request.form.get("reason", "")
@@ -262,7 +319,7 @@ def _change(step_id: str, change: Callable[[Session, Step, Act], object], *, loc
     except DomainError as error:
         if error.code == "not_found":
             raise
-        return _render_step(step_id, error)
+        return render_step(step_id, error)
     flash(_("Saved."))
     return redirect(url_for("pages.step", step_id=step_id), 303)
 
@@ -280,6 +337,7 @@ def get_titles() -> dict[str, object]:
         "finding_states": FINDING_STATE_TITLES,
         "evidence_kinds": EVIDENCE_TITLES,
         "parties": PARTY_TITLES,
+        "request_states": REQUEST_STATE_TITLES,
         "sources_of_verification": verification.SOURCES,
         "chosen_by": CHOSEN_BY,
         "severities": SEVERITY_TITLES,

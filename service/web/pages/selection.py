@@ -22,7 +22,8 @@ from service.queries import supplier_filter, supplier_pages
 from service.queries.supplier_filter import SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.reviews import jobs as reviews
-from service.web.pages.suppliers import TABLES, build_download, build_query, read_filter_fields
+from service.web.downloads import build_download
+from service.web.pages.suppliers import TABLES, build_query, read_filter_fields
 
 NOT_IN_FILE_NAME = re.compile(r"[^\w.-]+")
 

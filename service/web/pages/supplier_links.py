@@ -16,12 +16,12 @@ from service.auth.caller import get_blob_store, get_caller, get_settings, read_s
 from service.clock import now
 from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
-from service.remediation import replies
+from service.remediation import evidence_files, replies
 from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.link_mail import send_link
 from service.suppliers import repository as suppliers
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 
 LINK_DAYS = (7, 14, 30, 60, 90)
 
@@ -136,7 +136,7 @@ def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         evidence, step = proofs.get_proof(session, supplier.id, evidence_id)
-        name = proofs.build_file_name(evidence, step)
+        name = evidence_files.build_file_name(evidence, step)
     return build_download(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
 
 

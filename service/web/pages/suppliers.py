@@ -30,6 +30,7 @@ from service.questionnaires_sent import requests as questionnaire_requests
 from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
+from service.web.downloads import build_download
 from service.web.holding_backups import find_holding_backups
 from service.web.pages.agreements import get_agreement_titles
 from service.web.pages.remediation import get_titles
@@ -84,11 +85,6 @@ def export_table(path: str, format: str) -> Response:  # noqa: A002  the name in
     with read_session() as session:
         data = supplier_list.export_table(session, _parse_filter(path, read_filter_fields(request.args)), on, format)
     return build_download(data, MEDIA_TYPES[format], f"{path}_{on.isoformat()}.{format}")
-
-
-def build_download(data: bytes, media_type: str, name: str) -> Response:
-    """Return a response that the browser saves as a file rather than shows."""
-    return Response(data, content_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def save_filter(path: str) -> AnyResponse:

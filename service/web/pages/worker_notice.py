@@ -9,7 +9,7 @@ from service.clock import today
 from service.errors import DomainError
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
-from service.web.pages.suppliers import build_download
+from service.web.downloads import build_download
 from service.worker_notice.notice import ENGLISH, RENDERERS, build_notice, list_countries, render_notice
 
 
