@@ -70,7 +70,7 @@ def test_a_finding_is_answered_remedied_closed_scored_anew_and_reopened(chromium
     second.goto("/remediation?view=to_verify")
     second.locator(f"a[href='/remediation/steps/{step}']").click()
     with second.expect_download() as download:
-        second.get_by_role("link", name="Document").or_(second.get_by_role("link", name="Proof of payment")).click()
+        second.locator("section[aria-labelledby=evidence] a").click()
     assert download.value.suggested_filename.startswith("return_papers_")
     second.locator("#source").select_option("union_ngo")
     second.locator("#checked_on").fill(now().date().isoformat())
