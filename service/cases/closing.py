@@ -115,7 +115,7 @@ def _get_proposed(session: Session, case_id: str, by: str) -> tuple[StoredCase, 
         raise DomainError(
             "case.closing_by_key",
             403,
-            "An API key can only propose closing an emergency. A user has to make the proposal their own, and an approver "
+            "An API key can only propose closing an emergency. A user has to adopt the proposal, and an approver "
             "has to confirm it.",
         )
     if case.closing is None:

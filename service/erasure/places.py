@@ -30,7 +30,7 @@ PLACES: Mapping[str, Place] = {
     "asking": Place("deleted", "Questionnaire requests are deleted with the supplier they were sent to."),
     "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
     "buyer_answers": Place("no_subject", "The organisation answers about itself."),
-    "calendar_link": Place("no_subject", "Which calendars users read; an entry names no supplier."),
+    "calendar_link": Place("no_subject", "Calendar links of users; their entries name no supplier."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),

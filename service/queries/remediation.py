@@ -108,7 +108,7 @@ def list_steps(
 
 
 def list_days(session: Session, on: date, *, owner_id: str | None) -> Sequence[Step]:
-    """Return the steps that are not done, by due date, of one owner or (None) of all; never what is known from workers only, nor
+    """Return the steps that are not done, by due date, of one owner or (None) of all; never what is known only from workers, nor
     what is withheld on a day.
     """
     withheld = withholding.build_condition(session, load_gate(session, on))

@@ -32,7 +32,7 @@ def ask_for_date(session: Session, step: Step, due: date, reason: str, act: Act)
         raise DomainError(
             "approval.not_needed",
             422,
-            "Only a later date for a step that protects people takes an approver. Change it.",
+            "Only a later date for a step that protects people needs an approver. Change this date directly.",
         )
     _check_open(step)
     return _ask(session, step, StepRequest(kind=DUE, due=due), reason, act)
@@ -45,10 +45,10 @@ def ask_to_withhold(session: Session, step: Step, reason: str, act: Act) -> Step
     :func:`ask_for_date` does.
     """
     if not step.safety:
-        raise DomainError("approval.not_needed", 422, "This step does not take an approver. Change its state.")
+        raise DomainError("approval.not_needed", 422, "This step does not need an approver. Change its state directly.")
     _check_open(step)
     if (step.state, WITHHELD, "") not in list_permitted("step"):
-        raise DomainError("transition.not_allowed", 409, "This step is withheld already.")
+        raise DomainError("transition.not_allowed", 409, "This step has already been withheld.")
     return _ask(session, step, StepRequest(kind=WITHHELD), reason, act)
 
 

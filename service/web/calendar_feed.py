@@ -1,7 +1,7 @@
 """The feed that a calendar program reads: the days on which steps are due, without what they are about or whom they concern.
 
 Calendars are copied to telephones and to other companies' servers, so an entry contains only its day and the address of the step,
-which takes a sign-in. Steps that are known from workers only are left out.
+which takes a sign-in. Steps that are known only from workers are left out.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ BEATEN = {"finding": "violence", "phase": "work", "source": "grievance", "found_
 
 @pytest.fixture
 def later(office: Office) -> str:  # noqa: F811
-    """A date after that of the step of the office, which is made one that protects people and is known from workers only."""
+    """A date after that of the step of the office, which is made one that protects people and is known only from workers."""
     with office.database.for_organisation(office.id) as session:
         shown = select(Step).where(Step.safety, Step.action.not_in(list_later_contacts()))
         step = session.scalars(shown.order_by(Step.id)).first()

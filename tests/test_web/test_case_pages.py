@@ -164,7 +164,7 @@ def test_a_note_and_a_case_are_corrected_and_the_case_deleted(case: str, handler
     correct.get_by_label("Job").fill("Sorter")
     correct.get_by_role("button", name="Save corrections").click()
     expect(handler.locator("main")).to_contain_text("Sorter")
-    expect(handler.locator("section[aria-labelledby=delete]")).to_contain_text("Two users have to close this case")
+    expect(handler.locator("section[aria-labelledby=delete]")).to_contain_text("An approver has to close this case")
     assert faults(handler, "case, corrections") == []
 
 
@@ -238,9 +238,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     expect(handler.get_by_label("Number of workers spoken to")).to_have_value("7")
     handler.get_by_label("Who chose these workers").select_option("workers")
     handler.get_by_role("button", name="Propose closing").click()
-    expect(
-        handler.get_by_text("An approver or an admin other than the user who proposed this has to confirm it.")
-    ).to_be_visible()
+    expect(handler.get_by_text("A different user, an approver or admin, has to confirm this.")).to_be_visible()
     expect(handler.get_by_role("button", name="Confirm and close case")).to_have_count(0)
     expect(handler.get_by_text("Protect people first")).to_be_visible()
     assert faults(handler, "case, proposed") == []
@@ -248,7 +246,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     admin.get_by_role("link", name=case).click()
     assert faults(admin, "case, to be confirmed") == []
     admin.get_by_role("button", name="Confirm and close case").click()
-    expect(admin.get_by_text("An approver closed this case as another user proposed.")).to_be_visible()
+    expect(admin.get_by_text("An approver closed this case, as another user had proposed.")).to_be_visible()
     handler.reload()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []

@@ -57,7 +57,7 @@ class CaseClosingSchema(ApiSchema):
     """How a case is closed. An emergency requires all fields: when someone spoke to workers, how many there were, and who chose
     them.
 
-    For an emergency, the request only proposes closure. A user has to make the proposal their own, and an approver confirms it.
+    For an emergency, the request only proposes closure. A user has to adopt the proposal, and an approver confirms it.
     """
 
     outcome = CurrentChoice(closing.list_outcomes(), required=True)
