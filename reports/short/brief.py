@@ -171,12 +171,10 @@ def _describe_people(report: Report) -> tuple[Paragraph | Table | Picture, ...]:
         if by_level[level]
     ]
     missing = len(concerned) - stated
-    stating = f"{missing:,} of these {len(concerned):,} sites state none, so more people may be affected. " * bool(
+    stating = f"{missing:,} of these {len(concerned):,} sites give no number, so more people may be affected. " * bool(
         missing
     )
-    origin = (
-        f"The numbers come from the suppliers' own lists and answers. {stating}Workers of agencies are not counted."
-    )
+    origin = f"The numbers come from the suppliers' own lists and answers. {stating}Agency workers are not counted."
     return (
         Paragraph(f"{_state_range(low, high)} {origin}"),
         Table(("Level", "Suppliers", "People who work there"), tuple(rows), (40, 30, 30)),

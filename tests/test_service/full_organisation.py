@@ -13,6 +13,7 @@ from service.db import change_feed
 from service.db.account_tables import SignIn
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job, ScheduleRun
+from service.db.progress_tables import PortfolioFigure
 from service.db.session import Database
 from service.db.tables import Base, IdempotentResponse, Organisation
 from service.db.watchlist_tables import WatchlistEntry
@@ -48,6 +49,8 @@ def create_full_organisation(
         session.add(WatchlistEntry(content={"names": ["Blue Pier"]}, **entry))
         times = {"created_at": AT, "seen_at": AT, "expires_at": AT + timedelta(days=999)}
         session.add(SignIn(token_hash=name, user_id=ids["user_id"], **times))
+        figure = {"figure": "open_steps", "part": "", "for_everyone": True, "value": 1.0}
+        session.add(PortfolioFigure(on=AT.date(), **figure))
         session.add(IdempotentResponse(key="k", request_hash="h", status=201, body="{}", headers={}, created_at=AT))
     return organisation_id
 

@@ -7,11 +7,14 @@ from service.api.routes import ROUTES
 from service.auth.access import ACCESS
 
 LINE = re.compile(r"^\| (`(?:GET|POST) \w+\.\w+`.*) \| (`.*`) \|$", re.MULTILINE)
-# Pages of one's own sign-in, which a machine does not have.
-OWN = {name for name in ACCESS.pages if name.split(" ")[1].startswith("account.")}
-# What only a person can vouch for, never a program.
+# Pages of one's own sign-in and calendar, which a machine does not have.
+CALENDAR = {"GET pages.calendar", "POST pages.create_calendar_link", "POST pages.revoke_calendar_link"}
+OWN = CALENDAR | {name for name in ACCESS.pages if name.split(" ")[1].startswith("account.")}
+# What only a person can vouch for or decide, never a program, and what users say and show to each other for that.
 VOUCHED_FOR = {
-    "POST pages.note_site_delivery", "POST pages.note_agency_delivery", "POST pages.verify_step", "POST pages.add_step_comment",
+    "POST pages.note_site_delivery", "POST pages.note_agency_delivery", "POST pages.verify_step", "POST pages.confirm_payment",
+    "POST pages.add_step_comment", "GET pages.step_file", "GET pages.approvals", "POST pages.ask_approver",
+    "POST pages.decide_step_request", "POST pages.decide_closing",
 }  # fmt: skip
 
 

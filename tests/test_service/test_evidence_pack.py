@@ -87,7 +87,7 @@ def test_a_manifest_that_names_other_models_is_noticed(pack: bytes) -> None:
     files = read_files(pack)
     manifest = orjson.loads(files[MANIFEST]) | {"models": []}
     changed = write_files(files | {MANIFEST: orjson.dumps(manifest)})
-    assert "other models" in find_pack_discrepancies(changed, load_facts())[0]
+    assert "different models" in find_pack_discrepancies(changed, load_facts())[0]
 
 
 def test_a_hostile_archive_is_refused_and_nothing_is_unpacked(
