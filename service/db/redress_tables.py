@@ -80,3 +80,8 @@ class RemedyInstalment(Owned, Base):
     workers_asked: Mapped[int | None]
     workers_confirming: Mapped[int | None]
     confirmed_by: Mapped[str | None] = mapped_column(String(80))
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether workers were asked, and all of these had been paid in full."""
+        return self.confirmed_on is not None and self.workers_confirming == self.workers_asked

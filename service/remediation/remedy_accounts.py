@@ -123,7 +123,8 @@ def get_account(session: Session, account_id: str, *, version: int | None = None
 
 
 def record_payment(session: Session, account: RemedyAccount, number: int, payment: Payment, act: Act) -> None:
-    """Record that an instalment of a locked account was paid. An earlier entry is replaced, until workers have confirmed it.
+    """Record that an instalment of a locked account was paid. An earlier entry is replaced, until all the workers who were asked
+    have confirmed it. What they said of it stands until they are asked again.
 
     Raises DomainError: ``not_found``, 404; ``evidence.nobody``, 403, for a key that nobody answers for; ``remedy.confirmed``,
     409; ``date.future``, ``remedy.amount``, ``remedy.workers``, ``remedy.proof``, ``text.too_long``, ``person.*``, 422.
@@ -133,7 +134,7 @@ def record_payment(session: Session, account: RemedyAccount, number: int, paymen
             "evidence.nobody", 403, "No user is responsible for this API key, so it cannot submit evidence."
         )
     instalment = _get_instalment(session, account, number)
-    if instalment.confirmed_on is not None:
+    if instalment.is_confirmed:
         raise DomainError("remedy.confirmed", 409, "Workers have already confirmed this payment.")
     if payment.paid_on > act.on:
         raise DomainError("date.future", 422, "The date of the payment is in the future.")

@@ -25,7 +25,9 @@ class Totals:
     """The sums of an account in its currency, and numbers of workers.
 
     ``confirmed``: of each payment, the share that the workers who were asked had received in full. ``workers_paid``: those who
-    were paid each of their instalments in full; workers of several instalments are counted once. ``is_paid``: nobody is owed.
+    were paid each of their instalments in full; workers of several instalments are counted once. ``is_contradicted``: some of
+    the workers who were asked had not been paid in full. ``is_paid``: nobody is owed, as far as the calculation and the workers
+    say; never if the calculation left something out.
     """
 
     owed: Decimal
@@ -33,6 +35,7 @@ class Totals:
     confirmed: Decimal
     workers: int
     workers_paid: int
+    is_contradicted: bool
     is_paid: bool
 
     @property
@@ -63,13 +66,16 @@ def compute_totals(account: RemedyAccount, instalments: Sequence[RemedyInstalmen
         if instalment.staff != ALL:
             paid_by_group[instalment.cohort, instalment.staff].append(full)
     workers_paid = sum(min(numbers) for numbers in paid_by_group.values())
+    is_contradicted = any((each.workers_confirming or 0) < (each.workers_asked or 0) for each in instalments)
+    are_paid = all(is_paid_in_full(each) and each.workers_paid == each.workers for each in instalments)
     return Totals(
         Decimal(account.central),
         paid,
         confirmed.quantize(CENT),
         account.workers,
         workers_paid,
-        workers_paid == account.workers and all(is_paid_in_full(instalment) for instalment in instalments),
+        is_contradicted,
+        bool(account.complete and instalments and are_paid and not is_contradicted and workers_paid == account.workers),
     )
 
 
@@ -96,9 +102,21 @@ def check_repaid(session: Session, step: Step) -> None:
     for account in accounts:
         totals = compute_totals(account, instalments[account.id])
         if not totals.is_paid and not account.still_owed:
-            detail = (
+            raise DomainError(
+                "remedy.owed",
+                409,
                 f"Workers are still owed money under the calculation of {account.calculated_on.isoformat()}: "
-                f"{totals.workers_owed:,} of {totals.workers:,} have not been paid in full. Record the payments, or say in the "
-                "remedy account why they are still owed and what was done for those who were not found."
+                f"{_describe_debt(account, totals)} Or say in the remedy account why they are still owed and what was done for "
+                "those who were not found.",
             )
-            raise DomainError("remedy.owed", 409, detail)
+
+
+def _describe_debt(account: RemedyAccount, totals: Totals) -> str:
+    """Return what is missing before the workers of an account count as paid."""
+    if totals.workers_owed:
+        return f"{totals.workers_owed:,} of {totals.workers:,} have not been paid in full. Record the payments."
+    if totals.is_contradicted:
+        return "some of those who were asked had not been paid in full. Pay them, and ask again."
+    if not account.complete:
+        return "the calculation leaves out some of the uploaded data. Save a complete one."
+    return "not every instalment has been paid in full to all its workers. Record the payments."

@@ -128,6 +128,11 @@ def test_a_payment_is_confirmed_by_somebody_else_on_the_word_of_workers(quick: C
     assert quick.refuse(accounts.confirm_payment, 1, before, by=act_as("bo")) == "remedy.too_early"
     quick.do(accounts.confirm_payment, 1, asked, by=act_as("bo"))
     assert quick.read_totals()[:2] == ("400.00", "300.00")
+    quick.do(
+        accounts.record_payment, 1, pay("480.00")
+    )  # what was missing was paid, and those asked have not said so yet
+    assert quick.read_totals()[:2] == ("480.00", "360.00")
+    quick.do(accounts.confirm_payment, 1, Confirmation(TODAY, "union_ngo", 4, 4), by=act_as("bo"))
     assert quick.refuse(accounts.record_payment, 1, pay("1")) == "remedy.confirmed"
 
 
@@ -163,6 +168,43 @@ def test_a_step_of_repayment_is_closed_once_all_are_paid(quick: Case):
     quick.close()
 
 
+def test_a_step_of_repayment_stays_open_while_workers_who_were_asked_say_that_they_were_not_paid(quick: Case):
+    for number, workers in ((1, 4), (2, 8), (3, 8)):
+        quick.do(accounts.record_payment, number, pay(workers=workers))
+    quick.do(accounts.confirm_payment, 2, Confirmation(TODAY, "worker_voice", 8, 7), by=act_as("bo"))
+    with pytest.raises(DomainError, match="asked had not been paid in full"):
+        quick.close()
+    quick.do(accounts.confirm_payment, 2, Confirmation(TODAY, "worker_voice", 8, 8), by=act_as("bo"))
+    quick.close()
+
+
+UNDIVIDED = {"due": "2026-11-10", "cohort": "", "group": "", "workers": 0, "amount": "100.00"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"complete": False}, "leaves out some of the uploaded data"),
+        ({"instalments": []}, "not every instalment"),
+        ({"instalments": [*DOCUMENT["instalments"], UNDIVIDED]}, "to all its workers"),
+    ],
+)
+def test_a_calculation_that_leaves_money_or_workers_out_never_counts_as_paid(
+    quick: Case, changes: dict[str, object], why: str
+):
+    with quick.database.for_organisation(quick.id) as session:
+        accounts.delete_account(session, accounts.get_account(session, quick.account), act_as())
+        supplier = session.get_one(Supplier, quick.supplier)
+        quick.account = accounts.save_account(session, supplier, {**DOCUMENT, **changes}, act_as()).id
+        planned = list_instalments(session, [quick.account])[quick.account]
+        payments = [(each.number, pay(each.amount, min(each.workers, 8))) for each in planned]
+    for number, payment in payments:
+        quick.do(accounts.record_payment, number, payment)
+    with pytest.raises(DomainError, match=why) as refused:
+        quick.close()
+    assert refused.value.code == "remedy.owed"
+
+
 def test_an_account_is_deleted_only_before_the_first_payment(case: Case):
     with case.database.for_organisation(case.id) as session:
         supplier = session.get_one(Supplier, case.supplier)
@@ -195,7 +237,7 @@ PAYMENTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 60_000), st.inte
 @given(payments=PAYMENTS)
 @examples(25)
 def test_no_more_is_confirmed_than_was_paid_and_nobody_is_counted_twice(payments: list[tuple[int, int, int]]):
-    account = RemedyAccount(central="1200.00", workers=12)
+    account = RemedyAccount(central="1200.00", workers=12, complete=True)
     instalments = [
         RemedyInstalment(
             cohort=planned["cohort"],
