@@ -8,6 +8,7 @@ marked (``Supplier.fell_on``) until its level changes again, or a closed step co
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -150,6 +151,7 @@ class _Trial:
     alone: bool
     answers: Answers
     case_evidence: Mapping[str, Any] | None
+    agency_scores: Mapping[str, float]
 
 
 def explain_falls(
@@ -161,10 +163,10 @@ def explain_falls(
 ) -> dict[str, tuple[str, ...]]:
     """Return the known causes of each level that fell, by the id of the supplier; none: it fell without a known cause.
 
-    A closed step, evidence that workers or an authority gave and the buyer confirmed, and a case are causes if the level would be
-    higher without them, and with the earlier answers to the questions that they support. New models and facts are if they would
-    have lowered the level to the same by themselves. A change in the scores of agencies, and a correction such as an import that
-    was undone, always are.
+    A closed step, evidence that workers or an authority gave and the buyer confirmed, a case, and other scores of the agencies
+    that a site named before and names now are causes if the level would be higher without them, and with the earlier answers to
+    the questions that they support. New models and facts are if they would have lowered the level to the same by themselves. A
+    correction such as an import that was undone always is.
     """
     falls = [(change, previous[change.previous_id]) for change in changes if change.is_fall and change.previous_id]
     causes: dict[str, list[str]] = {change.supplier_id: [] for change, _ in falls}
@@ -172,12 +174,9 @@ def explain_falls(
     for change, before in falls:
         if occasion.cause in load_rules()["correction"]["causes"]:
             causes[change.supplier_id].append(CORRECTION)
-        if before.agency_scores != change.result["agency_scores"]:
-            causes[change.supplier_id].append(AGENCY)
         trials += _list_trials(change, before)
     after = {change.supplier_id: change.after for change, _ in falls}
-    scores = {name: score for change, _ in falls for name, score in change.result["agency_scores"].items()}
-    for trial, level in zip(trials, _assess(kind, trials, scores, occasion.on, models), strict=True):
+    for trial, level in _assess_trials(kind, trials, occasion.on, models):
         fallen = level == after[trial.supplier_id] or _is_lower(level, after[trial.supplier_id])
         if fallen == trial.alone:
             causes[trial.supplier_id] += trial.causes
@@ -187,23 +186,27 @@ def explain_falls(
 def _list_trials(change: LevelChange, before: Result) -> Iterator[_Trial]:
     """Yield the trials that show which causes a fall has."""
     answers, cases = change.result["answers"], change.result["case_evidence"]
+    scores: Mapping[str, float] = change.result["agency_scores"]
     by_steps = {question for step, question in find_new_support(before.answers, answers) if step is not None}
     if by_steps:
         earlier = _return_questions(without_step_evidence(answers), before.answers, by_steps)
-        yield _Trial(change.supplier_id, (STEP,), False, earlier, cases)
+        yield _Trial(change.supplier_id, (STEP,), False, earlier, cases, scores)
     by_others = {question for step, question in find_new_support(before.answers, answers) if step is None}
     if by_others:
         earlier = _return_questions(drop_confirmations(answers, sorted(by_others)), before.answers, by_others)
-        yield _Trial(change.supplier_id, (CONFIRMED,), False, earlier, cases)
+        yield _Trial(change.supplier_id, (CONFIRMED,), False, earlier, cases, scores)
     if before.case_evidence != cases:
-        yield _Trial(change.supplier_id, (CASE,), False, answers, before.case_evidence)
+        yield _Trial(change.supplier_id, (CASE,), False, answers, before.case_evidence, scores)
+    earlier_scores = {name: before.agency_scores.get(name, score) for name, score in scores.items()}
+    if earlier_scores != scores:
+        yield _Trial(change.supplier_id, (AGENCY,), False, answers, cases, earlier_scores)
     rules = [
         code
         for code, column in ((MODELS, "model_version"), (FACTS, "facts_digest"))
         if getattr(before, column) != change.result[column]
     ]
     if rules:
-        yield _Trial(change.supplier_id, tuple(rules), True, before.answers, before.case_evidence)
+        yield _Trial(change.supplier_id, tuple(rules), True, before.answers, before.case_evidence, before.agency_scores)
 
 
 def find_new_support(before: Answers, after: Answers) -> set[tuple[str | None, str]]:
@@ -230,16 +233,19 @@ def _return_questions(answers: Answers, before: Answers, questions: set[str]) ->
     return rest | {question: before[question] for question in sorted(questions) if question in before}
 
 
-def _assess(
-    kind: str, trials: Sequence[_Trial], scores: Mapping[str, float], on: date, models: Sequence[Model]
-) -> list[str]:
-    """Return the level that each trial would give."""
-    if not trials:
-        return []
-    cases = decode_case_evidence([trial.case_evidence for trial in trials])
-    batch = Batch(kind, from_rows([trial.answers for trial in trials]), "", "", np.arange(len(trials)), cases)
-    assessed = assess_batch(batch, load_facts().as_of(on), on, scores, models)
-    return [summary["level"] for summary in build_summaries(assessed, on)]
+def _assess_trials(
+    kind: str, trials: Sequence[_Trial], on: date, models: Sequence[Model]
+) -> Iterator[tuple[_Trial, str]]:
+    """Yield each trial with the level that it would give. Those with the same scores of agencies are assessed together."""
+    groups: dict[tuple[tuple[str, float], ...], list[_Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[tuple(sorted(trial.agency_scores.items()))].append(trial)
+    for scores, group in groups.items():
+        cases = decode_case_evidence([trial.case_evidence for trial in group])
+        batch = Batch(kind, from_rows([trial.answers for trial in group]), "", "", np.arange(len(group)), cases)
+        assessed = assess_batch(batch, load_facts().as_of(on), on, dict(scores), models)
+        for trial, summary in zip(group, build_summaries(assessed, on), strict=True):
+            yield trial, summary["level"]
 
 
 def _is_lower(level: str, other: str | None) -> bool:

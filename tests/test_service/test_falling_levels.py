@@ -1,6 +1,6 @@
 """A level that became lower is marked unless something that somebody checked explains it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -101,9 +101,12 @@ class Fall:
     session: Session
     supplier: Supplier
 
-    def explain(self, cause: str = "import", **before: object) -> tuple[str, ...]:
+    def explain(
+        self, cause: str = "import", scores: Mapping[str, float] | None = None, **before: object
+    ) -> tuple[str, ...]:
         result = self.session.get_one(Result, self.supplier.latest_id)
         columns = {column.key: getattr(result, column.key) for column in Result.__mapper__.column_attrs}
+        columns["agency_scores"] = scores or {}
         earlier = Result(**columns | {"level": "critical", **before})
         change = LevelChange(self.supplier.id, "critical", "earlier", columns)
         models = suppliers.list_organisation_models(self.session, ON)
@@ -120,10 +123,17 @@ def test_models_and_facts_explain_a_fall_only_if_they_suffice(site: Site):
     assert fall.explain(model_version="2026.1", answers={**SITE, **GOOD, **HELD}) == ()
 
 
-def test_agencies_and_corrections_explain_a_fall(site: Site):
-    fall = Fall(site.session, site.supplier)
-    assert fall.explain(agency_scores={"gulf": 90.0}) == (level_changes.AGENCY,)
-    assert fall.explain("undo") == (level_changes.CORRECTION,)
+def test_a_correction_explains_a_fall(site: Site):
+    assert Fall(site.session, site.supplier).explain("undo") == (level_changes.CORRECTION,)
+
+
+def test_a_lower_score_of_an_agency_explains_a_fall_only_if_the_site_names_it_before_and_after(site: Site):
+    site.answer({**RETURNED, "agencies": ["Gulf Crew"]})
+    fall, now_ = Fall(site.session, site.supplier), {"gulfcrew": 50.0}
+    assert fall.explain(scores=now_, agency_scores={"gulfcrew": 100.0}) == (level_changes.AGENCY,)
+    assert fall.explain(scores=now_, agency_scores={"gulfcrew": 75.0}) == ()  # the level is the same with it
+    assert fall.explain(scores=now_, agency_scores={"gulfcrew": 50.0, "leftout": 100.0}) == ()
+    assert fall.explain(agency_scores={"gulfcrew": 100.0}) == ()
 
 
 def test_each_known_cause_says_why():
