@@ -122,7 +122,16 @@ def _count_workers_reached(session: Session, since: datetime, shown: Sequence[An
     for action, release, workers in session.execute(query.group_by(Step.action, Step.actions_release)):
         for part in list_parts((action, release)):
             reached[part] += workers or 0
-    return {(REACHED, part): None if for_everyone and 0 < n < SMALL else float(n) for part, n in reached.items()}
+    withheld = _list_withheld(reached) if for_everyone else set()
+    return {(REACHED, part): None if part in withheld else float(n) for part, n in reached.items()}
+
+
+def _list_withheld(reached: Mapping[str, int]) -> set[str]:
+    """Return the parts that would describe a small group, and those from which one could be worked out: all parts of a kind of
+    group if one of them is small, since they add up to the total.
+    """
+    kinds = {part.partition(":")[0] for part, n in reached.items() if 0 < n < SMALL}
+    return {part for part in reached if part.partition(":")[0] in kinds}
 
 
 @cache

@@ -13,6 +13,7 @@ from test_remediation_rules import AT, ON, Workspace
 from service.clock import now
 from service.db.job_tables import Job
 from service.db.progress_tables import PortfolioFigure
+from service.db.remediation_tables import StepVerification
 from service.db.session import Database
 from service.jobs.kinds import STORE_FIGURES
 from service.jobs.table import claim_job
@@ -67,6 +68,19 @@ def test_the_figures_for_everyone_leave_out_steps_known_from_workers_and_small_g
     shown = compute_figures(work.session, ON, AT, for_everyone=True)
     assert (shown[OPEN, ALL], shown[REACHED, ALL]) == (1, 0)
     assert (DAYS, ALL) not in shown
+
+
+def test_no_small_group_can_be_worked_out_from_the_others(work: Workspace):
+    for step, workers in ((work.safety, 25), (work.plain, 4)):
+        work.prove(step)
+        check = work.session.scalars(select(StepVerification).where(StepVerification.step_id == step.id)).one()
+        check.workers = workers
+    work.session.flush()
+    for_some = compute_figures(work.session, ON, AT, for_everyone=False)
+    priorities = [key for key in for_some if key[0] == REACHED and key[1].startswith("priority:")]
+    assert sorted(for_some[key] for key in priorities) == [4, 25]
+    shown = compute_figures(work.session, ON, AT, for_everyone=True)
+    assert ([shown[key] for key in priorities], shown[REACHED, ALL]) == ([None, None], 29)
 
 
 def test_money_is_summed_by_currency_for_those_who_may_see_it(work: Workspace):
