@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Select, Text, cast, func, not_, select
+from sqlalchemy import ColumnElement, Select, Text, cast, func, not_, select
 from sqlalchemy.orm import Session
 
 from service.cases.closing import is_user
@@ -39,8 +39,9 @@ class ApprovalQueue:
 
 def get_queue(session: Session, on: date) -> ApprovalQueue:
     """Return what waits for an approver on a day."""
-    requests = _select_requests(session, on).join(Supplier, Supplier.id == Step.supplier_id).add_columns(Step, Supplier)
-    proposals = _select_proposals(session, on).join(Supplier, Supplier.id == Step.supplier_id)
+    withheld = withholding.build_condition(session, load_gate(session, on))
+    requests = _select_requests(withheld).join(Supplier, Supplier.id == Step.supplier_id).add_columns(Step, Supplier)
+    proposals = _select_proposals(withheld).join(Supplier, Supplier.id == Step.supplier_id)
     closings = _list_closings(session)
     about = {case.supplier_id for case in closings}
     suppliers = {one.id: one for one in session.scalars(select(Supplier).where(Supplier.id.in_(about)))}
@@ -59,24 +60,23 @@ def get_queue(session: Session, on: date) -> ApprovalQueue:
 
 def count_waiting(session: Session, on: date, actor: str) -> int:
     """Count what waits for an approver on a day and was not asked by ``actor``, who could not decide it."""
-    requests = _select_requests(session, on).where(StepRequest.asked_by != actor)
+    withheld = withholding.build_condition(session, load_gate(session, on))
+    requests = _select_requests(withheld).where(StepRequest.asked_by != actor)
     counted = (
         session.scalars(query.with_only_columns(func.count(), maintain_column_froms=True)).one()
-        for query in (requests, _select_proposals(session, on))
+        for query in (requests, _select_proposals(withheld))
     )
     closings = [case for case in _list_closings(session) if case.closing is not None and case.closing["by"] != actor]
     return sum(counted) + len(closings)
 
 
-def _select_requests(session: Session, on: date) -> Select[StepRequest]:
-    withheld = withholding.build_condition(session, load_gate(session, on))
+def _select_requests(withheld: ColumnElement[bool]) -> Select[StepRequest]:
     joined = select(StepRequest).join(Step, Step.id == StepRequest.step_id)
     return joined.where(StepRequest.state == "open", Step.state.not_in(DONE), not_(withheld))
 
 
-def _select_proposals(session: Session, on: date) -> Select[StepProposal]:
+def _select_proposals(withheld: ColumnElement[bool]) -> Select[StepProposal]:
     """Select the later dates that suppliers propose for steps that protect people."""
-    withheld = withholding.build_condition(session, load_gate(session, on))
     joined = select(StepProposal).join(Step, Step.id == StepProposal.step_id)
     later = joined.where(StepProposal.state == "open", StepProposal.due > Step.due)
     return later.where(Step.safety, Step.state.not_in(DONE), not_(withheld))
