@@ -12,7 +12,8 @@ from pathlib import Path
 
 import xlsxwriter
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
+from questionnaires.question import Question
 
 SEED = 20260101
 COLUMNS = 40

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from questionnaires.form import Question, Questionnaire, list_form_ids, load_combined_form, load_form
+from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
 from questionnaires.layout.document import (
@@ -34,6 +34,7 @@ from questionnaires.layout.report import list_layout_issues
 from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import make_legible
 from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
+from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text

@@ -7,7 +7,7 @@ question.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,30 +16,13 @@ from typing import Any
 from marshmallow import Schema
 
 from questionnaires.form_file import read_form_file
-from questionnaires.lookups import DataFileError, load_common_words, load_header_words
-from questionnaires.parse import types
-from questionnaires.parse.answer import DECLINED, RESERVED_ANSWERS, AnswerField
-from questionnaires.parse.evidence import EvidenceField
-from questionnaires.parse.numbers import MoneyField, NumberField, PercentField
+from questionnaires.lookups import DataFileError, load_header_words
+from questionnaires.question import Question, parse_question, reject_unknown_keys
+from questionnaires.relevance import iter_comparisons
 from questionnaires.text_normalize import fold_text
 
 FORMS_DIR = Path(__file__).parent / "forms"
 KINDS = ("site", "agency", "case", "repayment", "buyer")
-TYPES = (
-    "text",
-    "number",
-    "money",
-    "percent",
-    "date",
-    "yes_no",
-    "choice",
-    "many",
-    "country",
-    "countries",
-    "sector",
-    "evidence",
-)
-AUDIENCES = ("supplier", "buyer", "case_handler")
 FORM_KEYS = {
     "id",
     "version",
@@ -52,141 +35,12 @@ FORM_KEYS = {
     "released",
     "audience",
     "sectors",
+    "choice_order",
 }
-QUESTION_KEYS_OF_FILES = {"ours"}  # besides the fields of Question: what audience = "buyer" was called before 2026.4
-CHOICE_KEYS = {"code", "title", "spellings"}
-NOT_APPLICABLE_KEYS = {"when", "because", "sources"}
 JUDGED_KINDS = ("site", "agency")  # forms about a supplier; "not applicable" in others is read as it is
 COMPLETE_FROM = 4  # the method from which a returned form is complete or declined (method, fourth release, section 3)
-DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")  # the dates that tell the age of a row's answers
+ALPHABETICAL = "alphabetical"  # the order of choices that says nothing about which is best
 ID, TITLE, SYNONYM, LISTED = 0, 1, 2, 3  # how well a header names a question, best first
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One answer a question offers."""
-
-    code: str
-    title: str
-    spellings: tuple[str, ...] = ()
-
-
-Matches = tuple[tuple[str, tuple[str | float, ...]], ...]  # answers by question id, in hashable form
-
-
-@dataclass(frozen=True)
-class NotApplicable:
-    """When a question may be answered "not applicable": if all questions of ``when`` have one of these answers (of several, no
-    other); with the reason and the ids of its sources.
-    """
-
-    when: Matches
-    because: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question; its ``id`` never changes.
-
-    ``min`` and ``max`` are numbers, or ISO dates; a date's ``max`` may be ``"today"``. ``sources``: ids of the published rules it
-    asks about, where no indicator carries them. ``audience``: who answers it ("supplier", "buyer" or "case_handler"); a form that
-    is sent out asks its recipient only. ``may_decline``: it feeds no indicator, yet leads to facts (a flag, a product), so that
-    "declined" is an answer. ``settled_by``: other questions any of whose answers settle it. ``asked_unless``: answers to other
-    questions, any of which says that it does not apply. ``not_applicable``: when it may be answered so; None is never.
-    """
-
-    id: str
-    section: str
-    type: str
-    title: str
-    ask: str
-    note: str = ""
-    feeds: tuple[str, ...] = ()
-    required: bool = False
-    min: float | str | None = None
-    max: float | str | None = None
-    unit: str = ""
-    person: bool = False
-    audience: str = "supplier"
-    may_decline: bool = False
-    settled_by: tuple[str, ...] = ()
-    asked_unless: Matches = ()
-    not_applicable: NotApplicable | None = None
-    synonyms: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    choices: tuple[Choice, ...] = ()
-
-    @property
-    def is_practice(self) -> bool:
-        """Return whether suppliers answer it about their own practice, so that an indicator reads it."""
-        return bool(self.feeds) and not self.person and self.audience == "supplier"
-
-    @property
-    def declinable(self) -> bool:
-        """Return whether a blank in a returned form counts as declined: questions about practice or that lead to facts."""
-        return self.is_practice or self.may_decline
-
-    def build_choice_lookup(self) -> dict[str, str]:
-        """Return the codes of the choices, by every folded word for them.
-
-        A choice spelt "yes" or "no" is also named by the common words for it, in any language, except numbers (a 1 may
-        count deaths) and words for "nothing here".
-        """
-        lookup = {
-            fold_text(word): choice.code
-            for choice in self.choices
-            for word in (choice.code, choice.title, *choice.spellings)
-        }
-        common = load_common_words()
-        yes_no = {
-            word: meaning
-            for word, meaning in common.yes_no.items()
-            if word not in common.nothing and not word[0].isdigit()
-        }
-        return {word: lookup[meaning] for word, meaning in yes_no.items() if meaning in lookup} | lookup
-
-    def build_field(
-        self, as_of: str = "", headers: Mapping[str, tuple[int, str]] | None = None, **kwargs: Any
-    ) -> AnswerField:
-        """Build the field that parses an answer.
-
-        ``as_of``: the ISO date after which a date is in the future, if the question forbids that. ``headers``: those of the
-        form (:attr:`Questionnaire.headers`), by which evidence names the questions it covers.
-        """
-        if not self.feeds and self.type in ("text", "country", "sector"):
-            kwargs["reserved"] = (DECLINED,) if self.may_decline else ()
-        titles = tuple(choice.title for choice in self.choices)
-        match self.type:
-            case "number" | "money" | "percent":
-                bounds = {"minimum": self.min, "maximum": self.max}
-                kwargs |= {name: float(bound) for name, bound in bounds.items() if bound is not None}
-                number_fields: dict[str, type[NumberField]] = {
-                    "number": NumberField, "money": MoneyField, "percent": PercentField,
-                }  # fmt: skip
-                return number_fields[self.type](**kwargs)
-            case "date":
-                days = {"earliest": self.min, "latest": self.max}
-                kwargs |= {name: str(day) for name, day in days.items() if day not in (None, "today")}
-                # The method gives future answers no weight; without the date they would count as given today.
-                keep_future = self.id in DATE_QUESTIONS
-                return types.DateField(as_of=as_of if self.max == "today" else "", keep_future=keep_future, **kwargs)
-            case "choice":
-                return types.ChoiceField(choices=self.build_choice_lookup(), titles=titles, **kwargs)
-            case "many":
-                return types.MultiChoiceField(choices=self.build_choice_lookup(), titles=titles, **kwargs)
-            case "country":
-                unknown_code = "country.unknown" if self.id == "country" else "answer.unknown"
-                return types.CountryField(unknown_code=unknown_code, **kwargs)
-            case "countries":
-                return types.CountriesField(**kwargs)
-            case "sector":
-                return types.SectorField(**kwargs)
-            case "yes_no":
-                return types.YesNoField(**kwargs)
-            case "evidence":
-                return EvidenceField(headers=headers or {}, as_of=as_of, **kwargs)
-        return types.TextField(**kwargs)
 
 
 @dataclass(frozen=True)
@@ -298,7 +152,7 @@ def _load_version(form_id: str, version: str, folder: Path) -> Questionnaire:
         )
     if form.includes:
         form = replace(form, questions=merge_questions(load_core(form, folder), form))
-    return check_headers(form)
+    return check_headers(check_conditions(form))
 
 
 def load_core(pack: Questionnaire, folder: Path = FORMS_DIR) -> Questionnaire:
@@ -339,6 +193,21 @@ def check_headers(form: Questionnaire) -> Questionnaire:
     return form
 
 
+def check_conditions(form: Questionnaire) -> Questionnaire:
+    """Return the form. Raises :class:`DataFileError` if a question depends on an answer that the form does not offer."""
+    for question in form.questions:
+        for comparison in iter_comparisons(question.relevant) if question.relevant else ():
+            other = form.by_id.get(comparison.question)
+            offered = other.list_codes() if other else None
+            if other and (offered is None or offered.issuperset(comparison.values)):
+                continue
+            missing = f"{comparison.question} in {list(comparison.values)}"
+            raise DataFileError(
+                form.file, question.id, f"depends on {missing}, which the form does not ask", "Correct its condition."
+            )
+    return form
+
+
 class AnswersSchema(Schema):
     """The schema of an API's answers to a form, by question id; a body with any other key is refused."""
 
@@ -370,6 +239,8 @@ def build_form(data: Mapping[str, Any], file: str) -> Questionnaire:
         raise DataFileError(file, "kind", f"is '{data['kind']}'", f"It must be one of {', '.join(KINDS)}.")
     audience = data.get("audience", "supplier")
     questions = tuple(parse_question({"audience": audience, **item}, file) for item in data["question"])
+    if data.get("choice_order") == ALPHABETICAL:
+        questions = tuple(map(sort_choices, questions))
     for name, values in (
         ("id", [question.id for question in questions]),
         ("title", [question.title for question in questions]),
@@ -398,105 +269,7 @@ def build_form(data: Mapping[str, Any], file: str) -> Questionnaire:
     )
 
 
-def parse_question(data: Mapping[str, Any], file: str) -> Question:
-    """Parse one question of a file. Raises :class:`DataFileError`."""
-    item = str(data.get("id") or data.get("title") or "a question")
-    reject_unknown_keys(data, {*Question.__dataclass_fields__, *QUESTION_KEYS_OF_FILES}, file, item)
-    for key in ("id", "section", "type", "title", "ask"):
-        if not isinstance(data.get(key), str) or not data[key].strip():
-            raise DataFileError(file, item, f"has no {key}", "Every question has an id, section, type, title and ask.")
-    if data["type"] not in TYPES:
-        raise DataFileError(file, item, f"is of type '{data['type']}'", f"The types are {', '.join(TYPES)}.")
-    if not (item.isidentifier() and item.islower() and item.isascii()):
-        raise DataFileError(file, item, "is not a valid id", "Use lower-case letters, digits and underscores only.")
-    choices = tuple(parse_choice(choice, file, item) for choice in data.get("choices", ()))
-    if bool(choices) > (data["type"] in ("choice", "many")) or (data["type"] == "choice" and not choices):
-        raise DataFileError(
-            file,
-            item,
-            f"is of type {data['type']} and has {len(choices)} choices",
-            "A question of type choice needs choices, a question of type many can have them, and no other type can.",
-        )
-    lists = {key: tuple(data.get(key, ())) for key in ("feeds", "synonyms", "sources", "settled_by")}
-    values = {key: value for key, value in data.items() if key not in QUESTION_KEYS_OF_FILES}
-    if data.get("ours"):
-        values["audience"] = "buyer"
-    if values["audience"] not in AUDIENCES:
-        raise DataFileError(
-            file, item, f"is for the audience '{values['audience']}'", f"The audiences are {', '.join(AUDIENCES)}."
-        )
-    if "not_applicable" in data:
-        values["not_applicable"] = parse_not_applicable(data["not_applicable"], file, item)
-    values["asked_unless"] = parse_matches(data.get("asked_unless", {}), file, item)
-    question = Question(**{**values, **lists, "choices": choices})
-    if data["type"] == "many" and any(sign in choice.title for choice in choices for sign in ";|"):
-        raise DataFileError(
-            file, item, "has a choice with ; or | in its title", "These characters separate several answers."
-        )
-    check_spellings(choices, file, item)
-    return question
-
-
-def parse_not_applicable(data: Mapping[str, Any], file: str, item: str) -> NotApplicable:
-    """Parse when a question may be answered "not applicable". Raises :class:`DataFileError`."""
-    reject_unknown_keys(data, NOT_APPLICABLE_KEYS, file, f"{item}.not_applicable")
-    if not data.get("when") or not data.get("because") or not data.get("sources"):
-        raise DataFileError(
-            file,
-            item,
-            "has an incomplete not_applicable",
-            "It needs a condition (when), a reason (because) and sources.",
-        )
-    return NotApplicable(parse_matches(data["when"], file, item), data["because"], tuple(data["sources"]))
-
-
-def parse_matches(data: Mapping[str, Any], file: str, item: str) -> Matches:
-    """Parse answers by question id; numbers are compared as the answers of sheets are, as floats."""
-    if not all(isinstance(answers, list) and answers for answers in data.values()):
-        raise DataFileError(file, item, "has a condition that is not a list of answers", "Write question = [answers].")
-    return tuple(
-        (question, tuple(float(answer) if isinstance(answer, int) else answer for answer in answers))
-        for question, answers in data.items()
-    )
-
-
-def check_spellings(choices: Iterable[Choice], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` if one word names two choices of a question, or has a reserved meaning."""
-    codes: dict[str, str] = {}
-    reserved = load_common_words().reserved
-    for choice in choices:
-        for word in (choice.code, choice.title, *choice.spellings):
-            folded = fold_text(word)
-            if codes.setdefault(folded, choice.code) != choice.code:
-                raise DataFileError(
-                    file,
-                    item,
-                    f"'{word}' means both {codes[folded]} and {choice.code}",
-                    "Use it for only one of them.",
-                )
-            if folded in reserved:
-                raise DataFileError(
-                    file, item, f"'{word}' means {reserved[folded]} in every question", "Use a different word."
-                )
-
-
-def parse_choice(data: Mapping[str, Any], file: str, item: str) -> Choice:
-    """Parse one choice of a question. Raises :class:`DataFileError`."""
-    reject_unknown_keys(data, CHOICE_KEYS, file, item)
-    if not data.get("code") or not data.get("title") or data["code"] in RESERVED_ANSWERS:
-        raise DataFileError(
-            file,
-            item,
-            "has a choice without a code or title, or with a reserved code",
-            f"The code cannot be {' or '.join(RESERVED_ANSWERS)}.",
-        )
-    return Choice(data["code"], data["title"], tuple(data.get("spellings", ())))
-
-
-def reject_unknown_keys(data: Mapping[str, Any], known: Iterable[str], file: str, item: str) -> None:
-    """Raise :class:`DataFileError` if a table has a key that has no meaning."""
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise DataFileError(
-            file, item, f"has unknown keys: {', '.join(unknown)}", f"The keys are {', '.join(sorted(known))}."
-        )
+def sort_choices(question: Question) -> Question:
+    """Return a question whose choices are in alphabetical order, if an indicator reads it."""
+    choices = sorted(question.choices, key=lambda choice: fold_text(choice.title))
+    return replace(question, choices=tuple(choices)) if question.feeds else question

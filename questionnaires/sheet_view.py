@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from questionnaires.form import Question, Questionnaire, load_combined_form
+from questionnaires.form import Questionnaire, load_combined_form
 from questionnaires.issues import UnusableSheet
 from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
+from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
 from questionnaires.tables import KINDS
 from questionnaires.text_normalize import fold_text

@@ -23,8 +23,9 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from questionnaires.form import COMPLETE_FROM, Question, Questionnaire, load_combined_form
+from questionnaires.form import COMPLETE_FROM, Questionnaire, load_combined_form
 from questionnaires.lookups import LISTS_DIR, load_countries, load_sectors
+from questionnaires.question import Question
 from questionnaires.sheet import OWN_LIST
 from questionnaires.validation.returned_forms import BUYER, is_sensitive
 

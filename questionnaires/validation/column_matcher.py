@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
-from questionnaires.form import JUDGED_KINDS, Question, Questionnaire
+from questionnaires.form import JUDGED_KINDS, Questionnaire
 from questionnaires.issues import Issue, build_issue
 from questionnaires.lookups import load_countries, load_header_words
 from questionnaires.parse.answer import make_legible
 from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.question import Question
 from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import find_nearest, fold_text
 from questionnaires.validation.column_values import (

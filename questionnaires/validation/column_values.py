@@ -12,11 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from questionnaires.form import TITLE, Question
+from questionnaires.form import TITLE
 from questionnaires.lookups import load_common_words, load_countries, load_header_words
 from questionnaires.parse.answer import AnswerError
 from questionnaires.parse.types import SectorField
 from questionnaires.person_detection import detect_personal_data, has_company_word
+from questionnaires.question import Question
 from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.identifiers import IDENTIFIERS, normalize_identifier

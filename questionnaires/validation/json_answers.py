@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from questionnaires.form import DATE_QUESTIONS, Questionnaire
+from questionnaires.form import Questionnaire
 from questionnaires.issues import Issue
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, Value
+from questionnaires.question import DATE_QUESTIONS
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validation.column_matcher import ColumnMatch
 from questionnaires.validation.context import AnswerColumn, ValidationContext

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from questionnaires.form import Question
 from questionnaires.issues import Issue, build_issue
 from questionnaires.lookups import load_common_words
 from questionnaires.person_detection import (
@@ -20,6 +19,7 @@ from questionnaires.person_detection import (
     detect_personal_column,
     detect_personal_data,
 )
+from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import get_row_cells

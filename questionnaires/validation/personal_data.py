@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from questionnaires.form import Question, Questionnaire
+from questionnaires.form import Questionnaire
 from questionnaires.lookups import load_common_words
 from questionnaires.person_detection import (
     detect_personal_column,
@@ -25,6 +25,7 @@ from questionnaires.person_detection import (
     is_certainly_name,
     singles_out_a_person,
 )
+from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import get_row_cells

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +19,6 @@ import numpy as np
 from questionnaires.form import (
     COMPLETE_FROM,
     JUDGED_KINDS,
-    Matches,
-    Question,
     Questionnaire,
     list_form_ids,
     list_versions,
@@ -28,6 +26,8 @@ from questionnaires.form import (
 )
 from questionnaires.lookups import LISTS_DIR
 from questionnaires.parse.answer import CANNOT_APPLY, DECLINED, NOT_APPLICABLE
+from questionnaires.question import Matches, Question
+from questionnaires.relevance import AllOf, AnyOf, Comparison, Condition, Not
 from questionnaires.sheet import OWN_LIST
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import AnswerColumn, IssueText, Mask, ValidationContext
@@ -304,7 +304,7 @@ class ReturnedForms:
         for other in definition.settled_by:
             if other in self.context.answers:
                 blank &= ~self.context.answers[other].answered
-        return blank & ~find_any_match(self.context, definition.asked_unless)
+        return blank & find_relevant(self.context, definition.relevant)
 
     def find_refused(self, question: str) -> Mask:
         """Return in which returned rows a question was declined, left blank though it applies, or could not be read."""
@@ -332,14 +332,14 @@ class ReturnedForms:
                 answers.set_value(new, NOT_APPLICABLE)
             rejected = judged & ~allowed
             if rejected.any():
-                inapplicable = find_any_match(self.context, question.asked_unless)
+                relevant = find_relevant(self.context, question.relevant)
                 cure = (
                     f"It is accepted only where another answer shows it. {question.not_applicable.because}"
                     if question.not_applicable
                     else ""
                 )
                 text = IssueText("Not applicable", cure=cure)
-                self.context.report("answer.not_applicable", question_id, rejected & ~inapplicable, text)
+                self.context.report("answer.not_applicable", question_id, rejected & relevant, text)
                 answers.codes[rejected] = -1
                 changed = True
         return changed
@@ -389,12 +389,22 @@ def iter_matches(context: ValidationContext, matches: Matches) -> Iterator[Mask]
         yield np.array([*met, False])[answers.codes] if answers else np.zeros(len(context.rows), dtype=np.bool_)
 
 
-def find_any_match(context: ValidationContext, matches: Matches) -> Mask:
-    """Return in which rows any question has one of its answers."""
-    found: Mask = np.zeros(len(context.rows), dtype=np.bool_)
-    for matched in iter_matches(context, matches):
-        found |= matched
-    return found
+def find_relevant(context: ValidationContext, condition: Condition | None) -> Mask:
+    """Return in which rows a question with a condition is asked; everywhere if it has none."""
+    match condition:
+        case Comparison():
+            answers = context.answers.get(condition.question)
+            if answers is None:
+                return np.zeros(len(context.rows), dtype=np.bool_)
+            satisfied: Mask = np.array([*map(condition.is_satisfied, answers.values), False])
+            return satisfied[answers.codes]
+        case Not(part):
+            return ~find_relevant(context, part)
+        case AllOf(parts):
+            return reduce(np.logical_and, [find_relevant(context, part) for part in parts])
+        case AnyOf(parts):
+            return reduce(np.logical_or, [find_relevant(context, part) for part in parts])
+    return np.ones(len(context.rows), dtype=np.bool_)
 
 
 def find_all_matches(context: ValidationContext, matches: Matches | None) -> Mask:

@@ -12,8 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from questionnaires.form import DATE_QUESTIONS, Questionnaire
+from questionnaires.form import Questionnaire
 from questionnaires.parse.answer import RESERVED_ANSWERS, EvidencePiece
+from questionnaires.question import DATE_QUESTIONS
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.context import Indices, IssueText, Mask, ValidationContext
 from questionnaires.validation.contradictions import resolve_contradictions

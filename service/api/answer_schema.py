@@ -6,7 +6,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from questionnaires.form import Question, build_answers_schema, load_combined_form
+from questionnaires.form import build_answers_schema, load_combined_form
+from questionnaires.question import Question
 from risk_models.evidence import GRADE_TITLES as EVIDENCE_GRADES
 from service.api.fields import NOT_BLANK, PRINTED_OR_EMPTY
 from service.remediation.cohort_sheet import KIND as REPAYMENT

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
 from questionnaires.issues import Issue
 from questionnaires.parse.answer import AnswerError
+from questionnaires.question import Question
 from questionnaires.validation.context import OTHERS
 from service.db.import_tables import Import
 from service.errors import DomainError

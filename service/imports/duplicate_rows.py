@@ -7,8 +7,8 @@ from datetime import date
 from functools import partial
 from typing import Any, NamedTuple
 
-from questionnaires.form import Question
 from questionnaires.issues import Issue, build_issue
+from questionnaires.question import Question
 from questionnaires.sheet import cell_name
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
 from risk_models.model import Model

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.lookups import DataFileError, load_sectors
+from questionnaires.relevance import is_relevant
 from questionnaires.validation.contradictions import Contradiction, load_contradictions
 from risk_models.action_library import Action, expand_groups, load_actions
 from risk_models.action_releases import find_generation, get_action_releases, list_generations
@@ -258,9 +259,6 @@ def _check_denials(contradiction: Contradiction, rule: Rule) -> list[str]:
 def _check_gates(model: Model, form: Questionnaire) -> list[str]:
     """Return the questions that the newest form asks though a gate of a model, or a fact, says that they do not apply."""
     name = f"{model.id}/{model.version}.toml"
-    asked_unless = {
-        question.id: {other: set(answers) for other, answers in question.asked_unless} for question in form.questions
-    }
     indicators = {indicator.id: indicator for indicator in model.indicators}
     conditions = [
         (indicators[indicator].question, gate.question, gate.none_answers)
@@ -274,9 +272,10 @@ def _check_gates(model: Model, form: Questionnaire) -> list[str]:
         for question, answers in indicator.ruled_out_by.items()
     ]
     return [
-        f"{form.file}: {question} must name {other} = {sorted(map(str, answers))} under asked_unless ({name})"
+        f"{form.file}: {question} must not be relevant if {other} is {answer} ({name})"
         for question, other, answers in conditions
-        if not set(answers) <= asked_unless.get(question, {}).get(other, set())
+        for answer in answers
+        if (relevant := form.by_id[question].relevant) is None or is_relevant(relevant, {other: answer})
     ]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
+from questionnaires.question import Question
 from risk_models.evidence import GRADE_TITLES
 from service.assessment.evidence_entries import SELF_DECLARED, EvidenceEntry, get_step_id, parse_day
 from service.db.tables import Supplier

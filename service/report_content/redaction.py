@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
+from questionnaires.question import Question
 from reports.document import Detail, Headline, Reason, Report
 from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS
+from questionnaires.question import Question
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE, Answers
 from risk_models.evidence import DECLARATION_DATE_QUESTIONS

@@ -9,7 +9,8 @@ import numpy as np
 import orjson
 from hypothesis import strategies as st
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
+from questionnaires.question import Question
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model, load_models

@@ -2,7 +2,8 @@
 
 import pytest
 
-from questionnaires.form import Question, list_form_ids, list_versions, load_form
+from questionnaires.form import list_form_ids, list_versions, load_form
+from questionnaires.question import Question
 from questionnaires.workbook import build_template
 from risk_models.model import load_models
 

@@ -8,7 +8,8 @@ from examples import invariant
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from questionnaires.form import Question, load_combined_form, load_form
+from questionnaires.form import load_combined_form, load_form
+from questionnaires.question import Question
 from questionnaires.validation.contradictions import list_contradictions_of
 from questionnaires.validation.json_answers import validate_answers
 from questionnaires.validation.returned_forms import is_sensitive

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from questionnaires.form import Question, build_answers_schema, load_combined_form, load_form
+from questionnaires.form import build_answers_schema, load_combined_form, load_form
+from questionnaires.question import Question
 from risk_models.action_library import expand_groups, load_actions
 from risk_models.answers import EvidencePiece, from_rows
 from risk_models.engine.frame import LEVEL_NAMES, Cells, Scores

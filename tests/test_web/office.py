@@ -13,7 +13,8 @@ from patience import PATIENCE
 from test_service.callers import make_organisation, make_user
 from werkzeug.serving import make_server
 
-from questionnaires.form import Question, load_combined_form
+from questionnaires.form import load_combined_form
+from questionnaires.question import Question
 from risk_models.model import load_models
 from service.blob_store.folder import FolderStore
 from service.clock import now

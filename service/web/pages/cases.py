@@ -12,8 +12,9 @@ from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, load_form
+from questionnaires.form import load_form
 from questionnaires.lookups import load_countries
+from questionnaires.question import Question
 from questionnaires.sheet import Limits
 from questionnaires.validation.personal_data import IDENTIFYING_NOTE
 from risk_models.cases.rules import STRENGTHS, list_case_rules

@@ -10,7 +10,8 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.form import Question, build_answers_schema, load_form
+from questionnaires.form import build_answers_schema, load_form
+from questionnaires.question import Question
 from risk_models.answers import to_json_value
 from service.auth.caller import get_caller, read_session, write_session
 from service.buyer import own_practices
