@@ -40,6 +40,7 @@ LINGER_SECONDS = (
     10  # for which a body that was refused is still read and thrown away, so that the sender gets the answer
 )
 CLEANUP_SECONDS = 5
+TURN_SECONDS = 0.2  # for which the server waits for something to happen before it looks whether it is to stop
 
 log = structlog.get_logger("service")
 
@@ -200,26 +201,6 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class: Callable[..., Channel]
 
-    def handle_accept(self) -> None:
-        """Accept a connection; if there are many, the one that has been silent longest makes room."""
-        channels = self.list_channels()
-        if len(channels) >= MOST_CONNECTIONS:
-            waiting = [channel for channel in channels if not channel.requests]
-            if waiting:
-                min(waiting, key=lambda channel: channel.last_activity).handle_close()
-        super().handle_accept()
-
-    def list_channels(self) -> list[Channel]:
-        """Return the open connections of all listeners."""
-        return [each for each in self._map.values() if isinstance(each, Channel)]
-
-    def maintenance(self, now: float) -> None:
-        """Disconnect whoever has been idle for too long or is too slow."""
-        super().maintenance(now)
-        for channel in self.list_channels():
-            if channel.is_overdue(time.monotonic()):
-                channel.handle_close()
-
 
 class Server:
     """The listeners of a web process, and the threads that handle requests."""
@@ -243,6 +224,7 @@ class Server:
         )
         self.map: dict[int, Any] = {}
         self.stopping = False
+        self.next_cleanup = 0.0
         self.dispatcher = ThreadedTaskDispatcher()
         self.dispatcher.set_thread_count(THREADS)
         self.held = BodiesHeld(4 * settings.upload_bytes)
@@ -259,33 +241,61 @@ class Server:
         ``grace_seconds``.
         """
         while not self.stopping:
-            self._turn(1.0)
+            self._take_turn()
         for listener in self.listeners:
             wasyncore.dispatcher.close(listener)
         deadline = time.monotonic() + grace_seconds
         while time.monotonic() < deadline and self._drain():
-            self._turn(0.1)
+            self._take_turn()
         self.dispatcher.shutdown(timeout=1)
         wasyncore.close_all(self.map)
 
     def stop(self) -> None:
-        """Make ``run`` return. May be called by a signal handler or another thread."""
-        if not self.stopping:
-            self.stopping = True
-            self.listeners[0].pull_trigger()
+        """Make ``run`` return. May be called by a signal handler or another thread.
+
+        It only sets a flag, which ``run`` reads between turns: whatever would wake it up may be closed by then.
+        """
+        self.stopping = True
 
     def stop_on_signals(self) -> None:
         """Stop on SIGINT and SIGTERM. A process that a shell starts in the background ignores SIGINT until then."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: self.stop())
 
-    def _turn(self, timeout: float) -> None:
-        wasyncore.loop(timeout=timeout, use_poll=True, map=self.map, count=1)
+    def list_channels(self) -> list[Channel]:
+        """Return the open connections of all listeners."""
+        return [each for each in self.map.values() if isinstance(each, Channel)]
+
+    def _take_turn(self) -> None:
+        """Wait for something to happen, and handle it.
+
+        Connections are closed before the wait, never in it: the number of a closed socket goes to the next client that connects,
+        which would then be closed for what happened to the one before it.
+        """
+        self._make_room()
+        now = time.monotonic()
+        if now >= self.next_cleanup:
+            self.next_cleanup = now + CLEANUP_SECONDS
+            self._disconnect_overdue(now)
+        wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=self.map, count=1)
+
+    def _make_room(self) -> None:
+        """Disconnect those that have been silent longest if there are too many connections."""
+        channels = self.list_channels()
+        too_many = len(channels) - MOST_CONNECTIONS + 1
+        if too_many > 0:
+            waiting = [channel for channel in channels if not channel.requests]
+            for channel in sorted(waiting, key=lambda channel: channel.last_activity)[:too_many]:
+                channel.handle_close()
+
+    def _disconnect_overdue(self, now: float) -> None:
+        for channel in self.list_channels():
+            if channel.is_overdue(now):
+                channel.handle_close()
 
     def _drain(self) -> bool:
         """Close the connections on which nothing is under way; return whether any are left."""
-        channels = self.listeners[0].list_channels()
-        for channel in channels:
+        for channel in self.list_channels():
             if channel.is_idle():
                 channel.handle_close()
-        return any(not channel.lingers_until for channel in self.listeners[0].list_channels())
+        return any(not channel.lingers_until for channel in self.list_channels())

@@ -2,10 +2,11 @@
 
 import http.client
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
@@ -116,6 +117,24 @@ def test_a_request_that_does_not_arrive_in_time_is_disconnected(
                     stranger.sendall(beginning)
                     assert is_disconnected(stranger)
         assert ask(server)[0] == 200
+
+
+def test_whoever_connects_while_a_slow_client_is_disconnected_is_served(
+    small_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serving, "CLEANUP_SECONDS", 0)
+    monkeypatch.setattr(serving, "HEADER_SECONDS", 0.05)
+    with served(small_app, tmp_path) as server, ExitStack() as sockets:
+        for _ in range(40):
+            slow = sockets.enter_context(connect(server))
+            slow.sendall(b"GET /health/live HT")
+            while not has_answer(slow):
+                assert ask(server)[0] == 200
+
+
+def has_answer(sock: socket.socket) -> bool:
+    """Return whether the other side has sent something or closed the connection."""
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("sends_it_all", [False, True])
@@ -258,9 +277,9 @@ def test_a_request_whose_client_has_left_is_not_handled(
         left.sendall(head("GET", "/slow?n=left"))
         stays = connect(server)
         stays.sendall(head("GET", "/slow?n=stays"))
-        wait_until(lambda: len(server.listeners[0].list_channels()) == serving.THREADS + 2)
+        wait_until(lambda: len(server.list_channels()) == serving.THREADS + 2)
         left.close()
-        wait_until(lambda: len(server.listeners[0].list_channels()) == serving.THREADS + 1)
+        wait_until(lambda: len(server.list_channels()) == serving.THREADS + 1)
         go_on.set()
         assert read_response(stays)[0].status == 200
         assert set(handled) == {"busy", "stays"}
