@@ -97,9 +97,22 @@ def test_a_blank_in_a_returned_form_never_scores_under_the_same_form_with_any_an
     (judged,) = take_in(form_id, blank_row)
     assume(judged.get(question.id) == "declined")  # it applies
     answered = {**row, question.id: data.draw(draw_answer(question))}
+    # A region of another country is no answer that stands: it contradicts the country, and the riskier of the two counts.
+    assume(take_in(form_id, answered)[0].get("country") == judged.get("country"))
     blank, given_ = score(form_id, blank_row, answered)
     assert blank["score"] >= given_["score"] - TOLERANCE
     assert blank["worst"] >= given_["worst"] - TOLERANCE
+
+
+def test_a_region_of_another_country_counts_as_the_riskier_of_the_two_places() -> None:
+    at_home = {"name": "Invented Supplier", "country": "TH", "sector": ("14",)} | {
+        "form_version": "site 2026.4",
+        "form_returned": "2026-11-20",
+    }
+    abroad = {**at_home, "region": "Xinjiang"}
+    assert [row["country"] for row in take_in("site", at_home, abroad)] == ["TH", "CN"]
+    without_region, contradicted = score("site", at_home, abroad)
+    assert contradicted["inherent"] > without_region["inherent"]
 
 
 @invariant(40)
