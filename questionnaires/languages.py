@@ -1,0 +1,147 @@
+"""The texts of forms in other languages: ``translations/<language>.toml``, by their English text.
+
+A text is a draft until somebody has confirmed it: their role and the day are recorded with it. A text that changes in English is
+missing in the other languages until it is translated again, so a translation never says something else than its question.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from questionnaires.lookups import DataFileError
+from questionnaires.question import Choice, Question
+
+TRANSLATIONS_DIR = Path(__file__).parent / "translations"
+ENGLISH = "en"
+DIRECTIONS = ("ltr", "rtl")
+KEYS = {"code", "name", "english_name", "direction", "draft", "confirmed"}
+CONFIRMATION_KEYS = {"by", "on", "texts"}
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A text in another language; a draft unless ``confirmed_by`` (a role, never a name) and ``confirmed_on`` are given."""
+
+    text: str
+    confirmed_by: str = ""
+    confirmed_on: date | None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Return whether somebody has confirmed the text."""
+        return self.confirmed_on is not None
+
+
+@dataclass(frozen=True)
+class TranslationCount:
+    """How many of some texts are translated, and how many of these are confirmed; the others appear in English."""
+
+    total: int
+    translated: int
+    confirmed: int
+
+    @property
+    def missing(self) -> int:
+        """Return how many texts appear in English."""
+        return self.total - self.translated
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language: its code (BCP 47), its own and its English name, the direction of its script, its texts by English text."""
+
+    code: str
+    name: str
+    english_name: str
+    direction: str
+    texts: Mapping[str, Translation]
+
+    def translate(self, english: str) -> str:
+        """Return a text in the language; in English where there is no translation."""
+        translation = self.texts.get(english)
+        return translation.text if translation else english
+
+    def translate_question(self, question: Question) -> Question:
+        """Return a question in the language. The English words for it are still understood in what is returned."""
+        return replace(
+            question,
+            section=self.translate(question.section),
+            title=self.translate(question.title),
+            ask=self.translate(question.ask),
+            note=self.translate(question.note),
+            evidence_wanted=self.translate(question.evidence_wanted),
+            unit=self.translate(question.unit),
+            synonyms=(*question.synonyms, question.title),
+            choices=tuple(map(self._translate_choice, question.choices)),
+        )
+
+    def _translate_choice(self, choice: Choice) -> Choice:
+        return replace(choice, title=self.translate(choice.title), spellings=(*choice.spellings, choice.title))
+
+    def count(self, texts: Iterable[str]) -> TranslationCount:
+        """Count how many of some English texts are translated; each different text counts once."""
+        distinct = {text for text in texts if text}
+        found = [self.texts[text] for text in distinct if text in self.texts]
+        return TranslationCount(len(distinct), len(found), sum(each.is_confirmed for each in found))
+
+
+def list_form_texts(questions: Iterable[Question]) -> list[str]:
+    """List the English texts of questions that a translation has to contain."""
+    return [
+        text
+        for question in questions
+        for text in (question.section, question.title, question.evidence_wanted, question.unit, *question.list_texts())
+        if text
+    ]
+
+
+@cache
+def list_languages(folder: Path = TRANSLATIONS_DIR) -> tuple[str, ...]:
+    """List the codes of the languages that forms are translated into, in alphabetical order; English is not among them."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+@cache
+def load_language(code: str, folder: Path = TRANSLATIONS_DIR) -> Language:
+    """Load a language with its texts. Raises :class:`DataFileError` if there is none, or its file is invalid."""
+    if code == ENGLISH:
+        return Language(ENGLISH, "English", "English", "ltr", {})
+    path, file = folder / f"{code}.toml", f"translations/{code}.toml"
+    if code not in list_languages(folder):
+        raise DataFileError(file, code, "there is no such language", f"There are {', '.join(list_languages(folder))}.")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileError(file, "the file", f"is not valid TOML: {error}", "Correct the line given above.") from error
+    return build_language(data, code, file)
+
+
+def build_language(data: Mapping[str, Any], code: str, file: str) -> Language:
+    """Build a language from the content of its file. Raises :class:`DataFileError`."""
+    unknown = sorted(data.keys() - KEYS)
+    if unknown or data.get("code") != code or not data.get("name") or not data.get("english_name"):
+        fault = f"has unknown keys: {', '.join(unknown)}" if unknown else "lacks its code or a name"
+        raise DataFileError(file, code, fault, f"The keys are {', '.join(sorted(KEYS))}.")
+    direction = data.get("direction", "ltr")
+    if direction not in DIRECTIONS:
+        raise DataFileError(file, "direction", f"is '{direction}'", "Write ltr or rtl.")
+    texts = {english: Translation(text) for english, text in data.get("draft", {}).items()}
+    for confirmation in data.get("confirmed", ()):
+        if confirmation.keys() != CONFIRMATION_KEYS or not confirmation["by"] or type(confirmation["on"]) is not date:
+            raise DataFileError(
+                file, "confirmed", "lacks who confirmed the texts, or when", "Give by (a role), on (a date) and texts."
+            )
+        for english, text in confirmation["texts"].items():
+            texts[english] = Translation(text, confirmation["by"], confirmation["on"])
+    empty = next(
+        (english for english, each in texts.items() if not isinstance(each.text, str) or not each.text.strip()), None
+    )
+    if empty is not None:
+        raise DataFileError(file, empty, "is translated as an empty text", "Leave it out instead.")
+    return Language(code, data["name"], data["english_name"], direction, texts)
