@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -15,11 +16,15 @@ from reports.formats import FORMATS
 from risk_models.facts.facts import load_facts
 from risk_models.facts.goods import list_recognised_goods
 from service.api.responses import Reply, attachment
+from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
 from service.api.views import whole_list
-from service.auth.caller import get_caller, read_session
+from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
+from service.db.tables import QuestionnaireRequest
 from service.errors import DomainError, not_found
+from service.online_questionnaires import files
+from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.suppliers import repository as suppliers
 
@@ -42,9 +47,8 @@ def blank_form(form_id: str) -> Response:
 
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return the questionnaires sent to a supplier, newest first."""
-    return whole_list(
-        list(questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id)))
-    )
+    sent = questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id))
+    return whole_list(_with_progress(session, sent))
 
 
 def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
@@ -56,7 +60,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
     )
     session.flush()
     location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/askings/{request.id}/form"
-    return Reply(request, 201, {"Location": location})
+    return Reply(_with_progress(session, [request])[0], 201, {"Location": location})
 
 
 def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
@@ -74,9 +78,28 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
     """Record the date on which a form was returned; today if the body gives no date."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get_request(session, supplier, asking_id)
-    return Reply(
-        questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
-    )
+    request = questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
+    return Reply(_with_progress(session, [request])[0])
+
+
+def list_answer_files(session: Session, kind: str, supplier_id: str) -> Reply:
+    """Return the documents that a supplier sent with its questionnaires, newest first."""
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    return whole_list(list(files.list_supplier_files(session, supplier.id)))
+
+
+def download_answer_file(kind: str, supplier_id: str, file_id: str) -> Response:
+    """Return a document that a supplier sent with a questionnaire."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        file = files.get_supplier_file(session, supplier.id, file_id)
+    return attachment(get_blob_store().get(file.sha256), file.media_type, files.build_file_name(file))
+
+
+def _with_progress(session: Session, sent: Sequence[QuestionnaireRequest]) -> list[Resource]:
+    """Return requests as resources, with how far each has got."""
+    progress = describe_progress(session, sent, today(get_caller().time_zone))
+    return [Resource(request, **asdict(progress[request.id])) for request in sent]
 
 
 def _day(text: str | None) -> date:

@@ -140,6 +140,7 @@ from service.api.schemas.plan_workbook import (
 )
 from service.api.schemas.plans import AGREEMENT, AgreedPlanSchema
 from service.api.schemas.questionnaires import (
+    ANSWER_FILES,
     FORMS,
     QUESTIONNAIRE_REQUESTS,
     QuestionnaireRequestSchema,
@@ -252,7 +253,8 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               f"List the links that let {described} take part without an account. Their addresses are not included.",
               SUPPLIER_LINKS, fixed=fixed),
         Route("POST", f"{one}/links", f"create_{noun}_link", supplier_links.create_link,
-              f"Create a link for {described}. Its address is returned only once.", SupplierLinkWithAddressSchema(), (201,),
+              f"Create a link to the plan of {described} or to a questionnaire. Its address is returned only once.",
+              SupplierLinkWithAddressSchema(), (201,),
               "write", body=SupplierLinkSchema(), fixed=fixed, secret=True),
         Route("DELETE", f"{one}/links/<link_id>", f"revoke_{noun}_link", supplier_links.revoke_link,
               "Revoke a link immediately.", None, (204,), "write", fixed=fixed),
@@ -282,6 +284,11 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               f"List the files that {described} sent to prove that steps were taken.", PROOFS, fixed=fixed),
         Route("GET", f"{one}/proofs/<evidence_id>", f"download_{noun}_proof", letters.download_proof,
               "Download a file that was sent as proof.", PROOF_FILE, transaction="own", fixed=fixed),
+        Route("GET", f"{one}/answer-files", f"list_{noun}_answer_files", questionnaire_requests.list_answer_files,
+              f"List the documents that {described} sent with its questionnaires.", ANSWER_FILES, fixed=fixed),
+        Route("GET", f"{one}/answer-files/<file_id>", f"download_{noun}_answer_file",
+              questionnaire_requests.download_answer_file, "Download a document that was sent with a questionnaire.",
+              PROOF_FILE, transaction="own", fixed=fixed),
         Route("GET", f"{one}/proposals", f"list_{noun}_proposals", letters.list_proposals,
               f"List what {described} proposed for its steps, open proposals first.", STEP_PROPOSALS, fixed=fixed),
         Route("POST", f"{one}/proposals/<step_proposal_id>/decision", f"decide_{noun}_proposal", letters.decide_proposal,

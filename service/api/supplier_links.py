@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from flask import url_for
 from sqlalchemy.orm import Session
 
+from service import links
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.auth import links
 from service.auth.caller import get_caller
+from service.clock import now
+from service.questionnaires_sent.requests import get_request
 from service.shared_plans.link_mail import send_link
 from service.suppliers import repository as suppliers
 
@@ -23,10 +26,16 @@ def list_links(session: Session, kind: str, supplier_id: str) -> Reply:
 
 
 def create_link(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
-    """Create a link for a supplier. Its address appears only in this response."""
+    """Create a link to the plan of a supplier or to a questionnaire. Its address appears only in this response."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
-    link, token = links.create_link(session, supplier, body["addressee"], body["days"], get_caller().actor)
-    address = url_for("shared.show", token=token, _external=True)
+    if body.get("asking_id"):
+        sent = get_request(session, supplier, body["asking_id"])
+        expires_at = now() + timedelta(days=body["days"])
+        link, token = links.create_questionnaire_link(session, sent, body["addressee"], expires_at, get_caller().actor)
+        address = url_for("questionnaire.show", token=token, _external=True)
+    else:
+        link, token = links.create_link(session, supplier, body["addressee"], body["days"], get_caller().actor)
+        address = url_for("shared.show", token=token, _external=True)
     if "email" in body:
         send_link(session, supplier, link, address, body["email"], get_caller().actor)
     return Reply(Resource(link, address=address), 201)

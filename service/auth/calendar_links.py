@@ -13,11 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
-from service.auth.links import hash_token
 from service.clock import now
 from service.db.account_tables import User
 from service.db.calendar_tables import CalendarLink
 from service.errors import DomainError, not_found
+from service.links import hash_token
 
 CALENDAR = "calendar"  # purpose: the due days of steps
 SCOPES = ("mine", "all")

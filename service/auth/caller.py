@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
 from service.auth.calendar_links import ActiveCalendar
-from service.auth.links import ActiveLink
 from service.blob_store import BlobStore
 from service.db.session import Database
+from service.links import ActiveLink
 from service.settings import Settings
 
 

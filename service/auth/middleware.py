@@ -16,18 +16,19 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from service import links
 from service.audit import record_event
-from service.auth import calendar_links, keys, links, sessions, throttle
+from service.auth import calendar_links, keys, sessions, throttle
 from service.auth.access import ACCESS, format_route
 from service.auth.calendar_links import ActiveCalendar
 from service.auth.caller import Caller, get_database, get_settings
-from service.auth.links import ActiveLink
 from service.auth.rate_limit import RateLimiter
 from service.auth.throttle import DEVICE_LIFETIME
 from service.clock import now
 from service.db.account_tables import ApiKey, SignIn, User
 from service.db.tables import Organisation
 from service.errors import DomainError
+from service.links import ActiveLink
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")

@@ -372,7 +372,10 @@ class Result(Owned, Base):
 
 
 class QuestionnaireRequest(Owned, Base):
-    """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined"."""
+    """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined".
+
+    ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link.
+    """
 
     __tablename__ = "asking"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -382,6 +385,8 @@ class QuestionnaireRequest(Owned, Base):
     sent_to: Mapped[str] = mapped_column(String(200))
     sent_on: Mapped[date]
     returned_on: Mapped[date | None]
+    submitted_at: Mapped[datetime | None]
+    submitted_by: Mapped[str | None] = mapped_column(String(80))
     created_by: Mapped[str] = mapped_column(String(80))
 
 

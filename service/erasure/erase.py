@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from service.cases import corrections
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.link_tables import AnswerFile
 from service.db.remediation_tables import Finding, Step, StepEvidence, StepFinding
 from service.db.session import chunks
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
@@ -85,6 +86,7 @@ def erase_suppliers(
     found = traces.find_traces(session, subject, in_imports=in_imports, in_reports=not is_expired)
     digests = traces.remove_traces(session, found, at, by)
     digests += _list_evidence_files(session, Step.supplier_id, sorted(subject.supplier_ids))
+    digests += _list_answer_files(session, sorted(subject.supplier_ids))
     for supplier in sorted(erased, key=lambda supplier: (supplier.kind == "agency", supplier.id)):
         counts = count_supplier_rows(session, [supplier.id])
         suppliers.erase_supplier(session, supplier, at, by, {**counts, **found.count()})
@@ -141,6 +143,15 @@ def _list_evidence_files(session: Session, column: Any, ids: Sequence[str]) -> l
         for chunk in chunks(ids)
         for digest in session.scalars(query.where(column.in_(chunk), StepEvidence.sha256.is_not(None)))
         if digest is not None
+    ]
+
+
+def _list_answer_files(session: Session, supplier_ids: Sequence[str]) -> list[str]:
+    query = select(AnswerFile.sha256).join(QuestionnaireRequest, QuestionnaireRequest.id == AnswerFile.asking_id)
+    return [
+        digest
+        for chunk in chunks(supplier_ids)
+        for digest in session.scalars(query.where(QuestionnaireRequest.supplier_id.in_(chunk)))
     ]
 
 

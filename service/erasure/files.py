@@ -11,6 +11,7 @@ from service.blob_store import BlobStore
 from service.clock import now
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
+from service.db.link_tables import AnswerFile
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.erasure.traces import ACTIVE, list_portions
@@ -18,11 +19,12 @@ from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, evidence of steps, finished reports and previews of
-    a release, and the portions of reports that are being rendered.
+    """Return the digests of all files that a row refers to: uploads, evidence of steps and answers, finished reports and
+    previews of a release, and the portions of reports that are being rendered.
     """
     used = set(session.scalars(select(Upload.sha256)))
     used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
+    used.update(session.scalars(select(AnswerFile.sha256)))
     for result in session.scalars(
         select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
     ):

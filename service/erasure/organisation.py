@@ -20,6 +20,7 @@ from service.db.account_tables import ApiKey, SignIn, User
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job, Schedule
+from service.db.link_tables import AnswerFile
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
@@ -105,6 +106,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
     files: dict[Any, list[Any]] = {
         Upload: [Upload.sha256],
         StepEvidence: [StepEvidence.sha256],
+        AnswerFile: [AnswerFile.sha256],
         Job: [Job.result, Job.checkpoint],
     }
     query = select(table.id, *files.get(table, [])).order_by(table.id).limit(CHUNK)
@@ -113,7 +115,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
 
 def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
-    if table in (Upload, StepEvidence):
+    if table in (Upload, StepEvidence, AnswerFile):
         return [row.sha256] if row.sha256 else []
     if table is not Job:
         return []

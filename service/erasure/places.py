@@ -26,6 +26,9 @@ class Place:
 
 PLACES: Mapping[str, Place] = {
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
+    "answer_file": Place(
+        "deleted", "Files are deleted with the questionnaire request they were sent for, and their bytes with them."
+    ),
     "api_key": Place("no_subject", "Keys belong to the organisation."),
     "asking": Place("deleted", "Questionnaire requests are deleted with the supplier they were sent to."),
     "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
@@ -42,6 +45,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
+    "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
     "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
     "finding": Place(
         "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."

@@ -267,6 +267,7 @@ def _take_form_back(
     waits_again = update(QuestionnaireRequest).where(
         QuestionnaireRequest.supplier_id == supplier.id,
         QuestionnaireRequest.returned_on == date.fromisoformat(returned[:10]),
+        QuestionnaireRequest.submitted_at.is_(None),
     )
     session.execute(waits_again.values(returned_on=None))
 

@@ -82,13 +82,20 @@ def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
     return form
 
 
-def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, form: Questionnaire) -> bytes:
+def build_request_workbook(
+    request: QuestionnaireRequest,
+    supplier: Supplier,
+    form: Questionnaire,
+    answers: Mapping[str, str] | None = None,
+) -> bytes:
     """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
     request in the stamp.
+
+    ``answers``: texts by question to fill in besides, for a supplier's copy of what it answered.
     """
     book = load_workbook(io.BytesIO(build_template(form, country=supplier.answers.get("country"), for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
-    filled = {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
+    filled = {**list_prefilled(supplier), **(answers or {})}
     by_title = {question.title: question for question in form.questions}
     for column, header in enumerate(sheet[HEADER_ROW], 1):
         question = by_title[str(header.value)]
@@ -104,6 +111,11 @@ def build_request_workbook(request: QuestionnaireRequest, supplier: Supplier, fo
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
+
+
+def list_prefilled(supplier: Supplier) -> dict[str, str]:
+    """Return the texts with which the questions about a supplier's identity are filled in for it; "" for what is not known."""
+    return {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
 
 
 def _format_answer(question: str, answer: Any) -> str:

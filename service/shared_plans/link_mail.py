@@ -19,12 +19,11 @@ def send_link(session: Session, supplier: Supplier, link: SupplierLink, address:
     """
     if not is_address(recipient):
         raise DomainError("link.email", 422, "Enter one email address, such as office@supplier.example.")
-    event = Event(
-        code="link.sent",
-        occasion=link.id,
-        payload={"supplier_id": supplier.id, "link_id": link.id, "expires_on": link.expires_at.date().isoformat()},
-        supplier_id=supplier.id,
-    )
+    payload = {"supplier_id": supplier.id, "link_id": link.id, "expires_on": link.expires_at.date().isoformat()}
+    code = "link.sent"
+    if link.asking_id:
+        code, payload["asking_id"] = "questionnaire.sent", link.asking_id
+    event = Event(code=code, occasion=link.id, payload=payload, supplier_id=supplier.id)
     queue_events(session, event)
     name = supplier.name or supplier.reference or ""
     queue_letter(session, event, recipient, {"link": address, "supplier": name}, LANGUAGE)

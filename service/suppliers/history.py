@@ -9,7 +9,11 @@ from service.assessment.evidence_entries import without_step_evidence
 from service.db.tables import Result
 from service.suppliers.merge_rules import RiskLookup, is_undated
 
-INPUT_CAUSES = ("import", "api")  # causes that bring new answers; with any other the stored answers are assessed again
+INPUT_CAUSES = (
+    "import",
+    "api",
+    "questionnaire",
+)  # causes that bring new answers; with any other the stored answers are assessed again
 Answers = Mapping[str, Any]
 
 

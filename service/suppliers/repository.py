@@ -58,8 +58,8 @@ from service.watchlists.lists import request_screening
 
 @dataclass(frozen=True)
 class Origin:
-    """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``review``, ``merge``), and
-    the import that contained them.
+    """Where answers come from: the assessment date, the moment, who acts, why (``import``, ``api``, ``questionnaire``,
+    ``review``, ``merge``), and the import that contained them.
     """
 
     on: date

@@ -100,6 +100,9 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("GET", f"{base}/links", f"{kind}_links", supplier_links.show_links, fixed),
         Route("POST", f"{base}/links", f"create_{kind}_link", supplier_links.create_link, fixed),
         Route("POST", f"{base}/links/<link_id>/revoke", f"revoke_{kind}_link", supplier_links.revoke_link, fixed),
+        Route(
+            "GET", f"{base}/answer-files/<file_id>", f"{kind}_answer_file", supplier_links.download_answer_file, fixed
+        ),
         Route("GET", f"{base}/proofs/<evidence_id>", f"{kind}_proof", supplier_links.download_proof, fixed),
         Route("POST", f"{base}/letters", f"ask_{kind}_reply", supplier_links.ask_for_reply, fixed),
         Route(

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth import links
+from service import links
 from service.auth.caller import get_blob_store, get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier

@@ -12,9 +12,9 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import api
+from service import api, links
 from service.api.health import ReadinessCheck
-from service.auth import calendar_links, caller, links, middleware
+from service.auth import calendar_links, caller, middleware
 from service.auth.rate_limit import RateLimiter
 from service.blob_store.address import open_blob_store
 from service.db.account_tables import ApiKey
@@ -23,7 +23,7 @@ from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_engine
 from service.heartbeats import Pulse
 from service.settings import Settings
-from service.web import account, admin, calendar_feed, navigation, routes, shared_plan
+from service.web import account, admin, calendar_feed, navigation, questionnaire, routes, shared_plan
 from service.wiring import error_handlers
 from service.wiring.body_limits import get_limit
 
@@ -33,6 +33,7 @@ BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (
     admin.register,
     routes.register,
     shared_plan.register,
+    questionnaire.register,
     calendar_feed.register,
     api.register,
 )

@@ -9,7 +9,7 @@ from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
 
-PROOFS = frozenset({"shared.upload", "pages.add_step_evidence"})
+PROOFS = frozenset({"shared.upload", "questionnaire.upload", "pages.add_step_evidence"})
 UPLOADS = frozenset(
     {
         "api.upload_files",

@@ -18,7 +18,7 @@ from service.db.edition_tables import EditionEntry
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.import_tables import ColumnMapping, Import
 from service.db.job_tables import Job, Schedule
-from service.db.link_tables import FindingAnswer, StepProposal, SupplierLink
+from service.db.link_tables import AnswerFile, DraftAnswer, FindingAnswer, StepProposal, SupplierLink
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
 from service.db.redress_tables import RemedyAccount, RemedyInstalment
 from service.db.referral_tables import ReferralContact
@@ -311,6 +311,18 @@ def make_step_proposal(session: Session, ids: Ids) -> StepProposal:
     return StepProposal(step_id=ids["step_id"], due=now().date(), cost_shared_by="agency", **sent)
 
 
+def make_draft_answer(session: Session, ids: Ids) -> DraftAnswer:
+    entered = {"entered_by": f"link:{ids['link_id']}", "entered_at": now(), "replaced_unseen": False}
+    return DraftAnswer(asking_id=ids["asking_id"], question="workers_total", version=1, text="120", **entered)
+
+
+def make_answer_file(session: Session, ids: Ids) -> AnswerFile:
+    file = {"sha256": new_id(), "media_type": "application/pdf", "size": 12}
+    sent = {"sent_by": f"link:{ids['link_id']}", "sent_at": now()}
+    about = {"question": "workers_total", "kind": "document", "dated": now().date()}
+    return AnswerFile(asking_id=ids["asking_id"], **about, **file, **sent)
+
+
 def make_step_request(session: Session, ids: Ids) -> StepRequest:
     asked = {"kind": "withheld", "reason": "The shelter is closed.", "asked_by": "user:ana", "asked_at": now()}
     return StepRequest(step_id=ids["step_id"], **asked)
@@ -359,6 +371,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "link_id": make_link,
     "answer_id": make_finding_answer,
     "step_proposal_id": make_step_proposal,
+    "draft_id": make_draft_answer,
+    "file_id": make_answer_file,
     "account_id": make_account,
     "instalment_id": make_instalment,
     "step_request_id": make_step_request,

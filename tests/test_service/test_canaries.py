@@ -5,7 +5,7 @@ A new text field of the API, or a new text input of a page, fails the first two 
 
 import re
 from collections.abc import Iterator, Mapping
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
+    r"|supplier_id|asking_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
@@ -148,6 +148,7 @@ PAGES: Mapping[str, set[str]] = {
     "match_macros.html": {"note"},  # decide_match
     "merge.html": {"text"},  # a search, which is not stored
     "password.html": {"email"},  # of the user, for the browser's store of passwords
+    "questionnaire_macros.html": {"{{ question.id }}"},  # plant_through_questionnaire
     "referral_macros.html": {"name", "reach", "languages", "hours", "note"},  # add_referral_contact
     "remediation.html": {"reason"},  # change_step
     "remedy_account.html": {"{{ name }}", "still_owed"},  # plant_in_remediation, change_remedy_account
@@ -295,6 +296,9 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     letter = call("POST", f"{site}/letters", "create_supplier_letter", findings=[own])["id"]
     link = call("POST", f"{site}/links", "create_supplier_link")["address"]
     plant_through_link(portal, link[link.index("/shared/") :], letter, own, step)
+    asked = call("POST", f"{site}/askings", "create_supplier_request")["id"]
+    questionnaire = call("POST", f"{site}/links", "create_supplier_link", asking_id=asked)["address"]
+    plant_through_questionnaire(portal, questionnaire[questionnaire.index("/questionnaire/") :])
     call("POST", f"{site}/letters/{letter}/response", "respond_to_supplier")
     for proposal in portal.get(f"{site}/proposals").json["items"]:
         call("POST", f"{site}/proposals/{proposal['id']}/decision", "decide_supplier_proposal")
@@ -334,6 +338,17 @@ def plant_through_link(portal: Portal, path: str, letter: str, finding: str, ste
         assert client.post(f"{path}/{name}", data=fields).status_code == 303, name
 
 
+def plant_through_questionnaire(portal: Portal, path: str) -> None:
+    """Write the word in an answer to a questionnaire, and send it."""
+    client = portal.app.test_client()
+    client.post(f"{path}/open")
+    answer = {"trade_name": f"{WORD} Canning", "seen-trade_name": "0"}
+    assert client.post(f"{path}/sections/1", data=answer).status_code == 303
+    file = {"kind": "document", "dated": "2026-01-02", "file": (BytesIO(f"{WORD},1\n".encode()), f"{WORD}.csv")}
+    assert client.post(f"{path}/questions/trade_name/files", data=file).status_code == 303
+    assert client.post(f"{path}/send", data={"confirmed": "yes"}).status_code == 303
+
+
 def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
     served: Flask, database: Database, tmp_path: Path, written: StringIO
 ):
@@ -357,6 +372,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
     assert {"upload", "import", "column_mapping", "asking", "buyer_answers", "result"} <= places
     assert {
         "reply",
+        "draft_answer",
         "finding_answer",
         "step_proposal",
         "step_evidence",

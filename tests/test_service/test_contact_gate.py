@@ -22,10 +22,9 @@ from reports.redaction import for_audience
 from risk_models.action_library import list_release_actions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from service import stored_reports
+from service import links, stored_reports
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import iter_result_json
-from service.auth import links
 from service.cases import service as case_service
 from service.clock import now, today
 from service.db.remediation_tables import Step

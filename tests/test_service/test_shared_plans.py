@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from risk_models.action_library import list_release_actions
-from service.auth import links
+from service import links
 from service.clock import now
 from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import (

@@ -13,7 +13,8 @@ from sample_objects import make_supplier
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.auth import links, throttle
+from service import links
+from service.auth import throttle
 from service.auth.access import ACCESS
 from service.auth.rate_limit import RateLimiter
 from service.clock import now
@@ -137,7 +138,8 @@ def test_no_page_of_a_link_opens_without_its_token(app: Flask, database: Databas
     method, endpoint = route.split(" ")
     rule = next(rule for rule in app.url_map.iter_rules(endpoint) if method in rule.methods)
     with app.test_request_context():
-        address = app.url_for(endpoint, **{name: "x" * 43 if name == "token" else new_id() for name in rule.arguments})
+        values = {"token": "x" * 43, "number": 1}
+        address = app.url_for(endpoint, **{name: values.get(name, new_id()) for name in rule.arguments})
     assert app.test_client().open(address, method=method).status_code == 404
 
 

@@ -8,7 +8,7 @@ from test_service.callers import make_organisation, make_user
 from test_service.sample_objects import make_finding, make_step, make_supplier
 from test_web.conftest import Office
 
-from service.auth import links
+from service import links
 from service.clock import now
 from service.remediation import replies
 from service.remediation.rules import Actor

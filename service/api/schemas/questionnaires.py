@@ -7,6 +7,8 @@ from marshmallow import fields
 from questionnaires.form import list_form_ids, list_versions, load_form
 from service.api.fields import NOT_BLANK, StrictDay, StrictString
 from service.api.schemas.base import ApiSchema, page_of
+from service.online_questionnaires.files import KINDS
+from service.online_questionnaires.progress import STATES
 
 
 class FormSchema(ApiSchema):
@@ -30,10 +32,51 @@ class QuestionnaireRequestSchema(ApiSchema):
     sent_to = StrictString(required=True, documented_pattern=NOT_BLANK)
     sent_on = fields.Date(dump_only=True)
     returned_on = fields.Date(dump_only=True, allow_none=True)
+    submitted_at = fields.DateTime(
+        dump_only=True, allow_none=True, metadata={"description": "When it was answered and sent through a link."}
+    )
+    state = fields.String(
+        dump_only=True,
+        metadata={
+            "enum": list(STATES),
+            "description": "part: at least half of the questions have an answer. Answers are visible once it is returned.",
+        },
+    )
+    answered = fields.Integer(
+        dump_only=True, metadata={"description": "Questions that were answered through a link so far."}
+    )
+    asked = fields.Integer(dump_only=True)
+    opened_at = fields.DateTime(
+        dump_only=True, allow_none=True, metadata={"description": "When a link to it was first opened."}
+    )
+    due_on = fields.Date(dump_only=True)
+    is_late = fields.Boolean(dump_only=True, metadata={"description": "It is due and was not returned."})
     version = StrictString(20, load_only=True)
 
 
 QUESTIONNAIRE_REQUESTS = page_of(QuestionnaireRequestSchema, "QuestionnaireRequestList")
+
+
+class AnswerFileSchema(ApiSchema):
+    """A document that a supplier sent with the answer to a question."""
+
+    id = fields.String(dump_only=True)
+    asking_id = fields.String(dump_only=True)
+    question = fields.String(dump_only=True)
+    kind = fields.String(dump_only=True, metadata={"enum": list(KINDS)})
+    dated = fields.Date(dump_only=True)
+    media_type = fields.String(dump_only=True)
+    size = fields.Integer(dump_only=True, metadata={"description": "Bytes."})
+    sha256 = fields.String(dump_only=True)
+    personal_columns = fields.Integer(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "How many columns of a sheet have headers that indicate personal data."},
+    )
+    sent_at = fields.DateTime(dump_only=True)
+
+
+ANSWER_FILES = page_of(AnswerFileSchema, "AnswerFileList")
 
 
 def new_questionnaire_request(kind: str) -> ApiSchema:

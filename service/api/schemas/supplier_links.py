@@ -7,14 +7,31 @@ from marshmallow import fields
 from service.api.fields import StrictChoice, StrictInteger, StrictString
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema, page_of
-from service.auth.links import ADDRESSEES, LONGEST_DAYS
+from service.links import ADDRESSEES, LONGEST_DAYS, PLAN, QUESTIONNAIRE
 
 
 class SupplierLinkSchema(ApiSchema):
     """A link for a supplier, without its address."""
 
     id = fields.String(dump_only=True)
-    purpose = fields.String(dump_only=True)
+    purpose = fields.String(dump_only=True, metadata={"enum": [PLAN, QUESTIONNAIRE]})
+    asking_id = StrictString(
+        36,
+        allow_none=True,
+        metadata={"description": "The questionnaire request that the link opens; without it, the link opens the plan."},
+    )
+    section = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={
+            "description": "The only section of the questionnaire that the link opens, handed over by the supplier."
+        },
+    )
+    parent_id = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "The link through which the section was handed over."},
+    )
     addressee = StrictChoice(
         ADDRESSEES,
         required=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,11 +11,15 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth import links
+from questionnaires.form import load_combined_form
+from service import links
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
-from service.clock import now
+from service.clock import now, today
 from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
+from service.online_questionnaires import files as answer_files
+from service.online_questionnaires.progress import STATES, describe_progress
+from service.questionnaires_sent.requests import get_request, list_requests
 from service.remediation import evidence_files, replies
 from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
@@ -48,14 +52,16 @@ def create_link(kind: str, supplier_id: str) -> Response:
             raise DomainError("link.email", 422, _("Confirm that this email address belongs to the supplier."))
         with write_session() as session:
             supplier = suppliers.get_supplier(session, kind, supplier_id)
-            link, token = links.create_link(
-                session,
-                supplier,
-                request.form.get("addressee", ""),
-                int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0,
-                get_caller().actor,
-            )
-            address = url_for("shared.show", token=token, _external=True)
+            addressee, by = request.form.get("addressee", ""), get_caller().actor
+            valid_for = int(days) if days.isascii() and days.isdigit() and len(days) < 5 else 0
+            opens = request.form.get("opens", links.PLAN)
+            if opens == links.PLAN:
+                link, token = links.create_link(session, supplier, addressee, valid_for, by)
+                address = url_for("shared.show", token=token, _external=True)
+            else:
+                sent, expires_at = get_request(session, supplier, opens), now() + timedelta(days=valid_for)
+                link, token = links.create_questionnaire_link(session, sent, addressee, expires_at, by)
+                address = url_for("questionnaire.show", token=token, _external=True)
             if email:
                 send_link(session, supplier, link, address, email, get_caller().actor)
     except DomainError as error:
@@ -140,6 +146,14 @@ def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:
     return build_download(get_blob_store().get(evidence.sha256 or ""), evidence.media_type or "", name)
 
 
+def download_answer_file(kind: str, supplier_id: str, file_id: str) -> Response:
+    """Return a document that the supplier sent with a questionnaire, to be saved and never shown by the browser."""
+    with read_session() as session:
+        supplier = suppliers.get_supplier(session, kind, supplier_id)
+        file = answer_files.get_supplier_file(session, supplier.id, file_id)
+    return build_download(get_blob_store().get(file.sha256), file.media_type, answer_files.build_file_name(file))
+
+
 def _get_reply(session: Session, kind: str, supplier_id: str, reply_id: str) -> Reply:
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     reply = replies.get_reply(session, reply_id)
@@ -165,8 +179,11 @@ def _render_links(
 ) -> Response:
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        all_links = links.list_links(session, supplier.id)
+        all_links, sent = links.list_links(session, supplier.id), list_requests(session, supplier)
+        progress = describe_progress(session, sent, today(get_caller().time_zone))
+        documents = answer_files.list_supplier_files(session, supplier.id)
         titles = contents.FindingTitles(session, supplier)
+        questions = load_combined_form(supplier.kind).by_id
         to_ask = [(one.id, titles.get_title(one)) for one in contents.list_findings_to_ask(session, supplier.id)]
         files = [(one, get_action(step).title) for one, step in proofs.list_proofs(session, supplier.id)]
         letters = replies.list_replies(session, supplier.id)
@@ -178,6 +195,13 @@ def _render_links(
         kind=kind,
         supplier=supplier,
         links=all_links,
+        requests={one.id: one for one in sent},
+        progress=progress,
+        states=STATES,
+        documents=[
+            (one, questions[one.question].title if one.question in questions else one.question) for one in documents
+        ],
+        document_kinds=answer_files.KINDS,
         to_ask=to_ask,
         letters=letters,
         proposals=proposals,

@@ -1,0 +1,122 @@
+"""Draft answers: what was entered through the links of a questionnaire, answer by answer, before it is sent.
+
+Answers are never overwritten but replaced by a newer version. Each answer comes with the version that its sender had seen, so
+that a page that was open for an hour replaces only what was changed on it. If somebody else has answered the same question
+meanwhile, the last answer counts, and both are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.db.link_tables import DraftAnswer
+from service.db.tables import QuestionnaireRequest
+from service.errors import DomainError, not_found
+from service.online_questionnaires.questions import OnlineForm
+
+LONGEST_TEXT = 4_000  # characters of one answer
+Drafts = Mapping[str, Sequence[DraftAnswer]]
+
+
+class Sent(NamedTuple):
+    """An answer that was sent: its text, and the version that whoever sent it had seen (0: none)."""
+
+    text: str
+    seen: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The answer to one question as it stands. ``replaced``: the answer that it replaced unseen, "" if there is none."""
+
+    text: str
+    version: int = 0
+    entered_by: str | None = None
+    entered_at: datetime | None = None
+    replaced: str = ""
+
+
+def load_drafts(session: Session, asking_id: str, form: OnlineForm) -> dict[str, Draft]:
+    """Return the current answer to each question of a form, "" for one without."""
+    versions = _load_versions(session, asking_id)
+    return {
+        question.id: _build_draft(versions.get(question.id, ()), form.given.get(question.id, ""))
+        for question in form.questions
+    }
+
+
+def save_answers(
+    session: Session, asking_id: str, form: OnlineForm, sent: Mapping[str, Sent], by: str, at: datetime
+) -> set[str]:
+    """Save the answers that differ from what their sender had seen, and return their questions; others were not changed here.
+
+    Sending the same twice changes nothing. Raises DomainError: ``questionnaire.sent``, 409; ``answer.too_long``, 422; and
+    ``not_found`` for a question that the form does not ask.
+    """
+    lock_request(session, asking_id)
+    versions, changed = _load_versions(session, asking_id), set()
+    for question, answer in sent.items():
+        if question not in form.by_id:
+            raise not_found("Question not found.")
+        text = answer.text.replace("\r\n", "\n").strip()
+        if len(text) > LONGEST_TEXT:
+            detail = f"An answer can have up to {LONGEST_TEXT:,} characters. Please shorten it."
+            raise DomainError("answer.too_long", 422, detail)
+        earlier = versions.get(question, ())
+        current = _build_draft(earlier, form.given.get(question, ""))
+        seen = next((one.text for one in earlier if one.version == answer.seen), form.given.get(question, ""))
+        if text in (current.text, seen):
+            continue
+        changed.add(question)
+        session.add(
+            DraftAnswer(
+                asking_id=asking_id,
+                question=question,
+                version=current.version + 1,
+                text=text,
+                replaced_unseen=current.version > answer.seen and current.text not in ("", seen),
+                entered_by=by,
+                entered_at=at,
+            )
+        )
+    session.flush()
+    return changed
+
+
+def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
+    """Return a request, locked until the transaction ends, to which answers may be added.
+
+    Raises DomainError: ``not_found``; ``questionnaire.sent``, 409, once it was sent.
+    """
+    query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
+    request = session.scalars(query.execution_options(populate_existing=True)).first()
+    if request is None:
+        raise not_found("Questionnaire not found.")
+    if request.submitted_at is not None:
+        detail = "This questionnaire has already been sent, so its answers can no longer be changed here."
+        raise DomainError("questionnaire.sent", 409, detail)
+    return request
+
+
+def _load_versions(session: Session, asking_id: str) -> dict[str, list[DraftAnswer]]:
+    """Return the versions of each answer, oldest first."""
+    query = select(DraftAnswer).where(DraftAnswer.asking_id == asking_id).order_by(DraftAnswer.version)
+    versions: dict[str, list[DraftAnswer]] = {}
+    for draft in session.scalars(query):
+        versions.setdefault(draft.question, []).append(draft)
+    return versions
+
+
+def _build_draft(versions: Sequence[DraftAnswer], given: str) -> Draft:
+    if not versions:
+        return Draft(given)
+    last = versions[-1]
+    before = versions[-2].text if len(versions) > 1 else given
+    replaced = before if last.replaced_unseen else ""
+    return Draft(last.text, last.version, last.entered_by, last.entered_at, replaced)

@@ -1,0 +1,79 @@
+"""How far questionnaires that were sent have got: opened, started, partly answered, returned, late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_form
+from questionnaires.workbook import list_outgoing_questions
+from service.db.link_tables import DraftAnswer, SupplierLink
+from service.db.session import chunks
+from service.db.tables import QuestionnaireRequest
+from service.online_questionnaires.questions import get_due_day
+
+State = Literal["sent", "opened", "started", "part", "returned"]
+# The states in the words that users see.
+STATES: Mapping[State, str] = {
+    "sent": "sent",
+    "opened": "opened",
+    "started": "started",
+    "part": "half answered",
+    "returned": "returned",
+}
+PART = 0.5  # of the questions from which a questionnaire is partly answered
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a request. ``answered`` of ``asked`` questions have an answer that was entered through a link.
+
+    ``opened_at``: when a link to it was first opened. ``is_late``: the day by which it was to be returned has passed.
+    """
+
+    state: State
+    answered: int
+    asked: int
+    opened_at: datetime | None
+    due_on: date
+    is_late: bool
+
+
+def describe_progress(session: Session, requests: Sequence[QuestionnaireRequest], on: date) -> Mapping[str, Progress]:
+    """Return the state of each request on a day, by its id."""
+    opened: dict[str, datetime] = {}
+    latest: dict[tuple[str, str], bool] = {}
+    for ids in chunks([request.id for request in requests]):
+        first = select(SupplierLink.asking_id, func.min(SupplierLink.opened_at)).where(SupplierLink.asking_id.in_(ids))
+        for asking_id, opened_at in session.execute(first.group_by(SupplierLink.asking_id)):
+            if asking_id and opened_at:
+                opened[asking_id] = opened_at
+        entered = select(DraftAnswer.asking_id, DraftAnswer.question, DraftAnswer.text != "")
+        for asking_id, question, is_answer in session.execute(
+            entered.where(DraftAnswer.asking_id.in_(ids)).order_by(DraftAnswer.version)
+        ):
+            latest[asking_id, question] = is_answer
+    answered: dict[str, int] = {}
+    for (asking_id, _question), is_answer in latest.items():
+        answered[asking_id] = answered.get(asking_id, 0) + is_answer
+    return {
+        request.id: _build_progress(request, answered.get(request.id, 0), opened.get(request.id), on)
+        for request in requests
+    }
+
+
+def _build_progress(request: QuestionnaireRequest, answered: int, opened_at: datetime | None, on: date) -> Progress:
+    asked = len(list_outgoing_questions(load_form(request.form, request.form_version)))
+    state: State = "opened" if opened_at else "sent"
+    if answered:
+        state = "part" if answered >= PART * asked else "started"
+    if request.returned_on is not None:
+        state = "returned"
+    due_on = get_due_day(request)
+    is_late = request.returned_on is None and on > due_on
+    return Progress(state, answered, asked, opened_at, due_on, is_late)

@@ -1,0 +1,107 @@
+"""What a questionnaire asks on its pages: the questions of its pinned version for the supplier, by section, and what applies.
+
+Only questions for the supplier are shown, and none that is sensitive where it is (``list_outgoing_questions``). What workers
+reported is not read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+from questionnaires.form import Questionnaire, load_form
+from questionnaires.lookups import load_countries
+from questionnaires.question import Question
+from questionnaires.relevance import is_relevant
+from questionnaires.validation.returned_forms import is_sensitive
+from questionnaires.workbook import list_outgoing_questions
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.questionnaires_sent.requests import ANSWER_PERIOD_DAYS, list_prefilled
+
+FIXED = ("reference", "name")  # by which the supplier is known: they are shown, and not asked where they are known
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a questionnaire: its number from 1, its title, and its questions."""
+
+    number: int
+    title: str
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True)
+class OnlineForm:
+    """The questions that a supplier is asked through its link. ``given``: texts of answers that are known beforehand."""
+
+    form: Questionnaire
+    questions: tuple[Question, ...]
+    given: Mapping[str, str]
+    country: str | None
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """Return the sections in the order of the form; questions of a section that a pack continues stand together."""
+        by_title: dict[str, list[Question]] = {}
+        for question in self.questions:
+            by_title.setdefault(question.section, []).append(question)
+        return tuple(
+            Section(number, title, tuple(questions)) for number, (title, questions) in enumerate(by_title.items(), 1)
+        )
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Question]:
+        """Return the questions by id."""
+        return {question.id: question for question in self.questions}
+
+    @property
+    def minutes(self) -> int:
+        """Return how many minutes it takes to answer all questions, at least one."""
+        return max(1, round(sum(question.expected_minutes for question in self.questions)))
+
+    def find_section(self, title: str | None) -> Section | None:
+        """Return the section with a title; None if there is none."""
+        return next((section for section in self.sections if section.title == title), None)
+
+    def list_inapplicable(self, answers: Mapping[str, Any]) -> Set[str]:
+        """Return the questions that do not apply, given the answers so far (as JSON)."""
+        return {one.id for one in self.questions if one.relevant and not is_relevant(one.relevant, answers)}
+
+    def list_sensitive(self, answers: Mapping[str, Any]) -> Set[str]:
+        """Return the questions that may not be asked in the country that the answers name."""
+        return {question.id for question in self.questions if is_sensitive(question.id, answers.get("country"))}
+
+
+def load_online_form(request: QuestionnaireRequest, supplier: Supplier, *, is_same_record: bool) -> OnlineForm:
+    """Load the questions of a request for its supplier.
+
+    ``is_same_record``: whether the request was sent to this record. After a merge, nothing known about the other is filled in.
+    """
+    form = load_form(request.form, request.form_version)
+    country = supplier.answers.get("country")
+    known = {question: text for question, text in list_prefilled(supplier).items() if text}
+    questions = tuple(q for q in list_outgoing_questions(form, country) if q.id not in FIXED or q.id not in known)
+    asked = {question.id for question in form.questions} if is_same_record else set(FIXED)
+    given = {question: text for question, text in known.items() if question in asked}
+    return OnlineForm(form, questions, given, country)
+
+
+def get_due_day(request: QuestionnaireRequest) -> date:
+    """Return the day by which a questionnaire should be returned."""
+    return request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)
+
+
+def format_answer(question: Question, text: str) -> str:
+    """Return the text of an answer as people read it: the titles of its choices."""
+    titles = {choice.code: choice.title for choice in question.choices}
+    if question.type == "many" and titles:
+        return "; ".join(titles.get(code, code) for code in text.split("; "))
+    return titles.get(text, text)
+
+
+def list_country_names() -> Sequence[str]:
+    """Return the names of all countries in alphabetical order."""
+    return sorted(load_countries().names.values())

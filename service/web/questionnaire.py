@@ -1,0 +1,262 @@
+"""Pages on which a supplier, which has no account, answers a questionnaire through a link.
+
+They need no script and no cookie, work on a small screen and a slow line, and tell no other site where they are. Where scripts
+run, each answer is saved as soon as it is given (static/questionnaire.js), by the same request as the form of its section.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import date
+
+from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from reports.formats import FORMATS
+from service import links
+from service.auth.caller import get_blob_store, get_database, get_link
+from service.clock import now, today
+from service.erasure.files import delete_files
+from service.errors import DomainError
+from service.online_questionnaires import drafts, files, sending
+from service.online_questionnaires.questions import (
+    format_answer,
+    get_due_day,
+)
+from service.questionnaires_sent.requests import build_request_workbook
+from service.remediation import evidence_files
+from service.web import questionnaire_views as views
+from service.web.downloads import build_download
+
+pages = Blueprint("questionnaire", __name__, url_prefix="/questionnaire/<token>")
+CONTENT_SECURITY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "Referrer-Policy": "no-referrer",  # the address is the secret
+    "X-Robots-Tag": "noindex, nofollow",
+}
+LEAST_COMPRESSED = 1_000  # bytes
+
+
+def register(app: Flask) -> None:
+    """Register these pages on the application."""
+    app.register_blueprint(pages)
+
+
+@pages.context_processor
+def _add_locale() -> dict[str, object]:
+    locale = get_locale()
+    return {"language": str(locale).replace("_", "-"), "direction": locale.text_direction if locale else "ltr"}
+
+
+@pages.after_request
+def _finish(response: Response) -> Response:
+    """Add the headers, and compress pages, because many of those who answer are on a slow line."""
+    response.headers.update(HEADERS)
+    is_page = response.mimetype == "text/html" and len(response.get_data()) >= LEAST_COMPRESSED
+    if is_page and request.accept_encodings["gzip"]:
+        response.set_data(gzip.compress(response.get_data()))
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+@pages.get("")
+def show(token: str) -> AnyResponse:
+    """Show the cover page until somebody continues; then the sections, or what was sent."""
+    link = get_link()
+    with views.open_session(write=False) as session:
+        opened = views.load(session)
+        if opened.request.submitted_at is not None:
+            return views.render_sent(session, token, opened)
+    if link.opened_at is None:
+        section = opened.form.find_section(link.section)
+        return make_response(
+            render_template(
+                "questionnaire_cover.html",
+                link=link,
+                token=token,
+                opened=opened,
+                section=section,
+                due=get_due_day(opened.request),
+            )
+        )
+    if link.section:
+        return redirect(views.address_section(token, views.get_section(opened.form)), 303)
+    return views.render_overview(token, opened)
+
+
+@pages.post("/open", endpoint="open")
+def open_questionnaire(token: str) -> AnyResponse:
+    """Record that somebody continued past the cover page. Programs that look at addresses in emails do not."""
+    with views.open_session(write=True) as session:
+        links.record_opening(session, get_link())
+    return redirect(url_for("questionnaire.show", token=token), 303)
+
+
+@pages.get("/sections/<int:number>")
+def section(token: str, number: int) -> AnyResponse:
+    """Show the questions of a section."""
+    with views.open_session(write=False) as session:
+        opened = views.load(session)
+    return views.render_section(token, opened, views.get_section(opened.form, number))
+
+
+@pages.post("/sections/<int:number>")
+def save(token: str, number: int) -> AnyResponse:
+    """Save the answers of a section, or those of it that were sent; say what is wrong with them."""
+    is_script = request.accept_mimetypes.best == "application/json"
+    try:
+        with views.open_session(write=True) as session:
+            before = views.load(session)
+            part = views.get_section(before.form, number)
+            sent = views.read_answers(part)
+            changed = drafts.save_answers(session, before.request.id, before.form, sent, get_link().actor, now())
+            opened = views.load(session)
+    except DomainError as error:
+        if is_script:
+            return make_response(jsonify(detail=_(error.detail)), error.status)
+        return views.render_refusal(token, error, number)
+    if is_script:
+        return jsonify(
+            answers={question: views.describe_answer(opened, question) for question in sent},
+            **views.count(opened, part),
+        )
+    then = request.form.get("then", "")
+    if then.startswith("files-") and then[6:] in {question.id for question in part.questions}:
+        return redirect(url_for("questionnaire.show_files", token=token, question=then[6:]), 303)
+    doubtful = [q for q in changed if any(one.is_problem for one in opened.check.list_messages(q, finished=False))]
+    added = [question for question in opened.check.list_open(part) if question not in before.check.list_shown(part)]
+    if back := [question.id for question in part.questions if question.id in {*doubtful, *added}]:
+        return redirect(f"{views.address_section(token, part)}#q-{back[0]}", 303)
+    following = next((one for one in opened.form.sections if one.number == part.number + 1), None)
+    if get_link().section:
+        return redirect(url_for("questionnaire.section", token=token, number=number, saved=1), 303)
+    if then == "leave" or following is None:
+        return redirect(url_for("questionnaire.show", token=token), 303)
+    return redirect(views.address_section(token, following), 303)
+
+
+@pages.get("/questions/<question>/files")
+def show_files(token: str, question: str) -> AnyResponse:
+    """Show the documents to the answer to a question, and the form to add one."""
+    return views.render_files(token, question)
+
+
+@pages.post("/questions/<question>/files")
+def upload(token: str, question: str) -> AnyResponse:
+    """Take a document that shows that an answer is true."""
+    sent = request.files.get("file")
+    try:
+        if sent is None or not sent.filename:
+            raise DomainError("file.missing", 422, "Choose a file.")
+        with views.open_session(write=False) as session:
+            views.get_question(views.load(session).form, question)
+        proof = evidence_files.check_file(sent.read())
+        file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
+        with views.open_session(write=True) as session:
+            opened, on = views.load(session), today(get_link().time_zone)
+            kind, dated = request.form.get("kind", ""), _parse_day(request.form.get("dated", ""))
+            by = get_link().actor
+            files.add_file(session, opened.request.id, opened.form, question, kind, dated, file, by, on, now())
+    except DomainError as error:
+        return views.render_files(token, question, error)
+    return redirect(url_for("questionnaire.show_files", token=token, question=question), 303)
+
+
+@pages.post("/questions/<question>/files/<file_id>/remove")
+def remove_file(token: str, question: str, file_id: str) -> AnyResponse:
+    """Remove a document before the questionnaire is sent."""
+    with views.open_session(write=True) as session:
+        opened = views.load(session)
+        views.get_question(opened.form, question)
+        digest = files.remove_file(session, opened.request.id, question, file_id, get_link().actor)
+    delete_files(get_database(), get_blob_store(), [digest])
+    return redirect(url_for("questionnaire.show_files", token=token, question=question), 303)
+
+
+@pages.post("/sections/<int:number>/links")
+def hand_over(token: str, number: int) -> AnyResponse:
+    """Create a link to a section for a colleague. Its address is shown only in this response."""
+    views.refuse_section_link()
+    link = get_link()
+    try:
+        with views.open_session(write=True) as session:
+            drafts.lock_request(session, views.get_asking_id())
+            opened = views.load(session)
+            part = views.get_section(opened.form, number)
+            _link, new = links.create_section_link(session, link, request.form.get("addressee", ""), part.title)
+            opened = views.load(session)
+    except DomainError as error:
+        return views.render_refusal(token, error)
+    return views.render_overview(
+        token, opened, handed_over=(part, url_for("questionnaire.show", token=new, _external=True))
+    )
+
+
+@pages.post("/links/<link_id>/revoke")
+def revoke(token: str, link_id: str) -> AnyResponse:
+    """Withdraw a section from a colleague; the link stops working at once, and the answers given through it stay."""
+    views.refuse_section_link()
+    with views.open_session(write=True) as session:
+        links.revoke_section_link(session, get_link(), link_id)
+    return redirect(url_for("questionnaire.show", token=token), 303)
+
+
+@pages.get("/review")
+def review(token: str) -> AnyResponse:
+    """Show what is open before the questionnaire is sent, and what that means."""
+    return views.render_review(token)
+
+
+@pages.post("/send")
+def send(token: str) -> AnyResponse:
+    """Send the questionnaire. Sending it a second time changes nothing."""
+    views.refuse_section_link()
+    link = get_link()
+    try:
+        if request.form.get("confirmed") != "yes":
+            raise DomainError("questionnaire.confirm", 422, "Confirm that you may answer for your company.")
+        with views.open_session(write=True) as session:
+            sending.send_questionnaire(
+                session, views.get_asking_id(), link.record_id, link.actor, today(link.time_zone), now()
+            )
+    except DomainError as error:
+        if error.code != "questionnaire.sent":
+            return views.render_review(token, error)
+    return redirect(url_for("questionnaire.show", token=token), 303)
+
+
+@pages.get("/answers.xlsx")
+def download(token: str) -> AnyResponse:
+    """Return the answers as the workbook of the same questionnaire."""
+    views.refuse_section_link()
+    with views.open_session(write=False) as session:
+        opened = views.load(session)
+        texts = {
+            question: format_answer(opened.form.by_id[question], draft.text)
+            for question, draft in opened.drafts.items()
+            if draft.text
+        }
+        data = build_request_workbook(opened.request, opened.supplier, opened.form.form, texts)
+    return build_download(data, FORMATS["xlsx"].media_type, f"{opened.request.form}_answers.xlsx")
+
+
+def _parse_day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
