@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from reports.formats import FULL_REPORT, SHORT_FORMATS
-from service.commands import admin, layouts, models, packs, repay, validate
+from service.commands import admin, forms, layouts, models, packs, repay, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
@@ -141,6 +141,7 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument("--out", required=True, metavar="F.xlsx")
     template.set_defaults(run=_write_template)
 
+    forms.add_commands(commands)
     models.add_commands(commands)
     facts = commands.add_parser("facts", help="check or show the country facts").add_subparsers(
         required=True, metavar="check | show"

@@ -1,0 +1,87 @@
+"""Test what becomes of answers when a form has a new version."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from questionnaires.form import FORMS_DIR, Questionnaire, build_form, list_form_ids, list_versions, load_form
+from questionnaires.form_changes import carry_answers, compare_versions
+
+
+def make_form(*questions: Mapping[str, Any]) -> Questionnaire:
+    """Return a form with these questions."""
+    common = {"section": "S", "type": "text"}
+    items = [{**common, "title": each["id"].title(), "ask": f"{each['id']}?", **each} for each in questions]
+    return build_form({"id": "toy", "version": "1.1", "title": "Toy", "kind": "site", "question": items}, "toy")
+
+
+HELD, OWN = {"code": "held", "title": "Held"}, {"code": "own", "title": "Own"}
+PAPERS = {"id": "papers", "type": "choice", "choices": [HELD, OWN]}
+
+
+def test_each_question_is_carried_reworded_changed_new_or_dropped() -> None:
+    before = make_form(
+        {"id": "name"}, {"id": "city"}, {"id": "hours", "type": "number", "max": 90}, {"id": "old"}, PAPERS
+    )
+    after = make_form(
+        {"id": "name"}, {"id": "city", "note": "Or town."}, {"id": "hours", "type": "number", "max": 168}, {"id": "new"},
+        {**PAPERS, "choices": [OWN]},
+    )  # fmt: skip
+    changes = compare_versions(before, after)
+    assert (changes.carried, changes.reworded) == (("name",), ("city",))
+    assert changes.changed == {"hours": ("max",), "papers": ("choices",)}
+    assert (changes.new, changes.dropped) == (("new",), ("old",))
+
+
+def test_other_words_for_an_answer_are_no_change_of_meaning() -> None:
+    reworded = {**PAPERS, "choices": [{**HELD, "title": "The employer holds them"}, OWN]}
+    changes = compare_versions(make_form(PAPERS), make_form(reworded))
+    assert (changes.reworded, changes.changed) == (("papers",), {})
+
+
+def test_an_answer_that_is_no_longer_offered_is_reviewed_and_not_lost() -> None:
+    answers = {"papers": "held", "old": "text", "name": "Invented"}
+    found = carry_answers(answers, make_form({"id": "name"}, {"id": "new"}, {**PAPERS, "choices": [OWN]}))
+    assert found.carried == {"name": "Invented"}
+    assert found.to_review == {"papers": "held", "old": "text"}
+    assert found.open == ("new", "papers")
+
+
+PAIRS = [(form, pair) for form in list_form_ids() for pair in pairwise(list_versions(form))]
+
+
+@pytest.mark.parametrize(
+    ("form", "pair"), PAIRS, ids=lambda value: "-".join(value) if isinstance(value, tuple) else value
+)
+def test_no_answer_to_a_released_form_is_lost_under_the_next(form: str, pair: tuple[str, str]) -> None:
+    before, after = (load_form(form, version, FORMS_DIR) for version in pair)
+    answers = {
+        question.id: tuple(choice.code for choice in question.choices) or "text" for question in before.questions
+    }
+    found = carry_answers(answers, after)
+    assert {**found.carried, **found.to_review} == answers
+    assert found.carried.keys().isdisjoint(found.to_review)
+    changes = compare_versions(before, after)
+    assert {*changes.carried, *changes.reworded, *changes.changed, *changes.new} == after.by_id.keys()
+    assert {*changes.carried, *changes.reworded, *changes.changed, *changes.dropped} == before.by_id.keys()
+
+
+@given(
+    answers=st.dictionaries(st.sampled_from(["name", "papers", "old"]), st.sampled_from(["own", "held", "declined"]))
+)
+def test_every_answer_is_either_carried_or_reviewed(answers: dict[str, str]) -> None:
+    found = carry_answers(answers, make_form({"id": "name"}, {**PAPERS, "choices": [OWN]}))
+    assert {**found.carried, **found.to_review} == answers
+    assert "old" not in found.carried
+    assert found.carried.get("papers") in (None, "own", "declined")
+
+
+@pytest.mark.parametrize("form", ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"])
+def test_forms_2026_6_only_reword(form: str) -> None:
+    changes = compare_versions(load_form(form, "2026.5"), load_form(form, "2026.6"))
+    assert (dict(changes.changed), changes.new, changes.dropped) == ({}, (), ())
+    assert len(changes.reworded) > 20
