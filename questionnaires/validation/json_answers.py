@@ -31,7 +31,7 @@ RULE_QUESTIONS = {
 DERIVED_QUESTIONS = {"name_local", "naics"}
 TRIGGERS = frozenset(RULE_QUESTIONS | DERIVED_QUESTIONS)
 # The other questions that the rules read; for blanks in a returned form they look at all answers.
-RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "uses_agencies"}
+RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "uses_agencies", "questions_shown"}
 RULE_INPUTS = TRIGGERS | RELATED_QUESTIONS.union(
     *(contradiction.contradicted_by for contradiction in load_contradictions())
 )

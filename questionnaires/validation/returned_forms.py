@@ -36,6 +36,7 @@ from questionnaires.validation.match import get_row_cells
 VERSION = re.compile(r"(?:(\w+)[ /-]+)?([0-9]{4}\.[0-9]+)", re.ASCII)
 STAMP_LINE = re.compile(r"\bform (\w+) ([0-9]{4}\.[0-9]+)\b", re.ASCII)  # above the headers of a template
 BUYER, SUPPLIER = "buyer", "supplier"  # whom the importer may name as the sender of a sheet
+QUESTIONS_SHOWN = "questions_shown"
 EXEMPT_TYPES = ("number", "percent", "money")  # forms before method 4 exempt numbers, and the place
 HEADERS_OF_A_FORM = 10  # so many questions about practice under the very titles of our form: the importer is asked
 
@@ -122,6 +123,7 @@ class ReturnedForms:
             without = self._find_rows_with_practice() & ~self.rows
             context.report("form.sender_unknown", "form_returned", without, IssueText(f"{int(without.sum()):,}"))
         self._find_asked_questions(stamp)
+        self._leave_out_questions_not_shown()
         self._record_return(by_stamp | (self.rows & context.find_unreadable("form_returned")))
 
     # ------------------------------------------------------------ which rows
@@ -254,6 +256,23 @@ class ReturnedForms:
             sensitive = [is_sensitive(question.id, value) for value in country.values]
             rows = rows & ~np.array([*sensitive, False])[country.codes]
         self.asked[question.id] = self.asked.get(question.id, False) | rows
+
+    def _leave_out_questions_not_shown(self) -> None:
+        """Leave out what an adaptive form did not ask: the row says which questions were shown.
+
+        Only the service can say so. In a file, the sender could write it to decline nothing.
+        """
+        shown = self.context.answers.get(QUESTIONS_SHOWN)
+        if shown is None:
+            return
+        if self.context.sheet.file:
+            del self.context.answers[QUESTIONS_SHOWN]
+            return
+        for code, ids in enumerate(shown.values):
+            rows = shown.codes == code
+            for question, asked in self.asked.items():
+                if isinstance(ids, tuple) and question not in ids:
+                    self.asked[question] = asked & ~rows
 
     def _decline_columns_of_versions(self) -> None:
         """In forms that are not about a supplier, a blank declines a question that has a column, in a row with a day of return

@@ -30,7 +30,15 @@ from risk_models.plan import Plan, build_plan, empty_plan, find_circumstances
 # The answers of an agency under which a site may name it.
 AGENCY_NAME_QUESTIONS = ("name", "name_local", "reference", "licence_number")
 # The questions that date and grade the evidence of a whole row. They count for the answers of that row only.
-ROW_EVIDENCE_QUESTIONS = ("evidence_grade", "evidence_date", "answered_on", "form_version", "form_returned", EVIDENCE)
+ROW_EVIDENCE_QUESTIONS = (
+    "evidence_grade",
+    "evidence_date",
+    "answered_on",
+    "form_version",
+    "form_returned",
+    "questions_shown",
+    EVIDENCE,
+)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ NEWEST = "2026.6"
 MODELS = "2026.5"
 FORMS = [form for form in list_form_ids() if NEWEST in list_versions(form)]
 EARLIER_FORMS = [(form, version) for form in FORMS for version in list_versions(form)[-3:-1]]
-NEW_QUESTIONS = {"reported_on"}
+NEW_QUESTIONS = {"reported_on", "questions_shown"}
 
 
 # ---------------------------------------------------------------- forms
