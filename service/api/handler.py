@@ -55,6 +55,8 @@ def handler(route: Route) -> Callable[..., Response]:
                 400,
                 "This response contains a secret and is not stored. Send the request without an Idempotency-Key.",
             )
+        if route.prepare is not None:
+            arguments.update(route.prepare())
         written = route.transaction == "write" or key
         with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
             sent = json.dumps(data, sort_keys=True).encode()

@@ -16,7 +16,7 @@ from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.errors import DomainError
 from service.plan_workbook.changes import preview_changes, save_changes
-from service.plan_workbook.reading import read_workbook
+from service.plan_workbook.reading import Table, read_workbook
 from service.plan_workbook.writing import write_workbook
 from service.remediation.steps import build_act
 
@@ -35,10 +35,15 @@ def download_workbook(query: Mapping[str, Any]) -> Response:
     return attachment(data, FORMATS["xlsx"].media_type, name)
 
 
-def upload_workbook(session: Session) -> Reply:
-    """Make the changes of a workbook, or only find them, and return them."""
+def read_upload() -> Mapping[str, Any]:
+    """Return the ``table`` of the workbook that was sent, and whether it is only previewed (``is_preview``)."""
     data, name, is_preview = _read_form()
-    table, act = read_workbook(data, name), build_act(get_caller(), now())
+    return {"table": read_workbook(data, name), "is_preview": is_preview}
+
+
+def upload_workbook(session: Session, table: Table, *, is_preview: bool) -> Reply:
+    """Make the changes of a workbook, or only find them, and return them."""
+    act = build_act(get_caller(), now())
     outcome = (preview_changes if is_preview else save_changes)(session, table, act)
     return Reply(
         {
@@ -62,4 +67,6 @@ def _read_form() -> tuple[bytes, str, bool]:
         raise DomainError("field.required", 422, "file: Send one workbook.")
     if preview not in YES_OR_NO:
         raise DomainError("field.value", 422, f"preview: Enter {' or '.join(YES_OR_NO)}.")
-    return files[0].read(), files[0].filename or "", preview == "true"
+    data = files[0].read()
+    files[0].seek(0)  # for the digest of the request
+    return data, files[0].filename or "", preview == "true"

@@ -7,7 +7,7 @@ its permissions, its entry in the history and its event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from operator import attrgetter, itemgetter
@@ -20,23 +20,21 @@ from questionnaires.text_normalize import fold_text
 from service.db.remediation_tables import Step, StepComment
 from service.db.session import chunks
 from service.errors import DomainError
-from service.plan_workbook.columns import EVIDENCE_KINDS, NOBODY, STATES, TITLES, Exported, Owners, load_owners
+from service.plan_workbook.columns import (
+    EVIDENCE_KINDS,
+    EXPECTED,
+    NOBODY,
+    STATES,
+    TITLES,
+    Exported,
+    Owners,
+    load_owners,
+)
 from service.plan_workbook.reading import Row, Table, refuse
 from service.remediation import steps as step_service
 from service.remediation.rules import list_next_states
 from service.remediation.steps import Act, Evidence
 
-EXPECTED = {
-    "state": "one of the possible next states",
-    "owner": "a user from the list",
-    "due": "a date such as 2026-12-31",
-    "reason": "why the state or the date changes, without names",
-    "done": "what was done, without names",
-    "evidence_kind": "a kind of evidence from the list",
-    "evidence_reference": "a document or file number, without names",
-    "step_id": "a step that you have access to",
-    "exported": "the text that was in the cell",
-}
 Fault = dict[str, Any]
 
 
@@ -69,10 +67,10 @@ class _Refused(Exception):
 
 
 def preview_changes(session: Session, table: Table, act: Act) -> Outcome:
-    """Return what a workbook would change, and change nothing. Raises DomainError as :func:`save_changes` does."""
+    """Return what a workbook would change, and write and lock nothing. Raises DomainError as :func:`save_changes` does."""
     attempt = session.begin_nested()
     try:
-        return save_changes(session, table, act)
+        return _change_steps(session, table, act, lock=False)[0]
     finally:
         attempt.rollback()
 
@@ -82,64 +80,90 @@ def save_changes(session: Session, table: Table, act: Act) -> Outcome:
 
     Raises DomainError ``plan_workbook.file``, 422, with the ``faults`` of up to 50 cells; the transaction must end with it.
     """
-    outcome, faults = Outcome(), list[tuple[int, Fault]]()
-    steps, owners, seen = _load_steps(session, table, act), load_owners(session), dict[str, int]()
-    # In the order of their ids, as everywhere: two files that lock the same steps in different orders would wait for each other.
-    for row in sorted(table.rows, key=lambda row: row.texts["step_id"]):
-        try:
-            step = steps.get(row.texts["step_id"])
-            if step is None:
-                raise _Refused(
-                    "step_id",
-                    "plan_workbook.unknown_step",
-                    "There is no such step, or you do not have access to it. Delete this row.",
-                )
-            earlier = seen.setdefault(step.id, row.number)
-            if earlier != row.number:
-                fix = f"Row {earlier} is about the same step. Keep one of the two."
-                raise _Refused("step_id", "plan_workbook.twice", fix)
-            _take_row(session, row, step, owners, outcome, act)
-        except _Refused as refused:
-            expected = EXPECTED[refused.column]
-            faults.append((row.number, table.describe_fault(row, refused.column, refused.code, expected, refused.fix)))
-    refuse([fault for _, fault in sorted(faults, key=itemgetter(0))])
-    outcome.changes.sort(key=attrgetter("row"))
-    outcome.stale.sort()
+    outcome, steps = _change_steps(session, table, act, lock=True)
+    for id_ in dict.fromkeys(change.step_id for change in outcome.changes if change.column == TITLES["state"]):
+        step_service.queue_state(session, steps[id_], act)
     return outcome
 
 
-def _load_steps(session: Session, table: Table, act: Act) -> Mapping[str, Step]:
-    """Return the steps of the rows that the caller may see, by id."""
-    steps: dict[str, Step] = {}
-    for chunk in chunks(sorted({row.texts["step_id"] for row in table.rows})):
-        query = select(Step).where(Step.id.in_(chunk))
-        if not act.sees_worker_derived:
-            query = query.where(Step.worker_derived.is_(False))
-        steps.update((step.id, step) for step in session.scalars(query))
-    return steps
+def _change_steps(session: Session, table: Table, act: Act, *, lock: bool) -> tuple[Outcome, Mapping[str, Step]]:
+    """Change the steps of a workbook, and return what was changed and the steps by id. Nothing is written before the end: a
+    transaction that writes row by row keeps others waiting for seconds.
+    """
+    outcome, faults = Outcome(), list[tuple[int, Fault]]()
+    with session.no_autoflush:
+        loaded = _load(session, table, act, lock=lock)
+        seen = dict[str, int]()
+        for row in table.rows:
+            try:
+                step = loaded.get_step(row)
+                earlier = seen.setdefault(step.id, row.number)
+                if earlier != row.number:
+                    fix = f"Row {earlier} is about the same step. Keep one of the two."
+                    raise _Refused("step_id", "plan_workbook.twice", fix)
+                _take_row(session, row, step, loaded, outcome, act)
+            except _Refused as refused:
+                expected = EXPECTED[refused.column]
+                fault = table.describe_fault(row, refused.column, refused.code, expected, refused.fix)
+                faults.append((row.number, fault))
+    refuse([fault for _, fault in sorted(faults, key=itemgetter(0))])
+    outcome.changes.sort(key=attrgetter("row"))
+    outcome.stale.sort()
+    return outcome, loaded.steps
 
 
-def _take_row(session: Session, row: Row, step: Step, owners: Owners, outcome: Outcome, act: Act) -> None:
+@dataclass(frozen=True)
+class _Loaded:
+    """What the rows of a workbook are about: the steps that the caller may see, what withholds some of them, and the comments
+    that steps have already.
+    """
+
+    steps: Mapping[str, Step]
+    no_help: Mapping[str, str]
+    comments: Collection[tuple[str, str]]
+    owners: Owners
+
+    def get_step(self, row: Row) -> Step:
+        """Return the step of a row. Raises _Refused."""
+        step = self.steps.get(row.texts["step_id"])
+        if step is None:
+            raise _Refused(
+                "step_id",
+                "plan_workbook.unknown_step",
+                "There is no such step, or you do not have access to it. Delete this row.",
+            )
+        return step
+
+
+def _load(session: Session, table: Table, act: Act, *, lock: bool) -> _Loaded:
+    steps = step_service.find_steps(session, [row.texts["step_id"] for row in table.rows], act, lock=lock)
+    commented = sorted({row.texts["step_id"] for row in table.rows if row.texts["done"]} & steps.keys())
+    comments = set[tuple[str, str]]()
+    for chunk in chunks(commented):
+        query = select(StepComment.step_id, StepComment.text).where(StepComment.step_id.in_(chunk))
+        comments |= {(step_id, text) for step_id, text in session.execute(query)}
+    no_help = step_service.describe_no_help(session, steps.values(), act.on)
+    return _Loaded(steps, no_help, comments, load_owners(session))
+
+
+def _take_row(session: Session, row: Row, step: Step, loaded: _Loaded, outcome: Outcome, act: Act) -> None:
     """Make the changes of a row and add them to the outcome. Raises _Refused for the first cell that cannot be used."""
     exported = Exported.parse(row.texts["exported"])
     if exported is None:
         raise _Refused("exported", "plan_workbook.exported", "Do not change this column. Download the workbook again.")
     is_stale = exported.version != step.version
-    changes = _find_changes(row, exported if is_stale else Exported.of(step), owners)
-    if "done" in changes and _has_comment(session, step, changes["done"]):  # the file was sent before
+    changes = _find_changes(row, exported if is_stale else Exported.of(step), loaded.owners)
+    # A comment makes no new version of a step, so a row that was sent before is not stale.
+    if "done" in changes and (step.id, changes["done"]) in loaded.comments:
         del changes["done"]
     if not changes:
         outcome.unchanged += 1
     elif is_stale:
         outcome.stale.append((row.number, step.id))
+    elif step.id in loaded.no_help:
+        raise _Refused("step_id", step_service.NO_HELP, loaded.no_help[step.id])
     else:
-        _make_changes(session, row, step, changes, owners, outcome, act)
-
-
-def _has_comment(session: Session, step: Step, text: str) -> bool:
-    """Return whether a step has a comment already. A comment makes no new version of a step, so its row would not be stale."""
-    query = select(StepComment.id).where(StepComment.step_id == step.id, StepComment.text == text)
-    return session.scalars(query).first() is not None
+        outcome.changes += _make_changes(session, row, step, changes, loaded.owners, act)
 
 
 def _find_changes(row: Row, base: Exported, owners: Owners) -> dict[str, Any]:
@@ -189,17 +213,9 @@ def _parse_choice(row: Row, name: str, titles: Mapping[str, str]) -> str:
 
 
 def _make_changes(
-    session: Session, row: Row, step: Step, changes: Mapping[str, Any], owners: Owners, outcome: Outcome, act: Act
-) -> None:
-    """Lock a step and make the changes of its row, in the order of ``MAKE``. Raises _Refused."""
-    version = step.version
-    try:
-        step_service.get_step(session, step.id, act, version=version)
-    except DomainError as refused:
-        if refused.code != "step.changed":
-            raise _Refused("step_id", refused.code, refused.detail) from refused
-        outcome.stale.append((row.number, step.id))
-        return
+    session: Session, row: Row, step: Step, changes: Mapping[str, Any], owners: Owners, act: Act
+) -> list[Change]:
+    """Make the changes of a row, in the order of ``MAKE``, and return them. Raises _Refused."""
     before = {
         "owner": owners.names.get(step.owner_id or "", NOBODY),
         "due": step.due.isoformat(),
@@ -214,7 +230,7 @@ def _make_changes(
         except DomainError as refused:
             raise _explain(step, name, refused) from refused
         made.append(Change(step.id, row.number, TITLES[name], before.get(name, ""), row.texts[name]))
-    outcome.changes += made
+    return made
 
 
 def _explain(step: Step, name: str, refused: DomainError) -> _Refused:
@@ -239,7 +255,7 @@ def _move(session: Session, step: Step, due: date, reason: str, act: Act) -> Non
 
 
 def _change_state(session: Session, step: Step, state: str, reason: str, act: Act) -> None:
-    step_service.change_state(session, step, state, reason, act)
+    step_service.set_state(session, step, state, reason, act)
 
 
 def _add_evidence(session: Session, step: Step, evidence: Evidence, reason: str, act: Act) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,6 +39,18 @@ TITLES = {
 FILLED_IN = ("state", "owner", "due", "reason", "done", "evidence_kind", "evidence_reference")
 ADDED = ("done", "evidence_kind", "evidence_reference")  # empty when exported; a text in them is added to the step
 READ = (*FILLED_IN, "step_id", "exported")
+# What is expected in a cell, by its column.
+EXPECTED = {
+    "state": "one of the possible next states",
+    "owner": "a user from the list",
+    "due": "a date such as 2026-12-31",
+    "reason": "why the state or the date changes, without names",
+    "done": "what was done, without names",
+    "evidence_kind": "a kind of evidence from the list",
+    "evidence_reference": "a document or file number, without names",
+    "step_id": "a step that you have access to",
+    "exported": "the text that was in the cell",
+}
 STATES = {
     "planned": "Planned",
     "agreed": "Agreed",
@@ -91,10 +103,14 @@ class Exported:
 
 @dataclass(frozen=True)
 class Owners:
-    """The users by id: ``names`` of all, each different, and ``active``: the ids of those who can be given a step."""
+    """The users by id: ``names`` of all, each different, and ``active``: the ids of those who can be given a step.
+
+    ``users``: their rows, which the session finds again without a query for as long as they are referred to.
+    """
 
     names: Mapping[str, str]
     active: tuple[str, ...]
+    users: Sequence[User]
 
 
 def load_owners(session: Session) -> Owners:
@@ -102,4 +118,4 @@ def load_owners(session: Session) -> Owners:
     users = session.scalars(select(User).order_by(User.name, User.id)).all()
     shared = Counter(user.name for user in users)
     names = {user.id: user.name if shared[user.name] == 1 else f"{user.name} ({user.email})" for user in users}
-    return Owners(names, tuple(user.id for user in users if user.active and user.role != "viewer"))
+    return Owners(names, tuple(user.id for user in users if user.active and user.role != "viewer"), users)

@@ -10,9 +10,13 @@ from questionnaires.limits import FileRefused
 from questionnaires.sheet import Sheet, cell_name, read_sheets
 from questionnaires.text_normalize import fold_text
 from service.errors import DomainError
-from service.plan_workbook.columns import FILLED_IN, MOST_ROWS, READ, SHEET, TITLES
+from service.plan_workbook.columns import EXPECTED, FILLED_IN, MOST_ROWS, READ, SHEET, TITLES
+from service.remediation.rules import MAX_REASON, SearchedText, check_text
+from service.remediation.steps import MAX_REFERENCE
 
 MOST_FAULTS = 50
+# The most characters of the texts that are written freely.
+LONGEST = {"reason": MAX_REASON, "done": MAX_REASON, "evidence_reference": MAX_REFERENCE}
 FILE = "plan_workbook.file"  # the code of the error for a file that is refused as a whole
 
 
@@ -84,7 +88,25 @@ def read_workbook(data: bytes, name: str) -> Table:
     unread = tuple(header for header in _read_headers(sheet) if header and fold_text(header) not in known)
     table = Table(sheet.name, columns, rows, unread)
     refuse(_list_formulas(sheet, table))
-    return table
+    return search_texts(table)
+
+
+def search_texts(table: Table) -> Table:
+    """Return a table whose free texts were searched for personal data, before a transaction begins: for thousands of rows it
+    takes seconds. Raises DomainError ``plan_workbook.file``, 422, with the ``faults``.
+    """
+    rows, faults = [], list[Mapping[str, Any]]()
+    for row in table.rows:
+        searched = {}
+        for field, longest in LONGEST.items():
+            try:
+                check_text(row.texts[field], longest)
+            except DomainError as refused:
+                faults.append(table.describe_fault(row, field, refused.code, EXPECTED[field], refused.detail))
+            searched[field] = SearchedText(row.texts[field])
+        rows.append(replace(row, texts={**row.texts, **searched}))
+    refuse(faults)
+    return replace(table, rows=tuple(rows))
 
 
 def refuse(faults: Sequence[Mapping[str, Any]]) -> None:

@@ -6,6 +6,7 @@ while it is changed, and a change that was made to an older version is refused.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -18,6 +19,8 @@ from service.audit import record_event
 from service.clock import today
 from service.db.account_tables import User
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
+from service.db.session import chunks
+from service.db.tables import new_id
 from service.errors import DomainError, not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
@@ -100,18 +103,44 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
     step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
-    _check_help(session, step, act.on)
+    _check_help(session, [step], act.on)
     if version is not None and step.version != version:
         raise DomainError("step.changed", 409, "Somebody else has changed this step. Check the current version first.")
     return step
 
 
-def _check_help(session: Session, step: Step, on: date) -> None:
-    if not withholding.is_open_contact(step):
-        return
-    gate = load_gate(session, on)
-    withheld = select(Step).where(Step.id == step.id, withholding.build_condition(session, gate))
-    if text := withholding.describe_withheld(session, gate, withheld):
+def get_steps(session: Session, ids: Collection[str], act: Act) -> list[Step]:
+    """Return several steps as :func:`get_step` does, locked in the order of their ids. Raises DomainError as it does."""
+    steps = find_steps(session, ids, act)
+    if len(steps) < len(set(ids)):
+        raise not_found("Step not found.")
+    _check_help(session, list(steps.values()), act.on)
+    return list(steps.values())
+
+
+def find_steps(session: Session, ids: Collection[str], act: Act, *, lock: bool = True) -> Mapping[str, Step]:
+    """Return those steps of these ids that the caller may see, by id, locked in the order of their ids: two transactions that
+    locked the same steps in different orders would wait for each other.
+    """
+    steps: dict[str, Step] = {}
+    for chunk in chunks(sorted(set(ids))):
+        query = select(Step).where(Step.id.in_(chunk)).order_by(Step.id)
+        if not act.sees_worker_derived:
+            query = query.where(Step.worker_derived.is_(False))
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        steps |= {step.id: step for step in session.scalars(query)}
+    return steps
+
+
+def describe_no_help(session: Session, steps: Collection[Step], on: date) -> Mapping[str, str]:
+    """Return for each step that is withheld because it contacts workers what the referral directory lacks, by its id."""
+    contacts = [step for step in steps if withholding.is_open_contact(step)]
+    return withholding.describe_each(session, load_gate(session, on), contacts) if contacts else {}
+
+
+def _check_help(session: Session, steps: Collection[Step], on: date) -> None:
+    for text in describe_no_help(session, steps, on).values():
         raise DomainError(NO_HELP, 409, text)
 
 
@@ -121,11 +150,17 @@ def get_action(step: Step) -> Action:
 
 
 def change_state(session: Session, step: Step, state: str, reason: str | None, act: Act, *, by: str = "") -> None:
-    """Change the state of a locked step. ``by``: the use case that does it, "" for a user's request.
+    """Change the state of a locked step, and queue its event. ``by``: the use case that does it, "" for a user's request.
 
     Raises DomainError as :func:`service.remediation.rules.check_transition` does, and ``remedy.owed``, 409, for a step of
     repayment that is closed while workers are owed.
     """
+    set_state(session, step, state, reason, act, by=by)
+    queue_state(session, step, act, by=by)
+
+
+def set_state(session: Session, step: Step, state: str, reason: str | None, act: Act, *, by: str = "") -> None:
+    """Change the state of a locked step as :func:`change_state` does, without its event."""
     check_transition("step", step.state, state, act.actor, reason=reason, safety=step.safety, by=by)
     if state == "closed":
         check_repaid(session, step)
@@ -133,9 +168,13 @@ def change_state(session: Session, step: Step, state: str, reason: str | None, a
     record_change(session, step, "state", before, state, reason, act)
     if "closed" in (before, state):
         queue_assessment(session, step.supplier_id, act.on, act.actor.name)
-    if state == "closed":
+
+
+def queue_state(session: Session, step: Step, act: Act, *, by: str = "") -> None:
+    """Queue the event that a step is now closed or reopened, if it is."""
+    if step.state == "closed":
         queue_step_event(session, step, act.actor)
-    elif state == "reopened":
+    elif step.state == "reopened":
         queue_step_event(session, step, act.actor, reason=by or "request")
 
 
@@ -183,6 +222,7 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
         raise DomainError("evidence.period", 422, "The period ends before it begins.")
     stored = StepEvidence(
+        id=new_id(),
         step_id=step.id,
         kind=evidence.kind,
         reference=evidence.reference.strip() or None,
@@ -196,7 +236,6 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     )
     change_state(session, step, "evidence_in", None, act, by="evidence")
     session.add(stored)
-    session.flush()
     details = {"kind": stored.kind, "evidence": stored.id, "bytes": stored.size}
     record_event(session, act.actor.name, "step.evidence_added", "step", step.id, details)
     return stored
@@ -224,4 +263,3 @@ def record_change(
         Transition(step_id=step.id, **values, reason=(reason or "").strip() or None, actor=act.actor.name, at=act.at)
     )
     record_event(session, act.actor.name, f"step.{field}_changed", "step", step.id, {"from": before, "to": after})
-    session.flush()

@@ -6,12 +6,13 @@ was done stays on record. Whose country is not known cannot be helped, so those 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from service.db.remediation_tables import Step
+from service.db.session import chunks
 from service.db.tables import Supplier
 from service.remediation.rules import DONE
 from service.report_content.contact_gate import ContactGate, list_later_contacts, list_worker_places
@@ -38,20 +39,34 @@ def leave_out_withheld(gate: ContactGate, supplier: Supplier, steps: Sequence[St
     """Return the steps of one supplier that a gate does not withhold, and the text that replaces the others; "" if there are
     none.
     """
-    if supplier.kind == "agency":
-        places: Collection[str | None] = list_worker_places("agency", supplier.answers) or {None}
-    else:
-        places = {supplier.country}
+    places = _list_supplier_places(supplier)
     if all(place in gate.ready for place in places):
         return list(steps), ""
     shown = [step for step in steps if not is_open_contact(step)]
     return shown, gate.describe(places) if len(shown) < len(steps) else ""
 
 
+def describe_each(session: Session, gate: ContactGate, steps: Sequence[Step]) -> Mapping[str, str]:
+    """Return the text that replaces each step that a gate withholds, by the id of the step."""
+    contacts = [step for step in steps if is_open_contact(step)]
+    suppliers: dict[str, Supplier] = {}
+    for chunk in chunks(sorted({step.supplier_id for step in contacts})):
+        suppliers |= {row.id: row for row in session.scalars(select(Supplier).where(Supplier.id.in_(chunk)))}
+    texts = {id_: gate.describe(_list_supplier_places(supplier)) for id_, supplier in suppliers.items()}
+    return {step.id: texts[step.supplier_id] for step in contacts if texts[step.supplier_id]}
+
+
 def describe_withheld(session: Session, gate: ContactGate, withheld: Select[Step]) -> str:
     """Return the text that replaces the steps that a query selects, all of which are withheld; "" if it selects none."""
     ids = withheld.with_only_columns(Step.supplier_id)
     return gate.describe(place for place in _list_places(session, ids) if place not in gate.ready)
+
+
+def _list_supplier_places(supplier: Supplier) -> Collection[str | None]:
+    """Return the countries of the workers of a supplier (None: not known)."""
+    if supplier.kind == "agency":
+        return list_worker_places("agency", supplier.answers) or {None}
+    return {supplier.country}
 
 
 def _list_places(session: Session, ids: Select[str]) -> Iterator[str | None]:

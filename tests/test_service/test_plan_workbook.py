@@ -1,17 +1,20 @@
 """Test the action plan workbook: what comes of a filled-in file, and that it neither loses nor overwrites anybody's work."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from typing import Any
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
+from databases import opened
 from flask import Flask
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 from portal import make_portal
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from test_taking_findings import AT, HELD, SITE, save
 
 from service.db.remediation_tables import Step, StepComment, StepEvidence, Transition
@@ -19,7 +22,7 @@ from service.db.session import Database
 from service.errors import DomainError
 from service.plan_workbook.changes import Outcome, preview_changes, save_changes
 from service.plan_workbook.columns import TITLES
-from service.plan_workbook.reading import read_workbook
+from service.plan_workbook.reading import Table, read_workbook
 from service.plan_workbook.writing import write_workbook
 from service.remediation import steps as step_service
 from service.remediation.rules import Actor
@@ -265,3 +268,59 @@ def test_the_api_downloads_previews_and_saves_a_workbook_once_for_each_key(app: 
     refused = upload(data=fill(data, lambda sheet, row: sheet.fill(row, due="soon"))[0], once="c")
     assert (refused.status_code, refused.json["code"]) == (422, "plan_workbook.file")
     assert refused.json["faults"][0]["column"] == "Due"
+
+
+def fill_all(plan: Plan) -> Table:
+    """The rows of a workbook in which every step is given to Ana, with a comment."""
+    table = read_workbook(plan.export(), "plan.xlsx")
+    texts = {"owner": "Ana", "done": "Discussed with the plant."}
+    return replace(table, rows=tuple(replace(row, texts={**row.texts, **texts}) for row in table.rows))
+
+
+def test_saving_a_workbook_takes_no_more_statements_for_more_rows(database: Database):
+    plan = Plan(database)
+    with database.for_organisation(plan.id) as session:
+        for number in range(4):
+            save(session, {**SITE, **HELD, "name": f"Mill {number}", "reference": f"M-{number}"})
+    table = fill_all(plan)
+    statements: list[str] = []
+    with opened(database.engine.url) as engine:
+        event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+        counts = []
+        for rows in (table.rows[:1], table.rows[1:]):
+            statements.clear()
+            with Database(engine).for_organisation(plan.id) as session:
+                outcome = save_changes(session, replace(table, rows=rows), plan.act)
+            assert len(outcome.changes) == 2 * len(rows)
+            # SQLite numbers the events of the audit trail one at a time.
+            counts.append(len([sql for sql in statements if not sql.startswith("INSERT INTO audit_event")]))
+    assert len(table.rows) > 8
+    assert counts[1] <= counts[0]
+
+
+def test_looking_at_a_workbook_waits_for_nobody_who_writes(app: Flask, database: Database):
+    plan = Plan(database)
+    browser = make_browser(app, plan.officer)
+    filled, id_ = fill(plan.export(), lambda sheet, row: sheet.fill(row, state="Agreed"))
+    with database.for_organisation(plan.id) as session:
+        step_service.get_step(session, id_, plan.act)
+        shown = send(browser, "/remediation/workbook", file=(BytesIO(filled), "plan.xlsx"))
+    assert "1 change to save" in shown.get_data(as_text=True)
+    assert plan.get(id_).state == "planned"
+
+
+def test_a_workbook_is_read_and_searched_before_anybody_has_to_wait_for_it(app: Flask, database: Database):
+    plan = Plan(database)
+    portal = make_portal(app, plan.id, "remediation:read", "remediation:write")
+    filled, _ = fill(plan.export(), lambda sheet, row: sheet.fill(row, done="Paid to +66 81 234 5678"))
+    table = fill_all(plan)
+    with database.for_organisation(plan.id) as session:
+        session.scalars(select(Step).with_for_update()).all()
+        body = {"file": (BytesIO(filled), "plan.xlsx")}
+        refused = portal.call("POST", "/plan-workbook", data=body, headers={"Idempotency-Key": "a"})
+    assert (refused.status_code, refused.json["faults"][0]["code"]) == (422, "person.phone")
+    named = replace(table.rows[0], texts={**table.rows[0].texts, "done": "Paid to +66 81 234 5678"})
+    page = json.dumps(replace(table, rows=(named,)).to_json())
+    again = send(make_browser(app, plan.officer), "/remediation/workbook/changes", table=page)
+    assert again.status_code == 422
+    assert plan.count() == [0, 0, 0]

@@ -16,7 +16,7 @@ from service.db.tables import Supplier
 from service.errors import DomainError
 from service.plan_workbook.changes import Outcome, preview_changes, save_changes
 from service.plan_workbook.columns import PARTIES
-from service.plan_workbook.reading import Table, read_workbook
+from service.plan_workbook.reading import Table, read_workbook, search_texts
 from service.plan_workbook.writing import write_workbook
 from service.queries import remediation as queries
 from service.queries.supplier_list import MEDIA_TYPES
@@ -50,7 +50,7 @@ def preview_workbook() -> Response:
         if file is None or not file.filename:
             raise DomainError("plan_workbook.file", 422, _("Choose a file."))
         table = read_workbook(file.read(), file.filename)
-        with write_session() as session:
+        with read_session() as session:
             outcome = preview_changes(session, table, build_act(get_caller(), now()))
     except DomainError as error:
         return _render_page(None, None, error)
@@ -75,9 +75,10 @@ def save_workbook() -> AnyResponse:
 def _load_table(text: str) -> Table:
     """Return the rows that the page of the preview contains. Raises DomainError, 422."""
     try:
-        return Table.from_json(json.loads(text))
+        table = Table.from_json(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DomainError("plan_workbook.file", 422, _("Upload the file again.")) from error
+    return search_texts(table)
 
 
 def _render_page(table: Table | None, outcome: Outcome | None, error: DomainError | None) -> Response:

@@ -138,8 +138,7 @@ def change_selected() -> AnyResponse:
             raise DomainError("steps.nothing", 422, _("Select at least one step, and say what to change."))
         with write_session() as session:
             act = build_act(get_caller(), now())
-            for step_id in sorted(ids):
-                step = steps.get_step(session, step_id, act)
+            for step in steps.get_steps(session, ids, act):
                 if owner:
                     steps.assign(session, step, None if owner == "nobody" else owner, act)
                 if due:
