@@ -18,7 +18,7 @@ import numpy as np
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import LISTS_DIR, DataFileError
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS, Value
-from questionnaires.validation.context import AnswerColumn, IssueText, Mask, ValidationContext
+from questionnaires.validation.context import IssueText, Mask, ValidationContext
 from questionnaires.validation.returned_forms import ReturnedForms
 
 FILE = "lists/contradictions.toml"
@@ -109,9 +109,10 @@ class Pair(NamedTuple):
     revealed: Mask
 
 
-def list_contradictions_of(kind: str) -> list[Contradiction]:
+@cache
+def list_contradictions_of(kind: str) -> tuple[Contradiction, ...]:
     """List the contradictions between questions of a kind of form."""
-    return [contradiction for contradiction in load_contradictions() if kind in contradiction.kinds]
+    return tuple(contradiction for contradiction in load_contradictions() if kind in contradiction.kinds)
 
 
 def resolve_contradictions(context: ValidationContext, form: Questionnaire, returned: ReturnedForms) -> bool:
@@ -139,7 +140,8 @@ def resolve_contradictions(context: ValidationContext, form: Questionnaire, retu
 def iter_pairs(context: ValidationContext, form: Questionnaire, *, answered_only: bool) -> Iterator[Pair]:
     """Yield the pairs of questions of which the first has a denial in some row.
 
-    ``answered_only``: leave out pairs whose second question nobody answered; only in returned forms do they mean something.
+    ``answered_only``: leave out pairs whose second question has no answer that reveals anything; only in returned forms do they
+    mean something.
     """
     yield from iter_migrant_pairs(context, form)
     nowhere: Mask = np.zeros(len(context.rows), dtype=np.bool_)
@@ -147,16 +149,23 @@ def iter_pairs(context: ValidationContext, form: Questionnaire, *, answered_only
         answers = context.answers.get(contradiction.question)
         if answers is None:
             continue
-        denied = find_met(answers, contradiction.denies, context.as_of, by_all=True)
-        for answer in NOT_APPLICABLE_ANSWERS:
-            denied |= answers.equals(answer)
-        if not denied.any():
+        denials = [
+            value in NOT_APPLICABLE_ANSWERS or contradiction.denies.is_met(value, context.as_of, by_all=True)
+            for value in answers.values
+        ]
+        if not any(denials):  # most answers deny nothing: no mask is made for them
             continue
+        denied: Mask = np.array([*denials, False])[answers.codes]
         for question, condition in contradiction.contradicted_by.items():
             contradicting = context.answers.get(question)
             if answered_only and contradicting is None:
                 continue
-            revealed = nowhere if contradicting is None else find_met(contradicting, condition, context.as_of)
+            revelations = (
+                [condition.is_met(value, context.as_of) for value in contradicting.values] if contradicting else []
+            )
+            if answered_only and not any(revelations):
+                continue
+            revealed = np.array([*revelations, False])[contradicting.codes] if contradicting else nowhere
             standing = denied & (answers.codes >= 0)  # an earlier pair may have made some unknown
             if standing.any():
                 yield Pair(contradiction.question, question, standing, revealed)
@@ -175,13 +184,6 @@ def has_contradiction(kind: str, answers: Mapping[str, Value], as_of: str) -> bo
         for contradiction in list_contradictions_of(kind)
         if contradiction.question in answers
     )
-
-
-def find_met(answers: AnswerColumn, condition: Condition, as_of: str, *, by_all: bool = False) -> Mask:
-    """Return in which rows the answer is one that a condition means."""
-    met = [condition.is_met(value, as_of, by_all=by_all) for value in answers.values]
-    mask: Mask = np.array([*met, False])[answers.codes]
-    return mask
 
 
 def iter_migrant_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:

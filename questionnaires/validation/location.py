@@ -7,6 +7,7 @@ Of places that cannot agree, the riskier counts (method, fourth release, section
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 
@@ -45,13 +46,19 @@ def settle_country_by_region(context: ValidationContext) -> None:
     country = context.answers.get("country")
     if country is None:
         return
-    listed = {code for region in load_regions() for code in region.outweighs}
+    listed = _list_outweighed()
     for question in PLACE_QUESTIONS:
         answers = context.answers.get(question)
         for code, own in enumerate(list(country.values)) if answers is not None else ():
             where = (country.codes == code) & answers.answered  # type: ignore[union-attr]
             if where.any():
                 _settle_country(context, question, str(own), where, with_places=own in listed)
+
+
+@cache
+def _list_outweighed() -> frozenset[str]:
+    """Return the countries that some region outweighs."""
+    return frozenset(code for region in load_regions() for code in region.outweighs)
 
 
 def _settle_country(context: ValidationContext, question: str, own: str, where: Mask, *, with_places: bool) -> None:
