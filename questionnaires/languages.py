@@ -19,6 +19,7 @@ from questionnaires.question import Choice, Question
 
 TRANSLATIONS_DIR = Path(__file__).parent / "translations"
 ENGLISH = "en"
+YES_NO = ("Yes", "No")
 DIRECTIONS = ("ltr", "rtl")
 KEYS = {"code", "name", "english_name", "direction", "draft", "confirmed"}
 CONFIRMATION_KEYS = {"by", "on", "texts"}
@@ -93,12 +94,11 @@ class Language:
 
 def list_form_texts(questions: Iterable[Question]) -> list[str]:
     """List the English texts of questions that a translation has to contain."""
-    return [
-        text
-        for question in questions
-        for text in (question.section, question.title, question.evidence_wanted, question.unit, *question.list_texts())
-        if text
-    ]
+    texts = []
+    for question in questions:
+        texts += [question.section, question.title, question.evidence_wanted, question.unit, *question.list_texts()]
+        texts += YES_NO if question.type == "yes_no" else ()
+    return list(filter(None, texts))
 
 
 @cache

@@ -1,0 +1,134 @@
+"""Test forms in other languages: what is translated, what falls back to English, and that answers stay the same."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from questionnaires.form import load_form
+from questionnaires.languages import Translation, list_form_texts, list_languages, load_language
+from questionnaires.lookups import DataFileError
+from questionnaires.text_normalize import fold_text
+
+CORE_LANGUAGES = ["id", "th", "vi", "zh-Hans"]
+FORMS = ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"]
+FILE = """
+code = "xx"
+name = "Xish"
+english_name = "Example language"
+direction = "rtl"
+
+[draft]
+"Country" = "Xountry"
+
+[[confirmed]]
+by = "labour inspector"
+on = 2026-12-05
+texts = { "Sector" = "Xector" }
+"""
+
+
+def write_language(folder: Path, text: str = FILE) -> Path:
+    """Write the file of a language, and return the folder of languages."""
+    (folder / "xx.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_text_is_a_draft_until_somebody_has_confirmed_it(tmp_path: Path) -> None:
+    language = load_language("xx", write_language(tmp_path))
+    assert (language.name, language.direction) == ("Xish", "rtl")
+    assert language.texts["Country"] == Translation("Xountry")
+    assert language.texts["Sector"] == Translation("Xector", "labour inspector", date(2026, 12, 5))
+    assert [each.is_confirmed for each in language.texts.values()] == [False, True]
+
+
+def test_what_is_missing_appears_in_english_and_is_counted(tmp_path: Path) -> None:
+    language = load_language("xx", write_language(tmp_path))
+    assert [language.translate(text) for text in ("Country", "Products")] == ["Xountry", "Products"]
+    count = language.count(["Country", "Country", "Sector", "Products", ""])
+    assert (count.total, count.translated, count.confirmed, count.missing) == (3, 2, 1, 1)
+
+
+def test_a_text_that_changes_in_english_is_missing_until_it_is_translated_again(tmp_path: Path) -> None:
+    language = load_language("xx", write_language(tmp_path))
+    assert language.translate("Country of the site") == "Country of the site"
+
+
+@pytest.mark.parametrize(
+    ("changed", "by", "fault"),
+    [
+        ('code = "xx"', 'code = "yy"', "lacks its code or a name"),
+        ('direction = "rtl"', 'direction = "up"', "direction: is 'up'"),
+        ('direction = "rtl"', 'side = "rtl"', "has unknown keys: side"),
+        ('by = "labour inspector"', 'by = ""', "lacks who confirmed the texts, or when"),
+        ("on = 2026-12-05", 'on = "soon"', "lacks who confirmed the texts, or when"),
+        ('"Xountry"', '" "', "Country: is translated as an empty text"),
+        ('"Xountry"', "", "is not valid TOML"),
+    ],
+)
+def test_a_file_with_an_error_is_refused(changed: str, by: str, fault: str, tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=re.escape(fault)):
+        load_language("xx", write_language(tmp_path, FILE.replace(changed, by)))
+
+
+def test_a_language_that_is_not_there_is_refused() -> None:
+    with pytest.raises(DataFileError, match="there is no such language"):
+        load_form("site").in_language("tlh")
+
+
+def test_english_is_the_form_itself() -> None:
+    assert load_form("site").in_language("en") is load_form("site")
+
+
+# ---------------------------------------------------------------- the languages of the forms
+
+
+@pytest.mark.parametrize("code", CORE_LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_core_is_complete_in_each_language(form: str, code: str) -> None:
+    core = load_form(form).core_questions
+    count = load_language(code).count(list_form_texts(core))
+    assert count.missing == 0
+    assert count.confirmed == 0, "nobody has confirmed a text yet"
+
+
+@pytest.mark.parametrize("code", CORE_LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_in_another_language_asks_the_same(form: str, code: str) -> None:
+    english = load_form(form)
+    translated = english.in_language(code)
+    assert translated.language == code
+    for before, after in zip(english.questions, translated.questions, strict=True):
+        assert (after.id, after.feeds, after.relevant) == (before.id, before.feeds, before.relevant)
+        assert [choice.code for choice in after.choices] == [choice.code for choice in before.choices]
+        lookup = after.build_choice_lookup()
+        for choice in before.choices:
+            assert lookup[fold_text(choice.title)] == choice.code, "the English answer is still understood"
+    for question in translated.core_questions:
+        assert question.ask != english.by_id[question.id].ask
+
+
+@pytest.mark.parametrize("code", CORE_LANGUAGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_two_answers_to_a_question_are_never_the_same_words(form: str, code: str) -> None:
+    for question in load_form(form).in_language(code).questions:
+        titles = [fold_text(choice.title) for choice in question.choices]
+        assert len(set(titles)) == len(titles), question.id
+        assert question.type != "many" or not any(
+            sign in choice.title for choice in question.choices for sign in ";|；"
+        )
+
+
+@pytest.mark.parametrize("code", CORE_LANGUAGES)
+def test_translations_contain_the_numbers_of_the_english_text(code: str) -> None:
+    for english, translation in load_language(code).texts.items():
+        numbers = re.findall(r"[0-9]+", english)
+        assert sorted(re.findall(r"[0-9]+", translation.text)) == sorted(numbers), english
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_no_translation_is_left_over_from_an_earlier_text(code: str) -> None:
+    texts = {text for form in FORMS for text in list_form_texts(load_form(form).questions)}
+    texts |= {load_form(form).title for form in FORMS} | {"Not applicable", "Declined to answer"}
+    assert load_language(code).texts.keys() <= texts
