@@ -37,9 +37,10 @@ class TextAnswers(NamedTuple):
 
 
 def validate_texts(form: Questionnaire, texts: Mapping[str, str], on: date) -> TextAnswers:
-    """Validate the texts of a form that is returned on a day; a question that it asks and that has none is "declined".
+    """Validate the texts of a form that is returned on a day.
 
-    ``form``: the version that was sent. Texts of questions that no form asks any more are left out.
+    ``form``: the version that was sent. ``texts``: of every question that was shown, "" for a blank, which declines it; any other
+    question was not asked. Texts of questions that no form asks any more are left out.
     """
     combined = load_combined_form(form.kind, form.folder)
     asked = [question for question in texts if question in combined.by_id]
@@ -49,7 +50,9 @@ def validate_texts(form: Questionnaire, texts: Mapping[str, str], on: date) -> T
         for question in asked
     )
     indices = {question: index for index, question in enumerate(asked)}
-    sheet = Sheet("", "", True, 1, 2, columns, stamp=f"{form.id} {form.version}", request_id=REQUESTED)
+    sheet = Sheet(
+        "", "", True, 1, 2, columns, stamp=f"{form.id} {form.version}", request_id=REQUESTED, shown=frozenset(texts)
+    )
     matched = ColumnMatch(indices, tuple(titles), (), frozenset(), ())
     submission = validate_sheet(sheet, 1, matched, combined, SheetOptions(as_of=on))
     issues: dict[str, tuple[Issue, ...]] = {}

@@ -1,4 +1,10 @@
-"""Check the draft answers of a questionnaire as those of a returned workbook are checked, and say what is open."""
+"""Check the draft answers of a questionnaire as those of a returned workbook are checked, and say what is open.
+
+A form with a core asks its core questions first. Once they are answered, it also asks those whose answers can still change the
+level of the supplier (service/assessment/next_questions.py), and then stops. A question that was never shown is not asked, so
+that its blank means nothing. Only the answers that the supplier gives here decide what it is asked: neither what others reported
+nor what the buyer knows shows in it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +13,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from questionnaires.validation.text_answers import describe_to_respondent, validate_texts
+from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
 from risk_models.answers import from_columns
+from risk_models.facts.facts import load_facts
+from service.assessment.next_questions import choose_next_questions, is_open
 from service.online_questionnaires.drafts import Draft
 from service.online_questionnaires.questions import OnlineForm, Section
 
@@ -26,21 +34,24 @@ class Message:
 
 @dataclass(frozen=True)
 class Check:
-    """The answers that can be used, as JSON by question; messages by question; and the questions that do not apply, or may not be
-    asked (``sensitive``).
+    """What the checks say about the answers to a questionnaire.
 
-    ``answers`` also says which form was returned when, and which questions were declined. It is empty if an answer has to be
-    corrected first (``blocked``), such as a country that is not one.
+    ``answers``: those that can be used, as JSON by question, with those that were declined, the form and the day. It is empty
+    if an answer has to be corrected first, such as a country that is not one. ``asked``: the questions to show; ``inapplicable``: those
+    among them that do not apply; ``sensitive``: those that may not be asked there. ``is_core_open``: core questions are open, so
+    that further questions may follow.
     """
 
     answers: Mapping[str, Any]
     messages: Mapping[str, tuple[Message, ...]]
+    asked: Set[str]
     inapplicable: Set[str]
     sensitive: Set[str]
     texts: Mapping[str, str]
+    is_core_open: bool
 
     @property
-    def blocked(self) -> bool:
+    def is_blocked(self) -> bool:
         """Whether the questionnaire cannot be sent before an answer is corrected."""
         return not self.answers
 
@@ -49,27 +60,51 @@ class Check:
         return tuple(one for one in self.messages.get(question, ()) if finished or one.code != UNFINISHED)
 
     def list_open(self, section: Section) -> list[str]:
-        """Return the questions of a section that apply and have no answer."""
+        """Return the questions of a section that are asked, apply and have no answer."""
         return [question for question in self.list_shown(section) if not self.texts.get(question)]
 
     def list_shown(self, section: Section) -> list[str]:
-        """Return the questions of a section that apply."""
+        """Return the questions of a section that are asked and apply."""
         hidden = self.inapplicable | self.sensitive
-        return [question.id for question in section.questions if question.id not in hidden]
+        return [question.id for question in section.questions if question.id in self.asked - hidden]
 
 
 def check_drafts(form: OnlineForm, drafts: Mapping[str, Draft], on: date, evidence: str = "") -> Check:
     """Check the answers of a form that would be returned on a day. ``evidence``: lines about its files, in our notation."""
     texts = {question: draft.text for question, draft in drafts.items()}
-    cells = {question.id: "" for question in form.questions} | dict(form.given) | texts
+    asked = {q.id for q in form.questions if q.core or texts.get(q.id) or not form.has_core}
     if evidence:
-        cells["evidence"] = "\n".join(filter(None, (cells.get("evidence", ""), evidence)))
-    read = validate_texts(form.form, cells, on)
-    answers = from_columns(1, read.answers).to_rows()[0] if read.answers else {}
+        asked.add("evidence")
+        texts["evidence"] = "\n".join(filter(None, (texts.get("evidence", ""), evidence)))
+    read, answers = _validate(form, texts, asked, on)
+    given = {question: answer for question, answer in answers.items() if texts.get(question)}
+    is_core_open = any(q.core and not texts.get(q.id) and is_open(q, given) for q in form.questions)
+    if form.has_core and answers and not is_core_open:
+        following = choose_next_questions(form.form, given, load_facts().as_of(on), on).questions
+        if further := {one.id for one in following if one.id in form.by_id} - asked:
+            asked |= further
+            read, answers = _validate(form, texts, asked, on)
     messages = {
         question: tuple(
             Message(describe_to_respondent(issue), issue.severity != "info", issue.code) for issue in issues
         )
         for question, issues in read.issues.items()
     }
-    return Check(answers, messages, form.list_inapplicable(answers), form.list_sensitive(answers), texts)
+    return Check(
+        answers,
+        messages,
+        asked,
+        form.list_inapplicable(answers),
+        form.list_sensitive(answers),
+        {question: draft.text for question, draft in drafts.items()},
+        is_core_open,
+    )
+
+
+def _validate(
+    form: OnlineForm, texts: Mapping[str, str], asked: Set[str], on: date
+) -> tuple[TextAnswers, Mapping[str, Any]]:
+    """Validate the texts of the questions that are asked, and those that are known; return them read, and as JSON."""
+    cells = {question: texts.get(question, form.given.get(question, "")) for question in [*form.given, *asked]}
+    read = validate_texts(form.form, {q.id: cells[q.id] for q in form.form.questions if q.id in cells}, on)
+    return read, from_columns(1, read.answers).to_rows()[0] if read.answers else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -31,7 +31,7 @@ PART = 0.5  # of the questions from which a questionnaire is partly answered
 
 @dataclass(frozen=True)
 class Progress:
-    """The state of a request. ``answered`` of ``asked`` questions have an answer that was entered through a link.
+    """The state of a request. ``answered`` of the ``asked`` questions that everyone is asked first were answered through a link.
 
     ``opened_at``: when a link to it was first opened. ``is_late``: the day by which it was to be returned has passed.
     """
@@ -58,22 +58,26 @@ def describe_progress(session: Session, requests: Sequence[QuestionnaireRequest]
             entered.where(DraftAnswer.asking_id.in_(ids)).order_by(DraftAnswer.version)
         ):
             latest[asking_id, question] = is_answer
-    answered: dict[str, int] = {}
-    for (asking_id, _question), is_answer in latest.items():
-        answered[asking_id] = answered.get(asking_id, 0) + is_answer
+    answered: dict[str, set[str]] = {}
+    for (asking_id, question), is_answer in latest.items():
+        if is_answer:
+            answered.setdefault(asking_id, set()).add(question)
     return {
-        request.id: _build_progress(request, answered.get(request.id, 0), opened.get(request.id), on)
+        request.id: _build_progress(request, answered.get(request.id, set()), opened.get(request.id), on)
         for request in requests
     }
 
 
-def _build_progress(request: QuestionnaireRequest, answered: int, opened_at: datetime | None, on: date) -> Progress:
-    asked = len(list_outgoing_questions(load_form(request.form, request.form_version)))
+def _build_progress(
+    request: QuestionnaireRequest, answered: Set[str], opened_at: datetime | None, on: date
+) -> Progress:
+    outgoing = list_outgoing_questions(load_form(request.form, request.form_version))
+    first = {question.id for question in outgoing if question.core} or {question.id for question in outgoing}
+    count = len(answered & first)
     state: State = "opened" if opened_at else "sent"
     if answered:
-        state = "part" if answered >= PART * asked else "started"
+        state = "part" if count >= PART * len(first) else "started"
     if request.returned_on is not None:
         state = "returned"
     due_on = get_due_day(request)
-    is_late = request.returned_on is None and on > due_on
-    return Progress(state, answered, asked, opened_at, due_on, is_late)
+    return Progress(state, count, len(first), opened_at, due_on, request.returned_on is None and on > due_on)

@@ -58,9 +58,19 @@ class OnlineForm:
         return {question.id: question for question in self.questions}
 
     @property
+    def has_core(self) -> bool:
+        """Whether the form asks some questions first, and others only if they matter."""
+        return any(question.core for question in self.questions)
+
+    @property
     def minutes(self) -> int:
-        """Return how many minutes it takes to answer all questions, at least one."""
-        return max(1, round(sum(question.expected_minutes for question in self.questions)))
+        """Return how many minutes it takes to answer the questions that everyone is asked, at least one."""
+        return max(1, round(sum(question.expected_minutes for question in self.first_questions)))
+
+    @property
+    def first_questions(self) -> tuple[Question, ...]:
+        """Return the questions that everyone is asked: the core, or all of a form without one."""
+        return tuple(question for question in self.questions if question.core or not self.has_core)
 
     def find_section(self, title: str | None) -> Section | None:
         """Return the section with a title; None if there is none."""

@@ -16,7 +16,6 @@ from service.online_questionnaires.questions import load_online_form
 from service.outbox.queue import Event, queue_events
 from service.questionnaires_sent import requests
 from service.suppliers import repository as suppliers
-from service.suppliers.stored_answers import validate_stored
 from service.watchlists.lists import request_screening
 
 CAUSE = "questionnaire"
@@ -32,18 +31,17 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     supplier = session.get_one(Supplier, request.supplier_id, with_for_update=True)
     form = load_online_form(request, supplier, is_same_record=record_id == supplier.id)
     check = check_drafts(form, load_drafts(session, asking_id, form), on, describe_files(session, asking_id))
-    if check.blocked:
+    if check.is_blocked:
         detail = "Some answers have to be corrected before the questionnaire can be sent."
         raise DomainError("questionnaire.blocked", 422, detail)
     request.submitted_at, request.submitted_by = at, by
     requests.receive_returned_form(session, request.id, by, on)
-    answers = validate_stored(supplier.kind, check.answers, on)
     origin = suppliers.Origin(on, at, by, CAUSE)
-    incoming = suppliers.IncomingSupplier(answers, {}, supplier.key)
+    incoming = suppliers.IncomingSupplier(check.answers, {}, supplier.key)
     suppliers.save_suppliers(session, supplier.kind, [incoming], origin)
     request_screening(session, by, supplier_ids=[supplier.id])
     _tell(session, request)
-    record_event(session, by, "form.submitted", "asking", request.id, {"answers": len(answers)})
+    record_event(session, by, "form.submitted", "asking", request.id, {"answers": len(check.answers)})
 
 
 def _tell(session: Session, request: QuestionnaireRequest) -> None:

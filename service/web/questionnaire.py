@@ -142,12 +142,12 @@ def save(token: str, number: int) -> AnyResponse:
     added = [question for question in opened.check.list_open(part) if question not in before.check.list_shown(part)]
     if back := [question.id for question in part.questions if question.id in {*doubtful, *added}]:
         return redirect(f"{views.address_section(token, part)}#q-{back[0]}", 303)
-    following = next((one for one in opened.form.sections if one.number == part.number + 1), None)
+    later = [one for one in opened.form.sections if one.number > part.number and opened.check.list_shown(one)]
     if get_link().section:
         return redirect(url_for("questionnaire.section", token=token, number=number, saved=1), 303)
-    if then == "leave" or following is None:
+    if then == "leave" or not later:
         return redirect(url_for("questionnaire.show", token=token), 303)
-    return redirect(views.address_section(token, following), 303)
+    return redirect(views.address_section(token, later[0]), 303)
 
 
 @pages.get("/questions/<question>/files")

@@ -265,7 +265,9 @@ def render_sent(session: Session, token: str, opened: Opened) -> AnyResponse:
         opened=opened,
         detail=detail,
         plan=plan,
-        sections=[one for one in opened.form.sections if link.section in (None, one.title)],
+        sections=[
+            one for one in opened.form.sections if link.section in (None, one.title) and opened.check.list_shown(one)
+        ],
         format_answer=format_answer,
         level_titles=LEVEL_TITLES,
     )

@@ -4,21 +4,29 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
 
 import pytest
-from callers import make_organisation
+from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
+from openpyxl import load_workbook
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from questionnaires.form import load_form
+from questionnaires.form import list_form_ids, load_combined_form, load_form
 from service import links
 from service.clock import now
+from service.db.link_tables import AnswerFile, DraftAnswer, SupplierLink
+from service.db.outbox_tables import Message
 from service.db.session import Database
-from service.db.tables import QuestionnaireRequest, Result, Supplier
+from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.erasure.erase import erase_supplier
+from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent.requests import create_request
 from service.suppliers import repository as suppliers
+from service.suppliers.merging import merge_suppliers
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,18 @@ def read_fields(page: str) -> dict[str, object]:
     return fields
 
 
-def create_case(app: Flask, database: Database, form: str = "site", **answers: object) -> Case:
-    organisation_id = make_organisation(database)
+def create_case(
+    app: Flask, database: Database, form: str = "site", version: str | None = None, buyer: str = "Harbour Foods",
+    **answers: object,
+) -> Case:  # fmt: skip
+    organisation_id = make_organisation(database, buyer)
+    user_id = make_user(database, organisation_id)
     kind = load_form(form).kind
     known = {"name": "Blue Pier Cannery", "reference": "S-1", "country": "TH", "sector": ["1020"], **answers}
     at = now()
     with database.for_organisation(organisation_id) as session:
         supplier, _ = suppliers.save_supplier(session, kind, known, at.date(), at, "user:ana", "import")
-        sent = create_request(session, supplier, form, "the manager", at.date(), "user:ana")
+        sent = create_request(session, supplier, form, "the manager", at.date(), f"user:{user_id}", version)
         session.flush()
         _, token = links.create_questionnaire_link(session, sent, "management", at + timedelta(days=30), "user:ana")
         return Case(app, database, organisation_id, supplier.id, sent.id, token, app.test_client())
@@ -136,3 +148,338 @@ def test_a_questionnaire_that_is_sent_is_assessed_and_marked_returned(case: Case
     page = case.see()
     assert "The questionnaire was sent" in page
     assert "Your result" in page
+
+
+def test_a_page_that_was_open_for_long_takes_back_nothing_that_others_answered_meanwhile(case: Case):
+    case.post("/open")
+    mine, theirs = open_section(case, "Workforce"), open_section(case, "Workforce")
+    case.save(mine, {"workers_total": "120"})
+    case.save(theirs, {"workers_migrant": "80"})
+    page = open_section(case, "Workforce")
+    assert read_fields(page)["workers_total"] == "120"
+    assert read_fields(page)["workers_migrant"] == "80"
+
+
+def test_of_two_answers_at_once_the_last_counts_and_the_page_shows_both(case: Case):
+    case.post("/open")
+    mine, theirs = open_section(case, "Workforce"), open_section(case, "Workforce")
+    case.save(mine, {"workers_total": "120"})
+    case.save(theirs, {"workers_total": "200"})
+    page = open_section(case, "Workforce")
+    assert read_fields(page)["workers_total"] == "200"
+    assert "This replaced “120”" in page
+
+
+def test_an_answer_that_a_script_saves_twice_is_saved_once(case: Case):
+    case.post("/open")
+    path = find_section(case, "Workforce")
+    fields = {"workers_total": "a few", "seen-workers_total": "0"}
+    address, accept = f"/questionnaire/{case.token}{path}", {"Accept": "application/json"}
+    first, second = (case.client.post(address, data=fields, headers=accept).json for _ in range(2))
+    assert first == second
+    assert first["answers"]["workers_total"]["seen"] == 1
+    assert "is not a number" in first["answers"]["workers_total"]["messages"][0]["text"]
+    assert case.count(DraftAnswer) == 1
+
+
+def test_a_questionnaire_that_is_sent_twice_is_assessed_once(case: Case):
+    case.post("/open")
+    assert [case.send().status_code for _ in range(2)] == [303, 303]
+    with case.database.for_organisation(case.organisation_id) as session:
+        causes = session.scalars(select(Result.cause)).all()
+    assert causes.count("questionnaire") == 1
+    late = case.post("/sections/1", **{"trade_name": "Pier", "seen-trade_name": "0"})
+    assert late.status_code == 303
+    assert case.count(DraftAnswer) == 0
+
+
+def test_nobody_sends_a_questionnaire_without_saying_that_they_may(case: Case):
+    case.post("/open")
+    assert case.post("/send").status_code == 422
+    assert case.load_supplier().answers.get("recruitment_fees") is None
+
+
+def test_an_answer_that_cannot_be_used_is_named_before_it_is_sent_and_still_shown_afterwards(case: Case):
+    case.post("/open")
+    back = case.save(open_section(case, "Workforce"), {"workers_total": "a few"})
+    assert back.headers["Location"].endswith("#q-workers_total"), "the page comes back once"
+    page = open_section(case, "Workforce")
+    assert "&#39;a few&#39; is not a number." in page
+    assert case.save(page, {}).headers["Location"] != back.headers["Location"], "and then lets people go on"
+    assert "&#39;a few&#39; is not a number." in case.see("/review")
+    case.send()
+    assert "workers_total" not in case.load_supplier().answers
+    assert "a few" in case.see()
+
+
+def test_a_country_that_is_none_has_to_be_corrected_before_the_questionnaire_is_sent(case: Case):
+    case.post("/open")
+    case.save(open_section(case, "Site"), {"country": "Atlantis"})
+    assert "is not a country that we recognise" in case.see("/review")
+    assert case.send().status_code == 422
+    case.save(open_section(case, "Site"), {"country": "Viet Nam"})
+    assert case.send().status_code == 303
+    assert case.load_supplier().answers["country"] == "VN"
+
+
+def test_an_overlong_answer_is_refused_and_stays_on_the_page(case: Case):
+    case.post("/open")
+    answer = case.save(open_section(case, "Site"), {"product": "x" * 5000})
+    assert answer.status_code == 422
+    assert "x" * 5000 in answer.get_data(as_text=True)
+
+
+def hand_over(case: Case, title: str) -> str:
+    """Hand a section over to a colleague; return the token of the link."""
+    page = case.client.post(
+        f"/questionnaire/{case.token}{find_section(case, title)}/links", data={"addressee": "recruitment"}
+    )
+    return re.search(r"http://localhost/questionnaire/([\w-]{43})", page.get_data(as_text=True))[1]
+
+
+def test_a_section_can_be_handed_over_and_its_link_opens_nothing_else(case: Case):
+    case.post("/open")
+    recruitment, workforce = find_section(case, "Recruitment"), find_section(case, "Workforce")
+    token = hand_over(case, "Recruitment")
+    assert "one section of this questionnaire: Recruitment" in case.see("", token)
+    case.post("/open", token)
+    page = case.see(recruitment, token)
+    case.save(page, {"recruitment_fees": "none"}, token)
+    assert 'value="none" checked' in open_section(case, "Recruitment")
+    for path in (workforce, "/review", "/answers.xlsx", "/questions/workers_total/files"):
+        assert case.get(path, token).status_code == 404, path
+    for path in ("/send", workforce, f"{recruitment}/links"):
+        assert case.post(path, token, confirmed="yes", addressee="other").status_code == 404, path
+    case.send()
+    assert "Your result" not in case.see("", token)
+
+
+def test_both_sides_can_withdraw_a_section_that_was_handed_over(case: Case):
+    case.post("/open")
+    token = hand_over(case, "Recruitment")
+    revoke = re.search(r"/links/[^/]+/revoke", case.see())[0]
+    assert case.post(revoke).status_code == 303
+    assert case.get("", token).status_code == 404
+    token = hand_over(case, "Recruitment")
+    with case.database.for_organisation(case.organisation_id) as session:
+        own = session.scalars(select(SupplierLink).where(SupplierLink.parent_id.is_(None))).one()
+        links.revoke_link(session, case.supplier_id, own.id, "user:ana")
+    assert case.get("", token).status_code == 404, "the link to a section ends with the one it was made through"
+
+
+def test_a_link_to_a_section_withdraws_no_other_link(case: Case):
+    case.post("/open")
+    token = hand_over(case, "Recruitment")
+    revoke = re.search(r"/links/[^/]+/revoke", case.see())[0]
+    assert case.post(revoke, token).status_code == 404
+
+
+def answer_core(case: Case) -> None:
+    """Answer every question that is asked first, in a way that says little."""
+    for section in re.findall(r"/sections/\d+", case.see()):
+        page = case.see(section)
+        answers = {}
+        for name, value in re.findall(r'type="radio" name="([^"]+)" value="([^"]+)"', page):
+            answers.setdefault(name, value)
+        for name in re.findall(r'<input name="([^"]+)"', page):
+            answers[name] = read_fields(page)[name] or ("Nepal" if "countries" in name else "5")
+        case.save(page, answers)
+
+
+def test_a_form_with_a_core_asks_further_questions_only_while_they_can_change_the_level(case: Case):
+    case.post("/open")
+    first = set(
+        re.findall(r'data-question="([^"]+)"', "".join(case.see(s) for s in re.findall(r"/sections/\d+", case.see())))
+    )
+    core = {question.id for question in load_form("site").questions if question.core}
+    assert core - {"name", "reference"} <= first
+    assert len(first) <= len(core) + 5, "besides the core, only what is known already"
+    assert "Once these questions are answered" in case.see()
+    answer_core(case)
+    assert "Once these questions are answered" not in case.see()
+    case.send()
+    answers = case.load_supplier().answers
+    never_shown = [q.id for q in load_form("site").questions if q.is_practice and q.id not in answers]
+    declined = [question for question, answer in answers.items() if answer == "declined"]
+    asked = set(re.findall(r"<dt>", case.see()))
+    assert asked
+    assert never_shown or declined, "what was not shown is not asked, and what was shown is declined"
+
+
+def test_a_question_that_was_never_shown_is_not_asked(case: Case):
+    case.post("/open")
+    case.send()
+    answers = case.load_supplier().answers
+    questions = load_form("site").by_id
+    assert answers["recruitment_fees"] == "declined"
+    assert {q for q, answer in answers.items() if answer == "declined"} <= {q.id for q in questions.values() if q.core}
+
+
+def list_pages(case: Case) -> list[str]:
+    """Every page of a link, the forms to add documents too."""
+    case.post("/open")
+    sections = [case.see(path) for path in re.findall(r"/sections/\d+", case.see())]
+    return [case.see(), case.see("/review"), *sections]
+
+
+@pytest.mark.parametrize("form", [form for form in list_form_ids() if load_form(form).kind in ("site", "agency")])
+def test_no_page_asks_what_buyers_or_case_handlers_answer_or_shows_what_workers_reported(
+    app: Flask, database: Database, form: str
+):
+    kind = load_form(form).kind
+    reported = {"reported_harms": ["debt_bondage"]} if "reported_harms" in load_combined_form(kind).by_id else {}
+    for version in ("2026.4", None):
+        case = create_case(app, database, form, version, f"Buyer {version}", **reported)
+        text = "".join(list_pages(case))
+        for question in load_combined_form(kind).questions:
+            if question.audience != "supplier" or question.person:
+                assert question.ask not in text, question.id
+                assert f'"{question.id}"' not in text, question.id
+
+
+def test_a_question_that_is_sensitive_in_a_country_is_not_asked_there(app: Flask, database: Database):
+    ask = load_form("site", "2026.5").by_id["state_placement"].ask
+    elsewhere = create_case(app, database, "site", "2026.5")
+    assert ask in "".join(list_pages(elsewhere))
+    elsewhere.save(open_section(elsewhere, "Site"), {"country": "China"})
+    assert ask not in "".join(list_pages(elsewhere)), "also if the supplier says that it is there"
+    elsewhere.send()
+    assert "state_placement" not in elsewhere.load_supplier().answers
+    assert ask not in "".join(list_pages(create_case(app, database, "site", "2026.5", "Quay Trading", country="CN")))
+
+
+def test_a_document_is_claimed_as_evidence_and_its_name_is_not_kept(case: Case):
+    case.post("/open")
+    fields = {"kind": "audit", "dated": "2026-01-02"}
+    late = {**fields, "dated": "2999-01-01", "file": (BytesIO(b"a,b\n1,2\n"), "Bo Aung.csv")}
+    assert case.post("/questions/recruitment_fees/files", **late).status_code == 422
+    for _ in range(2):
+        added = case.post("/questions/recruitment_fees/files", **fields, file=(BytesIO(b"a,b\n1,2\n"), "Bo Aung.csv"))
+        assert added.status_code == 303
+    remove = re.search(
+        r"/questions/recruitment_fees/files/[^/]+/remove", case.see("/questions/recruitment_fees/files")
+    )[0]
+    assert case.post(remove).status_code == 303
+    case.save(open_section(case, "Recruitment"), {"recruitment_fees": "none"})
+    case.send()
+    (piece,) = case.load_supplier().answers["evidence"]
+    assert (piece["grade"], piece["date"], piece["covers"]) == ("audit", "2026-01-02", ["recruitment_fees"])
+    assert "confirmed" not in piece
+    with case.database.for_organisation(case.organisation_id) as session:
+        (file,) = session.scalars(select(AnswerFile))
+        assert "Bo" not in repr(vars(file))
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    download = browser.get(f"/suppliers/{case.supplier_id}/answer-files/{file.id}")
+    assert download.get_data() == b"a,b\n1,2\n"
+    assert "attachment" in download.headers["Content-Disposition"]
+
+
+def test_documents_are_shown_to_the_buyer_only_once_the_questionnaire_is_sent(case: Case):
+    case.post("/open")
+    case.post(
+        "/questions/recruitment_fees/files", kind="audit", dated="2026-01-02", file=(BytesIO(b"a,b\n1,2\n"), "a.csv")
+    )
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    page = f"/suppliers/{case.supplier_id}/links"
+    assert "Documents with questionnaires" not in browser.get(page).get_data(as_text=True)
+    case.send()
+    assert "Documents with questionnaires" in browser.get(page).get_data(as_text=True)
+
+
+def test_whoever_sent_the_questionnaire_is_told_that_it_is_back(case: Case):
+    case.post("/open")
+    case.send()
+    with case.database.for_organisation(case.organisation_id) as session:
+        (message,) = session.scalars(select(Message).where(Message.event == "questionnaire.returned"))
+        sent = session.get_one(QuestionnaireRequest, case.asking_id)
+        assert f"user:{message.user_id}" == sent.created_by
+        assert message.payload["asking_id"] == case.asking_id
+        actions = session.scalars(select(AuditEvent.action)).all()
+    assert {"link.opened", "form.submitted", "form.returned"} <= set(actions)
+
+
+def test_a_request_says_how_far_it_has_got(case: Case):
+    def describe(days: int = 0) -> tuple[str, int, bool]:
+        with case.database.for_organisation(case.organisation_id) as session:
+            sent = session.get_one(QuestionnaireRequest, case.asking_id)
+            found = describe_progress(session, [sent], now().date() + timedelta(days=days))[sent.id]
+            return found.state, found.answered, found.is_late
+
+    assert describe() == ("sent", 0, False)
+    assert describe(15) == ("sent", 0, True)
+    case.post("/open")
+    assert describe() == ("opened", 0, False)
+    case.save(open_section(case, "Workforce"), {"workers_total": "120"})
+    assert describe() == ("started", 1, False)
+    answer_core(case)
+    assert describe()[0] == "part"
+    case.send()
+    assert describe(15)[::2] == ("returned", False)
+
+
+def test_the_pages_are_small_set_no_cookie_and_are_not_indexed(app: Flask, database: Database):
+    case = create_case(app, database, "site_fishing", "2026.5")
+    compressed = {"Accept-Encoding": "gzip"}
+    static = sum((Path(app.static_folder) / f"questionnaire.{kind}").stat().st_size for kind in ("css", "js"))
+    cover = case.client.get(f"/questionnaire/{case.token}", headers=compressed)
+    assert len(cover.get_data()) + static < 60_000
+    assert "Set-Cookie" not in cover.headers
+    assert "noindex" in cover.headers["X-Robots-Tag"]
+    assert cover.headers["Referrer-Policy"] == "no-referrer"
+    assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', case.see()) == [], "nothing from other sites"
+    case.post("/open")
+    for path in ["", "/review", *re.findall(r"/sections/\d+", case.see())]:
+        page = case.client.get(f"/questionnaire/{case.token}{path}", headers=compressed)
+        assert len(page.get_data()) < 20_000, path
+
+
+def test_the_answers_can_be_downloaded_as_the_same_questionnaire(case: Case):
+    case.post("/open")
+    case.save(open_section(case, "Recruitment"), {"recruitment_fees": "most"})
+    case.send()
+    book = load_workbook(BytesIO(case.get("/answers.xlsx").get_data()))
+    values = [str(cell.value) for cell in book["Sites"][3]]
+    assert "Most or all workers pay" in values
+
+
+def test_a_link_to_a_questionnaire_is_made_on_the_page_of_links(case: Case):
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    path = f"/suppliers/{case.supplier_id}/links"
+    shown = send(browser, path, opens=case.asking_id, addressee="compliance", days="7").get_data(as_text=True)
+    token = re.search(r"http://localhost/questionnaire/([\w-]{43})", shown)[1]
+    assert "Harbour Foods asks Blue Pier Cannery" in case.see("", token)
+    assert "Questionnaire site" in re.sub(r"\s+", " ", shown)
+    case.post("/open")
+    case.send()
+    assert send(browser, path, opens=case.asking_id, addressee="compliance", days="7").status_code == 409
+
+
+def test_what_was_entered_is_erased_with_the_supplier(case: Case):
+    case.post("/open")
+    case.save(open_section(case, "Workforce"), {"workers_total": "120"})
+    case.post(
+        "/questions/workers_total/files", kind="audit", dated="2026-01-02", file=(BytesIO(b"a,b\n1,2\n"), "a.csv")
+    )
+    with case.database.for_organisation(case.organisation_id) as session:
+        erase_supplier(session, session.get_one(Supplier, case.supplier_id), now(), "user:ana")
+    assert case.get().status_code == 404
+    assert [case.count(table) for table in (DraftAnswer, AnswerFile, SupplierLink)] == [0, 0, 0]
+
+
+def test_after_a_merge_the_answers_count_for_the_survivor_and_nothing_of_it_is_shown(case: Case):
+    case.post("/open")
+    at = now()
+    with case.database.for_organisation(case.organisation_id) as session:
+        known = {"name": "Amber Cannery", "reference": "S-2", "country": "TH", "city": "Ranong", "sector": ["1020"]}
+        other, _ = suppliers.save_supplier(session, "site", known, at.date(), at, "user:ana", "import")
+        merge_suppliers(session, session.get_one(Supplier, case.supplier_id), other, at, "user:ana")
+        survivor = other.id
+    pages = "".join(list_pages(case))
+    case.save(open_section(case, "Workforce"), {"workers_total": "120"})
+    case.send()
+    pages += case.see()
+    assert "Amber" not in pages
+    assert "Ranong" not in pages
+    assert "Your result" not in pages
+    with case.database.for_organisation(case.organisation_id) as session:
+        assert session.get_one(Supplier, survivor).answers["workers_total"] == 120
