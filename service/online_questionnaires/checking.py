@@ -13,13 +13,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
 from risk_models.answers import from_columns
 from risk_models.facts.facts import load_facts
 from service.assessment.next_questions import choose_next_questions, is_open
-from service.online_questionnaires.drafts import Draft
-from service.online_questionnaires.questions import OnlineForm, Section
+from service.db.tables import QuestionnaireRequest, Result, Supplier
+from service.online_questionnaires.drafts import Draft, load_drafts
+from service.online_questionnaires.questions import OnlineForm, Section, load_online_form
+from service.questionnaires_sent.requests import UnreadCell
 
+SENT_CAUSE = "questionnaire"  # of the results of a questionnaire that was sent through a link
 UNFINISHED = "answer.unsupported"  # the other question may still be answered
 
 
@@ -37,9 +43,9 @@ class Check:
     """What the checks say about the answers to a questionnaire.
 
     ``answers``: those that can be used, as JSON by question, with those that were declined, the form and the day. It is empty
-    if an answer has to be corrected first, such as a country that is not one. ``asked``: the questions to show; ``inapplicable``: those
-    among them that do not apply; ``sensitive``: those that may not be asked there. ``is_core_open``: core questions are open, so
-    that further questions may follow.
+    if an answer has to be corrected first, such as a country that is not one. ``asked``: the questions to show;
+    ``inapplicable``: those among them that do not apply; ``sensitive``: those that may not be asked there. ``is_core_open``:
+    core questions are open, so that further questions may follow.
     """
 
     answers: Mapping[str, Any]
@@ -99,6 +105,25 @@ def check_drafts(form: OnlineForm, drafts: Mapping[str, Draft], on: date, eviden
         {question: draft.text for question, draft in drafts.items()},
         is_core_open,
     )
+
+
+def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:
+    """Return the answers of the questionnaire that a result assessed, which could not be read as they were entered."""
+    if result.cause != SENT_CAUSE:
+        return []
+    query = select(QuestionnaireRequest).where(
+        QuestionnaireRequest.supplier_id == result.supplier_id, QuestionnaireRequest.submitted_at == result.created_at
+    )
+    request = session.scalars(query).first()
+    if request is None:
+        return []
+    form = load_online_form(request, session.get_one(Supplier, request.supplier_id), is_same_record=True)
+    check = check_drafts(form, load_drafts(session, request.id, form), result.on)
+    return [
+        UnreadCell("", form.by_id[question].title, check.texts[question])
+        for question, messages in check.messages.items()
+        if question in form.by_id and any(message.is_problem for message in messages)
+    ]
 
 
 def _validate(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
-from service.online_questionnaires.checking import check_drafts
+from service.online_questionnaires.checking import SENT_CAUSE, check_drafts
 from service.online_questionnaires.drafts import load_drafts, lock_request
 from service.online_questionnaires.files import describe_files
 from service.online_questionnaires.questions import load_online_form
@@ -17,8 +17,6 @@ from service.outbox.queue import Event, queue_events
 from service.questionnaires_sent import requests
 from service.suppliers import repository as suppliers
 from service.watchlists.lists import request_screening
-
-CAUSE = "questionnaire"
 
 
 def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str, on: date, at: datetime) -> None:
@@ -36,7 +34,7 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
         raise DomainError("questionnaire.blocked", 422, detail)
     request.submitted_at, request.submitted_by = at, by
     requests.receive_returned_form(session, request.id, by, on)
-    origin = suppliers.Origin(on, at, by, CAUSE)
+    origin = suppliers.Origin(on, at, by, SENT_CAUSE)
     incoming = suppliers.IncomingSupplier(check.answers, {}, supplier.key)
     suppliers.save_suppliers(session, supplier.kind, [incoming], origin)
     request_screening(session, by, supplier_ids=[supplier.id])

@@ -483,3 +483,15 @@ def test_after_a_merge_the_answers_count_for_the_survivor_and_nothing_of_it_is_s
     assert "Your result" not in pages
     with case.database.for_organisation(case.organisation_id) as session:
         assert session.get_one(Supplier, survivor).answers["workers_total"] == 120
+
+
+def test_the_buyer_sees_which_answers_could_not_be_read(case: Case):
+    case.post("/open")
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    path = f"/suppliers/{case.supplier_id}"
+    case.save(open_section(case, "Workforce"), {"workers_total": "a few"})
+    before = browser.get(path).get_data(as_text=True)
+    assert "started" in before
+    assert "a few" not in before, "nobody reads a draft"
+    case.send()
+    assert "Total workers: “a few”" in browser.get(path).get_data(as_text=True)

@@ -49,7 +49,10 @@ def answer_page(page: Page, left: int) -> int:
     for question in page.locator(".question:not([hidden])").all():
         if answered == left:
             break
-        choices, text = question.locator("input[type=radio]"), question.locator("input:not([type=hidden], [type=radio])")
+        choices, text = (
+            question.locator("input[type=radio]"),
+            question.locator("input:not([type=hidden], [type=radio])"),
+        )
         if choices.count():
             choices.first.check()
         elif text.count() == 1 and text.input_value() == "":

@@ -20,6 +20,8 @@ from service.cases import service as case_service
 from service.clock import now, today
 from service.erasure import erase as erasure
 from service.errors import DomainError
+from service.online_questionnaires.checking import list_unread_answers
+from service.online_questionnaires.progress import STATES, describe_progress
 from service.queries import supplier_detail, supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
 from service.queries.supplier_filter import SupplierFilter
@@ -134,6 +136,8 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         )
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
+        unread_cells += list_unread_answers(session, view.result)
+        progress = describe_progress(session, [sent for sent in view.requests if sent.returned_on is None], on)
         remediation = get_supplier_remediation(
             session, view.supplier, gate, sees_worker_derived=caller.sees_worker_derived
         )
@@ -150,6 +154,8 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         waterfall=build_waterfall(view.detail, view.model),
         forms=forms,
         unread_cells=unread_cells,
+        progress=progress,
+        states=STATES,
         cases=cases,
         remediation=remediation,
         strengths=STRENGTHS,
