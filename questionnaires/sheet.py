@@ -112,8 +112,7 @@ class Sheet:
     ``errors``: cells (row, column from 0) that hold a spreadsheet error, with its text; they are empty in the columns.
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
     was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for, and
-    ``request_reference`` the buyer's reference of the supplier it was sent to; ``shown``: the only questions of the form that
-    whoever returned it was shown (None: all of them). Text files have an ``encoding``, ``widths``
+    ``request_reference`` the buyer's reference of the supplier it was sent to. Text files have an ``encoding``, ``widths``
     (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place. ``is_transposed``: its rows are the
     columns of the spreadsheet, from A, and its columns the rows, from 1. ``origins``: by column and row, the cell whose text was
     put there, for a column that the spreadsheet does not have.
@@ -130,7 +129,6 @@ class Sheet:
     stamp: str | None = None
     request_id: str | None = None
     request_reference: str | None = None
-    shown: frozenset[str] | None = None
     encoding: str = ""
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()

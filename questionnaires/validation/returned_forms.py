@@ -241,11 +241,8 @@ class ReturnedForms:
         is_complete = version.method >= COMPLETE_FROM
         if not is_complete:
             self.lenient |= rows
-        shown = self.context.sheet.shown
         for question_id, asked in version.by_id.items():
             question = self.form.by_id.get(question_id)
-            if shown is not None and question_id not in shown:
-                continue
             if question is None or asked.audience != SUPPLIER or not question.declinable:
                 continue
             is_exempt = not question.is_practice and (question.type in EXEMPT_TYPES or bool(question.settled_by))

@@ -8,7 +8,7 @@ mention cells, rows or columns (``lists/respondent_issues.toml``).
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from questionnaires.lookups import LISTS_DIR
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validation.column_matcher import ColumnMatch
 from questionnaires.validation.context import AnswerColumn
+from questionnaires.validation.returned_forms import QUESTIONS_SHOWN
 from questionnaires.validation.validate import SheetOptions, validate_sheet
 
 REQUESTED = "request"  # marks the row as one that was asked for; which request it was does not matter here
@@ -36,12 +37,16 @@ class TextAnswers(NamedTuple):
     issues: Mapping[str, tuple[Issue, ...]]
 
 
-def validate_texts(form: Questionnaire, texts: Mapping[str, str], on: date) -> TextAnswers:
+def validate_texts(
+    form: Questionnaire, texts: Mapping[str, str], on: date, *, shown: Iterable[str] | None = None
+) -> TextAnswers:
     """Validate the texts of a form that is returned on a day.
 
-    ``form``: the version that was sent. ``texts``: of every question that was shown, "" for a blank, which declines it; any other
-    question was not asked. Texts of questions that no form asks any more are left out.
+    ``form``: the version that was sent. ``texts``: by question; "" or none is a blank, which declines what was asked. ``shown``:
+    the questions that were shown, by default all; any other was not asked. Texts of questions that no form asks any more are left
+    out.
     """
+    texts = texts if shown is None else {**texts, QUESTIONS_SHOWN: "; ".join(sorted(shown))}
     combined = load_combined_form(form.kind, form.folder)
     asked = [question for question in texts if question in combined.by_id]
     titles = {combined.by_id[question].title: question for question in asked}
@@ -50,9 +55,7 @@ def validate_texts(form: Questionnaire, texts: Mapping[str, str], on: date) -> T
         for question in asked
     )
     indices = {question: index for index, question in enumerate(asked)}
-    sheet = Sheet(
-        "", "", True, 1, 2, columns, stamp=f"{form.id} {form.version}", request_id=REQUESTED, shown=frozenset(texts)
-    )
+    sheet = Sheet("", "", True, 1, 2, columns, stamp=f"{form.id} {form.version}", request_id=REQUESTED)
     matched = ColumnMatch(indices, tuple(titles), (), frozenset(), ())
     submission = validate_sheet(sheet, 1, matched, combined, SheetOptions(as_of=on))
     issues: dict[str, tuple[Issue, ...]] = {}

@@ -131,5 +131,6 @@ def _validate(
 ) -> tuple[TextAnswers, Mapping[str, Any]]:
     """Validate the texts of the questions that are asked, and those that are known; return them read, and as JSON."""
     cells = {question: texts.get(question, form.given.get(question, "")) for question in [*form.given, *asked]}
-    read = validate_texts(form.form, {q.id: cells[q.id] for q in form.form.questions if q.id in cells}, on)
+    shown = asked if form.has_core else None
+    read = validate_texts(form.form, {q.id: cells[q.id] for q in form.form.questions if q.id in cells}, on, shown=shown)
     return read, from_columns(1, read.answers).to_rows()[0] if read.answers else {}
