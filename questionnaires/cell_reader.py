@@ -18,10 +18,11 @@ import python_calamine as calamine
 from questionnaires import delimited
 from questionnaires.file_checks import ods, xls, xlsx
 from questionnaires.file_checks.cell_flags import CellFlags, FlaggedRows
+from questionnaires.file_checks.preflight import JSON, TEXT_TYPES
+from questionnaires.json_records import iter_json_rows
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.sheet import Sheet, build_sheet
 
-TEXT_KINDS = ("csv", "tsv", "txt")
 BLOCK = 1024  # rows at a time
 Reader = Callable[[bytes], Iterator[dict[str, Any]]]
 Cell = Any  # what calamine gives: str, float, int, bool, date, datetime, time, timedelta
@@ -115,6 +116,21 @@ def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
     return read
 
 
+def make_json_reader(name: str, limits: Limits) -> Reader:
+    """Return the reader of JSON files: a function from their bytes to their one sheet."""
+
+    def read(data: bytes) -> Iterator[dict[str, Any]]:
+        columns = ColumnBuilder(limits.longest_text)
+        rows = iter_json_rows(data, limits)
+        while block := list(islice(rows, BLOCK)):
+            columns.add_rows(block)
+            if columns.n_rows * len(columns.codes) > limits.cells:
+                raise FileRefused("limit.cells")
+        yield {"name": name.rpartition(".")[0], "visible": True, "first_row": 1, "columns": list(columns.build())}
+
+    return read
+
+
 def make_workbook_reader(kind: str, limits: Limits) -> Reader:
     """Return the reader of workbooks: a function that examines their bytes and yields their worksheets."""
     examiners: dict[str, Callable[[bytes, Limits], list[CellFlags]]] = {
@@ -193,7 +209,10 @@ def apply_display(value: Cell, display: str) -> Cell:
 
 def load_sheets(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
     """Return all sheets of a file of a kind, the ones that a template has for itself included. Raises FileRefused."""
-    read = make_text_reader(kind, name, limits) if kind in TEXT_KINDS else make_workbook_reader(kind, limits)
+    if kind in TEXT_TYPES:
+        read = make_text_reader(kind, name, limits)
+    else:
+        read = make_json_reader(name, limits) if kind == JSON else make_workbook_reader(kind, limits)
     try:
         return tuple(
             build_sheet(

@@ -101,7 +101,12 @@ REFUSALS = {
     ),
     "file.type_not_allowed": (
         "This file type is not supported.",
-        "Upload an .xlsx, .xlsm without macros, .xls, .ods, .csv or .tsv file.",
+        "Upload an .xlsx, .xlsm without macros, .xls, .ods, .csv, .tsv or .json file.",
+    ),
+    "json.corrupt": ("The JSON file is damaged.", "Export it again, and upload the new file."),
+    "json.not_a_table": (
+        "The JSON file is not a list of records with the same fields.",
+        "Export a list with one object per supplier, or save the table as .xlsx or .csv.",
     ),
     "limit.cell_text": ("A cell contains too much text.", "Shorten the text."),
     "limit.cells": (

@@ -10,7 +10,8 @@ from questionnaires.limits import FileRefused, Limits
 OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP = b"PK\x03\x04"
 TEXT_TYPES = ("csv", "tsv", "txt")
-TYPES = ("xlsx", "xlsm", "xls", "ods", *TEXT_TYPES)
+JSON = "json"
+TYPES = ("xlsx", "xlsm", "xls", "ods", *TEXT_TYPES, JSON)
 
 # Files that are never text tables, whatever their name says: pictures, programs, archives, documents, web pages.
 NOT_TEXT = re.compile(
@@ -19,6 +20,7 @@ NOT_TEXT = re.compile(
     rb"|ID;P[^\r\n]*\r?\n(?:[BCFOPW]|N[ENU]);",  # SYLK by its first two records: a header may begin with "ID;P"
     re.IGNORECASE,
 )
+JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,100}[\[{]")
 # A name is only ever displayed. A name that is a path, a header line or two names in one was not chosen by a person.
 BAD_NAME = re.compile('[\x00-\x1f\x7f-\x9f/\\\\:*?"<>|\u202a-\u202e\u2066-\u2069\ud800-\udfff]|;\\s*\\.|\\.\\w+;|[. ]$')
 
@@ -33,7 +35,8 @@ EXPECTED_PART = re.compile(
 
 
 def check_file(data: bytes, name: str, limits: Limits) -> str:
-    """Return the type of the file ("xlsx", "xlsm" without macros, "xls", "ods", "csv", "tsv", "txt") without parsing it.
+    """Return the type of the file ("xlsx", "xlsm" without macros, "xls", "ods", "csv", "tsv", "txt",
+    "json") without parsing it.
 
     Raises FileRefused for a bad name, a wrong size, a type that is not supported or does not match the name, and for an archive
     whose table of contents is damaged or lists what does not belong in a workbook.
@@ -54,6 +57,10 @@ def check_file(data: bytes, name: str, limits: Limits) -> str:
         raise FileRefused("file.empty")
     if extension in TEXT_TYPES:
         if NOT_TEXT.match(data) or not data.strip(b"\0"):
+            raise FileRefused("file.type_mismatch")
+        return extension
+    if extension == JSON:
+        if not JSON_BEGINS.match(data):
             raise FileRefused("file.type_mismatch")
         return extension
     detected = detect_workbook_type(data, limits)
