@@ -173,7 +173,11 @@ def _list_kinds(sheet: Sheet, kind: str | None) -> tuple[str, ...]:
     """List the kinds that a sheet may be of; one that is not guessed stands alone."""
     if kind == COHORTS:
         return (COHORTS,)
-    return (BUYER,) if BUYER in (kind, (sheet.stamp or "").split(" ")[0]) else KINDS
+    form_id = (sheet.stamp or "").split(" ")[0]
+    if BUYER in (kind, form_id):
+        return (BUYER,)
+    stamped = load_form(form_id).kind if form_id in list_form_ids() else ""
+    return (stamped,) if stamped in SAMPLED_KINDS and kind in (None, stamped) else KINDS
 
 
 def _find_known_headers(sheet: Sheet, options: TableOptions) -> Headers:

@@ -13,6 +13,7 @@ SILENT_ENDING = re.compile(r"(?<!l)e$|(?<![td])ed$")
 SECOND_QUESTION = re.compile(
     r"\b(?:and|or) (?:do|does|did|is|are|was|were|has|have|had|can|could|may|how|when|what|which|where|who|why)\b"
 )
+NOT_A_LETTER = re.compile(r"[^a-z]")
 
 
 def compute_grade(texts: Iterable[str]) -> float:
@@ -34,7 +35,7 @@ def compute_grade(texts: Iterable[str]) -> float:
 
 def count_syllables(word: str) -> int:
     """Return about how many syllables an English word has, at least 1."""
-    letters = re.sub(r"[^a-z]", "", word.lower())
+    letters = NOT_A_LETTER.sub("", word.lower())
     groups = len(VOWELS.findall(letters))
     return max(1, groups - bool(groups > 1 and SILENT_ENDING.search(letters)))
 

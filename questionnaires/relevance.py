@@ -196,4 +196,4 @@ def _format_comparison(comparison: Comparison, takes_several: bool) -> str:
 
 
 def _format_value(value: str | float) -> str:
-    return f"'{value}'" if isinstance(value, str) else f"{value:g}"
+    return f"'{value}'" if isinstance(value, str) else f"{value:.15g}"

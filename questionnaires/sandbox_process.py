@@ -26,12 +26,15 @@ from questionnaires.cell_reader import load_sheets
 from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.issues import UnusableSheet, parse_issue
+from questionnaires.languages import list_languages, load_language
 from questionnaires.layout.document import Layout
 from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
 from questionnaires.lookups import load_cities, load_countries, load_header_words, load_regions, load_sectors
 from questionnaires.marking.marked_file import build_marked_file
 from questionnaires.marking.own_marks import drop_own_marks
+from questionnaires.offline.collected import load_export_words, read_export
+from questionnaires.offline.row_workbook import read_row_workbook
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.proof_files import check_proof, encode_proof
@@ -57,7 +60,7 @@ PIPE_BYTES = 1 << 20
 
 def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
     """Return the sheets of a file, for :func:`questionnaires.sheet.read_sheets`."""
-    return encode_sheets(drop_own_marks(apply_stamp(load_sheets(data, kind, name, limits))))
+    return encode_sheets(drop_own_marks(_read_file(data, kind, name, limits)))
 
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
@@ -97,11 +100,16 @@ def _load_sheets(
 ) -> tuple[tuple[Sheet, ...], Mapping[str, Any]]:
     """Return the sheets of a file and the options to read them with; a file that was stored without its notes has its layout."""
     if kind != STORED:
-        return apply_stamp(load_sheets(data, kind, name, limits)), options
+        return _read_file(data, kind, name, limits), options
     layout, given = decode_layout(data), options["layout"]
     if layout is not None and given is not None:
         layout = Layout.from_json(layout).with_changes(Layout.from_json(given)).to_json()
     return decode_sheets(data, name, limits), {**options, "layout": layout or given}
+
+
+def _read_file(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
+    sheets = apply_stamp(load_sheets(data, kind, name, limits))
+    return tuple(map(read_export, map(read_row_workbook, sheets)))
 
 
 def read_proof(data: bytes, limits: Limits) -> bytes:
@@ -133,12 +141,15 @@ def load_lists() -> None:
         load_look_alikes,
         load_template_texts,
         load_layout_words,
+        load_export_words,
     ):
         load()
     detect_personal_data("")
     for form_id in list_form_ids():
         for version in list_versions(form_id):
             load_form(form_id, version)
+    for language in list_languages():
+        load_language(language)
     for kind in (*KINDS, BUYER, COHORTS):
         load_combined_form(kind)
 

@@ -76,7 +76,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     assess = commands.add_parser("assess", help="score the suppliers and agencies in spreadsheets and write reports")
-    assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
+    assess.add_argument("files", nargs="+", metavar="FILE", help="xlsx, xlsm, xls, ods, csv, tsv or json")
     assess.add_argument("--out", required=True, metavar="DIR", help="folder for the results")
     add_reading_options(assess)
     assess.add_argument(
@@ -138,7 +138,16 @@ def _build_parser() -> argparse.ArgumentParser:
         help="write a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a "
         "blank counts as not asked",
     )
-    template.add_argument("--out", required=True, metavar="F.xlsx")
+    template.add_argument(
+        "--layout",
+        choices=("table", "questions", "xlsform", "pdf"),
+        default="table",
+        help="table: a row per supplier; questions: a row per question; xlsform: for KoboToolbox and ODK; pdf: to print",
+    )
+    template.add_argument(
+        "--language", default="en", metavar="CODE", help="language of the PDF, and the first of the others"
+    )
+    template.add_argument("--out", required=True, metavar="F")
     template.set_defaults(run=_write_template)
 
     forms.add_commands(commands)
@@ -301,6 +310,7 @@ def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.workbook import build_template, list_outgoing_questions, list_own_questions
     from risk_models.facts.facts import load_facts
     from risk_models.facts.goods import list_recognised_goods
+    from service.questionnaires_sent.form_files import build_form_file, list_form_languages
 
     try:
         form = load_form(arguments.form)
@@ -311,10 +321,20 @@ def _write_template(arguments: argparse.Namespace) -> int:
         raise UsageError(f"'{arguments.country}' is not a country.")
     if arguments.own_list and form.kind not in ("site", "agency"):
         raise UsageError(f"--own-list is for lists of sites or agencies, and the form '{form.id}' is neither.")
-    out = Path(arguments.out)
+    if arguments.layout != "table" and (arguments.own_list or form.kind not in ("site", "agency")):
+        raise UsageError(f"--layout {arguments.layout} is for forms that suppliers fill in.")
+    if arguments.language not in list_form_languages():
+        raise UsageError(f"--language: the languages are {', '.join(list_form_languages())}.")
+    out, on = Path(arguments.out), date.today()
     make_folder(out.parent)
-    goods = list_recognised_goods(load_facts().as_of(date.today()))
-    out.write_bytes(build_template(form, country=country, for_buyer=arguments.own_list, goods=goods))
+    goods = list_recognised_goods(load_facts().as_of(on))
+    if arguments.own_list:
+        data = build_template(form, country=country, for_buyer=True, goods=goods)
+    else:
+        data = build_form_file(
+            form, arguments.layout, on, language=arguments.language, country=country, goods=goods
+        ).data
+    out.write_bytes(data)
     asked = len(list_own_questions(form) if arguments.own_list else list_outgoing_questions(form, country))
     print(f"{form.title}, version {form.version}: {asked} questions. Written to {out}.")
     return EXIT_SCORED

@@ -10,9 +10,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from questionnaires.form import list_form_ids, load_form
-from questionnaires.workbook import build_template
-from reports.formats import FORMATS
+from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
 from risk_models.facts.facts import load_facts
 from risk_models.facts.goods import list_recognised_goods
 from service.api.responses import Reply, attachment
@@ -26,9 +24,8 @@ from service.errors import DomainError, not_found
 from service.online_questionnaires import files
 from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.form_files import build_form_file, build_request_file
 from service.suppliers import repository as suppliers
-
-WORKBOOK = FORMATS["xlsx"].media_type
 
 
 def list_forms(session: Session) -> Reply:
@@ -36,13 +33,16 @@ def list_forms(session: Session) -> Reply:
     return whole_list([load_form(form_id) for form_id in list_form_ids()])
 
 
-def blank_form(form_id: str) -> Response:
-    """Return a blank form as a workbook."""
+def blank_form(form_id: str, query: Mapping[str, Any]) -> Response:
+    """Return a blank form as a file."""
     if form_id not in list_form_ids():
         raise not_found("Form not found.")
-    form = load_form(form_id)
-    goods = list_recognised_goods(load_facts().as_of(today(get_caller().time_zone)))
-    return attachment(build_template(form, goods=goods), WORKBOOK, f"{form.id}_{form.version}.xlsx")
+    form, on = load_form(form_id), today(get_caller().time_zone)
+    if form.kind not in JUDGED_KINDS and query["layout"] != "table":
+        raise DomainError("form.layout", 422, "layout: This form is available only as a table.")
+    goods = list_recognised_goods(load_facts().as_of(on))
+    file = build_form_file(form, query["layout"], on, language=query["language"], goods=goods)
+    return attachment(file.data, file.media_type, file.name)
 
 
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
@@ -63,15 +63,13 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
     return Reply(_with_progress(session, [request])[0], 201, {"Location": location})
 
 
-def filled_form(kind: str, supplier_id: str, asking_id: str) -> Response:
-    """Return the workbook of a request, ready to send to the supplier."""
+def filled_form(kind: str, supplier_id: str, asking_id: str, query: Mapping[str, Any]) -> Response:
+    """Return the form of a request, ready to send to the supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         request = questionnaire_requests.get_request(session, supplier, asking_id)
-        data = questionnaire_requests.build_request_workbook(
-            request, supplier, load_form(request.form, request.form_version)
-        )
-    return attachment(data, WORKBOOK, f"{request.form}_{request.form_version}_{request.sent_on.isoformat()}.xlsx")
+        file = build_request_file(request, supplier, query["layout"], query["language"])
+    return attachment(file.data, file.media_type, file.name)
 
 
 def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:

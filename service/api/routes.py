@@ -143,8 +143,10 @@ from service.api.schemas.questionnaires import (
     ANSWER_FILES,
     FORMS,
     QUESTIONNAIRE_REQUESTS,
+    FormFileQuerySchema,
     QuestionnaireRequestSchema,
     QuestionnaireReturnSchema,
+    RequestFileQuerySchema,
     new_questionnaire_request,
 )
 from service.api.schemas.referrals import (
@@ -218,6 +220,7 @@ MAIL_FILE = FileTypes((MEDIA_TYPE,))
 CSV_FILE = FileTypes((FORMATS["csv"].media_type,))
 NOTICE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in ("pdf", "html")))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
+FORM_FILE = FileTypes(tuple(FORMATS[form].media_type for form in ("xlsx", "pdf")))
 ISSUES_CSV = FileTypes((FORMATS["csv"].media_type,))
 
 
@@ -320,8 +323,8 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               f"Record that a questionnaire was sent to {described}.", QuestionnaireRequestSchema(), (201,), "write",
               body=new_questionnaire_request(kind), fixed=fixed),
         Route("GET", f"{one}/askings/<asking_id>/form", f"download_{noun}_form", questionnaire_requests.filled_form,
-              "Get the pre-filled workbook for a questionnaire request.", WORKBOOK, transaction="own",
-              fixed=fixed),
+              "Get the pre-filled form for a questionnaire request, as a workbook or PDF.", FORM_FILE, transaction="own",
+              query=RequestFileQuerySchema(), fixed=fixed),
         Route("POST", f"{one}/askings/<asking_id>/returned", f"mark_{noun}_form_returned",
               questionnaire_requests.mark_returned, "Record the date on which a questionnaire was returned (default: today).",
               QuestionnaireRequestSchema(), transaction="write", body=QuestionnaireReturnSchema(), fixed=fixed,
@@ -550,7 +553,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/forms", "list_forms", questionnaire_requests.list_forms, "List the forms that can be sent to suppliers.",
           FORMS),
     Route("GET", "/forms/<form_id>/template", "download_form", questionnaire_requests.blank_form,
-          "Get a blank form as a workbook.", WORKBOOK, transaction="own"),
+          "Get a blank form as a workbook or PDF.", FORM_FILE, transaction="own", query=FormFileQuerySchema()),
     Route("GET", "/method", "get_method", method.get_method, "Get a description of the method, the facts and the actions.",
           MethodSchema()),
     Route("GET", "/models", "list_models", method.list_models, "List the models in force today.", MODELS),

@@ -20,7 +20,7 @@ MAX_LISTED = 20
 def add_commands(commands: Any) -> None:
     """Add the command ``validate``."""
     validate = commands.add_parser("validate", help="list the problems in a file without scoring it")
-    validate.add_argument("file", metavar="FILE", help="xlsx, xlsm, xls, ods, csv or tsv")
+    validate.add_argument("file", metavar="FILE", help="xlsx, xlsm, xls, ods, csv, tsv or json")
     validate.add_argument(
         "--marked", metavar="OUT.xlsx", help="write the file as a workbook in which the cells with problems are marked"
     )

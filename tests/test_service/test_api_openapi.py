@@ -213,9 +213,9 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         if "application/json" not in operation["responses"].get("200", {}).get("content", {"application/json": {}})
     }
     assert files == {
-        "download_form": {workbook},
-        "download_supplier_form": {workbook},
-        "download_agency_form": {workbook},
+        "download_form": {workbook, "application/pdf"},
+        "download_supplier_form": {workbook, "application/pdf"},
+        "download_agency_form": {workbook, "application/pdf"},
         "download_marked_file": {workbook},
         "download_plan_workbook": {workbook},
         "download_supplier_notice": {"application/pdf", "text/html"},

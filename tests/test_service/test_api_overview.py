@@ -26,10 +26,16 @@ from diligence_client.api.suppliers import (
     put_supplier,
 )
 from diligence_client.api.table import download_table
-from diligence_client.models import AgencyAnswers, NewSiteQuestionnaireRequest, QuestionnaireReturn, SiteAnswers
+from diligence_client.models import (
+    AgencyAnswers,
+    NewSiteQuestionnaireRequest,
+    QuestionnaireReturn,
+    SiteAnswers,
+)
 from flask import Flask
 from openpyxl import load_workbook
 from portal import Portal, make_portal
+from pypdf import PdfReader
 
 from questionnaires.form import load_form
 from service.db.session import Database
@@ -176,6 +182,42 @@ def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stran
     elsewhere = mark_supplier_form_returned.sync_detailed("S-2", request.id, client=client, body=QuestionnaireReturn())
     assert elsewhere.status_code == 404
     assert list_supplier_requests.sync_detailed("S-1", client=stranger.client).status_code == 404
+
+
+def test_the_form_of_a_request_comes_back_from_a_workbook_with_a_row_per_question(portal: Portal):
+    put(portal, "S-1")
+    to_the_desk = NewSiteQuestionnaireRequest("site", sent_to="the desk")
+    request = create_supplier_request.sync("S-1", client=portal.client, body=to_the_desk)
+    book = load_workbook(
+        download_supplier_form.sync("S-1", request.id, client=portal.client, layout="questions").payload
+    )
+    sheet = book["Questionnaire"]
+    rows = {cell.value: cell.row for cell in sheet["D"]}
+    assert sheet.cell(rows["name"], 5).value == CANNERY["name"]
+    sheet.cell(rows["recruitment_fees"], 5).value = "declined"
+    sheet.cell(rows["papers_retention"], 5).value = "Workers hold their own documents"
+    filled = BytesIO()
+    book.save(filled)
+    portal.import_file("form.xlsx", filled.getvalue())
+    answers = get_supplier.sync("S-1", client=portal.client).answers
+    assert (answers["papers_retention"], answers["recruitment_fees"]) == ("worker_holds", "declined")
+    assert list_supplier_requests.sync("S-1", client=portal.client).items[0].returned_on
+
+
+def test_the_form_of_a_request_can_be_printed(portal: Portal):
+    put(portal, "S-1")
+    to_the_desk = NewSiteQuestionnaireRequest("site", sent_to="the desk")
+    request = create_supplier_request.sync("S-1", client=portal.client, body=to_the_desk)
+    printed = PdfReader(download_supplier_form.sync("S-1", request.id, client=portal.client, layout="pdf").payload)
+    text = "".join(page.extract_text() for page in printed.pages)
+    assert "Who holds workers' passports and other documents?" in text
+    assert "reported" not in text.casefold().split("if someone is in danger")[0]
+
+
+def test_only_forms_for_suppliers_have_other_layouts(portal: Portal):
+    for form in list_forms.sync(client=portal.client).items:
+        response = portal.get(f"/forms/{form.id}/template?layout=xlsform")
+        assert response.status_code == (200 if form.kind in ("site", "agency") else 422)
 
 
 def test_a_form_comes_back_today_where_the_organisation_is(

@@ -430,6 +430,7 @@ SPREADSHEETS = (
     "text/csv",
     "text/tab-separated-values",
     "text/plain",
+    "application/json",
 )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from marshmallow import fields
 
 from questionnaires.form import list_form_ids, list_versions, load_form
-from service.api.fields import NOT_BLANK, StrictDay, StrictString
+from questionnaires.languages import ENGLISH
+from service.api.fields import NOT_BLANK, StrictChoice, StrictDay, StrictString
 from service.api.schemas.base import ApiSchema, page_of
 from service.online_questionnaires.files import KINDS
 from service.online_questionnaires.progress import STATES
+from service.questionnaires_sent.form_files import LAYOUTS, REQUEST_LAYOUTS, list_form_languages
 
 
 class FormSchema(ApiSchema):
@@ -21,6 +23,22 @@ class FormSchema(ApiSchema):
 
 
 FORMS = page_of(FormSchema, "FormList")
+
+
+class FormFileQuerySchema(ApiSchema):
+    """How a blank form is laid out: a row per supplier, a row per question, an XLSForm for KoboToolbox and ODK, or a PDF.
+
+    `language`: of the PDF; in the other layouts with several languages it is the first.
+    """
+
+    layout = StrictChoice(LAYOUTS, load_default="table")
+    language = StrictChoice(list_form_languages(), load_default=ENGLISH)
+
+
+class RequestFileQuerySchema(FormFileQuerySchema):
+    """How the form of a request is laid out: in one row, with a row per question, or as a PDF to print."""
+
+    layout = StrictChoice(REQUEST_LAYOUTS, load_default="table")
 
 
 class QuestionnaireRequestSchema(ApiSchema):

@@ -46,7 +46,8 @@ from service.imports import (
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
-from service.web.downloads import build_download
+from service.questionnaires_sent.form_files import LAYOUTS, build_form_file
+from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
 from service.web.pages import import_layout
 from service.web.pages.editions import describe_edition
@@ -108,7 +109,7 @@ def _parse_choices() -> dict[str, Any]:
 
 
 def download_template(form_id: str) -> Response:
-    """Return a form as an empty workbook: to send out, or with ``own_list`` in the query as a list to fill in oneself.
+    """Return an empty form, laid out as the query says: to send out, or with ``own_list`` as a list to fill in oneself.
 
     Raises DomainError, ``not_found``, for an unknown form.
     """
@@ -116,10 +117,14 @@ def download_template(form_id: str) -> Response:
         raise not_found()
     form = load_form(form_id)
     is_own_list = "own_list" in request.args and form.kind in JUDGED_KINDS
-    goods = list_recognised_goods(load_facts().as_of(today(get_caller().time_zone)))
-    name = f"{form.id}_{form.version}{'_own_list' if is_own_list else ''}.xlsx"
-    workbook = build_template(form, country=_parse_country(), for_buyer=is_own_list, goods=goods)
-    return build_download(workbook, MEDIA_TYPES["xlsx"], name)
+    on = today(get_caller().time_zone)
+    goods = list_recognised_goods(load_facts().as_of(on))
+    if is_own_list:
+        workbook = build_template(form, country=_parse_country(), for_buyer=True, goods=goods)
+        return build_download(workbook, MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}_own_list.xlsx")
+    layout, language = read_form_layout(LAYOUTS if form.kind in JUDGED_KINDS else LAYOUTS[:1])
+    file = build_form_file(form, layout, on, language=language, country=_parse_country(), goods=goods)
+    return build_download(file.data, file.media_type, file.name)
 
 
 def _parse_country() -> str | None:

@@ -29,10 +29,11 @@ from service.queries.supplier_list import MEDIA_TYPES
 from service.queries.supplier_pages import Position
 from service.queries.supplier_remediation import get_supplier_remediation
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.form_files import REQUEST_LAYOUTS, build_request_file
 from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
-from service.web.downloads import build_download
+from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
 from service.web.pages.agreements import get_agreement_titles
 from service.web.pages.remediation import get_titles
@@ -200,14 +201,13 @@ def create_request(kind: str, supplier_id: str) -> AnyResponse:
 
 
 def download_form(kind: str, supplier_id: str, request_id: str) -> Response:
-    """Return the form of a questionnaire request as a workbook. Raises DomainError, ``not_found``."""
+    """Return the form of a questionnaire request as a file, laid out as the query says. Raises DomainError, ``not_found``."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         sent = questionnaire_requests.get_request(session, supplier, request_id)
-        form = load_form(sent.form, sent.form_version)
-        data = questionnaire_requests.build_request_workbook(sent, supplier, form)
-    name = f"{sent.form}_{sent.form_version}_{sent.sent_on.isoformat()}.xlsx"
-    return build_download(data, MEDIA_TYPES["xlsx"], name)
+        layout, language = read_form_layout(REQUEST_LAYOUTS)
+        file = build_request_file(sent, supplier, layout, language)
+    return build_download(file.data, file.media_type, file.name)
 
 
 def mark_returned(kind: str, supplier_id: str, request_id: str) -> AnyResponse:

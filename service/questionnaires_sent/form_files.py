@@ -1,0 +1,140 @@
+"""Forms as files: a table with a row per supplier, a workbook with a row per question, an XLSForm for phones, or a PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import count, groupby
+from typing import Any, Literal, NamedTuple
+
+from questionnaires.form import Questionnaire, load_form
+from questionnaires.languages import ENGLISH, list_languages, load_language
+from questionnaires.offline.row_workbook import build_row_workbook
+from questionnaires.offline.xlsform import build_xlsform
+from questionnaires.question import Question
+from questionnaires.workbook import (
+    build_template,
+    describe_answers,
+    list_options,
+    list_outgoing_questions,
+    load_template_texts,
+)
+from reports.formats import FORMATS
+from reports.typesetting import typeset
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.questionnaires_sent.requests import build_request_workbook, list_prefilled
+
+Layout = Literal["table", "questions", "xlsform", "pdf"]
+LAYOUTS: tuple[Layout, ...] = ("table", "questions", "xlsform", "pdf")
+REQUEST_LAYOUTS: tuple[Layout, ...] = ("table", "questions", "pdf")  # an XLSForm is for many suppliers
+INTRODUCTION = (
+    "What this is for",
+    "No names of workers",
+    "Who sees it",
+    "If someone is in danger",
+)  # on the printed form
+LONG_TYPES = ("many", "countries", "sector", "evidence")  # answers that need two lines
+
+
+class FormFile(NamedTuple):
+    """A form as a file."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
+def list_form_languages() -> tuple[str, ...]:
+    """List the languages in which forms can be had, English first."""
+    return (ENGLISH, *list_languages())
+
+
+def build_form_file(
+    form: Questionnaire,
+    layout: Layout,
+    on: date,
+    *,
+    language: str = ENGLISH,
+    country: str | None = None,
+    goods: Sequence[str] = (),
+) -> FormFile:
+    """Build a blank form.
+
+    ``on``: the day that a PDF bears; ``language``: of a PDF, and the first of the others, which have several; ``country`` and
+    ``goods``: as in :func:`~questionnaires.workbook.build_template`.
+    """
+    languages = sorted(list_form_languages(), key=lambda code: code != language)
+    match layout:
+        case "table":
+            data = build_template(form, country=country, goods=goods)
+        case "questions":
+            data = build_row_workbook(form, list_outgoing_questions(form, country), languages)
+        case "xlsform":
+            data = build_xlsform(form, languages)
+        case "pdf":
+            data = build_printed_form(form, on, language=language, country=country)
+    return name_form_file(form, layout, data)
+
+
+def build_request_file(request: QuestionnaireRequest, supplier: Supplier, layout: Layout, language: str) -> FormFile:
+    """Build the form that is sent under a request, filled in with what identifies the supplier, in a layout of
+    ``REQUEST_LAYOUTS``.
+    """
+    form, country = load_form(request.form, request.form_version), supplier.answers.get("country")
+    match layout:
+        case "questions":
+            stamp = {"reference": supplier.reference or "", "asking": request.id}
+            languages = sorted(list_form_languages(), key=lambda code: code != language)
+            questions = list_outgoing_questions(form, country)
+            data = build_row_workbook(form, questions, languages, list_prefilled(supplier), stamp)
+        case "pdf":
+            data = build_printed_form(form, request.sent_on, language=language, country=country)
+        case _:
+            data = build_request_workbook(request, supplier, form)
+    return name_form_file(form, layout, data, f"_{request.sent_on.isoformat()}")
+
+
+def name_form_file(form: Questionnaire, layout: Layout, data: bytes, note: str = "") -> FormFile:
+    """Return a form as a file with a name that tells what it is."""
+    ending = "pdf" if layout == "pdf" else "xlsx"
+    middle = "" if layout in ("table", "pdf") else f"_{layout}"
+    return FormFile(data, FORMATS[ending].media_type, f"{form.id}_{form.version}{middle}{note}.{ending}")
+
+
+def build_printed_form(form: Questionnaire, on: date, *, language: str, country: str | None) -> bytes:
+    """Build a form as a PDF to print and fill in by hand. Raises FontsMissingError."""
+    texts = load_template_texts()
+    entity = texts["entity"][form.kind]
+    about = {text["heading"]: text.get("printed", text["text"]).format(**entity) for text in texts["about"]}
+    translated = form.in_language(language)
+    asked = {question.id for question in list_outgoing_questions(form, country)}
+    numbers = count(1)
+    sections = [
+        {"title": title, "questions": [_print_question(translated, each, next(numbers)) for each in members]}
+        for title, members in groupby(
+            (question for question in translated.questions if question.id in asked), lambda each: each.section
+        )
+    ]
+    content = {
+        "title": translated.title,
+        "language": language,
+        "direction": load_language(language).direction,
+        "footer": f"{form.id} {form.version}",
+        "introduction": [{"heading": heading, "text": about[heading]} for heading in INTRODUCTION],
+        "sections": sections,
+    }
+    return typeset("questionnaire.typ", content, on)
+
+
+def _print_question(form: Questionnaire, question: Question, number: int) -> dict[str, Any]:
+    """Return a question as the template prints it: with boxes to tick, or with lines to write on."""
+    is_listed = question.type in ("choice", "yes_no") or bool(question.choices)
+    options = list_options(form, question) or tuple(choice.title for choice in question.choices)
+    notation = "" if is_listed or question.type == "text" else describe_answers(question)
+    return {
+        "number": str(number),
+        "ask": question.ask,
+        "note": " ".join(part for part in (question.note, notation) if part),
+        "options": list(options) if is_listed else [],
+        "lines": 0 if is_listed else 1 + (question.type in LONG_TYPES),
+    }
