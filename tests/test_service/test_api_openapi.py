@@ -228,6 +228,8 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_report": {each.media_type.partition(";")[0] for each in ALL_FORMATS.values()} | {"application/zip"},
         "download_supplier_proof": set(MEDIA_TYPES.values()),
         "download_agency_proof": set(MEDIA_TYPES.values()),
+        "download_supplier_answer_file": set(MEDIA_TYPES.values()),
+        "download_agency_answer_file": set(MEDIA_TYPES.values()),
     }
     parts = document.json["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert parts["encoding"]["file"]["contentType"].split(", ") == list(SPREADSHEETS)
