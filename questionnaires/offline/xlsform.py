@@ -55,7 +55,8 @@ def build_xlsform(form: Questionnaire, languages: Sequence[str] = (ENGLISH,)) ->
     It asks what is put to suppliers anywhere. A question that is sensitive in some countries is shown only in the others.
     """
     versions = [form.in_language(code) for code in languages]
-    labels = [f"{load_language(code).name} ({code})" for code in languages]
+    # XLSForm knows languages by their first subtag alone.
+    labels = [f"{load_language(code).name} ({code.partition('-')[0]})" for code in languages]
     asked = {question.id for question in list_outgoing_questions(form)} - {VERSION_QUESTION, DAY_QUESTION}
     translations = [[question for question in version.questions if question.id in asked] for version in versions]
     questions = list(zip(*translations, strict=True))
