@@ -24,6 +24,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from questionnaires.form import COMPLETE_FROM, Questionnaire, load_combined_form
+from questionnaires.languages import load_language
 from questionnaires.lookups import LISTS_DIR, load_countries, load_sectors
 from questionnaires.question import Question
 from questionnaires.sheet import OWN_LIST
@@ -148,18 +149,22 @@ def build_template(
 
 
 def list_options(form: Questionnaire, question: Question) -> tuple[str, ...]:
-    """List the options in the drop-down of a question of a form; empty if it has none."""
+    """List the options in the drop-down of a question of a form, in the language of the form; empty if it has none."""
+    translate = load_language(form.language).translate
     if question.type == "country":
         return tuple(sorted(load_countries().names.values()))
     if question.type == "sector":
         return tuple(f"{code} {name}" for code, name in load_sectors().names.items())
-    titles = {"yes_no": ("Yes", "No"), "choice": tuple(choice.title for choice in question.choices)}.get(
-        question.type, ()
-    )
+    titles = {
+        "yes_no": (translate("Yes"), translate("No")),
+        "choice": tuple(choice.title for choice in question.choices),
+    }.get(question.type, ())
     if not titles or not question.feeds:
         return titles
     return titles + tuple(
-        answer for answer in UNIVERSAL_ANSWERS if answer != NOT_APPLICABLE_TEXT or form.offers_not_applicable(question)
+        translate(answer)
+        for answer in UNIVERSAL_ANSWERS
+        if answer != NOT_APPLICABLE_TEXT or form.offers_not_applicable(question)
     )
 
 

@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 from questionnaires.form import Questionnaire, load_form
-from questionnaires.languages import list_languages
+from questionnaires.languages import list_languages, load_language
 from questionnaires.lookups import load_countries, load_sectors
+from questionnaires.parse.answer import DECLINED, NOT_APPLICABLE
 from questionnaires.question import Question
 from questionnaires.text_normalize import fold_text
+from questionnaires.workbook import UNIVERSAL_ANSWERS
 
 SEPARATOR = "; "  # between several answers in a cell
+RESERVED_TEXTS = dict(
+    zip((NOT_APPLICABLE, DECLINED), UNIVERSAL_ANSWERS, strict=True)
+)  # what is answered instead of a choice
 
 
 @cache
@@ -33,14 +38,20 @@ def load_questions_by_label(form_id: str, version: str) -> Mapping[str, str]:
 
 @cache
 def load_codes_by_label(form_id: str, version: str, question_id: str) -> Mapping[str, str]:
-    """Load the codes of the choices of a question by every text for them, in any language."""
-    questions = [form.by_id[question_id] for form in _load_languages(form_id, version)]
-    return {text: code for question in reversed(questions) for text, code in question.build_choice_lookup().items()}
+    """Load the codes of the choices of a question, and of no answer, by every text for them, in any language."""
+    codes: dict[str, str] = {}
+    for form in reversed(_load_languages(form_id, version)):
+        translate = load_language(form.language).translate
+        codes |= {fold_text(translate(text)): code for code, text in RESERVED_TEXTS.items()}
+        if form.by_id[question_id].type == "yes_no":
+            codes |= {fold_text(translate("Yes")): "yes", fold_text(translate("No")): "no"}
+        codes |= form.by_id[question_id].build_choice_lookup()
+    return codes
 
 
 def make_answer_reader(question: Question, form: Questionnaire) -> Callable[[str], str]:
     """Return the function that turns the texts or codes of an answer into codes. A text that it does not know stays."""
-    if question.choices:
+    if question.choices or question.type == "yes_no":
         codes = load_codes_by_label(form.id, form.version, question.id)
     elif question.type in ("countries", "sector"):
         known = load_countries().names if question.type == "countries" else load_sectors().names

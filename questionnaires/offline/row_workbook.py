@@ -82,7 +82,7 @@ class _Writer:
         self.form, self.languages = form, [load_language(code) for code in languages]
         ids = {question.id for question in questions}
         versions = [form.in_language(code) for code in languages]
-        self.titles = [version.title for version in versions]
+        self.versions, self.titles = versions, [version.title for version in versions]
         # A tuple for each question: it in each language.
         self.questions = list(
             zip(
@@ -192,7 +192,7 @@ class _Writer:
     def _write_options(self, row: int, question: tuple[Question, ...]) -> dict[str, int]:
         """Write the options of a question and offer them in its cell; return their rows by code."""
         english = question[0]
-        options = list(zip(*(list_options(self.form, each) for each in question), strict=True))
+        options = list(zip(*map(list_options, self.versions, question), strict=True))
         if not options or english.type == "sector":  # a supplier may be in several sectors
             return {}
         first = self.n_options

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import xlsxwriter
 
 from questionnaires.form import Questionnaire
-from questionnaires.languages import ENGLISH, load_language
+from questionnaires.languages import ENGLISH, Language, load_language
 from questionnaires.lookups import load_countries, load_sectors
-from questionnaires.parse.answer import DECLINED, NOT_APPLICABLE
+from questionnaires.offline.labels import RESERVED_TEXTS
+from questionnaires.parse.answer import DECLINED
 from questionnaires.question import Question
 from questionnaires.relevance import format_xlsform
 from questionnaires.validation.returned_forms import load_sensitive_questions
-from questionnaires.workbook import UNIVERSAL_ANSWERS, describe_answers, list_outgoing_questions
+from questionnaires.workbook import describe_answers, list_outgoing_questions
 
 VERSION_QUESTION, DAY_QUESTION = "form_version", "form_returned"
 YES_NO, COUNTRIES, SECTORS = "yes_no", "country", "sector"  # lists of choices that several questions share
@@ -38,7 +39,6 @@ TYPES: Mapping[str, str] = {
     "sector": f"{SEVERAL} {SECTORS}",
 }
 LONG_LISTS = (COUNTRIES, SECTORS)  # searched rather than scrolled
-RESERVED_CHOICES = dict(zip((NOT_APPLICABLE, DECLINED), UNIVERSAL_ANSWERS, strict=True))
 
 
 class Choice(NamedTuple):
@@ -56,7 +56,8 @@ def build_xlsform(form: Questionnaire, languages: Sequence[str] = (ENGLISH,)) ->
     """
     versions = [form.in_language(code) for code in languages]
     # XLSForm knows languages by their first subtag alone.
-    labels = [f"{load_language(code).name} ({code.partition('-')[0]})" for code in languages]
+    spoken = list(map(load_language, languages))
+    labels = [f"{language.name} ({language.code.partition('-')[0]})" for language in spoken]
     asked = {question.id for question in list_outgoing_questions(form)} - {VERSION_QUESTION, DAY_QUESTION}
     translations = [[question for question in version.questions if question.id in asked] for version in versions]
     questions = list(zip(*translations, strict=True))
@@ -65,7 +66,7 @@ def build_xlsform(form: Questionnaire, languages: Sequence[str] = (ENGLISH,)) ->
         buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
         _write_table(book, "survey", _list_survey_rows(form, questions, labels))
-        _write_table(book, "choices", _list_choice_rows(form, questions, labels))
+        _write_table(book, "choices", _list_choice_rows(form, questions, spoken, labels))
         settings = {
             "form_title": versions[0].title,
             "form_id": f"diligence_{form.id}",
@@ -146,9 +147,13 @@ def _format_constraint(question: Question) -> str:
 
 
 def _list_choice_rows(
-    form: Questionnaire, questions: Sequence[tuple[Question, ...]], labels: Sequence[str]
+    form: Questionnaire, questions: Sequence[tuple[Question, ...]], languages: Sequence[Language], labels: Sequence[str]
 ) -> list[dict[str, str]]:
     """List the rows of the sheet ``choices``."""
+
+    def translate(list_name: str, code: str, text: str) -> Choice:
+        return Choice(list_name, code, tuple(language.translate(text) for language in languages))
+
     lists: dict[str, list[Choice]] = {}
     for question in questions:
         english = question[0]
@@ -157,8 +162,8 @@ def _list_choice_rows(
             continue
         if english.choices:
             reserved = [
-                Choice(name, code, (text,) * len(labels))
-                for code, text in RESERVED_CHOICES.items()
+                translate(name, code, text)
+                for code, text in RESERVED_TEXTS.items()
                 if english.feeds and (code == DECLINED or form.offers_not_applicable(english))
             ]
             lists[name] = [
@@ -166,7 +171,7 @@ def _list_choice_rows(
                 for same in zip(*(each.choices for each in question), strict=True)
             ] + reserved
         else:
-            lists[name] = [Choice(name, code, (text,) * len(labels)) for code, text in _SHARED[name]().items()]
+            lists[name] = [translate(name, code, text) for code, text in _SHARED[name]().items()]
     return [
         {"list_name": choice.list_name, "name": choice.code, **_label("label", labels, choice.labels)}
         for choices in lists.values()

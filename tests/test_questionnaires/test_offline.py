@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 from pyxform.xls2xform import convert
 
 from questionnaires.form import Questionnaire, load_form
-from questionnaires.languages import ENGLISH, list_languages
+from questionnaires.languages import ENGLISH, list_languages, load_language
 from questionnaires.limits import FileRefused
 from questionnaires.offline.row_workbook import build_row_workbook
 from questionnaires.offline.xlsform import DAY_QUESTION, VERSION_QUESTION, build_xlsform, get_type
@@ -107,11 +107,15 @@ def as_kobo_csv(form: Questionnaire, filling: dict[str, tuple[str, ...]]) -> byt
 
 def as_kobo_labels(form: Questionnaire, filling: dict[str, tuple[str, ...]], language: str) -> bytes:
     """Return what Kobo exports with labels in a language, and a column for each choice of several."""
-    translated = form.in_language(language)
+    translated, translate = form.in_language(language), load_language(language).translate
     row = {VERSION_QUESTION: f"{form.id} {form.version}", DAY_QUESTION: DAY}
     for question_id, codes in filling.items():
         question = translated.by_id[question_id]
-        titles = {choice.code: choice.title for choice in question.choices} | RESERVED
+        titles = {choice.code: choice.title for choice in question.choices} | {
+            c: translate(t) for c, t in RESERVED.items()
+        }
+        if question.type == "yes_no":
+            titles = {"yes": translate("Yes"), "no": translate("No")}
         if question.choices and get_type(question).startswith("select_multiple"):
             row |= {f"{question.ask}/{choice.title}": str(int(choice.code in codes)) for choice in question.choices}
         else:
@@ -134,11 +138,13 @@ def as_odk_json(form: Questionnaire, filling: dict[str, tuple[str, ...]]) -> byt
 
 def as_row_workbook(form: Questionnaire, filling: dict[str, tuple[str, ...]], language: str) -> bytes:
     """Return the workbook with a row per question, filled in with the texts of a language."""
-    translated = form.in_language(language)
+    translated, translate = form.in_language(language), load_language(language).translate
     filled = {}
     for question_id, codes in filling.items():
         question = translated.by_id[question_id]
-        titles = {choice.code: choice.title for choice in question.choices} | RESERVED
+        titles = {choice.code: choice.title for choice in question.choices} | {
+            c: translate(t) for c, t in RESERVED.items()
+        }
         filled[question_id] = "; ".join(titles.get(code, code) for code in codes)
     return build_row_workbook(form, list_outgoing_questions(form), (ENGLISH, language)[language == ENGLISH :], filled)
 
