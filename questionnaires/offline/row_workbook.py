@@ -162,7 +162,8 @@ class _Writer:
             self.texts.write_formula(0, 0, formula, None, 1)
         headers = {SECTION: "", QUESTION: "Question", HELP: "Help", ID: ID_HEADER, ANSWER: "Answer"}
         for column, header in headers.items():
-            self.sheet.write(HEADER_ROW, column, header, self.formats["header"])
+            texts = [language.translate(header) for language in self.languages]
+            self._write_text(HEADER_ROW, column, texts, self.formats["header"])
 
     def _write_text(self, row: int, column: int, texts: Sequence[str], text_format: Any) -> None:
         """Write a text that follows the chosen language; one that is the same in all languages as it is."""
