@@ -10,11 +10,13 @@ from flask import Blueprint, Flask, Response
 from reports.formats import ALL_FORMATS, FORMATS
 from service.api import (
     admin,
+    approvals,
     cases,
     column_mappings,
     editions,
     erasure,
     evidence,
+    exit_papers,
     files,
     handler,
     health,
@@ -34,6 +36,7 @@ from service.api import (
     remediation,
     remedy_accounts,
     repayment,
+    retaliation,
     schedules,
     supplier_links,
     views,
@@ -59,6 +62,7 @@ from service.api.schemas.admin import (
     UserSchema,
     UserWithPasswordSchema,
 )
+from service.api.schemas.approvals import APPROVALS
 from service.api.schemas.assessments import AssessmentSchema, DecisionRequestSchema, ScoreChangeSchema
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.cases import (
@@ -84,6 +88,7 @@ from service.api.schemas.evidence import (
     MatchingPiecesSchema,
     NewEvidencePieceSchema,
 )
+from service.api.schemas.exit_papers import EXIT_PAPER, EXIT_PAPERS
 from service.api.schemas.files import (
     COLUMN_MAPPINGS,
     IMPORT_PAGE,
@@ -183,6 +188,7 @@ from service.api.schemas.remedy_accounts import (
     RemedyAccountSchema,
 )
 from service.api.schemas.repayment import RepaymentRequestSchema, RepaymentSchema
+from service.api.schemas.retaliation import WATCH_PAGE, RetaliationWatchSchema, WatchQuerySchema
 from service.api.schemas.schedules import NEW_SCHEDULE, SCHEDULE_CHANGE, SCHEDULES, ScheduleSchema
 from service.api.schemas.supplier_links import SUPPLIER_LINKS, SupplierLinkSchema, SupplierLinkWithAddressSchema
 from service.api.schemas.suppliers import (
@@ -275,6 +281,11 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/remedy-accounts", f"create_{noun}_remedy_account", remedy_accounts.create_account,
               f"Calculate what workers of {described} are owed for recruitment fees, and save it.", RemedyAccountSchema(), (201,),
               "write", body=RepaymentRequestSchema(), fixed=fixed, reading="remediation:read"),
+        Route("GET", f"{one}/exit-papers", f"list_{noun}_exit_papers", exit_papers.list_papers,
+              f"List the papers about ending the relationship with {described}, newest first.", EXIT_PAPERS, fixed=fixed),
+        Route("POST", f"{one}/exit-papers", f"create_{noun}_exit_paper", exit_papers.start_paper,
+              f"Save the draft of a paper about ending the relationship with {described}. Only people can submit and approve it.",
+              EXIT_PAPER, (201,), "write", body=EXIT_PAPER, fixed=fixed, reading="remediation:read"),
         Route("GET", f"{one}/letters", f"list_{noun}_letters", letters.list_letters,
               f"List the letters to {described} about findings, with its replies.", LETTERS, fixed=fixed),
         Route("POST", f"{one}/letters", f"create_{noun}_letter", letters.create_letter,
@@ -408,6 +419,18 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", "/remedy-accounts/<account_id>/instalments/<number>/payment", "put_remedy_payment",
           remedy_accounts.put_payment, "Record that an instalment was paid. Only a person can confirm it with workers.",
           RemedyAccountSchema(), transaction="write", body=PaymentSchema(), versioned=True, reading="remediation:read"),
+    Route("GET", "/exit-papers/<exit_paper_id>", "get_exit_paper", exit_papers.get_paper,
+          "Get a paper about ending the relationship with a supplier.", EXIT_PAPER, (200, 304), versioned=True),
+    Route("PUT", "/exit-papers/<exit_paper_id>", "put_exit_paper", exit_papers.put_paper,
+          "Replace the content of a paper that is a draft or was returned.", EXIT_PAPER, transaction="write", body=EXIT_PAPER,
+          versioned=True, reading="remediation:read"),
+    Route("GET", "/retaliation-watches", "list_retaliation_watches", retaliation.list_watches,
+          "List the watches over workers who reported something, oldest first. Keys that cannot read cases get none.", WATCH_PAGE,
+          query=WatchQuerySchema()),
+    Route("GET", "/retaliation-watches/<watch_id>", "get_retaliation_watch", retaliation.get_watch,
+          "Get a retaliation watch with its checks.", RetaliationWatchSchema(), (200, 304), versioned=True),
+    Route("GET", "/approvals", "list_approvals", approvals.list_approvals,
+          "List what is waiting for an approver. Only people can decide.", APPROVALS),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,

@@ -50,7 +50,7 @@ from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.referrals.readiness import load_gate
-from service.remediation import plans, replies
+from service.remediation import exit_papers, plans, replies
 from service.report_content import redaction
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
@@ -125,7 +125,7 @@ def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Valu
     supplier, result = _get_latest(session, kind, supplier_id)
     stored = _load_agreement(session, supplier)
     plan, informed_on = _load_plan(body, today(get_caller().time_zone))
-    asked = Agreement(plan or stored.plan, informed_on or stored.informed_on)
+    asked = Agreement(plan or stored.plan, informed_on or stored.informed_on, stored.exited_on)
     return Reply(_supplier(session, supplier, result, asked), etag=etag(supplier, asked))
 
 
@@ -163,10 +163,11 @@ def decided_result(
     plan: CorrectivePlan | None = None,
     informed_on: date | None = None,
     shown: AssessedBatch | None = None,
+    exited_on: date | None = None,
 ) -> dict[str, Any]:
     """Return the result of one supplier as far as the caller may see it, with the onboarding decision.
 
-    ``plan`` and ``informed_on``: what a request says of a plan, and of when the supplier was informed (see decide). ``shown``:
+    ``plan``, ``informed_on`` and ``exited_on``: as for :func:`service.assessment.decision.decide`. ``shown``:
     the assessment without the steps that may not be shown, by default the whole of it; the decision always knows all steps.
     """
     sees_all = get_caller().sees_worker_derived
@@ -174,7 +175,17 @@ def decided_result(
     planned = shown if sees_all else redaction.with_supplier_visible_plan(shown)
     result = orjson.loads(next(iter_result_json(planned, on)))
     now_on = today(get_caller().time_zone)
-    decision = decide(assessed, result, facts, on, plan, informed_on, today=now_on, sees_worker_derived=sees_all)
+    decision = decide(
+        assessed,
+        result,
+        facts,
+        on,
+        plan,
+        informed_on,
+        today=now_on,
+        sees_worker_derived=sees_all,
+        exited_on=exited_on,
+    )
     reasons = [{"code": code, "text": text} for code, text in decision.reasons]
     visible = result if sees_all else redaction.redact_result(result)
     in_full = {
@@ -194,16 +205,20 @@ def decided_result(
 
 @dataclass(frozen=True)
 class Agreement:
-    """What the onboarding decision takes into account beside a result: the plan that a supplier agreed to, and the day on which
-    it was informed of the findings.
+    """What the onboarding decision takes into account beside a result: the plan that a supplier agreed to, the day on which
+    it was informed of the findings, and the last day of the relationship if we have left it.
     """
 
     plan: CorrectivePlan | None
     informed_on: date | None
+    exited_on: date | None = None
 
 
 def _load_agreement(session: Session, supplier: Supplier) -> Agreement:
-    return Agreement(plans.build_gate_plan(session, supplier.id), replies.get_informed_on(session, supplier.id))
+    exited_on = exit_papers.list_exits(session, [supplier.id]).get(supplier.id)
+    return Agreement(
+        plans.build_gate_plan(session, supplier.id), replies.get_informed_on(session, supplier.id), exited_on
+    )
 
 
 def _supplier(session: Session, supplier: Supplier, result: Result, agreement: Agreement) -> dict[str, Any]:
@@ -213,6 +228,7 @@ def _supplier(session: Session, supplier: Supplier, result: Result, agreement: A
     return {
         **_result(session, result, agreement),
         **{name: getattr(supplier, name) for name in names},
+        "exited_on": agreement.exited_on,
         "also_found_under": merged,
     }
 
@@ -223,7 +239,8 @@ def _result(session: Session, result: Result, agreement: Agreement = Agreement(N
     gate = load_gate(session, today(get_caller().time_zone))
     sees_all = get_caller().sees_worker_derived
     gated = gate.apply(assessed if sees_all else redaction.with_supplier_visible_plan(assessed))
-    decided = decided_result(assessed, facts, result.on, agreement.plan, agreement.informed_on, gated.assessed)
+    given = (agreement.plan, agreement.informed_on, gated.assessed, agreement.exited_on)
+    decided = decided_result(assessed, facts, result.on, *given)
     return {**decided, "actions_withheld": gate.describe(gated.places) or None}
 
 

@@ -103,18 +103,32 @@ def decide(
     *,
     today: date | None = None,
     sees_worker_derived: bool = True,
+    exited_on: date | None = None,
 ) -> Decision:
     """Return the decision on the only supplier of a batch, by the rules of the method of its model.
 
     ``result``: its result object; ``facts``: those it was assessed with. ``plan``: the one agreed with it, if any;
     ``supplier_informed_on``: when it was informed of the findings; ``today``: the day of the request, by default the day ``on``
-    which it was assessed. Without ``sees_worker_derived`` the answer is the same, but
-    reasons and next step name only what the supplier's own answers say.
+    which it was assessed. ``exited_on``: the last day of the relationship, if an approved exit paper ends it. Without
+    ``sees_worker_derived`` the answer is the same, but reasons and next step name only what the supplier's own answers say.
     """
     model = assessed.blocks[assessed.block_indexes[0]].model
     if model.method < FOUR_ANSWERS_SINCE:
-        return decide_by_level(result, model)
-    return _Gate(assessed, result, facts, on, today or on, plan, supplier_informed_on, sees_worker_derived).decide()
+        decision = decide_by_level(result, model)
+    else:
+        gate = _Gate(assessed, result, facts, on, today or on, plan, supplier_informed_on, sees_worker_derived)
+        decision = gate.decide()
+    return decision if exited_on is None else _decide_on_exited(decision, exited_on)
+
+
+def _decide_on_exited(decision: Decision, exited_on: date) -> Decision:
+    """Return the decision on a supplier that we have left: a hold stays one, and nothing else lets orders go on."""
+    text = (
+        f"An approved exit paper ends the relationship with this supplier on {exited_on.isoformat()}. Withdraw it before you "
+        "place new orders."
+    )
+    answer = decision.answer if decision.answer == "hold" else "ask"
+    return replace(decision, answer=answer, reasons=(("supplier.exited", text), *decision.reasons))
 
 
 class _Harm(NamedTuple):

@@ -19,6 +19,7 @@ from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.cases.service import get_case, parse_answers, reassess_suppliers
 from service.db.case_tables import StoredCase
 from service.errors import DomainError
+from service.outbox.approvals import tell_approvers
 from service.suppliers.case_evidence import list_findings, to_case_record
 
 MISTAKE = "entered_by_mistake"  # the only outcome of an emergency for which nobody has to be spoken to
@@ -69,6 +70,8 @@ def close_case(
     case.closing = {**_describe_check(case, outcome, check, on), "by": by, "at": at.isoformat()}
     case.closing_declined = None
     record_event(session, by, "case.closing_proposed", "case", case.id, _get_closing_details(case.closing))
+    if is_user(by):
+        tell_approvers(session, "closing", case.id, at, supplier_id=case.supplier_id, case_id=case.id)
     return case
 
 
@@ -86,6 +89,7 @@ def confirm_closing(
     if not is_user(closing["by"]):
         case.closing = {**closing, "by": by, "at": at.isoformat()}
         record_event(session, by, "case.closing_proposed", "case", case.id, details)
+        tell_approvers(session, "closing", case.id, at, supplier_id=case.supplier_id, case_id=case.id)
         return case
     _check_approver(is_approver)
     return _close(session, case, closing["outcome"], on, at, by, {**details, "proposed_by": closing["by"]})

@@ -141,9 +141,18 @@ def get_case_detail(session: Session, case: StoredCase, on: date) -> CaseDetail:
 
 
 def open_case(
-    session: Session, answers: Mapping[str, Any], findings: Sequence[Mapping[str, Any]], on: date, at: datetime, by: str
+    session: Session,
+    answers: Mapping[str, Any],
+    findings: Sequence[Mapping[str, Any]],
+    on: date,
+    at: datetime,
+    by: str,
+    *,
+    supplier_id: str | None = None,
 ) -> StoredCase:
     """Open a case from answers to the form by question id and the findings known so far, and return it.
+
+    ``supplier_id``: the supplier it is about, if that is known; otherwise it is found by its reference or name.
 
     Raises DomainError: ``person.*`` for what looks like a person's data, ``case.taken`` for a number that is in use,
     ``case.number``, ``field.unknown``, or a code of the catalogue of issues.
@@ -156,6 +165,7 @@ def open_case(
         raise DomainError("case.number", 422, "Use a case number that cannot be traced to a person.")
     parsed_findings = [_parse_finding(finding, on) for finding in findings]
     case = _build_case(number, group, lists, at, by)
+    case.supplier_id = supplier_id
     try:
         with session.begin_nested():
             session.add(case)

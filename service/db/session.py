@@ -31,6 +31,7 @@ import service.db.calendar_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.edition_tables
+import service.db.exit_tables
 import service.db.identity_tables
 import service.db.import_tables
 import service.db.job_tables
@@ -40,6 +41,7 @@ import service.db.progress_tables
 import service.db.redress_tables
 import service.db.referral_tables
 import service.db.remediation_tables
+import service.db.retaliation_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection
 from service.db.tables import Base, Owned

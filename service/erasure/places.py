@@ -46,6 +46,7 @@ PLACES: Mapping[str, Place] = {
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
+    "exit_paper": Place("deleted", "Papers about ending the relationship with a supplier are deleted with it."),
     "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
     "finding": Place(
         "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."
@@ -81,6 +82,10 @@ PLACES: Mapping[str, Place] = {
         "deleted",
         "The results of the supplier are deleted. Those of others are kept, but without the name of the withdrawn file. "
         "A site's result keeps the score that an erased agency had.",
+    ),
+    "retaliation_check": Place("deleted", "Checks are deleted with their watch."),
+    "retaliation_watch": Place(
+        "deleted", "Whether workers of a supplier suffered for what they reported is deleted with the supplier."
     ),
     "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),
     "schedule": Place("no_subject", "Schedules select by date, not by supplier."),

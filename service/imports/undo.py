@@ -19,10 +19,12 @@ from service.clock import now
 from service.db import change_feed
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
+from service.db.exit_tables import ExitPaper
 from service.db.import_tables import Import
 from service.db.job_tables import Job
 from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
+from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import Database
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
@@ -192,6 +194,8 @@ def _list_in_use(session: Session, ids: Sequence[str]) -> dict[str, str]:
         ("remediation", PlanVersion.supplier_id, ()),
         ("remediation", Reply.supplier_id, ()),
         ("remediation", RemedyAccount.supplier_id, ()),
+        ("remediation", RetaliationWatch.supplier_id, (RetaliationWatch.version > 1,)),
+        ("remediation", ExitPaper.supplier_id, ()),
     )
     in_use: dict[str, str] = {}
     for reason, column, conditions in uses:

@@ -1,10 +1,13 @@
-"""What waits for an approver: requests to change steps, dates that suppliers propose, and proposals to close an emergency."""
+"""What waits for an approver: exit papers, requests to change steps or to end a retaliation watch early, dates that suppliers
+propose, and proposals to close an emergency.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, cast, func, not_, select
 from sqlalchemy.orm import Session
@@ -13,8 +16,10 @@ from service.cases.closing import is_user
 from service.db.account_tables import User
 from service.db.approval_tables import StepRequest
 from service.db.case_tables import StoredCase
+from service.db.exit_tables import ExitPaper
 from service.db.link_tables import StepProposal
 from service.db.remediation_tables import Step
+from service.db.retaliation_tables import RetaliationWatch
 from service.db.tables import Supplier
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
@@ -28,12 +33,15 @@ class ApprovalQueue:
     """What waits for an approver, the longest-waiting first.
 
     ``requests`` and ``proposals`` come with their step and its supplier, ``closings`` with the supplier of the case (None: none
-    that is known). ``names``: those of users, by their name in the audit trail.
+    that is known), exit papers and ``endings`` of watches with their supplier. ``names``: those of users, by their name in the
+    audit trail.
     """
 
     requests: Sequence[tuple[StepRequest, Step, Supplier]]
     closings: Sequence[tuple[StoredCase, Supplier | None]]
     proposals: Sequence[tuple[StepProposal, Step, Supplier]]
+    exits: Sequence[tuple[ExitPaper, Supplier]]
+    endings: Sequence[tuple[RetaliationWatch, Supplier]]
     names: Mapping[str, str]
 
 
@@ -54,6 +62,8 @@ def get_queue(session: Session, on: date) -> ApprovalQueue:
                 proposals.add_columns(Step, Supplier).order_by(StepProposal.sent_at, StepProposal.id).limit(MOST)
             )
         ],
+        _list_with_supplier(session, _select_exits(), ExitPaper, ExitPaper.submitted_at),
+        _list_with_supplier(session, _select_endings(), RetaliationWatch, RetaliationWatch.end_asked_at),
         {f"user:{user.id}": user.name for user in session.scalars(select(User))},
     )
 
@@ -61,13 +71,31 @@ def get_queue(session: Session, on: date) -> ApprovalQueue:
 def count_waiting(session: Session, on: date, actor: str) -> int:
     """Count what waits for an approver on a day and was not asked by ``actor``, who could not decide it."""
     withheld = withholding.build_condition(session, load_gate(session, on))
+    person = actor.removeprefix("user:")
+    exits = [paper for paper in session.scalars(_select_exits()) if person not in paper.authors]
+    endings = _select_endings().where(RetaliationWatch.end_asked_by != actor)
     requests = _select_requests(withheld).where(StepRequest.asked_by != actor)
     counted = (
         session.scalars(query.with_only_columns(func.count(), maintain_column_froms=True)).one()
-        for query in (requests, _select_proposals(withheld))
+        for query in (requests, _select_proposals(withheld), endings)
     )
     closings = [case for case in _list_closings(session) if case.closing is not None and case.closing["by"] != actor]
-    return sum(counted) + len(closings)
+    return sum(counted) + len(closings) + len(exits)
+
+
+def _select_exits() -> Select[ExitPaper]:
+    return select(ExitPaper).where(ExitPaper.state == "submitted")
+
+
+def _select_endings() -> Select[RetaliationWatch]:
+    asked = RetaliationWatch.end_asked_by.is_not(None)
+    return select(RetaliationWatch).where(asked, RetaliationWatch.state == "open")
+
+
+def _list_with_supplier(session: Session, query: Select[Any], table: Any, asked_at: Any) -> list[tuple[Any, Supplier]]:
+    """Return the rows that a query selects with their suppliers, those that were asked first first."""
+    joined = query.join(Supplier, Supplier.id == table.supplier_id).add_columns(Supplier)
+    return [tuple(row) for row in session.execute(joined.order_by(asked_at, table.id).limit(MOST))]
 
 
 def _select_requests(withheld: ColumnElement[bool]) -> Select[StepRequest]:

@@ -29,6 +29,7 @@ from service.db.remediation_tables import (
 )
 from service.db.session import chunks
 from service.db.tables import Supplier
+from service.queries.watches import OpenWatch, get_open_watch
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.rules import DONE
@@ -164,7 +165,9 @@ def list_finding_ids(session: Session, steps: Sequence[Step], *, sees_worker_der
 
 @dataclass(frozen=True)
 class StepRecord:
-    """A step with all that belongs to it, oldest entries first, as far as the caller may see it."""
+    """A step with all that belongs to it, oldest entries first, as far as the caller may see it. ``watch``: the open one over the
+    workers of its supplier.
+    """
 
     step: Step
     supplier: Supplier
@@ -174,6 +177,7 @@ class StepRecord:
     verifications: Sequence[StepVerification]
     comments: Sequence[StepComment]
     requests: Sequence[StepRequest]
+    watch: OpenWatch | None
     names: Mapping[str, str]
 
     def get_name(self, actor: str | None) -> str:
@@ -202,6 +206,7 @@ def get_step_record(session: Session, step: Step, act: Act) -> StepRecord:
         ).all(),
         session.scalars(comments).all() if act.sees_worker_derived else (),
         session.scalars(select(StepRequest).filter_by(**of_step).order_by(StepRequest.asked_at, StepRequest.id)).all(),
+        get_open_watch(session, step.supplier_id) if act.sees_worker_derived else None,
         {user.id: user.name for user in session.scalars(select(User))},
     )
 
@@ -211,7 +216,7 @@ class FindingRecord:
     """A finding with all that belongs to it, oldest entries first, as far as the caller may see it.
 
     ``letters``: those in which it was put to the supplier. ``withheld``: the text that replaces steps that contact workers, until
-    help is arranged; "" if none is.
+    help is arranged; "" if none is. ``watch``: the open one over the workers of the supplier.
     """
 
     finding: Finding
@@ -220,6 +225,7 @@ class FindingRecord:
     steps: Sequence[Step]
     withheld: str
     letters: Sequence[Reply]
+    watch: OpenWatch | None
     names: Mapping[str, str]
 
     def get_name(self, actor: str | None) -> str:
@@ -246,5 +252,6 @@ def get_finding_record(session: Session, finding: Finding, act: Act) -> FindingR
         shown,
         withheld,
         session.scalars(select(Reply).where(Reply.id.in_(asked)).order_by(Reply.created_at, Reply.id)).all(),
+        get_open_watch(session, supplier.id) if act.sees_worker_derived else None,
         {user.id: user.name for user in session.scalars(select(User))},
     )

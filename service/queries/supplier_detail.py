@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import orjson
@@ -22,7 +22,7 @@ from service.db.tables import Change, MergedKey, QuestionnaireRequest, Result, S
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
-from service.remediation import plans, replies
+from service.remediation import exit_papers, plans, replies
 from service.remediation.steps import get_action
 from service.report_content import redaction
 from service.report_content.contact_gate import ContactGate
@@ -64,7 +64,9 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class SupplierDetail:
-    """The data of a supplier's page. ``draft`` is empty once the supplier has been consulted (service/remediation/replies.py)."""
+    """The data of a supplier's page. ``draft`` is empty once the supplier has been consulted (service/remediation/replies.py).
+    ``exited_on``: the last day of the relationship, if an approved exit paper ends it.
+    """
 
     supplier: Supplier
     aliases: Sequence[MergedKey]
@@ -72,6 +74,7 @@ class SupplierDetail:
     detail: Detail
     model: ModelUsed
     decision: Decision
+    exited_on: date | None
     draft: str
     agencies: Sequence[tuple[str, Supplier | None]]
     sites: Sequence[Supplier]
@@ -100,13 +103,15 @@ def get_supplier_detail(
     detail = stored_results.build_detail(latest, gate)
     sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
+    exited_on = exit_papers.list_exits(session, [supplier.id]).get(supplier.id)
     return SupplierDetail(
         supplier=supplier,
         aliases=list_aliases(session, supplier),
         result=latest,
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=_decide(session, latest, sees_worker_derived=sees_worker_derived),
+        decision=_decide(session, latest, exited_on, sees_worker_derived=sees_worker_derived),
+        exited_on=exited_on,
         draft="" if replies.list_consulted_suppliers(session, [supplier.id], now()) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
@@ -118,13 +123,21 @@ def get_supplier_detail(
     )
 
 
-def _decide(session: Session, result: Result, *, sees_worker_derived: bool) -> Decision:
+def _decide(session: Session, result: Result, exited_on: date | None, *, sees_worker_derived: bool) -> Decision:
     assessed, facts = stored_results.reassess_result(result)
     document = orjson.loads(next(iter_result_json(assessed, result.on)))
     plan = plans.build_gate_plan(session, result.supplier_id)
     informed_on = replies.get_informed_on(session, result.supplier_id)
     return decide(
-        assessed, document, facts, result.on, plan, informed_on, today=today(), sees_worker_derived=sees_worker_derived
+        assessed,
+        document,
+        facts,
+        result.on,
+        plan,
+        informed_on,
+        today=today(),
+        sees_worker_derived=sees_worker_derived,
+        exited_on=exited_on,
     )
 
 

@@ -16,6 +16,7 @@ from service.audit import record_event
 from service.db.approval_tables import StepRequest
 from service.db.remediation_tables import Step
 from service.errors import DomainError, not_found
+from service.outbox.approvals import tell_approvers
 from service.remediation.rules import DONE, check_approver, check_reason, list_permitted
 from service.remediation.steps import Act, change_state, get_step, move_due
 
@@ -67,6 +68,7 @@ def _ask(session: Session, step: Step, request: StepRequest, reason: str, act: A
     session.flush()
     due = request.due and request.due.isoformat()
     record_event(session, act.actor.name, "step.approval_asked", "step", step.id, {"change": request.kind, "due": due})
+    tell_approvers(session, "step", request.id, act.at, supplier_id=step.supplier_id)
     return request
 
 

@@ -7,7 +7,7 @@ there are new ones. What fell due while no scheduler ran is made up for by its l
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -28,6 +28,7 @@ from service.referrals.readiness import load_gate
 from service.remediation import withholding
 
 FILE = Path(__file__).with_name("reminders.toml")
+ListReminders = Callable[[Session, date, int], Sequence[Event]]
 ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
 
 
@@ -64,18 +65,21 @@ def find_occasion(due: date, today: date, *, safety: bool, hour: int = 0) -> Occ
     return Occasion("step.overdue", -(overdue["first"] + rounds * overdue["every"]), max(hours, default=None))
 
 
-def queue_all_reminders(db: Database, at: datetime) -> int:
-    """Queue the reminders that are due at a moment, in every organisation; return how many steps there were.
+def queue_all_reminders(db: Database, at: datetime, list_waiting: ListReminders | None = None) -> int:
+    """Queue the reminders that are due at a moment, in every organisation; return how many there were.
+
+    ``list_waiting``: what is reminded of, by default steps (:func:`list_reminders`).
 
     Any number of processes may do so at once, and be killed: each reminder is queued once.
     """
+    list_waiting = list_waiting or list_reminders
     with db.unscoped(write=False) as session:
         zones = {row.id: row.time_zone for row in session.scalars(select(Organisation))}
     count = 0
     for organisation_id, zone in zones.items():
         local = at.astimezone(ZoneInfo(zone))
         with db.for_organisation(organisation_id, write=False) as session:
-            waiting = list_reminders(session, local.date(), local.hour)
+            waiting = list_waiting(session, local.date(), local.hour)
         for chunk in chunks(waiting, 100):
             with db.for_organisation(organisation_id) as session:
                 queue_events(session, *chunk)
@@ -102,7 +106,7 @@ def list_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
     users = select(User.id, User.role).where(User.active).order_by(User.created_at, User.id)
     roles = dict(session.execute(users).all())
     events = [_build_event(step, occasion, roles, today) for step, occasion in occasions]
-    queued = _find_queued(session, [event.occasion for event in events])
+    queued = find_queued(session, ("step.due", "step.overdue"), [event.occasion for event in events])
     return [event for event in events if (event.code, event.occasion) not in queued]
 
 
@@ -112,14 +116,15 @@ def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today
         payload["supplier_id"] = step.supplier_id
     return Event(
         code=occasion.code,
-        occasion=f"{step.id} {step.due.isoformat()} {occasion.days}{_format_hour(occasion)}",
+        occasion=f"{step.id} {step.due.isoformat()} {occasion.days}{format_hour(occasion)}",
         payload=payload,
         supplier_id=step.supplier_id,
         mail_to=choose_people(step, roles),
     )
 
 
-def _format_hour(occasion: Occasion) -> str:
+def format_hour(occasion: Occasion) -> str:
+    """Return the part of the name of an occasion that says at which hour it is; "" for the day itself."""
     return "" if occasion.hour is None else f" {occasion.hour:02}:00"
 
 
@@ -128,25 +133,24 @@ def choose_people(step: Step, roles: Mapping[str, str]) -> list[str]:
 
     ``roles``: the role of each active user.
     """
-    owner = step.owner_id if step.owner_id in roles else _find_first(roles, ROLES, ())
+    owner = step.owner_id if step.owner_id in roles else find_first_user(roles, ROLES, ())
     people = [owner] if owner else []
     if step.safety:
-        second = _find_first(roles, load_rules()["second_person"]["roles"], people)
+        second = find_first_user(roles, load_rules()["second_person"]["roles"], people)
         people += [second] if second else []
     return people
 
 
-def _find_first(roles: Mapping[str, str], wanted: Sequence[str], excluded: Collection[str]) -> str | None:
+def find_first_user(roles: Mapping[str, str], wanted: Sequence[str], excluded: Collection[str]) -> str | None:
     """Return the first user with the first of these roles that anybody has, None if there is nobody."""
     found = (user for role in wanted for user, has in roles.items() if has == role and user not in excluded)
     return next(found, None)
 
 
-def _find_queued(session: Session, occasions: Sequence[str]) -> set[tuple[str, str]]:
+def find_queued(session: Session, codes: Collection[str], occasions: Sequence[str]) -> set[tuple[str, str]]:
+    """Return which of some events were queued before, each as its code and its occasion."""
     queued: set[tuple[str, str]] = set()
     for chunk in chunks(occasions):
-        query = select(Message.event, Message.occasion).where(
-            Message.event.in_(("step.due", "step.overdue")), Message.occasion.in_(chunk)
-        )
+        query = select(Message.event, Message.occasion).where(Message.event.in_(codes), Message.occasion.in_(chunk))
         queued.update((event, occasion) for event, occasion in session.execute(query))
     return queued

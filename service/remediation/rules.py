@@ -23,7 +23,8 @@ DONE = ("verified", "closed")
 APPROVERS = ("approver", "admin")
 MAX_REASON = 2000  # characters
 
-Kind = Literal["step", "finding"]
+EXIT_STATES = ("draft", "submitted", "returned", "approved", "withdrawn")
+Kind = Literal["step", "finding", "exit_paper"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def check_transition(
     permitted = list_permitted(kind).get((before, after, by))
     if permitted is None:
         following = ", ".join(list_next_states(kind, before)) or "none"
-        detail = f"A {kind} cannot go from '{before}' to '{after}' in this way. Possible next states: {following}."
+        what = {"exit_paper": "An exit paper"}.get(kind, f"A {kind}")
+        detail = f"{what} cannot go from '{before}' to '{after}' in this way. Possible next states: {following}."
         raise DomainError("transition.not_allowed", 409, detail)
     check_reason(reason, is_needed="reason" in permitted.needs)
     if "user" in permitted.needs and not actor.is_user:
@@ -112,10 +114,12 @@ def check_transition(
 
 
 def check_approver(actor: Actor) -> None:
-    """Raise DomainError ``transition.approver``, 403, for anyone who may not decide about a step for people's safety."""
+    """Raise DomainError ``transition.approver``, 403, for anyone who may not decide about people's safety."""
     if not actor.is_approver:
         raise DomainError(
-            "transition.approver", 403, "This step protects people. Only an approver or an admin can decide this."
+            "transition.approver",
+            403,
+            "Only an approver or an admin can decide this, because it affects people's safety.",
         )
 
 

@@ -44,6 +44,7 @@ from service.remediation import steps as step_service
 from service.remediation.rules import DONE, Actor, names_workers
 from service.remediation.steps import Act
 from service.report_content.redaction import filter_own_answers
+from service.retaliation.watches import watch_supplier
 from service.suppliers.case_evidence import list_findings, to_case_record
 from service.suppliers.history import INPUT_CAUSES
 from service.suppliers.organisation_models import find_organisation_library
@@ -129,7 +130,9 @@ def take_findings(session: Session, recomputed: Iterable[Recomputed], at: dateti
     for supplier in session.scalars(query.execution_options(populate_existing=True)).all():
         one = by_supplier[supplier.id]
         if supplier.latest_id == one.result_id:
-            _Taking(session, supplier, one.on, at).take(one.found, one.own)
+            taking = _Taking(session, supplier, one.on, at)
+            taking.take(one.found, one.own)
+            watch_supplier(session, supplier.id, taking.act, has_news=taking.has_heard_workers)
             supplier.findings_of = one.result_id
     session.flush()
 
@@ -170,6 +173,7 @@ class _Taking:
         self.session, self.supplier, self.on = session, supplier, on
         self.act = Act(Actor(ACTOR, None, None), at.date(), at, sees_worker_derived=True)
         self.added = {"findings": 0, "steps": 0, "reopened": 0}
+        self.has_heard_workers = False  # something that is known only from workers is new, or is raised again
 
     def take(self, found: Found, own: Found) -> None:
         """Add what is new, and link and reopen what is known."""
@@ -258,6 +262,7 @@ class _Taking:
         )
         self.session.add(finding)
         self.added["findings"] += 1
+        self.has_heard_workers |= finding.worker_derived
         return finding
 
     def _raise_again(self, known: Finding, raised: _Raised) -> None:
@@ -267,6 +272,7 @@ class _Taking:
         if known.state in ("remedied", "closed") and self._brings_news(known, raised):
             finding_service.change_state(self.session, known, "reopened", None, self.act, by="assessment")
             self.added["reopened"] += 1
+            self.has_heard_workers |= known.worker_derived
 
     def _brings_news(self, finding: Finding, raised: _Raised) -> bool:
         """Return whether something that came in since a finding was put right raises it: answers to its questions, or a case

@@ -17,6 +17,7 @@ from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import Finding, Reply, Step
 from service.db.tables import Supplier
 from service.errors import DomainError, not_found
+from service.outbox.approvals import tell_approvers
 from service.remediation import findings, plans, replies, steps
 from service.remediation.rules import check_reason, check_text, list_next_states
 from service.remediation.steps import Act
@@ -121,7 +122,10 @@ def propose_date(session: Session, step: Step, due: date | None, reason: str, ac
             "proposal.due", 422, "Choose a date that is not in the past and differs from the one in the plan."
         )
     check_reason(reason)
-    return _add_proposal(session, step, StepProposal(due=due, text=reason.strip()), act)
+    proposal = _add_proposal(session, step, StepProposal(due=due, text=reason.strip()), act)
+    if step.safety and due > step.due:
+        tell_approvers(session, "date_proposal", proposal.id, act.at, supplier_id=step.supplier_id)
+    return proposal
 
 
 def report_obstacle(session: Session, step: Step, text: str, cost_shared_by: str | None, act: Act) -> StepProposal:

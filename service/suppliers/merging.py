@@ -12,11 +12,13 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.db import change_feed
 from service.db.case_tables import StoredCase
+from service.db.exit_tables import ExitPaper
 from service.db.identity_tables import SupplierMerge
 from service.db.link_tables import SupplierLink
 from service.db.outbox_tables import Message
 from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
+from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
@@ -51,6 +53,8 @@ MOVED: Mapping[str, Any] = {
     "step": Step,
     "reply": Reply,
     "remedy_account": RemedyAccount,
+    "retaliation_watch": RetaliationWatch,
+    "exit_paper": ExitPaper,
     "supplier_link": SupplierLink,
     "message": Message,
 }
@@ -85,6 +89,8 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         Step,
         Reply,
         RemedyAccount,
+        RetaliationWatch,
+        ExitPaper,
         SupplierLink,
         Message,
     ):

@@ -33,6 +33,7 @@ from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.replies import mark_all_consulted
+from service.retaliation.reminders import list_check_reminders
 from service.reviews.findings import queue_findings
 from service.reviews.progress import queue_figures
 from service.schedules.service import iterate_scheduled_times
@@ -79,6 +80,8 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta 
             waits_until_reminders = max(1, REMINDERS // every)
             with pulse.guard():
                 queue_all_reminders(db, now())
+            with pulse.guard():
+                queue_all_reminders(db, now(), list_check_reminders)
             with pulse.guard():
                 mark_all_consulted(db, now())
             with pulse.guard():

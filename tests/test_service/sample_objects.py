@@ -15,6 +15,7 @@ from service.db.buyer_tables import BuyerAnswers
 from service.db.calendar_tables import CalendarLink
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.edition_tables import EditionEntry
+from service.db.exit_tables import ExitPaper
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.import_tables import ColumnMapping, Import
 from service.db.job_tables import Job, Schedule
@@ -34,6 +35,7 @@ from service.db.remediation_tables import (
     StepVerification,
     Transition,
 )
+from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
@@ -332,6 +334,22 @@ def make_calendar_link(session: Session, ids: Ids) -> CalendarLink:
     return CalendarLink(user_id=ids["user_id"], scope="mine", token_hash=new_id(), created_at=now())
 
 
+def make_watch(session: Session, ids: Ids) -> RetaliationWatch:
+    at, supplier_id = now(), ids["supplier_id"]
+    by = {"created_by": "system:remediation", "created_at": at}
+    return RetaliationWatch(supplier_id=supplier_id, record_id=supplier_id, started_on=at.date(), **by)
+
+
+def make_check(session: Session, ids: Ids) -> RetaliationCheck:
+    return RetaliationCheck(watch_id=ids["watch_id"], month=1, due=now().date() + timedelta(days=30))
+
+
+def make_exit_paper(session: Session, ids: Ids) -> ExitPaper:
+    supplier_id, by = ids["supplier_id"], {"created_by": "user:ana", "created_at": now()}
+    fields = {"state": "draft", "leverage": [], "authors": [ids["user_id"]], "effect": "40 people lose their jobs."}
+    return ExitPaper(supplier_id=supplier_id, record_id=supplier_id, **fields, **by)
+
+
 def make_edition_entry(session: Session, ids: Ids) -> EditionEntry:
     entry = {"position": 1, "kind": "site", "state": "changed", "name": "Blue Pier", "changes": [], "reasons": []}
     return EditionEntry(import_id=ids["import_id"], supplier_id=ids["supplier_id"], **entry)
@@ -377,6 +395,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "instalment_id": make_instalment,
     "step_request_id": make_step_request,
     "calendar_link_id": make_calendar_link,
+    "watch_id": make_watch,
+    "check_id": make_check,
+    "exit_paper_id": make_exit_paper,
     "endpoint_id": make_endpoint,
     "message_id": make_message,
     "attempt_id": make_attempt,

@@ -31,6 +31,7 @@ ENDED_ON = (
     "When someone recorded that it no longer supplies you, because it was missing from a list. A later list that includes it "
     "clears this."
 )
+EXITED_ON = "The last day of the relationship, if an approved exit paper ends it."
 FELL_ON = "When its level fell without a known cause. Null again once the level changes or a closed step confirms its answers."
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
 
@@ -55,6 +56,7 @@ class SupplierSchema(DecidedResultSchema):
     review_due = fields.Date(allow_none=True)
     ended_on = fields.Date(allow_none=True, metadata={"description": ENDED_ON})
     fell_on = fields.Date(allow_none=True, metadata={"description": FELL_ON})
+    exited_on = fields.Date(allow_none=True, metadata={"description": EXITED_ON})
     also_found_under = fields.List(
         fields.Nested(AlsoFoundUnderSchema),
         metadata={"description": "References, numbers or names of suppliers that were merged into this one."},

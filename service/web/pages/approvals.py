@@ -15,9 +15,12 @@ from service.cases import closing
 from service.clock import now
 from service.errors import DomainError
 from service.queries import approvals as queries
-from service.remediation import approvals, steps
+from service.remediation import approvals, exit_papers, steps
 from service.remediation.steps import Act, build_act
+from service.retaliation import watches
 from service.web.form_fields import parse_day, parse_number
+from service.web.pages.agreements import SPOKESPERSON_TITLES
+from service.web.pages.exits import GROUND_TITLES
 from service.web.pages.remediation import render_step
 
 
@@ -35,6 +38,9 @@ def _render_approvals(error: DomainError | None) -> Response:
         outcomes=closing.list_outcomes(),
         chosen_by=CHOSEN_BY,
         actor=get_caller().actor,
+        person=get_caller().owner_id,
+        grounds=GROUND_TITLES,
+        spokespeople=SPOKESPERSON_TITLES,
         error=error,
     )
     return make_response(html, error.status if error else 200)
@@ -60,6 +66,26 @@ def decide_closing(case_id: str) -> AnyResponse:
         else:
             reason = request.form.get("reason", "")
             closing.decline_closing(session, case_id, reason, act.on, act.at, by, is_approver=is_approver)
+
+    return _decide(decide)
+
+
+def decide_exit(exit_paper_id: str) -> AnyResponse:
+    """Approve an exit paper, or return it to its authors."""
+
+    def decide(session: Session, act: Act) -> None:
+        paper = exit_papers.get_paper(session, exit_paper_id)
+        state = "approved" if _approves() else "returned"
+        exit_papers.change_state(session, paper, state, request.form.get("reason", ""), act)
+
+    return _decide(decide)
+
+
+def decide_watch_end(watch_id: str) -> AnyResponse:
+    """Agree to end a retaliation watch early, or decline it."""
+
+    def decide(session: Session, act: Act) -> None:
+        watches.decide_on_end(session, watch_id, approves=_approves(), response=request.form.get("reason", ""), act=act)
 
     return _decide(decide)
 

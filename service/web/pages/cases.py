@@ -30,7 +30,7 @@ from service.db.tables import Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.imports import receiving
-from service.queries import lists
+from service.queries import lists, watches
 from service.remediation.steps import build_act
 from service.web.holding_backups import find_holding_backups
 
@@ -141,11 +141,13 @@ def _render_case(case_id: str, error: DomainError | None, corrected_number: int 
         detail = case_service.get_case_detail(session, case, today(get_caller().time_zone))
         two_users = case.state == "open" and closing.needs_two_users(session, case)
         proposed_by = _get_proposer_name(session, case)
+        watch = watches.get_open_watch(session, case.supplier_id) if case.supplier_id else None
     html = render_template(
         "case.html",
         detail=detail,
         two_users=two_users,
         proposed_by=proposed_by,
+        watch=watch,
         is_approver=_is_approver(),
         is_own_proposal=case.closing is not None and case.closing["by"] == get_caller().actor,
         today=today(get_caller().time_zone),

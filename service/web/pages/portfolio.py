@@ -15,7 +15,7 @@ from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import not_found
 from service.imports import sample
-from service.queries import approvals, portfolio, supplier_detail, supplier_list
+from service.queries import approvals, portfolio, supplier_detail, supplier_list, watches
 from service.referrals import readiness
 from service.suppliers import organisation_models
 from service.watchlists import matches
@@ -38,6 +38,7 @@ def show_portfolio() -> str:
         next_release = _find_unplanned_release(session, on)
         open_countries = readiness.list_open_countries(session, on)
         waiting = approvals.count_waiting(session, on, get_caller().actor) if _may_approve() else 0
+        checks = watches.count_due(session, on) if get_caller().sees_worker_derived else (0, 0)
         open_matches = matches.count_matches_by_state(session)["open"]
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
@@ -50,6 +51,8 @@ def show_portfolio() -> str:
         time_left=format_time_left,
         open_countries=open_countries,
         waiting=waiting,
+        overdue_checks=checks[0],
+        due_checks=checks[1],
         open_matches=open_matches,
         next_release=next_release,
         sample_imports=sample_imports,

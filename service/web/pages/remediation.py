@@ -22,6 +22,7 @@ from service.db.account_tables import User
 from service.db.remediation_tables import Finding, Step
 from service.errors import DomainError
 from service.queries import remediation as queries
+from service.queries import watches
 from service.remediation import evidence_files, findings, steps, verification
 from service.remediation.evidence_files import StoredFile
 from service.remediation.remedy_totals import repays_workers
@@ -120,6 +121,9 @@ def _render_board(error: DomainError | None) -> Response:
             next_cursor=page.next_cursor,
             suppliers=queries.get_suppliers(session, page.items),
             users=_list_users(session),
+            checks=watches.list_due_checks(session, act.on, supplier_id=shown["supplier"])
+            if act.sees_worker_derived
+            else (),
             overdue=queries.count_overdue(session, act.on, sees_worker_derived=act.sees_worker_derived),
             today=act.on,
             error=error,

@@ -36,6 +36,7 @@ from service.suppliers import repository as suppliers
 from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
 from service.web.pages.agreements import get_agreement_titles
+from service.web.pages.exits import EXIT_STATE_TITLES
 from service.web.pages.remediation import get_titles
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
@@ -167,6 +168,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         answered_questions=list_answered_questions(view.supplier, on),
         **get_titles(),
         **get_agreement_titles(),
+        exit_states=EXIT_STATE_TITLES,
     )
 
 

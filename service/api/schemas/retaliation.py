@@ -1,0 +1,56 @@
+"""Retaliation watches: whether workers who spoke up have suffered for it."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service.api.fields import CurrentChoice, StrictChoice, StrictList, StrictNested, StrictString
+from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
+from service.retaliation.checks import RESULTS
+from service.retaliation.watches import ENDED, OPEN
+
+
+class RetaliationCheckSchema(ApiSchema):
+    """A check of a watch: when it is due, and what it found. Group figures only."""
+
+    id = fields.String()
+    month = fields.Integer(metadata={"description": "After how many months it is due; 0 for a check that is repeated."})
+    due = fields.Date()
+    result = CurrentChoice(RESULTS, allow_none=True, metadata={"description": "Null until it is recorded."})
+    checked_on = fields.Date(allow_none=True)
+    source = fields.String(allow_none=True, metadata={"description": "The kind of people who said so."})
+    workers = fields.Integer(allow_none=True, metadata={"description": "How many workers were spoken to."})
+    chosen_by = fields.String(allow_none=True, metadata={"description": "Who chose these workers."})
+    figures = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        allow_none=True,
+        metadata={"description": "How many workers each sign of retaliation concerns."},
+    )
+    reason = fields.String(allow_none=True, metadata={"description": "Why a check was not possible, or what was seen."})
+
+
+class RetaliationWatchSchema(ApiSchema):
+    """The months in which it is checked whether workers suffer for what they reported. The supplier never sees it."""
+
+    id = fields.String()
+    supplier_id = fields.String()
+    started_on = fields.Date()
+    state = CurrentChoice((OPEN, ENDED))
+    case_id = fields.String(allow_none=True, metadata={"description": "The case that signs were recorded in."})
+    end_reason = fields.String(
+        allow_none=True, metadata={"description": "Why an approver was asked to end it early, and did if it has ended."}
+    )
+    ended_at = fields.DateTime(allow_none=True)
+    checks = StrictList(StrictNested(RetaliationCheckSchema))
+    version = fields.Integer()
+
+
+class WatchQuerySchema(PageQuerySchema):
+    """The parameters for listing retaliation watches."""
+
+    supplier_id = StrictString(36)
+    state = StrictChoice((OPEN, ENDED))
+
+
+WATCH_PAGE = page_of(RetaliationWatchSchema, "RetaliationWatchPage")
