@@ -13,8 +13,9 @@ OWN = CALENDAR | {name for name in ACCESS.pages if name.split(" ")[1].startswith
 # What only a person can vouch for or decide, never a program, and what users say and show to each other for that.
 VOUCHED_FOR = {
     "POST pages.note_site_delivery", "POST pages.note_agency_delivery", "POST pages.verify_step", "POST pages.confirm_payment",
-    "POST pages.add_step_comment", "GET pages.step_file", "GET pages.approvals", "POST pages.ask_approver",
-    "POST pages.decide_step_request", "POST pages.decide_closing",
+    "POST pages.add_step_comment", "GET pages.step_file", "POST pages.ask_approver",
+    "POST pages.decide_step_request", "POST pages.decide_closing", "POST pages.decide_exit", "POST pages.decide_watch_end",
+    "POST pages.change_exit_state", "POST pages.record_check", "POST pages.ask_to_end_watch",
 }  # fmt: skip
 
 

@@ -14,15 +14,18 @@ import pytest
 from api_contract import watch
 from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
+from flask.testing import FlaskClient
 from portal import Portal, make_portal
 from sheets import workbook
 from test_api_repayments import NP_18
 from test_erasure import WORD, find_word, plant_in_every_field, work
 
 from service.api.routes import document_bytes
+from service.clock import today
 from service.db.session import Database
 from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation
+from service.retaliation.rules import list_signs
 from service.reviews.findings import queue_findings
 from service.settings import Settings
 from service.wiring.app import create_app
@@ -117,6 +120,9 @@ SAME = {
     "create_agency_remedy_account": "create_supplier_remedy_account",
     "put_remedy_payment": "on the page of the account, because a key that no user answers for submits no evidence",
     "respond_to_agency": "respond_to_supplier",
+    "create_supplier_exit_paper": "on the page of exits, because a key that no user answers for writes no exit paper",
+    "create_agency_exit_paper": "create_supplier_exit_paper",
+    "put_exit_paper": "create_supplier_exit_paper",
     "decide_agency_proposal": "decide_supplier_proposal",
     "change_webhook": "create_webhook",
     "add_step_evidence": "on the page of the step, because a key that no user answers for submits no evidence",
@@ -138,6 +144,7 @@ PAGES: Mapping[str, set[str]] = {
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
     "case_macros.html": {"found_on", "note"},  # add_finding
     "cases.html": {"{{ id }}"},  # open_case
+    "exit.html": {"{{ name }}", "tried", "reason"},  # plant_in_remediation
     "evidence.html": {"reference", "text"},  # confirm_matching_evidence
     "evidence_macros.html": {"reference"},  # confirm_supplier_evidence
     "import.html": {"text"},  # what a cell is read as, which is deleted with the import
@@ -164,6 +171,7 @@ PAGES: Mapping[str, set[str]] = {
     "suppliers.html": {"filter_name", "text"},  # save_filter
     "users.html": {"email", "name"},  # create_user
     "webhooks.html": {"url"},  # create_webhook
+    "watch.html": {"reason"},  # plant_in_remediation
     "what_if.html": {"agencies"},  # what_if_supplier
 }
 
@@ -322,6 +330,33 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     assert send(browser, f"/remediation/steps/{guarded['id']}/requests", **asked).status_code == 303
     decision = re.search(r'action="(/approvals/steps/[^"]+)"', approver.get("/approvals").get_data(as_text=True))[1]
     assert send(approver, decision, decision="decline", reason=f"{WORD} answer").status_code == 303
+    plant_in_exit_and_watch(portal, browser, approver, supplier_id)
+
+
+def plant_in_exit_and_watch(portal: Portal, browser: FlaskClient, approver: FlaskClient, supplier_id: str) -> None:
+    """Write the word in an exit paper that is returned, and in a check of a retaliation watch and a request to end it."""
+    texts = {name: f"{WORD} {name}" for name in ("effect", "remedy", "payment_after", "reason")}
+    asked = {"spokesperson": "union", "consulted_on": "2026-01-02", "ends_on": "2030-01-01", "ground": "no_progress"}
+    tried = {"tried_on": "2026-01-02", "tried": f"{WORD} letters"}
+    assert send(browser, f"/suppliers/{supplier_id}/exit", **texts, **asked, **tried).status_code == 303
+    paper = portal.get(f"/suppliers/{supplier_id}/exit-papers").json["items"][0]["id"]
+    assert send(browser, f"/exit-papers/{paper}/state", state="submitted", version="1").status_code == 303
+    sent = {"decision": "return", "reason": f"{WORD} return"}
+    assert send(approver, f"/approvals/exits/{paper}", **sent).status_code == 303
+    case = {"case_id": f"{WORD}-9", "linked_reference": f"{WORD}-1", "findings": [{"finding": "locked_in", "phase": "work"}]}
+    assert portal.call("POST", "/cases", json=case).status_code == 201
+    queue_findings(portal.app.extensions["database"])
+    work(portal)
+    watch = portal.get(f"/retaliation-watches?supplier_id={supplier_id}").json["items"][0]
+    path, day = f"/retaliation-watches/{watch['id']}", today().isoformat()
+    check = {"check": watch["checks"][0]["id"], "checked_on": day, "result": "signs", "source": "union_ngo"}
+    figures = {f"sign-{sign}": "1" for sign in list_signs()}
+    recorded = send(browser, f"{path}/checks", **check, **figures, reason=f"{WORD} check", version=watch["version"])
+    assert recorded.status_code == 303
+    version = portal.get(path).json["version"]
+    assert send(browser, f"{path}/ending", reason=f"{WORD} end", version=version).status_code == 303
+    declined = {"decision": "decline", "reason": f"{WORD} no end"}
+    assert send(approver, f"/approvals/watches/{watch['id']}", **declined).status_code == 303
 
 
 def plant_through_link(portal: Portal, path: str, letter: str, finding: str, step: str) -> None:
@@ -381,6 +416,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "transition",
     } <= places
     assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
+    assert {"exit_paper", "retaliation_check", "retaliation_watch"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
     erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)

@@ -11,7 +11,7 @@ from service.remediation.plans import SPOKESPEOPLE
 from service.remediation.rules import EXIT_STATES, MAX_REASON
 
 
-class AttemptSchema(ApiSchema):
+class LeverageEntrySchema(ApiSchema):
     """Something that was tried to change the situation, and the day."""
 
     on = StrictDay(required=True)
@@ -29,7 +29,7 @@ class ExitPaperSchema(ApiSchema):
     supplier_id = fields.String(dump_only=True)
     state = CurrentChoice(EXIT_STATES, dump_only=True)
     ground = StrictChoice(list_grounds(), allow_none=True)
-    leverage = StrictList(StrictNested(AttemptSchema), 0, MAX_LEVERAGE)
+    leverage = StrictList(StrictNested(LeverageEntrySchema(sent_as="NewLeverageEntry")), 0, MAX_LEVERAGE)
     effect = _text("The effect of leaving on the workers.")
     remedy = _text("The remedy for workers that is funded.")
     payment_after = _text("How remedy is paid after the exit.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -14,17 +16,19 @@ from werkzeug.wrappers import Response as AnyResponse
 from service.auth.caller import get_caller, read_session, write_session
 from service.clock import now
 from service.db.account_tables import User
+from service.db.exit_tables import ExitPaper
 from service.db.tables import Supplier
 from service.errors import DomainError
 from service.queries import watches as watch_queries
 from service.remediation import exit_papers, remedy_accounts
-from service.remediation.exit_papers import CHANGEABLE, Attempt, ExitContent
+from service.remediation.exit_papers import CHANGEABLE, MAX_LEVERAGE, Attempt, ExitContent
 from service.remediation.remedy_totals import compute_totals, list_instalments
 from service.remediation.steps import Act, build_act
 from service.suppliers import repository as suppliers
 from service.web.form_fields import parse_day, parse_number
 from service.web.pages.agreements import SPOKESPERSON_TITLES
 
+FIELDS = tuple(field.name for field in fields(ExitContent) if field.name != "leverage")
 ROWS = 3  # empty rows of the list of what was tried
 GROUND_TITLES = {
     "no_progress": lazy_gettext("Remediation has failed: nothing has changed in spite of everything that was tried"),
@@ -66,7 +70,8 @@ def _render(kind: str, supplier_id: str, error: DomainError | None) -> Response:
         papers=papers,
         current=current,
         can_write=current is not None or can_start,
-        rows=len(current.leverage if current else ()) + ROWS,
+        form=_get_shown(current),
+        attempts=_list_shown_attempts(current),
         owed=[(account, sums) for account, sums in totals if not sums.is_paid],
         watch=watch,
         names=names,
@@ -79,6 +84,19 @@ def _render(kind: str, supplier_id: str, error: DomainError | None) -> Response:
         error=error,
     )
     return make_response(html, error.status if error else 200)
+
+
+def _get_shown(current: ExitPaper | None) -> dict[str, Any]:
+    """Return what the fields of the form show: what was sent and refused, or what the paper says."""
+    sent = request.form if "payment_after" in request.form else None
+    return {name: sent.get(name) if sent is not None else getattr(current, name, None) for name in FIELDS}
+
+
+def _list_shown_attempts(current: ExitPaper | None) -> list[tuple[str, str]]:
+    """Return the rows of what was tried, as day and text, with empty ones at the end."""
+    sent = list(zip(request.form.getlist("tried_on"), request.form.getlist("tried"), strict=False))
+    known = [(each["on"], each["tried"]) for each in current.leverage] if current else []
+    return [*(sent or known), *[("", "")] * ROWS][:MAX_LEVERAGE]
 
 
 def save_exit(kind: str, supplier_id: str) -> AnyResponse:
