@@ -7,7 +7,6 @@ A view takes the session of the request (scoped to the caller's organisation), t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from threading import Lock
@@ -50,7 +49,7 @@ from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.referrals.readiness import load_gate
-from service.remediation import exit_papers, plans, replies
+from service.remediation.gate import NOTHING_KNOWN, GateFacts, load_gate_facts
 from service.report_content import redaction
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
@@ -123,9 +122,9 @@ def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Valu
     A request without a plan, or without the day on which the supplier was informed, means those that are stored.
     """
     supplier, result = _get_latest(session, kind, supplier_id)
-    stored = _load_agreement(session, supplier)
+    stored = load_gate_facts(session, supplier.id)
     plan, informed_on = _load_plan(body, today(get_caller().time_zone))
-    asked = Agreement(plan or stored.plan, informed_on or stored.informed_on, stored.exited_on)
+    asked = GateFacts(plan or stored.plan, informed_on or stored.informed_on, stored.exited_on)
     return Reply(_supplier(session, supplier, result, asked), etag=etag(supplier, asked))
 
 
@@ -203,43 +202,25 @@ def decided_result(
     }
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """What the onboarding decision takes into account beside a result: the plan that a supplier agreed to, the day on which
-    it was informed of the findings, and the last day of the relationship if we have left it.
-    """
-
-    plan: CorrectivePlan | None
-    informed_on: date | None
-    exited_on: date | None = None
-
-
-def _load_agreement(session: Session, supplier: Supplier) -> Agreement:
-    exited_on = exit_papers.list_exits(session, [supplier.id]).get(supplier.id)
-    return Agreement(
-        plans.build_gate_plan(session, supplier.id), replies.get_informed_on(session, supplier.id), exited_on
-    )
-
-
-def _supplier(session: Session, supplier: Supplier, result: Result, agreement: Agreement) -> dict[str, Any]:
+def _supplier(session: Session, supplier: Supplier, result: Result, known: GateFacts) -> dict[str, Any]:
     """Return a supplier or agency with its latest result, the decision, and what else it is found under."""
     names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on", "fell_on")
     merged = identity.list_aliases(session, supplier)
     return {
-        **_result(session, result, agreement),
+        **_result(session, result, known),
         **{name: getattr(supplier, name) for name in names},
-        "exited_on": agreement.exited_on,
+        "exited_on": known.exited_on,
         "also_found_under": merged,
     }
 
 
-def _result(session: Session, result: Result, agreement: Agreement = Agreement(None, None)) -> dict[str, Any]:
+def _result(session: Session, result: Result, known: GateFacts = NOTHING_KNOWN) -> dict[str, Any]:
     """Return a stored result without the steps that the referral directory does not allow yet, and what replaces them."""
     assessed, facts = stored_results.reassess_result(result)
     gate = load_gate(session, today(get_caller().time_zone))
     sees_all = get_caller().sees_worker_derived
     gated = gate.apply(assessed if sees_all else redaction.with_supplier_visible_plan(assessed))
-    given = (agreement.plan, agreement.informed_on, gated.assessed, agreement.exited_on)
+    given = (known.plan, known.informed_on, gated.assessed, known.exited_on)
     decided = decided_result(assessed, facts, result.on, *given)
     return {**decided, "actions_withheld": gate.describe(gated.places) or None}
 
@@ -261,7 +242,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         raise DomainError("reference.empty", 422, "The reference in the URL is empty or a placeholder.")
     existing = identity.find_supplier(session, kind, answers)
     named_before = None if existing is None else pairs.get_identity(existing)
-    check_version(None if existing is None else etag(existing, _load_agreement(session, existing)))
+    check_version(None if existing is None else etag(existing, load_gate_facts(session, existing.id)))
     check_confirmed_pieces(confirmed, {} if existing is None else existing.answers)
     if "asking" in body:
         found = questionnaire_requests.find_request(session, body["asking"])
@@ -275,17 +256,17 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
     except IntegrityError as error:
         raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
-    agreement = _load_agreement(session, supplier)
-    values, tag = with_issues(_supplier(session, supplier, result, agreement), issues), etag(supplier, agreement)
+    known = load_gate_facts(session, supplier.id)
+    values, tag = with_issues(_supplier(session, supplier, result, known), issues), etag(supplier, known)
     return Reply(values, 201, location, tag) if existing is None else Reply(values, etag=tag)
 
 
-def etag(supplier: Supplier, agreement: Agreement) -> str:
-    """Return the version tag of a supplier, and of the agreement that decides on it, under this version of the scoring method."""
+def etag(supplier: Supplier, known: GateFacts) -> str:
+    """Return the version tag of a supplier, and of what else decides on it, under this version of the scoring method."""
     tag = f"{supplier.id}-{supplier.version}-{ENGINE_VERSION}"
-    if agreement == Agreement(None, None):
+    if known == NOTHING_KNOWN:
         return tag
-    return f"{tag}-{sha256(orjson.dumps(agreement, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]}"
+    return f"{tag}-{sha256(orjson.dumps(known, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]}"
 
 
 def filter_from(values: Values) -> SupplierFilter:
@@ -304,8 +285,8 @@ def list_suppliers(session: Session, kind: str, query: Values) -> Reply:
 def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return a supplier or agency, by id or the buyer's reference, with the decision that its stored plan leads to."""
     supplier, result = _get_latest(session, kind, supplier_id)
-    agreement = _load_agreement(session, supplier)
-    return Reply(_supplier(session, supplier, result, agreement), etag=etag(supplier, agreement))
+    known = load_gate_facts(session, supplier.id)
+    return Reply(_supplier(session, supplier, result, known), etag=etag(supplier, known))
 
 
 def _get_latest(session: Session, kind: str, supplier_id: str) -> tuple[Supplier, Result]:
@@ -333,7 +314,7 @@ def get_result(session: Session, result_id: str) -> Reply:
 def erase(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
     supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True, lock=True)
-    check_version(etag(supplier, _load_agreement(session, supplier)))
+    check_version(etag(supplier, load_gate_facts(session, supplier.id)))
     erasure.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 

@@ -22,7 +22,8 @@ from service.db.tables import Change, MergedKey, QuestionnaireRequest, Result, S
 from service.errors import not_found
 from service.queries import lists, stored_results
 from service.questionnaires_sent import requests as questionnaire_requests
-from service.remediation import exit_papers, plans, replies
+from service.remediation import replies
+from service.remediation.gate import GateFacts, load_gate_facts
 from service.remediation.steps import get_action
 from service.report_content import redaction
 from service.report_content.contact_gate import ContactGate
@@ -103,15 +104,15 @@ def get_supplier_detail(
     detail = stored_results.build_detail(latest, gate)
     sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
     others = sites(session, supplier)
-    exited_on = exit_papers.list_exits(session, [supplier.id]).get(supplier.id)
+    known = load_gate_facts(session, supplier.id)
     return SupplierDetail(
         supplier=supplier,
         aliases=list_aliases(session, supplier),
         result=latest,
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=_decide(session, latest, exited_on, sees_worker_derived=sees_worker_derived),
-        exited_on=exited_on,
+        decision=_decide(latest, known, sees_worker_derived=sees_worker_derived),
+        exited_on=known.exited_on,
         draft="" if replies.list_consulted_suppliers(session, [supplier.id], now()) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
@@ -123,21 +124,19 @@ def get_supplier_detail(
     )
 
 
-def _decide(session: Session, result: Result, exited_on: date | None, *, sees_worker_derived: bool) -> Decision:
+def _decide(result: Result, known: GateFacts, *, sees_worker_derived: bool) -> Decision:
     assessed, facts = stored_results.reassess_result(result)
     document = orjson.loads(next(iter_result_json(assessed, result.on)))
-    plan = plans.build_gate_plan(session, result.supplier_id)
-    informed_on = replies.get_informed_on(session, result.supplier_id)
     return decide(
         assessed,
         document,
         facts,
         result.on,
-        plan,
-        informed_on,
+        known.plan,
+        known.informed_on,
         today=today(),
         sees_worker_derived=sees_worker_derived,
-        exited_on=exited_on,
+        exited_on=known.exited_on,
     )
 
 

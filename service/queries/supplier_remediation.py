@@ -45,11 +45,12 @@ class SupplierRemediation:
 
 
 def get_supplier_remediation(
-    session: Session, supplier: Supplier, gate: ContactGate, *, sees_worker_derived: bool
+    session: Session, supplier: Supplier, gate: ContactGate, *, sees_worker_derived: bool, sees_papers: bool
 ) -> SupplierRemediation:
     """Return the remediation at a supplier as far as the caller may see it.
 
-    Steps that a gate withholds are left out, as on the board.
+    Steps that a gate withholds are left out, as on the board. ``sees_papers``: the caller may open remedy accounts and exit
+    papers.
     """
     findings = select(Finding).where(Finding.supplier_id == supplier.id).order_by(Finding.found_on, Finding.id)
     steps = select(Step).where(Step.supplier_id == supplier.id).order_by(*build_order_by(STEP_ORDER))
@@ -58,13 +59,13 @@ def get_supplier_remediation(
         steps = steps.where(Step.worker_derived.is_(False))
     shown, withheld = leave_out_withheld(gate, supplier, session.scalars(steps).all())
     accounts = select(RemedyAccount.id).where(RemedyAccount.supplier_id == supplier.id).limit(1)
-    papers = exit_papers.list_papers(session, supplier.id)
+    papers = exit_papers.list_papers(session, supplier.id) if sees_papers else ()
     return SupplierRemediation(
         session.scalars(findings).all(),
         shown,
         withheld,
         plans.get_plan(session, supplier.id),
-        session.scalars(accounts).first() is not None,
+        sees_papers and session.scalars(accounts).first() is not None,
         next((paper for paper in papers if paper.state != "withdrawn"), None),
         get_open_watch(session, supplier.id) if sees_worker_derived else None,
     )

@@ -7,9 +7,9 @@ to reply. A supplier has been consulted once it has answered, or once that time 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import datetime
 
-from sqlalchemy import Exists, Text, and_, cast, exists, func, not_, or_, select
+from sqlalchemy import Exists, Text, and_, cast, exists, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.audit import record_event
@@ -218,9 +218,3 @@ def list_consulted_suppliers(session: Session, supplier_ids: Collection[str], at
     for chunk in chunks(sorted(supplier_ids)):
         found |= set(session.scalars(select(Supplier.id).where(Supplier.id.in_(chunk), or_(returned, replied))))
     return found
-
-
-def get_informed_on(session: Session, supplier_id: str) -> date | None:
-    """Return the day on which the first letter about findings was delivered to a supplier; None if none was."""
-    first = session.scalar(select(func.min(Reply.delivered_at)).where(Reply.supplier_id == supplier_id))
-    return first.date() if first else None

@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from portal import Portal, make_portal
 from sheets import workbook
 from test_api_repayments import NP_18
+from test_approvals import LOCKED
 from test_erasure import WORD, find_word, plant_in_every_field, work
 
 from service.api.routes import document_bytes
@@ -343,7 +344,7 @@ def plant_in_exit_and_watch(portal: Portal, browser: FlaskClient, approver: Flas
     assert send(browser, f"/exit-papers/{paper}/state", state="submitted", version="1").status_code == 303
     sent = {"decision": "return", "reason": f"{WORD} return"}
     assert send(approver, f"/approvals/exits/{paper}", **sent).status_code == 303
-    case = {"case_id": f"{WORD}-9", "linked_reference": f"{WORD}-1", "findings": [{"finding": "locked_in", "phase": "work"}]}
+    case = {"number": f"{WORD}-9", "linked_name": f"{WORD} Foods", "nationality": "MM", "findings": [LOCKED]}
     assert portal.call("POST", "/cases", json=case).status_code == 201
     queue_findings(portal.app.extensions["database"])
     work(portal)

@@ -15,6 +15,7 @@ from questionnaires.form import list_form_ids, load_form
 from risk_models.cases.rules import STRENGTHS
 from risk_models.evidence import needs_confirmation
 from risk_models.model import get_model_version
+from service.auth.access import ACCESS
 from service.auth.caller import get_caller, read_session, write_session
 from service.cases import service as case_service
 from service.clock import now, today
@@ -141,7 +142,11 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         unread_cells += list_unread_answers(session, view.result)
         progress = describe_progress(session, [sent for sent in view.requests if sent.returned_on is None], on)
         remediation = get_supplier_remediation(
-            session, view.supplier, gate, sees_worker_derived=caller.sees_worker_derived
+            session,
+            view.supplier,
+            gate,
+            sees_worker_derived=caller.sees_worker_derived,
+            sees_papers=ACCESS.may_open(caller.role or "", f"pages.{kind}_exit"),
         )
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
