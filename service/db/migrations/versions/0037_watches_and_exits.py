@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0032"
-down_revision = "0031"
+revision = "0037"
+down_revision = "0036"
 
 
 def upgrade() -> None:
-    """Upgrade from 0031. The job that takes findings looks again at suppliers whose workers have spoken, to open watches."""
+    """Upgrade from 0036. The job that takes findings looks again at suppliers whose workers have spoken, to open watches."""
     op.create_table(
         "retaliation_watch",
         sa.Column("id", sa.String(36), primary_key=True),
