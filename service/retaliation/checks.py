@@ -19,7 +19,6 @@ from service.cases import service as case_service
 from service.db.case_tables import StoredCase
 from service.db.remediation_tables import Finding
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
-from service.db.tables import Supplier
 from service.errors import DomainError, not_found
 from service.remediation import findings as finding_service
 from service.remediation.rules import check_reason, check_text
@@ -177,7 +176,8 @@ def _record_in_case(session: Session, watch: RetaliationWatch, outcome: Outcome,
         for finding in found:
             case_service.add_finding(session, watch.case_id, finding, act.on, act.at, by)
         return
-    supplier = session.get_one(Supplier, watch.supplier_id)
-    number = {"case_id": f"Retaliation {watch.id[:8]}"}
-    case = case_service.open_case(session, number, found, act.on, act.at, by, supplier_id=supplier.id)
+    # In letters, because some digits in a case number would look like somebody's telephone or identity number.
+    code = "".join(chr(ord("A") + int(digit, 16)) for digit in watch.id[:8])
+    number = {"case_id": f"Retaliation {code}"}
+    case = case_service.open_case(session, number, found, act.on, act.at, by, supplier_id=watch.supplier_id)
     watch.case_id = case.id
