@@ -19,8 +19,8 @@ class RetaliationWatch(Owned, Base):
     """The months in which we check whether the workers of a supplier suffer for what they reported.
 
     ``started_on``: when workers last spoke up, or last suffered for it, from which the months count. ``case_id``: the case that
-    signs are recorded in. ``end_*``: a request to end it early, why, by whom and when; ``end_declined``: why an approver
-    declined the last one. It has ended without a request if the last check found no sign.
+    signs are recorded in. ``end_*``: a request to end it early, why, by whom and when; ``end_response``: what an approver
+    said to the last one. It has ended without a request if the last check found no sign.
     """
 
     __tablename__ = "retaliation_watch"
@@ -39,7 +39,7 @@ class RetaliationWatch(Owned, Base):
     end_reason: Mapped[str | None] = mapped_column(Text)
     end_asked_by: Mapped[str | None] = mapped_column(String(80))
     end_asked_at: Mapped[datetime | None]
-    end_declined: Mapped[str | None] = mapped_column(Text)
+    end_response: Mapped[str | None] = mapped_column(Text)
     ended_by: Mapped[str | None] = mapped_column(String(80))
     ended_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)

@@ -150,7 +150,7 @@ def ask_to_end(session: Session, watch: RetaliationWatch, reason: str, act: Act)
         raise DomainError("transition.by_key", 403, "An API key cannot ask an approver; a user has to.")
     check_reason(reason)
     watch.end_reason, watch.end_asked_by, watch.end_asked_at = reason.strip(), act.actor.name, act.at
-    watch.end_declined = None
+    watch.end_response = None
     watch.version += 1
     record_event(session, act.actor.name, "retaliation_watch.end_asked", "retaliation_watch", watch.id)
     tell_approvers(session, "watch_end", watch.id, act.at, supplier_id=watch.supplier_id)
@@ -172,12 +172,12 @@ def decide_on_end(session: Session, watch_id: str, *, approves: bool, response: 
     if watch.end_asked_by == act.actor.name:
         raise DomainError("approval.own", 403, "You made this request. A different approver has to decide it.")
     check_reason(response, is_needed=not approves)
+    watch.end_response = response.strip() or None
     if approves:
         for check in list_pending(session, watch):
             session.delete(check)
         end_watch(session, watch, act)
         return
-    watch.end_declined = response.strip()
     withdraw_request(watch)
     watch.version += 1
     record_event(session, act.actor.name, "retaliation_watch.end_declined", "retaliation_watch", watch.id)

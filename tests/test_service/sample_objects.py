@@ -341,7 +341,8 @@ def make_watch(session: Session, ids: Ids) -> RetaliationWatch:
 
 
 def make_check(session: Session, ids: Ids) -> RetaliationCheck:
-    return RetaliationCheck(watch_id=ids["watch_id"], month=1, due=now().date() + timedelta(days=30))
+    session.add(RetaliationCheck(watch_id=ids["watch_id"], month=12, due=now().date() + timedelta(days=330)))
+    return RetaliationCheck(watch_id=ids["watch_id"], month=1, due=now().date())
 
 
 def make_exit_paper(session: Session, ids: Ids) -> ExitPaper:

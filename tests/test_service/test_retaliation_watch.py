@@ -245,7 +245,7 @@ def test_only_an_approver_who_did_not_ask_ends_a_watch_early(watched: Watched):
     with pytest.raises(DomainError, match="Say why"):
         decide(blind, approves=False)
     decide(blind, approves=False, response="Ask the union first.")
-    assert (watch.state, watch.end_declined) == ("open", "Ask the union first.")
+    assert (watch.state, watch.end_response) == ("open", "Ask the union first.")
     watches.ask_to_end(session, watch, "All found other work.", act_on(ON))
     decide(blind)
     assert (watch.state, watch.ended_by, watch.end_reason) == ("ended", "user:dee", "All found other work.")
@@ -341,7 +341,7 @@ def test_an_officer_records_a_check_on_its_page(app: Flask, database: Database):
     assert refused.status_code == 422
     assert "do not match" in refused.text
     saved = send(browser, f"/retaliation-watches/{watch_id}/checks", **form, **asked)
-    assert saved.status_code == 303, saved.text[saved.text.find("role=\"alert"):][:300]
+    assert saved.status_code == 303, saved.text[saved.text.find('role="alert') :][:300]
     page = browser.get(f"/retaliation-watches/{watch_id}").text
     assert "Dismissed: 2" in page
     assert send(browser, f"/retaliation-watches/{watch_id}/checks", **form, **asked).status_code == 409

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("end_reason", sa.Text(), nullable=True),
         sa.Column("end_asked_by", sa.String(80), nullable=True),
         sa.Column("end_asked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("end_declined", sa.Text(), nullable=True),
+        sa.Column("end_response", sa.Text(), nullable=True),
         sa.Column("ended_by", sa.String(80), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         *_build_origin_columns(),
