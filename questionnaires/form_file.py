@@ -47,8 +47,6 @@ def _revise_entry(earlier: Mapping[str, Any], change: Mapping[str, Any], words: 
     revised = {**earlier, **change}
     if "choices" in earlier and "choices" in change:
         revised["choices"] = _revise_entries(earlier["choices"], change["choices"], "code", "spellings")
-    if "relevant" in change:
-        revised.pop("asked_unless", None)
     if "not_applicable" in earlier:
         revised["not_applicable"] = {**earlier["not_applicable"], **change.get("not_applicable", {})}
     replaced = [earlier["title"]] if "title" in earlier and earlier["title"] != revised["title"] else []

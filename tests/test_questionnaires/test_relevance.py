@@ -1,7 +1,10 @@
 """Test the conditions under which a question is asked."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +24,8 @@ from questionnaires.relevance import (
     iter_comparisons,
     parse_relevant,
 )
+from questionnaires.validation.context import AnswerColumn, ValidationContext
+from questionnaires.validation.returned_forms import find_relevant
 
 ANSWERS = {"housing": "crowded", "workers": 12.0, "camp": ("far", "heat"), "agencies": "declined"}
 
@@ -110,6 +115,20 @@ def read_xlsform(text: str, answers: dict[str, str]) -> bool:
 @given(conditions, st.dictionaries(questions, codes))
 def test_an_xlsform_asks_the_same_questions(condition: Condition, answers: dict[str, str]) -> None:
     assert read_xlsform(format_xlsform(condition), answers) == is_relevant(condition, answers)
+
+
+@given(conditions, st.lists(st.dictionaries(questions, codes), min_size=1, max_size=4))
+def test_the_rows_of_a_sheet_are_read_like_single_answers(condition: Condition, rows: list[dict[str, str]]) -> None:
+    columns = {
+        question: AnswerColumn(
+            list("xyz"), np.array(["xyz".find(row.get(question, "?")) for row in rows], dtype=np.int32)
+        )
+        for question in "ab"  # the sheet has no column for the third
+    }
+    context = cast(ValidationContext, SimpleNamespace(answers=columns, rows=np.arange(len(rows))))
+    given_answers = [{question: answer for question, answer in row.items() if question != "c"} for row in rows]
+    assert find_relevant(context, condition).tolist() == [is_relevant(condition, row) for row in given_answers]
+    assert find_relevant(context, None).all(), "a question without a condition is asked everywhere"
 
 
 FORM = """

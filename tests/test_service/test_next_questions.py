@@ -87,6 +87,23 @@ def test_a_supplier_without_findings_is_asked_whatever_could_still_raise_its_lev
     assert "reported_harms" not in {each.id for each in chosen.questions}, "it is not for suppliers"
 
 
+def test_a_level_that_can_only_rise_is_not_settled() -> None:
+    row = SITE | {"papers_retention": "held"}
+    chosen = choose("site", row)
+    assert (chosen.level, chosen.lowest_level, chosen.highest_level) == ("high", "high", "critical")
+    assert {"retaliation", "wage_level"} <= set(list_ids(chosen, "practice"))
+    badly = dict.fromkeys([each.id for each in chosen.questions if each.reason != "facts"], "declined") | row
+    assert get_level(badly | HARM) == "critical"
+
+
+def test_a_supplier_with_one_finding_is_not_asked_what_cannot_change_its_level() -> None:
+    form = load_form("site")
+    well = {question.id: answer_well(question, form) for question in form.core_questions if question.feeds}
+    chosen = choose("site", SITE | well | {"papers_retention": "held"})
+    assert (chosen.lowest_level, chosen.highest_level) == ("high", "high")
+    assert list_ids(chosen, "practice") == []
+
+
 def test_the_end_is_told_apart_from_a_level_that_is_settled() -> None:
     form = load_form("site")
     row: Answers = {question.id: "declined" for question in form.questions} | SITE
