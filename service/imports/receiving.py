@@ -80,11 +80,12 @@ def receive_upload(
     choices = redact_choices(choices, dict(zip((name for name, _ in files), names, strict=True)))
     with db.for_organisation(organisation_id, write=False) as session:
         editions.check_previous(session, choices)
-        check_quota(session, max_waiting)
+        check_quota(session, max_waiting, lock=False)
     digests = [blobs.put(data) for _, data in files]
     at = now()
     size = sum(len(data) for _, data in files)
     with db.for_organisation(organisation_id) as session:
+        check_quota(session, max_waiting)  # others may have arrived since
         uploads = [
             Upload(name=name, sha256=digest, size=len(data), created_by=by, created_at=at)
             for name, (_, data), digest in zip(names, files, digests, strict=True)

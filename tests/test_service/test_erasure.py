@@ -355,7 +355,14 @@ def test_an_erasure_that_the_journal_does_not_know_is_recorded_by_the_check(
     recorded = list_erasures(journal)
     assert [erasure.object_type for erasure in recorded] == ["site"]
     journal.path.unlink()
+
+    def find_unrecorded() -> list[tuple[str, bool]]:
+        found = find_inconsistencies(database, blobs, now(), journal)
+        return [(each.about, each.is_information) for each in found if each.code == "erasure.not_recorded"]
+
+    assert find_unrecorded() == [(f"site {recorded[0].object_id}", True)]
     repair_inconsistencies(database, blobs, now(), journal)
+    assert find_unrecorded() == []
     assert list_erasures(journal) == recorded
     written = journal.path.read_text(encoding="ascii")
     assert "S-1" not in written

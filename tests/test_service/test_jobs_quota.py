@@ -1,10 +1,12 @@
 """The quota of waiting jobs: an organisation that has reached it gets 429 with the limit, and nothing is stored."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from io import BytesIO
 
 import pytest
 from callers import form_token, make_browser, make_key, make_organisation, make_user
 from flask import Flask
+from patience import PATIENCE
 from sqlalchemy import select
 
 from service.blob_store.folder import FolderStore
@@ -32,12 +34,31 @@ def test_only_unfinished_imports_and_reports_of_the_organisation_count(database:
     put(database, theirs, *["read_import"] * 5)
     with database.for_organisation(ours) as session:
         session.scalars(select(Job).where(Job.kind == "render_report")).first().state = "done"
-    with database.for_organisation(ours, write=False) as session:
+    with database.for_organisation(ours) as session:
         check_quota(session, 3)
         check_quota(session, None)
         with pytest.raises(DomainError) as refused:
             check_quota(session, 2)
     assert (refused.value.code, refused.value.status, refused.value.extra["waiting"]) == ("jobs.too_many", 429, 2)
+
+
+@pytest.mark.fault
+def test_requests_that_arrive_at_the_same_moment_do_not_exceed_the_quota(database: Database):
+    ours = make_organisation(database)
+
+    def request_job() -> None:
+        with database.for_organisation(ours) as session:
+            check_quota(session, 1)
+            enqueue(session, "read_import", {}, "user:1")
+
+    with ThreadPoolExecutor() as threads:
+        with database.for_organisation(ours) as session:
+            check_quota(session, 1)
+            other = threads.submit(request_job)
+            wait([other], timeout=0.5)  # it waits for this transaction
+            enqueue(session, "read_import", {}, "user:1")
+        with pytest.raises(DomainError, match="the limit is 1"):
+            other.result(PATIENCE)
 
 
 def test_an_upload_over_the_quota_is_refused_by_the_api_and_the_page_and_nothing_is_stored(
