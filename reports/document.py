@@ -453,6 +453,7 @@ class Report:
     responded. `withheld` replaces steps that contact workers where no help is arranged for them yet; empty if there are none.
     `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it cites.
     `sender`: the organisation that sends a supplier its copy. `changes` is None if there is nothing to compare the results with.
+    `exits`: the names of suppliers whose exit papers wait for a decision; never in a supplier's copy.
     """
 
     title: str
@@ -478,6 +479,7 @@ class Report:
     cases: tuple[CaseLine, ...] = ()
     sources: tuple[Source, ...] = ()
     changes: Changes | None = None
+    exits: tuple[str, ...] = ()
     sender: str = ""
     draft: str = DRAFT
     wording: str = WORDING

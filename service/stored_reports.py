@@ -20,6 +20,7 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.buyer import own_practices
 from service.clock import now, today
+from service.db.exit_tables import ExitPaper
 from service.db.import_tables import Import
 from service.db.remediation_tables import Step as StoredStep
 from service.db.session import chunks
@@ -93,8 +94,16 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     withheld = gate.describe(place for each in gated for place in each.places)
     title = report.results[0].name if len(results) == 1 else organisation.name
     draft = _get_draft_mark(session, by_supplier)
-    report = replace(report, details=details, title=title, draft=draft, withheld=withheld)
+    exits = _list_waiting_exits(session, by_supplier)
+    report = replace(report, details=details, title=title, draft=draft, withheld=withheld, exits=exits)
     return report if worker_derived else redact_report(report)
+
+
+def _list_waiting_exits(session: Session, supplier_ids: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the suppliers of a report whose exit papers wait for an approver."""
+    waiting = select(Supplier.id, Supplier.name).join(ExitPaper, ExitPaper.supplier_id == Supplier.id)
+    rows = session.execute(waiting.where(ExitPaper.state == "submitted").order_by(ExitPaper.submitted_at, Supplier.id))
+    return tuple(name for id_, name in rows if id_ in supplier_ids)
 
 
 def build_supplier_copy(session: Session, supplier_id: str) -> Report:

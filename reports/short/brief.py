@@ -50,6 +50,7 @@ def list_decisions(report: Report) -> list[Decision]:
         _decide_on_danger(report),
         _decide_on_plans(report),
         _decide_on_state_imposed(report.plan),
+        _decide_on_exits(report.exits),
         _decide_on_questions(report),
         _decide_on_own_practices(report),
     )
@@ -118,6 +119,18 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
         "State-imposed labour is documented for the place or the goods. No audit or answer on site can show otherwise.",
         format_due(step),
+    )
+
+
+def _decide_on_exits(names: Sequence[str]) -> Decision | None:
+    if not names:
+        return None
+    suppliers = format_count(len(names), "supplier")
+    return Decision(
+        f"decide whether to stay with {suppliers} or leave",
+        f"Decide on the exit paper for {_join_names(names, len(names))}: stay and use our influence, or leave with remedy paid.",
+        "It states what was tried, what leaving does to workers, and how remedy is paid. Workers pay first when a buyer leaves.",
+        "Next meeting",
     )
 
 

@@ -27,6 +27,7 @@ from service.errors import DomainError
 from service.remediation import exit_papers
 from service.remediation.exit_papers import Attempt, ExitContent, list_grounds
 from service.remediation.steps import Act
+from service.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers, undo_merge
 
 TRIED = Attempt(ON - timedelta(days=90), "Joint letter with two other buyers.")
@@ -266,6 +267,14 @@ def test_the_gate_never_proceeds_with_a_supplier_that_we_have_left(desk: Desk):
     after = desk.portal.call("POST", f"{desk.path}/decision", json={}).json
     assert after["decision_details"]["answer"] == ("hold" if before["decision"] == "hold" else "ask")
     assert after["score"] == before["score"]
+
+
+def test_the_internal_report_names_who_waits_for_a_decision_and_the_suppliers_copy_does_not(desk: Desk):
+    desk.write()
+    desk.submit(desk.officer)
+    with desk.database.for_organisation(desk.id, write=False) as session:
+        assert build_internal_report(session, [desk.supplier]).exits == (SITE["name"],)
+        assert build_supplier_copy(session, desk.supplier).exits == ()
 
 
 def test_a_refused_form_keeps_what_was_entered_and_an_old_version_is_refused(desk: Desk):

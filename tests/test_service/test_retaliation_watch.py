@@ -15,8 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from test_outbox_queue import add_endpoint
 from test_reminders import list_queued
+from test_shared_plans import CANARY, Case, case  # noqa: F401  a fixture
 from test_taking_findings import AT, HELD, ON, SITE, close, save, take
 
+from reports.formats import KINDS, render
 from risk_models.cases.rules import list_case_rules
 from service.auth import keys
 from service.clock import now, today
@@ -35,6 +37,7 @@ from service.retaliation import watches
 from service.retaliation.checks import Outcome, record_check
 from service.retaliation.reminders import list_check_reminders
 from service.retaliation.rules import add_months, list_signs, load_watch_rules
+from service.stored_reports import build_supplier_copy
 from service.suppliers.merging import merge_suppliers, undo_merge
 
 REPORTED = {"reported_harms": ["papers_withheld"], "reported_by": "workers", "reported_on": "2026-10-30"}
@@ -171,10 +174,10 @@ def test_signs_reopen_what_was_put_right_and_are_recorded_in_a_case(watched: Wat
     watched.record(find_signs(day, dismissed=3, blacklisted=1))
     assert finding.state == "reopened"
     assert session.scalars(steps).one() == "reopened"
-    case = session.scalars(select(StoredCase)).one()
-    found = session.scalars(select(StoredFinding.finding).where(StoredFinding.case_id == case.id)).all()
+    stored = session.scalars(select(StoredCase)).one()
+    found = session.scalars(select(StoredFinding.finding).where(StoredFinding.case_id == stored.id)).all()
     assert set(found) == {"punished_for_speaking", "barred_from_future_work"}
-    assert (case.supplier_id, watched.watch.case_id) == (watched.supplier.id, case.id)
+    assert (stored.supplier_id, watched.watch.case_id) == (watched.supplier.id, stored.id)
     assert watched.supplier.latest_id != score_before  # assessed again, with the case
     assert watched.watch.started_on == day
     assert watched.list_due() == [add_months(day, month) for month in (1, 3, 6, 12)]
@@ -350,8 +353,7 @@ def test_an_officer_records_a_check_on_its_page(app: Flask, database: Database):
 def test_a_watch_goes_only_with_its_supplier(watched: Watched):
     session = watched.session
     watched.record(find_signs(ON + timedelta(days=1), dismissed=1))
-    case = session.get_one(StoredCase, watched.watch.case_id)
-    session.delete(case)
+    session.delete(session.get_one(StoredCase, watched.watch.case_id))
     session.flush()
     session.refresh(watched.watch)
     assert (watched.watch.state, watched.watch.case_id) == ("open", None)
@@ -359,3 +361,29 @@ def test_a_watch_goes_only_with_its_supplier(watched: Watched):
     session.flush()
     session.expire_all()
     assert session.scalars(select(RetaliationWatch)).all() == []
+
+
+def test_nothing_of_a_watch_reaches_the_suppliers_link(case: Case):  # noqa: F811
+    case.see()
+    before = case.see()
+    with case.database.for_organisation(case.organisation_id) as session:
+        watches.watch_supplier(session, case.supplier_id, act_on(today()), has_news=True)
+        watch = session.scalars(select(RetaliationWatch)).one()
+        missed = Outcome("not_possible", add_months(today(), 1), reason=f"{CANARY} was closed.")
+        check = watches.list_pending(session, watch)[0]
+        record_check(session, watch, check.id, missed, act_on(missed.checked_on))
+        watches.ask_to_end(session, watch, f"{CANARY} has closed.", act_on(today()))
+    assert case.see() == before
+
+
+def test_signs_of_retaliation_change_nothing_in_the_suppliers_copy_in_any_format(watched: Watched):
+    def render_all() -> dict[str, bytes]:
+        copy = build_supplier_copy(watched.session, watched.supplier.id)
+        kinds = {kind: KINDS[kind].formats for kind in ("report", "scorecard")}
+        return {f"{kind}.{name}": render(copy, name, kind).data for kind, formats in kinds.items() for name in formats}
+
+    before = render_all()
+    watched.record(replace(find_signs(ON, dismissed=4), reason=f"{CANARY} night shift."))
+    assert watched.session.scalars(select(StoredCase)).one().supplier_id == watched.supplier.id
+    after = render_all()
+    assert [name for name, data in after.items() if data != before[name]] == []
