@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import gzip
 from datetime import date
+from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from questionnaires.languages import ENGLISH, Language, list_languages, load_language
 from reports.formats import FORMATS
 from service import links
 from service.auth.caller import get_blob_store, get_database, get_link
@@ -56,10 +58,26 @@ def register(app: Flask) -> None:
     app.register_blueprint(pages)
 
 
+def _get_language() -> Language:
+    """Return the language of the questions. The address says it, since these pages set no cookie."""
+    code = request.args.get("language", ENGLISH)
+    return load_language(code if code in list_languages() else ENGLISH)
+
+
+@pages.url_defaults
+def _keep_language(endpoint: str, values: dict[str, Any]) -> None:
+    if request.blueprint == pages.name and _get_language().code != ENGLISH:
+        values.setdefault("language", _get_language().code)
+
+
 @pages.context_processor
-def _add_locale() -> dict[str, object]:
+def _add_languages() -> dict[str, object]:
     locale = get_locale()
-    return {"language": str(locale).replace("_", "-"), "direction": locale.text_direction if locale else "ltr"}
+    return {
+        "locale": str(locale).replace("_", "-"),
+        "language": _get_language(),
+        "languages": [load_language(code) for code in (ENGLISH, *list_languages())],
+    }
 
 
 @pages.after_request

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from questionnaires.form import list_form_ids, load_combined_form, load_form
+from questionnaires.languages import load_language
 from service import links
 from service.clock import now
 from service.db.link_tables import AnswerFile, DraftAnswer, SupplierLink
@@ -107,7 +108,7 @@ def case(app: Flask, database: Database) -> Case:
 
 def find_section(case: Case, title: str) -> str:
     """The path of a section."""
-    return re.search(rf'(/sections/\d+)">{title}<', case.see())[1]
+    return re.search(rf'(/sections/\d+)"[^>]*>{title}<', case.see())[1]
 
 
 def open_section(case: Case, title: str) -> str:
@@ -495,3 +496,19 @@ def test_the_buyer_sees_which_answers_could_not_be_read(case: Case):
     assert "a few" not in before, "nobody reads a draft"
     case.send()
     assert "Total workers: “a few”" in browser.get(path).get_data(as_text=True)
+
+
+def test_the_questions_are_shown_in_the_language_that_is_chosen_and_read_as_in_english(case: Case):
+    case.post("/open")
+    thai = load_language("th")
+    path = find_section(case, "Recruitment")
+    english, page = case.see(path), case.see(f"{path}?language=th")
+    ask = load_form("site").by_id["recruitment_fees"].ask
+    assert ask in english
+    assert ask not in page
+    assert thai.translate(ask) in page
+    assert f"{path}?language=th" in page, "the language stays"
+    assert "has not been checked in full" in case.see("?language=th")
+    case.save(page.replace("?language=th", ""), {"recruitment_fees": "most"})
+    assert 'value="most" checked' in case.see(path)
+    assert case.get(f"{path}?language=xx").status_code == 200
