@@ -11,7 +11,7 @@ import pytest
 from callers import form_token, make_browser, make_key, make_organisation, make_user
 from examples import TIMES
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from portal import Portal
 from sqlalchemy import select
@@ -34,6 +34,11 @@ NUMBERS = count(1)
 REASON = {"reason": "Because."}
 SPOKEN = {"checked_on": today().isoformat(), "workers": 8, "chosen_by": "worker_organisation"}
 HEARD = {**SPOKEN, "source": "union_ngo", "confirmed_percent": 100, "asked_about_retaliation": "yes"}
+
+# 10,000 sequences with --long, each portion of them in a database of its own, so that requests do not become slower and slower.
+PORTIONS, IN_A_PORTION = 40, 250
+
+Request = tuple[str, str, dict[str, Any]]
 
 # Each request: whether it goes to the API or is a form, what it is about, and what is sent.
 anything = st.one_of(
@@ -112,7 +117,7 @@ class Desk:
             session.add(StepFinding(step_id=step.id, finding_id=finding.id))
             self.step, self.finding = step.id, finding.id
 
-    def send(self, caller: str, request: tuple[str, str, dict[str, Any]]) -> None:
+    def send(self, caller: str, request: Request) -> None:
         """Send a request, which may be refused but never fails."""
         method, about, sent = request
         body = {**REASON, **sent}
@@ -163,18 +168,20 @@ def desk(app: Flask, database: Database, quick_hashes: None) -> Desk:
     return Desk(app, database)
 
 
-@settings(
-    max_examples=20 if TIMES == 1 else 10_000,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+@pytest.mark.parametrize(
+    "portion", [0, *(pytest.param(number, marks=pytest.mark.long) for number in range(1, PORTIONS))]
 )
-@given(sequence=sequences)
-def test_no_sequence_of_requests_closes_an_emergency_without_an_approver_and_the_workers(
-    desk: Desk, sequence: list[tuple[str, tuple[str, str, dict[str, Any]]]]
-):
-    desk.start()
-    for caller, request in sequence:
-        desk.send(caller, request)
-        desk.check()
+def test_no_sequence_of_requests_closes_an_emergency_without_an_approver_and_the_workers(desk: Desk, portion: int):
+    @seed(portion)
+    @settings(max_examples=20 if TIMES == 1 else IN_A_PORTION, suppress_health_check=[HealthCheck.too_slow])
+    @given(sequence=sequences)
+    def run(sequence: list[tuple[str, Request]]) -> None:
+        desk.start()
+        for caller, request in sequence:
+            desk.send(caller, request)
+            desk.check()
+
+    run()
 
 
 def test_an_approver_and_the_workers_do_close_it(desk: Desk):
