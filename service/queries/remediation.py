@@ -180,10 +180,6 @@ class StepRecord:
     watch: OpenWatch | None
     names: Mapping[str, str]
 
-    def get_name(self, actor: str | None) -> str:
-        """Return the name of a user by its id or its name in the audit trail; of others what the trail calls them."""
-        return self.names.get((actor or "").removeprefix("user:"), actor or "")
-
 
 def get_step_record(session: Session, step: Step, act: Act) -> StepRecord:
     """Return a step with its history. Who may not see what workers said sees no free text: it might repeat that."""
@@ -227,10 +223,6 @@ class FindingRecord:
     letters: Sequence[Reply]
     watch: OpenWatch | None
     names: Mapping[str, str]
-
-    def get_name(self, actor: str | None) -> str:
-        """Return the name of a user by its name in the audit trail; of others what the trail calls them."""
-        return self.names.get((actor or "").removeprefix("user:"), actor or "")
 
 
 def get_finding_record(session: Session, finding: Finding, act: Act) -> FindingRecord:

@@ -1,10 +1,11 @@
-"""Format dates and counts on pages in a consistent way, in the reader's time zone."""
+"""Format dates, counts and names on pages in a consistent way, in the reader's time zone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
-from flask_babel import get_domain, to_user_timezone
+from flask_babel import get_domain, gettext, to_user_timezone
 
 from reports.formatting import format_iso_date, format_number, format_short_date
 
@@ -32,3 +33,18 @@ def format_plural(singular: str, plural: str, num: int, **values: object) -> str
     """Return the translation of the singular or plural form for a number; ``%(num)s`` becomes "12,345"."""
     text: str = get_domain().get_translations().ungettext(singular, plural, num)
     return text % {"num": format_number(num), **values}
+
+
+def describe_actor(actor: str | None, names: Mapping[str, str]) -> str:
+    """Return who did something, given the names of users by their id; empty for nobody.
+
+    ``actor``: as in the audit trail, or the id of a user.
+    """
+    kind, _, id_ = (actor or "user:").rpartition(":")
+    if kind == "system":
+        return gettext("Done automatically by Diligence")
+    if kind == "link":
+        return gettext("The supplier, through its link")
+    if kind == "key":
+        return gettext("An API key")
+    return names.get(id_) or (gettext("A user who no longer has an account") if id_ else "")

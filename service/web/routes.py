@@ -23,7 +23,7 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
-from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
+from service.web.formatting import describe_actor, format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
     agreements,
     approvals,
@@ -273,6 +273,7 @@ def register(app: Flask) -> None:
         action_title=get_action_title,
         country_name=get_country_name,
         sector_title=get_sector_title,
+        describe_actor=describe_actor,
         describe_cell=describe,
         format_day=format_day,
         format_moment=format_moment,

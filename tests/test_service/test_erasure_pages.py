@@ -58,6 +58,16 @@ def test_an_import_is_erased_after_a_page_that_says_what_goes_and_what_stays(app
     assert blobs.list_digests() == ()
 
 
+def test_the_page_does_not_announce_the_deletion_of_files_that_are_no_longer_stored(app: Flask):
+    harbour, portal = make_office(app, "Pier Foods")
+    rows = ("| Case | About | Finding | Found on |", "|---|---|---|---|", "| C-1 | S-1 | violence | 2026-10-30 |")
+    import_id = portal.import_file("cases.xlsx", workbook(*rows), kind="case", confirm="true")["id"]
+    admin = make_browser(app, make_user(app.extensions["database"], harbour, "admin"))
+    page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
+    assert "No uploaded file is stored any more." in page
+    assert "0 stored" not in page
+
+
 def test_the_pages_for_suppliers_and_cases_show_a_preview_as_well(app: Flask):
     quay, portal = make_office(app, "Quay Trading")
     portal.put("/suppliers/S-1", {"name": "Hill Mill", "country": "TH", "sector": ["1020"]})

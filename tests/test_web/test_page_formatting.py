@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
-from service.web.formatting import format_day, format_moment, format_partial_date, format_plural
+from service.web.formatting import describe_actor, format_day, format_moment, format_partial_date, format_plural
 
 
 @pytest.fixture
@@ -40,3 +40,16 @@ def test_a_count_has_its_comma_and_its_plural(app: Flask, num: int, text: str) -
 )  # fmt: skip
 def test_a_date_of_a_day_a_month_or_a_year_is_shown_like_other_dates(text: str, shown: str) -> None:
     assert format_partial_date(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("actor", "shown"),
+    [
+        ("user:u1", "Ana Marín"), ("u1", "Ana Marín"), ("user:u2", "A user who no longer has an account"), (None, ""),
+        ("system:remediation", "Done automatically by Diligence"), ("link:l1", "The supplier, through its link"),
+        ("key:k1", "An API key"),
+    ],
+)  # fmt: skip
+def test_who_did_something_is_shown_in_words_and_never_as_a_code(app: Flask, actor: str | None, shown: str) -> None:
+    with app.test_request_context(), force_locale("en_GB"):
+        assert describe_actor(actor, {"u1": "Ana Marín"}) == shown
