@@ -16,6 +16,7 @@ Priority = Literal["1", "2", "3a", "3b"]
 LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "insufficient_evidence")
 # The ending of a rule's title if the rule was triggered only by questions left blank.
 CANNOT_BE_RULED_OUT = " (cannot be ruled out)"
+CLOSED = "Closed"  # the status of a step that is done
 LEVEL_TITLES: dict[Level, str] = {
     "critical": "Critical",
     "high": "High",
@@ -446,13 +447,69 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A figure over time: its name and a value for each day, None where it is not known. `level`: whose colour it has, if any."""
+
+    title: str
+    values: tuple[float | None, ...]
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Figures over time that are shown in one chart. `stacked`: they add up to a total."""
+
+    title: str
+    note: str
+    days: tuple[date, ...]
+    series: tuple[Series, ...]
+    stacked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """The figures of a group of steps on the latest day, and on the day that they are compared with, in the order of columns."""
+
+    title: str
+    latest: tuple[float | None, ...]
+    compared: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How the portfolio has developed over the past year. `compared_on` is None if there are no earlier figures."""
+
+    trends: tuple[Trend, ...]
+    on: date
+    compared_on: date | None
+    columns: tuple[str, ...]
+    groups: tuple[GroupFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The logo of an organisation, a PNG of some pixels. `text` is read out where it cannot be seen."""
+
+    png: bytes
+    width: int
+    height: int
+    text: str
+
+    def fit(self, width: float, height: float) -> tuple[float, float]:
+        """Return its width and height where there is room for this much, in the same unit; it is never stretched."""
+        scale = min(width / self.width, height / self.height)
+        return self.width * scale, self.height * scale
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The content of a report on an assessment.
 
     `results` contains all results, worst first; `details` explains the worst few. `draft` is empty once the supplier has
     responded. `withheld` replaces steps that contact workers where no help is arranged for them yet; empty if there are none.
     `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it cites.
-    `sender`: the organisation that sends a supplier its copy. `changes` is None if there is nothing to compare the results with.
+    `sender`: the organisation whose report it is, with its `logo`; empty on the command line. `changes` is None if there is
+    nothing to compare the results with. `progress`: only in an internal report on the whole portfolio.
     `exits`: the names of suppliers whose exit papers wait for a decision; never in a supplier's copy.
     """
 
@@ -480,6 +537,8 @@ class Report:
     sources: tuple[Source, ...] = ()
     changes: Changes | None = None
     exits: tuple[str, ...] = ()
+    progress: Progress | None = None
     sender: str = ""
+    logo: Logo | None = None
     draft: str = DRAFT
     wording: str = WORDING

@@ -1,6 +1,7 @@
 """Render a report as one HTML file without scripts or external content, readable on paper, by keyboard and in a narrow window."""
 
 import functools
+from base64 import b64encode
 from pathlib import Path
 
 import jinja2
@@ -22,10 +23,11 @@ def render(report: Report) -> bytes:
 
 @functools.cache
 def load_template(name: str) -> jinja2.Template:
-    """Return a template, which escapes all text; the filter `svg` inserts a chart."""
+    """Return a template, which escapes all text; the filter `svg` inserts a chart, and `data_url` a logo."""
     folder = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=folder, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["svg"] = lambda drawing: Markup(drawing.svg())
+    environment.filters["data_url"] = lambda logo: f"data:image/png;base64,{b64encode(logo.png).decode()}"
     return environment.get_template(name)

@@ -49,6 +49,7 @@ def for_audience(report: Report) -> Report:
         buyer=(),
         buyer_plan=(),
         changes=None,
+        progress=None,
     )
 
 

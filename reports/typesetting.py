@@ -16,6 +16,7 @@ from typing import Any
 import typst
 
 from reports.charts import FILLS, INKS, Drawing, truncate
+from reports.document import Logo
 
 FONT_PACKAGES = (
     "justmytype_western_core",  # Latin (including Vietnamese), Greek, Cyrillic
@@ -24,6 +25,7 @@ FONT_PACKAGES = (
     "justmytype_intl_south_asia",  # Devanagari, Bengali, Tamil, Telugu
     "justmytype_intl_rtl",  # Arabic, Hebrew
 )
+LOGO_SIZE = (45.0, 13.0)  # millimetres
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONG_WORD = re.compile(r"\S{28,}")
 _BREAK = re.compile("(.{14})(?=.)")
@@ -88,12 +90,17 @@ def _font_folders() -> list[str]:
 
 
 def _json_tree(content: Any) -> Any:
-    """Return the view model as JSON values: charts become shapes and lines of text, and words too long to fit can be broken."""
+    """Return the view model as JSON values: logos become bytes, charts become shapes and lines of text, and words too long to fit
+    can be broken.
+    """
     if isinstance(content, Drawing):
         alt = truncate(f"{content.title}. {content.description}", 1, 900)
         texts = [text._asdict() for text in content.texts()]
         size = {"width": content.width, "height": content.height}
         return {"shapes": content.shapes(), "texts": texts, "title": content.title, "alt": alt, **size}
+    if isinstance(content, Logo):
+        width, height = content.fit(*LOGO_SIZE)
+        return {"bytes": list(content.png), "width": width, "height": height, "alt": content.text}
     if isinstance(content, dict):
         return {key: _json_tree(value) for key, value in content.items()}
     if isinstance(content, list):

@@ -39,6 +39,7 @@ from reports.formatting import (
     format_share,
     format_short_date,
 )
+from reports.progress_view import build_progress_view
 from reports.sources import cited_sources, sources_in_case
 
 Tree = dict[str, Any]
@@ -86,6 +87,8 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     }
     return {
         "title": report.title,
+        "sender": f"{report.sender} · " if report.sender not in ("", report.title) else "",
+        "logo": report.logo,
         "draft": report.draft,
         "audience": "Internal" if report.audience == "internal" else "Copy for the supplier",
         "on": format_date(report.on),
@@ -137,6 +140,7 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "overview_more": f"The first {_MAX_OVERVIEW} of {len(report.plan):,} actions are shown; the annex describes all of them."
         if len(report.plan) > _MAX_OVERVIEW
         else "",
+        "progress": build_progress_view(report.progress) if report.progress else None,
         "any_steps": bool(report.plan),
         "withheld": report.withheld,
         "urgent": [_step_view(step) for step in report.plan if step.safety],

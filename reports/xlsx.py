@@ -16,9 +16,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from reports.charts import FILLS, INKS
-from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Report
+from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Logo, Report
 from reports.sources import cited_sources
 from reports.view_model import BUYER_STATES, OWNERS, confidence_sentences, count_by_level, summary_sentences
+from reports.xlsx_progress import write_progress
 from reports.xlsx_rows import Value, write_row
 
 Row = tuple[Value, ...]
@@ -62,6 +63,7 @@ def result_columns(results: Sequence[Headline]) -> tuple[Column, ...]:
     return (*kind, *COLUMNS, place, *evidence)
 
 
+LOGO_PIXELS = (200.0, 60.0)
 POINTS, DATE = "+0.00;-0.00;0.00", "d mmm yyyy"
 
 
@@ -72,10 +74,14 @@ def render(report: Report) -> bytes:
         # Uses the date of the report rather than today's, so that the same workbook can be created again, byte for byte.
         created = datetime(report.on.year, report.on.month, report.on.day)  # noqa: DTZ001
         book.set_properties({"title": report.title, "comments": report.draft, "created": created})
-        _write_text_sheet(book, "Summary", _summary_rows(report))
+        summary = _write_text_sheet(book, "Summary", _summary_rows(report))
+        if report.logo:
+            insert_logo(summary, 3, report.logo)
         _write_results(book, report.results)
         _write_table(book, "Reasons", _REASONS, _reason_rows(report))
         _write_table(book, "Actions", _ACTIONS, _action_rows(report))
+        if report.progress:
+            write_progress(book, report.progress)
         if report.cases:
             _write_table(book, "Cases", _CASES, _case_rows(report))
         if report.buyer:
@@ -191,6 +197,8 @@ def _source_rows(report: Report) -> Iterator[Row]:
 def _summary_rows(report: Report) -> Iterator[Row]:
     yield (report.title,)
     yield (report.draft,)
+    if report.sender not in ("", report.title):
+        yield ("Organisation", report.sender)
     yield ("Date", report.on)
     for sentence in (*summary_sentences(report), *confidence_sentences(report.results), report.wording):
         yield (sentence,)
@@ -224,6 +232,14 @@ def _method_rows(report: Report) -> Iterator[Row]:
         yield (f.name, ", ".join(f.sheets), f.sha256, f.rows, f.accepted, f.rejected)
 
 
+def insert_logo(sheet: Worksheet, column: int, logo: Logo) -> None:
+    """Put a logo at the top of a sheet, to the right of its texts."""
+    width, height = logo.fit(*LOGO_PIXELS)
+    scale = {"x_scale": width / logo.width, "y_scale": height / logo.height}
+    options = {"image_data": BytesIO(logo.png), "description": logo.text, "object_position": 3, **scale}
+    sheet.insert_image(0, column, "logo.png", options)
+
+
 def _write_table(
     book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]], rows: Iterable[Row]
 ) -> None:
@@ -236,8 +252,8 @@ def _write_table(
     sheet.autofilter(0, 0, last, len(columns) - 1)
 
 
-def _write_text_sheet(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> None:
-    """Write a sheet of text: the first row is the title, and each row after a blank one is a heading."""
+def _write_text_sheet(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row]) -> Worksheet:
+    """Write a sheet of text, and return it: the first row is the title, and each row after a blank one is a heading."""
     sheet = book.add_worksheet(name)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 90)
@@ -252,6 +268,7 @@ def _write_text_sheet(book: xlsxwriter.Workbook, name: str, rows: Iterable[Row])
         formats = title if place == 0 else heading if after_blank else plain
         write_row(sheet, place, row, [formats.get(type(value)) for value in row])
         after_blank = not row
+    return sheet
 
 
 def _add_table_sheet(book: xlsxwriter.Workbook, name: str, columns: Sequence[tuple[str, float]]) -> Worksheet:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple
 
 from reports.charts import Drawing
-from reports.document import WORDING, Level
+from reports.document import WORDING, Level, Logo
 
 
 class Tag(NamedTuple):
@@ -68,7 +68,7 @@ class ShortDocument:
     """A report of one or two pages. `kind`: what it is and for whom, as a reader sees it above the title.
 
     `headline`: the one sentence to read if nothing else is read. `draft` is empty once the supplier has responded.
-    `language`: the ISO 639 code of the language of its texts.
+    `language`: the ISO 639 code of the language of its texts. `sender`: the organisation whose report it is, with its `logo`.
     """
 
     kind: str
@@ -79,3 +79,11 @@ class ShortDocument:
     draft: str = ""
     wording: str = WORDING
     language: str = "en"
+    sender: str = ""
+    logo: Logo | None = None
+
+    @property
+    def full_kind(self) -> str:
+        """Return what it is, after the name of the sender if that is not said anyway."""
+        is_named = not self.sender or self.sender == self.title or self.sender in self.kind
+        return self.kind if is_named else f"{self.sender} · {self.kind}"

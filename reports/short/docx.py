@@ -17,9 +17,10 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 
 from reports.charts import FILLS, INKS, Drawing, keep_xml_characters
+from reports.document import Logo
 from reports.formatting import format_date
 from reports.short.document import Block, Bullets, Paragraph, Picture, ShortDocument, Table, Tag
-from reports.typesetting import draw_png
+from reports.typesetting import LOGO_SIZE, draw_png
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -36,7 +37,9 @@ def render(document: ShortDocument) -> bytes:
     """Return the Word file. Raises FontsMissingError, since its chart is drawn with the fonts of the PDF."""
     book = docx.Document()
     _set_up(book, document)
-    _add_text(book, f"{document.kind} · {format_date(document.on)}", "Caption")
+    if document.logo:
+        _add_logo(book, document.logo)
+    _add_text(book, f"{document.full_kind} · {format_date(document.on)}", "Caption")
     _add_text(book, document.title, "Title")
     if document.draft:
         book.add_paragraph().add_run(document.draft).bold = True
@@ -121,6 +124,12 @@ def _add_picture(book: Document, drawing: Drawing) -> None:
     described = shape._inline.docPr
     described.set("title", keep_xml_characters(drawing.title))
     described.set("descr", keep_xml_characters(drawing.description))
+
+
+def _add_logo(book: Document, logo: Logo) -> None:
+    width, height = (Mm(length) for length in logo.fit(*LOGO_SIZE))
+    shape = book.add_picture(BytesIO(logo.png), width, height)
+    shape._inline.docPr.set("descr", keep_xml_characters(logo.text))
 
 
 def _save(book: Document) -> bytes:

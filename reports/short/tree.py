@@ -11,7 +11,8 @@ Tree = dict[str, Any]
 def build_tree(document: ShortDocument) -> Tree:
     """Return the content of a short report; every block names its `type`."""
     return {
-        "kind": document.kind,
+        "kind": document.full_kind,
+        "logo": document.logo,
         "title": document.title,
         "headline": document.headline,
         "on": format_date(document.on),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from math import floor, log10
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from reports.charts import DOWN, FILLS, INK, PAPER, QUIET, RULE, UP
+from reports.charts import FILLS, PAPER, QUIET, RULE
 from reports.document import Level
 from reports.formatting import format_number
+from reports.time_charts import STYLES, choose_step
 from service.web.formatting import format_day
 
 HEIGHT, TOP, LEFT = (
@@ -25,16 +25,6 @@ HEIGHT, TOP, LEFT = (
 )  # of the plot in pixels; the space for the numbers at its left, in per cent of the width
 STACK: tuple[Level, ...] = ("insufficient_evidence", "low", "medium", "high", "critical")  # from the bottom up
 WIDEST = 6.0  # per cent of the width that a column takes at most
-
-
-class Style(NamedTuple):
-    """How a line is drawn, so that lines are distinct in print and for colour-blind readers: its colour and dashes."""
-
-    colour: str
-    dashes: str
-
-
-STYLES = (Style(INK, ""), Style(UP, "7 4"), Style(DOWN, "2 3"))
 
 
 class Line(NamedTuple):
@@ -99,7 +89,7 @@ class _Scale:
 
     def __init__(self, days: Sequence[date], most: float) -> None:
         self.days = days
-        self.step = _choose_step(most)
+        self.step = choose_step(most)
         self.top = self.step * max(1, -(-most // self.step))
         self.span = max(1, (days[-1] - days[0]).days) if days else 1
 
@@ -124,14 +114,6 @@ class _Scale:
         if len(self.days) > 1:
             parts.append(_draw_text(100, TOP + HEIGHT + 20, format_day(self.days[-1]), "end"))
         return parts
-
-
-def _choose_step(most: float) -> float:
-    """Return a round distance between rules: one, two or five times a power of ten, at least 1, for at most five rules."""
-    if most <= 0:
-        return 1.0
-    power = 10.0 ** floor(log10(most / 4)) if most > 4 else 1.0
-    return next((power * factor for factor in (1, 2, 5) if most / (power * factor) <= 5), power * 10)
 
 
 def _draw_text(x: float, y: float, text: str, anchor: str) -> str:
