@@ -41,7 +41,16 @@ def build(report: Report) -> ShortDocument:
         Section("Who does what by when", (_step_table(report),)),
         Section("How sure we are", (Bullets(_describe_confidence(report)),)),
     ]
-    return ShortDocument("Board brief, internal", report.title, _state_headline(decisions), report.on, tuple(sections))
+    headline = _state_headline(decisions)
+    return ShortDocument(
+        "Board brief, internal",
+        report.title,
+        headline,
+        report.on,
+        tuple(sections),
+        sender=report.sender,
+        logo=report.logo,
+    )
 
 
 def list_decisions(report: Report) -> list[Decision]:
@@ -259,9 +268,8 @@ def _describe_owner(step: Step) -> str:
 def _describe_confidence(report: Report) -> tuple[str, ...]:
     total = len(report.results)
     thin = sum(headline.coverage < 0.5 for headline in report.results)
-    texts = [f"{thin:,} of {format_count(total, 'supplier')} answered fewer than half of the key questions."] * bool(
-        thin
-    )
+    who = f"All {total:,} suppliers" if 1 < thin == total else f"{thin:,} of {format_count(total, 'supplier')}"
+    texts = [f"{who} answered fewer than half of the key questions."] * bool(thin)
     blanks = sum(headline.silent or headline.up_to for headline in report.results)
     if blanks:
         level_of = "level of 1 supplier rests" if blanks == 1 else f"levels of {blanks:,} suppliers rest"
@@ -309,7 +317,10 @@ def _join_names(names: Sequence[str], total: int) -> str:
 
 
 def _shorten(name: str) -> str:
-    return name if len(name) <= MAX_LETTERS else name[: MAX_LETTERS - 1].rstrip() + "\u2026"
+    if len(name) <= MAX_LETTERS:
+        return name
+    words = name[:MAX_LETTERS].rpartition(" ")[0]  # a whole word, unless that leaves too little
+    return (words if len(words) > MAX_LETTERS / 2 else name[: MAX_LETTERS - 1]).rstrip(" (,;-") + "\u2026"
 
 
 def _capitalise(text: str) -> str:

@@ -5,7 +5,7 @@ shows how risky the place and trade are next to how the risk is managed, in word
 """
 
 from reports.charts import FILLS, INK, INKS, QUIET, RULE, Drawing, Text, hatch_fill, hatch_patterns, rect
-from reports.document import LEVEL_TITLES, Detail, Headline, Level, Reason, Report
+from reports.document import CLOSED, LEVEL_TITLES, Detail, Headline, Level, Reason, Report
 from reports.formatting import format_count, format_share
 from reports.short.brief import format_due
 from reports.short.document import Block, Bullets, Paragraph, Picture, Section, ShortDocument, Table
@@ -32,15 +32,18 @@ def build(report: Report) -> ShortDocument:
         Section("Findings", (_list_findings(findings),)),
         Section("What is not known", (_list_gaps(gaps),)),
         Section("Plan", _list_plan(detail)),
-        Section("How to reply", (Bullets(_explain_reply(detail, report.sender, has_findings=bool(findings))),)),
+        Section("How to reply", (Bullets(_explain_reply(report, detail, has_findings=bool(findings))),)),
     )
     kind = "Scorecard of a site" if detail.headline.kind == "site" else "Scorecard of a recruitment agency"
     kind += f", sent by {report.sender}" if report.sender else ""
-    return ShortDocument(kind, report.title, _state_headline(detail, findings, gaps), report.on, sections, report.draft)
+    headline = _state_headline(detail, findings, gaps)
+    return ShortDocument(
+        kind, report.title, headline, report.on, sections, report.draft, sender=report.sender, logo=report.logo
+    )
 
 
 def _state_headline(detail: Detail, findings: list[Reason], gaps: list[Reason]) -> str:
-    urgent = [step for step in detail.steps if step.safety]
+    urgent = [step for step in detail.steps if step.safety and step.status != CLOSED]
     if urgent:
         return f"First, keep people safe: {urgent[0].title[:1].lower()}{urgent[0].title[1:]}."
     if findings:
@@ -158,7 +161,7 @@ def _list_plan(detail: Detail) -> tuple[Block, ...]:
     ]
     withheld = (Paragraph(detail.withheld),) if detail.withheld else ()
     more = len(detail.steps) - MAX_STEPS
-    table = Table(("Step", "Who", "By when", "Status"), tuple(rows), (50, 20, 17, 13))
+    table = Table(("Step", "Who", "By when", "Status"), tuple(rows), (45, 19, 17, 19))
     if more <= 0:
         return (table, *withheld)
     return (
@@ -168,10 +171,13 @@ def _list_plan(detail: Detail) -> tuple[Block, ...]:
     )
 
 
-def _explain_reply(detail: Detail, sender: str, *, has_findings: bool) -> tuple[str, ...]:
-    days = f"Please reply to {sender or 'your customer'} within {REPLY_DAYS} days of receiving this scorecard"
-    if any(step.safety for step in detail.steps):
+def _explain_reply(report: Report, detail: Detail, *, has_findings: bool) -> tuple[str, ...]:
+    customer, has_replied = report.sender or "your customer", not report.draft
+    days = f"Please reply to {customer} within {REPLY_DAYS} days of receiving this scorecard"
+    if any(step.safety and step.status != CLOSED for step in detail.steps):
         days += f", and within {REPLY_HOURS} hours about the steps that keep people safe"
+    if has_replied:
+        days = f"If anything here is wrong or has changed, write to {customer} at any time"
     texts = [
         f"{days}.",
         "Say what is correct and what is not, and send evidence with its date. A corrected answer leads to a new assessment.",
