@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from reports.formats import FULL_REPORT, SHORT_FORMATS
-from service.commands import admin, forms, layouts, models, packs, repay, validate
+from service.commands import admin, forms, layouts, models, packs, repay, scorecards, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_reading_options, parse_day, read_column_map
 
 if TYPE_CHECKING:
+    from reports.document import Report
     from risk_models.facts.facts import FactSnapshot
     from risk_models.model import Model
     from service.assessment.assess import AssessedBatch
@@ -107,6 +108,12 @@ def _build_parser() -> argparse.ArgumentParser:
         "--brief",
         action="store_true",
         help="also write the board brief, two pages about what has to be decided (brief.pdf, brief.docx, brief.html)",
+    )
+    assess.add_argument(
+        "--scorecard",
+        metavar="REFERENCE",
+        help="also write the scorecard for the supplier or agency with this reference or name, from its own answers alone "
+        "(scorecard.pdf, scorecard.docx, scorecard.html)",
     )
     layouts.add_layout_options(assess)
     assess.set_defaults(run=_assess)
@@ -221,6 +228,9 @@ def _assess(arguments: argparse.Namespace) -> int:
             buyer = build_buyer_part(parsed.buyer_batches, on, library)
         except LookupError as error:
             raise UsageError(f"{error.args[0]}.") from error
+        copy = None
+        if arguments.scorecard is not None:
+            copy = scorecards.build_scorecard_copy(parsed.batches, arguments.scorecard, facts, on, models)
         out = Path(arguments.out)
         with write_folder(out) as folder:
             if "json" in formats:
@@ -231,7 +241,9 @@ def _assess(arguments: argparse.Namespace) -> int:
             wanted = [(FULL_REPORT, format_) for format_ in formats if format_ != "json"]
             wanted += [("brief", format_) for format_ in SHORT_FORMATS] if arguments.brief else []
             if wanted:
-                _write_reports(folder, wanted, parsed, assessed, facts, on, say)
+                _write_reports(folder, wanted, _build_report(parsed, assessed, facts, on), say)
+            if copy is not None:
+                _write_reports(folder, [("scorecard", format_) for format_ in SHORT_FORMATS], copy, say)
     received = parsed.received
     print(
         f"{received['accepted']} of {received['rows']} rows scored, {received['rejected']} rejected. Written to {out}."
@@ -256,17 +268,8 @@ def _find_confirmed_files(confirmed: Sequence[str], files: Sequence[str]) -> fro
     return names
 
 
-def _write_reports(
-    folder: Path,
-    wanted: Sequence[tuple[str, str]],
-    parsed: ParsedUpload,
-    assessed: Sequence[AssessedBatch],
-    facts: FactSnapshot,
-    on: date,
-    say: Callable[[str], None],
-) -> None:
-    """Write the reports that are ``wanted``, each a kind and a format, into a folder."""
-    from reports.formats import render
+def _build_report(parsed: ParsedUpload, assessed: Sequence[AssessedBatch], facts: FactSnapshot, on: date) -> Report:
+    """Return the internal report on all suppliers in the files."""
     from service.assessment.models_in_force import find_library_release
     from service.buyer.practice_findings import build_buyer_lines
     from service.case_reading.export_json import build_case_lines
@@ -277,7 +280,13 @@ def _write_reports(
     library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
     findings, steps = build_buyer_lines(parsed.buyer_batches, on, library)
     case_findings = build_case_lines(parsed.cases, parsed.batches, on, library)
-    report = replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
+    return replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
+
+
+def _write_reports(folder: Path, wanted: Sequence[tuple[str, str]], report: Report, say: Callable[[str], None]) -> None:
+    """Write a report into a folder, in each kind and format that is ``wanted``."""
+    from reports.formats import render
+
     for kind, format_ in wanted:
         say(f"writing {kind}.{format_}")
         rendered = render(report, format_, kind)

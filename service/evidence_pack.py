@@ -2,8 +2,9 @@
 
 A pack is a ZIP archive of ``assessment.json``, ``decisions.json`` (the onboarding decision on each result and its reasons, as of
 the day of the assessment and without an agreed plan) and ``manifest.json``: the size and SHA-256 of both, and the models and
-facts by digest. It is for internal readers, since an assessment contains what workers reported. A pack may come from anybody: it
-is read within limits, and nothing in it is ever written to a folder.
+facts by digest. It is for internal readers, since an assessment contains what workers reported. A pack for others contains the
+assessment as it would be from the suppliers' own answers alone, like their copies of reports. A pack may come from anybody: it is
+read within limits, and nothing in it is ever written to a folder.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -21,10 +22,12 @@ from risk_models.facts.facts import Facts, FactSnapshot
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from service.assessment.assess import AssessedBatch, assess_batch
 from service.assessment.decision import decide
-from service.assessment.export_json import iter_result_json
+from service.assessment.export_json import iter_result_json, write_document
+from service.report_content.redaction import filter_own_answers
 from service.verify import find_discrepancies, parse_document, reassess
 
 Document = dict[str, Any]
+Audience = Literal["internal", "external"]
 FORMAT = "diligence evidence pack 1"
 MANIFEST, ASSESSMENT, DECISIONS = "manifest.json", "assessment.json", "decisions.json"
 MAX_SIZE = 1 << 30  # bytes of a file once it is unpacked: an assessment of about 100,000 suppliers
@@ -36,7 +39,7 @@ class InvalidPack(Exception):
     """Raised for a file that is not an evidence pack, or is damaged or changed; the message is a clause that says why."""
 
 
-def build_pack(data: bytes, facts: Facts) -> bytes:
+def build_pack(data: bytes, facts: Facts, audience: Audience = "internal") -> bytes:
     """Return the pack of an assessment, given the bytes of its file; the same bytes give the same pack.
 
     Raises InvalidAssessmentFile if it is no assessment, and InvalidPack if it cannot be reproduced, with the reason.
@@ -44,10 +47,13 @@ def build_pack(data: bytes, facts: Facts) -> bytes:
     document = parse_document(data)
     if discrepancies := find_discrepancies(document, facts):
         raise InvalidPack(f"the assessment cannot be reproduced: {discrepancies[0]}")
+    if audience == "external":
+        data = _redact(document, facts)
+        document = parse_document(data)
     files = {ASSESSMENT: data, DECISIONS: _build_decisions(document, facts)}
     manifest = {
         "format": FORMAT,
-        "audience": "internal",
+        "audience": audience,
         "on": document["assessment"]["on"],
         "models": document["assessment"]["models"],
         "facts_digest": document["assessment"]["facts_digest"],
@@ -77,9 +83,42 @@ def find_pack_discrepancies(data: bytes, facts: Facts) -> list[str]:
     head, manifest = document["assessment"], orjson.loads(contents[MANIFEST])
     if any(manifest.get(name) != head[name] for name in ("on", "models", "facts_digest")):
         return ["the manifest names a different day, or different models or facts, from the assessment"]
+    if manifest["audience"] == "external" and _contains_more_than_own_answers(document):
+        return [
+            "the manifest says that it is for external readers, but it contains more than the suppliers' own answers"
+        ]
     if _build_decisions(document, facts) != contents[DECISIONS]:
         return ["the decisions do not follow from the assessment"]
     return []
+
+
+def _redact(document: Document, facts: Facts) -> bytes:
+    """Return the file of an assessment made from the suppliers' own answers alone, with the same models and facts.
+
+    The source files and their issues are left out, since they would show that there are case records.
+    """
+    head, results = document["assessment"], _filter_answers(document)
+    on = date.fromisoformat(head["on"])
+    snapshot = find_snapshot_by_digest(facts, load_releases(), head["facts_digest"], on)
+    assert snapshot is not None  # otherwise the assessment would not have been reproduced
+    assessed = reassess({**document, "results": results, "cases": []}, snapshot)
+    received = {"files": [], "rows": len(results), "accepted": len(results), "rejected": 0, "issues": []}
+    buffer = BytesIO()
+    write_document(buffer, assessed, snapshot, on, head["options"], received, document.get("buyer"))
+    return buffer.getvalue()
+
+
+def _filter_answers(document: Document) -> list[Document]:
+    """Return the results of a document with only those answers that each supplier gave itself."""
+    return [
+        {**result, "answers": filter_own_answers(result["kind"], result["answers"], None)}
+        for result in document["results"]
+    ]
+
+
+def _contains_more_than_own_answers(document: Document) -> bool:
+    is_filtered = _filter_answers(document) == document["results"]
+    return not is_filtered or bool(document.get("cases")) or bool(document["input"]["files"])
 
 
 def _build_decisions(document: Document, facts: Facts) -> bytes:

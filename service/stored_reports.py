@@ -8,16 +8,12 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_combined_form
-from questionnaires.validation.returned_forms import is_sensitive
-from reports.document import DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
-from risk_models.answers import from_rows
+from reports.document import CLOSED, DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
 from risk_models.facts.facts import load_facts
-from service.assessment.assess import AssessedBatch, Batch, assess_batch
+from service.assessment.assess import assess_batch
 from service.buyer import own_practices
 from service.clock import now, today
 from service.db.exit_tables import ExitPaper
@@ -27,12 +23,13 @@ from service.db.session import chunks
 from service.db.tables import Organisation, Result, Supplier
 from service.errors import DomainError
 from service.queries import stored_results
+from service.queries.progress import load_progress
+from service.queries.progress_charts import build_progress_part
 from service.referrals.readiness import load_gate
 from service.remediation import replies
-from service.report_content.build import MAX_DETAILS, build_details, build_report
-from service.report_content.contact_gate import SUPPLIER_TEXT
-from service.report_content.redaction import filter_own_answers, redact_report, with_supplier_visible_plan
-from service.report_content.supplier_help import list_what_helps
+from service.report_content.build import MAX_DETAILS, build_report
+from service.report_content.redaction import redact_report, with_supplier_visible_plan
+from service.report_content.supplier_copy import build_copy, build_own_batch
 
 # What a supplier reads about a step in each state. Whether workers confirm or contradict its evidence shows in none of these, as
 # that would reveal that they were asked; a step that was only planned, or is withheld, is still proposed.
@@ -43,7 +40,7 @@ STATUS = {
     "evidence_in": "Evidence received",
     "verified": "Evidence received",
     "rejected": "Evidence received",
-    "closed": "Closed",
+    "closed": CLOSED,
 }
 
 
@@ -95,7 +92,9 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     title = report.results[0].name if len(results) == 1 else organisation.name
     draft = _get_draft_mark(session, by_supplier)
     exits = _list_waiting_exits(session, by_supplier)
-    report = replace(report, details=details, title=title, draft=draft, withheld=withheld, exits=exits)
+    report = replace(
+        report, details=details, title=title, sender=organisation.name, draft=draft, withheld=withheld, exits=exits
+    )
     return report if worker_derived else redact_report(report)
 
 
@@ -107,11 +106,10 @@ def _list_waiting_exits(session: Session, supplier_ids: Collection[str]) -> tupl
 
 
 def build_supplier_copy(session: Session, supplier_id: str) -> Report:
-    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone.
+    """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone, with the state of
+    its steps.
 
-    Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers
-    reported), so that the copy is the same with and without them. Steps that contact workers are withheld as in an internal
-    report. Raises DomainError ``report.empty``.
+    Steps that contact workers are withheld as in an internal report. Raises DomainError ``report.empty``.
     """
     results = _load_latest_results(session, [supplier_id])
     if not results:
@@ -119,38 +117,12 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     result = results[0]
     model, facts = stored_results.find_model_and_facts(result)
     form_answers = session.get_one(Supplier, supplier_id).form_answers
-    answers = from_rows([filter_own_answers(model.kind, result.answers, form_answers)])
-    batch = Batch(model.kind, answers, "", "", np.zeros(1, dtype=np.intp))
+    batch = build_own_batch(model.kind, result.answers, form_answers)
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
-    gated = load_gate(session, today()).apply(assessed)
-    assessed = gated.assessed
-    withheld = SUPPLIER_TEXT if gated.owners - {"buyer"} else ""
-    report = build_report([assessed], facts, result.on, (), (), "")
-    details = build_details(assessed, facts, result.on)
-    country = report.results[0].country
-    not_for_supplier = {
-        question.id
-        for question in load_combined_form(model.kind).questions
-        if question.audience != "supplier" or is_sensitive(question.id, country)
-    }
-    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
-    withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
-    return replace(
-        report,
-        title=report.results[0].name,
-        audience="supplier",
-        sender=session.get_one(Organisation, result.organisation_id).name,
-        draft=_get_draft_mark(session, [supplier_id]),
-        withheld=withheld,
-        details=tuple(
-            replace(
-                _with_status(session, supplier_id, _prepare_for_supplier(detail, assessed, withheld_titles)),
-                withheld=withheld,
-            )
-            for detail in details
-        ),
-        not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
-    )
+    sender = session.get_one(Organisation, result.organisation_id).name
+    copy = build_copy(assessed, facts, result.on, load_gate(session, today()), sender)
+    details = tuple(_with_status(session, supplier_id, detail) for detail in copy.details)
+    return replace(copy, details=details, draft=_get_draft_mark(session, [supplier_id]))
 
 
 def _with_status(session: Session, supplier_id: str, detail: Detail) -> Detail:
@@ -169,22 +141,6 @@ def _with_status(session: Session, supplier_id: str, detail: Detail) -> Detail:
     return replace(detail, steps=steps)
 
 
-def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
-    """Return the explanation of a supplier's only result, with what would help it.
-
-    Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
-    """
-    reasons = tuple(
-        replace(reason, withheld=reason.kind == "answer" and reason.title in withheld_titles)
-        for reason in detail.reasons
-    )
-    documented, place_open = (
-        any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
-    )
-    own = replace(detail, reasons=reasons)
-    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
-
-
 def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
     """Return the draft mark of a report on some suppliers; empty where each of them has been consulted.
 
@@ -197,6 +153,12 @@ def add_own_practices(session: Session, report: Report) -> Report:
     """Return a portfolio report with the findings on the buyer's own practices as of today. Not for a supplier's copy."""
     findings, steps = own_practices.build_report_lines(own_practices.list_units(session, today()))
     return replace(report, buyer=findings, buyer_plan=steps)
+
+
+def add_progress(session: Session, report: Report, *, worker_derived: bool) -> Report:
+    """Return a report on the whole portfolio with how it has developed over the past year, as far as its readers may see it."""
+    found = load_progress(session, now().date(), sees_worker_derived=worker_derived)
+    return replace(report, progress=build_progress_part(found))
 
 
 def _load_latest_results(session: Session, supplier_ids: Sequence[str]) -> list[Result]:

@@ -15,22 +15,31 @@ def add_commands(commands: Any) -> None:
     pack = commands.add_parser("pack", help="write an assessment, its decisions and their hashes as one evidence pack")
     pack.add_argument("file", metavar="assessment.json")
     pack.add_argument("--out", required=True, metavar="F.zip")
+    pack.add_argument(
+        "--external",
+        action="store_true",
+        help="for readers outside: assess the suppliers' own answers alone, without cases and what workers reported",
+    )
     pack.set_defaults(run=_write_pack)
 
 
 def _write_pack(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
-    from service.evidence_pack import InvalidPack, build_pack
+    from service.evidence_pack import Audience, InvalidPack, build_pack
     from service.verify import InvalidAssessmentFile
 
     try:
-        pack = build_pack(read_bytes(Path(arguments.file)), load_facts())
+        audience: Audience = "external" if arguments.external else "internal"
+        pack = build_pack(read_bytes(Path(arguments.file)), load_facts(), audience)
     except (InvalidAssessmentFile, InvalidPack) as error:
         raise UsageError(f"{arguments.file}: {error}.") from error
     out = Path(arguments.out)
     make_folder(out.parent)
     out.write_bytes(pack)
-    print(f"Written to {out}. It is for internal readers only: it contains what workers reported.")
+    readers = "It is for internal readers only: it contains what workers reported."
+    if arguments.external:
+        readers = "It is based on the suppliers' own answers alone, so its scores may differ from yours."
+    print(f"Written to {out}. {readers}")
     return 0
 
 

@@ -313,3 +313,24 @@ def test_the_importer_is_asked_who_filled_in_a_sheet_with_the_headers_of_a_quest
     assert "Say who filled it in" in capsys.readouterr().err
     cli.main(["assess", str(file), "--out", str(tmp_path / "own"), "--formats", "json", "--answered-by", "buyer"])
     assert "Say who filled it in" not in capsys.readouterr().err
+
+
+def test_the_scorecard_of_one_supplier_is_written_with_the_other_results(tmp_path: Path) -> None:
+    status, _ = assess(tmp_path, write(tmp_path / "sites.csv", SITES[:3]), scorecard="dune builders")
+    assert status == 0
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {
+        "assessment.json", "scorecard.pdf", "scorecard.docx", "scorecard.html",
+    }  # fmt: skip
+    page = (tmp_path / "out/scorecard.html").read_text(encoding="utf-8")
+    assert "Dune Builders" in page
+    assert "Kalahari Fish" not in page
+
+
+@pytest.mark.parametrize(("wanted", "because"), [("Nobody", "has the reference or name"), ("Dune Builders", "2 rows")])
+def test_without_exactly_one_such_supplier_no_file_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wanted: str, because: str
+) -> None:
+    twice = [SITES[1] | {"Country": "QA"}, SITES[1] | {"Country": "AE"}]
+    status, document = assess(tmp_path, write(tmp_path / "sites.csv", twice), scorecard=wanted)
+    assert (status, document) == (2, None)
+    assert because in capsys.readouterr().err

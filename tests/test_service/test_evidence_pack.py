@@ -65,6 +65,25 @@ def test_a_pack_contains_the_decision_on_every_result_and_its_reasons(pack: byte
     assert held["reasons"][0]["code"] == "level.critical"  # by the rules in force on its day
 
 
+def test_a_pack_for_others_is_the_same_with_and_without_cases(assessment: Path, tmp_path: Path) -> None:
+    run_assess(tmp_path, build_workbook(), formats="json")
+    without, out = tmp_path / "out/assessment.json", tmp_path / "external.zip"
+    assert cli.main(["pack", str(assessment), "--external", "--out", str(out)]) == 0
+    assert out.read_bytes() == build_pack(without.read_bytes(), load_facts(), "external")
+    assert cli.main(["verify", str(out)]) == 0
+    files = read_files(out.read_bytes())
+    assert orjson.loads(files[MANIFEST])["audience"] == "external"
+    document = orjson.loads(files[ASSESSMENT])
+    assert (document["cases"], document["input"]["files"], document["input"]["issues"]) == ([], [], [])
+
+
+def test_an_internal_pack_that_claims_to_be_for_others_is_noticed(pack: bytes) -> None:
+    files = read_files(pack)
+    manifest = orjson.loads(files[MANIFEST]) | {"audience": "external"}
+    (discrepancy,) = find_pack_discrepancies(write_files(files | {MANIFEST: orjson.dumps(manifest)}), load_facts())
+    assert "more than the suppliers' own answers" in discrepancy
+
+
 @pytest.mark.parametrize("name", [ASSESSMENT, DECISIONS])
 def test_a_file_that_was_changed_is_noticed(pack: bytes, name: str) -> None:
     files = read_files(pack)

@@ -1,0 +1,75 @@
+"""Build the copy of a report for a supplier, from an assessment of its own answers alone.
+
+Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers reported),
+so that the copy is the same with and without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from questionnaires.form import load_combined_form
+from questionnaires.validation.returned_forms import is_sensitive
+from reports.document import Detail, Report
+from risk_models.answers import from_rows
+from risk_models.facts.facts import FactSnapshot
+from service.assessment.assess import AssessedBatch, Batch
+from service.report_content.build import build_details, build_report
+from service.report_content.contact_gate import SUPPLIER_TEXT, ContactGate
+from service.report_content.redaction import filter_own_answers
+from service.report_content.supplier_help import list_what_helps
+
+
+def build_own_batch(kind: str, answers: Mapping[str, Any], form_answers: Mapping[str, Any] | None) -> Batch:
+    """Return the batch to assess for a supplier's copy. ``form_answers``: see :func:`filter_own_answers`."""
+    own = from_rows([filter_own_answers(kind, answers, form_answers)])
+    return Batch(kind, own, "", "", np.zeros(1, dtype=np.intp))
+
+
+def build_copy(assessed: AssessedBatch, facts: FactSnapshot, on: date, gate: ContactGate, sender: str = "") -> Report:
+    """Return the copy for the only supplier of an assessment of its own answers. Steps that contact workers are withheld."""
+    gated = gate.apply(assessed)
+    assessed, kind = gated.assessed, gated.assessed.batch.kind
+    withheld = SUPPLIER_TEXT if gated.owners - {"buyer"} else ""
+    report = build_report([assessed], facts, on, (), (), "")
+    (headline,) = report.results
+    not_for_supplier = {
+        question.id
+        for question in load_combined_form(kind).questions
+        if question.audience != "supplier" or is_sensitive(question.id, headline.country)
+    }
+    indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
+    withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
+    return replace(
+        report,
+        title=headline.name,
+        audience="supplier",
+        sender=sender,
+        withheld=withheld,
+        details=tuple(
+            replace(_prepare_for_supplier(detail, assessed, withheld_titles), withheld=withheld)
+            for detail in build_details(assessed, facts, on)
+        ),
+        not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
+    )
+
+
+def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
+    """Return the explanation of a supplier's only result, with what would help it.
+
+    Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
+    """
+    reasons = tuple(
+        replace(reason, withheld=reason.kind == "answer" and reason.title in withheld_titles)
+        for reason in detail.reasons
+    )
+    documented, place_open = (
+        any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
+    )
+    own = replace(detail, reasons=reasons)
+    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
