@@ -1,22 +1,21 @@
-"""Reports requested from the pages and the API: a job renders them from stored results into the blob store."""
+"""Reports that users request or schedules send: a job renders them from stored results into the blob store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.document import Report
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
 from service import scorecards, stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import today
-from service.db.job_tables import Job
+from service.db.job_tables import Job, Schedule
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.erasure.traces import REPORT_WITHDRAWN, WITHDRAWN
@@ -24,8 +23,11 @@ from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
+from service.logos import load_logo
+from service.outbox.queue import Event, queue_events
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
+from service.schedules.reports import build_payload, list_recipients
 
 AUDIENCES = ("internal", "supplier")
 BRIEF, SCORECARD = "brief", "scorecard"
@@ -89,6 +91,21 @@ def request_report(
     return job
 
 
+def request_scheduled_report(session: Session, schedule: Schedule, by: str) -> Job:
+    """Enqueue the report that a schedule sends, on all suppliers. Its recipients are chosen when it is ready."""
+    report = schedule.report or {}
+    payload = {
+        "document": report["document"],
+        "format": report["format"],
+        "audience": "internal",
+        "supplier_id": None,
+        "worker_derived": report["worker_derived"],
+        "wanted": SupplierFilter().to_dict(),
+        "schedule_id": schedule.id,
+    }
+    return enqueue(session, RENDER_REPORT, payload, by)
+
+
 def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """Render a requested report and store its bytes (a job); the result of the job holds their digest."""
     payload = claimed.payload
@@ -111,23 +128,44 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
                 report = replace(
                     report, changes=stored_reports.find_changes(session, supplier_ids, today() - COMPARED_WITH)
                 )
+            if document == FULL_REPORT and not supplier_id and payload["wanted"] == SupplierFilter().to_dict():
+                report = stored_reports.add_progress(session, report, worker_derived=worker_derived)
+        report = replace(report, logo=load_logo(session, blobs))
     rendered = render(report, format_, document)
+    file_name = _name_file(document, report.on, format_, of_one=bool(supplier_id))
+    _store(db, blobs, claimed, rendered._replace(file_name=file_name), len(report.results))
+
+
+def _store(db: Database, blobs: BlobStore, claimed: ClaimedJob, rendered: Rendered, results: int) -> None:
+    """Store a report and, in the same transaction as the end of its job, queue the emails about one that a schedule sends."""
     result = {
         "sha256": blobs.put(rendered.data),
         "media_type": rendered.media_type,
-        "file_name": _name_file(document, report, format_, of_one=bool(supplier_id)),
+        "file_name": rendered.file_name,
         "size": len(rendered.data),
-        "results": len(report.results),
+        "results": results,
     }
     with job_transaction(db, claimed, progress=1.0, result=result) as session:
-        made = {"document": document, "format": format_}
+        made = {name: claimed.payload.get(name) for name in ("document", "format")}
         record_event(session, claimed.actor, "report.made", "job", claimed.id, made)
+        schedule_id = claimed.payload.get("schedule_id")
+        schedule = session.get(Schedule, schedule_id) if schedule_id else None
+        if schedule is not None and schedule.report is not None:
+            _announce(session, claimed, schedule.report["recipients"])
 
 
-def _name_file(document: str, report: Report, format_: str, *, of_one: bool) -> str:
+def _announce(session: Session, claimed: ClaimedJob, recipients: Sequence[str]) -> None:
+    """Queue an email with a link to a report for the recipients of its schedule who may see it today."""
+    report = {**claimed.payload, "recipients": recipients}  # as it was made, whatever the schedule sends by now
+    payload = build_payload(report, report_id=claimed.id)
+    event = Event(code="report.ready", occasion=claimed.id, payload=payload, mail_to=list_recipients(session, report))
+    queue_events(session, event)
+
+
+def _name_file(document: str, on: date, format_: str, *, of_one: bool) -> str:
     """Return the name of a file, which reveals no supplier where it is stored or sent."""
     name = document if document != FULL_REPORT else "supplier" if of_one else "portfolio"
-    return f"{name}_{report.on.isoformat()}.{format_}"
+    return f"{name}_{on.isoformat()}.{format_}"
 
 
 @dataclass(frozen=True)

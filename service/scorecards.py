@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from reports.document import Logo
 from reports.formats import render
 from service import stored_reports
 from service.audit import record_event
@@ -24,6 +26,7 @@ from service.db.session import Database
 from service.erasure.files import delete_files
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
+from service.logos import load_logo
 from service.queries.supplier_filter import parse_filter
 from service.queries.supplier_list import list_supplier_ids
 
@@ -42,7 +45,8 @@ def render_scorecards(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> No
     parts: list[str] = list(claimed.checkpoint.get("parts", ()))
     for start in range(len(parts) * PORTION, len(ids), PORTION):
         with db.for_organisation(claimed.organisation_id, write=False) as session:
-            files = list(_render_portion(session, ids[start : start + PORTION], start, format_))
+            logo = load_logo(session, blobs)
+            files = list(_render_portion(session, ids[start : start + PORTION], start, format_, logo))
         parts.append(blobs.put(_build_archive(files)))
         progress = 0.99 * min(start + PORTION, len(ids)) / len(ids)
         with job_transaction(db, claimed, checkpoint={"ids": list(ids), "parts": parts}, progress=progress):
@@ -71,7 +75,9 @@ def _list_suppliers(db: Database, claimed: ClaimedJob) -> list[str]:
         return list(list_supplier_ids(session, filter_, today()))
 
 
-def _render_portion(session: Session, ids: Sequence[str], start: int, format_: str) -> Iterator[File]:
+def _render_portion(
+    session: Session, ids: Sequence[str], start: int, format_: str, logo: Logo | None
+) -> Iterator[File]:
     """Yield the files of some suppliers, numbered from ``start``; a supplier that was deleted meanwhile has none."""
     for number, supplier_id in enumerate(ids, start + 1):
         try:
@@ -80,7 +86,8 @@ def _render_portion(session: Session, ids: Sequence[str], start: int, format_: s
             if error.code != "report.empty":
                 raise
             continue
-        yield f"{number:04d}_{_build_file_name(copy.title)}.{format_}", render(copy, format_, "scorecard").data
+        data = render(replace(copy, logo=logo), format_, "scorecard").data
+        yield f"{number:04d}_{_build_file_name(copy.title)}.{format_}", data
 
 
 def _build_file_name(name: str) -> str:

@@ -12,9 +12,10 @@ from questionnaires.parse.answer import make_legible
 from reports.formats import FORMATS
 from service.api.responses import Reply, attachment
 from service.api.schemas.plan_workbook import PLAN_WORKBOOK_UPLOAD, YES_OR_NO
-from service.auth.caller import get_caller, read_session
+from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import now, today
 from service.errors import DomainError
+from service.logos import load_logo
 from service.plan_workbook.changes import preview_changes, save_changes
 from service.plan_workbook.reading import Table, read_workbook
 from service.plan_workbook.writing import write_workbook
@@ -30,6 +31,7 @@ def download_workbook(query: Mapping[str, Any]) -> Response:
             supplier_id=query.get("supplier_id"),
             party=query.get("party"),
             from_workers=query.get("from_workers") == "true",
+            logo=load_logo(session, get_blob_store()),
         )
     name = f"action_plan_{today(get_caller().time_zone).isoformat()}.xlsx"
     return attachment(data, FORMATS["xlsx"].media_type, name)

@@ -29,14 +29,25 @@ def get_schedule(session: Session, schedule_id: str) -> Reply:
 
 def create(session: Session, body: Values) -> Reply:
     """Create a schedule, and return it."""
-    schedule = schedules.create_schedule(session, body["name"], body["rule"], body["time_zone"], get_caller().actor)
+    schedule = schedules.create_schedule(
+        session,
+        body["name"],
+        body["rule"],
+        body["time_zone"],
+        get_caller().actor,
+        report=body.get("report"),
+        sees_worker_derived=get_caller().sees_worker_derived,
+    )
     session.flush()
     return Reply(_schedule(session, schedule.id), 201, {"Location": f"/api/v1/schedules/{schedule.id}"})
 
 
 def change(session: Session, schedule_id: str, body: Values) -> Reply:
     """Change the given fields of a schedule, and return it."""
-    schedules.update_schedule(session, schedule_id, get_caller().actor, **body)
+    caller = get_caller()
+    schedules.update_schedule(
+        session, schedule_id, caller.actor, sees_worker_derived=caller.sees_worker_derived, **body
+    )
     session.flush()
     return Reply(_schedule(session, schedule_id))
 

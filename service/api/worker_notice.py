@@ -8,8 +8,9 @@ from typing import Any
 from flask import Response
 
 from service.api.responses import attachment
-from service.auth.caller import get_caller, read_session
+from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
+from service.logos import load_logo
 from service.suppliers import repository as suppliers
 from service.worker_notice.notice import build_notice, render_notice
 
@@ -20,5 +21,6 @@ def download_notice(kind: str, supplier_id: str, query: Mapping[str, Any]) -> Re
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         on = today(get_caller().time_zone)
         notice = build_notice(session, supplier, on, country=query.get("country"), language=query["language"])
-    file = render_notice(notice, query["format"])
+        logo = load_logo(session, get_blob_store())
+    file = render_notice(notice, query["format"], logo)
     return attachment(file.data, file.media_type, file.file_name)

@@ -1,11 +1,11 @@
-"""Tables of accounts: users, their sign-ins, failed attempts, and API keys."""
+"""Tables of accounts: users, their sign-ins, failed attempts, API keys, and the logo of an organisation."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,3 +74,16 @@ class ApiKey(Owned, Base):
         datetime | None
     ]  # in which ``requests_used`` requests were handed out to the processes that serve it
     requests_used: Mapped[int] = mapped_column("taken", default=0)
+
+
+class StoredLogo(Owned, Base):
+    """The logo of an organisation: a PNG in the file store, drawn anew from what was uploaded."""
+
+    __tablename__ = "logo"
+    __table_args__ = (UniqueConstraint("organisation_id", name="one_logo_an_organisation"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    sha256: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    height: Mapped[int]
+    uploaded_by: Mapped[str] = mapped_column(String(80))
+    uploaded_at: Mapped[datetime]

@@ -12,12 +12,16 @@ from service.db.tables import Base, Owned, new_id
 
 
 class Schedule(Owned, Base):
-    """When suppliers are reassessed: rolling (by level, from the last review) or on fixed days, in its own time zone."""
+    """When suppliers are reassessed: rolling (by level, from the last review) or on fixed days, in its own time zone.
+
+    ``report``: what is sent on those days instead (service/schedules/reports.py), None if suppliers are reassessed.
+    """
 
     __tablename__ = "schedule"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(200))
     rule: Mapped[dict[str, Any]]
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     time_zone: Mapped[str] = mapped_column(String(60))
     next_due: Mapped[datetime] = mapped_column(index=True)
     active: Mapped[bool] = mapped_column(default=True)
@@ -28,7 +32,7 @@ class Schedule(Owned, Base):
 class ScheduleRun(Owned, Base):
     """A run of a schedule for a scheduled time (``slot``): unique, and written in one transaction with its job. ``missed``
     counts the later scheduled times that it made up for, and ``last_slot`` is the last of them (None: there are none); they do
-    not come again, even if the clock is set back before them.
+    not come again, even if the clock is set back before them. ``job_id``: None if the run needs no job.
     """
 
     __tablename__ = "firing"
@@ -39,7 +43,7 @@ class ScheduleRun(Owned, Base):
     last_slot: Mapped[datetime | None]
     fired_at: Mapped[datetime]
     missed: Mapped[int] = mapped_column(default=0)
-    job_id: Mapped[str] = mapped_column(String(36))
+    job_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class Job(Owned, Base):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
+from service.db.account_tables import StoredLogo
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
 from service.db.link_tables import AnswerFile
@@ -19,10 +20,11 @@ from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, evidence of steps and answers, finished reports and
+    """Return the digests of all files that a row refers to: uploads, logos, evidence of steps and answers, finished reports and
     previews of a release, and the portions of reports that are being rendered.
     """
     used = set(session.scalars(select(Upload.sha256)))
+    used.update(session.scalars(select(StoredLogo.sha256)))
     used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
     used.update(session.scalars(select(AnswerFile.sha256)))
     for result in session.scalars(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
-from service.db.account_tables import ApiKey, SignIn, User
+from service.db.account_tables import ApiKey, SignIn, StoredLogo, User
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job, Schedule
@@ -107,6 +107,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
         Upload: [Upload.sha256],
         StepEvidence: [StepEvidence.sha256],
         AnswerFile: [AnswerFile.sha256],
+        StoredLogo: [StoredLogo.sha256],
         Job: [Job.result, Job.checkpoint],
     }
     query = select(table.id, *files.get(table, [])).order_by(table.id).limit(CHUNK)
@@ -115,7 +116,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
 
 def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
-    if table in (Upload, StepEvidence, AnswerFile):
+    if table in (Upload, StepEvidence, AnswerFile, StoredLogo):
         return [row.sha256] if row.sha256 else []
     if table is not Job:
         return []

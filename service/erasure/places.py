@@ -63,6 +63,7 @@ PLACES: Mapping[str, Place] = {
         "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
+    "logo": Place("no_subject", "The logo of the organisation."),
     "mail_text": Place("no_subject", "The wording of emails, in which placeholders stand for what they are about."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "message": Place(

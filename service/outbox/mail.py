@@ -70,12 +70,15 @@ def read_mail_server(settings: Settings) -> MailServer | None:
 
 
 def build_mail(session: Session, message: Message, sender: str, address: str, at: datetime) -> EmailMessage | None:
-    """Return a message as an email from ``sender``, whose link begins with ``address``; None if its user is no longer active.
+    """Return a message as an email from ``sender``, whose link begins with ``address``; None if its user is no longer active, or
+    no longer has a role that may see what it is about.
 
     Line breaks cannot get into a header: the values of placeholders have none, and a subject with one is refused when saved.
     """
     user = session.get(User, message.user_id) if message.user_id else None
-    if message.user_id and (user is None or not user.active):
+    if message.user_id and (
+        user is None or not user.active or user.role not in message.payload.get("roles", [user.role])
+    ):
         return None
     text = fill(find_text(session, message.event, message.language), _list_values(session, message, user, address))
     mail = EmailMessage(policy=SMTP)
@@ -100,7 +103,9 @@ def _list_values(session: Session, message: Message, user: User | None, address:
     organisation = session.get_one(Organisation, message.organisation_id)
     supplier_id = message.payload.get("supplier_id")
     supplier = session.get(Supplier, message.supplier_id) if supplier_id and message.supplier_id else None
-    payload = {name: str(value) for name, value in message.payload.items()}
+    payload = {
+        name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in message.payload.items()
+    }
     register = REGISTERS[supplier.kind if supplier else "site"]
     path = fill_in(list_events()[message.event].page, {**payload, "register": register})
     return {

@@ -36,6 +36,8 @@ SAMPLES = {
     "due": "2026-12-04",
     "days": "3",
     "expires_on": "2026-12-28",
+    "document": "brief",
+    "roles": "admin, officer",
 }
 
 

@@ -116,7 +116,11 @@ def build_file(session: Session, message_id: str, sender: str, address: str) -> 
         raise not_found("Message not found.")
     built = mail.build_mail(session, message, sender, address, message.created_at)
     if built is None:
-        raise DomainError("message.user_inactive", 409, "The user this email is for is no longer active.")
+        raise DomainError(
+            "message.user_inactive",
+            409,
+            "The user this email is for is no longer active, or no longer has access to what it is about.",
+        )
     return built.as_bytes()
 
 

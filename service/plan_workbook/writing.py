@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from xlsxwriter.utility import xl_range_abs
 from xlsxwriter.worksheet import Worksheet
 
+from reports.document import Logo
+from reports.xlsx import insert_logo
 from reports.xlsx_rows import Value, write_row
 from service.db.remediation_tables import Step
 from service.db.tables import Supplier
@@ -65,7 +67,13 @@ CAUTION = "This file contains steps that are known only from workers. Do not for
 
 
 def write_workbook(
-    session: Session, act: Act, *, supplier_id: str | None = None, party: str | None = None, from_workers: bool = False
+    session: Session,
+    act: Act,
+    *,
+    supplier_id: str | None = None,
+    party: str | None = None,
+    from_workers: bool = False,
+    logo: Logo | None = None,
 ) -> bytes:
     """Return the open steps as a workbook: those that protect people first, then by due date.
 
@@ -86,7 +94,9 @@ def write_workbook(
             values = _list_values(step, suppliers[step.supplier_id], owners)
             write_row(sheet, number, [values[field] for field in fields], formats)
         sheet.autofilter(0, 0, len(steps), len(fields) - 1)
-        _write_how_to(book, [*HOW_TO, CAUTION] if from_workers else HOW_TO)
+        how_to = _write_how_to(book, [*HOW_TO, CAUTION] if from_workers else HOW_TO)
+        if logo:
+            insert_logo(how_to, 1, logo)
         _add_checks(sheet, fields, steps, _write_lists(book, owners))
     return buffer.getvalue()
 
@@ -195,7 +205,7 @@ def _add_list(sheet: Worksheet, first: int, last: int, column: int, source: str)
     sheet.data_validation(first, column, last, column, {"validate": "list", "source": source, **wrong})
 
 
-def _write_how_to(book: xlsxwriter.Workbook, sentences: Sequence[str]) -> None:
+def _write_how_to(book: xlsxwriter.Workbook, sentences: Sequence[str]) -> Worksheet:
     sheet = book.add_worksheet("How to fill it in")
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 100)
@@ -206,3 +216,4 @@ def _write_how_to(book: xlsxwriter.Workbook, sentences: Sequence[str]) -> None:
     )
     for row, sentence in enumerate(("Action plan", *sentences)):
         sheet.write_string(row, 0, sentence, text if row else title)
+    return sheet

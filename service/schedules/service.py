@@ -1,7 +1,7 @@
-"""Schedules of reviews: rules as data, and the times computed from them.
+"""Schedules of reviews and of reports: rules as data, and the times computed from them.
 
 Every day, a ``rolling`` schedule reviews the sites and agencies whose review is due. A ``fixed`` schedule reviews all of them
-on fixed days. Rules::
+on fixed days, or sends a report (reports.py). Rules::
 
     {"kind": "rolling", "time": "06:00"}
     {"kind": "fixed", "every": "day", "time": "06:00"}
@@ -28,6 +28,7 @@ from service.clock import now
 from service.db.job_tables import Schedule, ScheduleRun
 from service.db.tables import new_id
 from service.errors import DomainError, not_found
+from service.schedules.reports import validate_report
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 KINDS, INTERVALS = ("rolling", "fixed"), ("day", "week", "month", "quarter")
@@ -114,14 +115,27 @@ def list_next_dates(rule: Rule, time_zone: str, after: datetime, count: int = 5)
     return list(islice(iterate_scheduled_times(validate_rule(rule, time_zone), time_zone, after), count))
 
 
-def create_schedule(session: Session, name: str, rule: Rule, time_zone: str, by: str) -> Schedule:
-    """Create a schedule that starts at its next scheduled time. Raises DomainError, 422."""
+def create_schedule(
+    session: Session,
+    name: str,
+    rule: Rule,
+    time_zone: str,
+    by: str,
+    *,
+    report: Mapping[str, Any] | None = None,
+    sees_worker_derived: bool = False,
+) -> Schedule:
+    """Create a schedule that starts at its next scheduled time, of reviews or of a report. Raises DomainError, 403 or 422.
+
+    ``sees_worker_derived``: whether the caller sees what workers reported, and may have it sent in a report.
+    """
     at = now()
     complete = validate_rule(rule, time_zone)
     schedule = Schedule(
         id=new_id(),
         name=_parse_name(name),
         rule=complete,
+        report=_validate_report(session, complete, report, sees_worker_derived=sees_worker_derived),
         time_zone=time_zone,
         next_due=next(iterate_scheduled_times(complete, time_zone, at)),
         active=True,
@@ -142,14 +156,27 @@ def update_schedule(
     rule: Rule | None = None,
     time_zone: str | None = None,
     active: bool | None = None,
+    report: Mapping[str, Any] | None = None,
+    sees_worker_derived: bool = False,
 ) -> Schedule:
-    """Change the given fields. Runs missed while a schedule was paused are not made up. Raises DomainError, 404 or 422."""
+    """Change the given fields. Runs missed while a schedule was paused are not made up.
+
+    A schedule of reviews stays one, and so does one of a report. Raises DomainError, 403, 404 or 422.
+    """
     schedule = get_schedule(session, schedule_id, lock=True)
     before = (schedule.rule, schedule.time_zone, schedule.active)
     schedule.name = schedule.name if name is None else _parse_name(name)
     schedule.time_zone = schedule.time_zone if time_zone is None else time_zone
     schedule.rule = validate_rule(schedule.rule if rule is None else rule, schedule.time_zone)
     schedule.active = schedule.active if active is None else active
+    if report is not None and schedule.report is None:
+        raise DomainError(
+            "schedule.of_reviews", 422, "This schedule reviews suppliers. Create another one for the report."
+        )
+    if report is not None:
+        schedule.report = _validate_report(session, schedule.rule, report, sees_worker_derived=sees_worker_derived)
+    elif schedule.report is not None:
+        _check_fixed(schedule.rule)
     if (
         schedule.rule,
         schedule.time_zone,
@@ -164,6 +191,20 @@ def update_schedule(
     return schedule
 
 
+def _validate_report(
+    session: Session, rule: Rule, report: Mapping[str, Any] | None, *, sees_worker_derived: bool
+) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    _check_fixed(rule)
+    return validate_report(session, report, sees_worker_derived=sees_worker_derived)
+
+
+def _check_fixed(rule: Rule) -> None:
+    if rule["kind"] != "fixed":
+        raise DomainError("schedule.kind", 422, "A report is sent on fixed days: choose a fixed schedule.")
+
+
 def _parse_name(name: str) -> str:
     if not 1 <= len(name.strip()) <= 200:
         raise DomainError("schedule.name", 422, "Enter a name of up to 200 characters for the schedule.")
@@ -171,7 +212,7 @@ def _parse_name(name: str) -> str:
 
 
 def _describe_rule(schedule: Schedule) -> dict[str, Any]:
-    return {**schedule.rule, "time_zone": schedule.time_zone, "active": schedule.active}
+    return {**schedule.rule, **(schedule.report or {}), "time_zone": schedule.time_zone, "active": schedule.active}
 
 
 def delete_schedule(session: Session, schedule_id: str, by: str) -> None:

@@ -10,10 +10,10 @@ from flask import Blueprint, Flask, Response, flash, make_response, redirect, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import audit, retention
+from service import audit, logos, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
-from service.auth.caller import get_caller, get_settings, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
@@ -261,12 +261,46 @@ def change_organisation() -> AnyResponse:
     return _redirect_with_message("organisation.show", _("Saved. The new period applies from the next clean-up."))
 
 
+@organisation_pages.get("/logo", endpoint="logo")
+def show_logo() -> Response:
+    """Return the logo for the page to show."""
+    with read_session() as session:
+        logo = logos.load_logo(session, get_blob_store())
+    if logo is None:
+        raise DomainError("logo.none", 409, "There is no logo.")
+    return Response(logo.png, content_type=logos.MEDIA_TYPE)
+
+
+@organisation_pages.post("/logo", endpoint="upload_logo")
+def upload_logo() -> AnyResponse:
+    """Save a picture as the logo of the organisation."""
+    sent = request.files.get("file")
+    try:
+        png, width, height = logos.prepare_logo(sent.read() if sent else b"")
+    except DomainError as error:
+        return _render_organisation(error)
+    digest = get_blob_store().put(png)
+    with write_session() as session:
+        logos.save_logo(session, digest, width, height, get_caller().actor)
+    return _redirect_with_message("organisation.show", _("Logo saved. Reports made from now on show it."))
+
+
+@organisation_pages.post("/logo/remove", endpoint="remove_logo")
+def remove_logo() -> AnyResponse:
+    """Remove the logo of the organisation."""
+    with write_session() as session:
+        logos.remove_logo(session, get_caller().actor)
+    return _redirect_with_message("organisation.show", _("Logo removed."))
+
+
 def _render_organisation(error: DomainError | None = None) -> Response:
     with read_session() as session:
         organisation = session.get_one(Organisation, get_caller().organisation_id)
+        logo = logos.get_logo(session)
     page = render_template(
         "organisation.html",
         organisation=organisation,
+        logo=logo,
         error=error,
         min_months=retention.MIN_MONTHS,
         max_months=retention.MAX_MONTHS,

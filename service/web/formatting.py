@@ -40,11 +40,12 @@ def describe_actor(actor: str | None, names: Mapping[str, str]) -> str:
 
     ``actor``: as in the audit trail, or the id of a user.
     """
-    kind, _, id_ = (actor or "user:").rpartition(":")
-    if kind == "system":
-        return gettext("Done automatically by Diligence")
-    if kind == "link":
-        return gettext("The supplier, through its link")
-    if kind == "key":
-        return gettext("An API key")
-    return names.get(id_) or (gettext("A user who no longer has an account") if id_ else "")
+    kind, _, id_ = (actor or "").rpartition(":")
+    words: Mapping[str, str] = {
+        "system": gettext("Done automatically by Diligence"),
+        "link": gettext("The supplier, through its link"),
+        "key": gettext("An API key"),
+    }
+    if kind in words:
+        return words[kind]
+    return names.get(id_) or str(gettext("A user who no longer has an account") if id_ else "")

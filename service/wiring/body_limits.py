@@ -9,7 +9,15 @@ from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
 
-PROOFS = frozenset({"shared.upload", "questionnaire.upload", "pages.add_step_evidence"})
+PROOFS = frozenset(
+    {
+        "shared.upload",
+        "questionnaire.upload",
+        "pages.add_step_evidence",
+        "api.upload_logo",
+        "organisation.upload_logo",
+    }
+)
 UPLOADS = frozenset(
     {
         "api.upload_files",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from threading import Event
+from threading import Event as Signal
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler  # type: ignore[import-untyped]
@@ -25,22 +25,26 @@ from sqlalchemy.orm import Session
 from service import retention
 from service.blob_store import BlobStore
 from service.clock import now
-from service.db.job_tables import Schedule, ScheduleRun
+from service.db.job_tables import Job, Schedule, ScheduleRun
 from service.db.session import Database
 from service.db.supplier_counts import fold_counts
 from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
+from service.outbox.queue import Event, queue_events
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.replies import mark_all_consulted
+from service.report_jobs import request_scheduled_report
 from service.retaliation.reminders import list_check_reminders
 from service.reviews.findings import queue_findings
 from service.reviews.progress import queue_figures
+from service.schedules.reports import ACTION_PLAN, build_payload, list_recipients
 from service.schedules.service import iterate_scheduled_times
 
 TICK = timedelta(seconds=30)
 REMINDERS = timedelta(minutes=10)  # between looks for steps that are due and for letters whose time to reply has passed
 PURGE, PURGE_AGAIN = timedelta(hours=6), timedelta(minutes=10)  # between purges, and after one that failed
+ACTOR = "system:schedule"
 MAX_LISTED = 60  # missed times that are listed in the job; all are counted
 
 log = structlog.get_logger("service.schedules.service")
@@ -59,7 +63,7 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
         return at + self.interval
 
 
-def run_scheduler(db: Database, blobs: BlobStore, stop: Event, every: timedelta = TICK) -> None:
+def run_scheduler(db: Database, blobs: BlobStore, stop: Signal, every: timedelta = TICK) -> None:
     """Trigger due schedules every ``every``, see to reminders and replies every ``REMINDERS`` and purge expired data every
     ``PURGE``, first at once, until ``stop`` is set.
 
@@ -132,8 +136,8 @@ def trigger_due_schedules(db: Database, at: datetime) -> list[str]:
 
 
 def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[str]:
-    """Enqueue the review of a schedule if it is due and was not triggered yet, and advance its next due time; return the id of
-    the job, if any.
+    """Start the review or the report of a schedule if it is due and was not triggered yet, and advance its next due time; return
+    the id of the job, if any.
     """
     query = select(Schedule).where(Schedule.id == schedule_id, Schedule.active).with_for_update()
     schedule = session.scalars(query).first()
@@ -146,14 +150,7 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
     if not due:
         return []
     scheduled_for, *missed = due
-    payload = {
-        "schedule_id": schedule.id,
-        "rule": schedule.rule,
-        "time_zone": schedule.time_zone,
-        "slot": scheduled_for.isoformat(),
-        "missed": [moment.isoformat() for moment in missed[:MAX_LISTED]],
-    }
-    job = enqueue(session, REVIEW_SUPPLIERS, payload, "system:schedule")
+    job = _start(session, schedule, scheduled_for, missed)
     session.add(
         ScheduleRun(
             schedule_id=schedule.id,
@@ -161,7 +158,7 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
             last_slot=missed[-1] if missed else None,
             fired_at=at,
             missed=len(missed),
-            job_id=job.id,
+            job_id=job.id if job else None,
         )
     )
     log.info(
@@ -169,9 +166,29 @@ def trigger_schedule(session: Session, schedule_id: str, at: datetime) -> list[s
         schedule=schedule.id,
         scheduled_for=scheduled_for.isoformat(),
         missed=len(missed),
-        job=job.id,
+        job=job.id if job else None,
     )
-    return [job.id]
+    return [job.id] if job else []
+
+
+def _start(session: Session, schedule: Schedule, scheduled_for: datetime, missed: Sequence[datetime]) -> Job | None:
+    """Enqueue the job of a run; the action plan workbook needs none, since its recipients download it themselves."""
+    if schedule.report is not None and schedule.report["document"] == ACTION_PLAN:
+        recipients = list_recipients(session, schedule.report)
+        occasion = f"{schedule.id} {scheduled_for.isoformat()}"
+        payload = build_payload(schedule.report)
+        queue_events(session, Event(code="action_plan.ready", occasion=occasion, payload=payload, mail_to=recipients))
+        return None
+    if schedule.report is not None:
+        return request_scheduled_report(session, schedule, ACTOR)
+    payload = {
+        "schedule_id": schedule.id,
+        "rule": schedule.rule,
+        "time_zone": schedule.time_zone,
+        "slot": scheduled_for.isoformat(),
+        "missed": [moment.isoformat() for moment in missed[:MAX_LISTED]],
+    }
+    return enqueue(session, REVIEW_SUPPLIERS, payload, ACTOR)
 
 
 def _exclude_recorded(session: Session, schedule_id: str, passed: Sequence[datetime]) -> list[datetime]:

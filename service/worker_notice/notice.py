@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from babel import Locale
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from reports.document import Logo
 from reports.formats import FORMATS, Rendered
 from reports.short import html, pdf
 from reports.short.document import Bullets, Paragraph, Section, ShortDocument, Table
@@ -90,12 +91,19 @@ def build_notice(
     return Notice(_write(supplier, organisation, contacts, on, language, is_repaid=is_repaid), place, contacts)
 
 
-def render_notice(notice: Notice, format: str) -> Rendered:  # noqa: A002  the word of the field
-    """Return a notice as a file, whose name reveals no supplier. Raises DomainError ``format.unknown``, 422."""
+def render_notice(
+    notice: Notice,
+    format: str,  # noqa: A002  the word of the field
+    logo: Logo | None = None,
+) -> Rendered:
+    """Return a notice as a file, whose name reveals no supplier, with the logo of the organisation that it is from.
+
+    Raises DomainError ``format.unknown``, 422.
+    """
     if format not in RENDERERS:
         raise DomainError("format.unknown", 422, f"Choose one of these formats: {', '.join(RENDERERS)}.")
     name = f"worker_notice_{notice.document.on.isoformat()}.{format}"
-    return Rendered(RENDERERS[format](notice.document), FORMATS[format].media_type, name)
+    return Rendered(RENDERERS[format](replace(notice.document, logo=logo)), FORMATS[format].media_type, name)
 
 
 def _is_imposed(session: Session, supplier: Supplier) -> bool:
@@ -159,6 +167,7 @@ def _write(
         draft=texts["draft_mark"] if texts["draft"] else "",
         wording=texts["footer"].format(organisation=organisation, days=days),
         language=language,
+        sender=organisation,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db import change_feed
-from service.db.account_tables import SignIn
+from service.db.account_tables import SignIn, StoredLogo
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job, ScheduleRun
 from service.db.progress_tables import PortfolioFigure
@@ -41,6 +41,8 @@ def create_full_organisation(
         session.flush()
         fields = {"choices": {}, "state": "done", "created_by": "user:ana", "created_at": AT}
         session.add(Import(uploads=[upload.id], **fields))
+        logo = {"sha256": blobs.put(f"logo of {name}".encode()), "width": 1, "height": 1}
+        session.add(StoredLogo(uploaded_by="user:ana", uploaded_at=AT, **logo))
         report = {"sha256": blobs.put(f"report of {name}".encode()), "size": 1}
         more = {"not_before": AT, "created_by": "user:ana", "created_at": AT}
         session.add(Job(kind="render_report", payload={}, state="done", result=report, **more))

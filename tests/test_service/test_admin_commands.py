@@ -240,7 +240,7 @@ def test_one_object_is_erased_after_a_preview_that_names_its_backups_and_a_resto
     run("backup", backup)
     run("erase", *name, "--supplier", "S-1", status=1)
     shown = capsys.readouterr().out
-    assert "erased: 1 results" in shown
+    assert "erased: 1 result\n" in shown
     assert "backups that still contain it, for an unknown time: set DILIGENCE_BACKUP_DAYS" in shown
     assert str(backup) in shown
     monkeypatch.setenv("DILIGENCE_BACKUP_DAYS", "30")

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from callers import make_organisation
+from callers import make_key, make_organisation
+from flask import Flask
+from portal import Portal, make_portal
 from sample_objects import make_account, make_instalment
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from test_remediation_rules import AT, ON, Workspace
+from test_supplier_copy import CANNERY, save_supplier
 
 from service.clock import now
 from service.db.job_tables import Job
@@ -128,3 +131,28 @@ def test_the_job_stores_the_figures_of_the_day_once(database: Database):
             row.for_everyone for row in session.scalars(select(PortfolioFigure).where(PortfolioFigure.part == ALL))
         }
         assert shown == {True, False}
+
+
+def store_two_days(database: Database, organisation_id: str) -> None:
+    """Store that steps were open two weeks ago and today: more of them known from workers than to everyone."""
+    with database.for_organisation(organisation_id) as session:
+        for days, everyone, n in ((14, True, 3.0), (14, False, 41.0), (0, True, 2.0), (0, False, 40.0)):
+            figure = {"on": now().date() - timedelta(days=days), "figure": OPEN, "part": ALL}
+            session.add(PortfolioFigure(for_everyone=everyone, value=n, **figure))
+
+
+def make_portfolio_report(portal: Portal, **wanted: object) -> str:
+    made = portal.post("/reports", {"format": "html", **wanted})
+    portal.work()
+    return portal.get(f"/reports/{made.json['id']}/file").get_data(as_text=True)
+
+
+def test_a_report_on_the_whole_portfolio_shows_what_its_readers_may_see_of_its_progress(app: Flask, database: Database):
+    harbour = make_organisation(database)
+    save_supplier(database, harbour, "site", CANNERY)
+    portal, limited = make_portal(app, harbour), Portal(app, make_key(database, harbour, "reports:read"))
+    assert "Over time" not in make_portfolio_report(portal)
+    store_two_days(database, harbour)
+    assert "Open steps: 41 on" in make_portfolio_report(portal)
+    assert "Open steps: 3 on" in make_portfolio_report(limited)
+    assert "Over time" not in make_portfolio_report(portal, country="TH")

@@ -148,4 +148,20 @@ class OrganisationSchema(ApiSchema):
     created_at = fields.DateTime(dump_only=True)
 
 
+class LogoSchema(ApiSchema):
+    """The logo of the organisation, as a PNG of this many pixels."""
+
+    sha256 = fields.String()
+    width = StrictInteger(1)
+    height = StrictInteger(1)
+    uploaded_at = fields.DateTime()
+
+
+class LogoUploadSchema(ApiSchema):
+    """The part of an upload: the picture."""
+
+    file = fields.String(required=True, metadata={"format": "binary"})
+
+
+LOGO_UPLOAD = LogoUploadSchema()
 ORGANISATION_CHANGE = OrganisationSchema(sent_as="OrganisationChange")

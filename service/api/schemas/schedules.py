@@ -7,9 +7,20 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from service.api.fields import CODES, NOT_BLANK, StrictBoolean, StrictInteger, StrictString
+from reports.formats import ALL_FORMATS
+from service.api.fields import (
+    CODES,
+    NOT_BLANK,
+    StrictBoolean,
+    StrictChoice,
+    StrictInteger,
+    StrictList,
+    StrictNested,
+    StrictString,
+)
 from service.api.schemas.base import ApiSchema, page_of
 from service.schedules import service as schedules
+from service.schedules.reports import MAX_RECIPIENTS, list_formats
 
 
 def _rule(properties: Mapping[str, Any], *required: str) -> dict[str, Any]:
@@ -75,21 +86,31 @@ class TimeZoneField(fields.String):
         super().__init__(metadata={"format": "iana-time-zone", "description": about}, **options)
 
 
+class ScheduledReportSchema(ApiSchema):
+    """The report that a schedule sends, and the users who get an email with a link to it."""
+
+    document = StrictChoice(list_formats(), required=True)
+    format = StrictChoice(ALL_FORMATS, required=True)
+    worker_derived = StrictBoolean()
+    recipients = StrictList(StrictString(36), 1, MAX_RECIPIENTS, required=True)
+
+
 class ScheduleRunSchema(ApiSchema):
     """A run of a schedule: the scheduled time, the actual time, and the number of runs missed before it."""
 
     slot = fields.DateTime()
     fired_at = fields.DateTime()
     missed = StrictInteger(0)
-    job_id = fields.String()
+    job_id = fields.String(allow_none=True)
 
 
 class ScheduleSchema(ApiSchema):
-    """A schedule with its next five dates and its most recent runs."""
+    """A schedule with its next five dates and its most recent runs: of reviews, or of the report that it sends."""
 
     id = fields.String(dump_only=True)
     name = StrictString(required=True, documented_pattern=NOT_BLANK)
     rule = RuleField(required=True)
+    report = StrictNested(ScheduledReportSchema(sent_as="NewScheduledReport"), allow_none=True)
     time_zone = TimeZoneField(required=True)
     active = StrictBoolean()
     next_dates = fields.List(fields.DateTime(), dump_only=True)

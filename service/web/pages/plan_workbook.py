@@ -10,10 +10,11 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import get_caller, read_session, write_session
+from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
+from service.logos import load_logo
 from service.plan_workbook.changes import Outcome, preview_changes, save_changes
 from service.plan_workbook.columns import PARTIES
 from service.plan_workbook.reading import Table, read_workbook, search_texts
@@ -39,6 +40,7 @@ def download_workbook() -> Response:
             supplier_id=form.get("supplier") or None,
             party=form.get("party") if form.get("party") in PARTIES else None,
             from_workers="from_workers" in form,
+            logo=load_logo(session, get_blob_store()),
         )
     return build_download(data, MEDIA_TYPES["xlsx"], f"action_plan_{today(get_caller().time_zone).isoformat()}.xlsx")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template, request
 
-from service.auth.caller import get_caller, read_session
+from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
 from service.errors import DomainError
+from service.logos import load_logo
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
 from service.web.downloads import build_download
@@ -45,5 +46,6 @@ def download_notice(kind: str, supplier_id: str, format: str) -> Response:  # no
             country=request.args.get("country") or None,
             language=request.args.get("language", ENGLISH),
         )
-    file = render_notice(notice, format)
+        logo = load_logo(session, get_blob_store())
+    file = render_notice(notice, format, logo)
     return build_download(file.data, file.media_type, file.file_name)
