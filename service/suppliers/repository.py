@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -353,19 +354,23 @@ def _entry_dates(session: Session, suppliers: Sequence[Supplier], risk_lookup: R
 def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: str, cause: str = "review") -> None:
     """Reassess suppliers from their stored answers, agencies first, because something else that their results depend on has
     changed.
+
+    A supplier that was assessed on the day after ``on``, because that day had begun where its organisation is, is assessed as of
+    that day again: its answers of that day would not count on the day before.
     """
     suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
-    places = {result.supplier_id: result.place for result in latest}
-    for kind in ("agency", "site"):
-        assessed = [supplier for supplier in suppliers if supplier.kind == kind and supplier.id in places]
+    results = {result.supplier_id: result for result in latest}
+    days = {id_: result.on if result.on == on + timedelta(days=1) else on for id_, result in results.items()}
+    for kind, day in product(("agency", "site"), sorted(set(days.values()))):
+        assessed = [supplier for supplier in suppliers if supplier.kind == kind and days.get(supplier.id) == day]
         if assessed:
-            answers = answers_with_entry_dates(session, kind, assessed, on)
+            answers = answers_with_entry_dates(session, kind, assessed, day)
             incoming = [
-                IncomingSupplier(row, places[supplier.id], supplier.key)
+                IncomingSupplier(row, results[supplier.id].place, supplier.key)
                 for supplier, row in zip(assessed, answers, strict=True)
             ]
-            save_suppliers(session, kind, incoming, Origin(on, at, by, cause))
+            save_suppliers(session, kind, incoming, Origin(day, at, by, cause))
 
 
 def _identity_columns(answers: Mapping[str, Any]) -> Columns:

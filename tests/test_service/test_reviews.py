@@ -352,3 +352,24 @@ def test_undated_answers_age_from_their_import_however_often_they_are_reviewed(d
             ]
             assert of_papers == ("answered" if on.year == 2026 else "expired")
         assert supplier.answers["answered_on"] == THEN.isoformat()
+
+
+def test_a_job_that_still_counts_as_of_the_day_before_loses_no_answer_of_today(
+    database: Database, organisation_id: str
+):
+    # In Bangkok the second of March begins seven hours before it does where jobs take the day from.
+    tomorrow = THEN + timedelta(days=1)
+    answers = {
+        "reference": "S-2",
+        "name": "Green Hill",
+        "country": "TH",
+        "sector": ["1020"],
+        "papers_retention": "held",
+    }
+    with database.for_organisation(organisation_id) as session:
+        site = suppliers.save_supplier(session, "site", answers, tomorrow, AT, "user:1", "api")[0]
+        before = session.get_one(Result, site.latest_id)
+        suppliers.reassess(session, [site.id], THEN, AT, "system:remediation")
+        session.flush()
+        after = session.get_one(Result, session.get_one(Supplier, site.id).latest_id)
+        assert (after.id != before.id, after.on, after.score) == (True, tomorrow, before.score)
