@@ -46,6 +46,8 @@ def _state_headline(detail: Detail, findings: list[Reason], gaps: list[Reason]) 
     urgent = [step for step in detail.steps if step.safety and step.status != CLOSED]
     if urgent:
         return f"First, keep people safe: {urgent[0].title[:1].lower()}{urgent[0].title[1:]}."
+    if findings and detail.steps and all(step.status == CLOSED for step in detail.steps):
+        return "Every step of the plan is closed. Keep the evidence for your answers up to date."
     if findings:
         answers = format_count(len(findings), "answer needs", "answers need")
         return f"{answers} action. Agree with your customer who does what by when."
