@@ -173,8 +173,9 @@ def test_moments_are_returned_with_their_offset():
 def test_one_schema_describes_what_is_sent_and_what_is_returned():
     schemas = described()["components"]["schemas"]
     new, change, returned = (schemas[name] for name in ("NewSchedule", "ScheduleChange", "Schedule"))
-    assert set(new["properties"]) == {"name", "rule", "time_zone"} == set(new["required"])
-    assert set(change["properties"]) == {"name", "rule", "time_zone", "active"}
+    assert set(new["properties"]) == {"name", "report", "rule", "time_zone"}
+    assert set(new["required"]) == {"name", "rule", "time_zone"}
+    assert set(change["properties"]) == {"name", "report", "rule", "time_zone", "active"}
     assert "required" not in change
     assert set(returned["properties"]) == set(returned["required"])
     assert set(returned["properties"]) == set(change["properties"]) | {"id", "next_dates", "firings", "created_at"}

@@ -46,7 +46,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|asking_id|findings\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
+    r"|supplier_id|asking_id|findings\[\]|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
