@@ -30,6 +30,7 @@ from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.settings import Settings
 from service.wiring.job_handlers import build_handlers
+from service.wiring.processes import preload_data
 
 BENCHMARKS = Path(__file__).resolve().parent
 PHASES = {READ_IMPORT: "preview", ASSESS_IMPORT: "saving", FIND_SAME_SUPPLIERS: "pairs", SCREEN_SUPPLIERS: "screening"}
@@ -107,6 +108,7 @@ def import_twice(file: Path) -> list[Phases]:
     """
     with tempfile.TemporaryDirectory() as name, Database(open_engine(Settings(data=Path(name)).database)) as database:
         migrate(database.engine)
+        preload_data()  # as a worker does
         organisation_id, blobs = create_organisation(database, "Harbour Foods"), FolderStore(Path(name) / "blobs")
         imports = [import_file(database, blobs, organisation_id, file) for _ in range(2)]
         with database.for_organisation(organisation_id) as session:

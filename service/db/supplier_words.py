@@ -87,5 +87,5 @@ def add_words(session: Session, kind: str, texts: Mapping[str, Sequence[str | No
         for supplier_id, own in texts.items()
         for word in list_words(own)
     ]
-    if rows:
-        session.execute(insert(SupplierWord), rows)
+    if rows:  # in the order of the index, so that each of its pages is changed once
+        session.execute(insert(SupplierWord), sorted(rows, key=lambda row: row["word"]))

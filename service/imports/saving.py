@@ -46,7 +46,7 @@ from service.suppliers.stored_answers import recheck_merged
 from service.trouble import find_trouble
 from service.watchlists.lists import request_screening
 
-CHUNK = 500  # suppliers saved in one transaction
+CHUNK = 1000  # suppliers saved in one transaction
 ATTEMPTS_TOGETHER = 2  # attempts at saving a chunk in one transaction; then its suppliers are saved one by one
 MAX_UNSAVED = 20  # suppliers that an import leaves out because they cannot be saved; if there are more, it is not they
 log = structlog.get_logger("service.imports")

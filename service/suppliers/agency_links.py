@@ -7,8 +7,8 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAME_QUESTIONS
@@ -39,6 +39,33 @@ def build_link_rows(
     return [
         {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name} for key, name in names.items() if key
     ]
+
+
+def replace_links(
+    session: Session, kind: str, links: Mapping[str, Sequence[Mapping[str, Any]]], stored_ids: Sequence[str]
+) -> None:
+    """Write the links of suppliers of a kind, given as rows by supplier id (:func:`build_link_rows`), in place of those of
+    ``stored_ids``. Links that are the same as before stay.
+    """
+    columns: tuple[InstrumentedAttribute[str], ...]
+    if kind == "agency":
+        columns = AgencyName.agency_id, AgencyName.key
+    else:
+        columns = Engagement.site_id, Engagement.agency_key, Engagement.named
+    stored: dict[str, set[tuple[str, ...]]] = {}
+    for chunk in chunks(stored_ids):
+        for supplier_id, *link in session.execute(select(*columns).where(columns[0].in_(chunk))):
+            stored.setdefault(supplier_id, set()).add(tuple(link))
+    changed = {
+        supplier_id: rows
+        for supplier_id, rows in links.items()
+        if {tuple(row[column.key] for column in columns[1:]) for row in rows} != stored.get(supplier_id, set())
+    }
+    for chunk in chunks([supplier_id for supplier_id in changed if supplier_id in stored]):
+        session.execute(delete(columns[0].class_).where(columns[0].in_(chunk)))
+    new = list(chain.from_iterable(changed.values()))
+    if new:
+        session.execute(insert(columns[0].class_), new)
 
 
 def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:

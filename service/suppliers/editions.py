@@ -46,7 +46,9 @@ def list_changes(before: Listed, after: Listed, questions: Collection[str]) -> l
     """
     pairs = [(question, _get(before, question), _get(after, question)) for question in sorted(questions)]
     return [
-        {"question": question, "before": old, "after": new} for question, old, new in pairs if _fold(old) != _fold(new)
+        {"question": question, "before": old, "after": new}
+        for question, old, new in pairs
+        if old != new and _fold(old) != _fold(new)
     ]
 
 

@@ -270,7 +270,8 @@ def merge_answers(
     entered; they age from then.
     """
     if risk_lookup.answers_practice(incoming):
-        return _replace_answers(stored, incoming, risk_lookup, kind)
+        is_repeated = incoming == stored and EVIDENCE not in stored  # a confirmation of evidence may not cover it all
+        return dict(stored) if is_repeated else _replace_answers(stored, incoming, risk_lookup, kind)
     return _merge_listing(stored, incoming, risk_lookup, kind, entered_on)
 
 

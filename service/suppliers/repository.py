@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, delete, func, insert, or_, select
+from sqlalchemy import bindparam, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from risk_models.agencies import count_workers_from_agency
@@ -36,6 +36,7 @@ from service.suppliers.agency_links import (
     own_name_keys,
     queue_reassessment_of_users,
     queue_site_reassessment,
+    replace_links,
     select_agency_scores,
 )
 from service.suppliers.history import INPUT_CAUSES
@@ -163,9 +164,13 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
         (*lasting_names.get(supplier_id, ()), *row.other_names, *save.alias_names.get(key, ()))
         for key, supplier_id, row in zip(save.keys, save.ids, incoming, strict=True)
     ]
-    links = _replace_links(session, save, other_names)
+    links = {
+        supplier_id: build_link_rows(kind, supplier_id, answers, others)
+        for supplier_id, answers, others in zip(save.ids, save.answers, other_names, strict=True)
+    }
+    replace_links(session, kind, links, list(before))
     if kind == "agency":
-        affected = _affected_names(save.ids, summaries, links, former_names, before)
+        affected = _affected_names(summaries, links, former_names, before)
         queue_site_reassessment(session, affected, origin.on, origin.by)
     if origin.cause == "api":
         details = {"cause": origin.cause, "results": len(results)}
@@ -191,7 +196,7 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
             rekey_to_survivor(stored[keys[j]].answers, row) if j in aliases else row for j, row in enumerate(received)
         ]
         answers = _merge_with_stored(session, kind, [stored.get(key) for key in keys], received, origin.on)
-        table = from_rows(answers)
+        table = table if answers == list(received) else from_rows(answers)
     ids = [stored[key].id if key in stored else new_id() for key in keys]
     return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
 
@@ -203,7 +208,7 @@ def _with_step_evidence(session: Session, save: _Save, on: date, models: tuple[M
         return save
     rows = list(zip(save.ids, save.answers, strict=True))
     answers = verified_steps.lend_all(session, save.kind, rows, stored, on, models)
-    return replace(save, answers=answers, table=from_rows(answers))
+    return save if answers == list(save.answers) else replace(save, answers=answers, table=from_rows(answers))
 
 
 def _list_newly_supported(save: _Save) -> set[str]:
@@ -251,7 +256,8 @@ def _write_suppliers(
             if (stored.name, stored.reference) != (columns["name"], columns["reference"]):
                 renamed[supplier_id] = (columns["name"], columns["reference"])
             for column, value in columns.items():
-                setattr(stored, column, value)
+                if getattr(stored, column) != value:
+                    setattr(stored, column, value)
             stored.version += 1
         else:
             first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
@@ -263,38 +269,18 @@ def _write_suppliers(
         replace_words(session, save.kind, renamed)
 
 
-def _replace_links(session: Session, save: _Save, other_names: Sequence[Iterable[str]]) -> list[Columns]:
-    """Replace the links between these suppliers and the agencies or sites they name; return the new link rows."""
-    stored_ids = [supplier.id for supplier in save.stored.values()]
-    for chunk in chunks(stored_ids):
-        session.execute(delete(AgencyName).where(AgencyName.agency_id.in_(chunk)))
-        session.execute(delete(Engagement).where(Engagement.site_id.in_(chunk)))
-    links = [
-        link
-        for supplier_id, answers, others in zip(save.ids, save.answers, other_names, strict=True)
-        for link in build_link_rows(save.kind, supplier_id, answers, others)
-    ]
-    if links:
-        session.execute(insert(AgencyName if save.kind == "agency" else Engagement), links)
-    return links
-
-
 def _affected_names(
-    ids: Sequence[str],
     summaries: Sequence[Columns],
-    links: Sequence[Columns],
+    links: Mapping[str, Sequence[Columns]],
     former_names: Mapping[str, Set[str]],
     before: Mapping[str, tuple[float | None, str | None]],
 ) -> set[str]:
     """Return the agency name keys whose sites need a new assessment: all names of an agency whose score changed; for others,
     the names that they gained or lost.
     """
-    names: dict[str, set[str]] = {supplier_id: set() for supplier_id in ids}
-    for link in links:
-        names[link["agency_id"]].add(link["key"])
     affected: set[str] = set()
-    for supplier_id, summary in zip(ids, summaries, strict=True):
-        former, current = former_names.get(supplier_id, set()), names[supplier_id]
+    for (supplier_id, own), summary in zip(links.items(), summaries, strict=True):
+        former, current = former_names.get(supplier_id, set()), {link["key"] for link in own}
         score, _ = before.get(supplier_id, (None, None))
         affected |= former ^ current if score == summary["score"] else former | current
     return affected

@@ -34,6 +34,9 @@ from service.wiring.scheduler import run_scheduler
 from service.wiring.server import Server
 
 GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
+NEW_OBJECTS = (
+    10_000  # after which the newest objects are searched for garbage: a job or a page creates many that stay a while
+)
 SHUTDOWN_TIMEOUT = 10.0  # seconds that a job has to end or reach its next checkpoint when the service stops
 
 log = structlog.get_logger("service")
@@ -97,6 +100,7 @@ def run_worker_process(settings: Settings) -> None:
     """
     channels = open_channels(settings)
     with open_current_database(settings) as db:
+        preload_data()
         log.info("worker_started")
         stop = stop_on_signals()
         delivery = Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)
@@ -148,16 +152,18 @@ def _create_server(app: Flask, settings: Settings) -> Server:
         ) from error
 
 
-def preload_data(app: Flask) -> None:
-    """Load models, facts, forms and page templates before the first request: it takes a second or two."""
-    for page in app.jinja_env.list_templates(extensions=["html"]):
-        app.jinja_env.get_template(page)
+def preload_data(app: Flask | None = None) -> None:
+    """Load models, facts, forms and the page templates of an app before the first request or job: it takes a second or two."""
+    if app is not None:
+        for page in app.jinja_env.list_templates(extensions=["html"]):
+            app.jinja_env.get_template(page)
     load_models()
     load_facts()
     for kind in KINDS:
         load_combined_form(kind)
     gc.collect()
     gc.freeze()  # these objects live as long as the process: garbage collection need not scan them
+    gc.set_threshold(NEW_OBJECTS)
 
 
 def _run_server(server: Server) -> None:

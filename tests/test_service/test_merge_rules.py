@@ -84,6 +84,16 @@ def test_new_answers_replace_earlier_ones_and_admitted_harm_is_kept_until_it_is_
     assert merge(now, {**WHO, **SAFE, "movement": "free"}) == {**WHO, **SAFE, "movement": "free"}
 
 
+@given(
+    st.fixed_dictionaries(
+        {}, optional={q.id: st.sampled_from([*(c.code for c in q.choices), "declined"]) for q in FEEDING[:12]}
+    )
+)
+def test_a_row_that_comes_again_unchanged_changes_no_answer(answers: dict):
+    row = {**WHO, **HELD, "answered_on": "2026-01-10", **answers}
+    assert merge(row, row) == row
+
+
 def test_declining_to_answer_does_not_undo_harm_that_was_admitted():
     assert merge({**WHO, **HELD}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "held"
     assert merge({**WHO, **SAFE}, {**WHO, "papers_retention": "declined"})["papers_retention"] == "declined"
