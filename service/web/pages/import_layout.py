@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,7 @@ class SheetForm:
 
     ``kind``: the kind that was chosen ("" is detected). ``left_out``: the rows that the sender leaves out, as text;
     ``read_rows``: ranges of those that are read because the sender says so. ``why_unread``: why it is not read; "" if it is.
-    ``remembered``: the mapping of an earlier file that was used.
+    ``remembered``: the mapping of an earlier file that was used. ``read_questions``: all questions that were read from it.
     """
 
     number: int
@@ -66,6 +66,13 @@ class SheetForm:
     read_rows: Sequence[Sequence[int]]
     why_unread: str
     remembered: Mapping[str, Any] | None
+    read_questions: Collection[str]
+
+    @property
+    def has_country_headings(self) -> bool:
+        """Return whether headings between its rows say in which country the suppliers below them are."""
+        has_headings = any(group["reason"] == "section" for group in self.layout["left_out"])
+        return has_headings and "country" in self.read_questions and "country" not in self.answered
 
     @property
     def answered(self) -> set[str]:
@@ -97,6 +104,10 @@ def list_sheet_forms(import_: Import) -> list[SheetForm]:
         for issue in found.get("issues", ())
         if issue["code"] in ("sheet.no_table", "sheet.hidden")
     }
+    read_questions: dict[tuple[str, str], set[str]] = {}
+    for file in found["files"]:
+        for read in file["sheets"]:
+            read_questions.setdefault((file["name"], read["name"]), set()).update(read["columns"])
     forms = []
     for number, sheet in enumerate(layouts.build_layout(import_)["sheets"]):
         place = (sheet["file"], sheet["sheet"])
@@ -110,6 +121,7 @@ def list_sheet_forms(import_: Import) -> list[SheetForm]:
                 rows["read"],
                 "" if sheet["read"] else str(reasons.get(place) or _describe_unread(sheet)),
                 remembered.get(place),
+                read_questions.get(place, set()),
             )
         )
     return forms
