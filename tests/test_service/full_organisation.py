@@ -13,6 +13,7 @@ from service.db import change_feed
 from service.db.account_tables import SignIn, StoredLogo
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job, ScheduleRun
+from service.db.link_tables import AnswerFile
 from service.db.progress_tables import PortfolioFigure
 from service.db.session import Database
 from service.db.tables import Base, IdempotentResponse, Organisation
@@ -29,6 +30,7 @@ def create_full_organisation(
     organisation_id = make_organisation(database, name, "Asia/Bangkok")
     with database.for_organisation(organisation_id) as session:
         ids = create_all(session)
+        session.scalars(select(AnswerFile)).one().sha256 = blobs.put(f"answers of {name}".encode())
         answers = [{"name": "Wat Pho Shrimp 株式会社", "country": "TH", "sector": ["1020"], "agencies": ["Quick Crew"]}]
         agencies = [{"name": "Quick Crew", "country": "NP", "destination_countries": ["TH"]}]
         for kind, fields in (("agency", agencies), ("site", answers)):

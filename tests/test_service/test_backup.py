@@ -42,7 +42,7 @@ def test_a_backup_restored_anywhere_holds_every_row_and_file(
     assert [restored.get(digest) for digest in blobs.list_digests()] == [
         blobs.get(digest) for digest in blobs.list_digests()
     ]
-    assert counts["files"] == 3
+    assert counts["files"] == 7  # a shared upload, and of both a report, a logo and an answer
     assert (counts["supplier"], counts["organisation"]) == (8, 2)
 
 
@@ -76,7 +76,7 @@ def test_a_backup_is_a_snapshot_of_one_moment(
 
     monkeypatch.setattr(backup, "_add_rows", add_and_write)
     counts = create_backup(database, blobs, tmp_path / "all.tar.gz", AT)
-    assert (counts["organisation"], counts["upload"], counts["files"]) == (1, 1, 2)
+    assert (counts["organisation"], counts["upload"], counts["files"]) == (1, 1, 4)
 
 
 def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore, tmp_path: Path):
