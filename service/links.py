@@ -173,6 +173,14 @@ def revoke_section_link(session: Session, parent: ActiveLink, link_id: str) -> N
     _revoke(session, SupplierLink.parent_id == parent.id, link_id, parent.actor)
 
 
+def revoke_request_links(session: Session, asking_id: str, by: str) -> None:
+    """Revoke every link to a questionnaire, also those to its sections."""
+    query = select(SupplierLink).where(SupplierLink.asking_id == asking_id, SupplierLink.revoked_at.is_(None))
+    for link in session.scalars(query.with_for_update()):
+        link.revoked_at = now()
+        record_event(session, by, "link.revoked", "supplier_link", link.id)
+
+
 def _revoke(session: Session, condition: ColumnElement[bool], link_id: str, by: str) -> None:
     """Revoke a link, and with it the links to sections that were made through it."""
     link = session.scalars(select(SupplierLink).where(SupplierLink.id == link_id, condition).with_for_update()).first()

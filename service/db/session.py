@@ -28,6 +28,7 @@ import service.db.account_tables
 import service.db.approval_tables
 import service.db.buyer_tables
 import service.db.calendar_tables
+import service.db.campaign_tables
 import service.db.case_tables
 import service.db.derived_tables
 import service.db.edition_tables

@@ -374,7 +374,8 @@ class Result(Owned, Base):
 class QuestionnaireRequest(Owned, Base):
     """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined".
 
-    ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link.
+    ``due_on``: the day by which a campaign asks for it. ``submitted_at``: when it was returned through a link, and
+    ``submitted_by`` the link.
     """
 
     __tablename__ = "asking"
@@ -384,6 +385,7 @@ class QuestionnaireRequest(Owned, Base):
     form_version: Mapped[str] = mapped_column(String(20))
     sent_to: Mapped[str] = mapped_column(String(200))
     sent_on: Mapped[date]
+    due_on: Mapped[date | None]
     returned_on: Mapped[date | None]
     submitted_at: Mapped[datetime | None]
     submitted_by: Mapped[str | None] = mapped_column(String(80))

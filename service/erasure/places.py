@@ -34,6 +34,8 @@ PLACES: Mapping[str, Place] = {
     "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
     "buyer_answers": Place("no_subject", "The organisation answers about itself."),
     "calendar_link": Place("no_subject", "Calendar links of users; their entries name no supplier."),
+    "campaign": Place("withdrawn", "A campaign stays, and its due day replaces a name that mentions the subject."),
+    "campaign_supplier": Place("deleted", "What became of a questionnaire at a supplier is deleted with it."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
@@ -103,6 +105,7 @@ PLACES: Mapping[str, Place] = {
     "supplier": Place(
         "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
     ),
+    "supplier_contact": Place("deleted", "The address for questionnaires is deleted with the supplier."),
     "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
     "supplier_link": Place("deleted", "Its links are deleted with the supplier and no longer open anything."),
     "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),

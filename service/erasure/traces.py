@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
+from service.db.campaign_tables import Campaign
 from service.db.case_tables import StoredFinding
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job
@@ -88,6 +89,7 @@ class Traces:
     reports: Sequence[Job]
     replies: Sequence[IdempotentResponse]
     filters: Sequence[SavedFilter]
+    campaigns: Sequence[Campaign]
 
     def count(self) -> dict[str, int]:
         """Return how many of each there are."""
@@ -106,6 +108,7 @@ def find_traces(session: Session, subject: Subject, *, in_imports: bool = True, 
         find_reports(session, subject) if in_reports else (),
         find_replies(session, subject),
         find_filters(session, subject),
+        find_campaigns(session, subject),
     )
 
 
@@ -115,6 +118,8 @@ def remove_traces(session: Session, traces: Traces, at: datetime, by: str) -> li
     withdraw_replies(traces.replies)
     for saved in traces.filters:
         session.delete(saved)
+    for campaign in traces.campaigns:
+        campaign.name = campaign.due_on.isoformat()
     return digests
 
 
@@ -264,6 +269,11 @@ def find_filters(session: Session, subject: Subject) -> list[SavedFilter]:
         for saved in session.scalars(select(SavedFilter)).all()
         if subject.is_mentioned_in(orjson.dumps([saved.name, saved.query]).decode())
     ]
+
+
+def find_campaigns(session: Session, subject: Subject) -> list[Campaign]:
+    """Return the campaigns whose name mentions a subject."""
+    return [one for one in session.scalars(select(Campaign)).all() if subject.is_mentioned_in(one.name)]
 
 
 def remove_agency_keys(session: Session, keys: Collection[str]) -> None:

@@ -101,7 +101,7 @@ def load_online_form(request: QuestionnaireRequest, supplier: Supplier, *, is_sa
 
 def get_due_day(request: QuestionnaireRequest) -> date:
     """Return the day by which a questionnaire should be returned."""
-    return request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)
+    return request.due_on or request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)
 
 
 def format_answer(question: Question, text: str) -> str:

@@ -107,14 +107,15 @@ def _list_values(session: Session, message: Message, user: User | None, address:
         name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in message.payload.items()
     }
     register = REGISTERS[supplier.kind if supplier else "site"]
-    path = fill_in(list_events()[message.event].page, {**payload, "register": register})
+    letter_values = message.letter_values or {}
+    page = fill_in(list_events()[message.event].page, {**payload, "register": register})
     return {
         **payload,
         "organisation": organisation.name,
         "recipient": user.name if user else "",
         "supplier": supplier.name if supplier else SOMEBODY,
-        "link": f"{address}{path}",
-        **(message.letter_values or {}),
+        "link": f"{address}{letter_values.get('path', page)}",
+        **letter_values,
     }
 
 

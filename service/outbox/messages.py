@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.clock import now
 from service.db.outbox_tables import DeliveryAttempt, Message
-from service.db.session import Database
+from service.db.session import Database, chunks
 from service.errors import DomainError, not_found
 from service.outbox import mail
 from service.outbox.queue import LIFETIME
@@ -21,6 +22,7 @@ from service.outbox.queue import LIFETIME
 STATES = ("queued", "sending", "held", "failed", "given_up", "sent")
 ENDED = ("sent", "failed", "given_up")
 BY_HAND = "sent_by_hand"
+WITHDRAWN = "withdrawn"  # code of an email whose cause ended before it was sent
 PAGE = 50
 NO_SENDER = "diligence@localhost.invalid"  # of an email that is downloaded where no mail server is set
 MEDIA_TYPE = "message/rfc822"
@@ -122,6 +124,32 @@ def build_file(session: Session, message_id: str, sender: str, address: str) -> 
             "The user this email is for is no longer active, or no longer has access to what it is about.",
         )
     return built.as_bytes()
+
+
+def hold_mails(session: Session, ids: Sequence[str], code: str) -> None:
+    """Hold back the emails that have not been sent, with a code that says why."""
+    _change_mails(session, ids, ("queued",), state="held", code=code)
+
+
+def release_mails(session: Session, ids: Sequence[str], code: str) -> None:
+    """Queue the emails that were held back with a code."""
+    at = now()
+    fields = {"state": "queued", "code": None, "next_attempt_at": at, "give_up_at": at + LIFETIME}
+    _change_mails(session, ids, ("held",), Message.code == code, **fields)
+
+
+def withdraw_mails(session: Session, ids: Sequence[str]) -> None:
+    """Withdraw the emails that have not been sent: they never will be. Nothing of what a letter would have said is left."""
+    fields = {"state": "failed", "code": WITHDRAWN, "finished_at": now(), "letter_values": None}
+    _change_mails(session, ids, ("queued", "held", "given_up"), **fields)
+
+
+def _change_mails(
+    session: Session, ids: Sequence[str], states: Sequence[str], *conditions: ColumnElement[bool], **fields: Any
+) -> None:
+    for chunk in chunks(ids):
+        changed = update(Message).where(Message.id.in_(chunk), Message.state.in_(states), *conditions)
+        session.execute(changed.values(**fields).execution_options(synchronize_session="fetch"))
 
 
 def purge_messages(session: Session, ended_before: datetime, created_before: datetime) -> int:

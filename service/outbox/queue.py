@@ -68,16 +68,19 @@ def queue_events(session: Session, *events: Event) -> None:
     _insert_new(session, rows)
 
 
-def queue_letter(session: Session, event: Event, address: str, values: Mapping[str, str], language: str) -> None:
-    """Queue an email to somebody who has no account, with values for the placeholders of its text, such as a link.
+def queue_letter(session: Session, event: Event, address: str, values: Mapping[str, str], language: str) -> str:
+    """Queue an email to somebody who has no account, with values for the placeholders of its text, such as a link; return its id.
 
-    The values are stored until the letter was sent. Raises ValueError as :func:`queue_events` does, and for an address of
+    ``path`` instead of a link is completed with the address of this installation when the letter leaves. The values are stored
+    until the letter was sent. Raises ValueError as :func:`queue_events` does, and for an address of
     more than 254 characters or with spaces or control characters in it.
     """
     _check(event)
     if not is_address(address):
         raise ValueError("the address of a letter is not one")
-    _insert_new(session, [_build_row(event, now(), "mail", address, letter_values=dict(values), language=language)])
+    row = _build_row(event, now(), "mail", address, letter_values=dict(values), language=language)
+    _insert_new(session, [row])
+    return str(row["id"])
 
 
 def is_address(text: str) -> bool:

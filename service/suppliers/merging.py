@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.db import change_feed
+from service.db.campaign_tables import CampaignSupplier, SupplierContact
 from service.db.case_tables import StoredCase
 from service.db.exit_tables import ExitPaper
 from service.db.identity_tables import SupplierMerge
@@ -57,6 +58,8 @@ MOVED: Mapping[str, Any] = {
     "exit_paper": ExitPaper,
     "supplier_link": SupplierLink,
     "message": Message,
+    "campaign_supplier": CampaignSupplier,
+    "supplier_contact": SupplierContact,
 }
 
 
@@ -93,6 +96,8 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         ExitPaper,
         SupplierLink,
         Message,
+        CampaignSupplier,
+        SupplierContact,
     ):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.blob_store import BlobStore
+from service.campaigns.sending import run_campaign
 from service.db.session import Database
 from service.erasure.completion import remove_erased_bytes
 from service.erasure.journal import Journal
@@ -46,6 +47,7 @@ def build_handlers(blobs: BlobStore, erasures: Journal | None = None) -> Mapping
         kinds.TAKE_FINDINGS: Handler(take_all_findings),
         kinds.COUNT_VERIFIED_STEPS: Handler(count_verified_steps),
         kinds.STORE_FIGURES: Handler(store_figures),
+        kinds.RUN_CAMPAIGN: Handler(run_campaign),
         kinds.LOAD_WATCHLIST: Handler(with_files(lists.load_watchlist), lists.on_failure),
         kinds.SCREEN_SUPPLIERS: Handler(screen_suppliers),
         # An erasure that has begun is tried until it is complete.

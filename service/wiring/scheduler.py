@@ -1,7 +1,7 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-It also queues reminders, the job that takes findings from new assessments and the one that stores the figures of the day, and
-counts suppliers as consulted when the time to reply has passed.
+It also queues reminders, the job that takes findings from new assessments, the one that stores the figures of the day and those
+of campaigns, notes which emails of campaigns arrived, and counts suppliers as consulted when the time to reply has passed.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
@@ -24,6 +24,8 @@ from sqlalchemy.orm import Session
 
 from service import retention
 from service.blob_store import BlobStore
+from service.campaigns.outcomes import note_all_deliveries
+from service.campaigns.sending import queue_due_campaigns
 from service.clock import now
 from service.db.job_tables import Job, Schedule, ScheduleRun
 from service.db.session import Database
@@ -106,6 +108,10 @@ def _trigger(db: Database, pulse: Pulse) -> None:
         trigger_due_schedules(db, now())
     with pulse.guard():
         queue_findings(db)
+    with pulse.guard():
+        note_all_deliveries(db)
+    with pulse.guard():
+        queue_due_campaigns(db, now())
     with pulse.guard(), db.unscoped() as session:
         fold_counts(session)
     pulse.beat()

@@ -17,12 +17,14 @@ from risk_models.evidence import needs_confirmation
 from risk_models.model import get_model_version
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller, read_session, write_session
+from service.campaigns import board, contacts
 from service.cases import service as case_service
 from service.clock import now, today
 from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.online_questionnaires.checking import list_unread_answers
 from service.online_questionnaires.progress import STATES, describe_progress
+from service.outbox.mail_texts import list_default_texts
 from service.queries import supplier_detail, supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
 from service.queries.supplier_filter import SupplierFilter
@@ -138,6 +140,10 @@ def show_supplier(kind: str, supplier_id: str) -> str:
             session, kind, supplier_id, gate, sees_worker_derived=caller.sees_worker_derived
         )
         cases = case_service.list_supplier_cases(session, view.supplier.id) if caller.reads_cases else ()
+        campaigns, contact = (
+            board.list_campaigns_of(session, view.supplier.id),
+            contacts.get_contact(session, view.supplier.id),
+        )
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
         unread_cells += list_unread_answers(session, view.result)
         progress = describe_progress(session, [sent for sent in view.requests if sent.returned_on is None], on)
@@ -163,6 +169,9 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         unread_cells=unread_cells,
         progress=progress,
         states=STATES,
+        campaigns=campaigns,
+        contact=contact,
+        mail_languages=list(list_default_texts()),
         cases=cases,
         remediation=remediation,
         strengths=STRENGTHS,

@@ -1,0 +1,64 @@
+"""Count the silence of a supplier as declined: what its questionnaire asked, and it neither answered before nor began to.
+
+Silence counts only if the questionnaire arrived. A supplier that no email reached was not asked, whatever day it is.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from questionnaires.form import load_form
+from questionnaires.workbook import list_outgoing_questions
+from service.audit import record_event
+from service.clock import now
+from service.db.campaign_tables import CampaignSupplier
+from service.db.link_tables import DraftAnswer, SupplierLink
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.online_questionnaires.sending import CAUSE
+from service.suppliers import repository as suppliers
+from service.suppliers.stored_answers import validate_stored
+
+DECLINED = "declined"
+
+
+def decline_if_opened(
+    session: Session, row: CampaignSupplier, supplier: Supplier, request: QuestionnaireRequest, by: str
+) -> bool:
+    """Count silence as declined if the questionnaire was delivered and opened; return whether it was."""
+    opened = exists().where(SupplierLink.asking_id == request.id, SupplierLink.opened_at.is_not(None))
+    if row.state != "sent" or row.delivered_at is None or not session.scalar(select(opened)):
+        return False
+    decline(session, row, supplier, request, by)
+    return True
+
+
+def decline(
+    session: Session, row: CampaignSupplier, supplier: Supplier, request: QuestionnaireRequest, by: str
+) -> None:
+    """Save that the supplier declined the questions without an answer, and assess it. The second time nothing happens."""
+    if row.declined_on is not None:
+        return
+    at = now()
+    row.declined_on = at.date()
+    questions = list_declined(session, supplier, request, at.date())
+    record_event(session, by, "form.declined", "asking", request.id, {"questions": len(questions)})
+    if not questions:
+        return
+    incoming = suppliers.IncomingSupplier(dict.fromkeys(questions, DECLINED), {}, supplier.key)
+    origin = suppliers.Origin(at.date(), at, by, CAUSE)
+    suppliers.save_suppliers(session, supplier.kind, [incoming], origin)
+
+
+def list_declined(session: Session, supplier: Supplier, request: QuestionnaireRequest, on: date) -> list[str]:
+    """Return the questions that a returned form without answers would decline, but for those with an answer or a draft."""
+    form = load_form(request.form, request.form_version)
+    returned = {"form_version": f"{form.id} {form.version}", "form_returned": on.isoformat()}
+    answered = {question: answer for question, answer in supplier.answers.items() if answer is not None}
+    blank = validate_stored(supplier.kind, {**answered, **returned}, on)
+    drafts = select(DraftAnswer.question).where(DraftAnswer.asking_id == request.id, DraftAnswer.text != "")
+    begun = set(session.scalars(drafts))
+    asked = {question.id for question in list_outgoing_questions(form, supplier.answers.get("country"))}
+    return sorted(q for q in asked - begun - answered.keys() if blank.get(q) == DECLINED)

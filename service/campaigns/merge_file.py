@@ -1,0 +1,109 @@
+"""The merge file: a link for each supplier of a campaign, for whoever sends the emails with their own program.
+
+Only the hashes of links are stored, so each file has new ones, and its content is shown once.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import BytesIO, StringIO
+from typing import Literal
+
+from openpyxl import Workbook
+from openpyxl.utils import get_column_letter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.csv import guard
+from service.audit import record_event
+from service.campaigns.campaigns import get_campaign
+from service.campaigns.contacts import load_contacts
+from service.campaigns.rules import Calendar
+from service.campaigns.sending import ADDRESSEE, LINK_PATH
+from service.clock import now
+from service.db.campaign_tables import CampaignSupplier
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.errors import DomainError
+from service.links import create_questionnaire_link
+from service.outbox.messages import withdraw_mails
+
+HEADERS = ("Supplier", "Reference", "Email", "Link", "Due day")
+WIDTHS = (40, 18, 36, 90, 12)
+FORMATS = ("xlsx", "csv")
+Scope = Literal["unsent", "open"]
+SCOPES: tuple[Scope, ...] = (
+    "unsent",
+    "open",
+)  # those without a link so far; or all that have not returned the questionnaire
+
+
+def build_merge_file(session: Session, campaign_id: str, scope: str, format: str, address: str, by: str) -> bytes:  # noqa: A002
+    """Return a file with a new link for each supplier, whose questionnaire counts as sent. ``address``: of this installation.
+
+    Raises DomainError: ``not_found``; ``merge_file.scope``, ``merge_file.format``, 422; ``campaign.not_running``,
+    ``merge_file.nobody``, 409.
+    """
+    if scope not in SCOPES:
+        raise DomainError("merge_file.scope", 422, f"Choose whom the file is for: {', '.join(SCOPES)}.")
+    if format not in FORMATS:
+        raise DomainError("merge_file.format", 422, f"Choose the format of the file: {', '.join(FORMATS)}.")
+    campaign = get_campaign(session, campaign_id, lock=True)
+    if campaign.state != "running":
+        raise DomainError("campaign.not_running", 409, "This campaign is paused or cancelled: nothing is sent.")
+    query = (
+        select(CampaignSupplier, QuestionnaireRequest, Supplier)
+        .join(QuestionnaireRequest, QuestionnaireRequest.id == CampaignSupplier.asking_id)
+        .join(Supplier, Supplier.id == CampaignSupplier.supplier_id)
+        .where(
+            CampaignSupplier.campaign_id == campaign_id,
+            CampaignSupplier.state.in_(("queued",) if scope == "unsent" else ("queued", "sent", "bounced")),
+            QuestionnaireRequest.returned_on.is_(None),
+        )
+        .order_by(Supplier.sort_name, Supplier.id)
+        .with_for_update(of=CampaignSupplier)
+    )
+    found = session.execute(query).all()
+    contacts, at, lines = load_contacts(session, [supplier.id for *_, supplier in found]), now(), []
+    for row, request, supplier in found:
+        closes_at = Calendar(row.due_at).closes_at
+        if closes_at <= at:
+            continue
+        _, token = create_questionnaire_link(session, request, ADDRESSEE, closes_at, by)
+        email = contacts[supplier.id].email if supplier.id in contacts else ""
+        link = f"{address}{LINK_PATH.format(token=token)}"
+        lines.append((supplier.name, supplier.reference or "", email, link, campaign.due_on.isoformat()))
+        if row.mail_id is not None:  # it must not be sent as well
+            withdraw_mails(session, [row.mail_id])
+            row.mail_id = None
+        row.state, row.reason, row.delivered_at, row.changed_by, row.changed_at = "sent", None, at, by, at
+        row.next_at = Calendar(row.due_at).find_next(at)
+    if not lines:
+        raise DomainError("merge_file.nobody", 409, "No supplier waits for a link. Choose all that have not answered.")
+    record_event(session, by, "campaign.merge_file", "campaign", campaign.id, {"links": len(lines), "scope": scope})
+    return _write_csv(lines) if format == "csv" else _write_workbook(lines)
+
+
+def _write_csv(lines: Sequence[Sequence[str]]) -> bytes:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(HEADERS)
+    writer.writerows([guard(cell) for cell in line] for line in lines)
+    return text.getvalue().encode("utf-8-sig")
+
+
+def _write_workbook(lines: Sequence[Sequence[str]]) -> bytes:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Links"
+    for column, width in enumerate(WIDTHS, 1):
+        sheet.column_dimensions[get_column_letter(column)].width = width
+    for number, line in enumerate((HEADERS, *lines), 1):
+        for column, text in enumerate(line, 1):
+            cell = sheet.cell(number, column, text)
+            cell.data_type = "s"  # stored as text, even if it begins with "="
+    sheet.freeze_panes = "A2"
+    buffer = BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,173 @@
+"""Do what is due in a campaign (a job): send the questionnaires, remind, and count silence as declined, portion by portion.
+
+Each supplier of a campaign has one row, which says when there is next something to do. Whoever does it locks the row, writes what
+follows from it and moves that moment in one transaction: any number of schedulers and workers may run, and be killed, and each
+email is queued once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.campaigns import declining
+from service.campaigns.campaigns import request_run
+from service.campaigns.contacts import load_contacts
+from service.campaigns.rules import Calendar
+from service.campaigns.selection import MAIL, SENT
+from service.clock import now
+from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
+from service.db.session import Database
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.errors import DomainError
+from service.jobs.table import ClaimedJob, job_transaction
+from service.links import create_questionnaire_link
+from service.outbox.queue import Event, queue_events, queue_letter
+from service.questionnaires_sent.requests import create_request
+
+REMINDER = "questionnaire.reminder"
+ACTOR = "system:campaigns"
+ADDRESSEE = "other"  # a mailbox, of which nobody knows who reads it
+LINK_PATH = "/questionnaire/{token}"  # of the page in service/web/questionnaire.py
+PORTION = 50  # suppliers in one transaction
+
+
+def queue_due_campaigns(db: Database, at: datetime) -> int:
+    """Queue the job for each running campaign in which something is due at a moment; return how many campaigns there were."""
+    query = (
+        select(Campaign.organisation_id, Campaign.id)
+        .join(CampaignSupplier, CampaignSupplier.campaign_id == Campaign.id)
+        .where(Campaign.state == "running", CampaignSupplier.next_at <= at)
+        .distinct()
+    )
+    with db.unscoped(write=False) as session:
+        due = session.execute(query).all()
+    for organisation_id, campaign_id in due:
+        with db.for_organisation(organisation_id) as session:
+            request_run(session, campaign_id, ACTOR)
+    return len(due)
+
+
+def run_campaign(db: Database, claimed: ClaimedJob) -> None:
+    """Do what is due at the suppliers of a campaign, a portion in each transaction (a job). Its payload: ``campaign_id``."""
+    state = {"suppliers": 0, "at": now().isoformat(), **claimed.checkpoint}
+    at, done = datetime.fromisoformat(state["at"]), PORTION
+    while done:
+        with job_transaction(db, claimed, checkpoint=state) as session:
+            done = run_portion(session, claimed.payload["campaign_id"], at)
+            state["suppliers"] += done
+    with job_transaction(db, claimed, result={"suppliers": state["suppliers"]}):
+        pass
+
+
+def run_portion(session: Session, campaign_id: str, at: datetime, most: int = PORTION) -> int:
+    """Do what is due at a moment at some suppliers of a campaign; return how many: 0 if nothing is left, or it does not run."""
+    campaign = session.scalars(select(Campaign).where(Campaign.id == campaign_id).with_for_update(read=True)).first()
+    if campaign is None or campaign.state != "running":
+        return 0
+    query = select(CampaignSupplier).where(CampaignSupplier.campaign_id == campaign_id, CampaignSupplier.next_at <= at)
+    query = query.order_by(CampaignSupplier.next_at, CampaignSupplier.id).limit(most).with_for_update()
+    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    contacts = load_contacts(session, [row.supplier_id for row in rows]) if campaign.channel == MAIL else {}
+    for row in rows:
+        _advance(session, campaign, row, contacts, at)
+    session.flush()
+    return len(rows)
+
+
+def _advance(
+    session: Session, campaign: Campaign, row: CampaignSupplier, contacts: Mapping[str, SupplierContact], at: datetime
+) -> None:
+    """Do what is due at one supplier, and note when there is something to do next."""
+    calendar = Calendar(row.due_at)
+    supplier = session.get_one(Supplier, row.supplier_id)
+    if row.asking_id is None:
+        row.next_at = calendar.find_next(at)
+        row.reminded = calendar.find_reminder(at)  # whoever is asked shortly before a reminder was due needs none
+        try:
+            with session.begin_nested():
+                _ask(session, campaign, row, supplier, contacts.get(supplier.id))
+        except DomainError as refused:  # such as too many valid links: the others are asked all the same
+            row.state, row.reason, row.next_at = "left_out", refused.code, None
+        return
+    request = session.get_one(QuestionnaireRequest, row.asking_id)
+    if request.returned_on is not None or row.state not in ("queued", "sent"):
+        row.next_at = None
+        return
+    row.next_at = calendar.find_next(at)
+    if at >= calendar.declined_at:
+        declining.decline_if_opened(session, row, supplier, request, ACTOR)
+    elif (days := calendar.find_reminder(at)) is not None and days != row.reminded:
+        row.reminded = days
+        if row.state == "sent" and campaign.channel == MAIL:
+            remind(session, row, supplier, request, contacts.get(supplier.id), f"{days}")
+
+
+def _ask(
+    session: Session, campaign: Campaign, row: CampaignSupplier, supplier: Supplier, contact: SupplierContact | None
+) -> None:
+    """Record that a supplier is asked and queue the email with its link, or leave the link to the merge file."""
+    if campaign.channel == MAIL and contact is None:
+        raise DomainError("no_address", 422, "The address was deleted since the campaign started.")
+    sent_to = contact.email if contact else campaign.name
+    request = create_request(session, supplier, row.form, sent_to, now().date(), campaign.created_by, row.form_version)
+    request.due_on = campaign.due_on
+    session.flush()
+    row.asking_id = request.id
+    if contact is not None and campaign.channel == MAIL:
+        row.mail_id = _mail(session, row, supplier, request, contact, SENT, request.id)
+
+
+def remind(
+    session: Session,
+    row: CampaignSupplier,
+    supplier: Supplier,
+    request: QuestionnaireRequest,
+    contact: SupplierContact | None,
+    occasion: str,
+) -> bool:
+    """Queue a reminder with a link of its own; return False if none can be sent: without an address or a valid link.
+
+    Only the hash of a link is stored, so the earlier one cannot be sent again. Both open the same answers.
+    """
+    if contact is None:
+        return False
+    try:
+        with session.begin_nested():
+            row.mail_id = _mail(session, row, supplier, request, contact, REMINDER, f"{request.id} {occasion}")
+    except DomainError:  # the links have expired, or there are too many valid ones
+        return False
+    return True
+
+
+def _mail(
+    session: Session,
+    row: CampaignSupplier,
+    supplier: Supplier,
+    request: QuestionnaireRequest,
+    contact: SupplierContact,
+    code: str,
+    occasion: str,
+) -> str:
+    """Queue an email with a new link, and the event for webhooks; return the id of the message."""
+    link, token = create_questionnaire_link(
+        session, request, ADDRESSEE, Calendar(row.due_at).closes_at, request.created_by
+    )
+    event = Event(
+        code=code,
+        occasion=occasion,
+        payload={
+            "supplier_id": supplier.id,
+            "link_id": link.id,
+            "asking_id": request.id,
+            "expires_on": link.expires_at.date().isoformat(),
+            "due": str(request.due_on),
+        },
+        supplier_id=supplier.id,
+    )
+    queue_events(session, event)
+    values = {"path": LINK_PATH.format(token=token), "supplier": supplier.name or supplier.reference or ""}
+    return queue_letter(session, event, contact.email, values, row.language)
