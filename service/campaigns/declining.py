@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_form
@@ -28,8 +28,8 @@ def decline_if_opened(
     session: Session, row: CampaignSupplier, supplier: Supplier, request: QuestionnaireRequest, by: str
 ) -> bool:
     """Count silence as declined if the questionnaire was delivered and opened; return whether it was."""
-    opened = exists().where(SupplierLink.asking_id == request.id, SupplierLink.opened_at.is_not(None))
-    if row.state != "sent" or row.delivered_at is None or not session.scalar(select(opened)):
+    opened = select(SupplierLink.id).where(SupplierLink.asking_id == request.id, SupplierLink.opened_at.is_not(None))
+    if row.state != "sent" or row.delivered_at is None or session.scalars(opened.limit(1)).first() is None:
         return False
     decline(session, row, supplier, request, by)
     return True

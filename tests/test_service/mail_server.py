@@ -22,15 +22,21 @@ USER, PASSWORD, SENDER = "diligence", "four grey seals", "diligence@harbour.exam
 
 @dataclass
 class Inbox:
-    """What the server took; ``replies``: what it says to a recipient instead of taking the mail, one reply for each attempt."""
+    """What the server took; ``replies``: what it says to a recipient instead of taking the mail, one reply for each attempt.
+
+    ``unknown``: addresses that it refuses for good.
+    """
 
     mails: list[EmailMessage] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     was_encrypted: list[bool] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
 
     async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         if self.replies:
             return self.replies.pop(0)
+        if address in self.unknown:
+            return "550 No such user here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -1,0 +1,181 @@
+"""Two hundred suppliers asked by email through a real mail server, by two schedulers that are killed again and again."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import mortal_campaign
+import pytest
+from callers import freeze_time, make_organisation
+from mail_server import Inbox, serve_mail
+from processes import ROOT
+from sqlalchemy import func, select
+
+from service.campaigns import board, campaigns
+from service.campaigns.outcomes import note_all_deliveries
+from service.campaigns.selection import Plan
+from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
+from service.db.job_tables import Job
+from service.db.link_tables import SupplierLink
+from service.db.outbox_tables import Message
+from service.db.session import Database
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.outbox.delivery import Channels, deliver_next
+from service.outbox.mail import MailServer
+from service.outbox.webhooks import Receiving
+from service.suppliers import repository as suppliers
+
+START = datetime(2026, 11, 2, 9, tzinfo=UTC)
+DUE = date(2026, 11, 16)
+SUPPLIERS, UNKNOWN, RETURNED, OPENED = 200, 20, 100, 5
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MailServer, Inbox]]:
+    with serve_mail(tmp_path_factory.mktemp("mail")) as served:
+        yield served
+
+
+def add_suppliers(database: Database, organisation_id: str) -> None:
+    """Two hundred suppliers in Thailand with an address each."""
+    rows = [{"reference": f"S-{n:03}", "name": f"Cannery {n}", "country": "TH"} for n in range(SUPPLIERS)]
+    with database.for_organisation(organisation_id) as session:
+        incoming = [suppliers.IncomingSupplier(row) for row in rows]
+        suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(START.date(), START, "user:ana", "import"))
+        session.flush()
+        session.add_all(
+            SupplierContact(
+                supplier_id=supplier.id,
+                email=f"{supplier.reference}@mail.example",
+                confirmed_by="user:ana",
+                confirmed_at=START,
+            )
+            for supplier in session.scalars(select(Supplier))
+        )
+
+
+Run = Callable[[datetime, str], None]
+
+
+@contextmanager
+def two_schedulers(database: Database) -> Iterator[Run]:
+    """Two processes that die in different places and are started again, until nothing is left to do at a moment."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    both = [
+        subprocess.Popen(
+            [sys.executable, mortal_campaign.__file__, url],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    def run(at: datetime, *deaths: str) -> None:
+        rounds = [[*points, "never 0", "never 0"] for points in (deaths, deaths[::-1])]
+        for process, points in zip(both, rounds, strict=True):
+            process.stdin.write("".join(f"{point} {at.isoformat()}\n" for point in points))
+            process.stdin.flush()
+        ends = [process.stdout.readline().strip() for process, points in zip(both, rounds, strict=True) for _ in points]
+        assert set(ends) == {"killed", "ended"}
+        with database.unscoped(write=False) as session:
+            assert not set(session.scalars(select(Job.state))) & {"queued", "running"}
+
+    try:
+        yield run
+    finally:
+        for process in both:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+
+def deliver(database: Database, server: MailServer) -> None:
+    channels = Channels(server, Receiving(), b"k" * 32)
+    while deliver_next(database, channels, "mail"):
+        pass
+
+
+def count(database: Database, column: object) -> int:
+    with database.unscoped(write=False) as session:
+        return session.scalars(select(func.count(column))).one()
+
+
+@pytest.mark.fault
+def test_a_campaign_of_two_hundred_reaches_each_supplier_once(
+    database: Database, server: tuple[MailServer, Inbox], monkeypatch: pytest.MonkeyPatch
+):
+    mail_server, inbox = server
+    inbox.mails.clear()
+    inbox.unknown = {f"S-{n:03}@mail.example" for n in range(UNKNOWN)}
+    freeze_time(monkeypatch, START)
+    organisation_id = make_organisation(database)
+    add_suppliers(database, organisation_id)
+    with database.for_organisation(organisation_id) as session:
+        campaign_id = campaigns.start_campaign(session, Plan(name="Canneries", due_on=DUE), None, "user:ana").id
+
+    with two_schedulers(database) as run:
+        run(START, "write 40", "commit 3", "write 300")
+        assert (
+            count(database, QuestionnaireRequest.id)
+            == count(database, SupplierLink.id)
+            == count(database, Message.id)
+            == SUPPLIERS
+        )
+        deliver(database, mail_server)
+        received = Counter(str(mail["To"]) for mail in inbox.mails)
+        assert len(received) == SUPPLIERS - UNKNOWN
+        assert set(received.values()) == {1}
+        assert not received.keys() & inbox.unknown
+        assert len({mail["Message-ID"] for mail in inbox.mails}) == SUPPLIERS - UNKNOWN
+        note_all_deliveries(database)
+        asked = take_states(database, organisation_id, campaign_id)
+        assert (asked["sent"], asked["bounced"]) == (SUPPLIERS - UNKNOWN, UNKNOWN)
+
+        answer(database, organisation_id)
+        before = count(database, Message.id)
+        reminders_at = datetime(2026, 11, 9, 9, tzinfo=UTC)
+        run(reminders_at, "write 10", "commit 3")
+        assert count(database, Message.id) - before == SUPPLIERS - UNKNOWN - RETURNED
+        with database.unscoped(write=False) as session:
+            reminded = session.scalars(select(Message.recipient).where(Message.event == "questionnaire.reminder")).all()
+        assert len(set(reminded)) == len(reminded)
+        assert not inbox.unknown & set(reminded)
+
+        with database.unscoped() as session:
+            for message in session.scalars(select(Message).where(Message.state == "queued")):
+                message.state, message.finished_at = "sent", reminders_at
+        run(datetime(2026, 12, 1, 9, tzinfo=UTC), "write 10", "commit 2")
+    freeze_time(monkeypatch, datetime(2026, 12, 1, 9, tzinfo=UTC))
+    late = take_states(database, organisation_id, campaign_id)
+    assert (late["returned"], late["bounced"], late["late"]) == (RETURNED, UNKNOWN, SUPPLIERS - UNKNOWN - RETURNED)
+    with database.for_organisation(organisation_id, write=False) as session:
+        declined = session.scalars(
+            select(Supplier.reference)
+            .join(CampaignSupplier, CampaignSupplier.supplier_id == Supplier.id)
+            .where(CampaignSupplier.declined_on.is_not(None))
+        ).all()
+        answered_no = [s.reference for s in session.scalars(select(Supplier)) if "declined" in s.answers.values()]
+    assert sorted(declined) == sorted(answered_no) == [f"S-{n:03}" for n in range(SUPPLIERS - OPENED, SUPPLIERS)]
+
+
+def take_states(database: Database, organisation_id: str, campaign_id: str) -> dict[str, int]:
+    with database.for_organisation(organisation_id, write=False) as session:
+        return dict(board.load_board(session, session.get_one(Campaign, campaign_id)).counts)
+
+
+def answer(database: Database, organisation_id: str) -> None:
+    """Some suppliers return the questionnaire in time, and the last few only open it. One that bounced is opened too."""
+    with database.for_organisation(organisation_id) as session:
+        for request in session.scalars(select(QuestionnaireRequest)):
+            number = int(session.get_one(Supplier, request.supplier_id).reference[2:])
+            if UNKNOWN <= number < UNKNOWN + RETURNED:
+                request.returned_on = START.date() + timedelta(days=3)
+            if number >= SUPPLIERS - OPENED or number == 0:
+                link = session.scalars(select(SupplierLink).where(SupplierLink.asking_id == request.id)).one()
+                link.opened_at = START
