@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """A campaign with its suppliers in a state, or all, and how many are in each state. ``pages``: of ``PAGE`` suppliers."""
+    """A campaign with its suppliers in a state, or all, and how many are in each state. ``pages``: how many there are."""
 
     campaign: Campaign
     counts: Mapping[str, int]
@@ -59,17 +59,17 @@ class Board:
     moved: int
 
 
-def load_board(session: Session, campaign: Campaign, state: str = "", page: int = 1) -> Board:
+def load_board(session: Session, campaign: Campaign, state: str = "", page: int = 1, limit: int = PAGE) -> Board:
     """Return a page of the board of a campaign, those whose due day comes first at the top."""
     found = _list_entries(session, campaign)
     chosen = [entry for entry in found if not state or entry.state == state]
-    pages = max(1, -(-len(chosen) // PAGE))
+    pages = max(1, -(-len(chosen) // limit))
     page = min(max(page, 1), pages)
     counts = Counter(entry.state for entry in found)
     return Board(
         campaign,
         {name: counts.get(name, 0) for name in STATES},
-        chosen[(page - 1) * PAGE : page * PAGE],
+        chosen[(page - 1) * limit : page * limit],
         page,
         pages,
         sum(entry.has_moved for entry in found),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from io import BytesIO, StringIO
 from typing import Literal
 
@@ -38,16 +40,25 @@ SCOPES: tuple[Scope, ...] = (
 )  # those without a link so far; or all that have not returned the questionnaire
 
 
-def build_merge_file(session: Session, campaign_id: str, scope: str, format: str, address: str, by: str) -> bytes:  # noqa: A002
-    """Return a file with a new link for each supplier, whose questionnaire counts as sent. ``address``: of this installation.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the merge file. ``email``: "" without a confirmed address."""
 
-    Raises DomainError: ``not_found``; ``merge_file.scope``, ``merge_file.format``, 422; ``campaign.not_running``,
-    ``merge_file.nobody``, 409.
+    supplier_id: str
+    supplier: str
+    reference: str
+    email: str
+    link: str
+    due_on: date
+
+
+def create_links(session: Session, campaign_id: str, scope: str, address: str, by: str) -> list[Line]:
+    """Create a new link for each supplier, whose questionnaire counts as sent. ``address``: of this installation.
+
+    Raises DomainError: ``not_found``; ``merge_file.scope``, 422; ``campaign.not_running``, ``merge_file.nobody``, 409.
     """
     if scope not in SCOPES:
         raise DomainError("merge_file.scope", 422, f"Choose whom the file is for: {', '.join(SCOPES)}.")
-    if format not in FORMATS:
-        raise DomainError("merge_file.format", 422, f"Choose the format of the file: {', '.join(FORMATS)}.")
     campaign = get_campaign(session, campaign_id, lock=True)
     if campaign.state != "running":
         raise DomainError("campaign.not_running", 409, "This campaign is paused or cancelled: nothing is sent.")
@@ -63,8 +74,8 @@ def build_merge_file(session: Session, campaign_id: str, scope: str, format: str
         .order_by(Supplier.sort_name, Supplier.id)
         .with_for_update(of=CampaignSupplier)
     )
-    found = session.execute(query).all()
-    contacts, at, lines = load_contacts(session, [supplier.id for *_, supplier in found]), now(), []
+    found, at, lines = session.execute(query).all(), now(), []
+    contacts = load_contacts(session, [supplier.id for *_, supplier in found])
     for row, request, supplier in found:
         closes_at = Calendar(row.due_at).closes_at
         if closes_at <= at:
@@ -72,7 +83,7 @@ def build_merge_file(session: Session, campaign_id: str, scope: str, format: str
         _, token = create_questionnaire_link(session, request, ADDRESSEE, closes_at, by)
         email = contacts[supplier.id].email if supplier.id in contacts else ""
         link = f"{address}{LINK_PATH.format(token=token)}"
-        lines.append((supplier.name, supplier.reference or "", email, link, campaign.due_on.isoformat()))
+        lines.append(Line(supplier.id, supplier.name or "", supplier.reference or "", email, link, campaign.due_on))
         if row.mail_id is not None:  # it must not be sent as well
             withdraw_mails(session, [row.mail_id])
             row.mail_id = None
@@ -81,7 +92,15 @@ def build_merge_file(session: Session, campaign_id: str, scope: str, format: str
     if not lines:
         raise DomainError("merge_file.nobody", 409, "No supplier waits for a link. Choose all that have not answered.")
     record_event(session, by, "campaign.merge_file", "campaign", campaign.id, {"links": len(lines), "scope": scope})
-    return _write_csv(lines) if format == "csv" else _write_workbook(lines)
+    return lines
+
+
+def write_merge_file(lines: Sequence[Line], format: str) -> bytes:  # noqa: A002
+    """Return the links as a file. Raises DomainError ``merge_file.format``, 422."""
+    if format not in FORMATS:
+        raise DomainError("merge_file.format", 422, f"Choose the format of the file: {', '.join(FORMATS)}.")
+    cells = [(one.supplier, one.reference, one.email, one.link, one.due_on.isoformat()) for one in lines]
+    return _write_csv(cells) if format == "csv" else _write_workbook(cells)
 
 
 def _write_csv(lines: Sequence[Sequence[str]]) -> bytes:

@@ -46,9 +46,10 @@ class CampaignSupplier(Owned, Base):
     """A supplier on the list of a campaign, which is fixed when it starts, and how far the questionnaire has got there.
 
     ``state``: only what the request and its links do not show; ``service/campaigns/board.py`` adds whether it was opened,
-    answered or returned. ``reason``: a code why it was left out or bounced, or the words in which an officer said why. ``next_at``: when
-    there is next something to do. ``reminded``: the last reminder, in days before the due day (below 0: after it). ``mail_id``:
-    the last email whose delivery is still to be noted. ``delivered_at``: when a mail server, or an officer, took an email for it.
+    answered or returned. ``reason``: a code why it was left out or bounced, or the words in which an officer said why.
+    ``next_at``: when there is next something to do. ``reminded``: the last reminder, in days before the due day (below 0: after
+    it). ``mail_id``: the last email whose delivery is still to be noted. ``delivered_at``: when a mail server, or an officer,
+    took an email for it.
     """
 
     __tablename__ = "campaign_supplier"

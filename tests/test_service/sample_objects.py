@@ -13,6 +13,7 @@ from service.db.account_tables import ApiKey, User
 from service.db.approval_tables import StepRequest
 from service.db.buyer_tables import BuyerAnswers
 from service.db.calendar_tables import CalendarLink
+from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.edition_tables import EditionEntry
 from service.db.exit_tables import ExitPaper
@@ -313,6 +314,25 @@ def make_step_proposal(session: Session, ids: Ids) -> StepProposal:
     return StepProposal(step_id=ids["step_id"], due=now().date(), cost_shared_by="agency", **sent)
 
 
+def make_supplier_contact(session: Session, ids: Ids) -> SupplierContact:
+    return SupplierContact(
+        supplier_id=ids["supplier_id"], email="office@cannery.example", confirmed_by="user:ana", confirmed_at=now()
+    )
+
+
+def make_campaign(session: Session, ids: Ids) -> Campaign:
+    return Campaign(
+        name="Canneries", due_on=now().date(), channel="mail", state="running", created_by="user:ana", created_at=now()
+    )
+
+
+def make_campaign_supplier(session: Session, ids: Ids) -> CampaignSupplier:
+    at = now()
+    fields = {"form": "site", "form_version": "2026.1", "language": "en", "state": "sent", "due_at": at, "changed_at": at}
+    of = {name: ids[name] for name in ("campaign_id", "supplier_id", "asking_id")}
+    return CampaignSupplier(**of, **fields)
+
+
 def make_draft_answer(session: Session, ids: Ids) -> DraftAnswer:
     entered = {"entered_by": f"link:{ids['link_id']}", "entered_at": now(), "replaced_unseen": False}
     return DraftAnswer(asking_id=ids["asking_id"], question="workers_total", version=1, text="120", **entered)
@@ -391,6 +411,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "answer_id": make_finding_answer,
     "step_proposal_id": make_step_proposal,
     "draft_id": make_draft_answer,
+    "supplier_contact_id": make_supplier_contact,
+    "campaign_id": make_campaign,
+    "campaign_supplier_id": make_campaign_supplier,
     "file_id": make_answer_file,
     "account_id": make_account,
     "instalment_id": make_instalment,

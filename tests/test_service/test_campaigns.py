@@ -461,7 +461,8 @@ def test_cancelling_revokes_links_and_withdraws_emails_for_good(desk: Desk):
 
 def read_merge_file(desk: Desk, campaign_id: str, scope: str = "unsent", format: str = "csv") -> list[list[str]]:  # noqa: A002
     with desk.session() as session:
-        data = merge_file.build_merge_file(session, campaign_id, scope, format, "https://harbour.example", "user:ana")
+        lines = merge_file.create_links(session, campaign_id, scope, "https://harbour.example", "user:ana")
+    data = merge_file.write_merge_file(lines, format)
     if format == "csv":
         return list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
     return [list(row) for row in load_workbook(io.BytesIO(data)).active.iter_rows(values_only=True)]

@@ -136,9 +136,13 @@ def change_suppliers(campaign_id: str) -> AnyResponse:
         return _render_board(campaign_id, error)
     flash(ngettext("%(num)s supplier changed.", "%(num)s suppliers changed.", count))
     if count < len(ids):
-        text = "%(num)s supplier was left as it is, because its state does not allow this change."
-        texts = "%(num)s suppliers were left as they are, because their states do not allow this change."
-        flash(ngettext(text, texts, len(ids) - count))
+        flash(
+            ngettext(
+                "%(num)s supplier was left as it is: its state does not allow this.",
+                "%(num)s suppliers were left as they are: their states do not allow this.",
+                len(ids) - count,
+            )
+        )
     return _redirect(campaign_id)
 
 
@@ -148,7 +152,8 @@ def download_merge_file(campaign_id: str) -> AnyResponse:
     try:
         with write_session() as session:
             address, by = get_settings().address, get_caller().actor
-            data = merge_file.build_merge_file(session, campaign_id, scope, format_, address, by)
+            lines = merge_file.create_links(session, campaign_id, scope, address, by)
+            data = merge_file.write_merge_file(lines, format_)
     except DomainError as error:
         if error.status == 404:
             raise
