@@ -17,11 +17,12 @@ from service.clock import now
 from service.db.campaign_tables import CampaignSupplier
 from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.tables import QuestionnaireRequest, Supplier
-from service.online_questionnaires.sending import CAUSE
 from service.suppliers import repository as suppliers
 from service.suppliers.stored_answers import validate_stored
 
 DECLINED = "declined"
+CAUSE = "declined"  # of an assessment after a questionnaire was not answered
+FRESH = {"populate_existing": True}
 
 
 def decline_if_opened(
@@ -41,24 +42,30 @@ def decline(
     """Save that the supplier declined the questions without an answer, and assess it. The second time nothing happens."""
     if row.declined_on is not None:
         return
+    session.scalars(
+        select(Supplier).where(Supplier.id == supplier.id).with_for_update().execution_options(**FRESH)
+    ).one()
     at = now()
     row.declined_on = at.date()
     questions = list_declined(session, supplier, request, at.date())
     record_event(session, by, "form.declined", "asking", request.id, {"questions": len(questions)})
-    if not questions:
-        return
-    incoming = suppliers.IncomingSupplier(dict.fromkeys(questions, DECLINED), {}, supplier.key)
-    origin = suppliers.Origin(at.date(), at, by, CAUSE)
-    suppliers.save_suppliers(session, supplier.kind, [incoming], origin)
+    if questions:
+        supplier.answers = {**supplier.answers, **dict.fromkeys(questions, DECLINED)}
+        suppliers.reassess(session, [supplier.id], at.date(), at, by, CAUSE)
 
 
 def list_declined(session: Session, supplier: Supplier, request: QuestionnaireRequest, on: date) -> list[str]:
-    """Return the questions that a returned form without answers would decline, but for those with an answer or a draft."""
+    """Return the questions that a returned form without answers would decline, but for those with an answer or a draft.
+
+    Of a form that begins with core questions, only these: it is not known whether the others were shown.
+    """
     form = load_form(request.form, request.form_version)
     returned = {"form_version": f"{form.id} {form.version}", "form_returned": on.isoformat()}
     answered = {question: answer for question, answer in supplier.answers.items() if answer is not None}
     blank = validate_stored(supplier.kind, {**answered, **returned}, on)
     drafts = select(DraftAnswer.question).where(DraftAnswer.asking_id == request.id, DraftAnswer.text != "")
     begun = set(session.scalars(drafts))
-    asked = {question.id for question in list_outgoing_questions(form, supplier.answers.get("country"))}
-    return sorted(q for q in asked - begun - answered.keys() if blank.get(q) == DECLINED)
+    shown = list_outgoing_questions(form, supplier.answers.get("country"))
+    first = [question for question in shown if question.core] or shown
+    asked = {question.id for question in first} - begun - answered.keys()
+    return sorted(question for question in asked if blank.get(question) == DECLINED)

@@ -15,7 +15,7 @@ from questionnaires.workbook import list_outgoing_questions
 from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.session import chunks
 from service.db.tables import QuestionnaireRequest
-from service.online_questionnaires.questions import get_due_day
+from service.questionnaires_sent.requests import get_due_day
 
 State = Literal["sent", "opened", "started", "part", "returned"]
 # The states in the words that users see.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +18,7 @@ from questionnaires.relevance import is_relevant
 from questionnaires.validation.returned_forms import is_sensitive
 from questionnaires.workbook import list_outgoing_questions
 from service.db.tables import QuestionnaireRequest, Supplier
-from service.questionnaires_sent.requests import ANSWER_PERIOD_DAYS, list_prefilled
+from service.questionnaires_sent.requests import list_prefilled
 
 FIXED = ("reference", "name")  # by which the supplier is known: they are shown, and not asked where they are known
 
@@ -97,11 +96,6 @@ def load_online_form(request: QuestionnaireRequest, supplier: Supplier, *, is_sa
     asked = {question.id for question in form.questions} if is_same_record else set(FIXED)
     given = {question: text for question, text in known.items() if question in asked}
     return OnlineForm(form, questions, given, country)
-
-
-def get_due_day(request: QuestionnaireRequest) -> date:
-    """Return the day by which a questionnaire should be returned."""
-    return request.due_on or request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)
 
 
 def format_answer(question: Question, text: str) -> str:

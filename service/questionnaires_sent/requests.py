@@ -167,6 +167,11 @@ def get_request(session: Session, supplier: Supplier, request_id: str) -> Questi
     return request
 
 
+def get_due_day(request: QuestionnaireRequest) -> date:
+    """Return the day by which a questionnaire should be returned."""
+    return request.due_on or request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)
+
+
 def list_requests(session: Session, supplier: Supplier) -> Sequence[QuestionnaireRequest]:
     """Return the questionnaire requests of a supplier, newest first."""
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.supplier_id == supplier.id)

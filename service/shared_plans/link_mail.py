@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.db.link_tables import SupplierLink
-from service.db.tables import Supplier
+from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.outbox.queue import LANGUAGE, Event, is_address, queue_events, queue_letter
+from service.questionnaires_sent.requests import get_due_day
 
 
 def send_link(session: Session, supplier: Supplier, link: SupplierLink, address: str, recipient: str, by: str) -> None:
@@ -23,6 +24,7 @@ def send_link(session: Session, supplier: Supplier, link: SupplierLink, address:
     code = "link.sent"
     if link.asking_id:
         code, payload["asking_id"] = "questionnaire.sent", link.asking_id
+        payload["due"] = get_due_day(session.get_one(QuestionnaireRequest, link.asking_id)).isoformat()
     event = Event(code=code, occasion=link.id, payload=payload, supplier_id=supplier.id)
     queue_events(session, event)
     name = supplier.name or supplier.reference or ""

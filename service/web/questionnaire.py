@@ -25,9 +25,8 @@ from service.errors import DomainError
 from service.online_questionnaires import drafts, files, sending
 from service.online_questionnaires.questions import (
     format_answer,
-    get_due_day,
 )
-from service.questionnaires_sent.requests import build_request_workbook
+from service.questionnaires_sent.requests import build_request_workbook, get_due_day
 from service.remediation import evidence_files
 from service.web import questionnaire_views as views
 from service.web.downloads import build_download

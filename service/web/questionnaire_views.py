@@ -25,7 +25,6 @@ from service.online_questionnaires.questions import (
     OnlineForm,
     Section,
     format_answer,
-    get_due_day,
     list_country_names,
     load_online_form,
 )

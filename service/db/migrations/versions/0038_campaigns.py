@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -18,7 +20,7 @@ def _key(column: str, table: str, *, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(column, sa.String(36), key, nullable=nullable, index=True)
 
 
-def _moment(column: str, *, nullable: bool = False) -> sa.Column[sa.DateTime]:
+def _moment(column: str, *, nullable: bool = False) -> sa.Column[datetime]:
     return sa.Column(column, sa.DateTime(timezone=True), nullable=nullable)
 
 
