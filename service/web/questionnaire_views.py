@@ -28,6 +28,7 @@ from service.online_questionnaires.questions import (
     list_country_names,
     load_online_form,
 )
+from service.questionnaires_sent.requests import get_due_day
 from service.shared_plans import contents
 
 NOT_APPLICABLE, DECLINED = "Not applicable", "Declined to answer"  # as the drop-downs of a workbook offer them

@@ -328,7 +328,14 @@ def make_campaign(session: Session, ids: Ids) -> Campaign:
 
 def make_campaign_supplier(session: Session, ids: Ids) -> CampaignSupplier:
     at = now()
-    fields = {"form": "site", "form_version": "2026.1", "language": "en", "state": "sent", "due_at": at, "changed_at": at}
+    fields = {
+        "form": "site",
+        "form_version": "2026.1",
+        "language": "en",
+        "state": "sent",
+        "due_at": at,
+        "changed_at": at,
+    }
     of = {name: ids[name] for name in ("campaign_id", "supplier_id", "asking_id")}
     return CampaignSupplier(**of, **fields)
 
