@@ -399,7 +399,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/campaigns", "list_campaigns", campaigns.list_campaigns,
           "List the campaigns in which many suppliers are asked to answer a questionnaire, newest first.", CAMPAIGNS),
     Route("POST", "/campaigns/preview", "preview_campaign", campaigns.preview_campaign,
-          "Preview whom a campaign would ask, and whom it would leave out and why. Nothing is sent.", CampaignPreviewSchema(),
+          "Preview a campaign: who would be asked, who would be left out, and why. Nothing is sent.", CampaignPreviewSchema(),
           body=CampaignPlanSchema()),
     Route("POST", "/campaigns", "start_campaign", campaigns.start_campaign,
           "Start a campaign: each supplier is sent a link to its questionnaire, and reminders until it has answered.",

@@ -46,7 +46,7 @@ class SupplierContactSchema(ApiSchema):
 
 
 class CampaignPlanSchema(ApiSchema):
-    """Whom to ask, by when, and how."""
+    """The suppliers to ask, the due day, and how they are asked."""
 
     name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
     due_on = StrictDay(required=True)
@@ -78,7 +78,7 @@ class NewCampaignSchema(CampaignPlanSchema):
 
 
 class CampaignPreviewSchema(ApiSchema):
-    """Whom a campaign would ask, and whom it would leave out."""
+    """Who would be asked by a campaign, and who would be left out."""
 
     digest = fields.String()
     asked = StrictList(fields.String(), metadata={"description": "IDs of the suppliers."})
@@ -172,7 +172,7 @@ class ChangedSuppliersSchema(ApiSchema):
 
 
 class CampaignLinksRequestSchema(ApiSchema):
-    """For whom to create links: suppliers without one so far, or all that have not returned the questionnaire."""
+    """The suppliers that get a new link: those without one so far, or all that have not returned the questionnaire."""
 
     scope = StrictChoice(SCOPES, load_default="unsent")
 
