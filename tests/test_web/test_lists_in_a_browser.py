@@ -64,10 +64,11 @@ def test_suppliers_are_selected_and_reassessed_by_keyboard_alone(ana: Page) -> N
     expect(ana).to_have_url(re.compile(r"/suppliers\?country=VN$"))
 
 
-def test_a_questionnaire_is_sent_to_selected_suppliers(ana: Page) -> None:
+def test_workbooks_for_selected_suppliers_are_downloaded_to_send_them_by_hand(ana: Page) -> None:
     ana.goto("/suppliers?country=JP")
     ana.locator(".pick").first.check()
     ana.get_by_role("button", name="Send questionnaire").click()
+    ana.get_by_role("link", name="Record requests and download workbooks").click()
     expect(ana.get_by_role("heading", name="Send a questionnaire to 1 supplier")).to_be_visible()
     assert find_accessibility_faults(ana, "send a questionnaire") == []
     assert "csrf" not in ana.url

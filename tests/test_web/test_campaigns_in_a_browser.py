@@ -1,0 +1,59 @@
+"""Asking many suppliers at once in a browser: four clicks from the list or the portfolio to a campaign that runs."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import delete, select
+from test_web.conftest import Office
+from test_web.every_page import find_accessibility_faults
+
+from service.clock import now
+from service.db.campaign_tables import Campaign, SupplierContact
+from service.db.tables import QuestionnaireRequest, Supplier
+
+
+@pytest.fixture
+def addresses(office: Office) -> Iterator[int]:
+    """An address for each site; how many sites there are in Viet Nam. What the test adds goes again."""
+    with office.database.for_organisation(office.harbour) as session:
+        sites = session.scalars(select(Supplier).where(Supplier.kind == "site", Supplier.deleted_at.is_(None))).all()
+        session.add_all(
+            SupplierContact(
+                supplier_id=site.id, email="office@cannery.example", confirmed_by="user:ana", confirmed_at=now()
+            )
+            for site in sites
+        )
+    yield sum(site.country == "VN" for site in sites)
+    with office.database.for_organisation(office.harbour) as session:
+        session.execute(delete(Campaign))
+        session.execute(delete(SupplierContact))
+        session.execute(delete(QuestionnaireRequest).where(QuestionnaireRequest.due_on.is_not(None)))
+
+
+def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page, addresses: int) -> None:
+    ana.set_viewport_size({"width": 390, "height": 844})
+    ana.goto("/suppliers?country=VN")
+    ana.get_by_role("link", name="Send questionnaires to this list").click()
+    expect(ana.get_by_role("heading", name=re.compile(r"suppliers? will be asked"))).to_be_visible()
+    assert find_accessibility_faults(ana, "preview of a campaign") == []
+    ana.get_by_role("button", name=re.compile(r"^Send \d+ emails?$")).click()
+    expect(ana.get_by_text("The campaign has started.")).to_be_visible()
+    expect(ana.get_by_role("heading", name=re.compile("^Questionnaires of"))).to_be_visible()
+    expect(ana.locator("tbody tr")).to_have_count(addresses)
+    assert find_accessibility_faults(ana, "board of a campaign") == []
+
+
+def test_a_campaign_is_paused_and_what_it_cannot_do_meanwhile_is_said(ana: Page, addresses: int) -> None:
+    ana.goto("/")
+    ana.get_by_role("link", name="Send questionnaires to the first 50").click()
+    ana.get_by_role("button", name=re.compile(r"^Send \d+ emails?$")).click()
+    ana.get_by_role("button", name="Pause").click()
+    expect(ana.get_by_text("The campaign is paused.")).to_be_visible()
+    ana.locator("input[name=row]").first.check()
+    ana.get_by_label("What to do").select_option("remind")
+    ana.get_by_role("button", name="Apply to the selected suppliers").click()
+    expect(ana.get_by_role("alert")).to_contain_text("This campaign is paused or cancelled")
+    ana.get_by_role("button", name="Resume").click()
+    expect(ana.get_by_text("The campaign goes on.")).to_be_visible()
