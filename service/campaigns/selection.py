@@ -110,7 +110,7 @@ def preview(session: Session, plan: Plan) -> Preview:
     """Return whom a campaign would ask. Raises DomainError, 422, for a plan that cannot be carried out: ``campaign.*``,
     ``asking.form``.
     """
-    organisation = session.scalars(select(Organisation)).one()
+    organisation = session.get_one(Organisation, session.info["organisation_id"])
     _check(plan, today(organisation.time_zone))
     suppliers = _list_suppliers(session, plan)
     recent = set() if plan.again else _find_recently_asked(session, [one.id for one in suppliers])

@@ -76,8 +76,6 @@ BELONGS_TO = {
     "pages.site_notice": "pages.suppliers",
     "pages.site_accounts": "pages.suppliers",
     "pages.site_exit": "pages.suppliers",
-    "pages.new_requests": "pages.suppliers",
-    "pages.sent_requests": "pages.suppliers",
     "pages.new_requests": "pages.campaigns",
     "pages.sent_requests": "pages.campaigns",
     "pages.agency": "pages.agencies",

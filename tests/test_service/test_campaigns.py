@@ -131,6 +131,7 @@ class Desk:
 
 @pytest.fixture
 def desk(database: Database, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    make_organisation(database, "Quay Trading")  # which has nothing to do with it
     desk = Desk(database, make_organisation(database), monkeypatch)
     desk.go_to(START)
     return desk
