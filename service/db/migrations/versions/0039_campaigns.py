@@ -7,8 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0038"
-down_revision = "0037"
+revision = "0039"
+down_revision = "0038"
 
 
 def _id() -> sa.Column[str]:
@@ -25,7 +25,7 @@ def _moment(column: str, *, nullable: bool = False) -> sa.Column[datetime]:
 
 
 def upgrade() -> None:
-    """Upgrade from 0037."""
+    """Upgrade from 0038."""
     op.add_column("asking", sa.Column("due_on", sa.Date(), nullable=True))
     op.create_table(
         "supplier_contact",
