@@ -211,7 +211,7 @@ def test_a_role_is_offered_only_the_bulk_actions_it_may_use(
 ):
     page = make_browser(app, make_user(database, organisation, role)).get("/suppliers").text
     assert ('formaction="/reassess"' in page) == may_change
-    assert ('formaction="/questionnaires/new"' in page) == may_change
+    assert ('formaction="/campaigns/new"' in page) == may_change
     assert 'formaction="/suppliers.csv"' in page
     assert 'formaction="/reports"' in page
 
