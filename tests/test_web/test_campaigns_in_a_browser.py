@@ -1,4 +1,4 @@
-"""Asking many suppliers at once in a browser: four clicks from the list or the portfolio to a campaign that runs."""
+"""Asking many suppliers at once in a browser: four clicks from the list to a campaign that runs."""
 
 import re
 from collections.abc import Iterator
@@ -43,17 +43,3 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page, addre
     expect(ana.get_by_role("heading", name=re.compile("^Questionnaires of"))).to_be_visible()
     expect(ana.locator("tbody tr")).to_have_count(addresses)
     assert find_accessibility_faults(ana, "board of a campaign") == []
-
-
-def test_a_campaign_is_paused_and_what_it_cannot_do_meanwhile_is_said(ana: Page, addresses: int) -> None:
-    ana.goto("/")
-    ana.get_by_role("link", name="Send questionnaires to the first 50").click()
-    ana.get_by_role("button", name=re.compile(r"^Send \d+ emails?$")).click()
-    ana.get_by_role("button", name="Pause").click()
-    expect(ana.get_by_text("The campaign is paused.")).to_be_visible()
-    ana.locator("input[name=row]").first.check()
-    ana.get_by_label("What to do").select_option("remind")
-    ana.get_by_role("button", name="Apply to the selected suppliers").click()
-    expect(ana.get_by_role("alert")).to_contain_text("This campaign is paused or cancelled")
-    ana.get_by_role("button", name="Resume").click()
-    expect(ana.get_by_text("The campaign goes on.")).to_be_visible()
