@@ -398,7 +398,7 @@ ROUTES: tuple[Route, ...] = (
     *_of_kind("agency"),
     Route("GET", "/campaigns", "list_campaigns", campaigns.list_campaigns,
           "List the campaigns in which many suppliers are asked to answer a questionnaire, newest first.", CAMPAIGNS),
-    Route("POST", "/campaigns/preview", "preview_campaign", campaigns.preview_campaign,
+    Route("POST", "/campaign-preview", "preview_campaign", campaigns.preview_campaign,
           "Preview a campaign: who would be asked, who would be left out, and why. Nothing is sent.", CampaignPreviewSchema(),
           body=CampaignPlanSchema()),
     Route("POST", "/campaigns", "start_campaign", campaigns.start_campaign,

@@ -53,6 +53,10 @@ NOT_SAID_BY_SCHEMA = {
         [f"{act}_{noun}_evidence" for act in ("add", "confirm") for noun in ("supplier", "agency")],
         f"{PERSONS}; which questions the supplier answered; that the day of evidence is past",
     ),
+    "upload_logo": "which bytes are a picture",
+    **dict.fromkeys(
+        ["put_supplier_contact", "put_agency_contact"], "which texts are an address of email, and that it was confirmed"
+    ),
     "upload_plan_workbook": "which bytes are the workbook of the plan",
     **dict.fromkeys(
         ["download_supplier_notice", "download_agency_notice"], "in which countries the workers of a supplier are"
@@ -61,6 +65,14 @@ NOT_SAID_BY_SCHEMA = {
     "change_layout": "which files, sheets, columns and rows an import has; which questions and countries there are",
     "mark_supplier_form_returned": RETURNED,
     "mark_agency_form_returned": RETURNED,
+    **dict.fromkeys(
+        ["create_schedule", "change_schedule"],
+        "which reports are sent on which days, in which formats, to whom in the organisation, and with what from workers",
+    ),
+    **dict.fromkeys(
+        ["preview_campaign", "start_campaign"],
+        "that the due day is ahead; which filters fit together, and which suppliers exist",
+    ),
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
     "confirm_referral_contact": "that this day is past",
@@ -236,6 +248,7 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_agency_proof": set(MEDIA_TYPES.values()),
         "download_supplier_answer_file": set(MEDIA_TYPES.values()),
         "download_agency_answer_file": set(MEDIA_TYPES.values()),
+        "download_logo": {"image/png"},
     }
     parts = document.json["paths"]["/api/v1/imports"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert parts["encoding"]["file"]["contentType"].split(", ") == list(SPREADSHEETS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from questionnaires.form import list_form_ids
+from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
 from service.api.fields import (
     NOT_BLANK,
     StrictBoolean,
@@ -23,7 +23,9 @@ from service.campaigns.merge_file import SCOPES
 from service.campaigns.outcomes import ACTIONS, HOW_REFUSED
 from service.campaigns.rules import load_rules
 from service.campaigns.selection import MAIL, MERGE_FILE
+from service.outbox.mail_texts import list_default_texts
 
+FORMS = {kind: [form for form in list_form_ids() if load_form(form).kind == kind] for kind in JUDGED_KINDS}
 CHANGES = ("pause", "resume", "cancel")
 CHANNELS = (MAIL, MERGE_FILE)
 
@@ -35,7 +37,10 @@ class SupplierContactSchema(ApiSchema):
     language = StrictString(
         35,
         allow_none=True,
-        metadata={"description": "The language that the respondent chose; null for that of its country."},
+        metadata={
+            "enum": [*list_default_texts(), None],
+            "description": "The language that the respondent chose; null for that of its country.",
+        },
     )
     confirmed = StrictBoolean(
         load_only=True,
@@ -56,9 +61,9 @@ class CampaignPlanSchema(ApiSchema):
         StrictString(36, "^[0-9a-f-]+$"), metadata={"description": "Ask these suppliers only, at most 50 IDs."}
     )
     site_form = StrictString(
-        40, metadata={"enum": list(list_form_ids()), "description": "By default, the form for the trade of each site."}
+        40, metadata={"enum": FORMS["site"], "description": "By default, the form for the trade of each site."}
     )
-    agency_form = StrictString(40, metadata={"enum": list(list_form_ids())})
+    agency_form = StrictString(40, metadata={"enum": FORMS["agency"]})
     first = StrictInteger(
         1,
         load_rules()["most"],
