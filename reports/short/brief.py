@@ -135,10 +135,11 @@ def _decide_on_exits(names: Sequence[str]) -> Decision | None:
     if not names:
         return None
     suppliers = format_count(len(names), "supplier")
+    paper, state = ("exit paper", "It states") if len(names) == 1 else ("exit papers", "They state")
     return Decision(
         f"decide whether to stay with {suppliers} or leave",
-        f"Decide on the exit paper for {_join_names(names, len(names))}: stay and use our influence, or leave with remedy paid.",
-        "It states what was tried, what leaving does to workers, and how remedy is paid. Workers pay first when a buyer leaves.",
+        f"Decide on the {paper} for {_join_names(names, len(names))}: stay and use our influence, or leave with remedy paid.",
+        f"{state} what was tried, how leaving affects workers, and how remedy is paid. Workers suffer first when a buyer leaves.",
         "Next meeting",
     )
 

@@ -130,7 +130,7 @@ def test_the_brief_asks_for_a_decision_about_state_imposed_labour_and_our_own_pr
 
 def test_the_brief_asks_to_decide_on_the_exit_papers_that_wait():
     report = replace(make_report(make_headline(level="low")), exits=("Blue Pier Cannery", "Hill Mill", "Oak Works"))
-    assert "Decide on the exit paper for Blue Pier Cannery, Hill Mill and 1 more: stay" in brief_text(report)
+    assert "Decide on the exit papers for Blue Pier Cannery, Hill Mill and 1 more: stay" in brief_text(report)
 
 
 def test_the_brief_shows_no_score():
