@@ -152,7 +152,10 @@ def _build_parser() -> argparse.ArgumentParser:
         help="table: a row per supplier; questions: a row per question; xlsform: for KoboToolbox and ODK; pdf: to print",
     )
     template.add_argument(
-        "--language", default="en", metavar="CODE", help="language of the PDF, and the first of the others"
+        "--language",
+        default="en",
+        metavar="CODE",
+        help="language of the PDF, and the one that other layouts show first",
     )
     template.add_argument("--out", required=True, metavar="F")
     template.set_defaults(run=_write_template)

@@ -126,7 +126,7 @@ def _build_days_error() -> DomainError:
 
 def _save_link(session: Session, link: SupplierLink, by: str) -> tuple[SupplierLink, str]:
     if link.addressee not in ADDRESSEES:
-        raise DomainError("link.addressee", 422, f"Choose whom the link is for: {', '.join(ADDRESSEES)}.")
+        raise DomainError("link.addressee", 422, f"Choose who the link is for: {', '.join(ADDRESSEES)}.")
     # Locked until the transaction ends, so that two requests cannot both create the last link.
     session.scalars(select(Supplier.id).where(Supplier.id == link.supplier_id).with_for_update()).one()
     at = now()

@@ -74,7 +74,7 @@ def list_suppliers(session: Session, campaign_id: str, query: Values) -> Reply:
     """Return the suppliers of a campaign, those due first at the top."""
     cursor = query.get("cursor", "1")
     if not (cursor.isascii() and cursor.isdigit() and int(cursor[:6]) > 0):
-        raise DomainError("cursor.unknown", 400, "This cursor is not one of this list.")
+        raise DomainError("cursor.unknown", 400, "This cursor does not belong to this list.")
     campaign = campaigns.get_campaign(session, campaign_id)
     shown = board.load_board(session, campaign, query.get("state", ""), int(cursor[:6]), query["limit"])
     following = str(shown.page + 1) if shown.page < shown.pages else None

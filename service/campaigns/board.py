@@ -26,7 +26,7 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """A supplier of a campaign. ``state``: one of ``STATES``. ``days``: until its due day, below 0 if that has passed.
+    """A supplier of a campaign. ``state``: one of ``STATES``. ``days``: until its due date, below 0 if that has passed.
 
     ``level_before``: its level when the campaign started, None if it was not assessed.
     """

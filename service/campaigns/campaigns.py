@@ -42,10 +42,10 @@ def start_campaign(
         raise DomainError(
             "campaign.changed",
             409,
-            "Suppliers or addresses have changed since the preview. Check it again, then start.",
+            "Suppliers or addresses have changed since the preview. Check the new preview, then start.",
         )
     if not seen.asked:
-        raise DomainError("campaign.nobody", 422, "Nobody would be asked: every supplier is left out.")
+        raise DomainError("campaign.nobody", 422, "No supplier would be asked: all of them are left out.")
     at = now()
     campaign = Campaign(
         id=campaign_id or new_id(),

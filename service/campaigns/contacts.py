@@ -63,7 +63,7 @@ def save_contact(
         raise DomainError("contact.email", 422, "Enter one email address, such as office@supplier.example.")
     if language is not None and language not in list_default_texts():
         known = ", ".join(list_default_texts())
-        raise DomainError("contact.language", 422, f"Choose a language in which there are emails: {known}.")
+        raise DomainError("contact.language", 422, f"Choose a language that emails are available in: {known}.")
     if not confirmed:
         raise DomainError(
             "contact.unconfirmed",

@@ -30,7 +30,7 @@ from service.errors import DomainError
 from service.links import create_questionnaire_link
 from service.outbox.messages import withdraw_mails
 
-HEADERS = ("Supplier", "Reference", "Email", "Link", "Due day")
+HEADERS = ("Supplier", "Reference", "Email", "Link", "Due date")
 WIDTHS = (40, 18, 36, 90, 12)
 FORMATS = ("xlsx", "csv")
 Scope = Literal["unsent", "open"]
@@ -58,7 +58,7 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
     Raises DomainError: ``not_found``; ``merge_file.scope``, 422; ``campaign.not_running``, ``merge_file.nobody``, 409.
     """
     if scope not in SCOPES:
-        raise DomainError("merge_file.scope", 422, f"Choose whom the file is for: {', '.join(SCOPES)}.")
+        raise DomainError("merge_file.scope", 422, f"Choose which suppliers the file is for: {', '.join(SCOPES)}.")
     campaign = get_campaign(session, campaign_id, lock=True)
     if campaign.state != "running":
         raise DomainError("campaign.not_running", 409, "This campaign is paused or cancelled: nothing is sent.")
@@ -90,7 +90,9 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
         row.state, row.reason, row.delivered_at, row.changed_by, row.changed_at = "sent", None, at, by, at
         row.next_at = Calendar(row.due_at).find_next(at)
     if not lines:
-        raise DomainError("merge_file.nobody", 409, "No supplier waits for a link. Choose all that have not answered.")
+        raise DomainError(
+            "merge_file.nobody", 409, "No supplier is waiting for a link. Choose all suppliers that have not answered."
+        )
     record_event(session, by, "campaign.merge_file", "campaign", campaign.id, {"links": len(lines), "scope": scope})
     return lines
 

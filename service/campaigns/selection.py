@@ -145,7 +145,7 @@ def _check(plan: Plan, on: date) -> None:
         raise DomainError("campaign.name", 422, "Enter a name for the campaign in at most 100 characters.")
     first, last = (on + timedelta(days=rules[name]) for name in ("shortest_days", "longest_days"))
     if not first <= plan.due_on <= last:
-        raise DomainError("campaign.due_on", 422, f"Choose a due day from {first.isoformat()} to {last.isoformat()}.")
+        raise DomainError("campaign.due_on", 422, f"Choose a due date from {first.isoformat()} to {last.isoformat()}.")
     if plan.channel not in (MAIL, MERGE_FILE):
         raise DomainError("campaign.channel", 422, f"Choose how the links are sent: {MAIL} or {MERGE_FILE}.")
     if plan.first is not None and not 1 <= plan.first <= rules["most"]:

@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
     pack.add_argument(
         "--external",
         action="store_true",
-        help="for readers outside: assess the suppliers' own answers alone, without cases and what workers reported",
+        help="for external readers: assess the suppliers' own answers alone, without cases or anything workers reported",
     )
     pack.set_defaults(run=_write_pack)
 

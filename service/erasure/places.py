@@ -34,7 +34,7 @@ PLACES: Mapping[str, Place] = {
     "audit_event": Place("kept", "Who did what and when is evidence. Events hold ids, codes and counts, and no text."),
     "buyer_answers": Place("no_subject", "The organisation answers about itself."),
     "calendar_link": Place("no_subject", "Calendar links of users; their entries name no supplier."),
-    "campaign": Place("withdrawn", "A campaign stays, and its due day replaces a name that mentions the subject."),
+    "campaign": Place("withdrawn", "A campaign stays, and its due date replaces a name that mentions the subject."),
     "campaign_supplier": Place("deleted", "What became of a questionnaire at a supplier is deleted with it."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
@@ -48,7 +48,7 @@ PLACES: Mapping[str, Place] = {
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
     "erasure": Place("no_subject", "It records an erased organisation without a name."),
     "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
-    "exit_paper": Place("deleted", "Papers about ending the relationship with a supplier are deleted with it."),
+    "exit_paper": Place("deleted", "Exit papers are deleted with the supplier."),
     "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
     "finding": Place(
         "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."

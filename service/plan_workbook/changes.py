@@ -130,7 +130,7 @@ class _Loaded:
             raise _Refused(
                 "step_id",
                 "plan_workbook.unknown_step",
-                "There is no such step, or you do not have access to it. Delete this row.",
+                "This step does not exist, or you do not have access to it. Delete this row.",
             )
         return step
 

@@ -30,7 +30,7 @@ RULES_FILE = Path(__file__).with_name("exit.toml")
 CHANGEABLE = ("draft", "returned")
 TEXTS = {
     "effect": "the effect on workers",
-    "remedy": "the remedy that is funded",
+    "remedy": "the funded remedy",
     "payment_after": "how remedy is paid after the exit",
     "reason": "the reason",
 }
@@ -110,7 +110,7 @@ def start_paper(session: Session, supplier: Supplier, content: ExitContent, act:
     session.scalars(select(Supplier.id).where(Supplier.id == supplier.id).with_for_update()).one()
     if any(paper.state != "withdrawn" for paper in list_papers(session, supplier.id)):
         raise DomainError(
-            "exit.exists", 409, "There is already an exit paper about this supplier. Change or withdraw that one."
+            "exit.exists", 409, "There is already an exit paper for this supplier. Change or withdraw that one."
         )
     paper = ExitPaper(
         supplier_id=supplier.id,
@@ -173,13 +173,13 @@ def _check_content(content: ExitContent, act: Act) -> None:
     for each in content.leverage:
         check_text(each.tried, MAX_TRIED)
         if each.on > act.on:
-            raise DomainError("date.future", 422, "What was tried cannot have been tried in the future.")
+            raise DomainError("date.future", 422, "The date on which something was tried cannot be in the future.")
     if content.spokesperson and content.spokesperson not in SPOKESPEOPLE:
         raise DomainError("exit.consulted", 422, f"Choose who spoke for the workers: {', '.join(SPOKESPEOPLE)}.")
     if bool(content.spokesperson) != (content.consulted_on is not None):
         raise DomainError("exit.consulted", 422, "Enter who spoke for the workers, and when they were consulted.")
     if content.consulted_on is not None and content.consulted_on > act.on:
-        raise DomainError("date.future", 422, "Workers cannot have been consulted in the future.")
+        raise DomainError("date.future", 422, "The date of the consultation cannot be in the future.")
 
 
 def change_state(session: Session, paper: ExitPaper, state: str, reason: str | None, act: Act) -> None:
@@ -220,6 +220,4 @@ def _check_complete(paper: ExitPaper) -> None:
     if paper.ends_on is None:
         missing.append("the last day")
     if missing:
-        raise DomainError(
-            "exit.incomplete", 422, f"The exit paper does not say everything yet. Missing: {'; '.join(missing)}."
-        )
+        raise DomainError("exit.incomplete", 422, f"The exit paper is not complete yet. Missing: {'; '.join(missing)}.")

@@ -96,7 +96,7 @@ def _check_day(session: Session, watch: RetaliationWatch, check: RetaliationChec
     early = timedelta(days=0 if is_last else load_watch_rules()["checks"]["early_days"])
     first = watch.started_on if outcome.result == SIGNS else check.due - early
     if outcome.checked_on < first:
-        detail = f"Without signs, this check counts only from {first.isoformat()}. Signs can be recorded at any time."
+        detail = f"A check without signs counts only from {first.isoformat()}. Signs can be recorded at any time."
         if outcome.result == SIGNS:
             detail = "This was before the watch began. Add it to the case record instead."
         raise DomainError("check.too_early", 409, detail)
@@ -109,7 +109,7 @@ def _check_content(outcome: Outcome) -> None:
         return
     sources = load_watch_rules()["source"]
     if outcome.source not in sources:
-        raise DomainError("check.source", 422, f"Choose who said so: {', '.join(sources)}.")
+        raise DomainError("check.source", 422, f"Choose the source: {', '.join(sources)}.")
     _check_workers(outcome)
     figures = outcome.figures or {}
     known = all(

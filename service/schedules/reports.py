@@ -54,7 +54,9 @@ def validate_report(session: Session, report: Mapping[str, Any], *, sees_worker_
         detail = "You do not have access to what workers reported, so you cannot have it sent to others."
         raise DomainError("schedule.worker_derived", 403, detail)
     if worker_derived and document == ACTION_PLAN:
-        detail = "Each recipient downloads the action plan workbook with the steps that they may see."
+        detail = (
+            "The action plan workbook has no such option: each recipient downloads the steps that they have access to."
+        )
         raise DomainError("schedule.worker_derived", 422, detail)
     recipients = sorted(set(report.get("recipients", ())))
     complete = {"document": document, "format": format_, "worker_derived": worker_derived, "recipients": recipients}

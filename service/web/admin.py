@@ -282,7 +282,7 @@ def upload_logo() -> AnyResponse:
     digest = get_blob_store().put(png)
     with write_session() as session:
         logos.save_logo(session, digest, width, height, get_caller().actor)
-    return _redirect_with_message("organisation.show", _("Logo saved. Reports made from now on show it."))
+    return _redirect_with_message("organisation.show", _("Logo saved. New reports will show it."))
 
 
 @organisation_pages.post("/logo/remove", endpoint="remove_logo")

@@ -246,7 +246,9 @@ def send(token: str) -> AnyResponse:
     link = get_link()
     try:
         if request.form.get("confirmed") != "yes":
-            raise DomainError("questionnaire.confirm", 422, "Confirm that you may answer for your company.")
+            raise DomainError(
+                "questionnaire.confirm", 422, "Confirm that you are authorised to answer for your company."
+            )
         with views.open_session(write=True) as session:
             sending.send_questionnaire(
                 session, views.get_asking_id(), link.record_id, link.actor, today(link.time_zone), now()

@@ -71,7 +71,7 @@ NOT_SAID_BY_SCHEMA = {
     ),
     **dict.fromkeys(
         ["preview_campaign", "start_campaign"],
-        "that the due day is ahead; which filters fit together, and which suppliers exist",
+        "that the due date is ahead; which filters fit together, and which suppliers exist",
     ),
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),

@@ -475,7 +475,7 @@ def test_a_merge_file_has_a_link_for_each_supplier_once(desk: Desk):
         session.get_one(Supplier, ids[0]).name = "=cmd|' /C calc'!A0"
     campaign_id = desk.start(channel=MERGE_FILE)
     header, *lines = read_merge_file(desk, campaign_id)
-    assert header == ["Supplier", "Reference", "Email", "Link", "Due day"]
+    assert header == ["Supplier", "Reference", "Email", "Link", "Due date"]
     assert sorted(line[1] for line in lines) == ["S-1", "S-2"]
     assert not any(line[0].startswith("=") for line in lines)
     assert {line[4] for line in lines} == {"2026-11-30"}

@@ -118,7 +118,7 @@ def open_section(case: Case, title: str) -> str:
 def test_the_cover_page_says_who_asks_and_what_becomes_of_the_answers_before_anything_is_asked(case: Case):
     page = case.see()
     assert "Harbour Foods asks Blue Pier Cannery" in page
-    assert "a blank counts as declined" in page
+    assert "a blank answer counts as declined" in page
     assert "section" not in page
     assert case.post("/open").status_code == 303
     assert "Recruitment" in case.see()
@@ -382,9 +382,9 @@ def test_documents_are_shown_to_the_buyer_only_once_the_questionnaire_is_sent(ca
     )
     browser = make_browser(case.app, make_user(case.database, case.organisation_id))
     page = f"/suppliers/{case.supplier_id}/links"
-    assert "Documents with questionnaires" not in browser.get(page).get_data(as_text=True)
+    assert "Documents sent with questionnaires" not in browser.get(page).get_data(as_text=True)
     case.send()
-    assert "Documents with questionnaires" in browser.get(page).get_data(as_text=True)
+    assert "Documents sent with questionnaires" in browser.get(page).get_data(as_text=True)
 
 
 def test_whoever_sent_the_questionnaire_is_told_that_it_is_back(case: Case):
@@ -508,7 +508,7 @@ def test_the_questions_are_shown_in_the_language_that_is_chosen_and_read_as_in_e
     assert ask not in page
     assert thai.translate(ask) in page
     assert f"{path}?language=th" in page, "the language stays"
-    assert "has not been checked in full" in case.see("?language=th")
+    assert "has not been fully checked" in case.see("?language=th")
     case.save(page.replace("?language=th", ""), {"recruitment_fees": "most"})
     assert 'value="most" checked' in case.see(path)
     assert case.get(f"{path}?language=xx").status_code == 200

@@ -40,6 +40,6 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page, addre
     assert find_accessibility_faults(ana, "preview of a campaign") == []
     ana.get_by_role("button", name=re.compile(r"^Send \d+ emails?$")).click()
     expect(ana.get_by_text("The campaign has started.")).to_be_visible()
-    expect(ana.get_by_role("heading", name=re.compile("^Questionnaires of"))).to_be_visible()
+    expect(ana.get_by_role("heading", name=re.compile("^Questionnaires, "))).to_be_visible()
     expect(ana.locator("tbody tr")).to_have_count(addresses)
     assert find_accessibility_faults(ana, "board of a campaign") == []

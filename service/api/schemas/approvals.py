@@ -25,11 +25,13 @@ class ApprovalSchema(ApiSchema):
     supplier_id = fields.String(allow_none=True)
     step_id = fields.String(allow_none=True)
     case_id = fields.String(allow_none=True)
-    change = CurrentChoice(CHANGES, allow_none=True, metadata={"description": "What is asked for of a step."})
-    due = fields.Date(allow_none=True, metadata={"description": "The date that is asked for."})
+    change = CurrentChoice(
+        CHANGES, allow_none=True, metadata={"description": "The change to the step that is requested."}
+    )
+    due = fields.Date(allow_none=True, metadata={"description": "The date that is requested."})
     reason = fields.String(
         allow_none=True,
-        metadata={"description": "Null for callers who may not see what workers reported, if it might repeat that."},
+        metadata={"description": "Null for callers without access to what workers reported, if it might reveal that."},
     )
     asked_at = fields.DateTime()
 

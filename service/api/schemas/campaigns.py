@@ -39,7 +39,7 @@ class SupplierContactSchema(ApiSchema):
         allow_none=True,
         metadata={
             "enum": [*list_default_texts(), None],
-            "description": "The language that the respondent chose; null for that of its country.",
+            "description": "The language that the respondent chose; null for the default of its country.",
         },
     )
     confirmed = StrictBoolean(
@@ -51,7 +51,7 @@ class SupplierContactSchema(ApiSchema):
 
 
 class CampaignPlanSchema(ApiSchema):
-    """The suppliers to ask, the due day, and how they are asked."""
+    """The suppliers to ask, the due date, and how they are asked."""
 
     name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
     due_on = StrictDay(required=True)
@@ -61,14 +61,14 @@ class CampaignPlanSchema(ApiSchema):
         StrictString(36, "^[0-9a-f-]+$"), metadata={"description": "Ask these suppliers only, at most 50 IDs."}
     )
     site_form = StrictString(
-        40, metadata={"enum": FORMS["site"], "description": "By default, the form for the trade of each site."}
+        40, metadata={"enum": FORMS["site"], "description": "By default, the form for the sector of each site."}
     )
     agency_form = StrictString(40, metadata={"enum": FORMS["agency"]})
     first = StrictInteger(
         1,
         load_rules()["most"],
         metadata={
-            "description": "Ask so many suppliers only, in the order of the filter: by default, highest risk first."
+            "description": "Ask only this many suppliers, in the order of the filter: by default, highest risk first."
         },
     )
     again = StrictBoolean(metadata={"description": "Also ask suppliers that were asked recently."})
@@ -78,7 +78,8 @@ class NewCampaignSchema(CampaignPlanSchema):
     """A campaign to start."""
 
     digest = StrictString(
-        16, metadata={"description": "That of the preview: the campaign starts only if its list is still the same."}
+        16,
+        metadata={"description": "The digest of the preview: the campaign starts only if its list is still the same."},
     )
 
 
@@ -136,7 +137,7 @@ class CampaignSupplierSchema(ApiSchema):
     form_version = fields.String()
     state = StrictChoice(STATES)
     reason = fields.String(allow_none=True)
-    due_at = fields.DateTime(metadata={"description": "When the due day ends where the supplier is."})
+    due_at = fields.DateTime(metadata={"description": "When the due date ends in the supplier's time zone."})
     answered = StrictInteger(0)
     questions = StrictInteger(0)
     opened_at = fields.DateTime(allow_none=True)
@@ -166,8 +167,10 @@ class CampaignSuppliersChangeSchema(ApiSchema):
 
     ids = StrictList(StrictString(36, "^[0-9a-f-]+$"), required=True)
     action = StrictChoice(ACTIONS, required=True)
-    reason = StrictString(2000, metadata={"description": "Needed for bounced, refused and declined."})
-    how = StrictChoice(HOW_REFUSED, metadata={"description": "How it refused: by email, or to one of your officers."})
+    reason = StrictString(2000, metadata={"description": "Required for bounced, refused and declined."})
+    how = StrictChoice(
+        HOW_REFUSED, metadata={"description": "How the supplier refused: by email, or to one of your officers."}
+    )
 
 
 class ChangedSuppliersSchema(ApiSchema):

@@ -31,7 +31,7 @@ class ExitPaperSchema(ApiSchema):
     ground = StrictChoice(list_grounds(), allow_none=True)
     leverage = StrictList(StrictNested(LeverageEntrySchema(sent_as="NewLeverageEntry")), 0, MAX_LEVERAGE)
     effect = _text("The effect of leaving on the workers.")
-    remedy = _text("The remedy for workers that is funded.")
+    remedy = _text("The funded remedy for workers.")
     payment_after = _text("How remedy is paid after the exit.")
     spokesperson = StrictChoice(
         SPOKESPEOPLE,

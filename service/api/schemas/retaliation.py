@@ -39,7 +39,8 @@ class RetaliationWatchSchema(ApiSchema):
     state = CurrentChoice((OPEN, ENDED))
     case_id = fields.String(allow_none=True, metadata={"description": "The case that signs were recorded in."})
     end_reason = fields.String(
-        allow_none=True, metadata={"description": "Why an approver was asked to end it early, and did if it has ended."}
+        allow_none=True,
+        metadata={"description": "Why an approver was asked to end it early. If it has ended, the approver agreed."},
     )
     ended_at = fields.DateTime(allow_none=True)
     checks = StrictList(StrictNested(RetaliationCheckSchema))

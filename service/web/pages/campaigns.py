@@ -52,10 +52,10 @@ CHANGE_TITLES = {
     "ask": lazy_gettext("Ask after all"),
     "bounced": lazy_gettext("Mark as bounced"),
     "refused": lazy_gettext("Mark as refused"),
-    "declined": lazy_gettext("Count the silence as declined"),
+    "declined": lazy_gettext("Count no response as declined"),
     "cancel": lazy_gettext("Cancel"),
 }
-HOW_TITLES = {"mailbox": lazy_gettext("by email"), "officer": lazy_gettext("to one of us")}
+HOW_TITLES = {"mailbox": lazy_gettext("by email"), "officer": lazy_gettext("to one of our staff")}
 CHANGES: dict[str, Callable[[Session, str, str], Campaign]] = {
     "pause": campaigns.pause_campaign,
     "resume": campaigns.resume_campaign,
@@ -89,7 +89,7 @@ def start() -> AnyResponse:
     except DomainError as error:
         return _render_form(error)
     if campaign.channel == MAIL:
-        flash(_("The campaign has started. Its emails leave within minutes."))
+        flash(_("The campaign has started. Its emails will be sent within minutes."))
     else:
         flash(_("The campaign has started. Download the merge file to send the links."))
     return redirect(url_for("pages.campaign", campaign_id=campaign.id), 303)
@@ -113,9 +113,9 @@ def change_campaign(campaign_id: str) -> AnyResponse:
             raise
         return _render_board(campaign_id, error)
     messages = {
-        "paused": _("The campaign is paused. Links that were sent can still be used."),
-        "running": _("The campaign goes on."),
-        "cancelled": _("The campaign is cancelled and its links are revoked."),
+        "paused": _("The campaign is paused. Links already sent can still be used."),
+        "running": _("The campaign has resumed."),
+        "cancelled": _("The campaign has been cancelled and its links revoked."),
     }
     flash(messages[campaign.state])
     return _redirect(campaign_id)
@@ -202,7 +202,7 @@ def _read_plan() -> Plan:
     filter_ = supplier_filter.parse_filter(read_filter_fields(fields), own_answers_only=not caller.sees_worker_derived)
     due = fields.get("due_on", "")
     return Plan(
-        name=fields.get("name", "").strip() or _("Questionnaires of %(day)s", day=on.isoformat()),
+        name=fields.get("name", "").strip() or _("Questionnaires, %(day)s", day=on.isoformat()),
         due_on=parse_day(due) if due else on + timedelta(days=load_rules()["usual_days"]),
         channel=fields.get("channel", MAIL),
         filter=filter_,

@@ -31,11 +31,11 @@ from service.web.pages.agreements import SPOKESPERSON_TITLES
 FIELDS = tuple(field.name for field in fields(ExitContent) if field.name != "leverage")
 ROWS = 3  # empty rows of the list of what was tried
 GROUND_TITLES = {
-    "no_progress": lazy_gettext("Remediation has failed: nothing has changed in spite of everything that was tried"),
+    "no_progress": lazy_gettext("Remediation has failed: nothing has changed despite everything that was tried"),
     "danger_remains": lazy_gettext("Life or freedom is still at risk, and nothing that was tried has changed this"),
     "imposed_by_management": lazy_gettext("Management itself confined or threatened people"),
-    "state_imposed": lazy_gettext("A state imposes the labour"),
-    "business_reason": lazy_gettext("A reason of our own, such as a lower volume"),
+    "state_imposed": lazy_gettext("State-imposed labour"),
+    "business_reason": lazy_gettext("Our own business reasons, such as lower volumes"),
 }
 EXIT_STATE_TITLES = {
     "draft": lazy_gettext("Draft"),

@@ -88,7 +88,7 @@ def record(watch_id: str) -> AnyResponse:
 
     text = _("Check recorded.")
     if outcome == "signs":
-        text = _("Check recorded. What had been put right is open again, and the signs are in a case record.")
+        text = _("Check recorded. Findings that had been resolved are open again, and the signs are in a case record.")
     return _change(watch_id, add, text)
 
 
