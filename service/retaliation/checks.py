@@ -67,12 +67,13 @@ def record_check(session: Session, watch: RetaliationWatch, check_id: str, outco
     session.flush()
     if outcome.result == SIGNS:
         _follow_signs(session, watch, outcome, act)
-    elif not list_pending(session, watch):
+    if not list_pending(session, watch):
         if outcome.result == NO_SIGN:
             withdraw_request(watch)  # nobody has to agree any more
             end_watch(session, watch, act)
-        else:
-            due = add_months(outcome.checked_on, load_watch_rules()["checks"]["repeat_months"])
+        else:  # an open watch has a check to be made, also after signs of a day on which its months had already begun
+            last = act.on if outcome.result == SIGNS else outcome.checked_on
+            due = add_months(last, load_watch_rules()["checks"]["repeat_months"])
             session.add(RetaliationCheck(watch_id=watch.id, month=0, due=due))
     session.flush()
 

@@ -387,3 +387,11 @@ def test_signs_of_retaliation_change_nothing_in_the_suppliers_copy_in_any_format
     assert watched.session.scalars(select(StoredCase)).one().supplier_id == watched.supplier.id
     after = render_all()
     assert [name for name, data in after.items() if data != before[name]] == []
+
+
+def test_signs_of_the_first_day_leave_a_check_to_be_made(quick: Watched):
+    for day in DUE[:3]:
+        quick.record(find_none(day))
+    quick.record(find_signs(quick.watch.started_on, dismissed=1), by=act_on(DUE[3]))
+    assert quick.watch.state == "open"
+    assert quick.list_due() == [add_months(DUE[3], 1)], "somebody has to look again soon"
