@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service.audit import record_event
 from service.clock import now
@@ -202,6 +202,7 @@ def record_opening(session: Session, active: ActiveLink) -> None:
 
 
 # The hash has a unique index; the timing of the look-up could reveal something about a hash, but not about a token.
+_PARENT = aliased(SupplierLink)
 _SELECT_BY_HASH = (
     select(
         SupplierLink.token_hash,
@@ -219,7 +220,11 @@ _SELECT_BY_HASH = (
         SupplierLink.section,
     )
     .join(Organisation, Organisation.id == SupplierLink.organisation_id)
-    .where(SupplierLink.token_hash == bindparam("hash"), SupplierLink.revoked_at.is_(None))
+    # A link to a section ends with its parent, even if it was made while that was being revoked.
+    .outerjoin(_PARENT, _PARENT.id == SupplierLink.parent_id)
+    .where(
+        SupplierLink.token_hash == bindparam("hash"), SupplierLink.revoked_at.is_(None), _PARENT.revoked_at.is_(None)
+    )
 )
 
 

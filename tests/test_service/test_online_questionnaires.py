@@ -268,6 +268,15 @@ def test_both_sides_can_withdraw_a_section_that_was_handed_over(case: Case):
     assert case.get("", token).status_code == 404, "the link to a section ends with the one it was made through"
 
 
+def test_a_link_to_a_section_opens_nothing_if_the_link_it_was_made_through_was_just_revoked(case: Case):
+    with case.database.for_organisation(case.organisation_id) as session:
+        parent = links.find_link(session, case.token, links.QUESTIONNAIRE)
+        links.revoke_link(session, case.supplier_id, parent.id, "user:ana")
+        # As when the page of the parent was being answered meanwhile.
+        _, token = links.create_section_link(session, parent, "other", "Recruitment")
+    assert case.get("", token).status_code == 404
+
+
 def test_a_link_to_a_section_withdraws_no_other_link(case: Case):
     case.post("/open")
     token = hand_over(case, "Recruitment")
