@@ -1,9 +1,9 @@
 """Check the draft answers of a questionnaire as those of a returned workbook are checked, and say what is open.
 
-A form with a core asks its core questions first. Once they are answered, it also asks those whose answers can still change the
-level of the supplier (service/assessment/next_questions.py), and then stops. A question that was never shown is not asked, so
-that its blank means nothing. Only the answers that the supplier gives here decide what it is asked: neither what others reported
-nor what the buyer knows shows in it.
+A form with a core asks its core questions first. Once they are answered, or the supplier is about to send what it has, it also
+asks those whose answers can still change the level of the supplier (service/assessment/next_questions.py), and then stops. A
+question that was never shown is not asked, so that its blank means nothing. Only the answers that the supplier gives here decide
+what it is asked: neither what others reported nor what the buyer knows shows in it.
 """
 
 from __future__ import annotations
@@ -75,8 +75,14 @@ class Check:
         return [question.id for question in section.questions if question.id in self.asked - hidden]
 
 
-def check_drafts(form: OnlineForm, drafts: Mapping[str, Draft], on: date, evidence: str = "") -> Check:
-    """Check the answers of a form that would be returned on a day. ``evidence``: lines about its files, in our notation."""
+def check_drafts(
+    form: OnlineForm, drafts: Mapping[str, Draft], on: date, evidence: str = "", *, sending: bool = False
+) -> Check:
+    """Check the answers of a form that would be returned on a day.
+
+    ``evidence``: lines about its files, in our notation. ``sending``: ask the further questions also if core questions are open,
+    which are declined now: leaving one of them blank must not spare the rest.
+    """
     texts = {question: draft.text for question, draft in drafts.items()}
     asked = {q.id for q in form.questions if q.core or texts.get(q.id) or not form.has_core}
     if evidence:
@@ -85,8 +91,9 @@ def check_drafts(form: OnlineForm, drafts: Mapping[str, Draft], on: date, eviden
     read, answers = _validate(form, texts, asked, on)
     given = {question: answer for question, answer in answers.items() if texts.get(question)}
     is_core_open = any(q.core and not texts.get(q.id) and is_open(q, given) for q in form.questions)
-    if form.has_core and answers and not is_core_open:
-        following = choose_next_questions(form.form, given, load_facts().as_of(on), on).questions
+    if form.has_core and answers and (sending or not is_core_open):
+        known = answers if is_core_open else given
+        following = choose_next_questions(form.form, known, load_facts().as_of(on), on).questions
         if further := {one.id for one in following if one.id in form.by_id} - asked:
             asked |= further
             read, answers = _validate(form, texts, asked, on)
@@ -118,7 +125,7 @@ def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:
     if request is None:
         return []
     form = load_online_form(request, session.get_one(Supplier, request.supplier_id), is_same_record=True)
-    check = check_drafts(form, load_drafts(session, request.id, form), result.on)
+    check = check_drafts(form, load_drafts(session, request.id, form), result.on, sending=True)
     return [
         UnreadCell("", form.by_id[question].title, check.texts[question])
         for question, messages in check.messages.items()

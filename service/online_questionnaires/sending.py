@@ -28,7 +28,8 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     request = lock_request(session, asking_id)
     supplier = session.get_one(Supplier, request.supplier_id, with_for_update=True)
     form = load_online_form(request, supplier, is_same_record=record_id == supplier.id)
-    check = check_drafts(form, load_drafts(session, asking_id, form), on, describe_files(session, asking_id))
+    drafts, evidence = load_drafts(session, asking_id, form), describe_files(session, asking_id)
+    check = check_drafts(form, drafts, on, evidence, sending=True)
     if check.is_blocked:
         detail = "Some answers have to be corrected before the questionnaire can be sent."
         raise DomainError("questionnaire.blocked", 422, detail)

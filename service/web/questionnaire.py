@@ -64,9 +64,11 @@ def _get_language() -> Language:
 
 
 @pages.url_defaults
-def _keep_language(endpoint: str, values: dict[str, Any]) -> None:
+def _keep_arguments(endpoint: str, values: dict[str, Any]) -> None:
     if request.blueprint == pages.name and _get_language().code != ENGLISH:
         values.setdefault("language", _get_language().code)
+    if request.blueprint == pages.name and views.is_sending():
+        values.setdefault(views.SENDING, 1)
 
 
 @pages.context_processor

@@ -31,6 +31,7 @@ from service.online_questionnaires.questions import (
 from service.questionnaires_sent.requests import get_due_day
 from service.shared_plans import contents
 
+SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent
 NOT_APPLICABLE, DECLINED = "Not applicable", "Declined to answer"  # as the drop-downs of a workbook offer them
 
 
@@ -72,7 +73,13 @@ def load(session: Session) -> Opened:
     supplier = session.get_one(Supplier, sent.supplier_id)
     form = load_online_form(sent, supplier, is_same_record=link.record_id == supplier.id)
     current = drafts.load_drafts(session, sent.id, form)
-    return Opened(sent, supplier, form, current, check_drafts(form, current, today(link.time_zone)))
+    sending = is_sending() or sent.submitted_at is not None
+    return Opened(sent, supplier, form, current, check_drafts(form, current, today(link.time_zone), sending=sending))
+
+
+def is_sending() -> bool:
+    """Return whether this is the page before the questionnaire is sent, or one that was reached from there."""
+    return SENDING in request.args or request.endpoint in ("questionnaire.review", "questionnaire.send")
 
 
 def get_section(form: OnlineForm, number: int | None = None) -> Section:

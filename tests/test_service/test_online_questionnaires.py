@@ -57,7 +57,7 @@ class Case:
         self, page: str, answers: Mapping[str, object], token: str | None = None, then: str = "next"
     ) -> TestResponse:
         """Send the form of a section as a browser does: all its fields, with some answers changed."""
-        number = re.search(r'/sections/(\d+)" data-saving', page)[1]
+        number = re.search(r'/sections/(\d+)[^"]*" data-saving', page)[1]
         return self.post(f"/sections/{number}", token, **{**read_fields(page), **answers}, then=then)
 
     def send(self) -> TestResponse:
@@ -316,13 +316,41 @@ def test_a_form_with_a_core_asks_further_questions_only_while_they_can_change_th
     assert never_shown or declined, "what was not shown is not asked, and what was shown is declined"
 
 
-def test_a_question_that_was_never_shown_is_not_asked(case: Case):
+def test_what_counts_as_declined_was_listed_before_the_questionnaire_was_sent(case: Case):
     case.post("/open")
+    listed = set(re.findall(r"#q-(\w+)", case.see("/review")))
     case.send()
     answers = case.load_supplier().answers
-    questions = load_form("site").by_id
     assert answers["recruitment_fees"] == "declined"
-    assert {q for q, answer in answers.items() if answer == "declined"} <= {q.id for q in questions.values() if q.core}
+    assert {question for question, answer in answers.items() if answer == "declined"} <= listed
+
+
+GOOD = {
+    "product": "Tins", "workers_total": "200", "worker_origin_countries": "Nepal", "uses_agencies": "no",
+    "recruitment_fees": "none_checked", "worker_debt": "none_checked", "family_debt": "none_checked",
+    "promises_kept": "asked_kept", "papers_retention": "worker_holds", "movement": "free", "outside_contact": "free",
+    "freedom_to_resign": "free", "employer_change": "free", "state_placement": "none_traced", "wage_payment": "on_time",
+    "overtime_voluntary": "voluntary", "working_conditions": "good", "youngest_workers": "adults_checked",
+    "violence": "none_asked", "threats": "none_asked",
+}  # fmt: skip
+
+
+def test_a_first_question_without_an_answer_does_not_spare_the_further_questions(app: Flask, database: Database):
+    case = create_case(app, database, country="MY", sector=["2610"])
+    case.post("/open")
+    for section in re.findall(r"/sections/\d+", case.see()):
+        page = case.see(section)
+        case.save(page, {name: answer for name, answer in GOOD.items() if f'name="seen-{name}"' in page})
+    assert 'id="q-housing"' not in "".join(case.see(section) for section in re.findall(r"/sections/\d+", case.see()))
+    review = case.see("/review")
+    linked = re.search(r"/sections/\d+\?sending=1(?=#q-housing)", review)
+    assert linked, "what could still change the level is asked before the questionnaire is sent"
+    page = case.see(linked[0])
+    assert 'id="q-housing"' in page
+    case.save(page, {"housing": "good"})
+    case.send()
+    answers = case.load_supplier().answers
+    assert answers["retaliation"] == "declined"
 
 
 def list_pages(case: Case) -> list[str]:
