@@ -87,24 +87,27 @@ def build_request_workbook(
     supplier: Supplier,
     form: Questionnaire,
     answers: Mapping[str, str] | None = None,
+    *,
+    is_same_record: bool = True,
 ) -> bytes:
     """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
     request in the stamp.
 
-    ``answers``: texts by question to fill in besides, for a supplier's copy of what it answered.
+    ``answers``: texts by question to fill in besides, for a supplier's copy of what it answered. ``is_same_record``: whether
+    the request was sent to this record. After a merge, nothing known about the other is filled in.
     """
     book = load_workbook(io.BytesIO(build_template(form, country=supplier.answers.get("country"), for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
-    filled = {**list_prefilled(supplier), **(answers or {})}
+    known = list_prefilled(supplier) if is_same_record else {}
+    reference = supplier.reference if is_same_record else None
+    filled = {**known, **(answers or {})}
     by_title = {question.title: question for question in form.questions}
     for column, header in enumerate(sheet[HEADER_ROW], 1):
         question = by_title[str(header.value)]
         header.comment = build_header_comment(question)  # openpyxl loses the size of a note when it reads one
         _write_text(sheet, FIRST_ANSWER_ROW, column, filled.get(question.id, ""))
     stamp = book[STAMP_SHEET]
-    for row, (name, text) in enumerate(
-        (("reference", supplier.reference or ""), ("asking", request.id)), stamp.max_row + 1
-    ):
+    for row, (name, text) in enumerate((("reference", reference or ""), ("asking", request.id)), stamp.max_row + 1):
         _write_text(stamp, row, 1, name)
         _write_text(stamp, row, 2, text)
     book.custom_doc_props.append(StringProperty(name="_asking", value=request.id))  # type: ignore[attr-defined]

@@ -272,7 +272,10 @@ def download(token: str) -> AnyResponse:
             for question, draft in opened.drafts.items()
             if draft.text
         }
-        data = build_request_workbook(opened.request, opened.supplier, opened.form.form, texts)
+        is_same_record = get_link().record_id == opened.supplier.id
+        data = build_request_workbook(
+            opened.request, opened.supplier, opened.form.form, texts, is_same_record=is_same_record
+        )
     return build_download(data, FORMATS["xlsx"].media_type, f"{opened.request.form}_answers.xlsx")
 
 

@@ -516,6 +516,10 @@ def test_after_a_merge_the_answers_count_for_the_survivor_and_nothing_of_it_is_s
     case.save(open_section(case, "Workforce"), {"workers_total": "120"})
     case.send()
     pages += case.see()
+    copy = load_workbook(BytesIO(case.get("/answers.xlsx").get_data()))
+    pages += repr([row for sheet in copy.worksheets for row in sheet.iter_rows(values_only=True)])
+    assert "120" in pages
+    assert "'S-2'" not in pages
     assert "Amber" not in pages
     assert "Ranong" not in pages
     assert "Your result" not in pages
