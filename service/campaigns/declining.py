@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from questionnaires.form import load_form
 from questionnaires.workbook import list_outgoing_questions
+from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
 from service.audit import record_event
 from service.clock import now
 from service.db.campaign_tables import CampaignSupplier
@@ -62,7 +63,8 @@ def list_declined(session: Session, supplier: Supplier, request: QuestionnaireRe
     form = load_form(request.form, request.form_version)
     returned = {"form_version": f"{form.id} {form.version}", "form_returned": on.isoformat()}
     answered = {question: answer for question, answer in supplier.answers.items() if answer is not None}
-    blank = validate_stored(supplier.kind, {**answered, **returned}, on)
+    earlier = {question: answer for question, answer in answered.items() if question not in ROW_EVIDENCE_QUESTIONS}
+    blank = validate_stored(supplier.kind, {**earlier, **returned}, on)
     drafts = select(DraftAnswer.question).where(DraftAnswer.asking_id == request.id, DraftAnswer.text != "")
     begun = set(session.scalars(drafts))
     shown = list_outgoing_questions(form, supplier.answers.get("country"))

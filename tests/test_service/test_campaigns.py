@@ -349,6 +349,16 @@ def test_silence_counts_as_declined_only_if_the_link_was_opened(desk: Desk):
     assert is_declined(desk.get_answers("S-2"))
 
 
+def test_what_an_earlier_form_showed_does_not_limit_what_silence_declines(desk: Desk):
+    desk.add_suppliers(1, questions_shown=["name", "country"], form_version="site 2026.6", form_returned="2026-10-01")
+    desk.start()
+    desk.deliver()
+    desk.open_link("S-1")
+    desk.go_to(datetime(2026, 12, 20, 12, tzinfo=UTC))
+    desk.work()
+    assert is_declined(desk.get_answers("S-1"))
+
+
 def test_what_was_answered_before_or_begun_is_not_declined(desk: Desk):
     desk.add_suppliers(1, papers_retention="worker_holds")
     desk.start()
