@@ -25,6 +25,7 @@ from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
 from service.links import create_questionnaire_link
+from service.outbox.messages import withdraw_mails
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.questionnaires_sent.requests import create_request
 
@@ -137,6 +138,8 @@ def remind(
         return False
     try:
         with session.begin_nested():
+            if row.mail_id is not None:  # a reminder that has not left, since the mail server cannot be reached
+                withdraw_mails(session, [row.mail_id])
             row.mail_id = _mail(session, row, supplier, request, contact, REMINDER, f"{request.id} {occasion}")
     except DomainError:  # the links have expired, or there are too many valid ones
         return False

@@ -437,6 +437,16 @@ def test_a_reminder_that_an_officer_sends_goes_out_once(desk: Desk):
     assert desk.deliver() == ["office-1@cannery.example"]
 
 
+def test_a_reminder_that_could_not_leave_is_replaced_by_the_next(desk: Desk):
+    desk.add_suppliers(1)
+    desk.start()
+    desk.deliver()
+    for day in (24, 28):  # the mail server cannot be reached for days
+        desk.go_to(datetime(2026, 11, day, 12, tzinfo=UTC))
+        desk.work()
+    assert desk.deliver() == ["office-1@cannery.example"]
+
+
 def test_nothing_leaves_while_a_campaign_is_paused(desk: Desk):
     desk.add_suppliers(2)
     campaign_id = desk.start()
