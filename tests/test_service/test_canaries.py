@@ -5,6 +5,7 @@ A new text field of the API, or a new text input of a page, fails the first two 
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,12 @@ SAVES_NOTHING = (
     "what_if_agency",
     "decide_on_supplier",
     "decide_on_agency",
+    "preview_campaign",
 )
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|asking_id|findings\[\]|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
+    r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
@@ -99,6 +101,9 @@ BODIES: Mapping[str, Any] = {
         "on": "2026-01-01",
     },
     "change_remedy_account": {"still_owed": f"{WORD} trust"},
+    "put_supplier_contact": {"email": f"{WORD}@pier.example", "confirmed": True},
+    "start_campaign": {"name": f"{WORD} round", "filter": {"text": WORD}, "channel": "merge_file"},
+    "change_campaign_suppliers": {"action": "bounced", "reason": f"{WORD} mailbox"},
     "respond_to_supplier": {"response": f"{WORD} response"},
     "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
     "change_finding": {"state": "disputed", "reason": f"{WORD} dispute"},
@@ -117,6 +122,7 @@ SAME = {
     "upload_referral_contacts": "add_referral_contact",
     "change_layout": "upload_files",
     "create_agency_link": "create_supplier_link",
+    "put_agency_contact": "put_supplier_contact",
     "create_agency_letter": "create_supplier_letter",
     "create_agency_remedy_account": "create_supplier_remedy_account",
     "put_remedy_payment": "on the page of the account, because a key that no user answers for submits no evidence",
@@ -144,6 +150,8 @@ PAGES: Mapping[str, set[str]] = {
     "base.html": {"q"},  # a search, which is not stored
     "case.html": {"note", "{{ id }}"},  # correct_note, correct_case
     "case_macros.html": {"found_on", "note"},  # add_finding
+    "campaign.html": {"reason"},  # change_campaign_suppliers
+    "campaign_new.html": {"name"},  # start_campaign
     "cases.html": {"{{ id }}"},  # open_case
     "exit.html": {"{{ name }}", "tried", "reason"},  # plant_in_remediation
     "evidence.html": {"reference", "text"},  # confirm_matching_evidence
@@ -166,7 +174,8 @@ PAGES: Mapping[str, set[str]] = {
     "shared_plan.html": {"text-{{ finding.id }}", "reason", "text"},  # plant_through_link
     "sign_in.html": {"email"},  # stored as a hash
     "step.html": {"{{ name }}", "text"},  # change_step, change_finding, plant_in_remediation
-    "supplier.html": {"reference", "sent_to", "source"},  # add_supplier_evidence, create_supplier_request
+    # add_supplier_evidence, create_supplier_request, put_supplier_contact
+    "supplier.html": {"email", "reference", "sent_to", "source"},
     # create_supplier_letter, create_supplier_link, plant_in_remediation
     "supplier_links.html": {"text", "response", "reason", "at", "note", "email"},
     "suppliers.html": {"filter_name", "text"},  # save_filter
@@ -284,7 +293,28 @@ def plant_everything(portal: Portal) -> None:
     post("/webhooks", "create_webhook")
     post("/mail-texts/step.due/en", "put_mail_text", "PUT")
     work(portal)
+    plant_in_campaign(portal, site)
     plant_in_remediation(portal, site)
+
+
+def plant_in_campaign(portal: Portal, site: str) -> None:
+    """Write the word in the address of a supplier, in the name of a campaign, and in the reason why an email bounced."""
+    due = (today() + timedelta(days=14)).isoformat()
+
+    def call(method: str, path: str, body: object) -> Any:
+        reply = portal.call(method, path, json=body)
+        assert reply.status_code in (200, 201, 202), (path, reply.text)
+        return reply.json
+
+    call("PUT", f"{site}/contact", BODIES["put_supplier_contact"])
+    plan = {**BODIES["start_campaign"], "due_on": due, "again": True}
+    digest = call("POST", "/campaign-preview", plan)["digest"]
+    campaign = call("POST", "/campaigns", {**plan, "digest": digest})["id"]
+    work(portal)
+    call("POST", f"/campaigns/{campaign}/links", {"scope": "unsent"})
+    asked = call("GET", f"/campaigns/{campaign}/suppliers", None)["items"]
+    bounced = {**BODIES["change_campaign_suppliers"], "ids": [one["id"] for one in asked]}
+    assert call("POST", f"/campaigns/{campaign}/suppliers", bounced)["changed"]
 
 
 def plant_in_remediation(portal: Portal, site: str) -> None:
@@ -418,6 +448,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
     } <= places
     assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
     assert {"exit_paper", "retaliation_check", "retaliation_watch"} <= places
+    assert {"campaign", "campaign_supplier", "supplier_contact"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
     erase_organisation(database, served.extensions["blob_store"], gone, "system:test", journal)

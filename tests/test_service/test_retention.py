@@ -14,6 +14,7 @@ from service import retention
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.account_tables import StoredLogo
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
 from service.db.session import Database
@@ -60,10 +61,10 @@ def test_files_are_deleted_with_the_last_organisation_that_uses_them(database: D
         create_full_organisation(database, blobs, name, b"the same list") for name in ("Harbour Foods", "Hill Builders")
     )
     settle(blobs)
-    assert erase_organisation(database, blobs, one, "system:test")["files"] == 1
+    assert erase_organisation(database, blobs, one, "system:test")["files"] == 3  # answers, logo, report
     with database.unscoped(write=False) as session:
         assert set(blobs.list_digests()) == list_used_files(session)
-    assert erase_organisation(database, blobs, two, "system:test")["files"] == 2
+    assert erase_organisation(database, blobs, two, "system:test")["files"] == 4  # and the list
     assert blobs.list_digests() == ()
 
 
@@ -158,7 +159,7 @@ def test_uploads_and_reports_are_purged_with_their_files_and_queued_jobs_stay(da
     with database.for_organisation(organisation_id, write=False) as session:
         assert session.scalars(select(Upload)).all() == []
         assert {job.state for job in session.scalars(select(Job))} == {"queued"}
-    assert blobs.list_digests() == ()
+        assert blobs.list_digests() == tuple(session.scalars(select(StoredLogo.sha256)))
 
 
 def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(database: Database, blobs: BlobStore):
@@ -167,7 +168,7 @@ def test_nothing_is_purged_before_its_time_and_a_second_purge_changes_nothing(da
     purge_expired(database, blobs, before["upload"][0]["created_at"] + timedelta(days=1))
     stored = read_all_rows(database)
     assert {name for name in stored if stored[name] != before[name]} == set()
-    assert len(blobs.list_digests()) == 2
+    assert len(blobs.list_digests()) == 4
 
 
 def test_ids_of_changes_are_never_reused(database: Database, blobs: BlobStore):
