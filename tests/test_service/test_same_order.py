@@ -144,7 +144,7 @@ def test_a_report_is_the_same_bytes_everywhere(stored: list[tuple[Database, str]
     def read(session: Session) -> bytes:
         ids = list_supplier_ids(session, SupplierFilter(), ON)
         report = stored_reports.add_own_practices(session, stored_reports.build_internal_report(session, ids))
-        return render(replace(report, title="Harbour Foods"), format_).data
+        return render(replace(report, title="Harbour Foods", sender="Harbour Foods"), format_).data
 
     first, *others = read_everywhere(stored, read)
     assert [other == first for other in others] == [True] * 3
