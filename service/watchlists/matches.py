@@ -40,6 +40,8 @@ class MatchDetail:
 def load_match_details(session: Session, matches: Iterable[WatchlistMatch]) -> list[MatchDetail]:
     """Return matches with their suppliers, list names and deciders, in the same order."""
     rows = list(matches)
+    if not rows:  # as for most suppliers
+        return []
     ids = {match.supplier_id for match in rows}
     suppliers = {supplier.id: supplier for supplier in session.scalars(select(Supplier).where(Supplier.id.in_(ids)))}
     lists = dict(session.execute(select(Watchlist.id, Watchlist.name)).all())
