@@ -18,14 +18,16 @@ from service.db.session import Database
 from service.db.tables import Result, Supplier
 from service.queries import stored_results
 from service.suppliers import repository as suppliers
+from service.suppliers.stored_answers import validate_stored
 from tests.test_service.answers import ON, Answers, list_indicator_questions
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 OF_A_RESULT = ("level", "inherent_level", "score", "best", "worst", "inherent", "confidence", "coverage", "model")
 LEFT_OUT = {"id", "organisation_id", "created_at", "latest_id", "version"}  # what two suppliers cannot have alike
-MUCH = {
+FIRST_CHOICES = {
     question.id: question.choices[0].code for question in list_indicator_questions("site") if question.type == "choice"
 }
+MUCH = validate_stored("site", FIRST_CHOICES, ON)  # without those that contradict another, as an import stores them
 SITES: list[Answers] = [
     {"reference": "S-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"], "papers_retention": "held"},
     {"reference": "S-2", "name": "Pale Loom", "country": "NO", "sector": ["1410", "4100"], **MUCH},
