@@ -29,24 +29,41 @@ KINDS = {
 QUOTA = 200_000_000  # bytes that may be sent with one questionnaire
 
 
-def add_file(
-    session: Session, asking_id: str, form: OnlineForm, question: str, kind: str, dated: date | None, file: StoredFile,
-    by: str, on: date, at: datetime,
-) -> AnswerFile:  # fmt: skip
-    """Add a stored file to the answer to a question.
+def check_new_file(
+    session: Session,
+    asking_id: str,
+    form: OnlineForm,
+    question: str,
+    kind: str,
+    dated: date | None,
+    size: int,
+    on: date,
+) -> date:
+    """Return the date of a document if it may be added to the answer to a question. Comes before its bytes are stored.
 
-    Raises DomainError: ``questionnaire.sent``, 409; ``not_found``; ``evidence.kind``, ``evidence.date``, 422; ``proof.quota``,
-    413.
+    Raises DomainError: ``not_found``; ``evidence.kind``, ``evidence.date``, 422; ``proof.quota``, 413.
     """
-    lock_request(session, asking_id)
     if question not in form.by_id:
         raise not_found("Question not found.")
     if kind not in KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
     if dated is None or dated > on:
         raise DomainError("evidence.date", 422, "Enter the date of the document. It cannot be in the future.")
-    if sum(one.size for one in list_files(session, asking_id)) + file.size > QUOTA:
+    if sum(one.size for one in list_files(session, asking_id)) + size > QUOTA:
         raise DomainError("proof.quota", 413, f"At most {QUOTA // 1_000_000} MB can be sent with one questionnaire.")
+    return dated
+
+
+def add_file(
+    session: Session, asking_id: str, form: OnlineForm, question: str, kind: str, dated: date | None, file: StoredFile,
+    by: str, on: date, at: datetime,
+) -> AnswerFile:  # fmt: skip
+    """Add a stored file to the answer to a question.
+
+    Raises DomainError: ``questionnaire.sent``, 409, and those of :func:`check_new_file`.
+    """
+    lock_request(session, asking_id)
+    dated = check_new_file(session, asking_id, form, question, kind, dated, file.size, on)
     added = AnswerFile(
         asking_id=asking_id,
         question=question,

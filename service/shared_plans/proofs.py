@@ -25,17 +25,25 @@ KINDS = {
 QUOTA = 200_000_000  # bytes that may be sent through one link
 
 
+def check_new_proof(session: Session, kind: str, size: int, sender: str) -> None:
+    """Refuse a file of a kind that suppliers do not send, or beyond the quota of a link. Comes before its bytes are stored.
+
+    ``sender``: the link as an actor. Raises DomainError: ``evidence.kind``, 422; ``proof.quota``, 413.
+    """
+    if kind not in KINDS:
+        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
+    sent = select(func.coalesce(func.sum(StepEvidence.size), 0)).where(StepEvidence.submitted_by == sender)
+    if (session.scalar(sent) or 0) + size > QUOTA:
+        detail = f"At most {QUOTA // 1_000_000} MB can be sent through one link. Ask for a new link."
+        raise DomainError("proof.quota", 413, detail)
+
+
 def add_proof(session: Session, step: Step, kind: str, file: StoredFile, act: Act) -> StepEvidence:
     """Add a stored file to a locked step, which then waits for verification.
 
     Raises DomainError: ``evidence.kind``, 422; ``proof.quota``, 413; ``transition.not_allowed``, 409.
     """
-    if kind not in KINDS:
-        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
-    sent = select(func.coalesce(func.sum(StepEvidence.size), 0)).where(StepEvidence.submitted_by == act.actor.name)
-    if (session.scalar(sent) or 0) + file.size > QUOTA:
-        detail = f"At most {QUOTA // 1_000_000} MB can be sent through one link. Ask for a new link."
-        raise DomainError("proof.quota", 413, detail)
+    check_new_proof(session, kind, file.size, act.actor.name)
     evidence = StepEvidence(
         step_id=step.id,
         kind=kind,

@@ -182,14 +182,17 @@ def upload(token: str, question: str) -> AnyResponse:
     try:
         if sent is None or not sent.filename:
             raise DomainError("file.missing", 422, "Choose a file.")
+        kind, dated = request.form.get("kind", ""), _parse_day(request.form.get("dated", ""))
+        on, by = today(get_link().time_zone), get_link().actor
+        data = sent.read()
         with views.open_session(write=False) as session:
-            views.get_question(views.load(session).form, question)
-        proof = evidence_files.check_file(sent.read())
+            opened = views.load(session)
+            views.get_question(opened.form, question)
+            files.check_new_file(session, opened.request.id, opened.form, question, kind, dated, len(data), on)
+        proof = evidence_files.check_file(data)
         file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
         with views.open_session(write=True) as session:
-            opened, on = views.load(session), today(get_link().time_zone)
-            kind, dated = request.form.get("kind", ""), _parse_day(request.form.get("dated", ""))
-            by = get_link().actor
+            opened = views.load(session)
             files.add_file(session, opened.request.id, opened.form, question, kind, dated, file, by, on, now())
     except DomainError as error:
         return views.render_files(token, question, error)

@@ -167,13 +167,15 @@ def upload(token: str, step_id: str) -> AnyResponse:
     try:
         if sent is None or not sent.filename:
             raise DomainError("file.missing", 422, "Choose a file.")
+        kind, data = request.form.get("kind", ""), sent.read()
         with _open_session(write=False) as session:
             contents.get_shared_step(session, get_link().record_id, step_id, lock=False)
-        proof = evidence_files.check_file(sent.read())
+            proofs.check_new_proof(session, kind, len(data), _act().actor.name)
+        proof = evidence_files.check_file(data)
         file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
         with _open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
-            proofs.add_proof(session, step, request.form.get("kind", ""), file, _act())
+            proofs.add_proof(session, step, kind, file, _act())
     except DomainError as error:
         return _render_refusal(token, error, step_id)
     return _redirect(token, "file", step_id)

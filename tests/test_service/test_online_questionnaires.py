@@ -391,6 +391,7 @@ def test_a_document_is_claimed_as_evidence_and_its_name_is_not_kept(case: Case):
     fields = {"kind": "audit", "dated": "2026-01-02"}
     late = {**fields, "dated": "2999-01-01", "file": (BytesIO(b"a,b\n1,2\n"), "Bo Aung.csv")}
     assert case.post("/questions/recruitment_fees/files", **late).status_code == 422
+    assert case.app.extensions["blob_store"].list_digests() == ()
     for _ in range(2):
         added = case.post("/questions/recruitment_fees/files", **fields, file=(BytesIO(b"a,b\n1,2\n"), "Bo Aung.csv"))
         assert added.status_code == 303

@@ -373,6 +373,7 @@ def test_a_file_that_is_refused_changes_nothing(case: Case, data: bytes, fields:
     case.see()
     assert upload(case, data, **fields).status_code == code
     assert case.load(Step, case.ids["step"]).state == "planned"
+    assert case.app.extensions["blob_store"].list_digests() == ()
 
 
 def test_a_link_takes_so_many_bytes_and_no_more(case: Case, monkeypatch: pytest.MonkeyPatch):
