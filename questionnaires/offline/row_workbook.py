@@ -42,7 +42,7 @@ NEVER = "FALSE"
 
 
 class Place(NamedTuple):
-    """Where a question stands: the row of its answer, and the rows of the list of its options, by code."""
+    """The place of a question: the row of its answer, and the rows of the list of its options, by code."""
 
     row: int
     options: Mapping[str, int]
@@ -262,7 +262,7 @@ def read_row_workbook(sheet: Sheet) -> Sheet:
         texts = [question.id, make_answer_reader(question, form)(answer)] if question else ["", ""]
         values = tuple(dict.fromkeys(filter(None, texts)))
         columns.append(Column(values, np.array([values.index(text) if text else -1 for text in texts], np.int32)))
-    kept = {place: text for place, text in across.errors.items() if place[0] == ANSWER + 1}
+    answer_errors = {place: text for place, text in across.errors.items() if place[0] == ANSWER + 1}
     return Sheet(
         file=sheet.file,
         name=sheet.name,
@@ -270,7 +270,7 @@ def read_row_workbook(sheet: Sheet) -> Sheet:
         first_row=ID + 1,
         n_rows=2,
         columns=tuple(columns),
-        errors=kept,
+        errors=answer_errors,
         stamp=sheet.stamp,
         request_id=sheet.request_id,
         request_reference=sheet.request_reference,
