@@ -13,6 +13,7 @@ from typing import Any
 PREFIX = "DILIGENCE_"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ONE_TIME_PASSWORD_HOURS = 72
+MIN_SECRET_KEY = 32  # characters
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -36,7 +37,9 @@ class Settings:
         "in the data folder.",
     )
     secret_key_file: str = _setting(
-        "", "File that contains the secret key. Default: created in the data folder when the service first starts."
+        "",
+        "File that contains the secret key, or several, one per line, newest first. Default: created in the data folder when the "
+        "service first starts.",
     )
     host: str = _setting("127.0.0.1", "Address that the web server listens on.")
     port: int = _setting(8080, "Port that the web server listens on.")
@@ -140,15 +143,27 @@ class Settings:
         """File that records the backups that were made."""
         return self.data / "backups.jsonl"
 
-    def get_secret_key(self) -> bytes:
-        """Return the secret key, 32 random bytes in hexadecimal; the first call creates it, readable only by its owner."""
-        path = Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
+    @property
+    def secret_keys_path(self) -> Path:
+        """File of the secret keys."""
+        return Path(self.secret_key_file) if self.secret_key_file else self.data / "secret-key"
+
+    def get_secret_keys(self) -> tuple[bytes, ...]:
+        """Return the secret keys, newest first, each 32 random bytes in hexadecimal.
+
+        The first call creates one, readable only by its owner. Raises SettingError for a key of fewer than 32 characters.
+        """
+        path = self.secret_keys_path
         if not path.exists():
             _create_secret_key(path)
-        key = path.read_bytes().strip()
-        if len(key) < 32:
-            raise SettingError(f"{path} does not contain a secret key of at least 32 characters.")
-        return key
+        keys = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
+        if not keys or min(map(len, keys)) < MIN_SECRET_KEY:
+            raise SettingError(f"{path} does not contain a secret key of at least {MIN_SECRET_KEY} characters.")
+        return keys
+
+    def get_secret_key(self) -> bytes:
+        """Return the newest secret key. Raises SettingError."""
+        return self.get_secret_keys()[0]
 
 
 def _create_secret_key(path: Path) -> None:
