@@ -1,4 +1,4 @@
-"""The keys of an installation for signing and encryption, all derived from its secret keys, which are in no database and no backup.
+"""The keys of an installation for signing and encryption, all derived from its secret keys, which no database or backup holds.
 
 The file of the secret key may hold several, one a line, newest first. The newest signs and encrypts; the others only check and
 decrypt what they signed and encrypted. Signatures and encrypted values name their key by an id, which reveals nothing about it.
