@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from questionnaires.form import Questionnaire, list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
-from questionnaires.layout.apply import LaidOutTable, carry_back, lay_out_table
+from questionnaires.layout.apply import LaidOutTable, add_header_row, carry_back, lay_out_table
 from questionnaires.layout.document import (
     HeaderColumn,
     Layout,
@@ -68,6 +68,7 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     options = options.with_renamed_sheets(renamed)
     sheet_name = options.sheet or _find_answer_sheet(sheets)
     layout = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
+    sheets = [_add_missing_headers(sheet, layout) for sheet in sheets]
     named = {sheet.name: sheet.read for sheet in layout.sheets}
     chosen = [
         sheet for sheet in sheets if (sheet.name == sheet_name if sheet_name else named.get(sheet.name, sheet.visible))
@@ -114,6 +115,11 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     full_layout = _collect_layout(file, sheets, found)
     redacted = _encode_redacted(sheets, found, full_layout) if lost_notes else None
     return FileTables(tuple(item.table for item in found), tuple(issues), redacted, full_layout)
+
+
+def _add_missing_headers(sheet: Sheet, layout: Layout) -> Sheet:
+    described = layout.find_sheet(sheet.name)
+    return sheet if described is None or described.has_headers else add_header_row(sheet)
 
 
 def _list_unchosen(columns: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
@@ -206,8 +212,9 @@ def find_layout(sheets: Sequence[Sheet], file: str, options: TableOptions) -> La
     be chosen. Hidden sheets are among them.
     """
     layouts = []
-    for sheet in sheets:
-        chosen = Layout.from_json(options.layout).find_sheet(sheet.name) if options.layout is not None else None
+    given = Layout.from_json(options.layout) if options.layout is not None else Layout(file)
+    for sheet in (_add_missing_headers(each, given) for each in sheets):
+        chosen = given.find_sheet(sheet.name)
         columns = {**(options.columns or {}), **options.columns_for_sheet(sheet.name)}
         try:
             found = find_tables([replace(sheet, visible=True)], file, replace(options, sheet=None, columns=columns))

@@ -21,9 +21,9 @@ from rapidfuzz.distance import OSA
 from questionnaires.text_normalize import find_similar, fold_text
 
 SHORTEST_MISSPELT, LONG_NAME = 6, 8  # letters: in a shorter word a wrong letter makes another word
-COUNTRY_PARTS = re.compile(
-    r"[-–—/|(),:;=\[\]（）\n]"
-)  # between the name of a country and its code, or its name in another language
+# Between the name of a country and its code, or its name in another language: a separator, or where another script begins.
+OTHER = r"[^\x00-\u024f]"
+COUNTRY_PARTS = re.compile(rf"[-–—/|(),:;=\[\]（）\n]|(?<={OTHER})\s*(?=[A-Za-z])|(?<=[A-Za-z])\s*(?={OTHER})")
 
 LISTS_DIR = Path(__file__).parent / "lists"
 

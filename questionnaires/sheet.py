@@ -138,9 +138,14 @@ class Sheet:
     origins: Mapping[int, Mapping[int, tuple[int, int]]] = field(default_factory=dict)
 
     def name_cell(self, row: int, column: int) -> str:
-        """Return the name of the cell of the spreadsheet that a cell of the sheet was read from; the row as it is numbered."""
+        """Return the name of the cell of the spreadsheet that a cell of the sheet was read from; the row as it is numbered.
+
+        A header that was added as row 0 is in no cell: it is named by its column.
+        """
         if self.is_transposed:
             return cell_name(column + 1, row - 1)
+        if row == 0:
+            return cell_name(1, column).rstrip("1")
         return cell_name(*self.origins.get(column, {}).get(row, (row, column)))
 
     def find_unreliable_rows(self, header_row: int) -> tuple[RowFault, ...]:
@@ -174,14 +179,17 @@ class Sheet:
         """
         if self.widths is None or header_row > len(self.widths):
             return []
-        expected = self.widths[header_row - 1]
+        expected = self.widths[header_row - 1] if header_row else np.bincount(self.widths[self.widths > 0]).argmax()
         ragged = (self.widths != expected) & (self.widths > 0)
         ragged[:header_row] = False
         for begin in range(0, len(ragged), 16):
             block = self.widths[begin : begin + 16]
             if len(block) == 16 and ragged[begin] and block[0] < expected and (block == block[0]).all():
                 ragged[begin : begin + 16] = False
-        has_surplus = np.logical_or.reduce([column.codes >= 0 for column in self.columns[expected:]], initial=False)
+        cells = [
+            column.codes[-len(self.widths) :] for column in self.columns[expected:]
+        ]  # without a header that was added
+        has_surplus = np.logical_or.reduce([codes >= 0 for codes in cells], initial=False)
         ragged &= (self.widths < expected) | has_surplus
         return [
             RowFault(int(row) + 1, -1, "csv.field_count", f"{self.widths[row]} fields")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows, name_headers
+from questionnaires.layout.document import CHOSEN, Section, TableLayout, list_rows, name_column, name_headers
 from questionnaires.layout.grid import BLANK, Grid, Indices, build_grid, crop, set_texts
 from questionnaires.layout.headers import Headers, join_headers
 from questionnaires.layout.kinds import find_rows_of_kind
@@ -138,6 +138,18 @@ def _drop_unused_texts(column: Column) -> Column:
     numbers = np.full(len(column.values) + 1, -1, dtype=np.int32)
     numbers[used] = np.arange(len(used))
     return Column(tuple(column.values[code] for code in used.tolist()), numbers[column.codes])
+
+
+def add_header_row(sheet: Sheet) -> Sheet:
+    """Return a sheet that has no headers with "Column A", "Column B" and so on as row 0. Its rows keep their numbers."""
+    if not sheet.first_row:
+        return sheet  # it has them already: it was stored without personal data
+    above = np.full(sheet.first_row, -1, dtype=np.int32)
+    columns = [
+        set_texts(Column(column.values, np.concatenate((above, column.codes))), [(0, name_column(index))])
+        for index, column in enumerate(sheet.columns)
+    ]
+    return replace(sheet, first_row=0, n_rows=sheet.n_rows + sheet.first_row, columns=tuple(columns))
 
 
 def transpose(sheet: Sheet) -> Sheet:

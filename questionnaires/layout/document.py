@@ -6,6 +6,7 @@ A layout is found for a file (:func:`questionnaires.layout.find.find_tables`) an
 - ``read``: whether the sheet is read at all. ``kind``, ``country``, ``sector``: what holds for all of its rows; null is detected.
 - ``header_rows``, ``rows``, ``columns`` of a table: where its headers and its rows are. ``direction``: "down" if each row is a
   supplier, "across" if each column is one; ``rows`` and ``header_rows`` of the latter count columns, and ``columns`` rows.
+  ``header_rows`` of 0 and 0 say that the sheet has no headers: its columns are then called "Column A", "Column B" and so on.
 - ``headers``: the question that each column answers; "" is a column that is not read, null is detected.
 - ``left_out``: the rows that are no suppliers, by reason. Any row of the table that is moved out of it is read; any row that is
   added (with the reason "chosen") is not. ``asked``: rows that may be suppliers. They are not read before they are taken out.
@@ -34,6 +35,7 @@ from questionnaires.text_normalize import fold_text
 Direction = Literal["down", "across"]
 CHOSEN = "chosen"  # the reason of a row that the sender left out
 VERSION = 1  # of the JSON object
+NO_HEADERS = (0, 0)  # the header rows of a sheet that has none
 
 
 class BadLayout(ValueError):
@@ -123,6 +125,12 @@ class SheetLayout:
         """Return the last row of the headers of its first table, if a person said where it is."""
         return next((change.header_rows[1] for change in self.changes if change.header_rows), None)
 
+    @property
+    def has_headers(self) -> bool:
+        """Return whether the sheet has headers; a person has to say so if it has none."""
+        places = [table.header_rows for table in self.tables] + [change.header_rows for change in self.changes]
+        return NO_HEADERS not in places
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -170,6 +178,11 @@ def name_headers(table: TableLayout) -> dict[int, str]:
         elif item.header or item.question:
             named[item.column] = f"{item.header or 'Column'} ({letter})"
     return named
+
+
+def name_column(column: int) -> str:
+    """Return what a column (from 0) is called if it has no header: "Column A"."""
+    return f"Column {cell_name(1, column).rstrip('1')}"
 
 
 def list_rows(groups: Iterable[RowGroup]) -> Iterable[int]:

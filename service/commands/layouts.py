@@ -134,10 +134,14 @@ def _describe_layout(layout: Layout) -> Iterator[str]:
 
 
 def _describe_table(table: TableLayout) -> Iterator[str]:
+    from questionnaires.layout.document import NO_HEADERS
     from questionnaires.sheet import cell_name
 
     unit = "rows" if table.direction == "down" else "columns"
-    yield f"headers in {unit} {_describe_span(table.header_rows)}, table in {unit} {_describe_span(table.rows)}"
+    headers = (
+        "no headers" if table.header_rows == NO_HEADERS else f"headers in {unit} {_describe_span(table.header_rows)}"
+    )
+    yield f"{headers}, table in {unit} {_describe_span(table.rows)}"
     for header in table.headers:
         letter = cell_name(1, header.column)[:-1] if table.direction == "down" else f"row {header.column + 1}"
         question = {"": "not read", None: "to be detected"}.get(header.question, header.question)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from questionnaires.form import load_combined_form
+from questionnaires.layout.document import NO_HEADERS, name_column
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import build_row_group
 from questionnaires.text_normalize import fold_text
@@ -123,7 +124,7 @@ def _change_table(
     by_table = {one["table"]: dict(one) for one in said}
     entry = by_table.setdefault(table["table"], {"table": table["table"], "header_rows": None, "headers": []})
     header_rows = list(change.get("header_rows") or table["header_rows"])
-    if not 0 < header_rows[0] <= header_rows[1] <= MAX_ROW:
+    if tuple(header_rows) != NO_HEADERS and not 0 < header_rows[0] <= header_rows[1] <= MAX_ROW:
         raise DomainError("layout.header_row", 422, "Enter the first and the last row of the headers.")
     is_new = header_rows != list(table["header_rows"])
     if is_new or not table["kinds"]:  # nobody found a table there, so its headers have to be named
@@ -148,6 +149,15 @@ def _list_headers(sheet: Mapping[str, Any], table: Mapping[str, Any], header_row
     """Return the headers of a table by column, as far as they are known: those that were read, or the texts of its new rows."""
     if list(header_rows) == list(table["header_rows"]):
         return {column["column"]: column["header"] for column in table["columns"]}
+    if tuple(header_rows) == NO_HEADERS:
+        width = max(
+            [
+                *(len(row["cells"]) for row in sheet["first_rows"]),
+                *(column["column"] + 1 for column in table["columns"]),
+                0,
+            ]
+        )
+        return {number: name_column(number) for number in range(width)}
     shown = {row["row"]: row["cells"] for row in sheet["first_rows"]}
     cells = [shown.get(row, ()) for row in range(header_rows[0], min(header_rows[1], header_rows[0] + 9) + 1)]
     width = max([*map(len, cells), *(column["column"] + 1 for column in table["columns"]), 0])

@@ -124,7 +124,8 @@ def remember_columns(
         for sheet in file["sheets"]:
             place = (file["name"], sheet["name"])
             columns = _keep_what_was_read(sheet, chosen.get(place, {}))
-            if columns and sheet["kind"] in KINDS:
+            # "Column A" of one list without headers says nothing of the next.
+            if columns and sheet["kind"] in KINDS and sheet.get("header_row") != 0:
                 headers = [
                     header
                     for header in _list_headers(sheet)

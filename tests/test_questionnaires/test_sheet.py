@@ -28,6 +28,7 @@ from sheets import xlsx as package
 
 from questionnaires import sandbox
 from questionnaires.form import load_form
+from questionnaires.layout.apply import add_header_row
 from questionnaires.sheet import FileRefused, Limits, RowFault, Sheet, cell_name, read_sheets
 from questionnaires.workbook import build_template
 
@@ -250,6 +251,11 @@ def test_a_row_with_fewer_or_more_fields_than_the_header_is_unreliable():
         (2, -1, "csv.field_count", "2 fields"),
         (4, -1, "csv.field_count", "4 fields"),
     ]
+
+
+def test_in_a_list_without_headers_the_row_that_differs_from_most_is_unreliable():
+    sheet = add_header_row(read_only_sheet(b"1,2\n1,2,3\n1,2,3\n\n1,2,3,4\n1,2,3\n", "list.csv"))
+    assert [(fault.row, fault.seen) for fault in sheet.find_unreliable_rows(0)] == [(1, "2 fields"), (5, "4 fields")]
 
 
 def test_lines_above_the_header_may_be_short():

@@ -582,11 +582,17 @@ def test_a_date_that_may_be_of_two_calendars_is_asked_about(text):
     ("text", "code"),
     [
         ("TH - Thailand", "TH"), ("Thailand (TH)", "TH"), ("Viet Nam – VN", "VN"), ("ประเทศไทย", "TH"),
+        ("中国 China", "CN"), ("中国CN", "CN"), ("Thailand ประเทศไทย", "TH"),
         ("السعودية", "SA"), ("Áo", "AT"), ("Mỹ", "US"), ("中华人民共和国", "CN"), ("China (Hong Kong)", "HK"),
     ],
 )  # fmt: skip
 def test_a_country_is_read_in_many_languages_and_beside_its_code(text, code):
     assert CountryField().parse(text) == code
+
+
+@pytest.mark.parametrize("text", ["中国 Chad", "東京 Japan"])
+def test_two_names_of_which_one_is_another_country_or_none_are_asked_about(text):
+    assert load_countries().read(text) is None
 
 
 @pytest.mark.parametrize(

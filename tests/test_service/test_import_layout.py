@@ -128,3 +128,24 @@ def test_what_cannot_be_said_of_a_sheet_is_refused(portal: Portal, said: dict[st
     body = {"sheets": [{"file": "list.xlsx", "sheet": "Both", **said}]}
     response = portal.call("PATCH", address, json=body)
     assert (response.status_code, response.json["code"]) == (422, code)
+
+
+def test_a_list_without_headers_loses_no_row(portal: Portal):
+    rows = [["Alder Nets", "Norway", "12"], ["Birch Foods", "Peru", "many"]]
+    address = send(portal, build_workbook(List=rows))
+    questions = {"0": "name", "1": "country", "2": "workers_total"}
+    change(portal, address, "List", tables=[{"table": 0, "header_rows": [0, 0], "columns": questions}])
+    (table,) = get_sheet(portal, address)["tables"]
+    assert [column["header"] for column in table["columns"]] == ["Column A", "Column B", "Column C"]
+    assert (table["header_rows"], table["rows"], list_questions(table)) == ([0, 0], 2, [*questions.values()])
+    issues = portal.get(address.removesuffix("/layout")).json["issues"]
+    assert ("number.invalid", ["C2"]) in [(issue["code"], issue["cells"]) for issue in issues]
+    assert list_names(portal, address) == {"Alder Nets", "Birch Foods"}
+
+
+def test_what_the_columns_of_a_list_without_headers_are_is_not_remembered_for_the_next(portal: Portal):
+    rows = [["Alder Nets", "Norway"], ["Birch Foods", "Peru"]]
+    address = send(portal, build_workbook(List=rows))
+    change(portal, address, "List", tables=[{"table": 0, "header_rows": [0, 0], "columns": {"0": "name"}}])
+    assert list_names(portal, address) == {"Alder Nets", "Birch Foods"}
+    assert portal.get("/column-mappings").json["items"] == []

@@ -161,6 +161,23 @@ def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_sp
     assert name_columns(page)["column-0-0-1"] == "name"
 
 
+def test_a_list_without_headers_is_read_from_its_first_row(app: Flask):
+    rows = [["Alder Nets", "Norway"], ["Birch Foods", "Peru"], ["Cedar Shoes", "Peru"]]
+    officer, address = upload(app, build_workbook(List=rows))
+    page = correct(
+        app, officer, address, **{"no-headers-0-0": "yes", "column-0-0-0": "name", "column-0-0-1": "country"}
+    )
+    assert "3 rows" in page.split('id="confirm"')[1]
+    form = read_form(page)
+    assert (form["no-headers-0-0"], form["header-first-0-0"]) == (["yes"], ["1"])
+    del form["no-headers-0-0"]  # the officer unticks the box: the first row is a header after all
+    assert officer.post(f"{address}/correct", data=form).status_code == 303
+    work(app)
+    page = officer.get(address).get_data(as_text=True)
+    assert "no-headers-0-0" not in read_form(page)
+    assert read_form(page)["header-first-0-0"] == ["1"]
+
+
 def test_a_value_is_corrected_in_all_its_cells_with_one_click_and_taken_back(app: Flask):
     rows = [["Supplier", "Country"], ["Alder Nets", "Austrlia"], ["Birch Foods", "Austrlia"], ["Cedar Shoes", "Peru"]]
     officer, address = upload(app, build_workbook(List=rows))

@@ -332,8 +332,12 @@ class TableChangeSchema(ApiSchema):
 
     table = StrictInteger(0, required=True)
     header_rows = StrictList(
-        StrictInteger(1),
-        metadata={"description": "The first and the last row of the headers.", "minItems": 2, "maxItems": 2},
+        StrictInteger(0),
+        metadata={
+            "description": "The first and the last row of the headers; 0 and 0 if the sheet has none.",
+            "minItems": 2,
+            "maxItems": 2,
+        },
     )
     columns = StrictDict(**_QUESTION_BY_COLUMN)
 

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 
 from questionnaires.form import load_combined_form
+from questionnaires.layout.document import NO_HEADERS
 from questionnaires.sheet import cell_name
 from service.db.import_tables import Import
 from service.errors import DomainError
@@ -249,6 +250,8 @@ def _parse_table(form: Form, number: int, table: Mapping[str, Any]) -> dict[str,
     change: dict[str, Any] = {"table": table["table"]}
     rows = [form.get(f"header-{end}-{place}", "") for end in ("first", "last")]
     header_rows = [int(row) for row in rows if row.isdecimal() and len(row) < 8]
+    if f"no-headers-{place}" in form:
+        header_rows = list(NO_HEADERS)
     if len(header_rows) == 2 and header_rows != list(table["header_rows"]):
         change["header_rows"] = header_rows
     columns = {
