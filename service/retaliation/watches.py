@@ -77,17 +77,21 @@ def begin_again(session: Session, watch: RetaliationWatch, on: date, act: Act) -
     session.flush()
     watch.started_on = on
     withdraw_request(watch)  # whoever asked to end it did not know of this
-    _plan_checks(session, watch, on)
+    _plan_checks(session, watch, on, first=act.on)
     details = {"on": on.isoformat()}
     record_event(session, act.actor.name, "retaliation_watch.begun_again", "retaliation_watch", watch.id, details)
     session.flush()
 
 
-def _plan_checks(session: Session, watch: RetaliationWatch, on: date) -> None:
+def _plan_checks(session: Session, watch: RetaliationWatch, on: date, *, first: date | None = None) -> None:
+    """Plan the checks of a watch whose months begin on a day. Those due before the day ``first`` become one check on that day: signs
+    may come to light late, and nobody can make up for the checks that were missed.
+    """
     planned = {check.due for check in list_pending(session, watch)}
     for month in load_watch_rules()["checks"]["months"]:
-        due = add_months(on, month)
+        due = max(add_months(on, month), first or on)
         if due not in planned:
+            planned.add(due)
             session.add(RetaliationCheck(watch_id=watch.id, month=month, due=due))
     session.flush()
 

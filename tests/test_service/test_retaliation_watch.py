@@ -395,3 +395,9 @@ def test_signs_of_the_first_day_leave_a_check_to_be_made(quick: Watched):
     quick.record(find_signs(quick.watch.started_on, dismissed=1), by=act_on(DUE[3]))
     assert quick.watch.state == "open"
     assert quick.list_due() == [add_months(DUE[3], 1)], "somebody has to look again soon"
+
+
+def test_signs_that_come_to_light_late_make_one_check_due_at_once_and_not_all_that_were_missed(quick: Watched):
+    recorded = date(2027, 6, 1)
+    quick.record(find_signs(date(2026, 11, 20), dismissed=1), by=act_on(recorded))
+    assert quick.list_due() == [recorded, date(2027, 11, 20)]
