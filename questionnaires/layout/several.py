@@ -17,7 +17,7 @@ from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text
 
 ENTITY = re.compile(r"&#?\w{1,8};")
-BETWEEN_NAMES = re.compile(r"[;；|｜]")
+BETWEEN_NAMES = re.compile(r"[;；؛|｜]")
 LINE_BREAK = re.compile(r"[\n\r\v\x85\u2028]")
 SEPARATOR = re.compile("|".join((BETWEEN_NAMES.pattern, LINE_BREAK.pattern)))
 NUMBERING = re.compile(r"\(?\d{1,2}[.)]\s{0,3}")

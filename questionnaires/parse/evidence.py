@@ -22,7 +22,7 @@ from questionnaires.person_detection import detect_personal_data
 from questionnaires.text_normalize import fold_text
 
 PIECE_SEPARATORS = re.compile(rf"{LINE_BREAKS.pattern}|\|")
-PART_SEPARATOR, COVERS_SEPARATOR = re.compile("[;；]"), re.compile("[,，、]")
+PART_SEPARATOR, COVERS_SEPARATOR = re.compile("[;；؛]"), re.compile("[,，、،]")
 DATE = re.compile(r"(?<![0-9A-Za-z])[0-9]{1,2}[-/][0-9]{1,2}[-/][0-9]{2,4}(?![0-9A-Za-z])", re.ASCII)
 MAX_WORDS = 3  # of a spelling in [parts]
 MAX_SOURCE_LENGTH = 120

@@ -112,9 +112,9 @@ class YesNoField(AnswerField):
         raise AnswerError("field.type", value)
 
 
-SEPARATORS = "[;|、；]"
-WEAK_SEPARATORS = r"[,，]|/(?!(?<=\b\w/)\w\b)"  # not the slash of n/a or F/V
-SEPARATOR, WEAK_SEPARATOR, BETWEEN_TEXTS = re.compile(SEPARATORS), re.compile(WEAK_SEPARATORS), re.compile("[;|；]")
+SEPARATORS = "[;|、；؛]"
+WEAK_SEPARATORS = r"[,，،]|/(?!(?<=\b\w/)\w\b)"  # not the slash of n/a or F/V
+SEPARATOR, WEAK_SEPARATOR, BETWEEN_TEXTS = re.compile(SEPARATORS), re.compile(WEAK_SEPARATORS), re.compile("[;|；؛]")
 
 
 def split_parts(text: str, is_known: Callable[[str], bool], split_commas: bool) -> list[str]:

@@ -48,6 +48,10 @@ def test_pieces_in_a_cell_are_separated_by_line_breaks_or_bars() -> None:
         ("Auditoría; 2026-03-01; Ref: X-1", EvidencePiece("audit", "2026-03-01", source="X-1")),
         ("Zertifikat; vom 2026-01-05; gültig bis 2027-01-05", EvidencePiece("certificate", "2026-01-05", "2027-01-05")),
         ("監査; 2026年3月1日; 対象：papers", EvidencePiece("audit", "2026-03-01", covers=("papers",))),
+        (
+            "audit؛ 2026-03-01؛ covers: papers، contracts",
+            EvidencePiece("audit", "2026-03-01", covers=("papers", "contracts")),
+        ),
         ("syndicat; 1 March 2026", EvidencePiece("worker_voice", "2026-03-01")),
         ("SAQ", EvidencePiece("self_declared")),
         ("audit; 2026-03-01; covers all", EvidencePiece("audit", "2026-03-01")),

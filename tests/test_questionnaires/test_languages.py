@@ -124,7 +124,7 @@ def test_two_answers_to_a_question_are_never_the_same_words(form: str, code: str
         titles = [fold_text(choice.title) for choice in question.choices]
         assert len(set(titles)) == len(titles), question.id
         assert question.type != "many" or not any(
-            sign in choice.title for choice in question.choices for sign in ";|；"
+            sign in choice.title for choice in question.choices for sign in ";|；؛"
         )
 
 

@@ -283,6 +283,7 @@ def test_several_countries_in_one_cell_are_all_read():
     assert parse_value(CountriesField(), "Nepal, Bangladesh") == ("NP", "BD")
     assert parse_value(CountriesField(), "NP|BD\nTH") == ("NP", "BD", "TH")
     assert parse_value(CountriesField(), "Korea, Republic of; Nepal") == ("KR", "NP")
+    assert parse_value(CountriesField(), "Nepal؛ Bangladesh، India") == ("NP", "BD", "IN")
     answers, errors = CountriesField().parse_column(["Nepal, Narnia"])
     assert (answers[0], errors[0].code, errors[0].seen) == (("NP",), "answer.unknown", "Narnia")
 
