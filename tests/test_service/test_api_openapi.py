@@ -110,10 +110,10 @@ NOT_SAID_BY_SCHEMA = {
         ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"
     ),
 }
-EXAMPLES = 6 if TIMES == 1 else 120  # of each of a hundred operations: more than 10,000 requests with --long
+EXAMPLES = 3 if TIMES == 1 else 120  # of each operation; the boundaries of its schema are tried as well
 NAMED = ("application/json", "application/problem+json", "multipart/form-data")
-# The gate reads the questions of both kinds with the same code: trying each of them once more takes minutes (`--long`).
-READ_LIKE_THE_GATE = ("put_supplier", "put_agency", "what_if_supplier", "what_if_agency")
+# All questions of both kinds are read with the same code: trying the boundaries of each of them takes minutes (`--long`).
+READ_ALL_QUESTIONS = ("assess", "put_supplier", "put_agency", "what_if_supplier", "what_if_agency")
 
 
 # Names of the document for what a schema alone does not hold; the service reads them with the same list.
@@ -136,9 +136,15 @@ def _of(name: str) -> dict[str, Any]:
         "include-operation-id": name,
         "checks": {"positive_data_acceptance": {"enabled": name not in NOT_SAID_BY_SCHEMA}},
     }
-    if name in READ_LIKE_THE_GATE and TIMES == 1:
+    if name in READ_ALL_QUESTIONS and TIMES == 1:
         config["phases"] = {"coverage": {"enabled": False}}
     return config
+
+
+def _list_twins() -> list[str]:
+    """List the operations on agencies that the code for suppliers does: they are tried with `--long` only."""
+    names = {route.name for route in ROUTES}
+    return [name for name in names if "agency" in name and name.replace("agency", "supplier") in names]
 
 
 @pytest.fixture(scope="module")
@@ -293,6 +299,8 @@ def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dic
         }
     )  # fmt: skip
     described = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json", config=config)
+    if TIMES == 1:
+        described = described.exclude(operation_id=_list_twins())
     failures, requests = [], 0
     for event in from_schema(described).execute():
         if isinstance(event, events.NonFatalError | events.FatalError):
@@ -307,4 +315,4 @@ def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dic
             ]
     assert not failures, "\n\n".join(failures[:20])
     assert app.test_client().get("/api/v1/keys", headers=key).status_code == 200
-    assert requests > (500 if TIMES == 1 else 10_000)
+    assert requests > (5_000 if TIMES == 1 else 10_000)
