@@ -84,8 +84,9 @@ def begin_again(session: Session, watch: RetaliationWatch, on: date, act: Act) -
 
 
 def _plan_checks(session: Session, watch: RetaliationWatch, on: date, *, first: date | None = None) -> None:
-    """Plan the checks of a watch whose months begin on a day. Those due before the day ``first`` become one check on that day: signs
-    may come to light late, and nobody can make up for the checks that were missed.
+    """Plan the checks of a watch whose months begin on a day. Those due before the day ``first`` become one check on it.
+
+    Signs may come to light late, and nobody can make up for the checks that were missed.
     """
     planned = {check.due for check in list_pending(session, watch)}
     for month in load_watch_rules()["checks"]["months"]:
