@@ -23,14 +23,13 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from reports.formats import FULL_REPORT, SHORT_FORMATS
-from service.commands import admin, forms, layouts, models, packs, repay, scorecards, validate
+from service.commands import admin, bulk, forms, layouts, models, packs, repay, scorecards, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
-from service.commands.reading import add_reading_options, parse_day, read_column_map
+from service.commands.reading import add_models_option, add_reading_options, parse_day, read_column_map, select_release
 
 if TYPE_CHECKING:
     from reports.document import Report
     from risk_models.facts.facts import FactSnapshot
-    from risk_models.model import Model
     from service.assessment.assess import AssessedBatch
     from service.imports.pipeline import ParsedUpload
 
@@ -85,11 +84,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="your answers about your own purchasing practices (form 'buyer'); they produce findings but no score",
     )
-    assess.add_argument(
-        "--models",
-        metavar="RELEASE",
-        help="newest release of the models to use, such as 2026.3 (default: all in force)",
-    )
+    add_models_option(assess)
     assess.add_argument(
         "--evidence-confirmed",
         action="append",
@@ -121,6 +116,7 @@ def _build_parser() -> argparse.ArgumentParser:
     validate.add_commands(commands)
     layouts.add_commands(commands)
 
+    bulk.add_commands(commands)
     packs.add_commands(commands)
     verify = commands.add_parser(
         "verify", help="recompute an assessment or an evidence pack from its own file and compare the results"
@@ -203,7 +199,7 @@ def _assess(arguments: argparse.Namespace) -> int:
     from service.imports.vouching import Vouching
 
     on = parse_day(arguments.on)
-    models = _select_release(arguments.models, on)
+    models = select_release(arguments.models, on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise UsageError(f"--formats takes a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'.")
@@ -404,21 +400,6 @@ def _show_facts(arguments: argparse.Namespace) -> int:
                 f"  State-imposed labour ({row.grade}): {described or 'anywhere'}. Source: {row.publisher}, {row.source}"
             )
     return EXIT_SCORED
-
-
-def _select_release(release: str | None, on: date) -> tuple[Model, ...]:
-    """Return the models up to a release, or all; whichever of them is in force on the day is used."""
-    from risk_models.model import list_models_up_to, load_models
-
-    if release is None:
-        return load_models()
-    effective = [model.effective for model in load_models() if model.version == release]
-    if not effective:
-        known = ", ".join(sorted({model.version for model in load_models()}))
-        raise UsageError(f"there is no release '{release}' of the models; the releases are {known}.")
-    if min(effective) > on:
-        raise UsageError(f"release {release} of the models is in force from {min(effective)}, which is after {on}.")
-    return list_models_up_to(release)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from service.assessment.export_json import (
     compute_actions_digest,
     compute_digest,
     iter_result_json,
+    list_used_models,
 )
 from service.buyer.practice_findings import find_buyer_discrepancies
 from service.case_reading.export_json import build_case_part, parse_case_record
@@ -107,7 +108,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
         if recomputed != case:
             yield f"the case {case['case']}: {_describe_difference(case, recomputed)}"
     assessed = reassess(document, snapshot)
-    expected_head = build_assessment_part(assessed, snapshot, on, head["options"])
+    expected_head = build_assessment_part(list_used_models(assessed), snapshot, on, head["options"])
     for part in ("engine", "models"):
         if head[part] != expected_head[part]:
             yield f"the section assessment.{part} does not match this release"

@@ -84,16 +84,19 @@ def build_models_part(models: Iterable[Model]) -> list[Document]:
     ]
 
 
-def build_assessment_part(
-    assessed: Sequence[AssessedBatch], facts: FactSnapshot, on: date, options: Mapping[str, Any]
-) -> Document:
-    """Return the part ``assessment``: the date, engine, options, models and facts used."""
+def list_used_models(assessed: Iterable[AssessedBatch]) -> list[Model]:
+    """Return the models that scored suppliers, each once, by id."""
     used = {block.model.id: block.model for batch in assessed for block in batch.blocks}
+    return [used[name] for name in sorted(used)]
+
+
+def build_assessment_part(used: Sequence[Model], facts: FactSnapshot, on: date, options: Mapping[str, Any]) -> Document:
+    """Return the part ``assessment``: the date, engine, options, models (those that were used, by id) and facts."""
     return {
         "on": on.isoformat(),
         "engine": ENGINE_VERSION,
         "options": dict(options),
-        "models": build_models_part(used[name] for name in sorted(used)),
+        "models": build_models_part(used),
         "facts_digest": facts.digest,
     }
 
@@ -127,6 +130,29 @@ def compute_actions_digest(actions: Sequence[Mapping[str, Any]]) -> str:
     return hashlib.sha256(orjson.dumps(list(actions))).hexdigest()
 
 
+def build_head(
+    used: Sequence[Model],
+    facts: FactSnapshot,
+    on: date,
+    options: Mapping[str, Any],
+    input_part: Mapping[str, Any],
+    buyer: Mapping[str, Any] | None = None,
+    cases: Sequence[Mapping[str, Any]] = (),
+) -> Document:
+    """Return the document without its results and its digest.
+
+    ``used``: the models that scored suppliers, by id; ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own
+    practices (service/buyer/practice_findings.py); ``cases``: the part on case records (service/case_reading/export_json.py).
+    """
+    return {
+        "assessment": build_assessment_part(used, facts, on, options),
+        "input": input_part,
+        "actions": build_actions_part(list_release_actions(find_library_release(on, used))),
+        "cases": list(cases),
+        **({"buyer": buyer} if buyer is not None else {}),
+    }
+
+
 def write_document(
     out: BinaryIO,
     assessed: Sequence[AssessedBatch],
@@ -137,19 +163,8 @@ def write_document(
     buyer: Mapping[str, Any] | None = None,
     cases: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Write the whole document, results row by row, and its digest.
-
-    ``input_part``: the part ``input``; ``buyer``: the part on the buyer's own practices (service/buyer/practice_findings.py);
-    ``cases``: the part on case records (service/case_reading/export_json.py).
-    """
-    library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
-    head = {
-        "assessment": build_assessment_part(assessed, facts, on, options),
-        "input": input_part,
-        "actions": build_actions_part(list_release_actions(library)),
-        "cases": list(cases),
-        **({"buyer": buyer} if buyer is not None else {}),
-    }
+    """Write the whole document, results row by row, and its digest; the arguments as in :func:`build_head`."""
+    head = build_head(list_used_models(assessed), facts, on, options, input_part, buyer, cases)
     encoded = orjson.dumps(head)
     digest = hashlib.sha256(encoded)
     out.write(encoded[:-1] + b',"results":[')

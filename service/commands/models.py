@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from risk_models.model import Model
     from service.assessment.assess import Batch, Block
-    from service.model_governance.compare import Comparison
 
 DONE, FAULTS, CANNOT = 0, 1, 2
 MAX_LISTED = 20  # level changes, suppliers and weights that are printed
@@ -150,48 +149,58 @@ def _compare_models(arguments: argparse.Namespace) -> int:
         comparison = compare_models(batches, load_facts().as_of(on), on, before, after)
     except LookupError as error:
         raise CommandError(f"{error.args[0]}.") from error
+    document = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **comparison.to_dict()}
     if arguments.out:
-        document = {"before": arguments.before, "after": arguments.after, "on": on.isoformat(), **comparison.to_dict()}
         _write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", arguments.out)
-    _print_comparison(comparison, arguments.before, arguments.after)
+    print_comparison(document, "use --out for the full list")
     return DONE
 
 
-def _print_comparison(comparison: Comparison, before: str, after: str) -> None:
-    from risk_models.engine.frame import LEVEL_NAMES
+def print_comparison(document: Mapping[str, Any], full_list: str) -> None:
+    """Print a comparison as it is written to a file, with the first suppliers whose level changes.
 
-    names = [_get_level_title(name) for name in LEVEL_NAMES]
+    ``full_list``: where the others are.
+    """
+    matrix, movers = document["matrix"], document["movers"]
+    total = sum(map(sum, matrix))
+    changed = total - sum(row[level] for level, row in enumerate(matrix))
+    names = [_get_level_title(name) for name in document["levels"]]
     width = max(map(len, names)) + 2
-    print(f"Suppliers by level under {before} (down) and {after} (across)\n")
+    print(f"Suppliers by level under {document['before']} (down) and {document['after']} (across)\n")
     print(" " * width + "".join(f"{name:>{width}}" for name in names))
-    for name, row in zip(names, comparison.matrix.tolist(), strict=True):
+    for name, row in zip(names, matrix, strict=True):
         print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
     print(
-        f"\n{len(comparison.level_changes)} of {int(comparison.matrix.sum())} suppliers change level; "
-        f"for {comparison.changed_score_count} others, only the score changes."
+        f"\n{changed} of {total} suppliers change level; "
+        f"for {document['changed_score']} others, only the score changes."
     )
-    if comparison.changed_inherent_count:
+    if document["changed_inherent_level"]:
         print(
-            f"Of the suppliers with insufficient evidence, {comparison.changed_inherent_count} change inherent level."
+            f"Of the suppliers with insufficient evidence, {document['changed_inherent_level']} change inherent level."
         )
-    if comparison.scored_by_one_count:
-        print(f"{comparison.scored_by_one_count} suppliers are scored by only one of the two versions.")
-    if any(summary.raised or summary.lowered for summary in comparison.rules):
+    if document["scored_by_one_alone"]:
+        print(f"{document['scored_by_one_alone']} suppliers are scored by only one of the two versions.")
+    if any(rule["raised"] or rule["lowered"] for rule in document["rules"]):
         print(f"\n{'Effect of each rule':<44}{'raises':>8}{'lowers':>8}{'mean':>8}{'levels':>8}")
-        for summary in comparison.rules:
-            print(f"{summary.title:<44}{summary.raised:>8}{summary.lowered:>8}{summary.mean:>+8.1f}{summary.moved:>8}")
+        for rule in document["rules"]:
+            print(
+                f"{rule['title']:<44}{rule['raised']:>8}{rule['lowered']:>8}{rule['mean_points']:>+8.1f}"
+                f"{rule['level_changes']:>8}"
+            )
         print(
             "(raises, lowers: suppliers; mean: average points over all suppliers; levels: changes of level mainly due to it)\n"
         )
-    for change in comparison.level_changes[:MAX_LISTED]:
-        levels = f"{_get_level_title(change.level_before)} to {_get_level_title(change.level_after)}"
-        print(f"- {change.name or change.row}: {levels}, {change.score_before:.1f} to {change.score_after:.1f}")
-        for effect in change.effects:
-            print(f"    {effect.points:+5.1f}  {effect.title}. {effect.sentence}")
-        if not change.effects:
-            print(f"    {change.cause.points:+5.1f}  {change.cause.title}")
-    if len(comparison.level_changes) > MAX_LISTED:
-        print(f"- and {len(comparison.level_changes) - MAX_LISTED} more (use --out for the full list)")
+    titles = {rule["rule"]: rule["title"] for rule in document["rules"]}
+    for change in movers[:MAX_LISTED]:
+        levels = " to ".join(map(_get_level_title, change["level"]))
+        before, after = change["score"]
+        print(f"- {change['name'] or change['row']}: {levels}, {before:.1f} to {after:.1f}")
+        for effect in change["rules"]:
+            print(f"    {effect['points']:+5.1f}  {titles[effect['rule']]}. {effect['sentence']}")
+        if not change["rules"]:
+            print(f"    {change['by']['points']:+5.1f}  {change['by']['title']}")
+    if changed > MAX_LISTED:
+        print(f"- and {changed - MAX_LISTED} more ({full_list})")
 
 
 def _analyse_sensitivity(arguments: argparse.Namespace) -> int:

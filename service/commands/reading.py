@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service.commands.files import UsageError, read_bytes
+
+if TYPE_CHECKING:
+    from risk_models.model import Model
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,15 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_models_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which release of the models is used."""
+    parser.add_argument(
+        "--models",
+        metavar="RELEASE",
+        help="newest release of the models to use, such as 2026.3 (default: all in force)",
+    )
+
+
 def read_column_map(path: str | None) -> dict[str, str] | None:
     """Return the column map in a file; None without a file. Raises UsageError, and UnusableSheet for a file that is none."""
     from questionnaires.validation.match import parse_column_map
@@ -45,3 +58,21 @@ def parse_day(text: str | None) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
+
+
+def select_release(release: str | None, on: date) -> tuple[Model, ...]:
+    """Return the models up to a release, or all; whichever of them is in force on the day is used.
+
+    Raises UsageError for a release that does not exist or is not in force yet.
+    """
+    from risk_models.model import list_models_up_to, load_models
+
+    if release is None:
+        return load_models()
+    effective = [model.effective for model in load_models() if model.version == release]
+    if not effective:
+        known = ", ".join(sorted({model.version for model in load_models()}))
+        raise UsageError(f"there is no release '{release}' of the models; the releases are {known}.")
+    if min(effective) > on:
+        raise UsageError(f"release {release} of the models is in force from {min(effective)}, which is after {on}.")
+    return list_models_up_to(release)

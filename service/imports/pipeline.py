@@ -197,8 +197,8 @@ class ParsedUpload:
 class NoUsableRows(Exception):
     """No row of any file can be scored: one sentence that says why and what to do, and every issue that was found.
 
-    ``seen``: by file, what is in it, if all files could be read and others can say what their columns are; ``redacted``: as in
-    :class:`ParsedUpload`.
+    ``received``: the ``input`` part; ``seen``: by file, what is in it, if all files could be read and others can say what their
+    columns are; ``redacted``: as in :class:`ParsedUpload`.
     """
 
     def __init__(
@@ -207,9 +207,11 @@ class NoUsableRows(Exception):
         issues: Sequence[Issue],
         seen: Mapping[str, FileView] | None = None,
         redacted: Mapping[int, bytes] | None = None,
+        received: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(sentence)
         self.issues, self.seen, self.redacted = tuple(issues), seen or {}, redacted or {}
+        self.received = received or {}
 
 
 class RedactedFile(NamedTuple):
@@ -243,6 +245,7 @@ def parse_files(
     total["left_out"] = _list_left_out(parsed)
     sheets = [sheet for file in parsed for sheet in file.sheets]
     buyer_batches = [sheet.batch for sheet in sheets if sheet.batch.kind == BUYER]
+    entries = [{**file.entry, **file.counts()} for file in parsed]
     if not total["accepted"] and not (allow_buyer_only and buyer_batches):
         seen = {file.entry["name"]: file.view for file in parsed if file.view is not None}
         is_readable = all(file.view is not None for file in parsed)
@@ -251,6 +254,7 @@ def parse_files(
             issues,
             seen if is_readable else None,
             _list_redacted(parsed),
+            _build_received(entries, total, issues),
         )
     case_sheets = [sheet for sheet in sheets if sheet.batch.kind == CASE_KIND]
     cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
@@ -264,14 +268,9 @@ def parse_files(
         for record, places in zip(cases, links, strict=True)
         if not places
     )
-    entries = [{**file.entry, **file.counts()} for file in parsed]
     return ParsedUpload(
         batches=add_case_evidence(batches, read_case_records(cases, on), links),
-        received={
-            "files": [{key: entry[key] for key in ("name", "sha256", "sheets")} for entry in entries],
-            **total,
-            "issues": [issue.to_dict() for issue in issues],
-        },
+        received=_build_received(entries, total, issues),
         issues=tuple(issues),
         files=tuple(entries),
         request_ids={
@@ -285,6 +284,17 @@ def parse_files(
         redacted=_list_redacted(parsed),
         seen={file.entry["name"]: file.view for file in parsed if file.view is not None},
     )
+
+
+def _build_received(
+    entries: Sequence[Mapping[str, Any]], total: Mapping[str, Any], issues: Sequence[Issue]
+) -> dict[str, Any]:
+    """Return the ``input`` part of the contract."""
+    return {
+        "files": [{key: entry[key] for key in ("name", "sha256", "sheets")} for entry in entries],
+        **total,
+        "issues": [issue.to_dict() for issue in issues],
+    }
 
 
 def _list_redacted(files: Sequence[_ParsedFile]) -> dict[int, bytes]:

@@ -57,13 +57,14 @@ class RuleSummary:
     """What one rule does to a portfolio.
 
     ``raised``, ``lowered``: for how many suppliers it moves the score by at least MIN_POINTS; ``mean``: its points averaged over
-    all suppliers; ``moved``: for how many it is the main reason that the level changed.
+    all ``suppliers``; ``moved``: for how many it is the main reason that the level changed.
     """
 
     rule: str
     raised: int
     lowered: int
     mean: float
+    suppliers: int
     moved: int
 
     @property
@@ -104,6 +105,7 @@ class Comparison:
                     "raised": summary.raised,
                     "lowered": summary.lowered,
                     "mean_points": summary.mean,
+                    "suppliers": summary.suppliers,
                     "level_changes": summary.moved,
                 }
                 for summary in self.rules
@@ -152,7 +154,11 @@ def compare_models(
 
     Raises LookupError if a version has no model for a kind of supplier.
     """
-    steps = assess_steps(batches, facts, on, before, after)
+    return compare_steps(assess_steps(batches, facts, on, before, after))
+
+
+def compare_steps(steps: Sequence[Step]) -> Comparison:
+    """Compare the first step, the earlier version, with the last one; level changes are sorted highest risk first."""
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
     level_changes: list[LevelChange] = []
     changed_score_count = scored_by_one_count = changed_inherent = 0
@@ -206,6 +212,7 @@ def summarize_rules(steps: Sequence[Step], main_rules: Sequence[str | None]) -> 
                 int((changes >= MIN_POINTS).sum()),
                 int((changes <= -MIN_POINTS).sum()),
                 float(changes.mean()) if len(changes) else 0.0,
+                len(changes),
                 main_rules.count(rule),
             )
         )
