@@ -74,7 +74,7 @@ def open_runner(scheduler: str | None, workers: int, folder: Path) -> Iterator[R
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=str(folder),
             silence_logs=50,
         )
