@@ -27,7 +27,8 @@ FONT_PACKAGES = (
 )
 LOGO_SIZE = (45.0, 13.0)  # millimetres
 _TEMPLATES = Path(__file__).parent / "templates"
-_LONG_WORD = re.compile(r"\S{28,}")
+# Not in scripts in which signs belong to the letter before them; most of these are broken without blanks anyway.
+_LONG_WORD = re.compile(r"[^\s\u0590-\u1dff\u2e80-\U0010ffff]{28,}")
 _BREAK = re.compile("(.{14})(?=.)")
 
 
