@@ -140,6 +140,7 @@ def _describe_entry(entry: board.Entry) -> Resource:
         questions=entry.asked,
         opened_at=entry.opened_at,
         returned_on=entry.returned_on,
+        review=entry.review,
         level=entry.supplier.level,
         level_before=entry.level_before,
     )

@@ -24,6 +24,7 @@ from service.errors import DomainError, not_found
 from service.online_questionnaires import files
 from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.asked_back import load_asked_back, load_review_states
 from service.questionnaires_sent.form_files import build_form_file, build_request_file
 from service.suppliers import repository as suppliers
 
@@ -68,7 +69,7 @@ def filled_form(kind: str, supplier_id: str, asking_id: str, query: Mapping[str,
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         request = questionnaire_requests.get_request(session, supplier, asking_id)
-        file = build_request_file(request, supplier, query["layout"], query["language"])
+        file = build_request_file(session, request, supplier, query["layout"], query["language"])
     return attachment(file.data, file.media_type, file.name)
 
 
@@ -97,7 +98,17 @@ def download_answer_file(kind: str, supplier_id: str, file_id: str) -> Response:
 def _with_progress(session: Session, sent: Sequence[QuestionnaireRequest]) -> list[Resource]:
     """Return requests as resources, with how far each has got."""
     progress = describe_progress(session, sent, today(get_caller().time_zone))
-    return [Resource(request, **asdict(progress[request.id])) for request in sent]
+    ids = [request.id for request in sent]
+    reviews, asked_back = load_review_states(session, ids), load_asked_back(session, ids)
+    return [
+        Resource(
+            request,
+            **asdict(progress[request.id]),
+            review=reviews.get(request.id),
+            asked_back=sorted(asked_back.get(request.id, ())),
+        )
+        for request in sent
+    ]
 
 
 def _day(text: str | None) -> date:

@@ -33,6 +33,7 @@ from service.api import (
     plan_workbook,
     plans,
     questionnaire_requests,
+    questionnaire_reviews,
     referrals,
     release,
     remediation,
@@ -163,6 +164,7 @@ from service.api.schemas.plan_workbook import (
     PlanWorkbookQuerySchema,
 )
 from service.api.schemas.plans import AGREEMENT, AgreedPlanSchema
+from service.api.schemas.questionnaire_reviews import AnswerChoicesSchema, AskedBackSchema, QuestionnaireReviewSchema
 from service.api.schemas.questionnaires import (
     ANSWER_FILES,
     FORMS,
@@ -366,6 +368,16 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               questionnaire_requests.mark_returned, "Record the date on which a questionnaire was returned (default: today).",
               QuestionnaireRequestSchema(), transaction="write", body=QuestionnaireReturnSchema(), fixed=fixed,
               reading="suppliers:read"),
+        Route("GET", f"{one}/askings/<asking_id>/review", f"get_{noun}_review", questionnaire_reviews.get_review,
+              "Get the answers of a returned questionnaire with what speaks against them, and what was decided about each.",
+              QuestionnaireReviewSchema(), fixed=fixed),
+        Route("POST", f"{one}/askings/<asking_id>/review", f"decide_{noun}_review", questionnaire_reviews.decide_answers,
+              "Accept answers of a returned questionnaire, or mark them to be asked back. No score changes.",
+              QuestionnaireReviewSchema(), transaction="write", body=AnswerChoicesSchema(), fixed=fixed,
+              reading="suppliers:read"),
+        Route("POST", f"{one}/askings/<asking_id>/ask-back", f"ask_{noun}_back", questionnaire_reviews.ask_back,
+              "Ask all marked questions back in one request with a link. Its address is returned only once.",
+              AskedBackSchema(), (201,), "write", fixed=fixed, secret=True, reading="suppliers:read"),
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ from service.queries.lists import Company
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import get_next_step
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.referrals.readiness import load_gate
 from service.remediation.gate import NOTHING_KNOWN, GateFacts, load_gate_facts
 from service.report_content import redaction
@@ -111,6 +112,11 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
     found = questionnaire_requests.find_request(session, data["asking"])
     if found is None or found[1].kind != kind:
         raise DomainError("asking.unknown", 422, "asking: This questionnaire request does not exist.")
+    if list_asked_back(session, data["asking"]):
+        detail = (
+            "asking: This request asks single questions back. The supplier answers it through its link or workbook."
+        )
+        raise DomainError("asking.asked_back", 422, detail)
     sent, returned = found[0], found[0].returned_on or on
     answers = {name: value for name, value in data.items() if name != "asking"}
     return {**answers, "form_version": f"{sent.form} {sent.form_version}", "form_returned": returned.isoformat()}

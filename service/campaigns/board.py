@@ -15,18 +15,21 @@ from service.clock import now
 from service.db.campaign_tables import Campaign, CampaignSupplier
 from service.db.tables import QuestionnaireRequest, Result, Supplier
 from service.online_questionnaires.progress import Progress, describe_progress
+from service.questionnaires_sent.asked_back import load_review_states
 
 # In the order in which a questionnaire passes them; late: the due day has passed, however far it has got.
 STATES = (
     "queued", "sent", "opened", "started", "part", "returned", "late", "bounced", "refused", "cancelled", "left_out",
 )  # fmt: skip
 OPEN = ("queued", "sent", "opened", "started", "part", "late", "bounced")
+REVIEW_STATES = ("in_review", "asked_back", "reviewed")  # of questionnaires that were returned
 PAGE = 100
 
 
 @dataclass(frozen=True)
 class Entry:
     """A supplier of a campaign. ``state``: one of ``STATES``. ``days``: until its due date, below 0 if that has passed.
+    ``review``: one of ``REVIEW_STATES``, None before the review.
 
     ``level_before``: its level when the campaign started, None if it was not assessed.
     """
@@ -39,6 +42,7 @@ class Entry:
     asked: int
     opened_at: datetime | None
     returned_on: date | None
+    review: str | None
     level_before: str | None
 
     @property
@@ -49,7 +53,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Board:
-    """A campaign with its suppliers in a state, or all, and how many are in each state. ``pages``: how many there are."""
+    """A campaign with its suppliers in a state, or all, and how many are in each state. ``pages``: how many there are.
+    ``moved``: at how many the level changed; ``reviews``: how many are in each state of the review.
+    """
 
     campaign: Campaign
     counts: Mapping[str, int]
@@ -57,15 +63,17 @@ class Board:
     page: int
     pages: int
     moved: int
+    reviews: Mapping[str, int]
 
 
 def load_board(session: Session, campaign: Campaign, state: str = "", page: int = 1, limit: int = PAGE) -> Board:
     """Return a page of the board of a campaign, those whose due day comes first at the top."""
     found = _list_entries(session, campaign)
-    chosen = [entry for entry in found if not state or entry.state == state]
+    chosen = [entry for entry in found if not state or state in (entry.state, entry.review)]
     pages = max(1, -(-len(chosen) // limit))
     page = min(max(page, 1), pages)
     counts = Counter(entry.state for entry in found)
+    reviews = Counter(entry.review for entry in found)
     return Board(
         campaign,
         {name: counts.get(name, 0) for name in STATES},
@@ -73,6 +81,7 @@ def load_board(session: Session, campaign: Campaign, state: str = "", page: int 
         page,
         pages,
         sum(entry.has_moved for entry in found),
+        {name: reviews[name] for name in REVIEW_STATES},
     )
 
 
@@ -116,6 +125,7 @@ def _list_entries(session: Session, campaign: Campaign) -> list[Entry]:
     requests = [request for *_, request in rows if request is not None]
     progress = describe_progress(session, requests, at.date())
     before = _load_levels_before(session, campaign)
+    reviews = load_review_states(session, [request.id for request in requests])
     entries = []
     for row, supplier, request in rows:
         got = progress.get(request.id) if request else None
@@ -129,6 +139,7 @@ def _list_entries(session: Session, campaign: Campaign) -> list[Entry]:
                 got.asked if got else 0,
                 got.opened_at if got else None,
                 request.returned_on if request else None,
+                reviews.get(request.id) if request else None,
                 before.get(supplier.id),
             )
         )

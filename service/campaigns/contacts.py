@@ -15,7 +15,7 @@ from service.audit import record_event
 from service.clock import now
 from service.db.campaign_tables import SupplierContact
 from service.db.session import chunks
-from service.db.tables import Supplier
+from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.outbox.mail_texts import list_default_texts
 from service.outbox.queue import is_address
@@ -78,6 +78,17 @@ def save_contact(
     record_event(session, by, "contact.confirmed", supplier.kind, supplier.id)
     session.flush()
     return contact
+
+
+def note_language(session: Session, asking_id: str, language: str) -> None:
+    """Save the language in which a supplier reads a questionnaire: with its request, and with its address if emails have it."""
+    request = session.get_one(QuestionnaireRequest, asking_id)
+    if request.language == language:
+        return
+    request.language = language
+    contact = get_contact(session, request.supplier_id)
+    if contact is not None and language in list_default_texts():
+        contact.language = language
 
 
 def delete_contact(session: Session, supplier: Supplier, by: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service.campaigns import declining
 from service.campaigns.campaigns import request_run
 from service.campaigns.contacts import load_contacts
-from service.campaigns.rules import Calendar
+from service.campaigns.rules import Calendar, choose_language
 from service.campaigns.selection import MAIL, SENT
 from service.clock import now
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
@@ -173,4 +173,7 @@ def _mail(
     )
     queue_events(session, event)
     values = {"path": LINK_PATH.format(token=token), "supplier": supplier.name or supplier.reference or ""}
-    return queue_letter(session, event, contact.email, values, row.language)
+    language = row.language
+    if request.language:  # chosen on the pages since the campaign started
+        language = choose_language(supplier.answers.get("country"), request.language, code)
+    return queue_letter(session, event, contact.email, values, language)

@@ -43,6 +43,7 @@ import service.db.redress_tables
 import service.db.referral_tables
 import service.db.remediation_tables
 import service.db.retaliation_tables
+import service.db.review_tables
 import service.db.watchlist_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection
 from service.db.tables import Base, Owned

@@ -374,8 +374,8 @@ class Result(Owned, Base):
 class QuestionnaireRequest(Owned, Base):
     """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined".
 
-    ``due_on``: the day by which a campaign asks for it. ``submitted_at``: when it was returned through a link, and
-    ``submitted_by`` the link.
+    ``due_on``: the day by which a campaign asks for it. ``language``: the one that whoever answers it chose on its pages.
+    ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link.
     """
 
     __tablename__ = "asking"
@@ -386,6 +386,7 @@ class QuestionnaireRequest(Owned, Base):
     sent_to: Mapped[str] = mapped_column(String(200))
     sent_on: Mapped[date]
     due_on: Mapped[date | None]
+    language: Mapped[str | None] = mapped_column(String(35))
     returned_on: Mapped[date | None]
     submitted_at: Mapped[datetime | None]
     submitted_by: Mapped[str | None] = mapped_column(String(80))

@@ -25,6 +25,7 @@ class Place:
 
 
 PLACES: Mapping[str, Place] = {
+    "answer_decision": Place("deleted", "What was decided about an answer is deleted with its review."),
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
     "answer_file": Place(
         "deleted", "Files are deleted with the questionnaire request they were sent for, and their bytes with them."
@@ -74,6 +75,7 @@ PLACES: Mapping[str, Place] = {
     "organisation": Place("no_subject", "It is the customer."),
     "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
+    "questionnaire_review": Place("deleted", "A review is deleted with the questionnaire request."),
     "remedy_account": Place(
         "deleted", "Records of what a supplier's workers are owed and have been paid are deleted with it."
     ),

@@ -37,6 +37,7 @@ from service.imports.supplier_rows import (
 from service.jobs.kinds import FIND_SAME_SUPPLIERS
 from service.jobs.table import MAX_ATTEMPTS, Cancelled, ClaimedJob, LostLease, Stopped, enqueue, job_transaction
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import supplier_key
@@ -177,10 +178,15 @@ def _apply_returned_forms(
         if request_and_supplier is None or request_and_supplier[1].kind != batch.kind:
             continue
         request, supplier = request_and_supplier
+        asked_back = list_asked_back(session, request.id)
         its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
         for answers in answers_of[id(batch)]:
             if supplier_key(answers) in its_keys:
-                complete = questionnaire_requests.complete_returned_answers(request, answers, on)
+                complete = (
+                    questionnaire_requests.complete_asked_back(supplier, asked_back, answers, on)
+                    if asked_back
+                    else questionnaire_requests.complete_returned_answers(request, answers, on)
+                )
                 answers.clear()
                 answers.update(complete)
 

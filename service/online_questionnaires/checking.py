@@ -23,6 +23,7 @@ from service.assessment.next_questions import choose_next_questions, is_open
 from service.db.tables import QuestionnaireRequest, Result, Supplier
 from service.online_questionnaires.drafts import Draft, load_drafts
 from service.online_questionnaires.questions import OnlineForm, Section, load_online_form
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import UnreadCell
 
 SENT_CAUSE = "questionnaire"  # of the results of a questionnaire that was sent through a link
@@ -104,7 +105,7 @@ def check_drafts(
         for question, issues in read.issues.items()
     }
     return Check(
-        answers,
+        {question: answer for question, answer in answers.items() if question not in form.known},
         messages,
         asked,
         form.list_inapplicable(answers),
@@ -124,7 +125,8 @@ def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:
     request = session.scalars(query).first()
     if request is None:
         return []
-    form = load_online_form(request, session.get_one(Supplier, request.supplier_id), is_same_record=True)
+    supplier = session.get_one(Supplier, request.supplier_id)
+    form = load_online_form(request, supplier, list_asked_back(session, request.id), is_same_record=True)
     check = check_drafts(form, load_drafts(session, request.id, form), result.on, sending=True)
     return [
         UnreadCell("", form.by_id[question].title, check.texts[question])
@@ -137,7 +139,8 @@ def _validate(
     form: OnlineForm, texts: Mapping[str, str], asked: Set[str], on: date
 ) -> tuple[TextAnswers, Mapping[str, Any]]:
     """Validate the texts of the questions that are asked, and those that are known; return them read, and as JSON."""
-    cells = {question: texts.get(question, form.given.get(question, "")) for question in [*form.given, *asked]}
-    shown = asked if form.has_core else None
+    given = {**form.given, **form.known}
+    cells = {question: texts.get(question, given.get(question, "")) for question in [*given, *asked]}
+    shown = asked if form.has_core or form.asked_back else None
     read = validate_texts(form.form, {q.id: cells[q.id] for q in form.form.questions if q.id in cells}, on, shown=shown)
     return read, from_columns(1, read.answers).to_rows()[0] if read.answers else {}

@@ -15,6 +15,7 @@ from questionnaires.workbook import list_outgoing_questions
 from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.session import chunks
 from service.db.tables import QuestionnaireRequest
+from service.questionnaires_sent.asked_back import load_asked_back
 from service.questionnaires_sent.requests import get_due_day
 
 State = Literal["sent", "opened", "started", "part", "returned"]
@@ -62,17 +63,20 @@ def describe_progress(session: Session, requests: Sequence[QuestionnaireRequest]
     for (asking_id, question), is_answer in latest.items():
         if is_answer:
             answered.setdefault(asking_id, set()).add(question)
+    asked_back = load_asked_back(session, [request.id for request in requests])
     return {
-        request.id: _build_progress(request, answered.get(request.id, set()), opened.get(request.id), on)
+        request.id: _build_progress(
+            request, answered.get(request.id, set()), opened.get(request.id), on, set(asked_back.get(request.id, ()))
+        )
         for request in requests
     }
 
 
 def _build_progress(
-    request: QuestionnaireRequest, answered: Set[str], opened_at: datetime | None, on: date
+    request: QuestionnaireRequest, answered: Set[str], opened_at: datetime | None, on: date, asked_back: Set[str]
 ) -> Progress:
     outgoing = list_outgoing_questions(load_form(request.form, request.form_version))
-    first = {question.id for question in outgoing if question.core} or {question.id for question in outgoing}
+    first = asked_back or {question.id for question in outgoing if question.core} or {q.id for q in outgoing}
     count = len(answered & first)
     state: State = "opened" if opened_at else "sent"
     if answered:

@@ -7,14 +7,15 @@ reported is not read here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from questionnaires.form import Questionnaire, load_form
 from questionnaires.lookups import load_countries
+from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.question import Question
-from questionnaires.relevance import is_relevant
+from questionnaires.relevance import is_relevant, iter_comparisons
 from questionnaires.validation.returned_forms import is_sensitive
 from questionnaires.workbook import list_outgoing_questions
 from service.db.tables import QuestionnaireRequest, Supplier
@@ -34,12 +35,18 @@ class Section:
 
 @dataclass(frozen=True)
 class OnlineForm:
-    """The questions that a supplier is asked through its link. ``given``: texts of answers that are known beforehand."""
+    """The questions that a supplier is asked through its link. ``given``: texts of answers that are known beforehand.
+
+    ``asked_back``: the reasons of a reviewer, by question, if only some questions are asked back; the conditions of these are
+    judged by what the supplier answered before (``known``), which is not asked again.
+    """
 
     form: Questionnaire
     questions: tuple[Question, ...]
     given: Mapping[str, str]
     country: str | None
+    asked_back: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:
@@ -59,7 +66,7 @@ class OnlineForm:
     @property
     def has_core(self) -> bool:
         """Whether the form asks some questions first, and others only if they matter."""
-        return any(question.core for question in self.questions)
+        return not self.asked_back and any(question.core for question in self.questions)
 
     @property
     def minutes(self) -> int:
@@ -84,18 +91,35 @@ class OnlineForm:
         return {question.id for question in self.questions if is_sensitive(question.id, answers.get("country"))}
 
 
-def load_online_form(request: QuestionnaireRequest, supplier: Supplier, *, is_same_record: bool) -> OnlineForm:
+def load_online_form(
+    request: QuestionnaireRequest, supplier: Supplier, asked_back: Mapping[str, str], *, is_same_record: bool
+) -> OnlineForm:
     """Load the questions of a request for its supplier.
 
-    ``is_same_record``: whether the request was sent to this record. After a merge, nothing known about the other is filled in.
+    ``asked_back``: the questions that it asks back, with the reasons; empty for a whole form. ``is_same_record``: whether the
+    request was sent to this record. After a merge, nothing known about the other is filled in.
     """
     form = load_form(request.form, request.form_version)
     country = supplier.answers.get("country")
     known = {question: text for question, text in list_prefilled(supplier).items() if text}
     questions = tuple(q for q in list_outgoing_questions(form, country) if q.id not in FIXED or q.id not in known)
-    asked = {question.id for question in form.questions} if is_same_record else set(FIXED)
-    given = {question: text for question, text in known.items() if question in asked}
-    return OnlineForm(form, questions, given, country)
+    shown = {question.id for question in form.questions} if is_same_record else set(FIXED)
+    given = {question: text for question, text in known.items() if question in shown}
+    if not asked_back:
+        return OnlineForm(form, questions, given, country)
+    questions = tuple(question for question in questions if question.id in asked_back)
+    conditions = {one.question for q in questions if q.relevant for one in iter_comparisons(q.relevant)}
+    texts = {question: _format_stored(supplier.answers.get(question)) for question in conditions - asked_back.keys()}
+    known_before = {question: text for question, text in texts.items() if text and question not in given}
+    return OnlineForm(form, questions, given, country, asked_back, known_before)
+
+
+def _format_stored(answer: Any) -> str:
+    """Return a stored answer as the text of a cell; "" if there is none."""
+    if answer in (None, *RESERVED_ANSWERS):
+        return ""
+    parts = answer if isinstance(answer, list) else [answer]
+    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
 
 
 def format_answer(question: Question, text: str) -> str:

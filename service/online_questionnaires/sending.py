@@ -15,6 +15,7 @@ from service.online_questionnaires.files import describe_files
 from service.online_questionnaires.questions import load_online_form
 from service.outbox.queue import Event, queue_events
 from service.questionnaires_sent import requests
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.suppliers import repository as suppliers
 from service.watchlists.lists import request_screening
 
@@ -27,7 +28,8 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     """
     request = lock_request(session, asking_id)
     supplier = session.get_one(Supplier, request.supplier_id, with_for_update=True)
-    form = load_online_form(request, supplier, is_same_record=record_id == supplier.id)
+    asked_back = list_asked_back(session, request.id)
+    form = load_online_form(request, supplier, asked_back, is_same_record=record_id == supplier.id)
     drafts, evidence = load_drafts(session, asking_id, form), describe_files(session, asking_id)
     check = check_drafts(form, drafts, on, evidence, sending=True)
     if check.is_blocked:
@@ -36,7 +38,10 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     request.submitted_at, request.submitted_by = at, by
     requests.receive_returned_form(session, request.id, by, on)
     origin = suppliers.Origin(on, at, by, SENT_CAUSE)
-    incoming = suppliers.IncomingSupplier(check.answers, {}, supplier.key)
+    answers = check.answers
+    if asked_back:
+        answers = requests.complete_asked_back(supplier, asked_back, answers, on)
+    incoming = suppliers.IncomingSupplier(answers, {}, supplier.key)
     suppliers.save_suppliers(session, supplier.kind, [incoming], origin)
     request_screening(session, by, supplier_ids=[supplier.id])
     _tell(session, request)

@@ -7,6 +7,8 @@ from datetime import date
 from itertools import count, groupby
 from typing import Any, Literal, NamedTuple
 
+from sqlalchemy.orm import Session
+
 from questionnaires.form import Questionnaire, load_form
 from questionnaires.languages import ENGLISH, list_languages, load_language
 from questionnaires.offline.row_workbook import build_row_workbook
@@ -22,6 +24,7 @@ from questionnaires.workbook import (
 from reports.formats import FORMATS
 from reports.typesetting import typeset
 from service.db.tables import QuestionnaireRequest, Supplier
+from service.questionnaires_sent.asked_back import limit_form, list_asked_back
 from service.questionnaires_sent.requests import build_request_workbook, list_prefilled
 
 Layout = Literal["table", "questions", "xlsform", "pdf"]
@@ -76,11 +79,14 @@ def build_form_file(
     return name_form_file(form, layout, data)
 
 
-def build_request_file(request: QuestionnaireRequest, supplier: Supplier, layout: Layout, language: str) -> FormFile:
+def build_request_file(
+    session: Session, request: QuestionnaireRequest, supplier: Supplier, layout: Layout, language: str
+) -> FormFile:
     """Build the form that is sent under a request, filled in with what identifies the supplier, in a layout of
-    ``REQUEST_LAYOUTS``.
+    ``REQUEST_LAYOUTS``. If it asks questions back, it contains only these.
     """
-    form, country = load_form(request.form, request.form_version), supplier.answers.get("country")
+    form = limit_form(load_form(request.form, request.form_version), list_asked_back(session, request.id))
+    country = supplier.answers.get("country")
     match layout:
         case "questions":
             stamp = {"reference": supplier.reference or "", "asking": request.id}

@@ -6,7 +6,7 @@ The record tells two blanks apart: *not asked*, and *declined* (asked in a form 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from string import ascii_uppercase
 from typing import Any, NamedTuple
@@ -22,13 +22,16 @@ from questionnaires.form import Questionnaire, list_form_ids, list_versions, loa
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import STAMP_SHEET
+from questionnaires.validation.returned_forms import QUESTIONS_SHOWN
 from questionnaires.workbook import FIRST_ANSWER_ROW, HEADER_ROW, build_header_comment, build_template
+from risk_models.answers import EVIDENCE
 from service.audit import record_event
 from service.clock import today
 from service.db.import_tables import Import
 from service.db.sorting import by_code_point
 from service.db.tables import QuestionnaireRequest, Result, Supplier, new_id
 from service.errors import DomainError, not_found
+from service.questionnaires_sent.asked_back import note_return
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
 from service.suppliers.stored_answers import validate_stored
@@ -155,6 +158,7 @@ def mark_form_returned(session: Session, request_id: str, on: date, by: str) -> 
     if on > today("Etc/GMT-14"):
         raise DomainError("asking.returned_on", 422, "The return date cannot be in the future.")
     request.returned_on = on
+    note_return(session, request, by)
     record_event(session, by, "form.returned", "asking", request.id, {"on": on.isoformat()})
     return request
 
@@ -251,6 +255,32 @@ def complete_returned_answers(request: QuestionnaireRequest, answers: Mapping[st
     """
     form = {"form_version": f"{request.form} {request.form_version}", "form_returned": str(request.returned_on)}
     return validate_stored(load_form(request.form).kind, {**answers, **form}, on)
+
+
+def complete_asked_back(
+    supplier: Supplier, asked_back: Collection[str], answers: Mapping[str, Any], on: date
+) -> dict[str, Any]:
+    """Return the last form that a supplier returned with its new answers to what was asked back; a blank declines.
+
+    The rest stays as it was, and as old: an answer that is put right makes no other answer newer. Rules that compare answers are
+    applied to the whole form again.
+    """
+    known = {question: supplier.answers[question] for question in PREFILLED_QUESTIONS if question in supplier.answers}
+    earlier = {**(supplier.form_answers or supplier.answers), **known}
+    shown = earlier.get(QUESTIONS_SHOWN)
+    for question in asked_back:
+        earlier.pop(question, None)
+    new = {question: answers[question] for question in asked_back if answers.get(question) is not None}
+    pieces = list(earlier.get(EVIDENCE) or ())
+    pieces += [piece for piece in answers.get(EVIDENCE) or () if piece not in pieces]
+    return validate_stored(
+        supplier.kind,
+        earlier
+        | new
+        | ({EVIDENCE: pieces} if pieces else {})
+        | ({QUESTIONS_SHOWN: sorted({*shown, *asked_back})} if shown else {}),
+        on,
+    )
 
 
 class UnreadCell(NamedTuple):

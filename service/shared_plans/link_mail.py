@@ -12,21 +12,30 @@ from service.outbox.queue import LANGUAGE, Event, is_address, queue_events, queu
 from service.questionnaires_sent.requests import get_due_day
 
 
-def send_link(session: Session, supplier: Supplier, link: SupplierLink, address: str, recipient: str, by: str) -> None:
+def send_link(
+    session: Session,
+    supplier: Supplier,
+    link: SupplierLink,
+    address: str,
+    recipient: str,
+    by: str,
+    code: str = "",
+    language: str = LANGUAGE,
+) -> None:
     """Queue an email with the ``address`` of a link to a ``recipient``, which a user has confirmed to be the supplier's.
 
     Without a mail server it is held until somebody downloads it. The recipient is stored with the message only, and is in no
-    event. Raises DomainError ``link.email``, 422.
+    event. ``code``: of the event, by default that of the purpose of the link. Raises DomainError ``link.email``, 422.
     """
     if not is_address(recipient):
         raise DomainError("link.email", 422, "Enter one email address, such as office@supplier.example.")
     payload = {"supplier_id": supplier.id, "link_id": link.id, "expires_on": link.expires_at.date().isoformat()}
-    code = "link.sent"
     if link.asking_id:
-        code, payload["asking_id"] = "questionnaire.sent", link.asking_id
+        payload["asking_id"] = link.asking_id
         payload["due"] = get_due_day(session.get_one(QuestionnaireRequest, link.asking_id)).isoformat()
+    code = code or ("questionnaire.sent" if link.asking_id else "link.sent")
     event = Event(code=code, occasion=link.id, payload=payload, supplier_id=supplier.id)
     queue_events(session, event)
     name = supplier.name or supplier.reference or ""
-    queue_letter(session, event, recipient, {"link": address, "supplier": name}, LANGUAGE)
+    queue_letter(session, event, recipient, {"link": address, "supplier": name}, language)
     record_event(session, by, "link.mailed", "supplier_link", link.id)

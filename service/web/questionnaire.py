@@ -10,15 +10,17 @@ import gzip
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.languages import ENGLISH, Language, list_languages, load_language
 from reports.formats import FORMATS
 from service import links
 from service.auth.caller import get_blob_store, get_database, get_link
+from service.campaigns import contacts
 from service.clock import now, today
 from service.erasure.files import delete_files
 from service.errors import DomainError
@@ -58,14 +60,22 @@ def register(app: Flask) -> None:
 
 
 def _get_language() -> Language:
-    """Return the language of the questions. The address says it, since these pages set no cookie."""
-    code = request.args.get("language", ENGLISH)
-    return load_language(code if code in list_languages() else ENGLISH)
+    """Return the language of the questions: the one that the address says, since these pages set no cookie, or the one that was
+    chosen before.
+    """
+    chosen = request.args.get("language") or g.get("chosen_language")
+    return load_language(chosen if chosen in list_languages() else ENGLISH)
+
+
+def _keep_language(session: Session) -> None:
+    """Save the language that was chosen on the pages, for what is sent about this questionnaire later."""
+    if "language" in request.args:
+        contacts.note_language(session, views.get_asking_id(), _get_language().code)
 
 
 @pages.url_defaults
 def _keep_arguments(endpoint: str, values: dict[str, Any]) -> None:
-    if request.blueprint == pages.name and _get_language().code != ENGLISH:
+    if request.blueprint == pages.name and "language" in request.args:
         values.setdefault("language", _get_language().code)
     if request.blueprint == pages.name and views.is_sending():
         values.setdefault(views.SENDING, 1)
@@ -122,6 +132,7 @@ def show(token: str) -> AnyResponse:
 def open_questionnaire(token: str) -> AnyResponse:
     """Record that somebody continued past the cover page. Programs that look at addresses in emails do not."""
     with views.open_session(write=True) as session:
+        _keep_language(session)
         links.record_opening(session, get_link())
     return redirect(url_for("questionnaire.show", token=token), 303)
 
@@ -141,6 +152,7 @@ def save(token: str, number: int) -> AnyResponse:
     try:
         with views.open_session(write=True) as session:
             before = views.load(session)
+            _keep_language(session)
             part = views.get_section(before.form, number)
             sent = views.read_answers(part)
             changed = drafts.save_answers(session, before.request.id, before.form, sent, get_link().actor, now())

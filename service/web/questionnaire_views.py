@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -28,6 +28,7 @@ from service.online_questionnaires.questions import (
     list_country_names,
     load_online_form,
 )
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import get_due_day
 from service.shared_plans import contents
 
@@ -70,8 +71,10 @@ def load(session: Session) -> Opened:
     sent = session.get(QuestionnaireRequest, get_asking_id())
     if sent is None:
         raise not_found("Questionnaire not found.")
+    g.chosen_language = sent.language
     supplier = session.get_one(Supplier, sent.supplier_id)
-    form = load_online_form(sent, supplier, is_same_record=link.record_id == supplier.id)
+    asked_back = list_asked_back(session, sent.id)
+    form = load_online_form(sent, supplier, asked_back, is_same_record=link.record_id == supplier.id)
     current = drafts.load_drafts(session, sent.id, form)
     sending = is_sending() or sent.submitted_at is not None
     return Opened(sent, supplier, form, current, check_drafts(form, current, today(link.time_zone), sending=sending))

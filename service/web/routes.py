@@ -42,6 +42,7 @@ from service.web.pages import (
     plan_workbook,
     portfolio,
     progress,
+    questionnaire_reviews,
     referrals,
     remediation,
     remedy_accounts,
@@ -92,6 +93,11 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("POST", f"{base}/askings", f"ask_{kind}", suppliers.create_request, fixed),
         Route("GET", f"{base}/askings/<request_id>", f"{kind}_form", suppliers.download_form, fixed),
         Route("POST", f"{base}/askings/<request_id>/returned", f"{kind}_form_returned", suppliers.mark_returned, fixed),
+        Route("GET", f"{base}/askings/<request_id>/review", f"{kind}_review", questionnaire_reviews.show, fixed),
+        Route(
+            "POST", f"{base}/askings/<request_id>/review", f"decide_{kind}_review", questionnaire_reviews.save, fixed
+        ),
+        Route("POST", f"{base}/askings/<request_id>/ask-back", f"ask_{kind}_back", questionnaire_reviews.send, fixed),
         Route("POST", f"{base}/contact", f"save_{kind}_contact", campaigns.save_contact, fixed),
         Route("GET", f"{base}/erase", f"confirm_erase_{kind}", suppliers.show_erase_confirmation, fixed),
         Route("POST", f"{base}/erase", f"erase_{kind}", suppliers.erase_supplier, fixed),

@@ -37,6 +37,7 @@ from service.db.remediation_tables import (
     Transition,
 )
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
+from service.db.review_tables import AnswerDecision, QuestionnaireReview
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 
@@ -352,6 +353,17 @@ def make_answer_file(session: Session, ids: Ids) -> AnswerFile:
     return AnswerFile(asking_id=ids["asking_id"], **about, **file, **sent)
 
 
+def make_review(session: Session, ids: Ids) -> QuestionnaireReview:
+    by = {"changed_by": "user:ana", "changed_at": now()}
+    return QuestionnaireReview(asking_id=ids["asking_id"], state="in_review", **by)
+
+
+def make_decision(session: Session, ids: Ids) -> AnswerDecision:
+    by = {"decided_by": "user:ana", "decided_at": now()}
+    about = {"question": "workers_total", "decision": "asked_back", "answers": [120.0], "reason": "Since when?"}
+    return AnswerDecision(review_id=ids["review_id"], **about, **by)
+
+
 def make_step_request(session: Session, ids: Ids) -> StepRequest:
     asked = {"kind": "withheld", "reason": "The shelter is closed.", "asked_by": "user:ana", "asked_at": now()}
     return StepRequest(step_id=ids["step_id"], **asked)
@@ -418,6 +430,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "answer_id": make_finding_answer,
     "step_proposal_id": make_step_proposal,
     "draft_id": make_draft_answer,
+    "review_id": make_review,
+    "decision_id": make_decision,
     "supplier_contact_id": make_supplier_contact,
     "campaign_id": make_campaign,
     "campaign_supplier_id": make_campaign_supplier,

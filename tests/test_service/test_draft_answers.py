@@ -32,7 +32,7 @@ class Questionnaire:
             until = at + timedelta(days=30)
             link, _ = links.create_questionnaire_link(session, request, "management", until, "user:ana")
             self.supplier_id, self.asking_id, self.by = supplier.id, request.id, f"link:{link.id}"
-            self.form: OnlineForm = load_online_form(request, supplier, is_same_record=True)
+            self.form: OnlineForm = load_online_form(request, supplier, {}, is_same_record=True)
 
     def answer(self, seen: int = 0, by: str = "", **texts: str) -> set[str]:
         sent = {question: Sent(text, seen) for question, text in texts.items()}

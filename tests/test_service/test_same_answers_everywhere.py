@@ -49,7 +49,7 @@ def test_a_page_and_a_workbook_with_the_same_answers_are_read_as_the_same(form_i
     form, draw = load_form(form_id, version), random.Random(seed)
     supplier = make_supplier(form.kind)
     sent = QuestionnaireRequest(id="7", supplier_id="1", form=form_id, form_version=version, sent_on=ON, returned_on=ON)
-    online = load_online_form(sent, supplier, is_same_record=True)
+    online = load_online_form(sent, supplier, {}, is_same_record=True)
     texts = {question.id: draw_text(question, draw) for question in online.questions}
     texts |= {"country": "Thailand", "evidence": "audit; 2026-01-02"}
     page = check_drafts(online, {question: Draft(text) for question, text in texts.items()}, ON)

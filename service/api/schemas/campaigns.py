@@ -18,7 +18,7 @@ from service.api.fields import (
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.api.schemas.suppliers import TableFilterSchema
-from service.campaigns.board import STATES
+from service.campaigns.board import REVIEW_STATES, STATES
 from service.campaigns.merge_file import SCOPES
 from service.campaigns.outcomes import ACTIONS, HOW_REFUSED
 from service.campaigns.rules import load_rules
@@ -142,6 +142,9 @@ class CampaignSupplierSchema(ApiSchema):
     questions = StrictInteger(0)
     opened_at = fields.DateTime(allow_none=True)
     returned_on = fields.Date(allow_none=True)
+    review = StrictChoice(
+        REVIEW_STATES, allow_none=True, metadata={"description": "How far its review has got; null before it."}
+    )
     declined_on = fields.Date(allow_none=True)
     level = fields.String(allow_none=True)
     level_before = fields.String(allow_none=True, metadata={"description": "Its level when the campaign started."})

@@ -6,8 +6,9 @@ from marshmallow import fields
 
 from questionnaires.form import list_form_ids, list_versions, load_form
 from questionnaires.languages import ENGLISH
-from service.api.fields import NOT_BLANK, StrictChoice, StrictDay, StrictString
+from service.api.fields import NOT_BLANK, StrictChoice, StrictDay, StrictList, StrictString
 from service.api.schemas.base import ApiSchema, page_of
+from service.campaigns.board import REVIEW_STATES
 from service.online_questionnaires.files import KINDS
 from service.online_questionnaires.progress import STATES
 from service.questionnaires_sent.form_files import LAYOUTS, REQUEST_LAYOUTS, list_form_languages
@@ -69,6 +70,20 @@ class QuestionnaireRequestSchema(ApiSchema):
     )
     due_on = fields.Date(dump_only=True)
     is_late = fields.Boolean(dump_only=True, metadata={"description": "It is due and was not returned."})
+    review = StrictChoice(
+        REVIEW_STATES,
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "How far the review of its answers has got; null before it."},
+    )
+    asked_back = StrictList(
+        fields.String(),
+        dump_only=True,
+        metadata={"description": "The questions it asks back; empty for a whole questionnaire."},
+    )
+    language = fields.String(
+        dump_only=True, allow_none=True, metadata={"description": "The language that the respondent chose."}
+    )
     version = StrictString(20, load_only=True)
 
 

@@ -26,7 +26,7 @@ from service.queries import supplier_filter
 from service.suppliers import repository as suppliers
 from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
-from service.web.pages.suppliers import build_query, read_filter_fields
+from service.web.pages.suppliers import REVIEW_STATES, build_query, read_filter_fields
 
 STATE_TITLES = {
     "queued": lazy_gettext("Waiting to be sent"),
@@ -257,16 +257,17 @@ def _list_due_days() -> tuple[date, date]:
 
 def _render_board(campaign_id: str, error: DomainError | None) -> Response:
     state, page = request.args.get("state", ""), request.args.get("page", "")
+    state = state if state in (*board.STATES, *board.REVIEW_STATES) else ""
     with read_session() as session:
         campaign = campaigns.get_campaign(session, campaign_id)
         number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-        shown = board.load_board(session, campaign, state if state in board.STATES else "", number)
+        shown = board.load_board(session, campaign, state, number)
     html = render_template(
         "campaign.html",
         board=shown,
         campaign=campaign,
-        state=state if state in board.STATES else "",
-        states=STATE_TITLES,
+        state=state,
+        states={**STATE_TITLES, **REVIEW_STATES},
         reasons=REASON_TITLES,
         changes=CHANGE_TITLES,
         how=HOW_TITLES,

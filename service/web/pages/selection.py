@@ -21,6 +21,7 @@ from service.errors import DomainError, not_found
 from service.queries import supplier_filter, supplier_pages
 from service.queries.supplier_filter import SupplierFilter
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.asked_back import limit_form, list_asked_back
 from service.reviews import jobs as reviews
 from service.web.downloads import build_download
 from service.web.pages.suppliers import TABLES, build_query, read_filter_fields
@@ -75,7 +76,7 @@ def download_forms() -> Response:
     with read_session() as session, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         sent = _list_sent(session)
         for number, (each, supplier) in enumerate(sent, 1):
-            form = load_form(each.form, each.form_version)
+            form = limit_form(load_form(each.form, each.form_version), list_asked_back(session, each.id))
             name = NOT_IN_FILE_NAME.sub("_", supplier.reference or supplier.name)[:60]
             workbook = questionnaire_requests.build_request_workbook(each, supplier, form)
             archive.writestr(f"{number:02}_{name}_{each.form}.xlsx", workbook)

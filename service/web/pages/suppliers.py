@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -32,6 +33,7 @@ from service.queries.supplier_list import MEDIA_TYPES
 from service.queries.supplier_pages import Position
 from service.queries.supplier_remediation import get_supplier_remediation
 from service.questionnaires_sent import requests as questionnaire_requests
+from service.questionnaires_sent.asked_back import load_asked_back, load_review_states
 from service.questionnaires_sent.form_files import REQUEST_LAYOUTS, build_request_file
 from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
@@ -45,6 +47,11 @@ from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; the first table lists both kinds
 PATHS = {"site": "suppliers", "agency": "agencies"}
+REVIEW_STATES = {
+    "in_review": lazy_gettext("In review"),
+    "asked_back": lazy_gettext("Asked back"),
+    "reviewed": lazy_gettext("Reviewed"),
+}
 
 
 def show_table(path: str) -> Response:
@@ -146,6 +153,8 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         )
         unread_cells = questionnaire_requests.list_unread_cells(session, view.result)
         unread_cells += list_unread_answers(session, view.result)
+        reviews = load_review_states(session, [sent.id for sent in view.requests])
+        asked_back = load_asked_back(session, [sent.id for sent in view.requests])
         progress = describe_progress(session, [sent for sent in view.requests if sent.returned_on is None], on)
         remediation = get_supplier_remediation(
             session,
@@ -169,6 +178,9 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         unread_cells=unread_cells,
         progress=progress,
         states=STATES,
+        reviews=reviews,
+        review_states=REVIEW_STATES,
+        asked_back=asked_back,
         campaigns=campaigns,
         contact=contact,
         mail_languages=list(list_default_texts()),
@@ -222,7 +234,7 @@ def download_form(kind: str, supplier_id: str, request_id: str) -> Response:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         sent = questionnaire_requests.get_request(session, supplier, request_id)
         layout, language = read_form_layout(REQUEST_LAYOUTS)
-        file = build_request_file(sent, supplier, layout, language)
+        file = build_request_file(session, sent, supplier, layout, language)
     return build_download(file.data, file.media_type, file.name)
 
 

@@ -1,0 +1,1 @@
+"""Reviewing what suppliers answered: what speaks against an answer, accepting it or asking it back."""

@@ -1,0 +1,226 @@
+"""What a reviewer sees of a returned questionnaire, accepts and asks back, and how the answers return into the review."""
+
+import re
+from io import BytesIO
+
+import pytest
+from callers import make_browser, make_key, make_user, send
+from flask import Flask
+from openpyxl import load_workbook
+from sqlalchemy import select
+from test_online_questionnaires import Case, create_case, find_section
+
+from questionnaires.form import load_form
+from service.campaigns.contacts import save_contact
+from service.clock import now
+from service.db.outbox_tables import Message
+from service.db.remediation_tables import Finding
+from service.db.review_tables import AnswerDecision
+from service.db.session import Database
+from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.questionnaires_sent.form_files import build_request_file
+
+ANSWERS = {
+    "Workforce": {"workers_total": "120", "workers_migrant": "80", "worker_origin_countries": "Bangladesh"},
+    "Recruitment": {"recruitment_fees": "none", "worker_debt": "none"},
+}
+
+
+@pytest.fixture
+def case(app: Flask, database: Database) -> Case:
+    """A cannery in Malaysia that answered a few questions and sent the questionnaire."""
+    case = create_case(app, database, country="MY")
+    case.post("/open")
+    for section, answers in ANSWERS.items():
+        case.save(case.see(find_section(case, section)), answers)
+    assert case.send().status_code == 303
+    return case
+
+
+class Reviewer:
+    """An officer's API key, used on the review of the questionnaire of a case."""
+
+    def __init__(self, case: Case) -> None:
+        scopes = ("suppliers:read", "suppliers:write", "cases:read")
+        self.case, self.key = case, make_key(case.database, case.organisation_id, *scopes)
+        self.path = f"/api/v1/suppliers/{case.supplier_id}/askings/{case.asking_id}"
+        self.client = case.app.test_client()
+
+    def review(self) -> dict:
+        answer = self.client.get(f"{self.path}/review", headers=self.key)
+        assert answer.status_code == 200, answer.json
+        return answer.json
+
+    def find(self, question: str) -> dict:
+        return next(one for one in self.review()["answers"] if one["question"] == question)
+
+    def decide(self, **decisions: str):
+        """Accept a question (``accepted``), or ask it back for a reason (anything else)."""
+        choices = [
+            {"question": question, "decision": "accepted"}
+            if reason == "accepted"
+            else {"question": question, "decision": "asked_back", "reason": reason}
+            for question, reason in decisions.items()
+        ]
+        return self.client.post(f"{self.path}/review", json={"decisions": choices}, headers=self.key)
+
+    def ask_back(self):
+        return self.client.post(f"{self.path}/ask-back", headers=self.key)
+
+    def open_link(self) -> str:
+        """Ask back what is to be asked; return the token of the link."""
+        answer = self.ask_back()
+        assert answer.status_code == 201, answer.json
+        return answer.json["address"].rsplit("/", 1)[1]
+
+
+@pytest.fixture
+def reviewer(case: Case) -> Reviewer:
+    return Reviewer(case)
+
+
+def test_a_reviewer_is_pointed_to_what_the_corridor_says_about_no_fees(reviewer: Reviewer):
+    answer = reviewer.find("recruitment_fees")
+    texts = [point["text"] for point in answer["points"] if point["code"] == "corridor"]
+    assert "Workers who go from Bangladesh to Malaysia pay 18 months of wages on average" in texts[0]
+    assert answer["state"] == "open"
+
+
+def test_a_finding_that_is_open_is_shown_beside_an_answer_that_says_all_is_well(reviewer: Reviewer):
+    at, indicator = now(), load_form("site").by_id["worker_debt"].feeds[0]
+    with reviewer.case.database.for_organisation(reviewer.case.organisation_id) as session:
+        common = {"supplier_id": reviewer.case.supplier_id, "record_id": reviewer.case.supplier_id, "kind": "indicator"}
+        found = {"source_class": "audit", "found_on": at.date(), "raised_on": at.date(), "state": "open"}
+        by = {"created_by": "user:ana", "created_at": at, "updated_at": at}
+        session.add(Finding(about=indicator, worker_derived=True, **common, **found, **by))
+    assert "finding" in [point["code"] for point in reviewer.find("worker_debt")["points"]]
+    reviewer.key = make_key(reviewer.case.database, reviewer.case.organisation_id, "suppliers:read")
+    assert "finding" not in [point["code"] for point in reviewer.find("worker_debt")["points"]], "known from workers"
+
+
+def test_accepting_changes_no_score_and_the_review_ends_when_all_is_accepted(reviewer: Reviewer):
+    def list_results() -> list[str]:
+        with reviewer.case.database.for_organisation(reviewer.case.organisation_id) as session:
+            return list(session.scalars(select(Result.id)))
+
+    before = list_results()
+    assert reviewer.decide(recruitment_fees="accepted").json["state"] == "in_review"
+    everything = {one["question"]: "accepted" for one in reviewer.review()["answers"]}
+    assert reviewer.decide(**everything).json["state"] == "reviewed"
+    assert list_results() == before
+
+
+def test_what_is_asked_back_goes_out_as_one_small_form_and_returns_into_the_same_review(reviewer: Reviewer):
+    case = reviewer.case
+    reviewer.decide(recruitment_fees="Who paid the agency in Dhaka?", workers_total="At which site?")
+    token = reviewer.open_link()
+    assert reviewer.review()["state"] == "asked_back"
+    assert "asks you to complete or explain 2 of them" in case.see("", token)
+    case.post("/open", token)
+    page = case.see("", token)
+    assert "Housing" not in page
+    sections = re.findall(r'/sections/\d+(?=")', page)
+    assert len(sections) == 2
+    shown = "".join(case.see(path, token) for path in sections)
+    assert "Why we ask again: Who paid the agency in Dhaka?" in shown
+    assert "family_debt" not in shown
+    for path in sections:
+        part = case.see(path, token)
+        new = {"recruitment_fees": "most"} if "recruitment_fees" in part else {"workers_total": "150"}
+        case.save(part, new, token)
+    assert case.post("/send", token, confirmed="yes").status_code == 303
+    supplier = case.load_supplier()
+    kept = {name: supplier.answers[name] for name in ("recruitment_fees", "workers_total", "worker_debt")}
+    assert kept == {"recruitment_fees": "most", "workers_total": 150, "worker_debt": "none"}
+    review = reviewer.review()
+    assert review["state"] == "in_review"
+    answers = {one["question"]: one for one in review["answers"]}
+    assert (answers["recruitment_fees"]["answer"], answers["recruitment_fees"]["state"]) == ("most", "open")
+    assert answers["recruitment_fees"]["decisions"][0]["follow_up_id"] == review["follow_ups"][0]
+
+
+def test_a_blank_to_what_was_asked_back_counts_as_declined_and_nothing_else_changes(reviewer: Reviewer):
+    reviewer.decide(recruitment_fees="Who paid the agency?")
+    token = reviewer.open_link()
+    reviewer.case.post("/open", token)
+    assert reviewer.case.post("/send", token, confirmed="yes").status_code == 303
+    answers = reviewer.case.load_supplier().answers
+    assert (answers["recruitment_fees"], answers["worker_debt"]) == ("declined", "none")
+
+
+def test_nothing_is_asked_back_twice_for_the_same_answer_without_a_new_reason(reviewer: Reviewer):
+    reviewer.decide(worker_debt="Which contract says so?")
+    token = reviewer.open_link()
+    assert reviewer.decide(worker_debt="And since when?").json["code"] == "review.waiting"
+    reviewer.case.post("/open", token)
+    page = reviewer.case.see("/sections/1", token)
+    reviewer.case.save(page, {"worker_debt": "none"}, token)
+    reviewer.case.post("/send", token, confirmed="yes")
+    again = reviewer.decide(worker_debt="which contract  says so?")
+    assert (again.status_code, again.json["code"]) == (409, "review.asked_before")
+    assert reviewer.decide(worker_debt="Please send the contract.").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [(" ", "review.reason"), ("Ask Mr Somchai Rattana, +66 81 234 5678", "person."), ("x" * 501, "")],
+)
+def test_a_reason_is_needed_is_short_and_names_nobody(reviewer: Reviewer, reason: str, code: str):
+    answer = reviewer.decide(worker_debt=reason)
+    assert answer.status_code == 422
+    assert code in answer.json["code"]
+    assert reviewer.review()["state"] is None, "nothing was saved"
+
+
+def test_an_email_with_the_questions_goes_to_the_confirmed_address(reviewer: Reviewer):
+    with reviewer.case.database.for_organisation(reviewer.case.organisation_id) as session:
+        supplier = session.get_one(Supplier, reviewer.case.supplier_id)
+        save_contact(session, supplier, "office@pier.example", None, "user:ana", confirmed=True)
+    reviewer.decide(worker_debt="Which contract says so?")
+    assert reviewer.ask_back().json["email"] == "office@pier.example"
+    with reviewer.case.database.for_organisation(reviewer.case.organisation_id) as session:
+        mail = session.scalars(select(Message).where(Message.event == "questionnaire.asked_back")).one()
+        assert mail.recipient == "office@pier.example"
+        assert "contract" not in str(mail.payload), "events carry no text"
+    assert reviewer.ask_back().json["code"] == "review.nothing"
+
+
+def test_the_workbook_of_what_is_asked_back_has_only_these_questions(reviewer: Reviewer):
+    reviewer.decide(worker_debt="Which contract says so?")
+    follow_up = reviewer.ask_back().json["id"]
+    with reviewer.case.database.for_organisation(reviewer.case.organisation_id) as session:
+        sent, supplier = (
+            session.get_one(QuestionnaireRequest, follow_up),
+            session.get_one(Supplier, reviewer.case.supplier_id),
+        )
+        data = build_request_file(session, sent, supplier, "table", "en").data
+    headers = [cell.value for cell in load_workbook(BytesIO(data)).worksheets[1][2]]
+    assert len(headers) == 3, headers
+
+
+def test_a_questionnaire_without_answers_cannot_be_reviewed(app: Flask, database: Database):
+    reviewer = Reviewer(create_case(app, database))
+    answer = reviewer.client.get(f"{reviewer.path}/review", headers=reviewer.key)
+    assert (answer.status_code, answer.json["code"]) == (404, "review.not_returned")
+
+
+def test_on_its_page_an_officer_accepts_what_nothing_speaks_against_and_asks_the_rest_back(case: Case):
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    path = f"/suppliers/{case.supplier_id}/askings/{case.asking_id}"
+    page = browser.get(f"{path}/review").get_data(as_text=True)
+    assert "18 months of wages" in page
+    fields = {"decision-recruitment_fees": "asked_back", "reason-recruitment_fees": "Who paid the agency?"}
+    assert send(browser, f"{path}/review", then="accept_rest", **fields).status_code == 303
+    page = browser.get(f"{path}/review").get_data(as_text=True)
+    assert "1 question to ask back" in page
+    sent = send(browser, f"{path}/ask-back").get_data(as_text=True)
+    assert re.search(r"http://localhost/questionnaire/[\w-]{43}", sent)
+    assert "Asked back" in browser.get(f"/suppliers/{case.supplier_id}").get_data(as_text=True)
+    with case.database.for_organisation(case.organisation_id) as session:
+        decisions = {one.question: one.decision for one in session.scalars(select(AnswerDecision))}
+        events = set(session.scalars(select(AuditEvent.action)))
+    assert decisions["recruitment_fees"] == "asked_back"
+    assert decisions["worker_debt"] == "accepted"
+    assert {"review.decided", "review.asked_back"} <= events
+    viewer = make_browser(case.app, make_user(case.database, case.organisation_id, "viewer"))
+    assert viewer.get(f"{path}/review").status_code == 403
