@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
@@ -56,8 +57,11 @@ def start_campaign(
         created_by=by,
         created_at=at,
     )
-    session.add(campaign)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(campaign)
+    except IntegrityError:  # the same form, sent twice at the same moment: the other one started it
+        return get_campaign(session, campaign.id)
     rows = [
         {
             "id": new_id(),

@@ -28,11 +28,13 @@ from service.links import create_questionnaire_link
 from service.outbox.messages import withdraw_mails
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.questionnaires_sent.requests import create_request
+from service.remediation.gate import list_exited_suppliers
 
 REMINDER = "questionnaire.reminder"
 ACTOR = "system:campaigns"
 ADDRESSEE = "other"  # a mailbox, of which nobody knows who reads it
 LINK_PATH = "/questionnaire/{token}"  # of the page in service/web/questionnaire.py
+EXITED = "exited"  # reason: an approved exit paper ends the relationship
 PORTION = 50  # suppliers in one transaction
 
 
@@ -73,8 +75,12 @@ def run_portion(session: Session, campaign_id: str, at: datetime, most: int = PO
     query = query.order_by(CampaignSupplier.next_at, CampaignSupplier.id).limit(most).with_for_update()
     rows = session.scalars(query.execution_options(populate_existing=True)).all()
     contacts = load_contacts(session, [row.supplier_id for row in rows]) if campaign.channel == MAIL else {}
+    exited = list_exited_suppliers(session, [row.supplier_id for row in rows])
     for row in rows:
-        _advance(session, campaign, row, contacts, at)
+        if row.supplier_id in exited:
+            _stop(session, row)
+        else:
+            _advance(session, campaign, row, contacts, at)
     session.flush()
     return len(rows)
 
@@ -105,6 +111,16 @@ def _advance(
         row.reminded = days
         if row.state == "sent" and campaign.channel == MAIL:
             remind(session, row, supplier, request, contacts.get(supplier.id), f"{days}")
+
+
+def _stop(session: Session, row: CampaignSupplier) -> None:
+    """Send nothing more to a supplier that an approved exit paper parts with. Links that it was sent stay valid."""
+    row.reason, row.next_at, row.changed_by, row.changed_at = EXITED, None, ACTOR, now()
+    if row.asking_id is None:
+        row.state = "left_out"
+    if row.mail_id is not None:
+        withdraw_mails(session, [row.mail_id])
+        row.mail_id = None
 
 
 def _ask(

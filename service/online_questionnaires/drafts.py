@@ -92,7 +92,8 @@ def save_answers(
 def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
     """Return a request, locked until the transaction ends, to which answers may be added.
 
-    Raises DomainError: ``not_found``; ``questionnaire.sent``, 409, once it was sent.
+    Raises DomainError: ``not_found``; ``questionnaire.sent``, 409, once it was sent; ``questionnaire.returned``, 409, once it was
+    returned in another way: two sets of answers to one questionnaire are not mixed.
     """
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
     request = session.scalars(query.execution_options(populate_existing=True)).first()
@@ -101,6 +102,9 @@ def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
     if request.submitted_at is not None:
         detail = "This questionnaire has already been sent, so its answers can no longer be changed here."
         raise DomainError("questionnaire.sent", 409, detail)
+    if request.returned_on is not None:
+        detail = "This questionnaire has already been returned in another way, so it can no longer be answered here."
+        raise DomainError("questionnaire.returned", 409, detail)
     return request
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from service.assessment.decision import CorrectivePlan
 from service.db.exit_tables import ExitPaper
 from service.db.remediation_tables import Reply
+from service.db.session import chunks
 from service.remediation.plans import build_gate_plan
 
 
@@ -26,6 +28,15 @@ class GateFacts:
 
 
 NOTHING_KNOWN = GateFacts()
+
+
+def list_exited_suppliers(session: Session, supplier_ids: Sequence[str]) -> set[str]:
+    """Return those of some suppliers that an approved exit paper parts with, whenever that takes effect."""
+    found: set[str] = set()
+    for ids in chunks(supplier_ids):
+        approved = ExitPaper.supplier_id.in_(ids), ExitPaper.state == "approved"
+        found.update(session.scalars(select(ExitPaper.supplier_id).where(*approved)))
+    return found
 
 
 def load_gate_facts(session: Session, supplier_id: str) -> GateFacts:

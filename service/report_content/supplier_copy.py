@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from questionnaires.form import load_combined_form
-from questionnaires.validation.returned_forms import is_sensitive
+from questionnaires.validation.returned_forms import QUESTIONS_SHOWN, is_sensitive
 from reports.document import Detail, Report
 from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot
@@ -72,4 +72,6 @@ def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titl
         any(bool(getattr(block.scores, name)[0]) for block in assessed.blocks) for name in ("documented", "place_open")
     )
     own = replace(detail, reasons=reasons)
-    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open))
+    # Of an adaptive form that was returned, what is left was not shown because it cannot change the level.
+    asked_all = QUESTIONS_SHOWN in assessed.batch.answers.columns
+    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open, asked_all=asked_all))

@@ -9,10 +9,11 @@ from reports.document import Detail, Reason
 MAX_TITLES = 5
 
 
-def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tuple[str, ...]:
+def list_what_helps(detail: Detail, *, documented: bool, place_open: bool, asked_all: bool) -> tuple[str, ...]:
     """Return what would help a supplier whose result is explained by its own answers alone, as sentences; never empty.
 
     ``documented``: labour imposed by a state is documented there; ``place_open``: it is in a region that was not given.
+    ``asked_all``: it returned a form that asked it all that matters.
     """
     answers = [reason for reason in detail.reasons if reason.kind == "answer" and not reason.withheld]
     findings = [reason for reason in answers if reason.harm]
@@ -40,7 +41,7 @@ def list_what_helps(detail: Detail, *, documented: bool, place_open: bool) -> tu
         ("not_asked", "Ask your customer for the questionnaire and answer the remaining questions"),
     ):
         reasons = [reason for reason in answers if reason.state == state and not reason.harm]
-        if reasons:
+        if reasons and not (asked_all and state == "not_asked"):
             sentences.append(f"{text}: {_join_titles(reasons)}.")
     sentences.append(
         "Send evidence for your answers, with its date. An audit, or a finding by an authority, counts for more than your own "

@@ -109,7 +109,7 @@ def show(token: str) -> AnyResponse:
     link = get_link()
     with views.open_session(write=False) as session:
         opened = views.load(session)
-        if opened.request.submitted_at is not None:
+        if opened.is_closed:
             return views.render_sent(session, token, opened)
     if link.opened_at is None:
         section = opened.form.find_section(link.section)
@@ -271,7 +271,7 @@ def send(token: str) -> AnyResponse:
                 session, views.get_asking_id(), link.record_id, link.actor, today(link.time_zone), now()
             )
     except DomainError as error:
-        if error.code != "questionnaire.sent":
+        if error.code not in ("questionnaire.sent", "questionnaire.returned"):
             return views.render_review(token, error)
     return redirect(url_for("questionnaire.show", token=token), 303)
 

@@ -47,6 +47,11 @@ class Opened:
     check: Check
 
     @property
+    def is_closed(self) -> bool:
+        """Whether the questionnaire was sent, or returned in another way."""
+        return self.request.returned_on is not None
+
+    @property
     def name(self) -> str | None:
         """The supplier's own name; None after it was merged into another one."""
         return self.supplier.name if get_link().record_id == self.supplier.id else None
@@ -153,7 +158,7 @@ def render_refusal(token: str, error: DomainError, number: int | None = None) ->
     """Render the page again with why something was refused, and with what was entered on it."""
     if error.status == 404:
         raise error
-    if error.code == "questionnaire.sent":
+    if error.code in ("questionnaire.sent", "questionnaire.returned"):
         return redirect(url_for("questionnaire.show", token=token), 303)
     with open_session(write=False) as session:
         opened = load(session)
@@ -164,7 +169,7 @@ def render_refusal(token: str, error: DomainError, number: int | None = None) ->
 
 def render_section(token: str, opened: Opened, part: Section, error: DomainError | None = None) -> AnyResponse:
     """Render the questions of a section, with what was entered if it was refused."""
-    if opened.request.submitted_at is not None:
+    if opened.is_closed:
         return redirect(url_for("questionnaire.show", token=token), 303)
     entered = read_answers(part) if error else {}
     page = render_template(
@@ -219,7 +224,7 @@ def render_files(token: str, question_id: str, error: DomainError | None = None)
         opened = load(session)
         part, question = get_question(opened.form, question_id)
         sent = [one for one in files.list_files(session, opened.request.id) if one.question == question_id]
-    if opened.request.submitted_at is not None:
+    if opened.is_closed:
         return redirect(url_for("questionnaire.show", token=token), 303)
     page = render_template(
         "questionnaire_files.html",
@@ -242,7 +247,7 @@ def render_review(token: str, error: DomainError | None = None) -> AnyResponse:
     with open_session(write=False) as session:
         opened = load(session)
         sent = files.list_files(session, opened.request.id)
-    if opened.request.submitted_at is not None:
+    if opened.is_closed:
         return redirect(url_for("questionnaire.show", token=token), 303)
     page = render_template(
         "questionnaire_review.html",
@@ -257,8 +262,13 @@ def render_review(token: str, error: DomainError | None = None) -> AnyResponse:
 
 
 def render_sent(session: Session, token: str, opened: Opened) -> AnyResponse:
-    """Render what was sent, the result in the words of the supplier's copy, and the plan if there is a link to it."""
+    """Render what was sent, the result in the words of the supplier's copy, and the plan if there is a link to it.
+
+    What was entered here is not shown if the questionnaire was returned in another way: other answers count.
+    """
     link = get_link()
+    if opened.request.submitted_at is None:
+        return make_response(render_template("questionnaire_returned.html", token=token, link=link, opened=opened))
     detail: Detail | None = None
     plan: contents.SharedPlan | None = None
     if link.section is None and link.record_id == opened.supplier.id:

@@ -3,9 +3,11 @@
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from callers import freeze_time, make_organisation
@@ -18,6 +20,7 @@ from service.campaigns.outcomes import Change
 from service.campaigns.rules import choose_language, compute_due_at, load_rules
 from service.campaigns.selection import MERGE_FILE, Plan, preview
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
+from service.db.exit_tables import ExitPaper
 from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.outbox_tables import Message
 from service.db.session import Database
@@ -26,6 +29,7 @@ from service.errors import DomainError
 from service.jobs.kinds import RUN_CAMPAIGN
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
+from service.outbox.mail_texts import list_default_texts
 from service.queries.supplier_filter import SupplierFilter
 from service.suppliers import repository as suppliers
 
@@ -123,6 +127,13 @@ class Desk:
         with self.session() as session:
             query = select(QuestionnaireRequest).join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
             session.scalars(query.where(Supplier.reference == reference)).one().returned_on = self.at.date()
+
+    def approve_exit(self, reference: str) -> None:
+        with self.session() as session:
+            supplier = session.scalars(select(Supplier).where(Supplier.reference == reference)).one()
+            by = {"created_by": "user:ana", "created_at": self.at}
+            fields = {"state": "approved", "leverage": [], "authors": [], "effect": "", "ends_on": DUE}
+            session.add(ExitPaper(supplier_id=supplier.id, record_id=supplier.id, **fields, **by))
 
     def get_answers(self, reference: str) -> dict:
         with self.session() as session:
@@ -297,6 +308,60 @@ def test_reminders_that_were_missed_are_made_up_for_by_the_latest(desk: Desk):
     desk.go_to(datetime(2026, 11, 29, 12, tzinfo=UTC))
     desk.work()
     assert len(desk.deliver()) == 1
+
+
+def test_a_supplier_that_an_approved_exit_paper_parts_with_is_not_reminded(desk: Desk):
+    desk.add_suppliers(2)
+    campaign_id = desk.start()
+    desk.deliver()
+    desk.approve_exit("S-1")
+    desk.go_to(datetime(2026, 11, 23, 12, tzinfo=UTC))
+    desk.work()
+    assert desk.deliver() == ["office-2@cannery.example"]
+    with desk.session() as session:
+        reasons = dict(session.execute(select(CampaignSupplier.reason, CampaignSupplier.state)).all())
+    assert reasons == {"exited": "sent", None: "sent"}
+    assert campaign_id
+
+
+def test_two_starts_of_one_page_at_the_same_moment_start_one_campaign(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.add_suppliers(1)
+    at_once = Barrier(2, timeout=0.5)  # both have looked for the campaign before either has started it
+
+    def preview_together(*given):
+        with suppress(BrokenBarrierError):  # SQLite lets only one of them in
+            at_once.wait()
+        return preview(*given)
+
+    monkeypatch.setattr(campaigns, "preview", preview_together)
+
+    def start(_number: int) -> str:
+        with desk.session() as session:
+            chosen = Plan(name="Canneries", due_on=DUE)
+            return campaigns.start_campaign(session, chosen, None, "user:ana", "c" * 36).id
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(start, range(2))) == {"c" * 36}
+    with desk.session() as session:
+        assert len(session.scalars(select(CampaignSupplier)).all()) == 1
+
+
+def test_a_reminder_is_in_the_language_that_the_respondent_chose(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    texts = list_default_texts()
+    monkeypatch.setattr("service.campaigns.rules.list_default_texts", lambda: {**texts, "th": texts["en"]})
+    monkeypatch.setattr("service.campaigns.contacts.list_default_texts", lambda: {**texts, "th": texts["en"]})
+    (supplier_id,) = desk.add_suppliers(1)
+    desk.start()
+    desk.deliver()
+    with desk.session() as session:
+        request = session.scalars(select(QuestionnaireRequest)).one()
+        contacts.note_language(session, request.id, "th")
+        assert contacts.get_contact(session, supplier_id).language == "th"
+    desk.go_to(datetime(2026, 11, 23, 12, tzinfo=UTC))
+    desk.work()
+    with desk.session() as session:
+        waiting = session.scalars(select(Message.language).where(Message.state == "queued")).all()
+    assert waiting == ["th"]
 
 
 def test_a_mailbox_that_refuses_the_email_is_bounced_and_not_reminded(desk: Desk):

@@ -19,6 +19,7 @@ from service.db.review_tables import AnswerDecision
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
 from service.questionnaires_sent.form_files import build_request_file
+from service.questionnaires_sent.requests import mark_form_returned
 
 ANSWERS = {
     "Workforce": {"workers_total": "120", "workers_migrant": "80", "worker_origin_countries": "Bangladesh"},
@@ -224,3 +225,25 @@ def test_on_its_page_an_officer_accepts_what_nothing_speaks_against_and_asks_the
     assert {"review.decided", "review.asked_back"} <= events
     viewer = make_browser(case.app, make_user(case.database, case.organisation_id, "viewer"))
     assert viewer.get(f"{path}/review").status_code == 403
+
+
+def test_a_questionnaire_that_was_returned_as_a_workbook_can_no_longer_be_answered_through_its_link(
+    app: Flask, database: Database
+):
+    case = create_case(app, database)
+    case.post("/open")
+    page = case.see(find_section(case, "Workforce"))
+    with database.for_organisation(case.organisation_id) as session:
+        mark_form_returned(session, case.asking_id, now().date(), "user:ana")
+    assert case.save(page, {"workers_total": "120"}).status_code == 303
+    assert case.send().status_code == 303
+    assert "received this questionnaire in another way" in case.see()
+    assert "workers_total" not in case.load_supplier().answers
+
+
+def test_the_language_that_was_chosen_on_the_pages_is_kept(app: Flask, database: Database):
+    case = create_case(app, database)
+    case.post("/open?language=th")
+    assert 'lang="th"' in case.see("/sections/1")
+    case.post("/open?language=en")
+    assert 'lang="th"' not in case.see("/sections/1")

@@ -45,6 +45,7 @@ REASON_TITLES = {
     "no_address": lazy_gettext("No confirmed address"),
     "asked_recently": lazy_gettext("Asked recently"),
     "link.too_many": lazy_gettext("Too many valid links"),
+    "exited": lazy_gettext("An approved exit paper ends the relationship"),
 }
 CHANGE_TITLES = {
     "remind": lazy_gettext("Send a reminder now"),
