@@ -4,7 +4,7 @@ import re
 from io import BytesIO
 
 import pytest
-from callers import make_browser, make_key, make_user, send
+from callers import make_browser, make_key, make_organisation, make_user, send
 from flask import Flask
 from openpyxl import load_workbook
 from sqlalchemy import select
@@ -18,8 +18,11 @@ from service.db.remediation_tables import Finding
 from service.db.review_tables import AnswerDecision
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.questionnaire_reviews.decisions import Choice, decide, send_asked_back
+from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.form_files import build_request_file
-from service.questionnaires_sent.requests import mark_form_returned
+from service.questionnaires_sent.requests import create_request, mark_form_returned
+from service.suppliers import repository as suppliers
 
 ANSWERS = {
     "Workforce": {"workers_total": "120", "workers_migrant": "80", "worker_origin_countries": "Bangladesh"},
@@ -247,3 +250,22 @@ def test_the_language_that_was_chosen_on_the_pages_is_kept(app: Flask, database:
     assert 'lang="th"' in case.see("/sections/1")
     case.post("/open?language=en")
     assert 'lang="th"' not in case.see("/sections/1")
+
+
+def test_decisions_are_kept_whatever_the_answer_was(database: Database):
+    organisation_id, at = make_organisation(database), now()
+    answers = {"name": "Blue Pier", "country": "TH", "workers_total": 120, "worker_origin_countries": ["MM"]}
+    with database.for_organisation(organisation_id) as session:
+        supplier, _ = suppliers.save_supplier(session, "site", answers, at.date(), at, "user:ana", "import")
+        sent = create_request(session, supplier, "site", "the manager", at.date(), "user:ana")
+        session.flush()
+        mark_form_returned(session, sent.id, at.date(), "user:ana")
+        form = {"form_version": f"{sent.form} {sent.form_version}", "form_returned": at.date().isoformat()}
+        suppliers.save_supplier(session, "site", {**answers, **form, "housing": "declined"}, at.date(), at, "a", "api")
+        asked = [Choice(question, "asked_back", "Why?") for question in ("worker_origin_countries", "housing")]
+        choices = [Choice("workers_total", "accepted"), *asked]
+        review = decide(session, sent, choices, "user:ana", at.date(), sees_worker_derived=False)
+        states = {one.question.id: one.state for one in review.answers}
+        assert states == {"workers_total": "accepted", "worker_origin_countries": "to_ask", "housing": "to_ask"}
+        asked_back = send_asked_back(session, sent, "user:ana", at.date(), "/q/{token}", sees_worker_derived=False)
+        assert set(list_asked_back(session, asked_back.request.id)) == {"worker_origin_countries", "housing"}

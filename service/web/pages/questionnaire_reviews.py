@@ -12,7 +12,7 @@ from service.clock import today
 from service.errors import DomainError
 from service.online_questionnaires.files import KINDS
 from service.queries.supplier_evidence import GRADES
-from service.questionnaire_reviews.contents import load_review
+from service.questionnaire_reviews.contents import ReviewedAnswer, load_review
 from service.questionnaire_reviews.decisions import ACCEPTED, ASKED_BACK, Choice, decide, send_asked_back
 from service.questionnaires_sent.requests import get_request
 from service.suppliers import repository as suppliers
@@ -103,11 +103,15 @@ def _render(
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         sent = get_request(session, supplier, request_id)
         review = load_review(session, sent, on, sees_worker_derived=caller.sees_worker_derived)
+    sections: dict[str, list[ReviewedAnswer]] = {}
+    for answer in review.answers:
+        sections.setdefault(answer.question.section, []).append(answer)
     html = render_template(
         "questionnaire_answers.html",
         kind=kind,
         supplier=supplier,
         review=review,
+        sections=sections,
         states=REVIEW_STATES,
         answer_states=ANSWER_TITLES,
         grades=GRADES,
