@@ -31,7 +31,7 @@ def decide_answers(session: Session, kind: str, supplier_id: str, asking_id: str
     """Accept answers or mark them to be asked back, and return the review."""
     caller = get_caller()
     sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
-    choices = [Choice(one["question"], one["decision"], one["reason"]) for one in body["decisions"]]
+    choices = [Choice(one["question"], one["decision"], one.get("reason", "")) for one in body["decisions"]]
     on, sees = today(caller.time_zone), caller.sees_worker_derived
     return Reply(_describe(decide(session, sent, choices, caller.actor, on, sees_worker_derived=sees)))
 

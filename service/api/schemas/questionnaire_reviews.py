@@ -66,7 +66,7 @@ class AnswerChoiceSchema(ApiSchema):
 
     question = StrictString(80, required=True)
     decision = StrictChoice((ACCEPTED, ASKED_BACK), required=True)
-    reason = StrictString(MAX_REASON, load_default="", metadata=REASON)
+    reason = StrictString(MAX_REASON, metadata=REASON)
 
 
 class AnswerChoicesSchema(ApiSchema):
