@@ -318,6 +318,7 @@ def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.workbook import build_template, list_outgoing_questions, list_own_questions
     from risk_models.facts.facts import load_facts
     from risk_models.facts.goods import list_recognised_goods
+    from service.errors import DomainError
     from service.questionnaires_sent.form_files import build_form_file, list_form_languages
 
     try:
@@ -339,9 +340,12 @@ def _write_template(arguments: argparse.Namespace) -> int:
     if arguments.own_list:
         data = build_template(form, country=country, for_buyer=True, goods=goods)
     else:
-        data = build_form_file(
-            form, arguments.layout, on, language=arguments.language, country=country, goods=goods
-        ).data
+        try:
+            data = build_form_file(
+                form, arguments.layout, on, language=arguments.language, country=country, goods=goods
+            ).data
+        except DomainError as error:
+            raise UsageError(str(error)) from error
     out.write_bytes(data)
     asked = len(list_own_questions(form) if arguments.own_list else list_outgoing_questions(form, country))
     print(f"{form.title}, version {form.version}: {asked} questions. Written to {out}.")

@@ -24,6 +24,7 @@ from questionnaires.workbook import (
 from reports.formats import FORMATS
 from reports.typesetting import typeset
 from service.db.tables import QuestionnaireRequest, Supplier
+from service.errors import DomainError
 from service.questionnaires_sent.asked_back import limit_form, list_asked_back
 from service.questionnaires_sent.requests import build_request_workbook, list_prefilled
 
@@ -36,6 +37,7 @@ INTRODUCTION = (
     "Who sees it",
     "If someone is in danger",
 )  # on the printed form
+UNPRINTED_LANGUAGES = ("si",)  # none of the packages of fonts has its script
 LONG_TYPES = ("many", "countries", "sector", "evidence")  # answers that need two lines
 
 
@@ -108,7 +110,16 @@ def name_form_file(form: Questionnaire, layout: Layout, data: bytes, note: str =
 
 
 def build_printed_form(form: Questionnaire, on: date, *, language: str, country: str | None) -> bytes:
-    """Build a form as a PDF to print and fill in by hand. Raises FontsMissingError."""
+    """Build a form as a PDF to print and fill in by hand. Raises FontsMissingError, and DomainError ``form.language`` if there is
+    no font for the script of the language.
+    """
+    if language in UNPRINTED_LANGUAGES:
+        name = load_language(language).english_name
+        raise DomainError(
+            "form.language",
+            422,
+            f"language: There is no PDF in {name}, because no font for its script is installed. Use another layout.",
+        )
     texts = load_template_texts()
     entity = texts["entity"][form.kind]
     about = {text["heading"]: text.get("printed", text["text"]).format(**entity) for text in texts["about"]}

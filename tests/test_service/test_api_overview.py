@@ -214,6 +214,13 @@ def test_the_form_of_a_request_can_be_printed(portal: Portal):
     assert "reported" not in text.casefold().split("if someone is in danger")[0]
 
 
+def test_a_form_is_not_printed_in_a_script_without_a_font(portal: Portal):
+    problem = portal.get("/forms/site/template?layout=pdf&language=si")
+    assert (problem.status_code, problem.json["code"]) == (422, "form.language")
+    assert "There is no PDF in Sinhala" in problem.json["detail"]
+    assert portal.get("/forms/site/template?layout=questions&language=si").status_code == 200
+
+
 def test_only_forms_for_suppliers_have_other_layouts(portal: Portal):
     for form in list_forms.sync(client=portal.client).items:
         response = portal.get(f"/forms/{form.id}/template?layout=xlsform")

@@ -280,6 +280,13 @@ def test_an_unknown_country_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
     assert "Did you mean Thailand" in capsys.readouterr().err
 
 
+def test_a_form_is_not_printed_in_a_script_without_a_font(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "form.pdf"
+    assert cli.main(["template", "site", "--layout", "pdf", "--language", "si", "--out", str(path)]) == 2
+    assert "no PDF in Sinhala" in capsys.readouterr().err
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("form", ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"])
 def test_a_template_is_a_workbook_that_can_be_assessed_when_filled(tmp_path: Path, form: str) -> None:
     path = tmp_path / "form.xlsx"
