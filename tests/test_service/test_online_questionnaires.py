@@ -554,3 +554,11 @@ def test_the_questions_are_shown_in_the_language_that_is_chosen_and_read_as_in_e
     case.save(page.replace("?language=th", ""), {"recruitment_fees": "most"})
     assert 'value="most" checked' in case.see(path)
     assert case.get(f"{path}?language=xx").status_code == 200
+
+
+def test_a_questionnaire_in_arabic_runs_from_right_to_left(case: Case):
+    case.post("/open")
+    page = case.see(f"{find_section(case, 'Recruitment')}?language=ar")
+    assert 'dir="rtl"' in page
+    wanted = load_language("ar").translate(load_form("site").by_id["recruitment_fees"].evidence_wanted)
+    assert f"<bdi>{wanted}</bdi>" in page, "its punctuation is not moved by the English before it"
