@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from questionnaires.form import FORMS_DIR
+from questionnaires.worker_voice.form import FOLDER as WORKER_VOICE
 from risk_models.action_releases import get_action_releases
 from risk_models.buyer import RULES_FOLDER as PRACTICES
 from risk_models.cases.rules import list_released_digests
@@ -41,6 +42,7 @@ FILES_BY_KIND = {
     "model": lambda line: MODELS_FOLDER / line.name / f"{line.version}.toml",
     "form": lambda line: FORMS_DIR / line.name / f"{line.version}.toml",
     "practices": lambda line: PRACTICES / f"{line.version}.toml",
+    "statements": lambda line: WORKER_VOICE / f"{line.version}.toml",
 }
 
 
