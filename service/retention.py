@@ -24,6 +24,7 @@ from service.db.job_tables import Job, ScheduleRun
 from service.db.session import Database, chunks
 from service.db.tables import Change, IdempotentResponse, Organisation, Result, Supplier, new_id
 from service.db.watchlist_tables import WatchlistMatch
+from service.db.worker_voice_tables import WorkerSurvey
 from service.erasure.erase import erase_suppliers
 from service.erasure.files import list_used_files
 from service.erasure.imports import erase_imports
@@ -37,6 +38,7 @@ ACTOR = "system:retention"
 FILE_GRACE_PERIOD = timedelta(hours=1)
 IDEMPOTENCY_LIFETIME = timedelta(days=1)  # for which the response to a request with an Idempotency-Key is promised
 MESSAGE_LIFETIME = timedelta(days=90)  # of messages that were sent or could not be
+SURVEY_LIFETIME = timedelta(days=90)  # after its last day, of a survey among workers that nobody has closed
 ATTEMPT_LIFETIME = timedelta(days=7)  # failed attempts to sign in
 CHUNK = 200
 MIN_MONTHS, MAX_MONTHS = (
@@ -71,9 +73,10 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
     """Delete what has expired in every organisation; may run at any time, in any number of processes. Return the counts.
 
     After ``keep_months`` these are deleted: suppliers not assessed since, with all their results; earlier results of the
-    others; the buyer's own answers; case records that are closed or about no stored supplier, with their findings; uploads and
-    imports; jobs and their reports; runs of schedules; changes; messages. Messages that
-    were sent, or could not be, are deleted after 90 days already. The audit trail stays as long as its organisation.
+    others; the buyer's own answers; case records that are closed or about no stored supplier, with their findings; surveys among
+    workers; uploads and imports; jobs and their reports; runs of schedules; changes; messages. Messages that were sent, or could
+    not be, are deleted after 90 days already, and so are surveys that nobody closed. The audit trail stays as long as its
+    organisation.
     """
     counts = {"suppliers": 0, "rows": 0}
     with db.unscoped(write=False) as session:
@@ -137,6 +140,7 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
     has_new_findings = exists().where(StoredFinding.case_id == StoredCase.id, StoredFinding.created_at >= before)
     # An open case about a supplier is deleted with the supplier: it counts in every assessment until it is closed.
     unlinked = and_(StoredCase.supplier_id.is_(None), StoredCase.created_at < before, ~has_new_findings)
+    abandoned = and_(WorkerSurvey.closed_on.is_(None), WorkerSurvey.closes_on < (at - SURVEY_LIFETIME).date())
     statements = {
         "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
@@ -145,6 +149,7 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision about a match that is no longer found is stored for a while, in case it is found again.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
+        "worker_survey": delete(WorkerSurvey).where(or_(WorkerSurvey.closes_on < before.date(), abandoned)),
         # The newest change is kept: new ids continue from the highest one, and readers wait for changes after it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }

@@ -46,6 +46,7 @@ from service.api import (
     watchlists,
     what_if,
     worker_notice,
+    worker_surveys,
 )
 from service.api.route import FileTypes, Multipart, Route
 from service.api.schemas.admin import (
@@ -232,6 +233,7 @@ from service.api.schemas.suppliers import (
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
+from service.api.schemas.worker_surveys import WORKER_SURVEY, WORKER_SURVEYS, SurveyCodeRequestSchema, SurveyCodesSchema
 from service.auth.caller import get_settings
 from service.outbox.messages import MEDIA_TYPE
 from service.remediation.evidence_files import MEDIA_TYPES
@@ -304,6 +306,11 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("GET", f"{one}/worker-notice", f"download_{noun}_notice", worker_notice.download_notice,
               "Download the notice for workers: their rights, any repayments, and who can help.", NOTICE_FILE,
               transaction="own", query=WorkerNoticeQuerySchema(), fixed=fixed, withholds=True),
+        Route("GET", f"{one}/worker-surveys", f"list_{noun}_worker_surveys", worker_surveys.list_surveys,
+              f"List the surveys among the workers of {described}, newest first.", WORKER_SURVEYS, fixed=fixed),
+        Route("POST", f"{one}/worker-surveys", f"create_{noun}_worker_survey", worker_surveys.create_survey,
+              f"Set up a survey among the workers of {described}. It is never run by their employer.", WORKER_SURVEY, (201,),
+              "write", body=WORKER_SURVEY, fixed=fixed, reading="cases:read"),
         Route("GET", f"{one}/remedy-accounts", f"list_{noun}_remedy_accounts", remedy_accounts.list_accounts,
               f"List what the workers of {described} are owed and have been paid, newest first.", REMEDY_ACCOUNTS, fixed=fixed),
         Route("POST", f"{one}/remedy-accounts", f"create_{noun}_remedy_account", remedy_accounts.create_account,
@@ -489,6 +496,14 @@ ROUTES: tuple[Route, ...] = (
           query=WatchQuerySchema()),
     Route("GET", "/retaliation-watches/<watch_id>", "get_retaliation_watch", retaliation.get_watch,
           "Get a retaliation watch with its checks.", RetaliationWatchSchema(), (200, 304), versioned=True),
+    Route("GET", "/worker-surveys/<survey_id>", "get_worker_survey", worker_surveys.get_survey,
+          "Get a survey among workers, with its figures once it is closed.", WORKER_SURVEY, (200, 304), versioned=True),
+    Route("POST", "/worker-surveys/<survey_id>/codes", "issue_worker_survey_codes", worker_surveys.issue_codes,
+          "Issue codes, with which workers answer. They are returned only once.", SurveyCodesSchema(), (201,), "write",
+          body=SurveyCodeRequestSchema(), secret=True),
+    Route("POST", "/worker-surveys/<survey_id>/close", "close_worker_survey", worker_surveys.close_survey,
+          "Close a survey for good: its figures are published, and its codes and counts are deleted.", WORKER_SURVEY,
+          transaction="write", reading="cases:read"),
     Route("GET", "/approvals", "list_approvals", approvals.list_approvals,
           "List what is waiting for an approver. Only people can decide.", APPROVALS),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,

@@ -16,6 +16,7 @@ SELF_DECLARED = "self_declared"  # the declaration itself: there is nothing behi
 CONTENT = ("grade", "date", "expires", "covers", "source")  # what a piece is, whoever confirmed it
 # The source of a piece that a closed step lends, before the id of the step; the second is known only from workers.
 STEP, REPORTED_STEP = "Step", "Reported step"
+SURVEY = "Worker survey"  # the source of a piece that rests on a survey, before the id of the survey
 UUID_LENGTH = 36
 Piece = Mapping[str, Any]
 
@@ -133,6 +134,12 @@ def get_step_id(piece: Piece) -> str | None:
     """Return the id of the closed step that lends a piece (service/suppliers/verified_steps.py); None for any other piece."""
     prefix, _, step_id = str(piece.get("source") or "").rpartition(" ")
     return step_id if prefix in (STEP, REPORTED_STEP) and len(step_id) == UUID_LENGTH else None
+
+
+def is_of_survey(piece: Piece) -> bool:
+    """Return whether a piece rests on the answers of workers to a survey (service/worker_voice)."""
+    prefix, _, survey_id = str(piece.get("source") or "").rpartition(" ")
+    return prefix == SURVEY and len(survey_id) == UUID_LENGTH
 
 
 def without_step_evidence(answers: Mapping[str, Any]) -> dict[str, Any]:

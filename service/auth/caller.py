@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
 from service.auth.calendar_links import ActiveCalendar
+from service.auth.survey_links import SurveyLink
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.links import ActiveLink
@@ -86,6 +87,14 @@ def get_calendar() -> ActiveCalendar:
     if calendar is None:
         raise LookupError("this route is not for calendars")
     return calendar
+
+
+def get_survey_link() -> SurveyLink:
+    """Return the survey whose page a worker has opened. Raises LookupError on a route that is not for surveys."""
+    survey: SurveyLink | None = g.get("survey")
+    if survey is None:
+        raise LookupError("this route is not for surveys")
+    return survey
 
 
 def read_session(*, snapshot: bool = True) -> AbstractContextManager[Session]:

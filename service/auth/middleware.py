@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service import links
 from service.audit import record_event
-from service.auth import calendar_links, keys, sessions, throttle
+from service.auth import calendar_links, keys, sessions, survey_links, throttle
 from service.auth.access import ACCESS, format_route
 from service.auth.calendar_links import ActiveCalendar
 from service.auth.caller import Caller, get_database, get_settings
@@ -50,7 +50,7 @@ def register(app: Flask) -> None:
 
 
 def _authenticate() -> AnyResponse | None:
-    g.caller = g.link = g.calendar = None
+    g.caller = g.link = g.calendar = g.survey = None
     if request.endpoint is None:
         return None  # no such address or method: the router refuses it
     if NUL in request.path:
@@ -61,6 +61,8 @@ def _authenticate() -> AnyResponse | None:
         _authenticate_key(ACCESS.api[route])
     elif route in ACCESS.pages:
         response = _authenticate_session(ACCESS.pages[route])
+    elif ACCESS.links.get(route) == survey_links.SURVEY:
+        _find_survey()
     elif route in ACCESS.links:
         _authenticate_link(ACCESS.links[route])
     elif route in ACCESS.open:
@@ -211,6 +213,17 @@ def _authenticate_link(purpose: str) -> None:
     hit = limiter.hit(link)
     if not hit.allowed:
         raise _too_many_requests(hit.seconds)
+
+
+def _find_survey() -> None:
+    """Find the survey whose address a worker opens. Nothing is counted or written, since that would show when workers answer: an
+    address is no secret, and a code is too long to be guessed.
+    """
+    address = str((request.view_args or {})["address"])
+    with get_database().unscoped(write=False) as session:
+        g.survey = survey_links.find_survey(session, address)
+    if g.survey is None:
+        abort(404)
 
 
 def _too_many_requests(seconds: int) -> DomainError:

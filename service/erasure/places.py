@@ -115,10 +115,13 @@ PLACES: Mapping[str, Place] = {
     "transition": Place("deleted", "The history of a finding or step is deleted with it."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
+    "survey_code": Place("deleted", "Unused codes are deleted with their survey."),
+    "survey_count": Place("deleted", "Counts of answers are deleted when their survey is closed, or with it."),
     "watchlist": Place("no_subject", "Lists are published by others."),
     "watchlist_entry": Place(
         "kept", "Entries are published by others; they are not about suppliers of the organisation."
     ),
     "watchlist_match": Place("deleted", "Matches and the notes on them are deleted with the supplier."),
     "webhook_endpoint": Place("no_subject", "Addresses of the organisation's own systems."),
+    "worker_survey": Place("deleted", "Surveys among the workers of a supplier are deleted with the supplier."),
 }

@@ -28,6 +28,7 @@ from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import Database
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
+from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
 from service.imports import editions
 from service.imports.cases import contains_cases
@@ -196,6 +197,7 @@ def _list_in_use(session: Session, ids: Sequence[str]) -> dict[str, str]:
         ("remediation", RemedyAccount.supplier_id, ()),
         ("remediation", RetaliationWatch.supplier_id, (RetaliationWatch.version > 1,)),
         ("remediation", ExitPaper.supplier_id, ()),
+        ("remediation", WorkerSurvey.supplier_id, ()),
     )
     in_use: dict[str, str] = {}
     for reason, column, conditions in uses:

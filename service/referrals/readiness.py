@@ -1,4 +1,4 @@
-"""Where the referral directory allows contact with workers, what it lacks in other countries, and what has to be called again."""
+"""Where the referral directory allows contact with workers, whom it gives them, and what it lacks or has to be called again."""
 
 from __future__ import annotations
 
@@ -90,3 +90,19 @@ def list_open_countries(session: Session, on: date) -> list[Readiness]:
     """Return the countries with suppliers whose directory is empty, incomplete or outdated, the most suppliers first."""
     found = [each for each in list_readiness(session, on) if each.suppliers and not each.ready]
     return sorted(found, key=lambda each: (-each.suppliers, get_country_name(each.country)))
+
+
+def choose_contacts(session: Session, country: str, on: date) -> list[ReferralContact]:
+    """Return the contacts that workers in a country are given on a day, by kind in the order of the rules, the latest call first.
+
+    Only contacts whose call still counts are given.
+    """
+    rules = load_directory_rules()["for_workers"]
+    query = select(ReferralContact).where(
+        ReferralContact.country == country,
+        ReferralContact.kind.in_(rules["kinds"]),
+        ReferralContact.called_on >= find_first_valid_day(on),
+    )
+    found = session.scalars(query.order_by(ReferralContact.called_on.desc(), ReferralContact.name)).all()
+    by_kind = {kind: [contact for contact in found if contact.kind == kind] for kind in rules["kinds"]}
+    return [contact for contacts in by_kind.values() for contact in contacts[: rules["most_of_a_kind"]]]

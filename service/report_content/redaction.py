@@ -19,7 +19,13 @@ from reports.redaction import steps_from_own_answers
 from risk_models.answers import CASE_HARMS, EVIDENCE
 from risk_models.model import load_models
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS, AssessedBatch
-from service.assessment.evidence_entries import REPORTED_STEP, get_step_id, limit_confirmation, without_confirmation
+from service.assessment.evidence_entries import (
+    REPORTED_STEP,
+    get_step_id,
+    is_of_survey,
+    limit_confirmation,
+    without_confirmation,
+)
 
 RAISED_STATE = "raised"
 REDACTED = "not_shown"  # replaces the strength of case evidence
@@ -55,8 +61,8 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
     worker_covers = [
         piece.get("covers") or ()
         for piece in pieces
-        # What a closed step lends was checked by somebody else: the answer stays the supplier's own.
-        if piece["grade"] == WORKER_VOICE and get_step_id(piece) is None and "form_returned" not in answers
+        # What a closed step or a survey supports was checked by somebody else: the answer stays the supplier's own.
+        if piece["grade"] == WORKER_VOICE and not _supports_own_answer(piece) and "form_returned" not in answers
     ]
 
     def is_own(question: Question) -> bool:
@@ -68,6 +74,10 @@ def filter_own_answers(kind: str, answers: Mapping[str, Any], form_answers: Mapp
     return {
         question: answer for question, answer in _remove_worker_derived(answers).items() if question not in excluded
     }
+
+
+def _supports_own_answer(piece: Mapping[str, Any]) -> bool:
+    return get_step_id(piece) is not None or is_of_survey(piece)
 
 
 def _with_confirmations(form_answers: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

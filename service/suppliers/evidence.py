@@ -75,15 +75,25 @@ def withdraw_confirmation(session: Session, supplier: Supplier, piece_id: str, a
 def add_evidence(session: Session, supplier: Supplier, piece: Mapping[str, Any], voucher: Voucher, act: Act) -> None:
     """Add a piece of evidence from the buyer's own organisation, confirmed, and reassess its supplier.
 
+    Raises DomainError as :func:`add_pieces` does.
+    """
+    add_pieces(session, supplier, [(piece, voucher)], act)
+
+
+def add_pieces(
+    session: Session, supplier: Supplier, pieces: Sequence[tuple[Mapping[str, Any], Voucher]], act: Act
+) -> None:
+    """Add pieces of evidence from the buyer's own organisation, each confirmed by its voucher, and reassess their supplier once.
+
     Raises DomainError, 422: the code of intake for a part that is not understood, or as ``confirm_entry`` does.
     """
     _lock(session, [supplier.id])
-    entered = _validate_piece(supplier.kind, piece, act.on)
-    confirmed = confirm_piece(supplier.answers, entered, voucher, get_risk_lookup(supplier.kind, act.on))
-    pieces = [*(supplier.answers.get(EVIDENCE) or ()), confirmed]
-    supplier.answers = {**supplier.answers, EVIDENCE: pieces}
-    piece_id = list_entries(supplier.answers)[-1].id
-    _record(session, supplier, "evidence_added", piece_id, confirmed, confirmed["confirmed"]["covers"], act)
+    for piece, voucher in pieces:
+        entered = _validate_piece(supplier.kind, piece, act.on)
+        confirmed = confirm_piece(supplier.answers, entered, voucher, get_risk_lookup(supplier.kind, act.on))
+        supplier.answers = {**supplier.answers, EVIDENCE: [*(supplier.answers.get(EVIDENCE) or ()), confirmed]}
+        piece_id = list_entries(supplier.answers)[-1].id
+        _record(session, supplier, "evidence_added", piece_id, confirmed, confirmed["confirmed"]["covers"], act)
     reassess(session, [supplier.id], act.on, act.at, act.by, CAUSE)
 
 

@@ -24,6 +24,7 @@ from service.db.session import chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
 from service.db.watchlist_tables import WatchlistMatch
+from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError, not_found
 from service.suppliers import editions
 from service.suppliers.agency_links import get_name_keys, queue_site_reassessment
@@ -55,6 +56,7 @@ MOVED: Mapping[str, Any] = {
     "reply": Reply,
     "remedy_account": RemedyAccount,
     "retaliation_watch": RetaliationWatch,
+    "worker_survey": WorkerSurvey,
     "exit_paper": ExitPaper,
     "supplier_link": SupplierLink,
     "message": Message,
@@ -93,6 +95,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         Reply,
         RemedyAccount,
         RetaliationWatch,
+        WorkerSurvey,
         ExitPaper,
         SupplierLink,
         Message,

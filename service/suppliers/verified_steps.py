@@ -146,13 +146,22 @@ def _list_questions(answers: Row, outcome: Outcome, risk_lookup: RiskLookup, mod
     """Yield the questions whose answers an outcome is evidence for."""
     for model in models:
         for indicator in model.indicators:
-            answer = answers.get(indicator.question)
-            if answer is None or not outcome.is_about(indicator):
-                continue
-            remedied = not isinstance(answer, list) and answer in indicator.confirmed_risks
-            admitted = risk_lookup.admits_harm(indicator.question, answer)
-            if remedied or not (admitted or risk_lookup.is_uninformative(indicator.question, answer)):
+            if outcome.is_about(indicator) and is_supportable(answers, indicator, risk_lookup):
                 yield indicator.question
+
+
+def is_supportable(answers: Row, indicator: Indicator, risk_lookup: RiskLookup) -> bool:
+    """Return whether evidence that something is as it should be supports what was answered about an indicator.
+
+    It does not support an answer that still admits harm, nor one that says nobody checked.
+    """
+    answer = answers.get(indicator.question)
+    if answer is None:
+        return False
+    if not isinstance(answer, list) and answer in indicator.confirmed_risks:
+        return True  # harm that was remedied
+    question = indicator.question
+    return not (risk_lookup.admits_harm(question, answer) or risk_lookup.is_uninformative(question, answer))
 
 
 def lend_all(

@@ -57,6 +57,7 @@ from service.web.pages import (
     watchlists,
     what_if,
     worker_notice,
+    worker_surveys,
 )
 from service.web.svg import draw_range_strip
 
@@ -130,6 +131,8 @@ def _build_supplier_routes(kind: str) -> list[Route]:
         Route("POST", f"{base}/agreement", f"agree_{kind}", agreements.save_agreement, fixed),
         Route("GET", f"{base}/worker-notice", f"{kind}_notice", worker_notice.show_notice, fixed),
         Route("GET", f"{base}/worker-notice.<format>", f"{kind}_notice_file", worker_notice.download_notice, fixed),
+        Route("GET", f"{base}/worker-voice", f"{kind}_surveys", worker_surveys.show_surveys, fixed),
+        Route("POST", f"{base}/worker-voice", f"create_{kind}_survey", worker_surveys.create_survey, fixed),
         Route("GET", f"{base}/remedy-accounts", f"{kind}_accounts", remedy_accounts.show_accounts, fixed),
         Route("POST", f"{base}/remedy-accounts", f"save_{kind}_account", remedy_accounts.save_account, fixed),
         Route("GET", f"{base}/exit", f"{kind}_exit", exits.show_exit, fixed),
@@ -226,6 +229,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/remedy-accounts/<account_id>/unpaid", "explain_unpaid", remedy_accounts.explain_unpaid),
     Route("POST", "/remedy-accounts/<account_id>/delete", "delete_account", remedy_accounts.delete_account),
     Route("POST", "/remediation/steps/<step_id>/requests", "ask_approver", approvals.ask),
+    Route("GET", "/worker-surveys/<survey_id>", "survey", worker_surveys.show_survey),
+    Route("POST", "/worker-surveys/<survey_id>/codes", "issue_survey_codes", worker_surveys.issue_codes),
+    Route("POST", "/worker-surveys/<survey_id>/close", "close_survey", worker_surveys.close),
+    Route("POST", "/worker-surveys/<survey_id>/accept", "accept_survey", worker_surveys.accept),
     Route("GET", "/retaliation-watches/<watch_id>", "watch", watches.show_watch),
     Route("POST", "/retaliation-watches/<watch_id>/checks", "record_check", watches.record),
     Route("POST", "/retaliation-watches/<watch_id>/ending", "ask_to_end_watch", watches.ask_to_end),

@@ -23,7 +23,7 @@ from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_engine
 from service.heartbeats import Pulse
 from service.settings import Settings
-from service.web import account, admin, calendar_feed, navigation, questionnaire, routes, shared_plan
+from service.web import account, admin, calendar_feed, navigation, questionnaire, routes, shared_plan, voice
 from service.wiring import error_handlers
 from service.wiring.body_limits import get_limit
 
@@ -35,6 +35,7 @@ BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (
     shared_plan.register,
     questionnaire.register,
     calendar_feed.register,
+    voice.register,
     api.register,
 )
 
@@ -143,6 +144,8 @@ def _finish_response(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     response.headers.setdefault("Cache-Control", "no-store")  # static files have their own
     response.headers["X-Request-Id"] = g.request_id
+    if request.blueprint == voice.pages.name:
+        return response  # not even when somebody opened these pages is kept
     log.info(
         "request",
         method=request.method,

@@ -24,11 +24,11 @@ from reports.short import html, pdf
 from reports.short.document import Bullets, Paragraph, Section, ShortDocument, Table
 from service.db.referral_tables import ReferralContact
 from service.db.remediation_tables import Step
-from service.db.tables import Organisation, Result, Supplier
+from service.db.tables import Organisation, Supplier
 from service.errors import DomainError
 from service.queries import stored_results
 from service.referrals.contacts import load_directory_rules
-from service.referrals.readiness import find_first_valid_day, load_gate
+from service.referrals.readiness import choose_contacts, load_gate
 from service.report_content.contact_gate import list_worker_places
 
 FOLDER = Path(__file__).parent
@@ -83,9 +83,9 @@ def build_notice(
     gate = load_gate(session, on)
     if place is None or not gate.is_ready([place]):
         raise DomainError("notice.no_help", 409, gate.describe([place]))
-    if _is_imposed(session, supplier):
+    if stored_results.is_labour_imposed(session, supplier):
         raise DomainError("notice.state_imposed", 409, IMPOSED)
-    contacts = _choose_contacts(session, place, on)
+    contacts = choose_contacts(session, place, on)
     organisation = session.get_one(Organisation, supplier.organisation_id).name
     is_repaid = _is_repaid(session, supplier)
     return Notice(_write(supplier, organisation, contacts, on, language, is_repaid=is_repaid), place, contacts)
@@ -106,15 +106,6 @@ def render_notice(
     return Rendered(RENDERERS[format](replace(notice.document, logo=logo)), FORMATS[format].media_type, name)
 
 
-def _is_imposed(session: Session, supplier: Supplier) -> bool:
-    """Return whether state-imposed labour is documented for the latest result of a supplier."""
-    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
-    if latest is None:
-        return False
-    blocks = stored_results.reassess_group([latest]).blocks
-    return any(bool(block.scores.documented[0]) for block in blocks)
-
-
 def _is_repaid(session: Session, supplier: Supplier) -> bool:
     """Return whether repayment was agreed, for a reason that is not known only from workers."""
     rules = load_rules()["repayment"]
@@ -125,19 +116,6 @@ def _is_repaid(session: Session, supplier: Supplier) -> bool:
         Step.worker_derived.is_(False),
     )
     return session.scalars(query).first() is not None
-
-
-def _choose_contacts(session: Session, country: str, on: date) -> list[ReferralContact]:
-    """Return the contacts of a country whose call still counts, by kind in the order of the rules, the latest call first."""
-    rules = load_rules()
-    query = select(ReferralContact).where(
-        ReferralContact.country == country,
-        ReferralContact.kind.in_(rules["kinds"]),
-        ReferralContact.called_on >= find_first_valid_day(on),
-    )
-    found = session.scalars(query.order_by(ReferralContact.called_on.desc(), ReferralContact.name)).all()
-    by_kind = {kind: [contact for contact in found if contact.kind == kind] for kind in rules["kinds"]}
-    return [contact for contacts in by_kind.values() for contact in contacts[: rules["most_of_a_kind"]]]
 
 
 def _write(

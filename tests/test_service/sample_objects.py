@@ -40,6 +40,7 @@ from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
+from service.db.worker_voice_tables import SurveyCode, SurveyCount, WorkerSurvey
 
 Ids = Mapping[str, str]
 
@@ -395,6 +396,22 @@ def make_edition_entry(session: Session, ids: Ids) -> EditionEntry:
     return EditionEntry(import_id=ids["import_id"], supplier_id=ids["supplier_id"], **entry)
 
 
+def make_survey(session: Session, ids: Ids) -> WorkerSurvey:
+    supplier_id, on = ids["supplier_id"], now().date()
+    run = {"run_by": "union", "runner": "Packers' union", "chosen_by": "worker_organisation", "languages": ["en"]}
+    days = {"opens_on": on, "closes_on": on + timedelta(days=14), "created_by": "user:ana", "created_at": now()}
+    fields = {"form_version": "2026.1", "address": new_id()[:12], "country": "TH", "workers": 40, "groups": ["all"]}
+    return WorkerSurvey(supplier_id=supplier_id, record_id=supplier_id, accepted={}, **run, **days, **fields)
+
+
+def make_survey_code(session: Session, ids: Ids) -> SurveyCode:
+    return SurveyCode(survey_id=ids["survey_id"], code_hash=new_id())
+
+
+def make_survey_count(session: Session, ids: Ids) -> SurveyCount:
+    return SurveyCount(survey_id=ids["survey_id"], group="all", statement="violence", answer="true", workers=3)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -443,6 +460,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "watch_id": make_watch,
     "check_id": make_check,
     "exit_paper_id": make_exit_paper,
+    "survey_id": make_survey,
+    "survey_code_id": make_survey_code,
+    "survey_count_id": make_survey_count,
     "endpoint_id": make_endpoint,
     "message_id": make_message,
     "attempt_id": make_attempt,
@@ -460,6 +480,7 @@ WORDS = {
     "number": "1",
     "event": "step.due",
     "language": "en",
+    "address": "acdefghjklmn",
 }
 
 

@@ -48,7 +48,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|columns(\.\*)?"
+    r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
@@ -101,6 +101,16 @@ BODIES: Mapping[str, Any] = {
         "on": "2026-01-01",
     },
     "change_remedy_account": {"still_owed": f"{WORD} trust"},
+    "create_supplier_worker_survey": {
+        "country": "TH",
+        "run_by": "union",
+        "runner": f"{WORD} union",
+        "chosen_by": "workers",
+        "languages": ["en"],
+        "workers": 40,
+        "opens_on": today().isoformat(),
+        "closes_on": today().isoformat(),
+    },
     "put_supplier_contact": {"email": f"{WORD}@pier.example", "confirmed": True},
     "start_campaign": {"name": f"{WORD} round", "filter": {"text": WORD}, "channel": "merge_file"},
     "change_campaign_suppliers": {"action": "bounced", "reason": f"{WORD} mailbox"},
@@ -126,6 +136,7 @@ SAME = {
     "create_agency_letter": "create_supplier_letter",
     "create_agency_remedy_account": "create_supplier_remedy_account",
     "put_remedy_payment": "on the page of the account, because a key that no user answers for submits no evidence",
+    "create_agency_worker_survey": "create_supplier_worker_survey",
     "respond_to_agency": "respond_to_supplier",
     "create_supplier_exit_paper": "on the page of exits, because a key that no user answers for writes no exit paper",
     "create_agency_exit_paper": "create_supplier_exit_paper",
@@ -179,7 +190,9 @@ PAGES: Mapping[str, set[str]] = {
     # create_supplier_letter, create_supplier_link, plant_in_remediation
     "supplier_links.html": {"text", "response", "reason", "at", "note", "email"},
     "suppliers.html": {"filter_name", "text"},  # save_filter
+    "surveys.html": {"runner"},  # create_supplier_worker_survey
     "users.html": {"email", "name"},  # create_user
+    "voice_cover.html": {"code"},  # stored as a hash until it is used
     "webhooks.html": {"url"},  # create_webhook
     "watch.html": {"reason"},  # plant_in_remediation
     "what_if.html": {"agencies"},  # what_if_supplier
@@ -273,6 +286,7 @@ def plant_everything(portal: Portal) -> None:
     post(f"/cases/{case}", "correct_case", "PATCH")
     post(f"/cases/{case}/findings", "add_finding")
     post(f"/cases/{case}/findings/1", "correct_note", "PATCH")
+    post(f"{site}/worker-surveys", "create_supplier_worker_survey")
     schedule = post("/schedules", "create_schedule")["id"]
     post(f"/schedules/{schedule}", "change_schedule", "PATCH")
     user = post("/users", "create_user")["id"]
@@ -447,7 +461,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "transition",
     } <= places
     assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
-    assert {"exit_paper", "retaliation_check", "retaliation_watch"} <= places
+    assert {"exit_paper", "retaliation_check", "retaliation_watch", "worker_survey"} <= places
     assert {"campaign", "campaign_supplier", "supplier_contact"} <= places
 
     journal = Journal(tmp_path / "erasures.jsonl")
