@@ -56,11 +56,20 @@ class Stopped(Exception):
     """The worker is to stop. The step that was just written, and the checkpoint after it, are kept."""
 
 
+class GaveWay(Exception):
+    """Other jobs are waiting. The step that was just written, and the checkpoint after it, are kept."""
+
+
+def _is_never_awaited() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class ClaimedJob:
     """A job as it was when it was claimed. ``actor``: who requested it; ``attempt`` counts from 1 since the last checkpoint.
 
     ``stop``: set when the worker is to stop; the job then ends at its next checkpoint and goes back to the queue.
+    ``is_awaited``: says whether other jobs wait for a worker; a job that takes long then gives way after a checkpoint.
     """
 
     id: str
@@ -74,6 +83,12 @@ class ClaimedJob:
     cancel: bool
     lease_seconds: float
     stop: Event = field(default_factory=Event)
+    is_awaited: Callable[[], bool] = _is_never_awaited
+
+    def give_way(self) -> None:
+        """Raise GaveWay if other jobs wait: to be called after a checkpoint, by a job of many steps."""
+        if self.is_awaited():
+            raise GaveWay(self.id)
 
 
 def enqueue(
@@ -143,6 +158,12 @@ def claim_job(
             job.cancel,
             lease_seconds,
         )
+
+
+def is_job_waiting(db: Database) -> bool:
+    """Return whether a job, of any organisation, could be claimed now."""
+    with db.unscoped(write=False) as session:
+        return session.scalars(select(Job.id).where(_is_claimable(now())).limit(1)).first() is not None
 
 
 def _get_turns() -> tuple[ColumnElement[int], ColumnElement[int]]:

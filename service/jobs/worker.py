@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event, Thread
 from typing import Any
 
@@ -30,10 +31,12 @@ from service.jobs.table import (
     MAX_ATTEMPTS,
     Cancelled,
     ClaimedJob,
+    GaveWay,
     LostLease,
     Stopped,
     claim_job,
     end_job,
+    is_job_waiting,
     release_jobs,
     renew_lease,
     requeue,
@@ -121,7 +124,8 @@ def run_worker(
             if claimed is None:
                 stop.wait(POLL_SECONDS)
             else:
-                run_job(db, replace(claimed, stop=stop), handlers[claimed.kind], pulse.beat)
+                job = replace(claimed, stop=stop, is_awaited=partial(is_job_waiting, db))
+                run_job(db, job, handlers[claimed.kind], pulse.beat)
         except Exception as error:  # noqa: BLE001  it is logged: nothing but `stop` ends the loop
             # Nothing is lost: if a job could not be requeued, its lease ends and it is claimed again.
             pulse.record_failure(error)
@@ -162,6 +166,9 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
         message = "The service was stopped. The job continues from its last step."
         requeue(db, claimed, message, counted=False, at_once=True)
         return "returned"
+    except GaveWay:
+        requeue(db, claimed, "", counted=False, at_once=True)
+        return "gave_way"
     except DomainError as error:
         return end_job(db, claimed, "failed", error.detail or error.code, on_end=handler.on_failure)
     except (MissingBlob, ChangedBlob) as error:

@@ -118,6 +118,7 @@ def _assess_in_chunks(
             # Locked, so that a supplier that is deleted in the meantime does not come back.
             chunk = session.scalars(select(Supplier).where(in_kind, Supplier.id.in_(ids)).with_for_update()).all()
             assess_chunk(session, chunk, on, claimed.actor)
+        claimed.give_way()
 
 
 def reassess_selected(session: Session, selected: Sequence[str], on: date, by: str) -> int:
@@ -155,6 +156,7 @@ def reassess_agency_sites(db: Database, claimed: ClaimedJob) -> None:
             outdated = [site.id for site in suppliers.sites_with_outdated_agency_scores(session, sites)]
             suppliers.reassess(session, outdated, on, now(), claimed.actor, "agency")
             state["assessed"] += len(outdated)
+        claimed.give_way()
     with job_transaction(db, claimed, result={"assessed": state["assessed"]}):
         pass
 

@@ -3,10 +3,13 @@
 import csv
 import io
 from datetime import timedelta
+from threading import Event, Thread
 
 import openpyxl
 import pytest
-from sqlalchemy import select
+from patience import wait_until
+from processes import job
+from sqlalchemy import func, select
 from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, released, set_day
 
 from service import retention
@@ -16,7 +19,8 @@ from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.errors import DomainError
-from service.jobs.table import claim_job
+from service.jobs.table import ClaimedJob, claim_job, enqueue
+from service.jobs.worker import Handler, run_worker
 from service.model_governance import release_preview
 from service.model_governance.rule_effects import RULE_TITLES, RULES
 from service.reviews import jobs as review_jobs
@@ -51,9 +55,9 @@ def preview(database: Database, blobs: BlobStore, organisation_id: str) -> Job:
     assert claimed is not None
     release_preview.run_preview(database, blobs, claimed)
     with database.for_organisation(organisation_id, write=False) as session:
-        job = release_preview.get_preview(session)
-    assert (job.id, job.state, job.progress) == (job_id, "done", 1.0)
-    return job
+        found = release_preview.get_preview(session)
+    assert (found.id, found.state, found.progress) == (job_id, "done", 1.0)
+    return found
 
 
 def test_a_preview_lists_who_moves_and_why_and_changes_nothing(
@@ -102,6 +106,37 @@ def reassess_all(database: Database, organisation_id: str) -> None:
     claimed = claim_job(database, "w", kinds=["reassess_all"])
     assert claimed is not None
     review_jobs.reassess_all(database, claimed)
+
+
+def test_reassessing_all_gives_way_to_jobs_that_wait_and_assesses_each_supplier_once(
+    database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(review_jobs, "CHUNK", 1)
+    set_day(database, organisation_id, ON)
+    with database.for_organisation(organisation_id) as session:
+        reassessment = review_jobs.request_reassessment(session, "UTC", "user:1").id
+    stop, assessed_before = Event(), []
+
+    def count_assessed() -> int:
+        with database.for_organisation(organisation_id, write=False) as session:
+            return session.scalars(select(func.count(Result.id)).where(Result.model_version == NEXT)).one()
+
+    def render(db: Database, claimed: ClaimedJob) -> dict[str, object]:
+        assessed_before.append(count_assessed())
+        return {}
+
+    def reassess(db: Database, claimed: ClaimedJob) -> None:
+        if claimed.attempt == 1 and not claimed.checkpoint:  # somebody requests a report once it is running
+            with database.for_organisation(organisation_id) as session:
+                enqueue(session, "render_report", {}, "user:1")
+        review_jobs.reassess_all(db, claimed)
+        stop.set()
+
+    handlers = {"render_report": Handler(render), "reassess_all": Handler(reassess)}
+    Thread(target=run_worker, args=(database, handlers, stop), daemon=True).start()
+    wait_until(stop.is_set)
+    assert assessed_before == [1]
+    assert (job(database, reassessment).state, count_assessed()) == ("done", 4)
 
 
 def test_reassessing_all_leaves_nobody_on_the_release_before_and_the_feed_says_why(
