@@ -34,6 +34,7 @@ def get_release(session: Session) -> Reply:
             "release": release,
             "day": None if day is None else day.isoformat(),
             "outdated": state.outdated,
+            "outdated_facts": state.outdated_facts,
             "preview": None if state.preview is None else _preview(state.preview),
         }
     )
@@ -58,7 +59,7 @@ def cancel_day(session: Session) -> Reply:
 
 
 def request_preview(session: Session) -> Reply:
-    """Request a preview of the next release: a job assesses all suppliers under both."""
+    """Request a preview of the next release, or of newer facts: a job assesses all suppliers under both."""
     job = release_preview.request_preview(session, _today(), get_caller().actor)
     session.flush()
     return Reply(_preview(job), 202, {"Location": "/api/v1/organisation/release"})

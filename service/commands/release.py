@@ -38,17 +38,19 @@ def show_release(settings: Settings, arguments: argparse.Namespace) -> int:
         print(f"Available: {state.available}; no date is set")
     if state.outdated:
         print(f"Suppliers last assessed under another release: {state.outdated}")
+    if state.outdated_facts:
+        print(f"Suppliers last assessed with earlier facts: {state.outdated_facts}")
     return 0
 
 
 def preview_release(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Assess all suppliers under the release in use and the next one; print whose level changes and why, or write all."""
+    """Assess all suppliers under the release in use and the next one, or with newer facts; print whose level changes and why, or
+    write all.
+    """
     with open_current_database(settings) as database:
         organisation_id, day = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id, write=False) as session:
-            release = organisation_models.find_next_release(organisation_models.get_organisation(session), day)
-        if release is None:
-            raise DomainError("release.newest", 409, "This organisation uses the newest release of the models.")
+            release = release_preview.find_previewed_release(session, day)
         document = release_preview.build_preview(database, organisation_id, release, day)
     if arguments.out:
         path = Path(arguments.out)
@@ -60,8 +62,9 @@ def preview_release(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _print_preview(document: dict[str, Any]) -> None:
+    under = "with newer facts" if release_preview.is_of_facts(document) else f"under {document['release']}"
     print(
-        f"{document['level_changes']} of {document['total']} suppliers would move to another level under {document['release']}; "
+        f"{document['level_changes']} of {document['total']} suppliers would move to another level {under}; "
         f"for {document['score_changes']} others, only the score would change."
     )
     for rule in document["rules"]:

@@ -1,7 +1,9 @@
 """Preview the next release of the models for an organisation: whose level would change, and why, before an admin sets the day.
 
-All suppliers are assessed under the release in use and under the next one, as of today and from their stored answers. Only
-the preview itself is stored. A job computes it, since a large portfolio takes minutes; the pages and the API show the newest one.
+All suppliers are assessed under the release in use and under the next one, as of today and from their stored answers. If there is
+no next release, but newer facts than those of the latest results, the preview shows in the same way what reassessing all
+suppliers with these facts would change. Only the preview itself is stored. A job computes it, since a large portfolio takes
+minutes; the pages and the API show the newest one.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import func, join, select
 from sqlalchemy.orm import Session
 
 from reports.document import LEVEL_TITLES
 from risk_models.answers import from_rows
 from risk_models.engine.frame import LEVEL_NAMES
-from risk_models.facts.facts import load_facts
+from risk_models.facts.facts import FactSnapshot, load_facts
+from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from service.assessment.assess import Batch
 from service.audit import record_event
 from service.blob_store import BlobStore
@@ -29,10 +32,12 @@ from service.errors import DomainError
 from service.jobs.kinds import PREVIEW_RELEASE
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.model_governance.rule_effects import (
+    NEWER_FACTS,
     RULE_EXPLANATIONS,
     RULE_TITLES,
     RULES,
     Step,
+    assess_facts_steps,
     assess_steps,
     compute_effects,
 )
@@ -41,6 +46,7 @@ from service.report_content.labels import get_country_name
 from service.suppliers import case_evidence, organisation_models
 from service.suppliers.agency_links import get_name_keys
 from service.suppliers.repository import answers_with_entry_dates
+from service.suppliers.summary import get_facts_digest
 
 Document = dict[str, Any]
 CHUNK = 500
@@ -52,13 +58,15 @@ class ReleaseState(NamedTuple):
     """Which release an organisation uses, and which comes next.
 
     ``available``: the newest release in force that it does not use yet; ``planned``: the release and the day that were set, if
-    the day is still to come. ``outdated``: how many suppliers were last assessed under another release than the one in use.
+    the day is still to come. ``outdated``: how many suppliers were last assessed under another release than the one in use;
+    ``outdated_facts``: how many under this one, but with earlier facts.
     """
 
     current: str
     available: str | None
     planned: tuple[str, date] | None
     outdated: int
+    outdated_facts: int
     preview: Job | None
 
 
@@ -71,11 +79,19 @@ def get_release_state(session: Session, on: date) -> ReleaseState:
     versions = {model.version for model in organisation_models.list_current_models(session, on)}
     latest = select(func.count(Supplier.id)).join(Result, Result.id == Supplier.latest_id)
     outdated = session.scalars(latest.where(Supplier.deleted_at.is_(None), Result.model_version.not_in(versions))).one()
+    outdated_facts = session.scalars(
+        latest.where(
+            Supplier.deleted_at.is_(None),
+            Result.model_version.in_(versions),
+            Result.facts_digest != get_facts_digest(on),
+        )
+    ).one()
     return ReleaseState(
         current,
         organisation_models.find_next_release(organisation, on),
         planned,
         outdated,
+        outdated_facts,
         find_latest_preview(session),
     )
 
@@ -87,20 +103,35 @@ def find_latest_preview(session: Session) -> Job | None:
 
 
 def request_preview(session: Session, on: date, by: str) -> Job:
-    """Enqueue the preview of the next release; return the one that is waiting or running where there is one.
+    """Enqueue the preview of the next release, or else of newer facts; return the one that is waiting or running where there is
+    one.
 
-    Raises DomainError ``release.newest``, 409, where the organisation uses the newest release.
+    Raises DomainError ``release.newest``, 409, where the organisation uses the newest release and the newest facts.
     """
-    organisation = organisation_models.get_organisation(session, lock=True)
-    release = organisation_models.find_next_release(organisation, on)
-    if release is None:
-        raise DomainError("release.newest", 409, "This organisation uses the newest release of the models.")
+    current = organisation_models.get_release_on(organisation_models.get_organisation(session, lock=True), on)
+    release = find_previewed_release(session, on)
     latest = find_latest_preview(session)
     if latest is not None and latest.state in ("queued", "running"):
         return latest
-    job = enqueue(session, PREVIEW_RELEASE, {"release": release, "on": on.isoformat()}, by)
+    job = enqueue(session, PREVIEW_RELEASE, {"current": current, "release": release, "on": on.isoformat()}, by)
     record_event(session, by, "release.preview_requested", "job", job.id, {"release": release})
     return job
+
+
+def find_previewed_release(session: Session, on: date) -> str:
+    """Return the release that a preview is about: the next one, or the one in use where there are newer facts.
+
+    Raises DomainError ``release.newest``, 409, where there is neither.
+    """
+    state = get_release_state(session, on)
+    if state.available is None and not state.outdated_facts:
+        raise DomainError("release.newest", 409, "This organisation uses the newest release of the models.")
+    return state.available or state.current
+
+
+def is_of_facts(preview: Mapping[str, Any]) -> bool:
+    """Return whether a preview is about newer facts under the release in use, not about another release."""
+    return bool(preview.get("current") == preview["release"])
 
 
 def run_preview(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
@@ -125,33 +156,32 @@ def build_preview(
 ) -> Document:
     """Assess all suppliers of an organisation under the release in use and under a later one; return who moves and why.
 
+    For the release in use, they are assessed with the facts of their latest results and with those known on the day.
     ``suppliers``: those with the largest change of level first. ``report`` is called with the progress from 0 to 1.
     """
     with db.for_organisation(organisation_id, write=False) as session:
         organisation = session.get_one(Organisation, organisation_id)
         current = organisation_models.get_release_on(organisation, on)
-        condition = (Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
-        ids = {
-            kind: session.scalars(
-                select(Supplier.id).where(Supplier.kind == kind, *condition).order_by(Supplier.key)
-            ).all()
-            for kind in ("agency", "site")
-        }
+        groups = _list_groups(session) if current == release else _list_kinds(session)
     before, after = (organisation_models.list_release_models(name) for name in (current, release))
     facts = load_facts().as_of(on)
-    total, done = max(1, sum(map(len, ids.values()))), 0
+    total, done = max(1, sum(len(group.ids) for group in groups)), 0
     lines: list[Document] = []
-    agency_scores: list[dict[str, float]] = [{} for _ in range(len(RULES) + 1)]
+    agency_scores: list[dict[str, float]] = [{} for _ in range(2 if current == release else len(RULES) + 1)]
     matrix = np.zeros((len(LEVEL_NAMES), len(LEVEL_NAMES)), dtype=np.int64)
-    for kind in ("agency", "site"):
-        site_scores = None if kind == "agency" else agency_scores
-        for start in range(0, len(ids[kind]), CHUNK):
-            chunk = ids[kind][start : start + CHUNK]
+    for kind, facts_before, ids in groups:
+        site_scores: Sequence[Mapping[str, float]] = agency_scores if kind == "site" else [{} for _ in agency_scores]
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
             with db.for_organisation(organisation_id, write=False) as session:
                 found, batch = _load_batch(session, kind, chunk, on)
                 names = get_name_keys(session, chunk) if kind == "agency" else {}
             if found:
-                steps = assess_steps([batch], facts, on, before, after, site_scores)
+                steps = (
+                    assess_steps([batch], facts, on, before, after, site_scores)
+                    if facts_before is None
+                    else assess_facts_steps(batch, facts_before, facts, on, after, site_scores)
+                )
                 for scores, step in zip(agency_scores, steps, strict=True) if kind == "agency" else ():
                     _add_agency_scores(scores, step, [names.get(supplier.id, set()) for supplier in found])
                 lines += _build_lines(found, steps, matrix)
@@ -167,9 +197,40 @@ def build_preview(
         "total": len(lines),
         "level_changes": sum(line["level_changes"] for line in lines),
         "score_changes": sum(bool(line["reasons"]) and not line["level_changes"] for line in lines),
-        "rules": _summarize(lines),
+        "rules": _summarize(lines, (NEWER_FACTS,) if current == release else RULES),
         "suppliers": lines,
     }
+
+
+class _Group(NamedTuple):
+    """Suppliers of one kind by id, and the facts of their latest results where these are compared."""
+
+    kind: str
+    facts: FactSnapshot | None
+    ids: Sequence[str]
+
+
+def _list_kinds(session: Session) -> list[_Group]:
+    """Return all suppliers by kind, agencies first."""
+    assessed = select(Supplier.id).where(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
+    by_key = assessed.order_by(Supplier.key)
+    return [
+        _Group(kind, None, session.scalars(by_key.where(Supplier.kind == kind)).all()) for kind in ("agency", "site")
+    ]
+
+
+def _list_groups(session: Session) -> list[_Group]:
+    """Return all suppliers by kind, agencies first, and by the facts of their latest results."""
+    latest = join(Supplier, Result, Result.id == Supplier.latest_id)
+    used = select(Supplier.kind, Result.facts_digest, func.max(Result.on)).select_from(latest)
+    used = used.where(Supplier.deleted_at.is_(None)).group_by(Supplier.kind, Result.facts_digest)
+    groups = []
+    for kind, digest, on in session.execute(used.order_by(Supplier.kind, Result.facts_digest)):
+        of_digest = select(Supplier.id).select_from(latest).where(Supplier.deleted_at.is_(None), Supplier.kind == kind)
+        ids = session.scalars(of_digest.where(Result.facts_digest == digest).order_by(Supplier.key)).all()
+        facts = find_snapshot_by_digest(load_facts(), load_releases(), digest, on) or load_facts().as_of(on)
+        groups.append(_Group(kind, facts, ids))
+    return groups
 
 
 def _load_batch(session: Session, kind: str, ids: Sequence[str], on: date) -> tuple[Sequence[Supplier], Batch]:
@@ -221,10 +282,10 @@ def _sort_key(line: Document) -> tuple[Any, ...]:
     return (not line["level_changes"], -LEVEL_NAMES.index(line["level_after"]), -abs(change), line["name"])
 
 
-def _summarize(lines: Sequence[Document]) -> list[Document]:
+def _summarize(lines: Sequence[Document], rules: Sequence[str]) -> list[Document]:
     """Return what each rule does to the portfolio, the rule that moves most suppliers first."""
     summary = []
-    for rule in RULES:
+    for rule in rules:
         points = [reason["points"] for line in lines for reason in line["reasons"] if reason["rule"] == rule]
         main = sum(
             line["level_changes"] and bool(line["reasons"]) and find_main_reason(line)["rule"] == rule for line in lines
@@ -239,7 +300,7 @@ def _summarize(lines: Sequence[Document]) -> list[Document]:
                 "level_changes": main,
             }
         )
-    return sorted(summary, key=lambda s: (-s["level_changes"], -(s["raised"] + s["lowered"]), RULES.index(s["rule"])))
+    return sorted(summary, key=lambda s: (-s["level_changes"], -(s["raised"] + s["lowered"]), rules.index(s["rule"])))
 
 
 def find_main_reason(line: Document) -> Document:
@@ -268,9 +329,12 @@ def get_preview(session: Session) -> Job:
 def export_preview(document: Mapping[str, Any], format: str) -> bytes:  # noqa: A002  the word of the field
     """Return a preview as the bytes of a "csv" or "xlsx" file, one row a supplier. Raises DomainError ``format.unknown``."""
     current, release = document["current"], document["release"]
+    rules: tuple[str, ...] = RULES[::-1]
+    if is_of_facts(document):
+        current, release, rules = "with earlier facts", "with newer facts", (NEWER_FACTS,)
     titles = [
         "Kind", "Reference", "Name", "Country", f"Level {current}", f"Score {current}", f"Level {release}", f"Score {release}",
-        "Change", "Level changes", "Main reason", *(RULE_TITLES[rule] for rule in reversed(RULES)), "Reasons",
+        "Change", "Level changes", "Main reason", *(RULE_TITLES[rule] for rule in rules), "Reasons",
     ]  # fmt: skip
     cells = []
     for line in document["suppliers"]:
@@ -282,7 +346,7 @@ def export_preview(document: Mapping[str, Any], format: str) -> bytes:  # noqa: 
                 LEVEL_TITLES[line["level_before"]], round(before, 1), LEVEL_TITLES[line["level_after"]], round(after, 1),
                 round(after - before, 1), "yes" if line["level_changes"] else "no",
                 RULE_TITLES[find_main_reason(line)["rule"]] if line["reasons"] else "",
-                *(round(points.get(rule, 0.0), 1) for rule in reversed(RULES)),
+                *(round(points.get(rule, 0.0), 1) for rule in rules),
                 " ".join(reason["sentence"] for reason in line["reasons"]),
             ]
         )  # fmt: skip

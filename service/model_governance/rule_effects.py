@@ -36,6 +36,7 @@ OTHER, FACTS, STATE_IMPOSED, NOT_APPLICABLE_RULE, EVIDENCE_RULE = RULES = (
     "not_applicable",
     "evidence",
 )
+NEWER_FACTS = "newer_facts"  # not a rule of a release: the same rules with facts that were published later
 METHOD_OF_RULES = 4  # the method that introduced the rules on imposed labour, "not applicable" and evidence
 RULE_TITLES: Mapping[str, str] = {
     EVIDENCE_RULE: "Evidence claimed, not confirmed",
@@ -43,6 +44,7 @@ RULE_TITLES: Mapping[str, str] = {
     STATE_IMPOSED: "State-imposed labour",
     FACTS: "Facts about the country and sector",
     OTHER: "Other rules",
+    NEWER_FACTS: "Newer facts about the country and sector",
 }
 RULE_EXPLANATIONS: Mapping[str, str] = {
     EVIDENCE_RULE: (
@@ -62,6 +64,7 @@ RULE_EXPLANATIONS: Mapping[str, str] = {
         "indicators that rate police states as stable. The supplier did not cause this."
     ),
     OTHER: "Weights, minimum-score rules, and how missing answers count.",
+    NEWER_FACTS: "The inherent risk is based on facts that were published later. The supplier did not cause this.",
 }
 MIN_POINTS = 0.05  # smaller effects are not shown: scores are displayed with one decimal
 PLACE_OPEN = "The region was not given, and state-imposed labour is documented in one region of this country."
@@ -125,6 +128,22 @@ def assess_steps(
     return [
         Step(rule, tuple(assess_batch(batch, snapshot, on, scores, models) for batch in rows))
         for (rule, rows, snapshot, models), scores in zip(inputs, agency_scores, strict=True)
+    ]
+
+
+def assess_facts_steps(
+    batch: Batch,
+    before: FactSnapshot,
+    after: FactSnapshot,
+    on: date,
+    models: Sequence[Model],
+    agency_scores: Sequence[Mapping[str, float]],
+) -> list[Step]:
+    """Assess suppliers with earlier facts and then with newer ones; the arguments as in :func:`assess_steps`."""
+    steps = ((None, before), (NEWER_FACTS, after))
+    return [
+        Step(rule, (assess_batch(batch, facts, on, scores, models),))
+        for (rule, facts), scores in zip(steps, agency_scores, strict=True)
     ]
 
 
@@ -209,7 +228,11 @@ class _Explainer:
 
     def __init__(self, rule: str, old: AssessedBatch, new: AssessedBatch, changed: NDArray[np.bool_]) -> None:
         self.rule, self.old, self.new = rule, old, new
-        self.points = [_collect_points(batch, changed, rule) for batch in (old, new)] if rule in (FACTS, OTHER) else []
+        self.points = (
+            [_collect_points(batch, changed, rule) for batch in (old, new)]
+            if rule in (FACTS, NEWER_FACTS, OTHER)
+            else []
+        )
 
     def describe(self, position: int) -> str:
         """Return the sentence for one supplier, by its position in the batch."""
@@ -289,7 +312,7 @@ def _collect_points(batch: AssessedBatch, selected: NDArray[np.bool_], rule: str
         pairs = zip(batch_positions[chosen].tolist(), positions[chosen].tolist(), strict=True)
         for column, (batch_position, position) in enumerate(pairs):
             points = list_points(block, position, contributions[:, column])
-            if rule == FACTS:
+            if rule in (FACTS, NEWER_FACTS):
                 collected[batch_position] = {}
                 for part in block.parts:
                     earlier = collected[batch_position].get(part.context, (0.0, ""))[0]

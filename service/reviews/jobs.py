@@ -19,12 +19,12 @@ from service.clock import now, today
 from service.db import change_feed
 from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import Engagement, Supplier
+from service.db.tables import Engagement, Result, Supplier
 from service.jobs.kinds import REASSESS_ALL
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.suppliers import repository as suppliers
 from service.suppliers import verified_steps
-from service.suppliers.organisation_models import list_organisation_models
+from service.suppliers.organisation_models import list_current_models, list_organisation_models
 
 KINDS = ("agency", "site")  # agencies first: the score of a site depends on those of its agencies
 CHUNK = 200  # suppliers reviewed in one transaction
@@ -65,7 +65,8 @@ def review_suppliers(db: Database, claimed: ClaimedJob) -> None:
 
 
 def reassess_all(db: Database, claimed: ClaimedJob) -> None:
-    """Reassess all suppliers from their stored answers, since the organisation moved to another release of the models (a job).
+    """Reassess all suppliers from their stored answers, since the organisation moved to another release of the models, or newer
+    facts are known (a job).
 
     Its payload: ``time_zone``; the day of assessment is fixed when the job starts.
     """
@@ -188,4 +189,10 @@ def _review_chunk(session: Session, due_suppliers: Sequence[Supplier], on: date,
 
 
 def _reassess_chunk(session: Session, chunk: Sequence[Supplier], on: date, by: str) -> None:
-    suppliers.reassess(session, [supplier.id for supplier in chunk], on, now(), by, "release")
+    versions = {model.version for model in list_current_models(session, on)}
+    latest = select(Supplier.id).join(Result, Result.id == Supplier.latest_id)
+    ids = [supplier.id for supplier in chunk]
+    outdated = set(session.scalars(latest.where(Supplier.id.in_(ids), Result.model_version.not_in(versions))))
+    at = now()
+    suppliers.reassess(session, outdated, on, at, by, "release")
+    suppliers.reassess(session, set(ids) - outdated, on, at, by)

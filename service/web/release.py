@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from reports.formats import FORMATS
 from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.clock import today
+from service.db.job_tables import Job
 from service.errors import DomainError
 from service.model_governance import release_preview
 from service.model_governance.rule_effects import RULE_TITLES
@@ -92,7 +93,7 @@ def _render_release(error: DomainError | None = None) -> Response:
     with read_session() as session:
         state = release_preview.get_release_state(session, _today())
     preview = state.preview
-    if preview is not None and preview.payload["release"] != state.available:
+    if preview is not None and not _concerns(preview, state):
         preview = None
     preview_on = None if preview is None else date.fromisoformat(preview.payload["on"])
     page = render_template(
@@ -107,6 +108,13 @@ def _render_release(error: DomainError | None = None) -> Response:
         values=request.form,
     )
     return make_response(page, error.status if error else 200)
+
+
+def _concerns(preview: Job, state: release_preview.ReleaseState) -> bool:
+    """Return whether a preview is about what comes next: the next release or, if there is none, newer facts."""
+    if state.available is not None:
+        return bool(preview.payload["release"] == state.available)
+    return bool(state.outdated_facts and release_preview.is_of_facts(preview.payload))
 
 
 def _today() -> date:

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from portal import Portal
 from sqlalchemy import select
 from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, released
+from test_release_preview import assess_before_upgrade
 
 from risk_models.model import find_coming_model
 from service.db.session import Database
@@ -90,6 +91,23 @@ def test_once_the_day_has_come_all_suppliers_can_be_reassessed(database: Databas
     assert claim_job(database, "w", kinds=["reassess_all"]) is not None
 
 
+def test_an_admin_previews_newer_facts_before_all_suppliers_are_reassessed_with_them(
+    app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    organisation_id = make(database, "Upgraded", NEXT)
+    assess_before_upgrade(database, organisation_id, monkeypatch)
+    admin = make_browser(app, make_user(database, organisation_id, "admin"))
+    page = read(admin)
+    assert "4 suppliers were last assessed with earlier facts" in page
+    assert "Reassess all suppliers" not in page
+    assert send(admin, f"{ADDRESS}/preview").status_code == 303
+    run_preview(app, database)
+    page = read(admin)
+    assert "Newer facts about the country and sector" in page
+    assert "First day" not in page
+    assert "Reassess all suppliers" in page
+
+
 def test_the_method_page_shows_the_models_of_the_organisation(admin: FlaskClient):
     assert f'<td data-label="Version">{RELEASE}</td>' in admin.get("/method").get_data(as_text=True)
     send(admin, ADDRESS, release=NEXT, day=ON.isoformat())
@@ -111,6 +129,7 @@ def test_the_api_does_the_same(app: Flask, database: Database, portal: Portal):
         "release": None,
         "day": None,
         "outdated": 0,
+        "outdated_facts": 0,
         "preview": None,
     }
     assert portal.get(f"{ADDRESS}/preview/file").json["code"] == "release.no_preview"

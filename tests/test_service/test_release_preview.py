@@ -12,6 +12,8 @@ from processes import job
 from sqlalchemy import func, select
 from test_organisation_models import AT, GRADED, NEXT, ON, RELEASE, make, released, set_day
 
+from risk_models.facts.facts import load_facts
+from risk_models.facts.releases import load_releases, restrict_to_release
 from service import retention
 from service.blob_store import BlobStore
 from service.db import change_feed
@@ -45,6 +47,17 @@ def organisation_id(database: Database) -> str:
             for row in rows:
                 suppliers.save_supplier(session, kind, row, ON, AT, "user:1", "api")
     return organisation_id
+
+
+def assess_before_upgrade(database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Assess three sites and an agency with the facts of the first release, as before an upgrade."""
+    earlier = restrict_to_release(load_facts(), load_releases()[0])
+    with database.for_organisation(organisation_id) as session, monkeypatch.context() as before:
+        for module in ("service.suppliers.repository", "service.suppliers.summary"):
+            before.setattr(f"{module}.load_facts", lambda: earlier)
+        for kind, rows in (("agency", (AGENCY,)), ("site", SITES)):
+            for row in rows:
+                suppliers.save_supplier(session, kind, row, ON, AT, "user:1", "api")
 
 
 def preview(database: Database, blobs: BlobStore, organisation_id: str) -> Job:
@@ -172,6 +185,38 @@ def test_a_preview_needs_a_release_to_come(database: Database):
         with pytest.raises(DomainError) as missing:
             release_preview.get_preview(session)
         assert missing.value.code == "release.no_preview"
+
+
+def test_newer_facts_are_previewed_and_take_effect_once_all_suppliers_are_reassessed(
+    database: Database, blobs: BlobStore, monkeypatch: pytest.MonkeyPatch
+):
+    organisation_id = make(database, "Upgraded", NEXT)
+    assess_before_upgrade(database, organisation_id, monkeypatch)
+
+    def read_state() -> release_preview.ReleaseState:
+        with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
+            return release_preview.get_release_state(session, ON)
+
+    def read_scores() -> dict[str, float | None]:
+        with database.for_organisation(organisation_id, write=False, snapshot=False) as session:
+            return {supplier.name: supplier.score for supplier in session.scalars(select(Supplier))}
+
+    assert (read_state().outdated, read_state().outdated_facts) == (0, 4)
+    document = release_preview.load_preview(blobs, preview(database, blobs, organisation_id))
+    assert release_preview.is_of_facts(document)
+    lines = {line["name"]: line for line in document["suppliers"]}
+    assert {name: line["score_before"] for name, line in lines.items()} == pytest.approx(read_scores())
+    moved = [line for line in lines.values() if line["score_after"] != line["score_before"]]
+    assert moved
+    for line in moved:
+        (reason,) = line["reasons"]
+        assert reason["rule"] == "newer_facts"
+        assert reason["points"] == pytest.approx(line["score_after"] - line["score_before"])
+    header = release_preview.export_preview(document, "csv").decode("utf-8-sig").splitlines()[0]
+    assert "Level with earlier facts" in header
+    reassess_all(database, organisation_id)
+    assert read_scores() == pytest.approx({name: line["score_after"] for name, line in lines.items()})
+    assert read_state().outdated_facts == 0
 
 
 def test_a_second_request_finds_the_one_that_waits(database: Database, organisation_id: str):

@@ -10,11 +10,14 @@ from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema
 from service.api.schemas.files import JOB_STATES
 from service.api.schemas.suppliers import TABLE_FORMATS
-from service.model_governance.rule_effects import RULES
+from service.model_governance.rule_effects import NEWER_FACTS, RULES
 
 RELEASE_PATTERN = r"^[0-9]{4}\.[0-9]{1,3}$"
 AVAILABLE = {"description": "The newest release in force, if the organisation does not use it yet; otherwise null."}
 OUTDATED = {"description": "Number of suppliers last assessed under a release other than the one in use."}
+OUTDATED_FACTS = {
+    "description": "Number of suppliers last assessed under the release in use, but with facts that are out of date."
+}
 PLANNED = {"description": "The release set to apply from `day`. Null once that day arrives, or if no day is set."}
 MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
 
@@ -29,7 +32,7 @@ class ReleaseDaySchema(ApiSchema):
 class RuleEffectSchema(ApiSchema):
     """How one rule affects a supplier's score. The points for all rules add up to the change in its score."""
 
-    rule = StrictChoice(RULES)
+    rule = StrictChoice((*RULES, NEWER_FACTS))
     points = StrictNumber()
     sentence = fields.String()
 
@@ -52,7 +55,7 @@ class ReleaseMoveSchema(ApiSchema):
 class RuleSummarySchema(ApiSchema):
     """How one rule affects the portfolio: how many scores rise and fall, and how many levels change mainly because of it."""
 
-    rule = StrictChoice(RULES)
+    rule = StrictChoice((*RULES, NEWER_FACTS))
     title = fields.String()
     explanation = fields.String()
     raised = StrictInteger(0)
@@ -96,6 +99,7 @@ class ReleaseSchema(ApiSchema):
     release = fields.String(allow_none=True, metadata=PLANNED)
     day = fields.String(allow_none=True, metadata={"format": "date"})
     outdated = fields.Integer(metadata=OUTDATED)
+    outdated_facts = fields.Integer(metadata=OUTDATED_FACTS)
     preview = StrictNested(ReleasePreviewSchema, allow_none=True)
 
 
