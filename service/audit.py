@@ -1,6 +1,7 @@
 """The audit trail: who did what to which object, recorded in the same transaction as the action itself.
 
-The database itself refuses changes and deletion (``db/audit_triggers.py``). Details are codes, ids, counts and dates, never
+The database itself refuses changes and deletion (``db/audit_triggers.py``), and events form a chain of hashes
+(``audit_chain.py``). Details are codes, ids, counts and dates, never
 text that a person typed or that was in a cell, so that no event contains a worker's name.
 """
 
@@ -15,10 +16,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.audit_chain import link_at_commit
 from service.clock import now
+from service.db.account_tables import ApiKey, User
 from service.db.tables import AuditEvent
 
-CODE = re.compile(r"[A-Za-z0-9_.:+/@-]{0,80}")
+CODE = re.compile(r"[A-Za-z0-9_.:+/@-]{0,90}")  # the longest is an Ed25519 signature
 PAGE = 50
 
 
@@ -32,7 +35,7 @@ def record_event(
 ) -> None:
     """Append an event. ``actor`` is ``user:<id>``, ``key:<id>`` or ``system:<what>``; ``action`` reads ``key.revoked``.
 
-    Raises ValueError for details that are free text: values are numbers, codes of up to 80 letters, or lists of those.
+    Raises ValueError for details that are free text: values are numbers, codes of up to 90 letters, or lists of those.
     """
     values = dict(details or {})
     for name, value in values.items():
@@ -42,10 +45,11 @@ def record_event(
         at=now(), actor=actor, action=action, object_type=object_type, object_id=object_id, details=values
     )
     session.add(event)
+    link_at_commit(session, event)
 
 
 def is_code(value: object) -> bool:
-    """Return whether a value is a number, a code of up to 80 letters, None, or a list of those, and not free text."""
+    """Return whether a value is a number, a code of up to 90 letters, None, or a list of those, and not free text."""
     if isinstance(value, list | tuple):
         return all(is_code(item) for item in value)
     return (
@@ -53,6 +57,12 @@ def is_code(value: object) -> bool:
         or isinstance(value, int | float)
         or (isinstance(value, str) and CODE.fullmatch(value) is not None)
     )
+
+
+def list_actor_names(session: Session) -> dict[str, str]:
+    """Return the names of the users and keys of an organisation, by the actor that events have."""
+    names = {f"user:{user_id}": name for user_id, name in session.execute(select(User.id, User.name))}
+    return names | {f"key:{key_id}": name for key_id, name in session.execute(select(ApiKey.id, ApiKey.name))}
 
 
 @dataclass(frozen=True, slots=True)

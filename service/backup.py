@@ -20,12 +20,13 @@ import orjson
 from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
+from service.audit_chain import record_system_event
 from service.blob_store import BlobStore, BlobTrouble, MissingBlob
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
 from service.erasure.files import list_used_files
-from service.erasure.record import RecordedErasure, apply_erasures
+from service.erasure.record import ACTOR, RecordedErasure, apply_erasures
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -155,6 +156,10 @@ def restore_backup(
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
                 raise BackupError(f"the table {table.name} does not match what was saved when it is read back.")
+        details = {"made_at": manifest["at"], "erasures": len(erasures)}
+        record_system_event(
+            session, ACTOR, "backup.restored", "backup", hashlib.sha256(orjson.dumps(manifest)).hexdigest(), details
+        )
         applied = apply_erasures(session, erasures, at)
         session.flush()
         used = list_used_files(session)

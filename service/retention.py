@@ -15,6 +15,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
+from service.audit_chain import erase_details
 from service.blob_store import BlobStore
 from service.db.account_tables import SignIn, SignInAttempt
 from service.db.buyer_tables import BuyerAnswers
@@ -141,11 +142,13 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
     # An open case about a supplier is deleted with the supplier: it counts in every assessment until it is closed.
     unlinked = and_(StoredCase.supplier_id.is_(None), StoredCase.created_at < before, ~has_new_findings)
     abandoned = and_(WorkerSurvey.closed_on.is_(None), WorkerSurvey.closes_on < (at - SURVEY_LIFETIME).date())
+    is_expired_case = or_(StoredCase.closed_at < before, unlinked)
+    events = erase_details(session, session.scalars(select(StoredCase.id).where(is_expired_case)).all())
     statements = {
         "result": delete(Result).where(Result.created_at < before, Result.id.not_in(latest)),
         "job": delete(Job).where(Job.created_at < before, Job.state.in_(("done", "failed", "cancelled"))),
         "firing": delete(ScheduleRun).where(ScheduleRun.fired_at < before),
-        "case_record": delete(StoredCase).where(or_(StoredCase.closed_at < before, unlinked)),
+        "case_record": delete(StoredCase).where(is_expired_case),
         "buyer_answers": delete(BuyerAnswers).where(BuyerAnswers.created_at < before),
         # A decision about a match that is no longer found is stored for a while, in case it is found again.
         "watchlist_match": delete(WatchlistMatch).where(~WatchlistMatch.found, WatchlistMatch.decided_at < before),
@@ -153,7 +156,7 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
         # The newest change is kept: new ids continue from the highest one, and readers wait for changes after it.
         "change": delete(Change).where(Change.at < before, Change.id < last_change),
     }
-    counts = {"import": len(expired)}
+    counts = {"import": len(expired), "events": events}
     for name, statement in statements.items():
         removed = session.execute(statement)
         assert isinstance(removed, CursorResult)

@@ -41,6 +41,11 @@ class Settings:
         "File that contains the secret key, or several, one per line, newest first. Default: created in the data folder when the "
         "service first starts.",
     )
+    audit_checkpoints: str = _setting(
+        "",
+        "File to which signed checkpoints of the audit trail are appended, best on a disk that the database cannot write to. "
+        "Default: `audit-checkpoints.jsonl` in the data folder.",
+    )
     host: str = _setting("127.0.0.1", "Address that the web server listens on.")
     port: int = _setting(8080, "Port that the web server listens on.")
     hosts: tuple[str, ...] = _setting((), "Host names that the service accepts, separated by commas. Default: all.")
@@ -137,6 +142,11 @@ class Settings:
     def erasure_journal(self) -> Path:
         """File that records what was erased, for the restore of an earlier backup."""
         return self.data / "erasures.jsonl"
+
+    @property
+    def audit_checkpoint_file(self) -> Path:
+        """File of the signed checkpoints of the audit trail."""
+        return Path(self.audit_checkpoints) if self.audit_checkpoints else self.data / "audit-checkpoints.jsonl"
 
     @property
     def backup_journal(self) -> Path:

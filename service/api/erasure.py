@@ -18,10 +18,10 @@ from service.erasure import erase as erasure
 from service.erasure import imports as import_erasure
 from service.erasure.backups import find_backups_holding
 from service.erasure.erase import Preview
-from service.erasure.journal import Journal
 from service.errors import DomainError
 from service.imports import cases as import_cases
 from service.imports import records
+from service.journal import Journal
 from service.suppliers import repository as suppliers
 
 SCOPE = ACCESS.api["DELETE api.erase_supplier"]

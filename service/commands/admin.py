@@ -77,6 +77,28 @@ def add_commands(commands: Any) -> None:
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
 
+    audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
+        required=True, metavar="verify | checkpoint | export"
+    )
+    about = "find events that were changed, removed, moved, added or cut off, and name the first"
+    parser = add_command("verify", partial(_run_audit, "verify"), about, audit)
+    parser.add_argument(
+        "--checkpoints",
+        metavar="FILE",
+        help="compare with the checkpoints in this file (default: the file of the settings)",
+    )
+    parser.add_argument(
+        "--public-key", metavar="HEX", action="append", default=[], help="also accept checkpoints signed with this key"
+    )
+    add_command("checkpoint", partial(_run_audit, "checkpoint"), "sign the current state of every chain now", audit)
+    parser = add_command(
+        "export", partial(_run_audit, "export"), "write an organisation's audit trail to a file", audit
+    )
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+    parser.add_argument("--since", metavar="DATE", help="first day, in UTC (YYYY-MM-DD)")
+    parser.add_argument("--until", metavar="DATE", help="last day, in UTC (YYYY-MM-DD)")
+    parser.add_argument("--out", required=True, metavar="FILE", help="a .jsonl or .xlsx file")
+
     watchlist = commands.add_parser(
         "watchlist", help="manage the watchlists that suppliers are screened against"
     ).add_subparsers(required=True, metavar="import | list | remove")
@@ -278,7 +300,7 @@ def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.blob_store.address import open_blob_store
     from service.clock import now
     from service.erasure.backups import record_backup
-    from service.erasure.journal import Journal
+    from service.journal import Journal
     from service.wiring.processes import open_current_database
 
     at = now()
@@ -305,6 +327,13 @@ def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.commands.storage import copy_files
 
     return copy_files(settings, arguments)
+
+
+def _run_audit(name: str, settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.commands import audit
+
+    commands = {"verify": audit.verify, "checkpoint": audit.write_checkpoints, "export": audit.export}
+    return commands[name](settings, arguments)
 
 
 def _erase(settings: Settings, arguments: argparse.Namespace) -> int:

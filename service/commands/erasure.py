@@ -22,9 +22,9 @@ from service.erasure import erase as erasure
 from service.erasure import imports as import_erasure
 from service.erasure.backups import find_backups_holding
 from service.erasure.erase import Preview
-from service.erasure.journal import Journal
 from service.erasure.organisation import count_rows, erase_organisation
 from service.imports import records
+from service.journal import Journal
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.processes import open_current_database

@@ -15,10 +15,10 @@ from service.clock import now
 from service.commands.admin import format_counts
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.migrations import migrate
-from service.erasure.journal import Journal
 from service.erasure.record import list_erasures, to_erasure
 from service.integrity.check import find_inconsistencies, repair_inconsistencies, to_rows
 from service.integrity.finding import Finding
+from service.journal import Journal
 from service.settings import Settings
 from service.wiring.processes import open_current_database, open_database
 

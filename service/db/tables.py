@@ -135,9 +135,12 @@ class Owned:
 
 
 class AuditEvent(Owned, Base):
-    """Who did what to which object. Append-only: the database refuses changes and deletion (see the migration)."""
+    """Who did what to which object. Append-only: the database refuses changes and deletion, except the erasure
+    of its details (``audit_triggers.py``).
+    """
 
     __tablename__ = "audit_event"
+    __table_args__ = (Index("audit_events_of_object", "object_id"),)
     id: Mapped[int] = mapped_column(BigInteger().with_variant(sqlite.INTEGER(), "sqlite"), primary_key=True)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(80))

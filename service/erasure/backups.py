@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from service.erasure.journal import Journal
+from service.journal import Journal
 
 
 @dataclass(frozen=True)

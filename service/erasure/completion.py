@@ -11,9 +11,9 @@ from service.clock import now
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.session import Database
 from service.erasure.files import delete_files
-from service.erasure.journal import Journal
 from service.erasure.record import COMPLETED, record_erasures
 from service.jobs.table import ClaimedJob, job_transaction
+from service.journal import Journal
 
 
 def remove_erased_bytes(db: Database, blobs: BlobStore, claimed: ClaimedJob, journal: Journal | None = None) -> None:

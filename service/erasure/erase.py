@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from service.audit_chain import erase_details
 from service.cases import corrections
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
@@ -27,6 +29,7 @@ from service.jobs.kinds import REMOVE_ERASED_BYTES
 from service.jobs.table import enqueue
 from service.suppliers import repository as suppliers
 from service.suppliers.agency_links import get_name_keys
+from service.suppliers.objects import list_object_ids
 
 NAMES = ("reference", "name", "name_local", "trade_name")
 SHORTEST = 3  # letters of a name by which stored texts are searched
@@ -89,7 +92,9 @@ def erase_suppliers(
     digests += _list_answer_files(session, sorted(subject.supplier_ids))
     for supplier in sorted(erased, key=lambda supplier: (supplier.kind == "agency", supplier.id)):
         counts = count_supplier_rows(session, [supplier.id])
-        suppliers.erase_supplier(session, supplier, at, by, {**counts, **found.count()})
+        belonging = list_object_ids(session, [supplier.id])
+        events = erase_details(session, {supplier.id, *chain.from_iterable(belonging.values())})
+        suppliers.erase_supplier(session, supplier, at, by, {**counts, **found.count(), "events": events})
     traces.delete_changes(session, subject.supplier_ids)
     traces.remove_agency_keys(session, subject.agency_keys)
     if not is_expired:
@@ -119,17 +124,24 @@ def remove_case(session: Session, case: StoredCase, reason: str, on: date, at: d
     """Erase a case record that may be deleted, and reassess its supplier."""
     found = traces.find_traces(session, _describe_case(case))
     digests = traces.remove_traces(session, found, at, by)
-    digests += _delete_steps_of(session, case)
-    corrections.delete_case(session, case, reason, on, at, by, found.count())
+    step_ids = _list_own_steps(session, case)
+    finding_ids = session.scalars(select(Finding.id).where(Finding.case_id == case.id)).all()
+    events = erase_details(session, {case.id, *finding_ids, *step_ids})
+    digests += _delete_steps(session, step_ids)
+    corrections.delete_case(session, case, reason, on, at, by, {**found.count(), "events": events})
     request_removal(session, [("case", case.id)], digests, by)
 
 
-def _delete_steps_of(session: Session, case: StoredCase) -> list[str]:
-    """Delete the steps that only a case calls for, and return the digests of the files that prove them."""
+def _list_own_steps(session: Session, case: StoredCase) -> Sequence[str]:
+    """Return the ids of the steps that only a case calls for."""
     linked = select(StepFinding.step_id).join(Finding, Finding.id == StepFinding.finding_id)
     elsewhere = linked.where(or_(Finding.case_id.is_(None), Finding.case_id != case.id))
     only_here = Step.id.in_(linked.where(Finding.case_id == case.id)), Step.id.not_in(elsewhere)
-    step_ids = session.scalars(select(Step.id).where(*only_here)).all()
+    return session.scalars(select(Step.id).where(*only_here)).all()
+
+
+def _delete_steps(session: Session, step_ids: Sequence[str]) -> list[str]:
+    """Delete steps, and return the digests of the files that prove them."""
     digests = _list_evidence_files(session, Step.id, step_ids)
     for chunk in chunks(step_ids):
         session.execute(delete(Step).where(Step.id.in_(chunk)))

@@ -25,13 +25,13 @@ from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
 from service.erasure.files import delete_files
-from service.erasure.journal import Journal
-from service.erasure.record import record_erasures
+from service.erasure.record import record_erasures, record_organisation_erasure
 from service.erasure.traces import ACTIVE, list_portions
 from service.errors import not_found
 from service.jobs.kinds import ERASE_ORGANISATION
 from service.jobs.table import ClaimedJob, claim_job, enqueue, job_transaction, lock_claimed_job
 from service.jobs.worker import Handler, run_job
+from service.journal import Journal
 
 CHUNK = 1_000  # rows deleted in one transaction
 WAIT_SECONDS = 1.0  # between looks at an erasure that a worker is running
@@ -139,6 +139,7 @@ def _end(db: Database, claimed: ClaimedJob, progress: Mapping[str, Any]) -> bool
         session.add(
             Erasure(id=new_id(), organisation_id=claimed.organisation_id, at=now(), actor=claimed.actor, counts=counts)
         )
+        record_organisation_erasure(session, claimed.actor, claimed.organisation_id)
         session.execute(delete(Organisation).where(Organisation.id == claimed.organisation_id))
     return True
 

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from service.audit_chain import ORGANISATION_ERASED, record_system_event
 from service.db.case_tables import StoredCase
 from service.db.import_tables import Import
 from service.db.session import chunks, limit_to_organisation
 from service.db.tables import AuditEvent, Erasure, Organisation, Supplier, new_id
 from service.erasure.erase import erase_suppliers, remove_case
 from service.erasure.imports import erase_imports
-from service.erasure.journal import Entry, Journal
 from service.erasure.traces import end_import
+from service.journal import Entry, Journal
 
 ACTOR = "system:restore"
 COMPLETED = "erasure.completed"
@@ -103,6 +104,7 @@ def apply_erasures(session: Session, erasures: Sequence[RecordedErasure], at: da
         }
         if ids["organisation"]:
             session.add(Erasure(id=new_id(), organisation_id=organisation_id, at=at, actor=ACTOR, counts={}))
+            record_organisation_erasure(session, ACTOR, organisation_id)
             session.execute(delete(Organisation).where(Organisation.id == organisation_id))
             continue
         with limit_to_organisation(session, organisation_id):
@@ -113,6 +115,11 @@ def apply_erasures(session: Session, erasures: Sequence[RecordedErasure], at: da
                 remove_case(session, case, "erasure_request", at.date(), at, ACTOR)
             erase_suppliers(session, _load(session, Supplier, [*ids["site"], *ids["agency"]]), at, ACTOR)
     return unapplied
+
+
+def record_organisation_erasure(session: Session, by: str, organisation_id: str) -> None:
+    """Record the erasure of an organisation among the events of the installation: its own audit trail goes with it."""
+    record_system_event(session, by, ORGANISATION_ERASED, "organisation", organisation_id, {})
 
 
 def _load(session: Session, table: Any, ids: Sequence[str]) -> list[Any]:

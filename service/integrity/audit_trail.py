@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import exists, func, select
 
+from service.audit_evidence.breaks import check_chains
 from service.db import audit_triggers
 from service.db.account_tables import ApiKey, User
 from service.db.case_tables import StoredCase
@@ -54,6 +55,14 @@ def find_unrecorded_imports(installation: Installation) -> Iterator[Finding]:
     with installation.db.unscoped(write=False) as session:
         for import_id in session.scalars(select(Import.id).where(~event).order_by(Import.id)):
             yield Finding("audit.import_missing", f"import {import_id}", "No audit event records that it was received.")
+
+
+def find_broken_chains(installation: Installation) -> Iterator[Finding]:
+    """Yield each place at which the chain of an organisation's audit trail does not fit. All events are read."""
+    with installation.db.unscoped(write=False) as session:
+        for check in check_chains(session, {}):
+            for found in check.breaks:
+                yield Finding(found.code, f"audit trail of {found.chain}", found.detail)
 
 
 def count_events_of_missing_objects(installation: Installation) -> Iterator[Finding]:

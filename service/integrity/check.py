@@ -9,10 +9,10 @@ import structlog
 
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.erasure.journal import Journal
 from service.integrity import audit_trail, files, rows
 from service.integrity import erasures as erasure_checks
 from service.integrity.finding import Check, Finding, Installation
+from service.journal import Journal
 
 # In this order: what a repair deletes is no longer in the way of later ones. A new check is one more line here, and its codes
 # are explained in docs/operate.md.
@@ -31,6 +31,7 @@ CHECKS: tuple[Check, ...] = (
     files.find_unused_files,
     files.find_leftovers,
     audit_trail.find_missing_protection,
+    audit_trail.find_broken_chains,
     audit_trail.find_unrecorded_imports,
     audit_trail.count_events_of_missing_objects,
 )

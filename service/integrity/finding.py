@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.erasure.journal import Journal
+from service.journal import Journal
 
 ACTOR = "system:check"
 

@@ -6,7 +6,7 @@ from service.auth.caller import get_settings
 from service.clock import now
 from service.erasure.backups import BackupsHolding, find_backups_holding
 from service.erasure.erase import Preview
-from service.erasure.journal import Journal
+from service.journal import Journal
 
 
 def find_holding_backups(preview: Preview) -> BackupsHolding:

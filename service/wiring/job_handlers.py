@@ -9,13 +9,13 @@ from service.blob_store import BlobStore
 from service.campaigns.sending import run_campaign
 from service.db.session import Database
 from service.erasure.completion import remove_erased_bytes
-from service.erasure.journal import Journal
 from service.erasure.organisation import erase_rows
 from service.identity.pairs import find_same_suppliers
 from service.imports import failing, reading, saving, undo
 from service.jobs import kinds
 from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
+from service.journal import Journal
 from service.model_governance import release_preview
 from service.report_jobs import render_report
 from service.reviews.findings import take_all_findings

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Thread
 
 import structlog
@@ -18,14 +19,16 @@ from questionnaires.form import load_combined_form
 from questionnaires.tables import KINDS
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
+from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store.address import open_blob_store
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
-from service.erasure.journal import Journal
 from service.jobs.worker import run_workers
+from service.journal import Journal
 from service.outbox.delivery import Channels, run_delivery
 from service.outbox.mail import read_mail_server
 from service.outbox.webhooks import Receiving
+from service.secret_keys import list_signing_keys
 from service.settings import Settings
 from service.wiring import demo
 from service.wiring.app import create_app
@@ -72,7 +75,8 @@ def _serve(
     stop = Event()
     arguments = (db, build_handlers(blobs, Journal(settings.erasure_journal)), stop, settings.workers, SHUTDOWN_TIMEOUT)
     threads = [Thread(target=run_workers, args=arguments, name="workers", daemon=True)]
-    threads += [Thread(target=run_scheduler, args=(db, blobs, stop), name="scheduler", daemon=True)]
+    ticking = partial(run_scheduler, db, blobs, stop, checkpoints=open_checkpoints(settings, db))
+    threads += [Thread(target=ticking, name="scheduler", daemon=True)]
     threads += [Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)]
     for thread in threads:
         thread.start()
@@ -114,13 +118,20 @@ def run_scheduler_process(settings: Settings) -> None:
     """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
         log.info("scheduler_started")
-        run_scheduler(db, open_blob_store(settings.blob_store), stop_on_signals())
+        blobs, checkpoints = open_blob_store(settings.blob_store), open_checkpoints(settings, db)
+        run_scheduler(db, blobs, stop_on_signals(), checkpoints=checkpoints)
 
 
 def open_channels(settings: Settings) -> Channels:
     """Return how messages leave the installation. Raises SettingError."""
     receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
     return Channels(read_mail_server(settings), receiving, settings.get_secret_key())
+
+
+def open_checkpoints(settings: Settings, db: Database) -> CheckpointWriter:
+    """Return what writes signed checkpoints of the audit trail. Raises SettingError."""
+    newest, *_ = list_signing_keys(settings.get_secret_keys())
+    return CheckpointWriter(db, Journal(settings.audit_checkpoint_file), newest)
 
 
 def open_database(settings: Settings) -> Database:

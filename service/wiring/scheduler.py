@@ -1,7 +1,8 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
-It also queues reminders, the job that takes findings from new assessments, the one that stores the figures of the day and those
-of campaigns, notes which emails of campaigns arrived, and counts suppliers as consulted when the time to reply has passed.
+It also signs checkpoints of the audit trail, queues reminders, the job that takes findings from new assessments, the one that
+stores the figures of the day and those of campaigns, notes which emails of campaigns arrived, and counts suppliers as consulted
+when the time to reply has passed.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
@@ -23,6 +24,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import retention
+from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store import BlobStore
 from service.campaigns.outcomes import note_all_deliveries
 from service.campaigns.sending import queue_due_campaigns
@@ -65,9 +67,15 @@ class _FixedInterval(BaseTrigger):  # type: ignore[misc]
         return at + self.interval
 
 
-def run_scheduler(db: Database, blobs: BlobStore, stop: Signal, every: timedelta = TICK) -> None:
-    """Trigger due schedules every ``every``, see to reminders and replies every ``REMINDERS`` and purge expired data every
-    ``PURGE``, first at once, until ``stop`` is set.
+def run_scheduler(
+    db: Database,
+    blobs: BlobStore,
+    stop: Signal,
+    every: timedelta = TICK,
+    checkpoints: CheckpointWriter | None = None,
+) -> None:
+    """Trigger due schedules every ``every``, see to reminders, replies and checkpoints every ``REMINDERS`` and purge expired data
+    every ``PURGE``, first at once, until ``stop`` is set.
 
     Nothing but ``stop`` ends it: what goes wrong is logged under an id, shown with the heartbeat, and tried again.
     """
@@ -92,6 +100,9 @@ def run_scheduler(db: Database, blobs: BlobStore, stop: Signal, every: timedelta
                 mark_all_consulted(db, now())
             with pulse.guard():
                 queue_figures(db, now())
+            with pulse.guard():
+                if checkpoints is not None:
+                    checkpoints.write(now())
         if stop.wait(every.total_seconds()):
             break
         waits_until_purge -= 1

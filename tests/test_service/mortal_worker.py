@@ -22,9 +22,9 @@ from service.clock import now
 from service.db.job_tables import Job
 from service.db.session import Database, open_engine
 from service.erasure import organisation
-from service.erasure.journal import Journal
 from service.imports import saving
 from service.jobs import table, worker
+from service.journal import Journal
 from service.log import configure_logging
 from service.wiring.job_handlers import build_handlers
 

@@ -29,8 +29,8 @@ from service.db.migrations import get_newest_revision, get_revision
 from service.db.session import Database, open_engine
 from service.db.tables import Organisation, Supplier
 from service.db.watchlist_tables import WatchlistMatch
-from service.erasure.journal import Journal
 from service.jobs import kinds
+from service.journal import Journal
 from service.queries import portfolio
 from service.settings import Settings, describe_settings
 from service.suppliers import organisation_models

@@ -25,8 +25,8 @@ from test_erasure import WORD, find_word, plant_in_every_field, work
 from service.api.routes import document_bytes
 from service.clock import today
 from service.db.session import Database
-from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation
+from service.journal import Journal
 from service.retaliation.rules import list_signs
 from service.reviews.findings import queue_findings
 from service.settings import Settings

@@ -14,9 +14,9 @@ from service.db.session import Database
 from service.db.tables import AuditEvent, Erasure, Organisation, Supplier
 from service.erasure.erase import erase_suppliers
 from service.erasure.imports import erase_import
-from service.erasure.journal import Journal
 from service.erasure.organisation import begin_erasure
 from service.erasure.record import COMPLETED, list_erasures
+from service.journal import Journal
 from service.suppliers import repository as suppliers
 
 EVERY = 25 if TIMES == 1 else 1  # of the writes of an erasure, so many are skipped in the suite: none with --long

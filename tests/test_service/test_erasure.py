@@ -23,12 +23,12 @@ from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base
 from service.erasure import completion
-from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation
 from service.erasure.places import PLACES
 from service.erasure.record import list_erasures, record_erasures
 from service.integrity.check import find_inconsistencies, repair_inconsistencies
 from service.jobs.kinds import REMOVE_ERASED_BYTES
+from service.journal import Journal
 from service.settings import Settings
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers

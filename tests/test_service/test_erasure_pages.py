@@ -13,7 +13,7 @@ from service.clock import now
 from service.db.session import Database, open_engine
 from service.db.tables import Base
 from service.erasure.backups import record_backup
-from service.erasure.journal import Journal
+from service.journal import Journal
 from service.settings import Settings
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers

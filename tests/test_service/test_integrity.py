@@ -21,6 +21,7 @@ from service import cli
 from service.blob_store import BlobStoreUnavailable
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db import audit_triggers
 from service.db.derived_tables import SupplierCount
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job
@@ -180,6 +181,13 @@ def plant_missing_trigger(database: Database, blobs: FolderStore) -> None:
     change(database, text(f"DROP TRIGGER {name}{on}"))
 
 
+def plant_changed_event(database: Database, blobs: FolderStore) -> None:
+    plant_missing_trigger(database, blobs)
+    with database.engine.begin() as connection:
+        connection.execute(update(table(AuditEvent)).values(actor="user:bo"))
+        audit_triggers.restore(connection)
+
+
 Plant = Callable[[Database, FolderStore], None]
 SAFE: dict[Plant, str] = {
     plant_unused_file: "stored_file.unused",
@@ -201,6 +209,7 @@ UNSAFE: dict[Plant, str] = {
     plant_ended_job_without_time: "job.state",
     plant_wrong_number_of_entries: "watchlist.entries",
     plant_import_without_event: "audit.import_missing",
+    plant_changed_event: "audit.changed",
 }
 
 
@@ -233,7 +242,7 @@ def test_what_is_safe_is_found_and_repaired_and_nothing_else_is_touched(
     if (
         plant is plant_lost_import_job
     ):  # its job cannot be brought back: the import is marked as failed, and an event says so
-        rows |= {name: after[name] for name in ("job", "import", "audit_event")}
+        rows |= {name: after[name] for name in ("job", "import", "audit_event", "audit_link", "audit_chain")}
     assert after == rows
     assert list_files(blobs) == files
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import DatabaseError
 
 from risk_models.model import get_newest_release
 from service.audit import record_event
+from service.audit_evidence.breaks import check_chains
 from service.clock import now, today
 from service.db import supplier_counts
 from service.db.migrations import get_newest_revision, get_revision, migrate
@@ -39,6 +40,9 @@ def test_migrations_end_at_the_tables_of_the_service(database: Database):
     assert [each for each in differences if not str(each[0]).endswith("_index")] == []
 
 
+APPEND_ONLY = ("audit_event_no", "audit_link_no", "system_event_no")  # triggers that only migrations create
+
+
 def read_indexes_and_triggers(engine: Engine) -> dict[str, str]:
     """The statements that create the indexes and triggers of a database, by name, as it prints them."""
     queries = {
@@ -48,9 +52,7 @@ def read_indexes_and_triggers(engine: Engine) -> dict[str, str]:
     }
     with engine.connect() as connection:
         rows = connection.execute(text(queries[engine.dialect.name])).all()
-    return {
-        name: re.sub(r"[\s()\"]", "", sql) for name, sql in rows if not name.startswith(("audit_event_no", "alembic_"))
-    }
+    return {name: re.sub(r"[\s()\"]", "", sql) for name, sql in rows if not name.startswith(("alembic_", *APPEND_ONLY))}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -208,6 +210,29 @@ def test_keys_from_before_belong_to_who_created_them_and_stop_where_that_user_ha
             ending = connection.execute(text('SELECT id FROM "user" WHERE password_expires_at IS NOT NULL')).scalars()
             assert ending.all() == ["cy"]
     assert keys == [("1", "ana", False), ("2", "bo", True), ("3", "cy", True), ("4", "bo", True), ("5", None, False)]
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_events_from_before_are_linked_in_their_order_and_new_ones_follow(
+    request: pytest.FixtureRequest, kind: str, tmp_path: Path
+):
+    with open_old_database(request, kind, tmp_path, "0039") as engine:
+        with engine.begin() as connection:
+            before = MetaData()
+            before.reflect(connection)
+            values = {"actor": "user:ana", "object_type": "api_key", "object_id": "1", "organisation_id": "ours"}
+            for action in ("key.created", "key.revoked"):
+                details = {"days": 30, "scopes": ["assess"]}
+                connection.execute(
+                    insert(before.tables["audit_event"]).values(action=action, **values, at=now(), details=details)
+                )
+        migrate(engine)
+        with Database(engine).for_organisation("ours") as session:
+            record_event(session, "user:ana", "key.created", "api_key", "2")
+        with Database(engine).unscoped(write=False) as session:
+            checks = {check.chain: check for check in check_chains(session, {})}
+    assert (checks["ours"].events, checks["ours"].breaks) == (3, ())
 
 
 @pytest.mark.fault

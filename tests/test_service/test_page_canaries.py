@@ -31,8 +31,8 @@ from service.auth.access import ACCESS
 from service.clock import now
 from service.db.job_tables import Schedule
 from service.db.session import Database
-from service.erasure.journal import Journal
 from service.erasure.organisation import erase_organisation
+from service.journal import Journal
 from service.reviews.findings import queue_findings
 from service.settings import Settings
 from service.wiring.app import create_app

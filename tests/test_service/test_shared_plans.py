@@ -31,7 +31,7 @@ from service.db.remediation_tables import (
 from service.db.session import Database
 from service.db.tables import AuditEvent, Supplier, new_id
 from service.erasure.erase import erase_supplier
-from service.erasure.journal import Journal
+from service.journal import Journal
 from service.remediation import replies
 from service.shared_plans import proofs
 from service.wiring.job_handlers import build_handlers
