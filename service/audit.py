@@ -8,7 +8,7 @@ text that a person typed or that was in a cell, so that no event contains a work
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,8 @@ def list_events(
     action: str | None = None,
     object_type: str | None = None,
     object_id: str | None = None,
+    object_ids: Collection[str] | None = None,
+    except_actions: Collection[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
     before: int | None = None,
@@ -96,6 +98,10 @@ def list_events(
     for column, value in filters.items():
         if value:
             query = query.where(column == value)
+    if object_ids is not None:
+        query = query.where(AuditEvent.object_id.in_(object_ids))
+    if except_actions:
+        query = query.where(AuditEvent.action.not_in(except_actions))
     if since is not None:
         query = query.where(AuditEvent.at >= since)
     if until is not None:

@@ -15,9 +15,14 @@ from service.api.schemas.base import Resource
 from service.api.views import filter_from, next_page, whole_list
 from service.auth import keys, users
 from service.auth.caller import get_caller, get_settings
+from service.clock import today
 from service.db.tables import Organisation
 from service.errors import DomainError
 from service.queries import supplier_list
+from service.queries.supplier_activity import list_activity as list_supplier_activity
+from service.queries.supplier_activity import list_visible_objects
+from service.referrals.readiness import load_gate
+from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
 
@@ -108,13 +113,44 @@ def list_audit_events(session: Session, query: Values) -> Reply:
     cursor = query.get("cursor")
     page = audit.list_events(
         session,
-        **{name: query.get(name) for name in ("actor", "action", "object_id")},
+        actor=query.get("actor"),
+        action=query.get("action"),
+        object_id=query.get("object_id"),
         since=_start_of_day(query.get("since")),
         until=_start_of_day(query.get("until"), 1),
         before=None if cursor is None else int(cursor),
         limit=query["limit"],
     )
     return Reply({"items": page.events, "next": next_page(page.next_before)})
+
+
+def list_activity(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:
+    """Return who did what about a supplier, newest first, as far as the caller may see it, up to and including ``until``.
+
+    Without access to what workers reported, the details are only values before and after a change.
+    """
+    caller, cursor = get_caller(), query.get("cursor")
+    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    sees = caller.sees_worker_derived
+    gate = load_gate(session, today(caller.time_zone))
+    objects = list_visible_objects(session, supplier, gate, sees_worker_derived=sees, reads_cases=caller.reads_cases)
+    page = list_supplier_activity(
+        session,
+        objects,
+        sees_worker_derived=sees,
+        actor=query.get("actor"),
+        object_type=query.get("object_type"),
+        since=_start_of_day(query.get("since")),
+        until=_start_of_day(query.get("until"), 1),
+        before=None if cursor is None else int(cursor),
+        limit=query["limit"],
+    )
+    items = [event if sees else Resource(event, details=_list_values(event.details)) for event in page.events]
+    return Reply({"items": items, "next": next_page(page.next_before)})
+
+
+def _list_values(details: Values) -> dict[str, Any]:
+    return {name: details[name] for name in ("from", "to") if name in details}
 
 
 def _start_of_day(day: str | None, later: int = 0) -> datetime | None:

@@ -50,6 +50,7 @@ from service.api import (
 )
 from service.api.route import FileTypes, Multipart, Route
 from service.api.schemas.admin import (
+    ACTIVITY_PAGE,
     AUDIT_PAGE,
     FILTERS,
     KEYS,
@@ -58,6 +59,7 @@ from service.api.schemas.admin import (
     ORGANISATION_CHANGE,
     USER_CHANGE,
     USERS,
+    ActivityQuerySchema,
     AuditQuerySchema,
     FilterSchema,
     KeyHandoverSchema,
@@ -275,6 +277,9 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("GET", f"{one}/assessments", f"list_{noun}_assessments", views.history,
               f"List the results of {described}, newest first.", RESULT_PAGE,
               query=PageQuerySchema(), fixed=fixed),
+        Route("GET", f"{one}/activity", f"list_{noun}_activity", admin.list_activity,
+              f"List who did what about {described}, newest first, as far as the key may see it.", ACTIVITY_PAGE,
+              query=ActivityQuerySchema(), fixed=fixed),
         Route("POST", f"{one}/merge", f"merge_{noun}", views.merge,
               f"Merge {described} into another one, which takes over its results.", SupplierSchema(), transaction="write",
               body=MergeSchema(), fixed=fixed, reading="suppliers:read"),

@@ -203,14 +203,14 @@ def show_audit_trail() -> str:
     """Show a page of the audit trail, newest first, filtered by the query parameters."""
     filters = {name: request.args.get(name, "").strip() for name in ("actor", "action", "object_id", "since", "until")}
     before = request.args.get("before", "")
-    until = _parse_day_start(filters["until"], 1)
+    until = parse_day_start(filters["until"], 1)
     with read_session() as session:
         page = audit.list_events(
             session,
             actor=filters["actor"],
             action=filters["action"],
             object_id=filters["object_id"],
-            since=_parse_day_start(filters["since"]),
+            since=parse_day_start(filters["since"]),
             until=until,
             before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
         )
@@ -230,7 +230,7 @@ def show_audit_trail() -> str:
     )
 
 
-def _parse_day_start(day: str, days_later: int = 0) -> datetime | None:
+def parse_day_start(day: str, days_later: int = 0) -> datetime | None:
     """Return the start of a day, or of the day some days later, in the time zone of the organisation; None if the day is
     invalid."""
     try:

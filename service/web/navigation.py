@@ -70,6 +70,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
 BELONGS_TO = {
     "pages.site": "pages.suppliers",
     "pages.site_history": "pages.suppliers",
+    "pages.site_activity": "pages.suppliers",
     "pages.what_if_site": "pages.suppliers",
     "pages.site_links": "pages.suppliers",
     "pages.site_review": "pages.suppliers",
@@ -82,6 +83,7 @@ BELONGS_TO = {
     "pages.sent_requests": "pages.campaigns",
     "pages.agency": "pages.agencies",
     "pages.agency_history": "pages.agencies",
+    "pages.agency_activity": "pages.agencies",
     "pages.what_if_agency": "pages.agencies",
     "pages.agency_links": "pages.agencies",
     "pages.agency_review": "pages.agencies",

@@ -25,6 +25,7 @@ from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
 from service.web.formatting import describe_actor, format_day, format_moment, format_partial_date, format_plural
 from service.web.pages import (
+    activity,
     agreements,
     approvals,
     calendar,
@@ -91,6 +92,8 @@ def _build_supplier_routes(kind: str) -> list[Route]:
     return [
         Route("GET", base, kind, suppliers.show_supplier, fixed),
         Route("GET", f"{base}/history", f"{kind}_history", suppliers.show_history, fixed),
+        Route("GET", f"{base}/activity", f"{kind}_activity", activity.show_activity, fixed),
+        Route("GET", f"{base}/activity.<format>", f"{kind}_activity_file", activity.download_activity, fixed),
         Route("POST", f"{base}/askings", f"ask_{kind}", suppliers.create_request, fixed),
         Route("GET", f"{base}/askings/<request_id>", f"{kind}_form", suppliers.download_form, fixed),
         Route("POST", f"{base}/askings/<request_id>/returned", f"{kind}_form_returned", suppliers.mark_returned, fixed),

@@ -126,6 +126,20 @@ class AuditEventSchema(ApiSchema):
 AUDIT_PAGE = page_of(AuditEventSchema, "AuditPage")
 
 
+ACTIVITY_PAGE = page_of(AuditEventSchema, "ActivityPage")
+
+
+class ActivityQuerySchema(ApiSchema):
+    """The parameters for listing who did what about a supplier. ``object_type``: such as step or asking."""
+
+    actor = StrictString(80)
+    object_type = StrictString(40)
+    since = StrictDay()
+    until = StrictDay()
+    cursor = StrictString(18, "^[0-9]+$")
+    limit = ParameterInteger(1, 200, load_default=50)
+
+
 class AuditQuerySchema(ApiSchema):
     """The parameters for listing the audit trail."""
 
