@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -175,21 +175,34 @@ class Settings:
         """Return the newest secret key. Raises SettingError."""
         return self.get_secret_keys()[0]
 
+    def add_secret_key(self) -> int:
+        """Add a new secret key before the others, and return how many there are now. Raises SettingError, OSError."""
+        keys = self.get_secret_keys()
+        draft = _write_secret_keys(self.secret_keys_path, keys)
+        draft.replace(self.secret_keys_path)
+        return len(keys) + 1
+
 
 def _create_secret_key(path: Path) -> None:
     # Written to a draft and linked into place, so that two processes that start at once both read one whole key.
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    draft = _write_secret_keys(path, ())
     try:
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+
+
+def _write_secret_keys(path: Path, older: Sequence[bytes]) -> Path:
+    """Write a new secret key and the older ones to a draft beside a file, and return the path of the draft."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(b"\n".join((secrets.token_hex(32).encode(), *older)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -50,8 +50,8 @@ def change_webhook(session: Session, endpoint_id: str, body: Values) -> Reply:
 
 def rotate_secret(session: Session, endpoint_id: str) -> Reply:
     """Give a webhook endpoint a new secret, which appears only in this response."""
-    key, by = get_settings().get_secret_key(), get_caller().actor
-    endpoint, secret = endpoints.rotate_secret(session, endpoint_id, key, by)
+    secret_keys, by = get_settings().get_secret_keys(), get_caller().actor
+    endpoint, secret = endpoints.rotate_secret(session, endpoint_id, secret_keys, by)
     return Reply(_endpoint(endpoint, secret=secret))
 
 

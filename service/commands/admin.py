@@ -77,6 +77,10 @@ def add_commands(commands: Any) -> None:
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
 
+    secret = commands.add_parser("secret-key", help="replace the secret key of the installation").add_subparsers(
+        required=True, metavar="rotate"
+    )
+    add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
     audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
         required=True, metavar="verify | checkpoint | export"
     )
@@ -327,6 +331,15 @@ def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.commands.storage import copy_files
 
     return copy_files(settings, arguments)
+
+
+def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    number = settings.add_secret_key()
+    print(
+        f"{settings.secret_keys_path} has a new secret key and {number - 1} older. Restart every process of Diligence."
+    )
+    print("Before you remove an older key, rotate the secrets of the webhook endpoints (see docs/operate.md).")
+    return DONE
 
 
 def _run_audit(name: str, settings: Settings, arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -44,7 +44,7 @@ class Channels:
 
     mail_server: mail.MailServer | None
     receiving: webhooks.Receiving
-    secret_key: bytes
+    secret_keys: Sequence[bytes]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _prepare_call(session: Session, message: Message, channels: Channels) -> Out
         return Outcome("failed", "endpoint_disabled")
     body = webhooks.build_body(message)
     try:
-        signing = endpoints.list_signing_secrets(endpoint, channels.secret_key, now())
+        signing = endpoints.list_signing_secrets(endpoint, channels.secret_keys, now())
     except endpoints.SecretLost:
         return Outcome("failed", endpoints.SECRET_LOST)
     headers = webhooks.build_headers(message.id, body, signing, now())

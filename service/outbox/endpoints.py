@@ -106,19 +106,21 @@ def change_endpoint(
     return endpoint
 
 
-def rotate_secret(session: Session, endpoint_id: str, secret_key: bytes, by: str) -> tuple[WebhookEndpoint, str]:
+def rotate_secret(
+    session: Session, endpoint_id: str, secret_keys: Sequence[bytes], by: str
+) -> tuple[WebhookEndpoint, str]:
     """Give an endpoint a new secret and return both; for a day, its calls are signed with the former one as well.
 
     Raises DomainError, 404.
     """
     endpoint = get_endpoint(session, endpoint_id, lock=True)
     try:
-        list_signing_secrets(endpoint, secret_key, now())
+        list_signing_secrets(endpoint, secret_keys, now())
         endpoint.previous_salt, endpoint.previous_until = endpoint.salt, now() + OVERLAP
     except SecretLost:
         endpoint.previous_salt = endpoint.previous_until = None
     endpoint.salt = random.token_hex(32)
-    secret = _derive(endpoint.id, endpoint.salt, secret_key)
+    secret = _derive(endpoint.id, endpoint.salt, secret_keys[0])
     endpoint.secret_digest = _digest(secret)
     if endpoint.disabled_code == SECRET_LOST:
         endpoint.disabled_code = None
@@ -134,17 +136,19 @@ def delete_endpoint(session: Session, endpoint_id: str, by: str) -> None:
     session.delete(endpoint)
 
 
-def list_signing_secrets(endpoint: WebhookEndpoint, secret_key: bytes, at: datetime) -> list[bytes]:
+def list_signing_secrets(endpoint: WebhookEndpoint, secret_keys: Sequence[bytes], at: datetime) -> list[bytes]:
     """Return the secrets that sign a call at a moment: the current one and, for a day after a rotation, the one before it.
 
-    Raises SecretLost.
+    The current one is derived from the secret key that was the newest when it was made. The one before it may be derived from any
+    of them: a call has a signature for each, and one of them fits. Raises SecretLost.
     """
-    current = _derive(endpoint.id, endpoint.salt, secret_key)
-    if not hmac.compare_digest(_digest(current), endpoint.secret_digest):
+    candidates = (_derive(endpoint.id, endpoint.salt, secret_key) for secret_key in secret_keys)
+    current = next((each for each in candidates if hmac.compare_digest(_digest(each), endpoint.secret_digest)), None)
+    if current is None:
         raise SecretLost(endpoint.id)
     if endpoint.previous_salt is None or endpoint.previous_until is None or endpoint.previous_until <= at:
         return [current]
-    return [current, _derive(endpoint.id, endpoint.previous_salt, secret_key)]
+    return [current, *(_derive(endpoint.id, endpoint.previous_salt, secret_key) for secret_key in secret_keys)]
 
 
 def format_secret(secret: bytes) -> str:

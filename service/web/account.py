@@ -38,9 +38,10 @@ def show_sign_in_form() -> str:
 def sign_in() -> AnyResponse:
     """Sign a user in. Every failure gets the same response after the same work, whether or not the account exists."""
     email, password = users.normalize_email(request.form.get("email", "")), request.form.get("password", "")
-    secret = get_settings().get_secret_key()
+    secret_keys = get_settings().get_secret_keys()
+    secret = secret_keys[0]
     cookie = request.cookies.get(middleware.get_device_cookie_name(email), "")
-    device = throttle.read_device_cookie(secret, email, cookie)
+    device = next(filter(None, (throttle.read_device_cookie(each, email, cookie) for each in secret_keys)), None)
     attempt = throttle.register_attempt(get_database(), secret, email, request.remote_addr or "", device)
     if isinstance(attempt, throttle.Blocked):
         return _render_sign_in_error(email, _format_wait(attempt), 429, {"Retry-After": str(attempt.seconds)})

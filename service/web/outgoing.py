@@ -186,7 +186,7 @@ def rotate_secret(endpoint_id: str) -> Response:
     """Give an endpoint a new secret, which is shown only in this response."""
     with write_session() as session:
         endpoint, secret = endpoints.rotate_secret(
-            session, endpoint_id, get_settings().get_secret_key(), get_caller().actor
+            session, endpoint_id, get_settings().get_secret_keys(), get_caller().actor
         )
     return _render_webhooks(new_secret=NewSecret(endpoint.url, secret))
 

@@ -101,8 +101,11 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
     """
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
+    newest, *older = settings.get_secret_keys()
     app.config.update(
-        SECRET_KEY=settings.get_secret_key(),
+        SECRET_KEY=newest,
+        SECRET_KEY_FALLBACKS=older,
+        WTF_CSRF_SECRET_KEY=[*reversed(older), newest],  # itsdangerous signs with the last one
         # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
         SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
         MAX_CONTENT_LENGTH=settings.upload_bytes,

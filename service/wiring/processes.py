@@ -125,7 +125,7 @@ def run_scheduler_process(settings: Settings) -> None:
 def open_channels(settings: Settings) -> Channels:
     """Return how messages leave the installation. Raises SettingError."""
     receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
-    return Channels(read_mail_server(settings), receiving, settings.get_secret_key())
+    return Channels(read_mail_server(settings), receiving, settings.get_secret_keys())
 
 
 def open_checkpoints(settings: Settings, db: Database) -> CheckpointWriter:

@@ -96,7 +96,7 @@ def two_schedulers(database: Database) -> Iterator[Run]:
 
 
 def deliver(database: Database, server: MailServer) -> None:
-    channels = Channels(server, Receiving(), b"k" * 32)
+    channels = Channels(server, Receiving(), (b"k" * 32,))
     while deliver_next(database, channels, "mail"):
         pass
 

@@ -37,7 +37,7 @@ def inbox(server: tuple[mail.MailServer, Inbox]) -> Inbox:
 
 @pytest.fixture
 def channels(server: tuple[mail.MailServer, Inbox]) -> Channels:
-    return Channels(server[0], Receiving(), b"k" * 32)
+    return Channels(server[0], Receiving(), (b"k" * 32,))
 
 
 def queue_mail(database: Database, name: str = "Ana Marín", **more: object) -> str:

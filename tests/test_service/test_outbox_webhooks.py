@@ -35,7 +35,7 @@ from service.outbox.webhooks import Receiving, build_headers
 
 KEY = b"k" * 32
 LOCAL = Receiving(networks=("127.0.0.0/8", "::1/128"))
-CHANNELS = Channels(None, LOCAL, KEY)
+CHANNELS = Channels(None, LOCAL, (KEY,))
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
 
@@ -241,7 +241,7 @@ def test_no_spelling_of_this_machine_is_reached(
 ):
     port = address.rpartition(":")[2].split("/")[0]
     queue_call(sqlite_database, f"https://{host}:{port}/")
-    deliver(sqlite_database, Channels(None, Receiving(), KEY))
+    deliver(sqlite_database, Channels(None, Receiving(), (KEY,)))
     message, _ = read(sqlite_database)
     assert (message.state, message.code, receiver.got) == ("queued", "address_refused", [])
 
@@ -273,12 +273,13 @@ def test_after_a_rotation_calls_bear_both_signatures_for_a_day(
     sqlite_database: Database, address: str, receiver: type[Receiver], monkeypatch: pytest.MonkeyPatch
 ):
     organisation_id, endpoint_id, first = queue_call(sqlite_database, address, calls=2)
+    both_keys = (b"n" * 32, KEY)  # the installation has got a newer secret key since
     with sqlite_database.for_organisation(organisation_id) as session:
-        _, second = endpoints.rotate_secret(session, endpoint_id, KEY, "user:ana")
-    deliver(sqlite_database)
+        _, second = endpoints.rotate_secret(session, endpoint_id, both_keys, "user:ana")
+    deliver(sqlite_database, Channels(None, LOCAL, both_keys))
     freeze_time(monkeypatch, now() + timedelta(days=1, seconds=1))
     make_due(sqlite_database)
-    deliver(sqlite_database)
+    deliver(sqlite_database, Channels(None, LOCAL, both_keys))
     (_, during, body), (_, after, later) = receiver.got
     assert verify(first, during, body)
     assert verify(second, during, body)
@@ -290,14 +291,14 @@ def test_nothing_is_signed_with_a_secret_that_the_receiver_does_not_know(
     sqlite_database: Database, address: str, receiver: type[Receiver]
 ):
     organisation_id, endpoint_id, _ = queue_call(sqlite_database, address)
-    other = Channels(None, LOCAL, b"o" * 32)
+    other = Channels(None, LOCAL, (b"o" * 32,))
     deliver(sqlite_database, other)
     message, endpoint = read(sqlite_database)
     assert (message.state, endpoint.disabled_code, receiver.got) == ("failed", "secret_lost", [])
     with sqlite_database.for_organisation(organisation_id) as session:
         with pytest.raises(DomainError, match="Rotate"):
             endpoints.change_endpoint(session, endpoint_id, "user:ana", enabled=True)
-        rotated, _ = endpoints.rotate_secret(session, endpoint_id, other.secret_key, "user:ana")
+        rotated, _ = endpoints.rotate_secret(session, endpoint_id, other.secret_keys, "user:ana")
         assert (rotated.disabled_code, rotated.previous_salt) == (None, None)
 
 

@@ -133,7 +133,7 @@ def test_whoever_loses_access_while_the_email_waits_does_not_get_it(
     server = mail.MailServer(
         "localhost", 25, "none", "", "", "diligence@harbour.example", "", "https://harbour.example"
     )
-    delivery.deliver_next(database, Channels(server, Receiving(), b"k" * 32), "mail")
+    delivery.deliver_next(database, Channels(server, Receiving(), (b"k" * 32,)), "mail")
     (message,) = list_mails(database, harbour)
     assert (message.state, sent) == ("failed", [])
     with pytest.raises(DomainError) as refused:

@@ -52,6 +52,9 @@ def test_the_file_of_the_secret_keys_may_hold_several_newest_first(tmp_path: Pat
     path = tmp_path / "secret-key"
     path.write_bytes(NEW + b"\n" + first + b"\n")
     assert (settings.get_secret_key(), settings.get_secret_keys()) == (NEW, (NEW, first))
+    assert settings.add_secret_key() == 3
+    newest, *older = settings.get_secret_keys()
+    assert (len(newest), older, path.stat().st_mode & 0o777) == (64, [NEW, first], 0o600)
     path.write_bytes(NEW + b"\nshort\n")
     with pytest.raises(SettingError, match="at least 32 characters"):
         settings.get_secret_keys()
