@@ -83,6 +83,8 @@ SENTENCES: Mapping[str, Any] = {
     "retaliation_watch.ended": lazy_gettext("ended the retaliation watch"),
     "retaliation_watch.opened": lazy_gettext("opened a retaliation watch"),
     "retaliation_watch.read": lazy_gettext("opened the retaliation watch"),
+    "review.asked_back": lazy_gettext("asked the supplier to complete its answers"),
+    "review.decided": lazy_gettext("reviewed the answers to a questionnaire"),
     "step.approval_approved": lazy_gettext("approved a change to a step"),
     "step.approval_asked": lazy_gettext("asked an approver to decide about a step"),
     "step.approval_declined": lazy_gettext("declined a change to a step"),
