@@ -17,6 +17,7 @@ from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import chunks
 from service.db.tables import QuestionnaireRequest
 from service.db.watchlist_tables import WatchlistMatch
+from service.db.worker_voice_tables import WorkerSurvey
 
 TABLES: Mapping[str, Any] = {
     "asking": QuestionnaireRequest,
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Any] = {
     "step": Step,
     "supplier_link": SupplierLink,
     "watchlist_match": WatchlistMatch,
+    "worker_survey": WorkerSurvey,
 }
 
 

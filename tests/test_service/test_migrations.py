@@ -217,7 +217,7 @@ def test_keys_from_before_belong_to_who_created_them_and_stop_where_that_user_ha
 def test_events_from_before_are_linked_in_their_order_and_new_ones_follow(
     request: pytest.FixtureRequest, kind: str, tmp_path: Path
 ):
-    with open_old_database(request, kind, tmp_path, "0041") as engine:
+    with open_old_database(request, kind, tmp_path, "0040") as engine:
         with engine.begin() as connection:
             before = MetaData()
             before.reflect(connection)

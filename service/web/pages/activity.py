@@ -98,6 +98,10 @@ SENTENCES: Mapping[str, Any] = {
     "step.read": lazy_gettext("opened a step"),
     "step.state_changed": lazy_gettext("changed the state of a step"),
     "unmerged": lazy_gettext("separated it from another supplier again"),
+    "worker_survey.accepted": lazy_gettext("accepted the result of a worker survey"),
+    "worker_survey.closed": lazy_gettext("closed a worker survey"),
+    "worker_survey.codes_issued": lazy_gettext("issued codes for a worker survey"),
+    "worker_survey.created": lazy_gettext("created a worker survey"),
 }
 KINDS: Mapping[str, Any] = {
     "asking": lazy_gettext("Questionnaires"),
@@ -110,6 +114,7 @@ KINDS: Mapping[str, Any] = {
     "step": lazy_gettext("Steps"),
     "supplier_link": lazy_gettext("Links"),
     "watchlist_match": lazy_gettext("Watchlist matches"),
+    "worker_survey": lazy_gettext("Worker surveys"),
 }
 MEDIA_TYPES = {
     "jsonl": "application/x-ndjson",

@@ -17,7 +17,7 @@ from alembic import op
 from service.db.audit_triggers import restore
 
 revision = "0044"
-down_revision = "0041"
+down_revision = "0040"
 
 PORTION = 2000  # events
 START = "0" * 64
@@ -97,7 +97,7 @@ def _hash_event(before: str, number: int, event: Any, digest: str) -> str:
 
 
 def upgrade() -> None:
-    """Upgrade from 0041, after the portions that are left."""
+    """Upgrade from 0040, after the portions that are left."""
     connection = op.get_bind()
     while fill(connection):
         pass
