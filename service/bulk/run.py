@@ -190,8 +190,8 @@ def remove_leftovers(run: BulkRun, steps: Sequence[Mapping[int, Record]]) -> Non
     """Remove the records and rows of a complete run, and files of an earlier one that this one did not write."""
     written = {name for records in steps for record in records.values() for name in record["outputs"]}
     for folder in ("results", "issues", "changes"):
-        for path in (run.out / folder).glob("**/*.parquet"):
-            if str(path.relative_to(run.out)) not in written:
+        for path in (run.out / folder).rglob("*"):  # also what killed processes left
+            if path.is_file() and str(path.relative_to(run.out)) not in written:
                 path.unlink()
     shutil.rmtree(run.work)
 

@@ -132,6 +132,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_writes_the_same_bytes(t
     done = {path: path.stat().st_ino for path in out.rglob("*.parquet")}
     assert not (out / "summary.json").exists()
     assert sorted(path.parent.name for path in done if "results" in path.parts) == ["agencies", "sites"]
+    (out / "results" / "sites" / ".00002.parquet.17").write_bytes(b"what a killed process left")
     start_run(folder, out, InProcess())
     assert {path: path.stat().st_ino for path in done} == done  # not written again
     start_run(folder, tmp_path / "at_once", InProcess())
