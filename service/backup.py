@@ -12,6 +12,7 @@ import os
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
@@ -25,10 +26,12 @@ from service.blob_store import BlobStore, BlobTrouble, MissingBlob
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
+from service.encrypted_file import EncryptedFileError, EncryptedReader, EncryptedWriter, is_encrypted
 from service.erasure.files import list_used_files
 from service.erasure.record import ACTOR, RecordedErasure, apply_erasures
 
 MANIFEST = "manifest.json"
+PURPOSE = "backup"  # of the key that encrypts the file
 FORMAT = 1
 CHUNK = 500  # rows inserted at once
 # Counts are left out: the triggers count the suppliers again when they are restored.
@@ -57,8 +60,12 @@ class Tally:
         return {"count": self.count, "sum": f"{self.sum:064x}"}
 
 
-def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) -> dict[str, int]:
+def create_backup(
+    db: Database, blobs: BlobStore, target: Path, at: datetime, keys: Sequence[bytes] = ()
+) -> dict[str, int]:
     """Write everything to a new tar file and verify it; return the number of rows of each table and of files.
+
+    ``keys``: for backups, newest first; without any, the file is not encrypted.
 
     Raises BackupError if the target exists, a file that a row refers to is missing or was changed, or the written file does not
     verify.
@@ -67,7 +74,11 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
         raise BackupError(f"{target} already exists; a backup never overwrites a file.")
     work = target.with_name(target.name + ".part")
     try:
-        with _open_private(work) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=3) as tar:
+        with (
+            _open_private(work) as file,
+            closing(EncryptedWriter(file, keys[0], PURPOSE) if keys else file) as sink,
+            tarfile.open(fileobj=cast(IO[bytes], sink), mode="w:gz", compresslevel=3) as tar,
+        ):
             with db.unscoped(write=False) as session:
                 tallies = {str(table.name): _add_rows(tar, table, session) for table in TABLES}
                 files = sorted(list_used_files(session))
@@ -87,22 +98,22 @@ def create_backup(db: Database, blobs: BlobStore, target: Path, at: datetime) ->
                 "tables": {name: tally.to_dict() for name, tally in tallies.items()},
             }
             _add_member(tar, MANIFEST, orjson.dumps(manifest))
-        counts = count_backup_rows(verify_backup(work))
+        counts = count_backup_rows(verify_backup(work, keys))
         work.replace(target)
     finally:
         work.unlink(missing_ok=True)
     return counts
 
 
-def verify_backup(source: Path) -> dict[str, Any]:
+def verify_backup(source: Path, keys: Sequence[bytes] = ()) -> dict[str, Any]:
     """Read a whole backup, compare it with its manifest and return the manifest. Raises BackupError if anything is missing or
-    changed.
+    changed, or if it is encrypted with none of the keys.
     """
     tallies: dict[str, Tally] = {}
     files = 0
     manifest: dict[str, Any] | None = None
     try:
-        with tarfile.open(source, "r:gz") as tar:
+        with _open_tar(source, keys) as tar:
             for name, file in _iterate_members(tar):
                 if name == MANIFEST:
                     manifest = orjson.loads(file.read())
@@ -114,7 +125,7 @@ def verify_backup(source: Path) -> dict[str, Any]:
                     raise BackupError(f"{source}: the file {name[6:18]} was changed.")
                 else:
                     files += 1
-    except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError) as error:
+    except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError, EncryptedFileError) as error:
         raise BackupError(f"{source} is not a complete backup: {error}.") from error
     if manifest is None or manifest.get("format") != FORMAT:
         raise BackupError(f"{source} is not a Diligence backup.")
@@ -125,7 +136,12 @@ def verify_backup(source: Path) -> dict[str, Any]:
 
 
 def restore_backup(
-    db: Database, blobs: BlobStore, source: Path, at: datetime, erasures: Sequence[RecordedErasure] = ()
+    db: Database,
+    blobs: BlobStore,
+    source: Path,
+    at: datetime,
+    erasures: Sequence[RecordedErasure] = (),
+    keys: Sequence[bytes] = (),
 ) -> tuple[dict[str, int], int]:
     """Restore a backup into an empty, migrated database; return its counts, and how many erasures were applied again.
 
@@ -135,7 +151,7 @@ def restore_backup(
     Raises BackupError if the backup is incomplete, the database is not empty or has another revision, or its rows differ from
     the backup afterwards; nothing but files is then written.
     """
-    manifest = verify_backup(source)
+    manifest = verify_backup(source, keys)
     if manifest["revision"] != get_revision(db.engine):
         raise BackupError(
             f"{source} has database version {manifest['revision']}, but the database is at {get_revision(db.engine)}. Restore it "
@@ -148,7 +164,7 @@ def restore_backup(
                     f"the table {table.name} is not empty; a backup can only be restored into an empty database."
                 )
         by_name = {table.name: table for table in TABLES}
-        for name, file in _iterate_files_of(source, "rows/"):  # the tables are in the order of their foreign keys
+        for name, file in _iterate_files_of(source, "rows/", keys):  # the tables are in the order of their foreign keys
             _insert_rows(session, by_name[name[:-6]], file)
         for table in TABLES:
             tally = Tally()
@@ -163,7 +179,7 @@ def restore_backup(
         applied = apply_erasures(session, erasures, at)
         session.flush()
         used = list_used_files(session)
-        for digest, file in _iterate_files_of(source, "files/"):
+        for digest, file in _iterate_files_of(source, "files/", keys):
             if digest in used:
                 blobs.put(file)
     return count_backup_rows(manifest), len(applied)
@@ -207,6 +223,23 @@ def _add_member(tar: tarfile.TarFile, name: str, data: bytes | IO[bytes]) -> Non
     tar.addfile(entry, file)
 
 
+@contextmanager
+def _open_tar(source: Path, keys: Sequence[bytes]) -> Iterator[tarfile.TarFile]:
+    """Open a backup, and read what is left of an encrypted one, so that it is complete. Raises EncryptedFileError."""
+    with source.open("rb") as file:
+        if not is_encrypted(file):
+            with tarfile.open(fileobj=file, mode="r:gz") as tar:
+                yield tar
+            return
+        if not keys:
+            raise EncryptedFileError("it is encrypted; set DILIGENCE_BACKUP_KEY_FILE to the file of its key")
+        with io.BufferedReader(EncryptedReader(file, keys, PURPOSE)) as reader:
+            with tarfile.open(fileobj=reader, mode="r|gz") as tar:
+                yield tar
+            while reader.read(io.DEFAULT_BUFFER_SIZE):
+                pass
+
+
 def _iterate_members(tar: tarfile.TarFile) -> Iterator[tuple[str, BinaryIO]]:
     for entry in tar:
         file = tar.extractfile(entry)
@@ -214,9 +247,9 @@ def _iterate_members(tar: tarfile.TarFile) -> Iterator[tuple[str, BinaryIO]]:
             yield entry.name, cast(BinaryIO, file)
 
 
-def _iterate_files_of(source: Path, folder: str) -> Iterator[tuple[str, BinaryIO]]:
+def _iterate_files_of(source: Path, folder: str, keys: Sequence[bytes]) -> Iterator[tuple[str, BinaryIO]]:
     """Yield the members of one folder of a backup, with their names in it."""
-    with tarfile.open(source, "r:gz") as tar:
+    with _open_tar(source, keys) as tar:
         for name, file in _iterate_members(tar):
             if name.startswith(folder):
                 yield name.removeprefix(folder), file

@@ -62,7 +62,7 @@ def fingerprint(public_key: bytes) -> str:
 def list_signing_keys(secret_keys: Sequence[bytes]) -> tuple[SigningKey, ...]:
     """Return the signing keys that belong to secret keys, in their order: the first signs, all of them are accepted."""
     return tuple(
-        SigningKey(Ed25519PrivateKey.from_private_bytes(_derive(secret, "signing key"))) for secret in secret_keys
+        SigningKey(Ed25519PrivateKey.from_private_bytes(derive_key(secret, "signing key"))) for secret in secret_keys
     )
 
 
@@ -82,7 +82,7 @@ def encrypt(secret_keys: Sequence[bytes], data: bytes, purpose: str, belongs_to:
     decrypted, so that nobody can move it to another row.
     """
     secret, nonce = secret_keys[0], os.urandom(NONCE_BYTES)
-    sealed = AESGCM(_derive(secret, purpose)).encrypt(nonce, data, belongs_to.encode())
+    sealed = AESGCM(derive_key(secret, purpose)).encrypt(nonce, data, belongs_to.encode())
     return f"{FORMAT}.{get_key_id(secret)}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
 
@@ -91,7 +91,9 @@ def decrypt(secret_keys: Sequence[bytes], value: str, purpose: str, belongs_to: 
     secret = _find_secret(secret_keys, value)
     try:
         sealed = base64.urlsafe_b64decode(value.rpartition(".")[2])
-        return AESGCM(_derive(secret, purpose)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], belongs_to.encode())
+        return AESGCM(derive_key(secret, purpose)).decrypt(
+            sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], belongs_to.encode()
+        )
     except (InvalidTag, ValueError, binascii.Error) as error:
         raise DamagedValue("an encrypted value was changed or moved") from error
 
@@ -103,7 +105,7 @@ def is_encrypted_with_newest(secret_keys: Sequence[bytes], value: str) -> bool:
 
 def get_key_id(secret_key: bytes) -> str:
     """Return the id by which encrypted values name a secret key."""
-    return hashlib.sha256(_derive(secret_key, "key id")).hexdigest()[:KEY_ID]
+    return hashlib.sha256(derive_key(secret_key, "key id")).hexdigest()[:KEY_ID]
 
 
 def _find_secret(secret_keys: Sequence[bytes], value: str) -> bytes:
@@ -118,6 +120,6 @@ def _find_secret(secret_keys: Sequence[bytes], value: str) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _derive(secret_key: bytes, purpose: str) -> bytes:
+def derive_key(secret_key: bytes, purpose: str) -> bytes:
     """Return the key for a purpose (HKDF, RFC 5869)."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"diligence {purpose}".encode()).derive(secret_key)

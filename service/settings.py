@@ -76,6 +76,11 @@ class Settings:
     backup_days: int = _setting(
         0, "Number of days for which you keep backups, shown in erasure previews. 0: not known."
     )
+    backup_key_file: str = _setting(
+        "",
+        "File that contains the key with which backups are encrypted, or several, one per line, newest first. Default: backups "
+        "are not encrypted.",
+    )
     address: str = _setting(
         "", "Address at which users open the service, such as `https://diligence.example`. Emails link to it."
     )
@@ -166,10 +171,11 @@ class Settings:
         path = self.secret_keys_path
         if not path.exists():
             _create_secret_key(path)
-        keys = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
-        if not keys or min(map(len, keys)) < MIN_SECRET_KEY:
-            raise SettingError(f"{path} does not contain a secret key of at least {MIN_SECRET_KEY} characters.")
-        return keys
+        return _read_keys(path)
+
+    def get_backup_keys(self) -> tuple[bytes, ...]:
+        """Return the keys for backups, newest first; none if backups are not encrypted. Raises SettingError, OSError."""
+        return _read_keys(Path(self.backup_key_file)) if self.backup_key_file else ()
 
     def get_secret_key(self) -> bytes:
         """Return the newest secret key. Raises SettingError."""
@@ -181,6 +187,14 @@ class Settings:
         draft = _write_secret_keys(self.secret_keys_path, keys)
         draft.replace(self.secret_keys_path)
         return len(keys) + 1
+
+
+def _read_keys(path: Path) -> tuple[bytes, ...]:
+    """Return the keys in a file, one a line. Raises SettingError."""
+    keys = tuple(line.strip() for line in path.read_bytes().splitlines() if line.strip())
+    if not keys or min(map(len, keys)) < MIN_SECRET_KEY:
+        raise SettingError(f"{path} does not contain a secret key of at least {MIN_SECRET_KEY} characters.")
+    return keys
 
 
 def _create_secret_key(path: Path) -> None:

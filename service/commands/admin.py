@@ -309,7 +309,9 @@ def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
 
     at = now()
     with open_current_database(settings) as database:
-        counts = create_backup(database, open_blob_store(settings.blob_store), Path(arguments.file), at)
+        counts = create_backup(
+            database, open_blob_store(settings.blob_store), Path(arguments.file), at, settings.get_backup_keys()
+        )
     record_backup(Journal(settings.backup_journal), Path(arguments.file), at)
     print(f"Backup written to {arguments.file} and checked: {format_counts(counts)}.")
     return DONE

@@ -34,7 +34,7 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     with open_database(settings) as db:
         migrate(db.engine)
         counts, applied = restore_backup(
-            db, open_blob_store(settings.blob_store), Path(arguments.file), now(), erasures
+            db, open_blob_store(settings.blob_store), Path(arguments.file), now(), erasures, settings.get_backup_keys()
         )
         if applied:
             remove_deleted_rows(db.engine)
