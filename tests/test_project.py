@@ -67,9 +67,13 @@ def asked_for(requirements: list[str]) -> set[str]:
     return {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
 
 
-def imported(folders: tuple[str, ...]) -> set[str]:
-    """Third-party packages that the modules of some folders import, by the names of their distributions."""
-    modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+def imported(folders: tuple[str, ...], without: str = "nowhere") -> set[str]:
+    """Third-party packages that the modules of some folders import, by the names of their distributions; those of the folder
+    ``without`` are left out.
+    """
+    modules = [
+        path for folder in folders for path in (ROOT / folder).rglob("*.py") if not path.is_relative_to(ROOT / without)
+    ]
     by_themselves = [
         path for path in modules if path.relative_to(ROOT).parts[0] not in PACKAGES
     ]  # as tests import each other
@@ -178,7 +182,7 @@ def test_only_the_long_level_runs_tests_marked_long_and_draws_ten_times_as_many_
 
 
 def test_every_package_asked_for_is_pinned():
-    groups = project()["dependency-groups"]
+    groups = {**project()["dependency-groups"], **project()["project"]["optional-dependencies"]}
     assert asked_for(project()["project"]["dependencies"]) <= pins("run").keys()
     for group, requirements in groups.items():
         assert asked_for(requirements) <= pins(group).keys(), group
@@ -186,6 +190,9 @@ def test_every_package_asked_for_is_pinned():
 
 def test_every_package_imported_is_asked_for_and_no_other():
     needed = imported(PACKAGES)
+    bulk = asked_for(project()["project"]["optional-dependencies"]["bulk"])
+    assert bulk == needed - imported(PACKAGES, without="service/bulk")  # elsewhere, the extra may be missing
+    needed -= bulk
     # Flask and Jinja depend on these two packages by the same authors; the packages of fonts are read and never imported.
     asked = {name for name in asked_for(project()["project"]["dependencies"]) if not name.startswith("justmytype-")}
     assert needed - {"werkzeug", "markupsafe"} == asked
