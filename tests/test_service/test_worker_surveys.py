@@ -30,7 +30,7 @@ from service.errors import DomainError
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
 from service.retention import purge_expired
-from service.stored_reports import build_supplier_copy
+from service.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers
 from service.worker_voice import acceptance, answering, surveys
 from service.worker_voice.surveys import SurveyPlan
@@ -378,6 +378,21 @@ def test_nothing_of_a_survey_is_in_the_suppliers_copy(quick: Session, workers: l
     surveyed.accept("own_papers")
     after = render_all()
     assert [name for name, data in after.items() if data != before[name]] == []
+
+
+@pytest.mark.parametrize("workers", [[GOOD] * 20, [HELD] * 6 + [GOOD] * 20], ids=["good", "bad"])
+def test_no_report_has_the_figures_or_the_runner_and_only_internal_ones_that_there_was_a_survey(
+    quick: Session, workers: list[Mapping[str, str]]
+):
+    surveyed = Surveyed(quick)
+    surveyed.answer(*workers)
+    surveyed.close()
+    surveyed.accept("own_papers")
+    for worker_derived in (True, False):
+        report = build_internal_report(quick, [surveyed.supplier.id], worker_derived=worker_derived)
+        text = unescape(render(report, "html", "report").data.decode())
+        assert [word for word in ("Packers' union", "adversely", "of 120 workers") if word in text] == []
+        assert worker_derived or "Worker survey" not in text
 
 
 # ---------------------------------------------------------------- through HTTP

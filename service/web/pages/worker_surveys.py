@@ -36,6 +36,7 @@ from service.web.form_fields import parse_day, parse_number
 from service.web.voice import describe_groups
 from service.worker_voice import acceptance, surveys
 
+NOT_DIVIDED = "none"  # in the form: no cut
 RUN_BY_TITLES = {
     "union": lazy_gettext("A union or a worker committee"),
     "ngo": lazy_gettext("An NGO"),
@@ -99,7 +100,7 @@ def create_survey(kind: str, supplier_id: str) -> AnyResponse:
             chosen_by=form.get("chosen_by", ""),
             languages=form.getlist("languages"),
             workers=parse_number(form.get("workers", "")) or 0,
-            cut=form.get("cut") or None,
+            cut=None if form.get("cut", NOT_DIVIDED) == NOT_DIVIDED else form["cut"],
             groups=[country for country in countries if country],
             opens_on=parse_day(form.get("opens_on", "")),
             closes_on=parse_day(form.get("closes_on", "")),
