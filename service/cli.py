@@ -294,10 +294,13 @@ def _write_reports(folder: Path, wanted: Sequence[tuple[str, str]], report: Repo
 
 def _verify_assessment(arguments: argparse.Namespace) -> int:
     from risk_models.facts.facts import load_facts
+    from service.answer_bundles.format import has_signature
     from service.evidence_pack import is_pack
     from service.verify import InvalidAssessmentFile, find_discrepancies, parse_document
 
     data = read_bytes(Path(arguments.file))
+    if has_signature(data):
+        return packs.verify_bundle(data, arguments.file)
     if is_pack(data):
         return packs.verify_pack(data, arguments.file)
     try:

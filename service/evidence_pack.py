@@ -9,8 +9,6 @@ read within limits, and nothing in it is ever written to a folder.
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date
 from io import BytesIO
@@ -20,6 +18,7 @@ import orjson
 
 from risk_models.facts.facts import Facts, FactSnapshot
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
+from service.archives import InvalidArchive, describe_file, read_archive, write_archive
 from service.assessment.assess import AssessedBatch, assess_batch
 from service.assessment.decision import decide
 from service.assessment.export_json import iter_result_json, write_document
@@ -32,7 +31,6 @@ FORMAT = "diligence evidence pack 1"
 MANIFEST, ASSESSMENT, DECISIONS = "manifest.json", "assessment.json", "decisions.json"
 MAX_SIZE = 1 << 30  # bytes of a file once it is unpacked: an assessment of about 100,000 suppliers
 MAX_MANIFEST = 1 << 20
-_UNDATED = (1980, 1, 1, 0, 0, 0)  # so that the same assessment gives the same bytes
 
 
 class InvalidPack(Exception):
@@ -57,13 +55,9 @@ def build_pack(data: bytes, facts: Facts, audience: Audience = "internal") -> by
         "on": document["assessment"]["on"],
         "models": document["assessment"]["models"],
         "facts_digest": document["assessment"]["facts_digest"],
-        "files": [{"name": name, **_describe(content)} for name, content in files.items()],
+        "files": [{"name": name, **describe_file(content)} for name, content in files.items()],
     }
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in {MANIFEST: orjson.dumps(manifest, option=orjson.OPT_INDENT_2), **files}.items():
-            archive.writestr(zipfile.ZipInfo(name, _UNDATED), content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    return write_archive({MANIFEST: orjson.dumps(manifest, option=orjson.OPT_INDENT_2), **files})
 
 
 def is_pack(data: bytes) -> bool:
@@ -151,21 +145,12 @@ def _iter_decisions(
             )
 
 
-def _describe(content: bytes) -> Document:
-    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
 def _read_pack(data: bytes) -> dict[str, bytes]:
     """Return the files of a pack. Raises InvalidPack unless it contains exactly these, undamaged and as the manifest says."""
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = [entry.filename for entry in archive.infolist()]
-            if sorted(names) != sorted((MANIFEST, ASSESSMENT, DECISIONS)):
-                raise InvalidPack(f"it must contain exactly {MANIFEST}, {ASSESSMENT} and {DECISIONS}")
-            limits = {MANIFEST: MAX_MANIFEST, ASSESSMENT: MAX_SIZE, DECISIONS: MAX_SIZE}
-            contents = {name: _read_file(archive, name, limit) for name, limit in limits.items()}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InvalidPack(f"the archive is damaged: {error}") from error
+        contents = read_archive(data, {MANIFEST: MAX_MANIFEST, ASSESSMENT: MAX_SIZE, DECISIONS: MAX_SIZE})
+    except InvalidArchive as error:
+        raise InvalidPack(str(error)) from error
     try:
         manifest = orjson.loads(contents[MANIFEST])
         listed = {file["name"]: {"size": file["size"], "sha256": file["sha256"]} for file in manifest["files"]}
@@ -175,15 +160,6 @@ def _read_pack(data: bytes) -> dict[str, bytes]:
     if not is_known:
         raise InvalidPack(f"its format is not “{FORMAT}”")
     for name in (ASSESSMENT, DECISIONS):
-        if listed.get(name) != _describe(contents[name]):
+        if listed.get(name) != describe_file(contents[name]):
             raise InvalidPack(f"{name} was changed: its size or SHA-256 differs from the manifest")
     return contents
-
-
-def _read_file(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Return a file of an archive, whatever size the archive claims for it. Raises InvalidPack if it is larger than ``limit``."""
-    with archive.open(name) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise InvalidPack(f"{name} is larger than {limit:,} bytes")
-    return content

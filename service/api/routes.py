@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response
 from reports.formats import ALL_FORMATS, FORMATS
 from service.api import (
     admin,
+    answer_bundles,
     approvals,
     campaigns,
     cases,
@@ -69,6 +70,12 @@ from service.api.schemas.admin import (
     OrganisationSchema,
     UserSchema,
     UserWithPasswordSchema,
+)
+from service.api.schemas.answer_bundles import (
+    ANSWER_BUNDLE_UPLOAD,
+    SENDER_KEYS,
+    ImportedBundleSchema,
+    SenderKeySchema,
 )
 from service.api.schemas.approvals import APPROVALS
 from service.api.schemas.assessments import AssessmentSchema, DecisionRequestSchema, ScoreChangeSchema
@@ -366,6 +373,10 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/evidence/<piece_id>/withdraw", f"withdraw_{noun}_evidence", evidence.withdraw,
               f"Withdraw the confirmation of a piece of evidence, and reassess {described}.", EVIDENCE_PIECES,
               transaction="write", fixed=fixed, reading="suppliers:read"),
+        Route("POST", f"{one}/answer-bundles", f"import_{noun}_bundle", answer_bundles.import_answers,
+              f"Import the signed answers of {described} from another installation whose key is accepted.",
+              ImportedBundleSchema(), (201,), "write", form=Multipart(ANSWER_BUNDLE_UPLOAD, {"file": ("application/zip",)}),
+              fixed=fixed, reading="suppliers:read", prepare=answer_bundles.read_upload),
         Route("GET", f"{one}/others", f"get_{noun}_connections", overview.get_others,
               "List related agencies, sites and migration corridors.", ConnectionsSchema(), fixed=fixed),
         Route("GET", f"{one}/askings", f"list_{noun}_requests", questionnaire_requests.list_requests,
@@ -723,6 +734,13 @@ ROUTES: tuple[Route, ...] = (
           "Restore the original text of an email.", None, (204,), "write"),
     Route("GET", "/audit", "list_audit_events", admin.list_audit_events, "List the audit trail, newest first.", AUDIT_PAGE,
           query=AuditQuerySchema()),
+    Route("GET", "/sender-keys", "list_sender_keys", answer_bundles.list_sender_keys,
+          "List the keys of other installations whose signed answers are accepted, newest first.", SENDER_KEYS),
+    Route("POST", "/sender-keys", "accept_sender_key", answer_bundles.accept_sender_key,
+          "Accept the key of another installation, after comparing its fingerprint with its owner.", SenderKeySchema(), (201,),
+          "write", body=SenderKeySchema()),
+    Route("DELETE", "/sender-keys/<key_id>", "revoke_sender_key", answer_bundles.revoke_sender_key,
+          "Revoke an accepted key for good. Nothing more is imported with it; what was imported stays.", None, (204,), "write"),
     Route("GET", "/organisation", "get_organisation", admin.get_organisation, "Get the organisation that the API key belongs to.",
           OrganisationSchema()),
     Route("PATCH", "/organisation", "change_organisation", admin.change_organisation,
@@ -771,4 +789,5 @@ def register(app: Flask) -> None:
     api.after_request(handler.finish)
     app.register_blueprint(api)
     app.register_blueprint(health.pages)
+    app.register_blueprint(answer_bundles.pages)
     metrics.register(app)

@@ -43,6 +43,22 @@ def _write_pack(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def verify_bundle(data: bytes, name: str) -> int:
+    """Print whose key signed answers that nobody has changed since; return 0. Raises UsageError for others."""
+    from service.answer_bundles.format import read_bundle
+    from service.errors import DomainError
+
+    try:
+        bundle = read_bundle(data)
+    except DomainError as error:
+        raise UsageError(f"{name}: {error.detail}") from error
+    print(
+        f"{len(bundle.answers)} answers to {bundle.form} {bundle.form_version}, sent on {bundle.sent_on.isoformat()}."
+    )
+    print(f"Nobody has changed them since they were signed with the key {bundle.fingerprint}.")
+    return 0
+
+
 def verify_pack(data: bytes, name: str) -> int:
     """Print what in a pack cannot be reproduced; return 0 if nothing differs and 1 otherwise. Raises UsageError."""
     from risk_models.facts.facts import load_facts

@@ -27,6 +27,7 @@ from sqlalchemy.sql.visitors import ExternallyTraversible
 import service.db.account_tables
 import service.db.approval_tables
 import service.db.audit_tables
+import service.db.bundle_tables
 import service.db.buyer_tables
 import service.db.calendar_tables
 import service.db.campaign_tables

@@ -25,6 +25,7 @@ class Place:
 
 
 PLACES: Mapping[str, Place] = {
+    "accepted_key": Place("no_subject", "Keys of other installations; no supplier is named."),
     "answer_decision": Place("deleted", "What was decided about an answer is deleted with its review."),
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
     "answer_file": Place(
@@ -65,6 +66,7 @@ PLACES: Mapping[str, Place] = {
         "withdrawn", "Stored replies that mention the subject are emptied; repeated requests return 410."
     ),
     "identity_proposal": Place("deleted", "Pairs in which the supplier was are deleted with it."),
+    "imported_bundle": Place("deleted", "Which signed answers were imported is deleted with the supplier."),
     "import": Place(
         "withdrawn",
         "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "

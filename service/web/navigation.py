@@ -57,6 +57,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
         (
             ("users.listing", lazy_gettext("Users")),
             ("keys.listing", lazy_gettext("API keys")),
+            ("pages.sender_keys", lazy_gettext("Signed answers")),
             ("webhooks.listing", lazy_gettext("Webhooks")),
             ("messages.listing", lazy_gettext("Messages")),
             ("audit.listing", lazy_gettext("Audit trail")),

@@ -19,7 +19,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.languages import ENGLISH, Language, list_languages, load_language
 from reports.formats import FORMATS
 from service import links
-from service.auth.caller import get_blob_store, get_database, get_link
+from service.answer_bundles.signing import sign_answers
+from service.auth.caller import get_blob_store, get_database, get_link, get_settings
 from service.campaigns import contacts
 from service.clock import now, today
 from service.erasure.files import delete_files
@@ -292,6 +293,16 @@ def download(token: str) -> AnyResponse:
             opened.request, opened.supplier, opened.form.form, texts, is_same_record=is_same_record
         )
     return build_download(data, FORMATS["xlsx"].media_type, f"{opened.request.form}_answers.xlsx")
+
+
+@pages.get("/answers.zip")
+def download_signed(token: str) -> AnyResponse:
+    """Return the answers that were sent as a signed file, which another buyer can import."""
+    views.refuse_section_link()
+    with views.open_session(write=False) as session:
+        opened = views.load(session)
+        data = sign_answers(opened.request, opened.supplier, opened.form, opened.check, get_settings())
+    return build_download(data, "application/zip", f"{opened.request.form}_answers_signed.zip")
 
 
 def _parse_day(text: str) -> date | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.clock import now
 from service.db.account_tables import ApiKey, User
 from service.db.approval_tables import StepRequest
+from service.db.bundle_tables import AcceptedKey, ImportedBundle
 from service.db.buyer_tables import BuyerAnswers
 from service.db.calendar_tables import CalendarLink
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
@@ -365,6 +366,17 @@ def make_decision(session: Session, ids: Ids) -> AnswerDecision:
     return AnswerDecision(review_id=ids["review_id"], **about, **by)
 
 
+def make_accepted_key(session: Session, ids: Ids) -> AcceptedKey:
+    by = {"accepted_by": "user:ana", "accepted_at": now()}
+    return AcceptedKey(name="Quay Trading", public_key="A" * 43 + "=", fingerprint=new_id(), **by)
+
+
+def make_imported_bundle(session: Session, ids: Ids) -> ImportedBundle:
+    form = {"form": "site", "form_version": "2026.6", "answered_on": now().date(), "digest": new_id()}
+    by = {"imported_by": "user:ana", "imported_at": now()}
+    return ImportedBundle(supplier_id=ids["supplier_id"], key_id=ids["accepted_key_id"], **form, **by)
+
+
 def make_step_request(session: Session, ids: Ids) -> StepRequest:
     asked = {"kind": "withheld", "reason": "The shelter is closed.", "asked_by": "user:ana", "asked_at": now()}
     return StepRequest(step_id=ids["step_id"], **asked)
@@ -449,6 +461,8 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "draft_id": make_draft_answer,
     "review_id": make_review,
     "decision_id": make_decision,
+    "accepted_key_id": make_accepted_key,
+    "bundle_id": make_imported_bundle,
     "supplier_contact_id": make_supplier_contact,
     "campaign_id": make_campaign,
     "campaign_supplier_id": make_campaign_supplier,

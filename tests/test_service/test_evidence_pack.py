@@ -9,7 +9,7 @@ import pytest
 from test_case_records import EMERGENCY, PATTERN, build_workbook, run_assess
 
 from risk_models.facts.facts import load_facts
-from service import cli, evidence_pack
+from service import archives, cli, evidence_pack
 from service.evidence_pack import ASSESSMENT, DECISIONS, MANIFEST, InvalidPack, build_pack, find_pack_discrepancies
 
 
@@ -42,7 +42,7 @@ def write_files(files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED
 def seal(files: dict[str, bytes]) -> bytes:
     """Return a pack of these files whose manifest agrees with them, as a forger would write it."""
     manifest = orjson.loads(files[MANIFEST])
-    manifest["files"] = [{"name": name, **evidence_pack._describe(files[name])} for name in (ASSESSMENT, DECISIONS)]
+    manifest["files"] = [{"name": name, **archives.describe_file(files[name])} for name in (ASSESSMENT, DECISIONS)]
     return write_files(files | {MANIFEST: orjson.dumps(manifest)})
 
 

@@ -1,0 +1,1 @@
+"""Answers that a supplier takes to another buyer: a signed file of what it sent, and importing one from another installation."""
