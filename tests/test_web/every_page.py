@@ -64,6 +64,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "referrals",
         "users",
         "keys",
+        "sender-keys",
         "audit",
         "messages",
         "webhooks",

@@ -11,6 +11,7 @@ from reports import maps
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller, read_session
 from service.buyer import own_practices
+from service.campaigns import board, campaigns
 from service.cases import service as case_service
 from service.clock import now, today
 from service.errors import not_found
@@ -40,6 +41,8 @@ def show_portfolio() -> str:
         waiting = approvals.count_waiting(session, on, get_caller().actor) if _may_approve() else 0
         checks = watches.count_due(session, on) if get_caller().sees_worker_derived else (0, 0)
         open_matches = matches.count_matches_by_state(session)["open"]
+        newest = campaigns.list_campaigns(session, limit=1)
+        campaign_counts = board.count_states(session, newest) if newest else {}
         level_changes = [
             (change, supplier_detail.list_contributions(session, change.supplier, change.at))
             for change in overview.level_changes[:MAX_LEVEL_CHANGES]
@@ -59,6 +62,8 @@ def show_portfolio() -> str:
         own_practices=own_practices.build_report_lines(units) if units else None,
         confidence_summary=confidence_summary,
         level_changes=level_changes,
+        campaign=newest[0] if newest else None,
+        campaign_counts=campaign_counts,
         heat_map=build_heat_map(overview.heat),
         on=on,
         views=VIEWS,
