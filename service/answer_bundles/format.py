@@ -127,4 +127,4 @@ def _parse_answers(data: bytes, public_key: bytes) -> Bundle:
 
 
 def _build_damaged(clause: str) -> DomainError:
-    return DomainError("bundle.damaged", 422, f"This is not a file of signed answers, or it is damaged: {clause}.")
+    return DomainError("bundle.damaged", 422, f"This is not a file of signed answers, or it is damaged ({clause}).")
