@@ -47,3 +47,14 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page) -> No
     expect(ana.locator("tbody tr").filter(has_not_text="Left out")).to_have_count(asked)
     expect(ana.locator("tbody tr").filter(has_text="Left out")).not_to_have_count(0)  # the agency has no address
     assert find_accessibility_faults(ana, "board of a campaign") == []
+
+
+@pytest.mark.usefixtures("addresses")
+def test_a_campaign_can_be_paused_and_resumed(ana: Page) -> None:
+    ana.goto("/suppliers?country=VN")
+    ana.get_by_role("link", name="Send questionnaires to this list").click()
+    ana.get_by_role("button", name=re.compile("^Send ")).click()
+    ana.get_by_role("button", name="Pause", exact=True).click()
+    expect(ana.get_by_text("The campaign is paused.")).to_be_visible()
+    ana.get_by_role("button", name="Resume").click()
+    expect(ana.get_by_text("The campaign has resumed.")).to_be_visible()
