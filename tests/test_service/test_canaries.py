@@ -50,7 +50,7 @@ CODES = re.compile(
     r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
     r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
-    r"|paid_from|paid_to|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
+    r"|paid_from|paid_to|public_key|decisions\[\]\.question|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
 PIECE = {"grade": "audit", "date": "2026-03-01"}
 # For each operation a body with a word in every text that is none of these; the test that plants them adds ids.
@@ -114,6 +114,8 @@ BODIES: Mapping[str, Any] = {
     "put_supplier_contact": {"email": f"{WORD}@pier.example", "confirmed": True},
     "start_campaign": {"name": f"{WORD} round", "filter": {"text": WORD}, "channel": "merge_file"},
     "change_campaign_suppliers": {"action": "bounced", "reason": f"{WORD} mailbox"},
+    "accept_sender_key": {"name": f"{WORD} sender", "public_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
+    "decide_supplier_review": {"decisions": [{"decision": "asked_back", "reason": f"{WORD} doubt"}]},
     "respond_to_supplier": {"response": f"{WORD} response"},
     "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
     "change_finding": {"state": "disputed", "reason": f"{WORD} dispute"},
@@ -142,6 +144,7 @@ SAME = {
     "create_agency_exit_paper": "create_supplier_exit_paper",
     "put_exit_paper": "create_supplier_exit_paper",
     "decide_agency_proposal": "decide_supplier_proposal",
+    "decide_agency_review": "decide_supplier_review",
     "change_webhook": "create_webhook",
     "add_step_evidence": "on the page of the step, because a key that no user answers for submits no evidence",
     "decide_match": "a note on a match, which is deleted with its supplier",
@@ -175,6 +178,7 @@ PAGES: Mapping[str, set[str]] = {
     "match_macros.html": {"note"},  # decide_match
     "merge.html": {"text"},  # a search, which is not stored
     "password.html": {"email"},  # of the user, for the browser's store of passwords
+    "questionnaire_answers.html": {"reason-{{ question.id }}"},  # decide_supplier_review
     "questionnaire_macros.html": {"{{ question.id }}"},  # plant_through_questionnaire
     "referral_macros.html": {"name", "reach", "languages", "hours", "note"},  # add_referral_contact
     "remediation.html": {"reason"},  # change_step
@@ -182,6 +186,7 @@ PAGES: Mapping[str, set[str]] = {
     "repayment_macros.html": {"{{ name }}"},  # create_supplier_remedy_account
     "requests_new.html": {"sent_to"},  # create_supplier_request
     "schedules.html": {"name", "time"},  # create_schedule
+    "sender_keys.html": {"name", "public_key"},  # accept_sender_key
     "shared_plan.html": {"text-{{ finding.id }}", "reason", "text"},  # plant_through_link
     "sign_in.html": {"email"},  # stored as a hash
     "step.html": {"{{ name }}", "text"},  # change_step, change_finding, plant_in_remediation
@@ -292,6 +297,7 @@ def plant_everything(portal: Portal) -> None:
     user = post("/users", "create_user")["id"]
     post(f"/users/{user}/filters", "save_filter")
     post("/keys", "create_key")
+    post("/sender-keys", "accept_sender_key")
     post("/referral-contacts", "add_referral_contact")
     portal.put("/buyer", {"name": f"{WORD} wear", "payment_days": "30"})
     row = f"| {WORD}-9 | {WORD} Mill | TH | 1020 | {WORD} |"
@@ -352,6 +358,11 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     asked = call("POST", f"{site}/askings", "create_supplier_request")["id"]
     questionnaire = call("POST", f"{site}/links", "create_supplier_link", asking_id=asked)["address"]
     plant_through_questionnaire(portal, questionnaire[questionnaire.index("/questionnaire/") :])
+    review = f"{site}/askings/{asked}/review"
+    (choice,) = BODIES["decide_supplier_review"]["decisions"]
+    declined = portal.get(review).json["answers"][0]["question"]
+    call("POST", review, "decide_supplier_review", decisions=[{**choice, "question": declined}])
+    assert portal.call("POST", f"{site}/askings/{asked}/ask-back").status_code == 201
     call("POST", f"{site}/letters/{letter}/response", "respond_to_supplier")
     for proposal in portal.get(f"{site}/proposals").json["items"]:
         call("POST", f"{site}/proposals/{proposal['id']}/decision", "decide_supplier_proposal")

@@ -51,6 +51,7 @@ CODES = {
     "management_figure": "1",
     "amount": "400",
     "leave-out-0": "",
+    "public_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 }
 # Fields whose text is stored nowhere, and why.
 NOT_STORED = {
@@ -70,6 +71,7 @@ OTHERS = {
     "pages.change_referral",
     "pages.agencies_save_filter",
     "pages.suppliers_save_filter",
+    "pages.accept_sender_key",
     "pages.answer_buyer",
     "pages.create_schedule",
     # A case about no stored supplier.
