@@ -25,6 +25,7 @@ from service.web.downloads import build_download
 SENTENCES: Mapping[str, Any] = {
     "activity.exported": lazy_gettext("downloaded the activity"),
     "assessed": lazy_gettext("saved answers and assessed it"),
+    "bundle.imported": lazy_gettext("imported signed answers from another buyer"),
     "case.closed": lazy_gettext("closed a case record"),
     "case.closing_declined": lazy_gettext("declined to close a case record"),
     "case.closing_proposed": lazy_gettext("proposed to close a case record"),
