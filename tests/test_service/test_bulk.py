@@ -167,7 +167,6 @@ def test_a_file_that_changed_is_assessed_again_and_what_is_left_of_the_old_one_i
 def test_case_records_are_refused_because_their_evidence_would_be_lost(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main(["template", "case", "--out", str(tmp_path / "cases.xlsx")])
     cases = text("| Case | Site reference | Finding |", "| C-1 | S-1 | Passport or other papers kept by someone else |")
     folder = write_files(tmp_path / "in", {"cases.csv": cases, "sites.csv": SITES})
     capsys.readouterr()
