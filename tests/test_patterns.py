@@ -28,7 +28,6 @@ INLINE = {
     "risk_models/facts/state_imposed.py": "our own tables, and places by their names without a quantifier",
     "reports/sources.py": "the names of our own sources",
     "service/api/openapi.py": "our own routes",
-    "service/db/audit_triggers.py": "our own triggers",
     "service/erasure/traces.py": "the names of what is erased, without a quantifier",
 }
 
