@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +13,22 @@ class DomainError(Exception):
     """A refused request: a ``code`` for machines, the HTTP ``status``, a ``detail`` of one or two sentences, and more members.
 
     Codes are lower-case words separated by dots, and never change; ``extra`` holds further members of the problem object
-    (RFC 9457, section 3.2), or a ``title`` of its own. ``headers`` are sent with the response.
+    (RFC 9457, section 3.2), or a ``title`` of its own. ``headers`` are sent with the response. ``values`` take the place of
+    ``%(name)s`` in the detail, so that it can be translated: ``template`` is the detail without them.
     """
 
     def __init__(
-        self, code: str, status: int, detail: str = "", *, headers: dict[str, str] | None = None, **extra: Any
+        self,
+        code: str,
+        status: int,
+        detail: str = "",
+        *,
+        values: Mapping[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
     ) -> None:
+        self.template, self.values = detail, values or {}
+        detail = detail % values if values else detail
         super().__init__(detail or code)
         self.code, self.status, self.detail, self.extra = code, status, detail, extra
         self.headers = headers or {}

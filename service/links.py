@@ -126,14 +126,18 @@ def _build_days_error() -> DomainError:
 
 def _save_link(session: Session, link: SupplierLink, by: str) -> tuple[SupplierLink, str]:
     if link.addressee not in ADDRESSEES:
-        raise DomainError("link.addressee", 422, f"Choose who the link is for: {', '.join(ADDRESSEES)}.")
+        raise DomainError(
+            "link.addressee", 422, "Choose who the link is for: %(choices)s.", values={"choices": ", ".join(ADDRESSEES)}
+        )
     # Locked until the transaction ends, so that two requests cannot both create the last link.
     session.scalars(select(Supplier.id).where(Supplier.id == link.supplier_id).with_for_update()).one()
     at = now()
     valid = [one for one in list_links(session, link.supplier_id) if is_valid(one, at)]
     most = MOST_SECTION_LINKS if link.parent_id else MOST_LINKS
     if sum(one.parent_id == link.parent_id for one in valid) >= most:
-        raise DomainError("link.too_many", 409, f"There are already {most} valid links. Revoke one first.")
+        raise DomainError(
+            "link.too_many", 409, "There are already %(most)s valid links. Revoke one first.", values={"most": most}
+        )
     token = secrets.token_urlsafe(32)
     link.token_hash, link.created_by, link.created_at = hash_token(token), by, at
     link.record_id = link.record_id or link.supplier_id

@@ -8,7 +8,7 @@ mention cells, rows or columns (``lists/respondent_issues.toml``).
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import NamedTuple
@@ -66,12 +66,15 @@ def validate_texts(
     return TextAnswers(submission.answers if submission.accepted else {}, issues)
 
 
-def describe_to_respondent(issue: Issue) -> str:
-    """Describe an issue for whoever answers a questionnaire; "" if it says nothing about an answer."""
+def describe_to_respondent(issue: Issue, translate: Callable[[str], str] = str) -> str:
+    """Describe an issue for whoever answers a questionnaire; "" if it says nothing about an answer.
+
+    ``translate``: returns a text of ``lists/respondent_issues.toml`` in another language.
+    """
     wording = load_respondent_wordings().get(issue.code)
-    if wording is None:
-        return f"{issue.sentence} {issue.cure}".strip()
-    return wording.format(seen=issue.seen, expected=issue.expected.replace("*", ""))
+    if not wording:
+        return "" if wording == "" else f"{issue.sentence} {issue.cure}".strip()
+    return translate(wording).format(seen=issue.seen, expected=issue.expected.replace("*", ""))
 
 
 @cache

@@ -68,7 +68,7 @@ class ShortDocument:
     """A report of one or two pages. `kind`: what it is and for whom, as a reader sees it above the title.
 
     `headline`: the one sentence to read if nothing else is read. `draft` is empty once the supplier has responded.
-    `language`: the ISO 639 code of the language of its texts. `sender`: the organisation whose report it is, with its `logo`.
+    `language`: the code (BCP 47) of the language of its texts. `sender`: the organisation whose report it is, with its `logo`.
     """
 
     kind: str

@@ -1,6 +1,9 @@
 """Turn a short report into dicts, lists and strings, as the templates of HTML and PDF read it."""
 
+from datetime import date
 from typing import Any
+
+from babel import Locale, dates
 
 from reports.formatting import format_date
 from reports.short.document import Block, Bullets, Cell, Paragraph, Picture, ShortDocument, Table, Tag
@@ -10,15 +13,17 @@ Tree = dict[str, Any]
 
 def build_tree(document: ShortDocument) -> Tree:
     """Return the content of a short report; every block names its `type`."""
+    locale = Locale.parse(document.language.replace("-", "_"))
     return {
         "kind": document.full_kind,
         "logo": document.logo,
         "title": document.title,
         "headline": document.headline,
-        "on": format_date(document.on),
+        "on": _format_day(document.on, locale),
         "draft": document.draft,
         "wording": document.wording,
         "language": document.language,
+        "direction": locale.text_direction,
         "sections": [
             {
                 "title": section.title,
@@ -28,6 +33,11 @@ def build_tree(document: ShortDocument) -> Tree:
             for section in document.sections
         ],
     }
+
+
+def _format_day(on: date, locale: Locale) -> str:
+    """Return a date for running text, in other languages as the Unicode CLDR writes it."""
+    return format_date(on) if locale.language == "en" else str(dates.format_date(on, "long", locale))
 
 
 def _build_block(block: Block) -> Tree:

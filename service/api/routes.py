@@ -23,6 +23,7 @@ from service.api import (
     handler,
     health,
     identity,
+    languages,
     letters,
     logos,
     method,
@@ -144,6 +145,7 @@ from service.api.schemas.identity import (
     ProposalQuerySchema,
     SupplierMergeSchema,
 )
+from service.api.schemas.languages import LANGUAGES
 from service.api.schemas.letters import (
     LETTERS,
     PROOFS,
@@ -248,6 +250,7 @@ from service.outbox.messages import MEDIA_TYPE
 from service.remediation.evidence_files import MEDIA_TYPES
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 from service.settings import Settings
+from service.translations import po_files
 
 PREFIX = "/api/v1"
 NOUNS = {"site": "supplier", "agency": "agency"}  # how operations refer to them
@@ -255,6 +258,7 @@ PROOF_FILE = FileTypes(tuple(MEDIA_TYPES.values()))
 REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 TABLE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in TABLE_FORMATS))
 MAIL_FILE = FileTypes((MEDIA_TYPE,))
+PO_FILE = FileTypes((po_files.MEDIA_TYPE,))
 CSV_FILE = FileTypes((FORMATS["csv"].media_type,))
 NOTICE_FILE = FileTypes(tuple(FORMATS[form].media_type for form in ("pdf", "html")))
 WORKBOOK = FileTypes((FORMATS["xlsx"].media_type,))
@@ -631,6 +635,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/reports/<job_id>", "get_report", views.get_report, "Get the progress of a report.", ReportSchema()),
     Route("GET", "/reports/<job_id>/file", "download_report", files.report_file, "Download a report.", REPORT_FILE,
           transaction="own"),
+    Route("GET", "/languages", "list_languages", languages.list_languages,
+          "List the languages of what suppliers and workers read, and how far their translations were checked.", LANGUAGES),
+    Route("GET", "/languages/<language>/texts.po", "download_translations", languages.download_translations,
+          "Download the texts of a language as a PO file (gettext).", PO_FILE, transaction="own"),
     Route("GET", "/referral-contacts", "list_referral_contacts", referrals.list_contacts,
           "List the contacts of the referral directory by country, kind and name.", REFERRAL_CONTACTS),
     Route("POST", "/referral-contacts", "add_referral_contact", referrals.add_contact,

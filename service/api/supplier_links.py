@@ -9,6 +9,7 @@ from typing import Any
 from flask import url_for
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH
 from service import links
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
@@ -28,16 +29,17 @@ def list_links(session: Session, kind: str, supplier_id: str) -> Reply:
 def create_link(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
     """Create a link to the plan of a supplier or to a questionnaire. Its address appears only in this response."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
+    language = body.get("language") if body.get("language") != ENGLISH else None
     if body.get("asking_id"):
         sent = get_request(session, supplier, body["asking_id"])
         expires_at = now() + timedelta(days=body["days"])
         link, token = links.create_questionnaire_link(session, sent, body["addressee"], expires_at, get_caller().actor)
-        address = url_for("questionnaire.show", token=token, _external=True)
+        address = url_for("questionnaire.show", token=token, _external=True, language=language)
     else:
         link, token = links.create_link(session, supplier, body["addressee"], body["days"], get_caller().actor)
-        address = url_for("shared.show", token=token, _external=True)
+        address = url_for("shared.show", token=token, _external=True, language=language)
     if "email" in body:
-        send_link(session, supplier, link, address, body["email"], get_caller().actor)
+        send_link(session, supplier, link, address, body["email"], get_caller().actor, language=language or ENGLISH)
     return Reply(Resource(link, address=address), 201)
 
 

@@ -22,7 +22,7 @@ from service.audit import record_event
 from service.campaigns.campaigns import get_campaign
 from service.campaigns.contacts import load_contacts
 from service.campaigns.rules import Calendar
-from service.campaigns.sending import ADDRESSEE, LINK_PATH
+from service.campaigns.sending import ADDRESSEE, build_link_path
 from service.clock import now
 from service.db.campaign_tables import CampaignSupplier
 from service.db.tables import QuestionnaireRequest, Supplier
@@ -82,7 +82,7 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
             continue
         _, token = create_questionnaire_link(session, request, ADDRESSEE, closes_at, by)
         email = contacts[supplier.id].email if supplier.id in contacts else ""
-        link = f"{address}{LINK_PATH.format(token=token)}"
+        link = f"{address}{build_link_path(token, row.language)}"
         lines.append(Line(supplier.id, supplier.name or "", supplier.reference or "", email, link, campaign.due_on))
         if row.mail_id is not None:  # it must not be sent as well
             withdraw_mails(session, [row.mail_id])

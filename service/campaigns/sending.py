@@ -25,6 +25,7 @@ from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
 from service.links import create_questionnaire_link
+from service.outbox.mail_texts import FALLBACK
 from service.outbox.messages import withdraw_mails
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.questionnaires_sent.requests import create_request
@@ -36,6 +37,11 @@ ADDRESSEE = "other"  # a mailbox, of which nobody knows who reads it
 LINK_PATH = "/questionnaire/{token}"  # of the page in service/web/questionnaire.py
 EXITED = "exited"  # reason: an approved exit paper ends the relationship
 PORTION = 50  # suppliers in one transaction
+
+
+def build_link_path(token: str, language: str) -> str:
+    """Return the path of the link with a token, which opens its pages in a language."""
+    return LINK_PATH.format(token=token) + ("" if language == FALLBACK else f"?language={language}")
 
 
 def queue_due_campaigns(db: Database, at: datetime) -> int:
@@ -188,8 +194,8 @@ def _mail(
         supplier_id=supplier.id,
     )
     queue_events(session, event)
-    values = {"path": LINK_PATH.format(token=token), "supplier": supplier.name or supplier.reference or ""}
     language = row.language
     if request.language:  # chosen on the pages since the campaign started
         language = choose_language(supplier.answers.get("country"), request.language, code)
+    values = {"path": build_link_path(token, language), "supplier": supplier.name or supplier.reference or ""}
     return queue_letter(session, event, contact.email, values, language)

@@ -41,6 +41,7 @@ def _run(command: Any, arguments: argparse.Namespace) -> int:
 def _check(_: argparse.Namespace) -> int:
     from questionnaires.languages import load_language
     from service.model_governance.form_check import check_forms
+    from service.translations.catalog import list_text_languages, list_texts, load_shipped_texts
 
     reports = check_forms()
     for report in reports:
@@ -53,6 +54,14 @@ def _check(_: argparse.Namespace) -> int:
                 f"    {load_language(code).english_name}: {count.translated} of {count.total} texts of the core translated, "
                 f"{count.confirmed} confirmed"
             )
+    print("All that suppliers and workers read, forms included:")
+    for code in list_text_languages():
+        texts = load_shipped_texts(code)
+        read = texts.count(list_texts())
+        print(
+            f"    {texts.locale.english_name}: {read.total - read.missing} of {read.total} texts translated, "
+            f"{read.states['confirmed']} confirmed; {read.missing} appear in English"
+        )
     faults = [fault for report in reports for fault in report.faults]
     for fault in faults:
         print(fault, file=sys.stderr)

@@ -74,6 +74,9 @@ PLACES: Mapping[str, Place] = {
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
     "logo": Place("no_subject", "The logo of the organisation."),
+    "reviewed_text": Place(
+        "no_subject", "Translations of texts for suppliers and workers, and who checked them, by role."
+    ),
     "mail_text": Place("no_subject", "The wording of emails, in which placeholders stand for what they are about."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "message": Place(

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.issues import Issue
 from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
 from risk_models.answers import from_columns
 from risk_models.facts.facts import load_facts
@@ -34,9 +35,18 @@ UNFINISHED = "answer.unsupported"  # the other question may still be answered
 class Message:
     """What is said beside an answer. ``is_problem``: the answer, or a part of it, cannot be used as it is."""
 
-    text: str
+    issue: Issue
     is_problem: bool
-    code: str
+
+    @property
+    def code(self) -> str:
+        """Return the code of the issue."""
+        return self.issue.code
+
+    @property
+    def text(self) -> str:
+        """Return what is said, in English."""
+        return describe_to_respondent(self.issue)
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,7 @@ def check_drafts(
             asked |= further
             read, answers = _validate(form, texts, asked, on)
     messages = {
-        question: tuple(
-            Message(describe_to_respondent(issue), issue.severity != "info", issue.code) for issue in issues
-        )
+        question: tuple(Message(issue, issue.severity != "info") for issue in issues)
         for question, issues in read.issues.items()
     }
     return Check(

@@ -66,8 +66,12 @@ def save_answers(
             raise not_found("Question not found.")
         text = answer.text.replace("\r\n", "\n").strip()
         if len(text) > LONGEST_TEXT:
-            detail = f"An answer can have up to {LONGEST_TEXT:,} characters. Please shorten it."
-            raise DomainError("answer.too_long", 422, detail)
+            raise DomainError(
+                "answer.too_long",
+                422,
+                "An answer can have up to %(most)s characters. Please shorten it.",
+                values={"most": f"{LONGEST_TEXT:,}"},
+            )
         earlier = versions.get(question, ())
         current = _build_draft(earlier, form.given.get(question, ""))
         seen = next((one.text for one in earlier if one.version == answer.seen), form.given.get(question, ""))
@@ -100,11 +104,17 @@ def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
     if request is None:
         raise not_found("Questionnaire not found.")
     if request.submitted_at is not None:
-        detail = "This questionnaire has already been sent, so its answers can no longer be changed here."
-        raise DomainError("questionnaire.sent", 409, detail)
+        raise DomainError(
+            "questionnaire.sent",
+            409,
+            "This questionnaire has already been sent, so its answers can no longer be changed here.",
+        )
     if request.returned_on is not None:
-        detail = "This questionnaire has already been returned in another way, so it can no longer be answered here."
-        raise DomainError("questionnaire.returned", 409, detail)
+        raise DomainError(
+            "questionnaire.returned",
+            409,
+            "This questionnaire has already been returned in another way, so it can no longer be answered here.",
+        )
     return request
 
 

@@ -46,11 +46,18 @@ def check_new_file(
     if question not in form.by_id:
         raise not_found("Question not found.")
     if kind not in KINDS:
-        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
+        raise DomainError(
+            "evidence.kind", 422, "Choose one of these kinds: %(choices)s.", values={"choices": ", ".join(KINDS)}
+        )
     if dated is None or dated > on:
         raise DomainError("evidence.date", 422, "Enter the date of the document. It cannot be in the future.")
     if sum(one.size for one in list_files(session, asking_id)) + size > QUOTA:
-        raise DomainError("proof.quota", 413, f"At most {QUOTA // 1_000_000} MB can be sent with one questionnaire.")
+        raise DomainError(
+            "proof.quota",
+            413,
+            "At most %(most)s MB can be sent with one questionnaire.",
+            values={"most": QUOTA // 1_000_000},
+        )
     return dated
 
 

@@ -33,8 +33,9 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     drafts, evidence = load_drafts(session, asking_id, form), describe_files(session, asking_id)
     check = check_drafts(form, drafts, on, evidence, sending=True)
     if check.is_blocked:
-        detail = "Some answers have to be corrected before the questionnaire can be sent."
-        raise DomainError("questionnaire.blocked", 422, detail)
+        raise DomainError(
+            "questionnaire.blocked", 422, "Some answers have to be corrected before the questionnaire can be sent."
+        )
     request.submitted_at, request.submitted_by = at, by
     requests.receive_returned_form(session, request.id, by, on)
     origin = suppliers.Origin(on, at, by, SENT_CAUSE)

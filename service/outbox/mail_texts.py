@@ -1,4 +1,4 @@
-"""What emails say: the texts of mail_texts.toml, or those an organisation has put in their place, for each event and language.
+"""What emails say: the texts of mail_texts.toml and their translations, or those an organisation has put in their place.
 
 A placeholder such as ``{supplier}`` stands for a value. Values are put in as they are: nothing in them is taken for a
 placeholder, and line breaks in them become spaces.
@@ -21,10 +21,16 @@ from service.clock import now
 from service.db.outbox_tables import MailText
 from service.errors import DomainError, not_found
 from service.outbox.events import list_events
+from service.translations.catalog import Text as MailPart
+from service.translations.catalog import Texts, list_text_languages, load_shipped_texts
+from service.translations.review import load_texts
 
 FILE = Path(__file__).with_name("mail_texts.toml")
 MAX_SUBJECT, MAX_BODY = 200, 5_000
 FALLBACK = "en"
+# What stands between a translation that nobody has confirmed and the English text.
+TRANSLATED = "This email was translated by machine. If anything is unclear, the English text below applies."
+RULE = "* * *"
 ALWAYS = ("organisation", "recipient", "link")  # placeholders that every event has
 SAMPLES = {
     "organisation": "Harbour Foods",
@@ -52,13 +58,27 @@ class Text:
 
 @cache
 def list_default_texts() -> Mapping[str, Mapping[str, Text]]:
-    """Return the texts of the file: language -> event code -> text."""
+    """Return the texts that Diligence comes with: language -> event code -> text. Most are in English only."""
     with FILE.open("rb") as file:
-        data = tomllib.load(file)
-    return {
-        language: {code: Text(text["subject"], text["body"].strip() + "\n") for code, text in texts.items()}
-        for language, texts in data.items()
-    }
+        data = tomllib.load(file)[FALLBACK]
+    english = {code: Text(text["subject"], text["body"].strip() + "\n") for code, text in data.items()}
+    texts = {FALLBACK: english}
+    for language in list_text_languages():
+        shipped = load_shipped_texts(language)
+        translated = {code: _translate(text, shipped) for code, text in english.items()}
+        texts[language] = {code: text for code, text in translated.items() if text is not None}
+    return texts
+
+
+def _translate(english: Text, texts: Texts) -> Text | None:
+    """Return a text in another language; None if it is not translated. A draft is followed by the English text."""
+    subject, body = (MailPart("mails", english.subject), MailPart("mails", english.body.strip()))
+    if texts.find(subject) is None or texts.find(body) is None:
+        return None
+    translated = f"{texts.translate('mails', body.english)}\n"
+    if not texts.is_confirmed((subject, body)):
+        translated += f"\n{texts.translate('pages', TRANSLATED)}\n\n{RULE}\n\n{english.body}"
+    return Text(texts.translate("mails", subject.english), translated)
 
 
 def list_placeholders(event: str) -> tuple[str, ...]:
@@ -69,7 +89,7 @@ def list_placeholders(event: str) -> tuple[str, ...]:
 
 
 def find_text(session: Session, event: str, language: str) -> Text:
-    """Return the organisation's own text of an event, or the one of the file, in a language, or else in English."""
+    """Return the organisation's own text of an event, or the one of Diligence, in a language, or else in English."""
     own = {
         text.language: text
         for text in session.scalars(
@@ -81,7 +101,7 @@ def find_text(session: Session, event: str, language: str) -> Text:
         if each in own:
             return Text(own[each].subject, own[each].body, is_own=True)
         if event in defaults.get(each, ()):
-            return defaults[each][event]
+            return _translate(defaults[FALLBACK][event], load_texts(session, each)) or defaults[each][event]
     raise not_found("There is no email about this event.")
 
 

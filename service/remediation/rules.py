@@ -143,7 +143,7 @@ def check_text(text: str | None, longest: int = MAX_REASON) -> None:
     if text is None:
         return
     if len(text) > longest:
-        raise DomainError("text.too_long", 422, f"Use at most {longest} characters.")
+        raise DomainError("text.too_long", 422, "Use at most %(longest)s characters.", values={"longest": longest})
     code = None if isinstance(text, SearchedText) else detect_personal_data(text)
     if code is not None:
         raise DomainError(

@@ -31,11 +31,17 @@ def check_new_proof(session: Session, kind: str, size: int, sender: str) -> None
     ``sender``: the link as an actor. Raises DomainError: ``evidence.kind``, 422; ``proof.quota``, 413.
     """
     if kind not in KINDS:
-        raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(KINDS)}.")
+        raise DomainError(
+            "evidence.kind", 422, "Choose one of these kinds: %(choices)s.", values={"choices": ", ".join(KINDS)}
+        )
     sent = select(func.coalesce(func.sum(StepEvidence.size), 0)).where(StepEvidence.submitted_by == sender)
     if (session.scalar(sent) or 0) + size > QUOTA:
-        detail = f"At most {QUOTA // 1_000_000} MB can be sent through one link. Ask for a new link."
-        raise DomainError("proof.quota", 413, detail)
+        raise DomainError(
+            "proof.quota",
+            413,
+            "At most %(most)s MB can be sent through one link. Ask for a new link.",
+            values={"most": QUOTA // 1_000_000},
+        )
 
 
 def add_proof(session: Session, step: Step, kind: str, file: StoredFile, act: Act) -> StepEvidence:

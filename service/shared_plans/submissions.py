@@ -136,7 +136,12 @@ def report_obstacle(session: Session, step: Step, text: str, cost_shared_by: str
     if not text.strip():
         raise DomainError("proposal.text", 422, "Say what your company cannot do, and why.")
     if cost_shared_by is not None and cost_shared_by not in COST_SHARING:
-        raise DomainError("proposal.cost", 422, f"Choose who should share the cost: {', '.join(COST_SHARING)}.")
+        raise DomainError(
+            "proposal.cost",
+            422,
+            "Choose who should share the cost: %(choices)s.",
+            values={"choices": ", ".join(COST_SHARING)},
+        )
     check_text(text)
     return _add_proposal(session, step, StepProposal(text=text.strip(), cost_shared_by=cost_shared_by), act)
 

@@ -5,14 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from flask_babel import get_domain, gettext, to_user_timezone
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from flask_babel import get_domain, get_locale, gettext, to_user_timezone
 
 from reports.formatting import format_iso_date, format_number, format_short_date
+from service.errors import DomainError
 
 
 def format_day(on: date) -> str:
-    """Return a date as "27 Nov 2026"; a moment is converted to the date in the reader's time zone."""
-    return format_short_date(to_user_timezone(on) if isinstance(on, datetime) else on)
+    """Return a date as "27 Nov 2026", in another language as the Unicode CLDR writes it.
+
+    A moment is converted to the date in the reader's time zone.
+    """
+    day = to_user_timezone(on).date() if isinstance(on, datetime) else on
+    return format_short_date(day) if is_english() else str(format_date(day, "medium", get_locale()))
+
+
+def is_english() -> bool:
+    """Return whether the page is in English."""
+    locale = get_locale()
+    return locale is None or locale.language == "en"
+
+
+def describe_error(error: DomainError) -> str:
+    """Return why something was refused, in the language of the page."""
+    return str(gettext(error.template)) % error.values if error.values else str(gettext(error.template))
 
 
 def format_partial_date(text: str) -> str:
@@ -32,7 +50,8 @@ def format_moment(at: datetime) -> str:
 def format_plural(singular: str, plural: str, num: int, **values: object) -> str:
     """Return the translation of the singular or plural form for a number; ``%(num)s`` becomes "12,345"."""
     text: str = get_domain().get_translations().ungettext(singular, plural, num)
-    return text % {"num": format_number(num), **values}
+    number = format_number(num) if is_english() else format_decimal(num, locale=get_locale())
+    return text % {"num": number, **values}
 
 
 def describe_actor(actor: str | None, names: Mapping[str, str]) -> str:

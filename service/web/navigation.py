@@ -35,6 +35,7 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
             ("pages.imports", lazy_gettext("Imports and jobs")),
             ("pages.identity", lazy_gettext("Same supplier?")),
             ("pages.schedules", lazy_gettext("Schedules")),
+            ("pages.languages", lazy_gettext("Languages")),
         ),
     ),
     (
@@ -69,6 +70,10 @@ MENU: tuple[tuple[LazyString | str, Entries], ...] = (
 )
 # Pages that are not in the menu belong to a menu entry, which is highlighted while they are open.
 BELONGS_TO = {
+    "pages.language": "pages.languages",
+    "pages.save_language": "pages.languages",
+    "pages.preview_language_file": "pages.languages",
+    "pages.save_language_file": "pages.languages",
     "pages.site": "pages.suppliers",
     "pages.site_history": "pages.suppliers",
     "pages.site_activity": "pages.suppliers",

@@ -10,13 +10,10 @@ import gzip
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, jsonify, make_response, redirect, render_template, request, url_for
-from flask_babel import get_locale
-from flask_babel import gettext as _
+from flask import Blueprint, Flask, Response, jsonify, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from questionnaires.languages import ENGLISH, Language, list_languages, load_language
 from reports.formats import FORMATS
 from service import links
 from service.answer_bundles.signing import sign_answers
@@ -32,9 +29,12 @@ from service.online_questionnaires.questions import (
 from service.questionnaires_sent.requests import build_request_workbook, get_due_day
 from service.remediation import evidence_files
 from service.web import questionnaire_views as views
+from service.web import supplier_texts
 from service.web.downloads import build_download
+from service.web.formatting import describe_error
 
 pages = Blueprint("questionnaire", __name__, url_prefix="/questionnaire/<token>")
+supplier_texts.register(pages)
 CONTENT_SECURITY = "; ".join(
     (
         "default-src 'none'",
@@ -60,36 +60,16 @@ def register(app: Flask) -> None:
     app.register_blueprint(pages)
 
 
-def _get_language() -> Language:
-    """Return the language of the questions: the one that the address says, since these pages set no cookie, or the one that was
-    chosen before.
-    """
-    chosen = request.args.get("language") or g.get("chosen_language")
-    return load_language(chosen if chosen in list_languages() else ENGLISH)
-
-
 def _keep_language(session: Session) -> None:
     """Save the language that was chosen on the pages, for what is sent about this questionnaire later."""
     if "language" in request.args:
-        contacts.note_language(session, views.get_asking_id(), _get_language().code)
+        contacts.note_language(session, views.get_asking_id(), supplier_texts.get_language())
 
 
 @pages.url_defaults
 def _keep_arguments(endpoint: str, values: dict[str, Any]) -> None:
-    if request.blueprint == pages.name and "language" in request.args:
-        values.setdefault("language", _get_language().code)
     if request.blueprint == pages.name and views.is_sending():
         values.setdefault(views.SENDING, 1)
-
-
-@pages.context_processor
-def _add_languages() -> dict[str, object]:
-    locale = get_locale()
-    return {
-        "locale": str(locale).replace("_", "-"),
-        "language": _get_language(),
-        "languages": [load_language(code) for code in (ENGLISH, *list_languages())],
-    }
 
 
 @pages.after_request
@@ -160,7 +140,7 @@ def save(token: str, number: int) -> AnyResponse:
             opened = views.load(session)
     except DomainError as error:
         if is_script:
-            return make_response(jsonify(detail=_(error.detail)), error.status)
+            return make_response(jsonify(detail=describe_error(error)), error.status)
         return views.render_refusal(token, error, number)
     if is_script:
         return jsonify(

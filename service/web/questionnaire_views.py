@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flask import g, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.question import Question
-from reports.document import LEVEL_TITLES, Detail
+from questionnaires.validation.text_answers import describe_to_respondent
+from reports.document import Detail, Level
 from service import links, stored_reports
 from service.auth.caller import get_database, get_link
 from service.clock import now, today
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError, not_found
 from service.online_questionnaires import drafts, files
-from service.online_questionnaires.checking import Check, check_drafts
+from service.online_questionnaires.checking import Check, Message, check_drafts
 from service.online_questionnaires.drafts import Draft, Sent
 from service.online_questionnaires.questions import (
     OnlineForm,
@@ -31,8 +32,16 @@ from service.online_questionnaires.questions import (
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import get_due_day
 from service.shared_plans import contents
+from service.web.supplier_texts import choose_language, translate
 
 SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent
+LEVELS: dict[Level, str] = {
+    "critical": "Critical risk",
+    "high": "High risk",
+    "medium": "Medium risk",
+    "low": "Low risk",
+    "insufficient_evidence": "Not enough answers to rate the risk",
+}
 NOT_APPLICABLE, DECLINED = "Not applicable", "Declined to answer"  # as the drop-downs of a workbook offer them
 
 
@@ -76,7 +85,7 @@ def load(session: Session) -> Opened:
     sent = session.get(QuestionnaireRequest, get_asking_id())
     if sent is None:
         raise not_found("Questionnaire not found.")
-    g.chosen_language = sent.language
+    choose_language(session, sent.language)
     supplier = session.get_one(Supplier, sent.supplier_id)
     asked_back = list_asked_back(session, sent.id)
     form = load_online_form(sent, supplier, asked_back, is_same_record=link.record_id == supplier.id)
@@ -128,11 +137,17 @@ def describe_answer(opened: Opened, question: str) -> dict[str, object]:
     """Return what the script shows beside an answer that was saved."""
     draft = opened.drafts[question]
     messages = [
-        {"text": one.text, "is_problem": one.is_problem} for one in opened.check.list_messages(question, finished=False)
+        {"text": describe_message(one), "is_problem": one.is_problem}
+        for one in opened.check.list_messages(question, finished=False)
     ]
     if draft.replaced:
         messages.append({"text": say_replaced(opened.form.by_id[question], draft), "is_problem": False})
     return {"seen": draft.version, "messages": messages}
+
+
+def describe_message(message: Message) -> str:
+    """Return what is said beside an answer, in the language of the page."""
+    return describe_to_respondent(message.issue, lambda text: translate("answers", text))
 
 
 def say_replaced(question: Question, draft: Draft) -> str:
@@ -185,6 +200,7 @@ def render_section(token: str, opened: Opened, part: Section, error: DomainError
         },
         countries=list_country_names() if any(q.type in ("country", "countries") for q in part.questions) else (),
         say_replaced=say_replaced,
+        describe_message=describe_message,
         not_applicable=NOT_APPLICABLE,
         declined=DECLINED,
         is_saved="saved" in request.args,
@@ -254,6 +270,7 @@ def render_review(token: str, error: DomainError | None = None) -> AnyResponse:
         token=token,
         link=get_link(),
         opened=opened,
+        describe_message=describe_message,
         declinable={question.id for question in opened.form.questions if question.declinable},
         files=sent,
         error=error,
@@ -289,6 +306,6 @@ def render_sent(session: Session, token: str, opened: Opened) -> AnyResponse:
             one for one in opened.form.sections if link.section in (None, one.title) and opened.check.list_shown(one)
         ],
         format_answer=format_answer,
-        level_titles=LEVEL_TITLES,
+        levels=LEVELS,
     )
     return make_response(page)

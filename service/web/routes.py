@@ -23,7 +23,14 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
-from service.web.formatting import describe_actor, format_day, format_moment, format_partial_date, format_plural
+from service.web.formatting import (
+    describe_actor,
+    describe_error,
+    format_day,
+    format_moment,
+    format_partial_date,
+    format_plural,
+)
 from service.web.pages import (
     activity,
     agreements,
@@ -38,6 +45,7 @@ from service.web.pages import (
     help_page,
     identity,
     imports,
+    languages,
     method,
     own_practices,
     plan_workbook,
@@ -266,6 +274,12 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/referrals/<contact_id>", "change_referral", referrals.change_contact),
     Route("POST", "/referrals/<contact_id>/called", "call_referral", referrals.confirm_contact),
     Route("POST", "/referrals/<contact_id>/delete", "delete_referral", referrals.delete_contact),
+    Route("GET", "/languages", "languages", languages.show_languages),
+    Route("GET", "/languages/<language>", "language", languages.show_language),
+    Route("POST", "/languages/<language>", "save_language", languages.save_language),
+    Route("GET", "/languages/<language>/texts.po", "language_file", languages.download_language),
+    Route("POST", "/languages/<language>/file", "preview_language_file", languages.preview_language_file),
+    Route("POST", "/languages/<language>/file/save", "save_language_file", languages.save_language_file),
     Route("GET", "/repayment", "repayment", repayment.show_form),
     Route("POST", "/repayment", "work_out_repayment", repayment.calculate_repayment),
     Route("GET", "/our-practices", "buyer", own_practices.show_practices),
@@ -307,6 +321,7 @@ def register(app: Flask) -> None:
         sector_title=get_sector_title,
         describe_actor=describe_actor,
         describe_cell=describe,
+        describe_error=describe_error,
         format_day=format_day,
         format_moment=format_moment,
         format_number=format_number,

@@ -22,8 +22,10 @@ from service.remediation.rules import Actor
 from service.remediation.steps import Act
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
+from service.web import supplier_texts
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")
+supplier_texts.register(pages)
 CONTENT_SECURITY = "; ".join(
     (
         "default-src 'none'",

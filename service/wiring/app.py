@@ -23,7 +23,17 @@ from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_engine
 from service.heartbeats import Pulse
 from service.settings import Settings
-from service.web import account, admin, calendar_feed, navigation, questionnaire, routes, shared_plan, voice
+from service.web import (
+    account,
+    admin,
+    calendar_feed,
+    navigation,
+    questionnaire,
+    routes,
+    shared_plan,
+    supplier_texts,
+    voice,
+)
 from service.wiring import error_handlers
 from service.wiring.body_limits import get_limit
 
@@ -123,6 +133,8 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
 
 
 def _select_language() -> str:
+    if request.blueprint in supplier_texts.BLUEPRINTS:
+        return supplier_texts.select_locale()
     return (request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]).replace("-", "_")
 
 
@@ -134,8 +146,10 @@ def _start_request() -> None:
     g.started, g.request_id = time.perf_counter(), str(uuid.uuid4())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    if request.blueprint in supplier_texts.BLUEPRINTS:
+        supplier_texts.use_translations()
     request.max_content_length = get_limit(caller.get_settings(), request.endpoint)
-    if request.endpoint == "pages.save_plan_workbook":  # the rows that its preview has shown
+    if request.endpoint in ("pages.save_plan_workbook", "pages.save_language_file"):  # what its preview has shown
         request.max_form_memory_size = request.max_content_length
 
 

@@ -22,7 +22,9 @@ UPLOADS = frozenset(
     {
         "api.upload_files",
         "api.upload_plan_workbook",
+        "pages.preview_language_file",
         "pages.preview_plan_workbook",
+        "pages.save_language_file",
         "pages.save_plan_workbook",
         "pages.send",
         "pages.send_cases",

@@ -7,6 +7,8 @@ with the place where it was raised.
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
@@ -97,7 +99,7 @@ def _handle_http_error(error: HTTPException) -> Response:
         429: _("Too many requests. Wait a moment and try again."),
     }.get(status, _("The request is invalid."))
     code = CODES.get(status, f"http.{status}")
-    extra: dict[str, object] = {}
+    extra: dict[str, Any] = {}
     if status == 413:
         extra = {"title": "Request too large", "limit": request.max_content_length}
     return render_error(DomainError(code, status, detail, headers=headers, **extra))

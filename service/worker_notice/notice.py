@@ -30,6 +30,8 @@ from service.queries import stored_results
 from service.referrals.contacts import load_directory_rules
 from service.referrals.readiness import choose_contacts, load_gate
 from service.report_content.contact_gate import list_worker_places
+from service.translations.catalog import Texts, list_text_languages, list_texts, load_shipped_texts
+from service.translations.review import load_texts
 
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
@@ -55,10 +57,25 @@ def load_rules() -> Mapping[str, Any]:
 
 
 @cache
-def load_texts() -> Mapping[str, Mapping[str, Any]]:
-    """Load the texts of the notice by language."""
-    files = sorted((FOLDER / "languages").glob("*.toml"))
-    return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
+def load_english() -> Mapping[str, Any]:
+    """Load the English texts of the notice."""
+    return tomllib.loads((FOLDER / "notice.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def list_notice_languages() -> tuple[str, ...]:
+    """List the languages in which the notice can be had: those in which none of its texts is missing, English first."""
+    texts = list_texts("notices")
+    return (ENGLISH, *(one for one in list_text_languages() if not load_shipped_texts(one).count(texts).missing))
+
+
+def _translate(english: Any, texts: Texts) -> Any:
+    """Return the texts of the notice, or a part of them, in another language."""
+    if isinstance(english, str):
+        return texts.translate("notices", english)
+    if isinstance(english, Mapping):
+        return {key: _translate(value, texts) for key, value in english.items()}
+    return [_translate(value, texts) for value in english]
 
 
 def list_countries(supplier: Supplier) -> list[str]:
@@ -74,8 +91,9 @@ def build_notice(
     Raises DomainError: ``notice.language``, ``notice.country``, 422; ``notice.no_help``, 409, while the referral directory of the
     country is not complete; ``notice.state_imposed``, 409.
     """
-    if language not in load_texts():
-        raise DomainError("notice.language", 422, f"Choose one of these languages: {', '.join(load_texts())}.")
+    if language not in list_notice_languages():
+        known = ", ".join(list_notice_languages())
+        raise DomainError("notice.language", 422, f"Choose one of these languages: {known}.")
     countries = list_countries(supplier)
     place = country or (countries[0] if countries else None)
     if country and country not in countries:
@@ -88,7 +106,8 @@ def build_notice(
     contacts = choose_contacts(session, place, on)
     organisation = session.get_one(Organisation, supplier.organisation_id).name
     is_repaid = _is_repaid(session, supplier)
-    return Notice(_write(supplier, organisation, contacts, on, language, is_repaid=is_repaid), place, contacts)
+    texts = load_texts(session, language)
+    return Notice(_write(supplier, organisation, contacts, on, texts, is_repaid=is_repaid), place, contacts)
 
 
 def render_notice(
@@ -123,38 +142,45 @@ def _write(
     organisation: str,
     contacts: Sequence[ReferralContact],
     on: date,
-    language: str,
+    translations: Texts,
     *,
     is_repaid: bool,
 ) -> ShortDocument:
-    texts = load_texts()[language]
+    texts = _translate(load_english(), translations)
     money, help_ = texts["repaid" if is_repaid else "paid"], texts["help"]
-    rows = tuple(_describe_contact(contact, help_, language) for contact in contacts)
+    rows = tuple(_describe_contact(contact, help_, translations.locale) for contact in contacts)
     sections = (
         Section(texts["rights"]["title"], (Bullets(tuple(texts["rights"]["items"])),)),
         Section(money["title"], (Bullets(tuple(money["items"])),)),
-        Section(help_["title"], (Paragraph(help_["text"]), Table(tuple(help_["header"]), rows, (38, 34, 28)))),
+        Section(help_["title"], (Paragraph(help_["text"]), Table(tuple(help_["header"]), rows, (48, 26, 26)))),
     )
     days = load_directory_rules()["verified_within_days"]
     return ShortDocument(
-        kind=texts["kind"][supplier.kind].format(name=supplier.name or supplier.reference),
+        kind=texts["kind"][supplier.kind].format(
+            name=_isolate(supplier.name or supplier.reference or "", translations.locale)
+        ),
         title=texts["title"],
         headline=texts["headline"],
         on=on,
         sections=sections,
-        draft=texts["draft_mark"] if texts["draft"] else "",
-        wording=texts["footer"].format(organisation=organisation, days=days),
-        language=language,
+        draft="" if translations.is_confirmed(list_texts("notices")) else texts["draft_mark"],
+        wording=texts["footer"].format(organisation=_isolate(organisation, translations.locale), days=days),
+        language=translations.code,
         sender=organisation,
     )
 
 
-def _describe_contact(contact: ReferralContact, texts: Mapping[str, Any], language: str) -> tuple[str, str, str]:
+def _isolate(text: str, locale: Locale) -> str:
+    """Return a name or number so that it keeps its direction where the script runs right to left: 66+ is no telephone number."""
+    return f"\u2068{text}\u2069" if text and locale.text_direction == "rtl" else text
+
+
+def _describe_contact(contact: ReferralContact, texts: Mapping[str, Any], locale: Locale) -> tuple[str, str, str]:
     """Return the cells of a contact. Its note is for users only."""
-    who = f"{contact.name} ({texts['kinds'][contact.kind]})"
+    who = f"{_isolate(contact.name, locale)} ({texts['kinds'][contact.kind]})"
     if contact.not_safe_for:
         groups = ", ".join(texts["groups"][code] for code in contact.not_safe_for)
         who += f". {texts['not_safe_for'].format(groups=groups)}"
-    names = Locale(language).languages
+    names = locale.languages
     spoken = ", ".join(names.get(code, code) for code in contact.languages)
-    return who, contact.reach, "; ".join(filter(None, (spoken, contact.hours)))
+    return who, _isolate(contact.reach, locale), "; ".join(filter(None, (spoken, _isolate(contact.hours, locale))))

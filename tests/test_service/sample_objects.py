@@ -40,8 +40,10 @@ from service.db.remediation_tables import (
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
+from service.db.translation_tables import ReviewedText
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
 from service.db.worker_voice_tables import SurveyCode, SurveyCount, WorkerSurvey
+from service.translations.catalog import Text
 
 Ids = Mapping[str, str]
 
@@ -295,6 +297,14 @@ def make_mail_text(session: Session, ids: Ids) -> MailText:
     return MailText(event="step.due", language="en", **fields)
 
 
+def make_reviewed_text(session: Session, ids: Ids) -> ReviewedText:
+    fields = {"wording": ["ดำเนินการต่อ"], "is_own": False, "state": "confirmed", "reviewer": "translator"}
+    text = Text("pages", "Continue")
+    return ReviewedText(
+        language="th", key=text.key, kind="pages", english="Continue", reviewed_on=now().date(), **fields
+    )
+
+
 def make_link(session: Session, ids: Ids) -> SupplierLink:
     at, supplier_id = now(), ids["supplier_id"]
     fields = {
@@ -481,6 +491,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "message_id": make_message,
     "attempt_id": make_attempt,
     "text_id": make_mail_text,
+    "reviewed_text_id": make_reviewed_text,
     "contact_id": make_contact,
     "edition_entry_id": make_edition_entry,
 }

@@ -246,6 +246,7 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_agency_notice": {"application/pdf", "text/html"},
         "download_issues": {"text/csv"},
         "download_message": {"message/rfc822"},
+        "download_translations": {"text/x-gettext-translation"},
         "download_referral_contacts": {"text/csv"},
         "download_table": {workbook, "text/csv"},
         "download_release_preview": {workbook, "text/csv"},

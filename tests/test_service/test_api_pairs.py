@@ -15,6 +15,7 @@ VOUCHED_FOR = {
     "POST pages.note_site_delivery", "POST pages.note_agency_delivery", "POST pages.verify_step", "POST pages.confirm_payment",
     "POST pages.add_step_comment", "GET pages.step_file", "POST pages.ask_approver",
     "POST pages.decide_step_request", "POST pages.decide_closing", "POST pages.decide_exit", "POST pages.decide_watch_end",
+    "POST pages.save_language", "POST pages.preview_language_file", "POST pages.save_language_file",
     "POST pages.change_exit_state", "POST pages.record_check", "POST pages.ask_to_end_watch",
     "POST pages.accept_survey",
 }  # fmt: skip

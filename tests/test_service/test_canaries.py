@@ -174,6 +174,7 @@ PAGES: Mapping[str, set[str]] = {
     "import_defaults.html": {"sheet"},  # upload_files
     "import_sheet.html": {"leave-out-{{ n }}"},  # numbers of rows: anything else is refused
     "keys.html": {"name"},  # create_key
+    "language.html": {"wording-{{ text.key }}", "words"},  # texts for all suppliers, and a search, which is not stored
     "mail_text.html": {"subject", "body"},  # put_mail_text
     "match_macros.html": {"note"},  # decide_match
     "merge.html": {"text"},  # a search, which is not stored

@@ -550,7 +550,7 @@ def test_the_questions_are_shown_in_the_language_that_is_chosen_and_read_as_in_e
     assert ask not in page
     assert thai.translate(ask) in page
     assert f"{path}?language=th" in page, "the language stays"
-    assert "has not been fully checked" in case.see("?language=th")
+    assert "คำแปลยังไม่ได้รับการตรวจสอบครบถ้วน" in case.see("?language=th")
     case.save(page.replace("?language=th", ""), {"recruitment_fees": "most"})
     assert 'value="most" checked' in case.see(path)
     assert case.get(f"{path}?language=xx").status_code == 200

@@ -65,6 +65,9 @@ NO_TEXT = ("q", "at", "time", "cost", "code")
 OTHERS = {
     "keys.create",
     "mail_texts.save",
+    "pages.save_language",
+    "pages.preview_language_file",
+    "pages.save_language_file",
     "users.create",
     "webhooks.create",
     "pages.add_referral",

@@ -20,7 +20,7 @@ from service.db.session import Database
 from service.db.tables import Supplier
 from service.errors import DomainError
 from service.referrals import contacts
-from service.worker_notice.notice import build_notice, load_texts, render_notice
+from service.worker_notice.notice import build_notice, list_notice_languages, render_notice
 
 
 def add(session: Session, kind: str, name: str, days_ago: int = 0, **values: Any) -> None:
@@ -118,7 +118,7 @@ def test_the_notice_is_one_tagged_page_in_each_language(sqlite_database: Databas
         complete_directory(session)
         for kind in ("ngo", "port_mission"):
             add(session, kind, f"The Apostleship and Mission to Seafarers, {kind}", not_safe_for=["refugees", "women"])
-        notices = [build_notice(session, site, today(), language=language) for language in load_texts()]
+        notices = [build_notice(session, site, today(), language=language) for language in list_notice_languages()]
     for notice in notices:
         read = pypdf.PdfReader(BytesIO(render_notice(notice, "pdf").data))
         assert len(read.pages) == 1

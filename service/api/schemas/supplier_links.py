@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from marshmallow import fields
 
+from questionnaires.languages import ENGLISH
 from service.api.fields import StrictChoice, StrictInteger, StrictString
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema, page_of
 from service.links import ADDRESSEES, LONGEST_DAYS, PLAN, QUESTIONNAIRE
+from service.translations.catalog import list_text_languages
 
 
 class SupplierLinkSchema(ApiSchema):
@@ -42,6 +44,11 @@ class SupplierLinkSchema(ApiSchema):
         254,
         load_only=True,
         metadata={"description": "Send the link to this address. You have confirmed that it belongs to the supplier."},
+    )
+    language = StrictChoice(
+        (ENGLISH, *list_text_languages()),
+        load_only=True,
+        metadata={"description": "The language of the pages and of the email; the supplier can choose another one."},
     )
     created_at = fields.DateTime(dump_only=True)
     expires_at = fields.DateTime(dump_only=True)

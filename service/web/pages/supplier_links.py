@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import load_combined_form
+from questionnaires.languages import ENGLISH
 from service import links
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.clock import now, today
@@ -25,6 +26,7 @@ from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.link_mail import send_link
 from service.suppliers import repository as suppliers
+from service.translations.catalog import get_name, list_text_languages
 from service.web.downloads import build_download
 
 LINK_DAYS = (7, 14, 30, 60, 90)
@@ -46,6 +48,7 @@ def show_links(kind: str, supplier_id: str) -> Response:
 
 def create_link(kind: str, supplier_id: str) -> Response:
     """Create a link for a supplier. Its address is shown only in this response."""
+    language = request.form.get("language") if request.form.get("language") in list_text_languages() else None
     days, email = request.form.get("days", ""), request.form.get("email", "").strip()
     try:
         if email and request.form.get("confirmed") != "yes":
@@ -57,13 +60,13 @@ def create_link(kind: str, supplier_id: str) -> Response:
             opens = request.form.get("opens", links.PLAN)
             if opens == links.PLAN:
                 link, token = links.create_link(session, supplier, addressee, valid_for, by)
-                address = url_for("shared.show", token=token, _external=True)
+                address = url_for("shared.show", token=token, _external=True, language=language)
             else:
                 sent, expires_at = get_request(session, supplier, opens), now() + timedelta(days=valid_for)
                 link, token = links.create_questionnaire_link(session, sent, addressee, expires_at, by)
-                address = url_for("questionnaire.show", token=token, _external=True)
+                address = url_for("questionnaire.show", token=token, _external=True, language=language)
             if email:
-                send_link(session, supplier, link, address, email, get_caller().actor)
+                send_link(session, supplier, link, address, email, get_caller().actor, language=language or ENGLISH)
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
     new_link = NewLink(links.ADDRESSEES[link.addressee], address, bool(email), bool(get_settings().smtp_host))
@@ -193,6 +196,7 @@ def _render_links(
     page = render_template(
         "supplier_links.html",
         kind=kind,
+        languages={code: get_name(code) for code in (ENGLISH, *list_text_languages())},
         supplier=supplier,
         links=all_links,
         requests={one.id: one for one in sent},

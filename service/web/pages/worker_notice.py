@@ -10,17 +10,27 @@ from service.errors import DomainError
 from service.logos import load_logo
 from service.report_content.labels import get_country_name
 from service.suppliers import repository as suppliers
+from service.translations.catalog import get_name
 from service.web.downloads import build_download
-from service.worker_notice.notice import ENGLISH, RENDERERS, build_notice, list_countries, render_notice
+from service.worker_notice.notice import (
+    ENGLISH,
+    RENDERERS,
+    build_notice,
+    list_countries,
+    list_notice_languages,
+    render_notice,
+)
 
 
 def show_notice(kind: str, supplier_id: str) -> Response:
     """Show what the notice contains and the links to download it; why there is none, if workers cannot be helped yet."""
     notice, refused = None, None
+    language = request.args.get("language", ENGLISH)
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         try:
-            notice = build_notice(session, supplier, today(get_caller().time_zone), country=request.args.get("country"))
+            country, on = request.args.get("country"), today(get_caller().time_zone)
+            notice = build_notice(session, supplier, on, country=country, language=language)
         except DomainError as error:
             refused = error
         page = render_template(
@@ -31,6 +41,8 @@ def show_notice(kind: str, supplier_id: str) -> Response:
             refused=refused,
             countries={code: get_country_name(code) for code in list_countries(supplier)},
             formats=list(RENDERERS),
+            language=language,
+            languages={code: get_name(code) for code in list_notice_languages()},
         )
     return make_response(page)
 

@@ -1,0 +1,35 @@
+"""The languages of what suppliers and workers read, and how far their translations were checked."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from service.api.fields import StrictChoice, StrictInteger, StrictList, StrictNested
+from service.api.schemas.base import ApiSchema, page_of
+from service.translations.catalog import KINDS
+
+
+class TextCountSchema(ApiSchema):
+    """How many texts of a kind there are. `missing` are shown in English; the others are drafts, were checked by translating
+    them back, or are confirmed.
+    """
+
+    kind = StrictChoice(KINDS)
+    total = StrictInteger(0)
+    missing = StrictInteger(0)
+    draft = StrictInteger(0)
+    back_translated = StrictInteger(0)
+    confirmed = StrictInteger(0)
+
+
+class LanguageSchema(ApiSchema):
+    """A language into which texts are translated. `code` is a BCP 47 tag, such as `zh-Hans`."""
+
+    code = fields.String()
+    name = fields.String()
+    english_name = fields.String()
+    direction = StrictChoice(("ltr", "rtl"))
+    texts = StrictList(StrictNested(TextCountSchema))
+
+
+LANGUAGES = page_of(LanguageSchema, "LanguageList")
