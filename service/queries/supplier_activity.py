@@ -17,7 +17,7 @@ from service.db.remediation_tables import Finding, Step
 from service.db.tables import Supplier
 from service.remediation.withholding import build_condition
 from service.report_content.contact_gate import ContactGate
-from service.suppliers.objects import list_object_ids
+from service.suppliers.objects import TABLES, list_object_ids
 
 # What suppliers and users do besides remediation. Anything else may follow from what workers reported.
 OPEN_TYPES = ("asking", "supplier_link", "watchlist_match")
@@ -40,16 +40,16 @@ def list_visible_objects(
 
     Steps that contact workers are left out where the referral directory is not ready (SAFE-4).
     """
-    objects = list_object_ids(session, [supplier.id])
     withheld = set(
         session.scalars(select(Step.id).where(Step.supplier_id == supplier.id, build_condition(session, gate)))
     )
     if sees_worker_derived:
-        if not reads_cases:
-            del objects["case"]
+        objects = list_object_ids(session, [supplier.id], [name for name in TABLES if name != "case" or reads_cases])
     else:
-        own = {name: _list_own(session, table, supplier.id) for name, table in (("finding", Finding), ("step", Step))}
-        objects = {**{name: objects[name] for name in OPEN_TYPES}, **own}
+        objects = list_object_ids(session, [supplier.id], OPEN_TYPES)
+        objects |= {
+            name: _list_own(session, table, supplier.id) for name, table in (("finding", Finding), ("step", Step))
+        }
     objects["step"] = [step_id for step_id in objects["step"] if step_id not in withheld]
     return {supplier.kind: [supplier.id], **objects}
 

@@ -34,13 +34,22 @@ TABLES: Mapping[str, Any] = {
 }
 
 
-def list_object_ids(session: Session, supplier_ids: Collection[str]) -> dict[str, list[str]]:
-    """Return the ids of what belongs to some suppliers, by type of object, without the suppliers themselves."""
+def list_object_ids(
+    session: Session, supplier_ids: Collection[str], types: Collection[str] = tuple(TABLES)
+) -> dict[str, list[str]]:
+    """Return the ids of what belongs to some suppliers, by type of object, without the suppliers themselves.
+
+    ``types``: those that are wanted, by default all.
+    """
     return {
         object_type: [
             object_id
             for chunk in chunks(sorted(supplier_ids))
-            for object_id in session.scalars(select(table.id).where(table.supplier_id.in_(chunk)).order_by(table.id))
+            for object_id in session.scalars(
+                select(TABLES[object_type].id)
+                .where(TABLES[object_type].supplier_id.in_(chunk))
+                .order_by(TABLES[object_type].id)
+            )
         ]
-        for object_type, table in TABLES.items()
+        for object_type in types
     }
