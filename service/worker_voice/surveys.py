@@ -108,7 +108,7 @@ def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: A
         run_by=plan.run_by,
         runner=plan.runner.strip(),
         chosen_by=plan.chosen_by,
-        languages=list(plan.languages),
+        languages=list(dict.fromkeys(plan.languages)),
         workers=plan.workers,
         cut=plan.cut,
         groups=_list_groups(plan, form),

@@ -73,6 +73,11 @@ NOT_SAID_BY_SCHEMA = {
         ["preview_campaign", "start_campaign"],
         "that the due date is ahead; which filters fit together, and which suppliers exist",
     ),
+    **dict.fromkeys(
+        ["create_supplier_worker_survey", "create_agency_worker_survey"],
+        f"{PERSONS}; where a supplier has workers; which languages are confirmed; which days fit together",
+    ),
+    "issue_worker_survey_codes": "how many workers have no code yet",
     "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
     "confirm_referral_contact": "that this day is past",
