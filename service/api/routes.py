@@ -399,11 +399,11 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               "Get the answers of a returned questionnaire with what speaks against them, and what was decided about each.",
               QuestionnaireReviewSchema(), fixed=fixed),
         Route("POST", f"{one}/askings/<asking_id>/review", f"decide_{noun}_review", questionnaire_reviews.decide_answers,
-              "Accept answers of a returned questionnaire, or mark them to be asked back. No score changes.",
+              "Accept answers of a returned questionnaire, or mark them to be clarified. No score changes.",
               QuestionnaireReviewSchema(), transaction="write", body=AnswerChoicesSchema(), fixed=fixed,
               reading="suppliers:read"),
         Route("POST", f"{one}/askings/<asking_id>/ask-back", f"ask_{noun}_back", questionnaire_reviews.ask_back,
-              "Ask all marked questions back in one request with a link. Its address is returned only once.",
+              "Request clarification of all marked answers in one form with a link. Its address is returned only once.",
               AskedBackSchema(), (201,), "write", fixed=fixed, secret=True, reading="suppliers:read"),
     )  # fmt: skip
 

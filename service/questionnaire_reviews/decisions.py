@@ -117,7 +117,9 @@ def send_asked_back(
     before = load_review(session, request, on, sees_worker_derived=sees_worker_derived)
     pending = [answer.decisions[-1] for answer in before.list_in_state("to_ask")]
     if not pending or before.review is None:
-        raise DomainError("review.nothing", 409, "No question is to be asked back. Choose one and give a reason first.")
+        raise DomainError(
+            "review.nothing", 409, "No answer is marked for clarification. Mark one and give a reason first."
+        )
     rules, contact = load_rules(), get_contact(session, request.supplier_id)
     supplier = session.get_one(Supplier, request.supplier_id)
     sent_to = contact.email if contact else request.sent_to
@@ -142,11 +144,11 @@ def send_asked_back(
 def _check_asking(answer: ReviewedAnswer, reason: str) -> None:
     if not reason:
         raise DomainError(
-            "review.reason", 422, f"Say why “{answer.question.title}” is asked back. The supplier reads it."
+            "review.reason", 422, f"Say what needs clarifying about “{answer.question.title}”. The supplier reads it."
         )
     check_text(reason, MAX_REASON)
     if answer.state == "asked_back":
-        detail = f"“{answer.question.title}” was asked back, and the supplier has not answered yet."
+        detail = f"Clarification of “{answer.question.title}” was requested, and the supplier has not replied yet."
         raise DomainError("review.waiting", 409, detail)
     asked_before = {
         fold_text(one.reason or "")
@@ -156,7 +158,8 @@ def _check_asking(answer: ReviewedAnswer, reason: str) -> None:
     if fold_text(reason) in asked_before:
         title = answer.question.title
         detail = (
-            f"“{title}” was asked back for this reason, and the answer is the same. Accept it, or give another reason."
+            f"Clarification of “{title}” was requested for this reason, and the answer is the same. Accept it, or give "
+            "another reason."
         )
         raise DomainError("review.asked_before", 409, detail)
 

@@ -216,10 +216,10 @@ def test_on_its_page_an_officer_accepts_what_nothing_speaks_against_and_asks_the
     fields = {"decision-recruitment_fees": "asked_back", "reason-recruitment_fees": "Who paid the agency?"}
     assert send(browser, f"{path}/review", then="accept_rest", **fields).status_code == 303
     page = browser.get(f"{path}/review").get_data(as_text=True)
-    assert "1 question to ask back" in page
+    assert "1 answer to be clarified" in page
     sent = send(browser, f"{path}/ask-back").get_data(as_text=True)
     assert re.search(r"http://localhost/questionnaire/[\w-]{43}", sent)
-    assert "Asked back" in browser.get(f"/suppliers/{case.supplier_id}").get_data(as_text=True)
+    assert "Clarification requested" in browser.get(f"/suppliers/{case.supplier_id}").get_data(as_text=True)
     with case.database.for_organisation(case.organisation_id) as session:
         decisions = {one.question: one.decision for one in session.scalars(select(AnswerDecision))}
         events = set(session.scalars(select(AuditEvent.action)))

@@ -11,7 +11,9 @@ from service.campaigns.board import REVIEW_STATES
 from service.questionnaire_reviews.decisions import ACCEPTED, ASKED_BACK, MAX_REASON
 
 ANSWER_STATES = ("open", "accepted", "to_ask", "asked_back")
-REASON = {"description": "Required to ask back. The supplier reads it: do not quote workers, and do not name anyone."}
+REASON = {
+    "description": "Required to request clarification (`asked_back`). The supplier reads it: do not quote workers or name anyone."
+}
 
 
 class ReviewPointSchema(ApiSchema):
@@ -27,7 +29,7 @@ class AnswerDecisionSchema(ApiSchema):
     decision = StrictChoice((ACCEPTED, ASKED_BACK))
     reason = fields.String(allow_none=True)
     follow_up_id = fields.String(
-        allow_none=True, metadata={"description": "The questionnaire request by which it was asked back."}
+        allow_none=True, metadata={"description": "The questionnaire request that asks for the clarification."}
     )
     decided_by = fields.String()
     decided_at = fields.DateTime()
@@ -56,7 +58,7 @@ class QuestionnaireReviewSchema(ApiSchema):
     asking_id = fields.String()
     state = StrictChoice(REVIEW_STATES, allow_none=True, metadata={"description": "null: nothing was decided yet."})
     follow_ups = StrictList(
-        fields.String(), metadata={"description": "Questionnaire requests by which questions were asked back."}
+        fields.String(), metadata={"description": "Questionnaire requests that ask for clarification."}
     )
     answers = StrictList(StrictNested(ReviewedAnswerSchema))
 

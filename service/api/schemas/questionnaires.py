@@ -79,7 +79,7 @@ class QuestionnaireRequestSchema(ApiSchema):
     asked_back = StrictList(
         fields.String(),
         dump_only=True,
-        metadata={"description": "The questions it asks back; empty for a whole questionnaire."},
+        metadata={"description": "The answers it asks to clarify; empty for a whole questionnaire."},
     )
     language = fields.String(
         dump_only=True, allow_none=True, metadata={"description": "The language that the respondent chose."}

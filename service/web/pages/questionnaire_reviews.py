@@ -1,4 +1,4 @@
-"""The review of a returned questionnaire on its page: accept answers, or ask them back."""
+"""The review of a returned questionnaire on its page: accept answers, or request clarification."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from service.web.pages.suppliers import REVIEW_STATES
 ANSWER_TITLES = {
     "open": lazy_gettext("to review"),
     "accepted": lazy_gettext("accepted"),
-    "to_ask": lazy_gettext("will be asked back"),
-    "asked_back": lazy_gettext("asked back, no reply yet"),
+    "to_ask": lazy_gettext("to be clarified"),
+    "asked_back": lazy_gettext("clarification requested, no reply yet"),
 }
 ACCEPT_REST = "accept_rest"
 
@@ -57,7 +57,7 @@ def save(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
 
 
 def send(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
-    """Send what is to be asked back. The address of the link is shown only in this response."""
+    """Request clarification of the answers that are marked. The address of the link is shown only in this response."""
     caller = get_caller()
     path = url_for("questionnaire.show", token="TOKEN", _external=True).replace("TOKEN", "{token}")
     try:

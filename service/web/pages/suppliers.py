@@ -49,7 +49,7 @@ TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; th
 PATHS = {"site": "suppliers", "agency": "agencies"}
 REVIEW_STATES = {
     "in_review": lazy_gettext("In review"),
-    "asked_back": lazy_gettext("Asked back"),
+    "asked_back": lazy_gettext("Clarification requested"),
     "reviewed": lazy_gettext("Reviewed"),
 }
 
