@@ -102,6 +102,10 @@ class Settings:
         (),
         "Private networks that webhooks may reach, separated by commas, such as `10.20.0.0/16`. Default: none.",
     )
+    provider_hosts: tuple[str, ...] = _setting(
+        (),
+        "Host names of identity providers that may have private addresses, separated by commas. Default: none.",
+    )
     log_level: str = _setting("INFO", "Minimum severity of log lines: DEBUG, INFO, WARNING or ERROR.")
 
     def __post_init__(self) -> None:

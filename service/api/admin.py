@@ -13,11 +13,11 @@ from service import audit, retention
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import filter_from, next_page, whole_list
-from service.auth import keys, users
+from service.auth import keys, providers, second_factors, sessions, sign_in_rules, users
 from service.auth.caller import get_caller, get_settings
-from service.clock import today
+from service.clock import now, today
 from service.db.tables import Organisation
-from service.errors import DomainError
+from service.errors import DomainError, not_found
 from service.queries import supplier_list
 from service.queries.supplier_activity import list_activity as list_supplier_activity
 from service.queries.supplier_activity import list_visible_objects
@@ -54,6 +54,24 @@ def reset_password(session: Session, user_id: str) -> Reply:
     hours = get_settings().one_time_password_hours
     password = users.reset_password(session, user_id, get_caller().actor, hours)
     return Reply(Resource(users.get_user(session, user_id), password=password))
+
+
+def list_sessions(session: Session, user_id: str) -> Reply:
+    """Return where a user is signed in, the session last used first."""
+    return whole_list(list(sessions.list_sessions(session, user_id, get_settings())))
+
+
+def end_session(session: Session, user_id: str, session_id: str) -> Reply:
+    """End one session of a user."""
+    sessions.end_one_session(session, user_id, session_id)
+    audit.record_event(session, get_caller().actor, "session.ended", "user", user_id, {"session": session_id})
+    return Reply(None, 204)
+
+
+def reset_second_factor(session: Session, user_id: str) -> Reply:
+    """Remove the second factors of a user and end their sessions."""
+    second_factors.reset_factors(session, user_id, get_caller().actor)
+    return Reply(users.get_user(session, user_id))
 
 
 def list_filters(session: Session, user_id: str) -> Reply:
@@ -177,3 +195,50 @@ def change_organisation(session: Session, body: Values) -> Reply:
     """Set for how many months data is retained."""
     who = get_caller()
     return Reply(retention.set_retention(session, who.organisation_id, body["keep_months"], who.actor))
+
+
+def get_sign_in_rules(session: Session) -> Reply:
+    """Return how the users of the organisation sign in."""
+    organisation = session.get_one(Organisation, get_caller().organisation_id)
+    limits = sign_in_rules.get_session_limits(organisation, get_settings())
+    return Reply(
+        {
+            "idle_minutes": int(limits.idle.total_seconds() // 60),
+            "session_hours": int(limits.total.total_seconds() // 3600),
+            "second_factor": sign_in_rules.requires_second_factor(organisation, now()),
+            "second_factor_from": organisation.second_factor_from,
+        }
+    )
+
+
+def change_sign_in_rules(session: Session, body: Values) -> Reply:
+    """Change the given rules on how the users of the organisation sign in."""
+    caller = get_caller()
+    rules = {**get_sign_in_rules(session).body, **body}
+    if {"idle_minutes", "session_hours"} & body.keys():
+        sign_in_rules.set_session_limits(
+            session, caller.organisation_id, rules["idle_minutes"], rules["session_hours"], get_settings(), caller.actor
+        )
+    if "second_factor" in body:
+        sign_in_rules.set_second_factor(session, caller.organisation_id, body["second_factor"], caller.actor)
+    return get_sign_in_rules(session)
+
+
+def get_identity_provider(session: Session) -> Reply:
+    """Return the organisation's identity provider, without its client secret."""
+    provider = providers.find_provider(session)
+    if provider is None:
+        raise not_found()
+    return Reply(provider)
+
+
+def put_identity_provider(session: Session, body: Values) -> Reply:
+    """Save the organisation's identity provider. Without ``client_secret``, the stored one stays."""
+    form = providers.ProviderForm(**{"client_secret": None, "group_claim": "groups", **body})
+    return Reply(providers.save_provider(session, form, get_settings(), get_caller().actor))
+
+
+def delete_identity_provider(session: Session) -> Reply:
+    """Remove the organisation's identity provider."""
+    providers.remove_provider(session, get_caller().actor)
+    return Reply(None, 204)

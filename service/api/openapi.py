@@ -152,6 +152,13 @@ def document(routes: Iterable[Route]) -> Json:
     spec.components.security_scheme(
         "key", {"type": "http", "scheme": "bearer", "description": "An API key. It starts with `dk_`."}
     )
+    flow = {"tokenUrl": "/api/v1/oauth/token", "scopes": dict(ACCESS.scopes)}
+    about = (
+        "An access token for 15 minutes. The client ID is the prefix of an API key, and the client secret is the key."
+    )
+    spec.components.security_scheme(
+        "token", {"type": "oauth2", "flows": {"clientCredentials": flow}, "description": about}
+    )
     sent, returned = _Converter(spec, sent=True), _Converter(spec, sent=False)
     for route in routes:
         path = re.sub(r"<(\w+)>", r"{\1}", f"/api/v1{route.path}")
@@ -169,7 +176,7 @@ def _operation(route: Route, sent: _Converter, returned: _Converter) -> Json:
         "tags": [route.path.split("/")[1]],
         "summary": route.summary,
         "description": f"Scope: `{scope}`.",
-        "security": [{"key": []}],
+        "security": [{"key": []}, {"token": [scope]}],
         "parameters": [*_parameters(route, variables, sent)],
         "responses": {**_responses(route, returned), **_refusals(route, variables)},
     }

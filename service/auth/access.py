@@ -27,6 +27,7 @@ class Access:
     roles: Mapping[str, str]
     scopes: Mapping[str, str]
     open: Mapping[str, str]
+    machines: Mapping[str, str]
     links: Mapping[str, str]
     pages: Mapping[str, frozenset[str]]
     api: Mapping[str, str]
@@ -36,6 +37,8 @@ class Access:
     case_scope: str
     role_scopes: Mapping[str, frozenset[str]]
     audited_reads: Mapping[str, str]
+    sign_in_again: frozenset[str]
+    second_factor_roles: frozenset[str]
 
     def may_own_keys(self, role: str) -> bool:
         """Return whether keys that users with a role created go on working: only while they may still create keys."""
@@ -86,10 +89,14 @@ def load_access(file: Path = FILE) -> Access:
         raise AccessFileError(file, "role_scopes", f"must name every role: {', '.join(roles)}")
     for role, allowed in role_scopes.items():
         check_defined(f"role_scopes.{role}", allowed, scopes, "scope")
-    routes = [route for table in (data["open"], data["links"], pages, data["api"]) for route in table]
+    routes = [route for table in (data["open"], data["machines"], data["links"], pages, data["api"]) for route in table]
     if twice := {route for route in routes if routes.count(route) > 1}:
         raise AccessFileError(file, min(twice), "is listed in two tables")
     check_defined("audited_reads", data["audited_reads"], pages | data["api"], "route")
+    sign_in_again = data["sign_in_again"]["routes"]
+    check_defined("sign_in_again", sign_in_again, pages, "page")
+    second_factor_roles = data["second_factor"]["roles"]
+    check_defined("second_factor", second_factor_roles, roles, "role")
     worker_derived, cases = data["worker_derived"], data["case_records"]
     for item, section in (("worker_derived", worker_derived), ("case_records", cases)):
         check_defined(item, section["roles"], roles, "role")
@@ -98,6 +105,7 @@ def load_access(file: Path = FILE) -> Access:
         roles,
         scopes,
         data["open"],
+        data["machines"],
         data["links"],
         pages,
         data["api"],
@@ -107,6 +115,8 @@ def load_access(file: Path = FILE) -> Access:
         cases["scope"],
         role_scopes,
         data["audited_reads"],
+        frozenset(sign_in_again),
+        frozenset(second_factor_roles),
     )
 
 

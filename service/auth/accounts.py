@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
-from service.auth import keys, users
+from service.auth import keys, second_factors, users
 from service.clock import now
 from service.db.account_tables import ApiKey, User
 from service.db.session import Database
@@ -21,8 +21,8 @@ from service.settings import ONE_TIME_PASSWORD_HOURS
 ACTOR = "system:command_line"
 
 
-def create_organisation(database: Database, name: str, time_zone: str = "UTC") -> str:
-    """Create an organisation and return its id.
+def create_organisation(database: Database, name: str, time_zone: str = "UTC", *, second_factor: bool = True) -> str:
+    """Create an organisation and return its id. ``second_factor``: whether its admins and case handlers need one.
 
     Raises DomainError: ``organisation.name``, ``organisation.taken``, ``time_zone.unknown``.
     """
@@ -32,7 +32,14 @@ def create_organisation(database: Database, name: str, time_zone: str = "UTC") -
         raise DomainError(
             "time_zone.unknown", 422, f"There is no time zone called {time_zone}. Use a name such as Asia/Bangkok."
         )
-    organisation = Organisation(id=new_id(), name=name.strip(), time_zone=time_zone, created_at=now())
+    at = now()
+    organisation = Organisation(
+        id=new_id(),
+        name=name.strip(),
+        time_zone=time_zone,
+        created_at=at,
+        second_factor_from=at if second_factor else None,
+    )
     try:
         with database.for_organisation(organisation.id) as session:
             session.add(organisation)
@@ -81,6 +88,12 @@ def hand_over_key(database: Database, organisation: str, prefix: str, owner: str
         if key_id is None:
             raise DomainError("key.unknown", 404, f"{organisation} has no API key that begins with dk_{named}_.")
         keys.hand_over_key(session, key_id, _find_user_id(session, owner), ACTOR)
+
+
+def reset_second_factor(database: Database, organisation: str, email: str) -> None:
+    """Remove the second factors of a user of an organisation. Raises DomainError ``user.unknown``."""
+    with database.for_organisation(find_organisation(database, organisation)) as session:
+        second_factors.reset_factors(session, _find_user_id(session, email), ACTOR)
 
 
 def _find_user_id(session: Session, email: str) -> str:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from service.audit import record_event
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.account_tables import ApiKey, User
+from service.db.sign_in_tables import ProviderAccount
 from service.db.tables import Organisation
 from service.errors import DomainError, not_found
 
@@ -80,7 +82,7 @@ def create_key(
 
 @dataclass(frozen=True, slots=True)
 class ActiveKey:
-    """A valid key and its organisation."""
+    """A valid key and its organisation. ``account``: that of its owner at an identity provider."""
 
     id: str
     name: str
@@ -90,11 +92,12 @@ class ActiveKey:
     organisation: str
     time_zone: str
     owner_id: str | None
+    account: ProviderAccount | None = None
 
 
 # Built once, and selecting columns rather than rows, since every API request runs it. The hash has a unique index; the timing
 # of the look-up could reveal something about a hash, but not about a key.
-_SELECT_BY_HASH = (
+_SELECT_ACTIVE = (
     select(
         ApiKey.expires_at,
         ApiKey.id,
@@ -105,15 +108,33 @@ _SELECT_BY_HASH = (
         Organisation.name,
         Organisation.time_zone,
         ApiKey.owner_id,
+        ProviderAccount,
     )
+    .outerjoin(ProviderAccount, ProviderAccount.user_id == ApiKey.owner_id)
     .join(Organisation, Organisation.id == ApiKey.organisation_id)
-    .where(ApiKey.key_hash == bindparam("hash"), ApiKey.revoked_at.is_(None), ApiKey.stopped_at.is_(None))
+    .where(ApiKey.revoked_at.is_(None), ApiKey.stopped_at.is_(None))
 )
+_SELECT_BY_HASH = _SELECT_ACTIVE.where(ApiKey.key_hash == bindparam("hash"))
+_SELECT_BY_ID = _SELECT_ACTIVE.where(ApiKey.id == bindparam("id"))
 
 
 def find_key(session: Session, text: str) -> ActiveKey | None:
     """Find the API key with this text in any organisation; None if it does not exist, has expired, stopped or was revoked."""
     row = session.execute(_SELECT_BY_HASH, {"hash": _hash_key(text)}).first() if text.startswith("dk_") else None
+    return _build_active_key(row)
+
+
+def find_key_by_id(session: Session, key_id: str) -> ActiveKey | None:
+    """Find the API key with this id in any organisation; None as for :func:`find_key`."""
+    return _build_active_key(session.execute(_SELECT_BY_ID, {"id": key_id}).first())
+
+
+def get_prefix(text: str) -> str:
+    """Return the prefix of a key by its text, which is the client ID where the key is used as an OAuth client."""
+    return text.removeprefix("dk_").partition("_")[0]
+
+
+def _build_active_key(row: Sequence[Any] | None) -> ActiveKey | None:
     if row is None or row[0] <= now():
         return None
     _, key_id, name, scopes, used_at, *rest = row
@@ -130,14 +151,19 @@ def revoke_key(session: Session, key_id: str, by: str) -> None:
         record_event(session, by, "key.revoked", "api_key", key.id)
 
 
-def stop_keys(session: Session, owner_id: str, by: str) -> None:
-    """Stop the keys of a user who loses access, from the next request on, until they are handed over to somebody else."""
+def stop_keys(session: Session, owner_id: str, by: str) -> datetime:
+    """Stop the keys of a user who loses access, from the next request on, until they are handed over to somebody else.
+
+    Return the moment that is recorded for all of them.
+    """
+    at = now()
     running = select(ApiKey).where(
         ApiKey.owner_id == owner_id, ApiKey.stopped_at.is_(None), ApiKey.revoked_at.is_(None)
     )
     for key in session.scalars(running.order_by(ApiKey.created_at, ApiKey.id).with_for_update()):
-        key.stopped_at = now()
+        key.stopped_at = at
         record_event(session, by, "key.stopped", "api_key", key.id, {"owner": owner_id})
+    return at
 
 
 def hand_over_key(session: Session, key_id: str, owner_id: str, by: str) -> ApiKey:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
@@ -18,7 +19,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service import links
 from service.audit import record_event
-from service.auth import calendar_links, keys, sessions, survey_links, throttle
+from service.auth import (
+    access_tokens,
+    calendar_links,
+    keys,
+    providers,
+    second_factors,
+    sessions,
+    survey_links,
+    throttle,
+)
 from service.auth.access import ACCESS, format_route
 from service.auth.calendar_links import ActiveCalendar
 from service.auth.caller import Caller, get_database, get_settings
@@ -32,6 +42,11 @@ from service.links import ActiveLink
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")
+# Pages that a user who needs a second factor may call before setting one up.
+BEFORE_SECOND_FACTOR = (
+    *BEFORE_OWN_PASSWORD, "account.second_factor", "account.add_totp", "account.add_passkey", "account.confirm",
+    "account.confirm_password",
+)  # fmt: skip
 OBJECT_ID = re.compile(r"<(\w+_id)>")
 NUL = "\0"  # PostgreSQL can neither store a NUL nor search for one
 csrf = CSRFProtect()
@@ -67,6 +82,8 @@ def _authenticate() -> AnyResponse | None:
         _authenticate_link(ACCESS.links[route])
     elif route in ACCESS.open:
         csrf.protect()
+    elif route in ACCESS.machines:
+        pass  # its view checks the credential in the body; there is no cookie that another site could use
     else:
         raise UnlistedRoute(route)
     if g.caller is not None:
@@ -139,19 +156,35 @@ def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
             row = sessions.find_session(session, token, get_settings())
     if row is None:
         return _redirect_to_sign_in()
-    sign_in, user, organisation = row
-    g.caller, g.must_change_password = _build_caller(user, organisation), user.must_change_password
+    sign_in, user, organisation, has_second_factor, account = row
+    if account is not None and not providers.check_account(get_database(), account, get_settings()):
+        return _redirect_to_sign_in()
+    g.caller, g.sign_in, g.must_change_password = _build_caller(user, organisation), sign_in, user.must_change_password
     _update_seen_at(sign_in)
     csrf.protect()
     if user.must_change_password and request.endpoint not in BEFORE_OWN_PASSWORD:
         return _redirect(url_for("account.password"))
+    # The provider is responsible for the second factor of those who come through it.
+    lacks_second_factor = account is None and not has_second_factor and second_factors.needs_factor(user, organisation)
+    if lacks_second_factor and request.endpoint not in BEFORE_SECOND_FACTOR:
+        return _redirect(url_for("account.second_factor"))
     if user.role not in roles:
         raise DomainError(
             "forbidden",
             403,
             _("Your role does not have access to this page. An admin in your organisation can change your role."),
         )
+    if format_route(request.method, request.endpoint or "") in ACCESS.sign_in_again and not sessions.is_recent(sign_in):
+        return _redirect(url_for("account.confirm", next=_get_page_to_return_to()))
     return None
+
+
+def _get_page_to_return_to() -> str | None:
+    """Return the page to open after the user has confirmed who they are: this one, or the one whose form was sent."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    form = urlsplit(request.referrer or "")
+    return f"{form.path}?{form.query}".rstrip("?") if form.netloc == request.host else None
 
 
 def _build_caller(user: User, organisation: Organisation) -> Caller:
@@ -163,6 +196,12 @@ def _build_caller(user: User, organisation: Organisation) -> Caller:
 def set_caller(session: Session, user: User) -> None:
     """Make a user who has just signed in the caller of the current request."""
     g.caller = _build_caller(user, session.get_one(Organisation, user.organisation_id))
+
+
+def get_sign_in() -> SignIn:
+    """Return the session of the signed-in user. Raises AttributeError on a route for anybody else."""
+    sign_in: SignIn = g.sign_in
+    return sign_in
 
 
 def must_change_password() -> bool:
@@ -239,14 +278,18 @@ def _authenticate_key(scope: str) -> None:
         raise DomainError(
             "key.missing", 401, "Send an API key in the header: Authorization: Bearer dk_...", headers=challenge
         )
-    with get_database().unscoped(write=False) as session:
-        key = keys.find_key(session, text.strip())
+    key = access_tokens.find_token(get_database(), text.strip())
+    if key is None:
+        with get_database().unscoped(write=False) as session:
+            key = keys.find_key(session, text.strip())
+    if key is not None and key.account is not None:
+        key = key if providers.check_account(get_database(), key.account, get_settings()) else None
     if key is None:
         challenge["WWW-Authenticate"] += ', error="invalid_token"'
         raise DomainError(
             "key.invalid",
             401,
-            "This API key does not exist, has expired or was revoked, or its owner no longer has access.",
+            "This API key or token does not exist, has expired or was revoked, or its owner no longer has access.",
             headers=challenge,
         )
     g.caller = Caller(

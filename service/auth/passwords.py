@@ -29,7 +29,7 @@ HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 # A hash takes 64 MiB: this limits how many are computed at once.
 _hashing_slots = threading.BoundedSemaphore(2)
 # Letters and digits that are not confused with each other.
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def _normalize(password: str) -> str:
@@ -86,4 +86,4 @@ def _is_common(password: str) -> bool:
 
 def generate_one_time_password() -> str:
     """Generate a password for the first sign-in: four groups of four characters, 79 bits."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))

@@ -15,6 +15,7 @@ from service.auth import keys, passwords, sessions
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.account_tables import User
+from service.db.sign_in_tables import IdentityProvider
 from service.errors import DomainError, not_found
 from service.settings import ONE_TIME_PASSWORD_HOURS
 
@@ -62,13 +63,14 @@ def create_user(
 def change_role(session: Session, user_id: str, role: str, by: str) -> None:
     """Change the role of a user from the next request on. Their API keys stop unless the new role may create keys.
 
-    Raises DomainError: ``not_found``, ``user.role``, ``user.last_admin``.
+    Raises DomainError: ``not_found``, ``user.role``, ``user.last_admin``, ``user.break_glass``.
     """
     _check_role(role)
     user = get_user(session, user_id)
     if user.role == role:
         return
     _check_not_last_admin(session, user)
+    _check_not_break_glass(session, user)
     record_event(session, by, "user.role_changed", "user", user.id, {"from": user.role, "to": role})
     user.role = role
     if not ACCESS.may_own_keys(role):
@@ -78,11 +80,12 @@ def change_role(session: Session, user_id: str, role: str, by: str) -> None:
 def deactivate(session: Session, user_id: str, by: str) -> None:
     """Deactivate a user; their sessions end and their API keys stop at once.
 
-    Raises DomainError: ``not_found``, ``user.last_admin``.
+    Raises DomainError: ``not_found``, ``user.last_admin``, ``user.break_glass``.
     """
     user = get_user(session, user_id)
     if user.active:
         _check_not_last_admin(session, user)
+        _check_not_break_glass(session, user)
         user.active = False
         sessions.end_all_sessions(session, user.id)
         record_event(session, by, "user.deactivated", "user", user.id)
@@ -164,3 +167,14 @@ def _check_not_last_admin(session: Session, user: User) -> None:
     admins = session.scalars(select(User.id).where(User.role == "admin", User.active).with_for_update()).all()
     if set(admins) <= {user.id}:
         raise DomainError("user.last_admin", 409, "This is the last admin. Make another user an admin first.")
+
+
+def _check_not_break_glass(session: Session, user: User) -> None:
+    """Raise DomainError ``user.break_glass`` for the only admin who can sign in if the identity provider fails."""
+    chosen = select(IdentityProvider.id).where(IdentityProvider.required, IdentityProvider.break_glass_id == user.id)
+    if session.scalar(chosen) is not None:
+        raise DomainError(
+            "user.break_glass",
+            409,
+            "This admin can sign in if the identity provider fails. Choose another one in the sign-in rules first.",
+        )

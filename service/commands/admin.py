@@ -142,7 +142,7 @@ def add_commands(commands: Any) -> None:
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar=subcommands)
         for name, about, subcommands in (
             ("organisations", "create an organisation", "create"),
-            ("users", "create a user", "create"),
+            ("users", "create a user, or remove a user's second factor", "create | reset-second-factor"),
             ("keys", "create an API key, or hand it over to another user", "create | hand-over"),
         )
     }
@@ -156,6 +156,14 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
+    parser = add_command(
+        "reset-second-factor",
+        _reset_second_factor,
+        "remove the second factors of a user who has lost them, and end the user's sessions",
+        create["users"],
+    )
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+    parser.add_argument("--email", required=True)
     parser = add_command("create", _create_key, "create an API key; it is printed only once", create["keys"])
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument(
@@ -415,6 +423,16 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
         )
     print(f"Temporary password: {password}")
     print(f"It can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
+    return DONE
+
+
+def _reset_second_factor(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import reset_second_factor
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        reset_second_factor(database, arguments.organisation, arguments.email)
+    print(f"{arguments.email} has no second factor any more and can set up a new one after signing in.")
     return DONE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,7 +31,11 @@ class User(Owned, Base):
 
 
 class SignIn(Owned, Base):
-    """A signed-in browser: the cookie contains a random token, and this row contains its hash."""
+    """A signed-in browser: the cookie contains a random token, and this row contains its hash.
+
+    ``authenticated_at``: when the user last proved who they are, at sign-in or since. ``browser``: a short description of it.
+    ``provider_account_id``, ``provider_session`` and ``id_token`` (encrypted): how the user came through an identity provider.
+    """
 
     __tablename__ = "sign_in"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
@@ -40,6 +44,13 @@ class SignIn(Owned, Base):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    authenticated_at: Mapped[datetime | None]
+    browser: Mapped[str | None] = mapped_column(String(80))
+    provider_account_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("provider_account.id", ondelete="CASCADE"), index=True
+    )
+    provider_session: Mapped[str | None] = mapped_column(String(255))
+    id_token: Mapped[str | None] = mapped_column(Text)
 
 
 class SignInAttempt(Base):

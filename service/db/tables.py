@@ -85,7 +85,9 @@ class Organisation(Base):
     """An organisation, the customer that all other rows belong to.
 
     ``models_release``: the newest release of the models that it has accepted. ``next_models_release``: the one that applies
-    from the day ``next_models_from`` on (service/suppliers/organisation_models.py).
+    from the day ``next_models_from`` on (service/suppliers/organisation_models.py). ``idle_minutes`` and ``session_hours``: when
+    sessions end; None for the limits of the installation. ``second_factor_from``: from when its admins and case handlers need a
+    second factor; None if they do not (service/auth/sign_in_rules.py).
     """
 
     __tablename__ = "organisation"
@@ -98,6 +100,9 @@ class Organisation(Base):
     )
     next_models_release: Mapped[str | None] = mapped_column(String(20))
     next_models_from: Mapped[date | None]
+    idle_minutes: Mapped[int | None]
+    session_hours: Mapped[int | None]
+    second_factor_from: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

@@ -27,6 +27,7 @@ class Place:
 PLACES: Mapping[str, Place] = {
     "accepted_key": Place("no_subject", "Keys of other installations; no supplier is named."),
     "answer_decision": Place("deleted", "What was decided about an answer is deleted with its review."),
+    "access_token": Place("no_subject", "Tokens belong to keys of the organisation."),
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
     "answer_file": Place(
         "deleted", "Files are deleted with the questionnaire request they were sent for, and their bytes with them."
@@ -62,6 +63,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "firing": Place("no_subject", "Runs of schedules name no supplier."),
     "heartbeat": Place("no_subject", "It is about the processes of the service."),
+    "identity_provider": Place("no_subject", "It is about how users sign in."),
     "idempotent": Place(
         "withdrawn", "Stored replies that mention the subject are emptied; repeated requests return 410."
     ),
@@ -86,6 +88,8 @@ PLACES: Mapping[str, Place] = {
     "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
     "questionnaire_review": Place("deleted", "A review is deleted with the questionnaire request."),
+    "provider_account": Place("no_subject", "It is about users."),
+    "recovery_code": Place("no_subject", "It is about users."),
     "remedy_account": Place(
         "deleted", "Records of what a supplier's workers are owed and have been paid are deleted with it."
     ),
@@ -104,6 +108,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),
     "schedule": Place("no_subject", "Schedules select by date, not by supplier."),
+    "second_factor": Place("no_subject", "It is about users."),
     "screening": Place("deleted", "Screenings are deleted with the supplier."),
     "sign_in": Place("no_subject", "It is about users."),
     "sign_in_attempt": Place("no_subject", "It is about users."),

@@ -66,13 +66,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], receiving: Receiving
     try:
         parts = parse_url(url, plain_http=receiving.plain_http)
         port = parts.port or PORTS[parts.scheme]
-        connection = _prepare(parts, resolve(str(parts.hostname), port, receiving.networks), port)
+        connection = prepare_connection(parts, resolve(str(parts.hostname), port, receiving.networks), port)
     except DomainError as error:
         return Outcome("retry", error.code)
     except AddressRefused as error:
         return Outcome("retry", error.code)
     hung_up = Event()
-    end = Timer(TOTAL_SECONDS, _hang_up, [connection, hung_up])
+    end = Timer(TOTAL_SECONDS, hang_up, [connection, hung_up])
     end.start()
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
@@ -92,20 +92,20 @@ def post(url: str, body: bytes, headers: Mapping[str, str], receiving: Receiving
         connection.close()
 
 
-def _prepare(parts: SplitResult, address: str, port: int) -> HTTPConnection:
+def prepare_connection(parts: SplitResult, address: str, port: int, silence: float = SILENCE_SECONDS) -> HTTPConnection:
     """Return a connection to an IP address that expects the certificate of the host that was resolved to it."""
     if parts.scheme == "http":
-        return HTTPConnection(address, port, timeout=SILENCE_SECONDS)
+        return HTTPConnection(address, port, timeout=silence)
     return HTTPSConnection(
         address,
         port,
-        timeout=SILENCE_SECONDS,
+        timeout=silence,
         ssl_context=ssl.create_default_context(),
         server_hostname=parts.hostname,
     )
 
 
-def _hang_up(connection: HTTPConnection, hung_up: Event) -> None:
+def hang_up(connection: HTTPConnection, hung_up: Event) -> None:
     """End a call from another thread: whatever it waits for then fails."""
     hung_up.set()
     connected = connection.sock

@@ -116,6 +116,8 @@ BELONGS_TO = {
     "pages.calendar": "pages.remediation",
     "pages.model": "pages.method",
     "messages.show": "messages.listing",
+    "users.sign_in": "users.listing",
+    "sign_in_rules.show": "organisation.show",
     "mail_texts.listing": "messages.listing",
     "mail_texts.show": "messages.listing",
 }

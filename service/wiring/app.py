@@ -24,12 +24,12 @@ from service.db.session import Database, open_engine
 from service.heartbeats import Pulse
 from service.settings import Settings
 from service.web import (
-    account,
     admin,
     calendar_feed,
     navigation,
     questionnaire,
     routes,
+    security,
     shared_plan,
     supplier_texts,
     voice,
@@ -39,7 +39,7 @@ from service.wiring.body_limits import get_limit
 
 # Functions that register all routes on the application.
 BLUEPRINTS: tuple[Callable[[Flask], None], ...] = (
-    account.register,
+    security.register,
     admin.register,
     routes.register,
     shared_plan.register,

@@ -68,7 +68,7 @@ def load_demo(db: Database, blobs: BlobStore) -> FirstSignIn:
     """Load the parts of the demo that do not exist yet and run their jobs."""
     with db.unscoped(write=False) as session:
         organisation_id = session.scalar(select(Organisation.id).where(Organisation.name == ORGANISATION))
-    organisation_id = organisation_id or create_organisation(db, ORGANISATION, TIME_ZONE)
+    organisation_id = organisation_id or create_organisation(db, ORGANISATION, TIME_ZONE, second_factor=False)
     with db.for_organisation(organisation_id) as session:
         user = session.scalars(select(User).where(User.email == EMAIL)).first()
         password = None

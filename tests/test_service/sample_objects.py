@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from service.clock import now
-from service.db.account_tables import ApiKey, User
+from service.db.account_tables import ApiKey, SignIn, User
 from service.db.approval_tables import StepRequest
 from service.db.bundle_tables import AcceptedKey, ImportedBundle
 from service.db.buyer_tables import BuyerAnswers
@@ -39,6 +39,7 @@ from service.db.remediation_tables import (
 )
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
+from service.db.sign_in_tables import AccessToken, IdentityProvider, ProviderAccount, RecoveryCode, SecondFactor
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.translation_tables import ReviewedText
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
@@ -396,6 +397,43 @@ def make_calendar_link(session: Session, ids: Ids) -> CalendarLink:
     return CalendarLink(user_id=ids["user_id"], scope="mine", token_hash=new_id(), created_at=now())
 
 
+def make_session(session: Session, ids: Ids) -> SignIn:
+    at = now()
+    times = {"created_at": at, "seen_at": at, "expires_at": at + timedelta(days=1)}
+    return SignIn(user_id=ids["user_id"], token_hash=new_id(), **times)
+
+
+def make_factor(session: Session, ids: Ids) -> SecondFactor:
+    fields = {"kind": "totp", "name": "Authenticator app", "secret": "k.x", "created_at": now()}
+    return SecondFactor(user_id=ids["user_id"], **fields)
+
+
+def make_recovery_code(session: Session, ids: Ids) -> RecoveryCode:
+    return RecoveryCode(user_id=ids["user_id"], code_hash=new_id())
+
+
+def make_provider(session: Session, ids: Ids) -> IdentityProvider:
+    fields = {
+        "issuer": "https://login.example",
+        "client_id": "diligence",
+        "client_secret": "k.x",
+        "group_claim": "groups",
+    }
+    return IdentityProvider(name="Harbour ID", roles={"staff": "viewer"}, changed_at=now(), **fields)
+
+
+def make_provider_account(session: Session, ids: Ids) -> ProviderAccount:
+    at = now()
+    whose = {"provider_id": ids["provider_id"], "user_id": ids["user_id"]}
+    return ProviderAccount(subject="bo", checked_at=at, confirmed_at=at, **whose)
+
+
+def make_token(session: Session, ids: Ids) -> AccessToken:
+    at = now()
+    fields = {"scopes": ["assess"], "created_at": at, "expires_at": at + timedelta(minutes=15)}
+    return AccessToken(key_id=ids["key_id"], token_hash=new_id(), **fields)
+
+
 def make_watch(session: Session, ids: Ids) -> RetaliationWatch:
     at, supplier_id = now(), ids["supplier_id"]
     by = {"created_by": "system:remediation", "created_at": at}
@@ -481,6 +519,12 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "instalment_id": make_instalment,
     "step_request_id": make_step_request,
     "calendar_link_id": make_calendar_link,
+    "session_id": make_session,
+    "factor_id": make_factor,
+    "recovery_code_id": make_recovery_code,
+    "access_token_id": make_token,
+    "provider_id": make_provider,
+    "provider_account_id": make_provider_account,
     "watch_id": make_watch,
     "check_id": make_check,
     "exit_paper_id": make_exit_paper,

@@ -76,7 +76,7 @@ def call(world: World, client: FlaskClient, route: str, objects: dict[str, str],
 
 
 def test_every_route_has_a_line_and_every_line_a_route(world: World):
-    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.links, *ACCESS.pages, *ACCESS.api}
+    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.machines, *ACCESS.links, *ACCESS.pages, *ACCESS.api}
 
 
 @pytest.mark.parametrize(("route", "role"), PAGES)
@@ -191,8 +191,14 @@ roles = ["handler"]
 scope = "cases:write"
 [audited_reads]
 "GET list" = "list.read"
+[second_factor]
+roles = ["admin"]
+[sign_in_again]
+routes = ["GET list"]
 [open]
 "GET door" = "the way in"
+[machines]
+"POST token" = "a secret"
 [links]
 "GET plan" = "plan"
 [pages]

@@ -56,6 +56,8 @@ CODES = {
 # Fields whose text is stored nowhere, and why.
 NOT_STORED = {
     ("account.change_password", "email"): "for the browser's store of passwords",
+    ("account.confirm_password", "email"): "for the browser's store of passwords",
+    ("account.add_passkey", "name"): "stored only with a passkey, which only a browser can create",
     ("pages.try_site", "agencies"): "a what-if is not stored",
     ("pages.verify_step", "reason"): "stored only where the step is rejected, as the reason of the transition",
 }
@@ -68,6 +70,7 @@ OTHERS = {
     "pages.save_language",
     "pages.preview_language_file",
     "pages.save_language_file",
+    "sign_in_rules.save_provider",
     "users.create",
     "webhooks.create",
     "pages.add_referral",

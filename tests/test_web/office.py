@@ -140,7 +140,7 @@ def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tupl
             connection.exec_driver_sql(statement)
     database, blobs, stop = Database(engine), FolderStore(folder / "blobs"), Event()
     prepared = prepare(database)
-    app = create_app(Settings(data=folder, plain_http=True), database)
+    app = create_app(Settings(data=folder, plain_http=True, provider_hosts=("localhost",)), database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threads = [
         Thread(target=server.serve_forever, daemon=True),

@@ -12,13 +12,14 @@ from service.api.fields import (
     StrictBoolean,
     StrictChoice,
     StrictDay,
+    StrictDict,
     StrictInteger,
     StrictList,
     StrictString,
 )
 from service.api.schemas.base import ApiSchema, page_of
 from service.api.schemas.suppliers import TableFilterSchema
-from service.auth import users
+from service.auth import sign_in_rules, users
 from service.auth.access import ACCESS
 
 ONCE = {"description": "This secret is included only in this response and cannot be retrieved again."}
@@ -160,6 +161,61 @@ class OrganisationSchema(ApiSchema):
     time_zone = fields.String(dump_only=True)
     keep_months = StrictInteger(retention.MIN_MONTHS, retention.MAX_MONTHS, required=True)
     created_at = fields.DateTime(dump_only=True)
+
+
+class SessionSchema(ApiSchema):
+    """A browser in which a user is signed in."""
+
+    id = fields.String()
+    browser = fields.String(allow_none=True)
+    created_at = fields.DateTime()
+    seen_at = fields.DateTime()
+    authenticated_at = fields.DateTime(
+        allow_none=True, metadata={"description": "When the user last entered the password or another proof."}
+    )
+
+
+SESSIONS = page_of(SessionSchema, "SessionList")
+
+
+class SignInRulesSchema(ApiSchema):
+    """How the users of the organisation sign in. The installation sets the longest times after which a session ends."""
+
+    idle_minutes = StrictInteger(sign_in_rules.SHORTEST_IDLE, required=True)
+    session_hours = StrictInteger(1, required=True)
+    second_factor = StrictBoolean(
+        required=True, metadata={"description": "Whether admins and case handlers need a second factor now."}
+    )
+    second_factor_from = fields.DateTime(
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "From when they need one; null if the organisation does not require it."},
+    )
+
+
+SIGN_IN_RULES_CHANGE = SignInRulesSchema(partial=True, sent_as="SignInRulesChange")
+
+
+class IdentityProviderSchema(ApiSchema):
+    """The OpenID Connect provider through which the organisation's users sign in."""
+
+    id = fields.String(dump_only=True)
+    name = StrictString(80, required=True, documented_pattern=NOT_BLANK)
+    issuer = StrictString(500, required=True)
+    client_id = StrictString(200, required=True, documented_pattern=NOT_BLANK)
+    client_secret = StrictString(500, load_only=True, metadata={"description": "Without it, the stored one stays."})
+    group_claim = StrictString(80)
+    roles = StrictDict(
+        keys=StrictString(200),
+        values=StrictChoice(ACCESS.roles),
+        required=True,
+        metadata={"description": "The role of each group."},
+    )
+    required = StrictBoolean(metadata={"description": "Whether everyone has to sign in through it."})
+    break_glass_id = StrictString(
+        36, allow_none=True, metadata={"description": "The admin who may still use a password then."}
+    )
+    changed_at = fields.DateTime(dump_only=True)
 
 
 class LogoSchema(ApiSchema):
