@@ -73,7 +73,7 @@ def reset_second_factor(user_id: str) -> AnyResponse:
     """Remove the second factors of a user and sign them out everywhere."""
     with write_session() as session:
         second_factors.reset_factors(session, user_id, get_caller().actor)
-    flash(_("Second factor removed. The user was told by email and can set up a new one after signing in."))
+    flash(_("Second factor removed. The user receives an email and can set up a new one after signing in."))
     return redirect(url_for("users.sign_in", user_id=user_id), 303)
 
 
