@@ -70,7 +70,14 @@ def test_the_sample_is_loaded_with_one_call_and_removed_without_a_trace(
     removal = remove(database, blobs, harbour)
     assert (removal.erased, removal.kept) == (len(references), 0)
     with database.for_organisation(harbour, write=False) as session:
-        assert count_rows(session, harbour).keys() <= {"audit_chain", "audit_event", "audit_link", "change", "job", "supplier_count"}
+        assert count_rows(session, harbour).keys() <= {
+            "audit_chain",
+            "audit_event",
+            "audit_link",
+            "change",
+            "job",
+            "supplier_count",
+        }
         actions = set(session.scalars(select(AuditEvent.action)))
         assert sample.list_sample_imports(session) == []
     assert {"sample.loaded", "sample.removed", "site.erased", "agency.erased"} <= actions
