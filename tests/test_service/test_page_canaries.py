@@ -61,8 +61,8 @@ NOT_STORED = {
     ("pages.try_site", "agencies"): "a what-if is not stored",
     ("pages.verify_step", "reason"): "stored only where the step is rejected, as the reason of the transition",
 }
-# A search, which is not sent by a form that changes anything; a time; a number; a code of a survey.
-NO_TEXT = ("q", "at", "time", "cost", "code")
+# Searches, which are not sent by a form that changes anything; a time; a number; a code of a survey.
+NO_TEXT = ("q", "words", "at", "time", "cost", "code")
 # What is not about a supplier, and stays when all suppliers are erased.
 OTHERS = {
     "keys.create",
