@@ -166,7 +166,11 @@ PAGES: Mapping[str, set[str]] = {
     "case_macros.html": {"found_on", "note"},  # add_finding
     "campaign.html": {"reason"},  # change_campaign_suppliers
     "campaign_new.html": {"name"},  # start_campaign
+    "confirm.html": {"email", "code"},  # proofs of who somebody is, which are not stored
     "cases.html": {"{{ id }}"},  # open_case
+    "second_factor.html": {"name", "code"},  # a passkey, which only a browser creates, and a code
+    "second_step.html": {"code"},  # which is not stored
+    "sign_in_rules.html": {"{{ name }}", "groups-{{ role }}"},  # save_provider, about the organisation
     "exit.html": {"{{ name }}", "tried", "reason"},  # plant_in_remediation
     "evidence.html": {"reference", "text"},  # confirm_matching_evidence
     "evidence_macros.html": {"reference"},  # confirm_supplier_evidence

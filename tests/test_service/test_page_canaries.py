@@ -62,7 +62,7 @@ NOT_STORED = {
     ("pages.verify_step", "reason"): "stored only where the step is rejected, as the reason of the transition",
 }
 # Searches, which are not sent by a form that changes anything; a time; a number; a code of a survey.
-NO_TEXT = ("q", "words", "at", "time", "cost", "code")
+NO_TEXT = ("q", "code", "words", "at", "time", "cost", "code")
 # What is not about a supplier, and stays when all suppliers are erased.
 OTHERS = {
     "keys.create",
