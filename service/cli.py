@@ -90,7 +90,7 @@ def _build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="a file whose evidence you have checked and confirm (can be repeated); evidence in returned "
+        help="a file whose evidence you have checked and are confirming (can be repeated); evidence in returned "
         "forms remains claimed",
     )
     assess.add_argument(

@@ -755,7 +755,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/sender-keys", "list_sender_keys", answer_bundles.list_sender_keys,
           "List the keys of other installations whose signed answers are accepted, newest first.", SENDER_KEYS),
     Route("POST", "/sender-keys", "accept_sender_key", answer_bundles.accept_sender_key,
-          "Accept the key of another installation, after comparing its fingerprint with its owner.", SenderKeySchema(), (201,),
+          "Accept the key of another installation, after checking its fingerprint with its owner.", SenderKeySchema(), (201,),
           "write", body=SenderKeySchema()),
     Route("DELETE", "/sender-keys/<key_id>", "revoke_sender_key", answer_bundles.revoke_sender_key,
           "Revoke an accepted key for good. Nothing more is imported with it; what was imported stays.", None, (204,), "write"),

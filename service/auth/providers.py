@@ -115,7 +115,7 @@ def _check_form(session: Session, form: ProviderForm, settings: Settings) -> Non
         ProviderSession(settings.provider_hosts).check_url(form.issuer)
     except (DomainError, ValueError) as error:
         raise DomainError(
-            "provider.issuer", 422, "Enter the issuer of your provider: an address that begins with https://."
+            "provider.issuer", 422, "Enter your provider's issuer: an address that begins with https://."
         ) from error
     if not 1 <= len(form.client_id.strip()) <= 200 or len(form.client_secret or "") > 500:
         raise DomainError("provider.client", 422, "Enter the client ID and the client secret from your provider.")

@@ -161,7 +161,7 @@ def remove_factor(session: Session, user_id: str, factor_id: str) -> None:
             raise DomainError(
                 "second_factor.required",
                 409,
-                "Your role needs a second factor. Add another one before you remove this.",
+                "Your role requires a second factor. Add another one before you remove this one.",
             )
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     session.delete(own[factor_id])

@@ -136,7 +136,7 @@ def change_paper(session: Session, paper: ExitPaper, content: ExitContent, act: 
     ``exit.ground``, ``exit.leverage``, ``exit.consulted``, ``date.future``, ``text.too_long``, ``person.*``, 422.
     """
     if paper.state not in CHANGEABLE:
-        raise DomainError("exit.not_changeable", 409, "Only a draft, or a paper that was returned, can be changed.")
+        raise DomainError("exit.not_changeable", 409, "Only drafts and papers that were returned can be changed.")
     _fill(paper, content, act)
     record_event(session, act.actor.name, "exit_paper.saved", "exit_paper", paper.id, {"supplier": paper.supplier_id})
     session.flush()

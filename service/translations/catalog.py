@@ -1,6 +1,7 @@
 """The texts that suppliers and workers read, and the translations that Diligence comes with: drafts until somebody confirms them.
 
-Those of forms are in ``questionnaires/translations``; all others are in ``suppliers.pot`` and ``locale/<language>.po`` (gettext).
+Those of forms are in ``questionnaires/translations``, those of worker surveys in ``questionnaires/worker_voice``, and all others
+in ``suppliers.pot`` and ``locale/<language>.po`` (gettext).
 """
 
 from __future__ import annotations
@@ -23,14 +24,24 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
 from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
-from questionnaires.languages import ENGLISH, Language, Translation, list_form_texts, list_languages, load_language
+from questionnaires.languages import (
+    ENGLISH,
+    TRANSLATIONS_DIR,
+    Language,
+    Translation,
+    list_form_texts,
+    list_languages,
+    load_language,
+)
 from questionnaires.workbook import list_outgoing_questions
+from questionnaires.worker_voice.form import TRANSLATIONS as VOICE_TRANSLATIONS
+from questionnaires.worker_voice.form import load_worker_voice_form
 
 FOLDER = Path(__file__).parent
 State = Literal["draft", "back_translated", "confirmed"]
 STATES: tuple[State, ...] = ("draft", "back_translated", "confirmed")
-Kind = Literal["forms", "answers", "pages", "mails", "plans", "notices"]
-KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "notices")
+Kind = Literal["forms", "answers", "pages", "mails", "plans", "notices", "voice"]
+KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "notices", "voice")
 FORM_WORDS = ("Not applicable", "Declined to answer")  # that forms offer beside the choices of a question
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 NUMBER = "%(num)s"
@@ -123,12 +134,20 @@ class Texts:
     @cached_property
     def form_language(self) -> Language:
         """Return the language of the questions."""
+        return self._build_language("forms")
+
+    @cached_property
+    def voice_language(self) -> Language:
+        """Return the language of the statements of worker surveys."""
+        return self._build_language("voice")
+
+    def _build_language(self, of: Kind) -> Language:
         if self.code == ENGLISH:
             return load_language(ENGLISH)
         texts = {
             english: Translation(one.forms[0], one.reviewer, one.on if one.state == "confirmed" else None)
             for (kind, english), one in self.wordings.items()
-            if kind == "forms"
+            if kind == of
         }
         return Language(self.code, get_name(self.code), self.locale.english_name or "", self.direction, texts)
 
@@ -167,7 +186,8 @@ def get_name(code: str) -> str:
 @cache
 def list_text_languages() -> tuple[str, ...]:
     """List the codes of the languages that texts are translated into, in alphabetical order; English is not among them."""
-    return tuple(sorted({path.stem for path in (FOLDER / "locale").glob("*.po")} | set(list_languages())))
+    ours = {path.stem for path in (FOLDER / "locale").glob("*.po")}
+    return tuple(sorted(ours | {*list_languages(), *list_languages(VOICE_TRANSLATIONS)}))
 
 
 @cache
@@ -175,7 +195,7 @@ def list_texts(kind: Kind | None = None) -> tuple[Text, ...]:
     """List the English texts of a kind, or all, in the order of their kinds."""
     if kind is not None:
         return tuple(text for text in list_texts() if text.kind == kind)
-    found = dict.fromkeys((*_list_form_texts(), *_read_template()))
+    found = dict.fromkeys((*_list_form_texts(), *_read_template(), *_list_voice_texts()))
     return tuple(sorted(found, key=lambda text: KINDS.index(text.kind)))
 
 
@@ -193,6 +213,11 @@ def _list_form_texts() -> Iterable[Text]:
                     yield Text("forms", english, comment=f"{form.id}: {question.id}")
     for english in FORM_WORDS:
         yield Text("forms", english, comment="Beside the choices of a question")
+
+
+def _list_voice_texts() -> Iterable[Text]:
+    for english in load_worker_voice_form().list_texts():
+        yield Text("voice", english, comment="Workers read this in a survey")
 
 
 def _read_template() -> Iterable[Text]:
@@ -214,12 +239,13 @@ def get_forms(message: Message) -> tuple[str, ...]:
 
 @cache
 def load_shipped_texts(code: str) -> Texts:
-    """Load the translations that Diligence comes with. Those of forms may be confirmed; all others are drafts."""
+    """Load the translations that Diligence comes with. Those of forms and surveys may be confirmed; all others are drafts."""
     wordings: dict[tuple[str, str], Wording] = {}
-    if code in list_languages():
-        for english, one in load_language(code).texts.items():
-            state: State = "confirmed" if one.is_confirmed else "draft"
-            wordings["forms", english] = Wording((one.text,), state, one.confirmed_by, one.confirmed_on)
+    for kind, folder in (("forms", TRANSLATIONS_DIR), ("voice", VOICE_TRANSLATIONS)):
+        if code in list_languages(folder):
+            for english, one in load_language(code, folder).texts.items():
+                state: State = "confirmed" if one.is_confirmed else "draft"
+                wordings[kind, english] = Wording((one.text,), state, one.confirmed_by, one.confirmed_on)
     path = FOLDER / "locale" / f"{code}.po"
     for message in _read_po(path, get_locale(code)) if path.exists() else ():
         english = message.id[0] if isinstance(message.id, tuple | list) else message.id
@@ -246,7 +272,7 @@ def find_fault(text: Text, forms: Sequence[str]) -> str:
             return f"The placeholder {', '.join(lacking)} is missing."
         if text.kind == "pages" and "%" in PLACEHOLDER.sub("", form):
             return "A percent sign is not possible here. Write the word."
-        if text.kind in ("answers", "mails", "notices") and set("{}") & set(PLACEHOLDER.sub("", form)):
+        if text.kind in ("answers", "mails", "notices", "voice") and set("{}") & set(PLACEHOLDER.sub("", form)):
             return "Braces are only for placeholders."
         if "\n" in form and "\n" not in text.english:
             return "The translation has to be in one line, as the English is."

@@ -65,7 +65,7 @@ def retry_message(message_id: str) -> AnyResponse:
     """Have a message delivered at once."""
     with write_session() as session:
         messages.retry_message(session, message_id, get_caller().actor)
-    flash(_("The message will be delivered now."))
+    flash(_("The message will now be delivered."))
     return redirect(url_for("messages.show", message_id=message_id), 303)
 
 

@@ -16,7 +16,13 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.languages import ENGLISH, Language
-from questionnaires.worker_voice.form import OTHER, WorkerVoiceForm, load_voice_language, load_worker_voice_form
+from questionnaires.worker_voice.form import (
+    OTHER,
+    WorkerVoiceForm,
+    list_voice_languages,
+    load_voice_language,
+    load_worker_voice_form,
+)
 from questionnaires.worker_voice.publication import load_publication_rules
 from service.auth.caller import get_database, get_survey_link
 from service.clock import today
@@ -100,7 +106,10 @@ def thank(address: str) -> AnyResponse:
 @pages.get("/leave")
 def leave() -> AnyResponse:
     """Show a page that says nothing about the survey, and have the browser forget the pages before it."""
-    response = make_response(render_template("voice_left.html", **_get_words(load_worker_voice_form())))
+    code = request.args.get("language", ENGLISH)  # of a survey, in which it was confirmed
+    language = load_voice_language(code if code in list_voice_languages() else ENGLISH)
+    words = {"left": language.translate(load_worker_voice_form().texts["left"])}
+    response = make_response(render_template("voice_left.html", language=language, words=words, keep={}))
     response.headers["Clear-Site-Data"] = CLEAR
     return response
 
@@ -124,8 +133,9 @@ def _load_form() -> WorkerVoiceForm:
 
 def _get_language(form: WorkerVoiceForm) -> Language:
     """Return the language that the address names, unless it is locked."""
-    code = request.args.get("language", ENGLISH)
-    return load_voice_language(code if code in surveys.list_usable_languages(form) else ENGLISH)
+    with _open_session(write=False) as session:
+        usable = surveys.load_usable_languages(session, form)
+    return usable.get(request.args.get("language", ENGLISH), usable[ENGLISH])
 
 
 def _keep_language() -> dict[str, Any]:
@@ -144,7 +154,7 @@ def _get_words(form: WorkerVoiceForm) -> dict[str, Any]:
 
 def _render_cover(session: Session, survey: WorkerSurvey, error: DomainError | None = None) -> AnyResponse:
     form = load_worker_voice_form(survey.form_version)
-    usable = [code for code in surveys.list_usable_languages(form) if code in survey.languages]
+    usable = surveys.load_usable_languages(session, form)
     contacts = choose_contacts(session, survey.country, _get_day())
     page = render_template(
         "voice_cover.html",
@@ -153,7 +163,7 @@ def _render_cover(session: Session, survey: WorkerSurvey, error: DomainError | N
         runner=survey.runner,
         least=load_publication_rules()["least"],
         contacts=[contact for contact in contacts if not contact.not_safe_for],
-        languages=[load_voice_language(code) for code in usable],
+        languages=[language for code, language in usable.items() if code in survey.languages],
         is_open=answering.is_answerable(survey, _get_day()),
         error=_translate_error(form, error),
         **_get_words(form),

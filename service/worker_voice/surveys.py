@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH, Language
 from questionnaires.lookups import load_countries
 from questionnaires.worker_voice.form import (
     EVERYONE,
@@ -41,6 +42,7 @@ from service.queries.stored_results import is_labour_imposed
 from service.remediation.rules import check_text
 from service.remediation.steps import Act
 from service.report_content.contact_gate import list_worker_places
+from service.translations.review import load_all_texts
 
 RULES_FILE = Path(__file__).with_name("rules.toml")
 OPEN, CLOSED = "open", "closed"
@@ -76,9 +78,18 @@ class SurveyPlan:
     closes_on: date
 
 
-def list_usable_languages(form: WorkerVoiceForm) -> list[str]:
-    """List the languages in which somebody has confirmed every text; all others are locked."""
-    return [code for code in list_voice_languages() if form.is_confirmed(load_voice_language(code))]
+def load_voice_languages(session: Session) -> dict[str, Language]:
+    """Load the languages that the texts are translated into, as the session's organisation words them, English first."""
+    texts = load_all_texts(session)
+    return {
+        code: load_voice_language(code) if code == ENGLISH else texts[code].voice_language
+        for code in list_voice_languages()
+    }
+
+
+def load_usable_languages(session: Session, form: WorkerVoiceForm) -> dict[str, Language]:
+    """Load the languages in which every text is confirmed, by the organisation's reviewers or in our files; others are locked."""
+    return {code: one for code, one in load_voice_languages(session).items() if form.is_confirmed(one)}
 
 
 def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: Act) -> WorkerSurvey:
@@ -91,6 +102,7 @@ def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: A
     session.scalars(select(Supplier.id).where(Supplier.id == supplier.id).with_for_update()).one()
     form = load_worker_voice_form()
     _check_plan(supplier, plan, form, act)
+    _check_languages(session, plan, form)
     _check_no_overlap(session, supplier, plan)
     if is_labour_imposed(session, supplier):
         raise DomainError(
@@ -145,7 +157,6 @@ def _check_plan(supplier: Supplier, plan: SurveyPlan, form: WorkerVoiceForm, act
     check_text(plan.runner, MAX_RUNNER)
     if plan.chosen_by not in CHOSEN_BY or plan.chosen_by == NO_ONE:
         raise DomainError("survey.chosen_by", 422, "Choose who chose the workers that are asked.")
-    _check_languages(plan, form)
     if not least <= plan.workers <= MAX_WORKERS:
         raise DomainError(
             "survey.workers", 422, f"Enter how many workers there are. There is no survey of fewer than {least}."
@@ -157,11 +168,11 @@ def _check_plan(supplier: Supplier, plan: SurveyPlan, form: WorkerVoiceForm, act
         raise DomainError("survey.days", 422, detail)
 
 
-def _check_languages(plan: SurveyPlan, form: WorkerVoiceForm) -> None:
+def _check_languages(session: Session, plan: SurveyPlan, form: WorkerVoiceForm) -> None:
     if not plan.languages or not set(plan.languages) <= set(list_voice_languages()):
         detail = f"Choose one or more of these languages: {', '.join(list_voice_languages())}."
         raise DomainError("survey.languages", 422, detail)
-    if locked := sorted(set(plan.languages) - set(list_usable_languages(form))):
+    if locked := sorted(set(plan.languages) - load_usable_languages(session, form).keys()):
         detail = f"Nobody has confirmed the translation into {', '.join(locked)} yet, so workers cannot be asked in it."
         raise DomainError("survey.language_locked", 422, detail)
 

@@ -32,6 +32,8 @@ from service.remediation.steps import Act
 from service.retention import purge_expired
 from service.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers
+from service.translations.catalog import list_texts, load_shipped_texts
+from service.translations.review import Review, save_reviews
 from service.worker_voice import acceptance, answering, surveys
 from service.worker_voice.surveys import SurveyPlan
 
@@ -118,6 +120,20 @@ def test_a_survey_that_would_be_unsafe_is_refused(quick: Session):
     assert refuse(quick, site, replace(PLAN, groups=["MM"])) == "survey.groups"
     assert refuse(quick, site, replace(PLAN, opens_on=ON - timedelta(days=1))) == "survey.days"
     assert refuse(quick, site, replace(PLAN, closes_on=ON + timedelta(days=60))) == "survey.days"
+
+
+def test_a_language_is_unlocked_for_an_organisation_whose_reviewer_confirmed_every_text(quick: Session):
+    site = save(quick, {**SITE, **FREE})
+    in_thai = replace(PLAN, languages=["en", "th"])
+    shipped = load_shipped_texts("th")
+    reviews = [Review(text, shipped.find(text).forms, "confirmed") for text in list_texts("voice")]
+    save_reviews(quick, "th", reviews[1:], "native_speaker", "user:ana", ON)
+    assert refuse(quick, site, in_thai) == "survey.language_locked", "one text is not confirmed"
+    worded = replace(reviews[0], forms=("ที่ทำงานของคุณเป็นอย่างไร",))
+    save_reviews(quick, "th", [worded], "native_speaker", "user:ana", ON)
+    surveys.create_survey(quick, site, in_thai, act_on())
+    thai = surveys.load_usable_languages(quick, load_worker_voice_form())["th"]
+    assert thai.translate(worded.text.english) == worded.forms[0], "workers read the reviewer's wording"
 
 
 def test_there_is_no_survey_where_a_state_imposes_the_labour(quick: Session):

@@ -33,6 +33,7 @@ KIND_TITLES = {
     "mails": lazy_gettext("Emails"),
     "plans": lazy_gettext("Findings and steps"),
     "notices": lazy_gettext("Worker notice"),
+    "voice": lazy_gettext("Worker surveys"),
 }
 STATE_TITLES = {
     "missing": lazy_gettext("Shown in English"),

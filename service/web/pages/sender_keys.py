@@ -25,7 +25,7 @@ def accept() -> AnyResponse:
     try:
         if request.form.get("compared") != "yes":
             raise DomainError(
-                "key.unconfirmed", 422, _("Confirm that you have compared the fingerprint with its owner.")
+                "key.unconfirmed", 422, _("Confirm that you have checked the fingerprint with its owner.")
             )
         with write_session() as session:
             keys.accept_key(

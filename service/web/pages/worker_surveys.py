@@ -17,7 +17,6 @@ from questionnaires.lookups import load_countries
 from questionnaires.worker_voice.form import (
     EVERYONE,
     OTHER,
-    list_voice_languages,
     load_voice_language,
     load_worker_voice_form,
 )
@@ -50,7 +49,7 @@ REASON_TITLES = {
         "Changes nothing: management chose these workers, so their answers never lower the risk."
     ),
     "few_of_workers": lazy_gettext(
-        "Changes nothing: fewer than one worker in ten answered, so the answers never lower the risk."
+        "Changes nothing: fewer than one worker in ten answered, so the answers cannot lower the risk."
     ),
     "good": lazy_gettext("If accepted, this becomes evidence for the supplier's answers."),
 }
@@ -66,8 +65,8 @@ def _render_surveys(kind: str, supplier_id: str, error: DomainError | None) -> R
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         listed = surveys.list_surveys(session, supplier.id)
+        languages = surveys.load_voice_languages(session)
     names = load_countries().names
-    usable = surveys.list_usable_languages(form)
     html = render_template(
         "surveys.html",
         kind=kind,
@@ -76,7 +75,7 @@ def _render_surveys(kind: str, supplier_id: str, error: DomainError | None) -> R
         places={code: names.get(code, code) for code in sorted(list_worker_places(kind, supplier.answers))},
         run_by=RUN_BY_TITLES,
         chosen_by={code: title for code, title in CHOSEN_BY.items() if code != NO_ONE},
-        languages=[(load_voice_language(code), code in usable) for code in list_voice_languages()],
+        languages=[(language, form.is_confirmed(language)) for language in languages.values()],
         cuts=form.cuts,
         countries=sorted(names.items(), key=lambda pair: pair[1]),
         rules=surveys.load_survey_rules()["survey"],
@@ -155,13 +154,14 @@ def issue_codes(survey_id: str) -> AnyResponse:
         with write_session() as session:
             survey = _get_seen(session, survey_id)
             codes = surveys.issue_codes(session, survey, parse_number(request.form.get("codes", "")) or 0, act)
+            translations = surveys.load_voice_languages(session)
+            languages = [translations[code] for code in survey.languages]
     except DomainError as error:
         if error.code == "not_found":
             raise
         return _render_survey(survey_id, error)
     address = url_for("voice.show", address=survey.address, _external=True)
     form = load_worker_voice_form(survey.form_version)
-    languages = [load_voice_language(code) for code in survey.languages]
     html = render_template(
         "survey_codes.html",
         survey=survey,
