@@ -103,7 +103,9 @@ def _check_remedied(session: Session, finding: Finding, steps: Sequence[Step]) -
         case = session.get(StoredCase, finding.case_id)
         if case is None or case.state != "closed":
             raise DomainError(
-                "finding.case_open", 409, "Close the case first. If people were in danger, two users are needed to close it."
+                "finding.case_open",
+                409,
+                "Close the case first. If people were in danger, two users are needed to close it.",
             )
     taken = [step for step in steps if step.state != "withheld"]
     still_open = [step for step in taken if step.state not in DONE]
