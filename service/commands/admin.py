@@ -78,9 +78,11 @@ def add_commands(commands: Any) -> None:
     )
 
     secret = commands.add_parser("secret-key", help="replace the secret key of the installation").add_subparsers(
-        required=True, metavar="rotate"
+        required=True, metavar="rotate | reencrypt"
     )
     add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
+    about = "encrypt what people sign in with again, with the newest secret key"
+    add_command("reencrypt", _reencrypt, about, secret)
     audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
         required=True, metavar="verify | checkpoint | export"
     )
@@ -348,7 +350,26 @@ def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int
     print(
         f"{settings.secret_keys_path} has a new secret key and {number - 1} older. Restart every process of Diligence."
     )
-    print("Before you remove an older key, rotate the secrets of the webhook endpoints (see docs/operate.md).")
+    print(
+        "Before you remove an older key, run diligence secret-key reencrypt and rotate the secrets of the webhook "
+        "endpoints (see docs/operate.md)."
+    )
+    return DONE
+
+
+def _reencrypt(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.reencryption import reencrypt
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as db:
+        done = reencrypt(db, settings.get_secret_keys())
+    print(f"Encrypted again: {done.changed:,}.")
+    if done.unreadable:
+        print(
+            f"Encrypted with a key that is missing in {settings.secret_keys_path}: {done.unreadable:,}.",
+            file=sys.stderr,
+        )
+        return NOT_CONFIRMED
     return DONE
 
 
