@@ -32,7 +32,7 @@ from tests.test_service.callers import form_token, make_browser, make_organisati
 
 ON = date(2026, 11, 28)
 CONTINUE = Text("pages", "Continue")
-COMPLETE = ("id", "th", "vi", "zh-Hans")  # all that suppliers see, apart from what to do in a step
+COMPLETE = ("id", "th", "vi", "zh-Hans")  # all that suppliers and workers see
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_translation_has_the_placeholders_of_its_text(code: str):
 
 
 @pytest.mark.parametrize("code", COMPLETE)
-def test_hardly_a_text_of_pages_emails_and_notices_appears_in_english_in_the_first_languages(code: str):
+def test_hardly_a_text_of_pages_emails_plans_and_notices_appears_in_english_in_the_first_languages(code: str):
     texts = load_shipped_texts(code)
-    for kind in ("answers", "pages", "mails", "notices"):
+    for kind in ("answers", "pages", "mails", "plans", "notices", "voice"):
         count = texts.count(list_texts(kind))
         assert count.missing <= 0.03 * count.total, kind  # a new text is in English until somebody translates it
     assert texts.count(list_texts("pages")).states["confirmed"] == 0, "nobody has confirmed what we ship"
