@@ -453,8 +453,9 @@ def _parse_rows(
     rows = _read_csv(file, COLUMNS)
     ids = f"{table}." + rows["fact"]
     number = pd.to_numeric(rows["value"].where(rows["value"] != ""), errors="coerce").astype(np.float64)
-    lowest = ids.map({description.id: description.lowest for description in descriptions.values()})
-    highest = ids.map({description.id: description.highest for description in descriptions.values()})
+    # A table without rows would keep the type of its ids.
+    lowest = ids.map({each.id: each.lowest for each in descriptions.values()}).astype(np.float64)
+    highest = ids.map({each.id: each.highest for each in descriptions.values()}).astype(np.float64)
     unlisted = ~rows["code"].str.replace(r".*/", "", regex=True).isin(list(goods)) & (table == "goods")
     checks = (
         ("there is no such fact in facts.toml", ~ids.isin(list(descriptions))),

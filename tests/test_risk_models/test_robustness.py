@@ -56,7 +56,7 @@ def simulate_levels(frame: Frame, model: Model, draws: int, seed: int) -> np.nda
     return simulated / draws
 
 
-@pytest.mark.parametrize(("seed", "answered"), [(1, 0.6), (2, 0.8)])
+@pytest.mark.parametrize(("seed", "answered"), [(1, 0.6), pytest.param(2, 0.8, marks=pytest.mark.long)])
 def test_level_probabilities_are_within_two_hundredths_of_a_simulation_with_drawn_weights(
     seed: int, answered: float
 ) -> None:

@@ -15,6 +15,7 @@ import databases
 import pytest
 from api_contract import watch
 from argon2 import PasswordHasher
+from examples import TIMES
 from flask import Flask
 
 from service.auth import passwords
@@ -56,10 +57,13 @@ def postgresql() -> Iterator[databases.Empty]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Which kinds of database a test runs on."""
+    """Which kinds of database a test runs on. Slow fault tests name the one they run on in the suite; with --long it is both."""
     if "database" in metafunc.fixturenames:
         through_app = {"app", "new_app"} & set(metafunc.fixturenames)
         kinds = databases.KINDS[:1] if through_app else databases.KINDS
+        fault = metafunc.definition.get_closest_marker("fault")
+        if TIMES == 1 and fault is not None and "suite" in fault.kwargs:
+            kinds = (fault.kwargs["suite"],)
         metafunc.parametrize("database", kinds, indirect=True)
 
 

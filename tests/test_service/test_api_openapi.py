@@ -118,10 +118,8 @@ NOT_SAID_BY_SCHEMA = {
         ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"
     ),
 }
-EXAMPLES = 3 if TIMES == 1 else 120  # of each operation; the boundaries of its schema are tried as well
+EXAMPLES = 4 if TIMES == 1 else 120  # of each operation; with --long, the boundaries of its schema are tried as well
 NAMED = ("application/json", "application/problem+json", "multipart/form-data")
-# All questions of both kinds are read with the same code: trying the boundaries of each of them takes minutes (`--long`).
-READ_ALL_QUESTIONS = ("assess", "put_supplier", "put_agency", "what_if_supplier", "what_if_agency")
 
 
 # Names of the document for what a schema alone does not hold; the service reads them with the same list.
@@ -144,7 +142,7 @@ def _of(name: str) -> dict[str, Any]:
         "include-operation-id": name,
         "checks": {"positive_data_acceptance": {"enabled": name not in NOT_SAID_BY_SCHEMA}},
     }
-    if name in READ_ALL_QUESTIONS and TIMES == 1:
+    if TIMES == 1:
         config["phases"] = {"coverage": {"enabled": False}}
     return config
 
@@ -324,4 +322,4 @@ def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dic
             ]
     assert not failures, "\n\n".join(failures[:20])
     assert app.test_client().get("/api/v1/keys", headers=key).status_code == 200
-    assert requests > (5_000 if TIMES == 1 else 10_000)
+    assert requests > (500 if TIMES == 1 else 10_000)

@@ -18,6 +18,7 @@ from threading import Event, Thread
 import obstore
 import pytest
 import s3_server
+from examples import TIMES
 from patience import wait_until
 from processes import ROOT
 
@@ -148,7 +149,7 @@ def test_a_file_that_is_stored_while_others_delete_it_is_there_afterwards(store:
         while not stop.is_set():
             store.delete_unless_put_since(DIGEST, moment)
 
-    for _ in range(20):
+    for _ in range(8 * TIMES):
         stop, moment = Event(), now()
         deleters = [Thread(target=delete_until, args=(moment, stop)) for _ in range(2)]
         for thread in deleters:

@@ -19,7 +19,7 @@ from service.db.session import Database
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 
-pytestmark = pytest.mark.fault
+pytestmark = pytest.mark.fault(suite="postgresql")
 
 DAILY = {"kind": "fixed", "every": "day", "time": "06:00"}
 DAY = timedelta(days=1)

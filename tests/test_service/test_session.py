@@ -334,10 +334,13 @@ def test_no_module_bypasses_the_filter():
     round_about = re.compile(
         r"\.connection\(|\.bulk_(?:save|insert|update)|exec_driver_sql|__table__(?!\.columns)|metadata\.tables"
     )
-    operators = {SERVICE / "db"}
+    operators = {
+        SERVICE / "db",
+        SERVICE / "audit_chain.py",
+    }  # at its commit, a transaction links the events of any organisation
     rows = {
         path.relative_to(SERVICE).as_posix(): match[0]
         for path in SERVICE.rglob("*.py")
-        if not operators & {*path.parents} and (match := round_about.search(path.read_text(encoding="utf-8")))
+        if not operators & {path, *path.parents} and (match := round_about.search(path.read_text(encoding="utf-8")))
     }
     assert not rows
