@@ -49,7 +49,7 @@ SENTENCES: Mapping[str, Any] = {
     "finding.described": lazy_gettext("described a finding"),
     "finding.read": lazy_gettext("opened a finding"),
     "finding.state_changed": lazy_gettext("changed the state of a finding"),
-    "findings.taken": lazy_gettext("took findings from the newest assessment"),
+    "findings.taken": lazy_gettext("recorded the findings of the newest assessment"),
     "form.bounced": lazy_gettext("noted that a questionnaire could not be delivered"),
     "form.declined": lazy_gettext("counted a questionnaire as declined"),
     "form.downloaded": lazy_gettext("downloaded a questionnaire"),
