@@ -242,7 +242,7 @@ def _refusals(route: Route, variables: list[str]) -> Json:
     has_body, is_file = route.body is not None or route.form is not None, isinstance(route.response, FileTypes)
     may_name_supplier = isinstance(route.body, ApiSchema) and "supplier_id" in route.body.load_fields
     statuses = {401, 403, 422, 429, 503}
-    statuses |= {404} if variables or may_name_supplier else set()
+    statuses |= {404} if variables or may_name_supplier or route.optional else set()
     statuses |= {400} if route.query is not None or route.method == "POST" or route.versioned or has_body else set()
     statuses |= {413, 415} if has_body else set()
     statuses |= {409} if route.method != "GET" or is_file or route.withholds else set()

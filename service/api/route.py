@@ -31,6 +31,7 @@ class Route(NamedTuple):
     that the path fixes. ``secret``: the response contains a secret that is shown only once, so it is never stored under an
     Idempotency-Key. ``open``: anyone may call it. ``reading``: the scope without which a caller gets back only what identifies
     what was written (``WrittenSchema``), not the rest of the response. ``withholds``: what it reads may be withheld, with 409.
+    ``optional``: there may be nothing at this path, with 404, although it has no variables.
     ``prepare``: what is done before the transaction, such as reading a file, so that no lock is held for so long; it returns
     further arguments of the view.
     """
@@ -52,4 +53,5 @@ class Route(NamedTuple):
     open: bool = False
     reading: str = ""
     withholds: bool = False
+    optional: bool = False
     prepare: Callable[[], Mapping[str, Any]] | None = None

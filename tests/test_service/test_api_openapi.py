@@ -56,6 +56,7 @@ NOT_SAID_BY_SCHEMA = {
         [f"{act}_{noun}_evidence" for act in ("add", "confirm") for noun in ("supplier", "agency")],
         f"{PERSONS}; which questions the supplier answered; that the day of evidence is past",
     ),
+    "put_identity_provider": "which address may be called; that a first provider has a secret; who is an admin with a password",
     "upload_logo": "which bytes are a picture",
     **dict.fromkeys(
         ["put_supplier_contact", "put_agency_contact"], "which texts are an address of email, and that it was confirmed"

@@ -47,7 +47,7 @@ SAVES_NOTHING = (
 )
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
-    r"(.*\.)?(country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
+    r"(.*\.)?(break_glass_id|country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
     r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|public_key|decisions\[\]\.question|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
@@ -120,6 +120,14 @@ BODIES: Mapping[str, Any] = {
     "decide_supplier_proposal": {"decision": "decline", "reason": f"{WORD} decision"},
     "change_finding": {"state": "disputed", "reason": f"{WORD} dispute"},
     "change_step": {"due": "2030-01-01", "reason": f"{WORD} delay"},
+    "put_identity_provider": {
+        "name": f"{WORD} ID",
+        "issuer": f"https://{WORD}.example",
+        "client_id": f"{WORD} client",
+        "client_secret": f"{WORD} secret",  # stored encrypted
+        "group_claim": f"{WORD} groups",
+        "roles": {f"{WORD} staff": "viewer"},
+    },
     "create_webhook": {"url": f"https://erp.example/{WORD}", "events": ["level.changed"]},
     "put_mail_text": {"subject": f"{WORD} step", "body": f"{WORD} mail"},
 }
@@ -316,6 +324,7 @@ def plant_everything(portal: Portal) -> None:
     assert changed.status_code == 202, changed.text
     post("/reports", "request_report")
     post("/webhooks", "create_webhook")
+    post("/organisation/identity-provider", "put_identity_provider", "PUT")
     post("/mail-texts/step.due/en", "put_mail_text", "PUT")
     work(portal)
     plant_in_campaign(portal, site)
@@ -476,7 +485,7 @@ def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
         "step_request",
         "transition",
     } <= places
-    assert {"webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
+    assert {"identity_provider", "webhook_endpoint", "mail_text", "remedy_account", "remedy_instalment"} <= places
     assert {"exit_paper", "retaliation_check", "retaliation_watch", "worker_survey"} <= places
     assert {"campaign", "campaign_supplier", "supplier_contact"} <= places
 

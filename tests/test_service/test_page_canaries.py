@@ -68,8 +68,6 @@ OTHERS = {
     "keys.create",
     "mail_texts.save",
     "pages.save_language",
-    "pages.preview_language_file",
-    "pages.save_language_file",
     "sign_in_rules.save_provider",
     "users.create",
     "webhooks.create",
@@ -131,6 +129,8 @@ class Form:
                 sent[name] = f"{at:%Y-%m-%dT%H:%M}"
             elif kind == "file":
                 sent[name] = (BytesIO(workbook("| Supplier | Country |", "| Hill Mill | TH |")), "list.xlsx")
+            elif kind == "hidden":  # several of a name say which rows a form is about
+                sent.setdefault(name, []).append(value)
             elif kind != "password":
                 sent[name] = value or attributes.get("min") or ("1" if "inputmode" in attributes else "")
         return sent, planted
@@ -302,6 +302,7 @@ def list_addresses(app: Flask, role: str, objects: list[dict[str, str]]) -> Iter
         names = rule.arguments - (rule.defaults or {}).keys()
         if "format" in names or Path(rule.rule).suffix:  # a file
             continue
+        words = {**WORDS, "language": "th"} if rule.endpoint == "pages.language" else WORDS  # English is not translated
         for one in objects:
-            path = app.url_map.bind("localhost").build(rule.endpoint, {name: {**one, **WORDS}[name] for name in names})
+            path = app.url_map.bind("localhost").build(rule.endpoint, {name: {**one, **words}[name] for name in names})
             yield f"{path}?selected={one['supplier_id']}" if rule.endpoint == "pages.new_requests" else path
