@@ -124,7 +124,7 @@ def _check_form(session: Session, form: ProviderForm, settings: Settings) -> Non
             "provider.roles", 422, f"Name at least one group and one of these roles: {', '.join(ACCESS.roles)}."
         )
     admin = session.get(User, form.break_glass_id) if form.break_glass_id else None
-    if form.required and (admin is None or not admin.active or admin.role != "admin"):
+    if (form.required or form.break_glass_id) and (admin is None or not admin.active or admin.role != "admin"):
         raise DomainError(
             "provider.break_glass", 422, "Choose an admin who can still sign in with a password if the provider fails."
         )

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from joserfc.jwk import OctKey
 from openid_provider import Provider, run_provider
+from portal import make_portal
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -21,7 +22,7 @@ from service.clock import now
 from service.db.account_tables import SignIn, User
 from service.db.session import Database
 from service.db.sign_in_tables import IdentityProvider, ProviderAccount
-from service.db.tables import AuditEvent
+from service.db.tables import AuditEvent, new_id
 from service.errors import DomainError
 from service.settings import Settings
 from service.wiring.app import connect
@@ -267,6 +268,15 @@ def test_only_the_chosen_admin_may_use_a_password_where_everyone_has_to_come_thr
     admin = make_browser(app, ana)
     assert send(admin, f"/users/{ana}/deactivate").status_code == 409
     assert enter(app, database, provider)[1].status_code == 303
+
+
+def test_only_an_admin_can_be_the_one_with_a_password(app: Flask, database: Database):
+    portal = make_portal(app, make_organisation(database))
+    form = {"name": "Harbour ID", "issuer": "https://id.example", "client_id": "diligence", "client_secret": "s3cret"}
+    viewer = portal.post("/users", {"email": "ana@harbour.example", "name": "Ana", "role": "viewer"}).json["id"]
+    for someone in (new_id(), viewer):
+        body = {**form, "roles": {"staff": "viewer"}, "break_glass_id": someone}
+        assert portal.put("/organisation/identity-provider", body).json["code"] == "provider.break_glass"
 
 
 def test_an_admin_sets_the_provider_up_on_a_page_and_its_secret_is_never_shown(
