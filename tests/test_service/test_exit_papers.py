@@ -106,7 +106,7 @@ def test_whoever_changes_a_returned_paper_becomes_an_author_and_cannot_approve_i
     assert paper.response == "Ask the lenders first."
     exit_papers.change_paper(quick.session, paper, replace(COMPLETE, reason="The lenders declined."), APPROVER)
     quick.move(paper, "submitted", AUTHOR)
-    with pytest.raises(DomainError, match="Only a draft"):
+    with pytest.raises(DomainError, match="Only drafts"):
         exit_papers.change_paper(quick.session, paper, COMPLETE, AUTHOR)
     assert quick.refuse(paper, "approved", APPROVER) == "transition.same_user"
     quick.move(paper, "approved", act_on(ON, "eve", "admin"))

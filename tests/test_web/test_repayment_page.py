@@ -100,7 +100,7 @@ def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(a
     expect(ana.get_by_text("is 3.00 times as high")).to_be_visible()
     cohort = ana.locator("details.reason", has_text="NP-19").first
     cohort.locator("summary").click()
-    expect(cohort.get_by_text("of which a share of 0.50 counts because of a zero-fee policy")).to_be_visible()
+    expect(cohort.get_by_text("counted in part (0.50) because of a zero-fee policy")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Download workbook").click()
     download.value.save_as(tmp_path / "repayment.xlsx")
