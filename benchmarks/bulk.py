@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/bulk.py [--rows 200000] [--partition-rows 25000] [--workers 1 2] [--folder DIR]
 
-The files are written partition by partition, and kept in DIR if one is given, so that a run of many rows can be interrupted and
+The files are written partition by partition, and stay in DIR if one is given, so that a run of many rows can be interrupted and
 continued. Every number that a row has follows from its own number, so the same rows are written each time.
 """
 
