@@ -16,7 +16,7 @@ from typing import Any
 from marshmallow import Schema
 
 from questionnaires.form_file import read_form_file
-from questionnaires.languages import ENGLISH, load_language
+from questionnaires.languages import ENGLISH_LANGUAGE, Language
 from questionnaires.lookups import DataFileError, load_header_words
 from questionnaires.question import Question, parse_question, reject_unknown_keys
 from questionnaires.relevance import iter_comparisons
@@ -49,8 +49,8 @@ class Questionnaire:
     """One version of a form, or several forms combined; questions in the order they are asked.
 
     ``method``: the release of the method whose rules for returned forms it states. ``released``: the ISO date of its release.
-    ``audience``: who fills it in. ``sectors``: the beginnings of the ISIC codes that a pack is for. ``language``: the code of the
-    language of its texts.
+    ``audience``: who fills it in. ``sectors``: the beginnings of the ISIC codes that a pack is for. ``language``: that of its
+    texts.
     """
 
     id: str
@@ -66,15 +66,14 @@ class Questionnaire:
     sectors: tuple[str, ...] = ()
     file: str = ""
     folder: Path = FORMS_DIR
-    language: str = ENGLISH
+    language: Language = ENGLISH_LANGUAGE
 
-    def in_language(self, code: str) -> Questionnaire:
-        """Return the form in a language, untranslated texts in English. Raises :class:`DataFileError` if there is no such one."""
-        language = load_language(code)
-        if language.code == self.language:
+    def in_language(self, language: Language) -> Questionnaire:
+        """Return the form, which is in English, in another language; untranslated texts stay in English."""
+        if language.code == self.language.code:
             return self
         questions = tuple(map(language.translate_question, self.questions))
-        return replace(self, title=language.translate(self.title), questions=questions, language=language.code)
+        return replace(self, title=language.translate(self.title), questions=questions, language=language)
 
     @cached_property
     def core_questions(self) -> tuple[Question, ...]:

@@ -92,6 +92,9 @@ class Language:
         return TranslationCount(len(distinct), len(found), sum(each.is_confirmed for each in found))
 
 
+ENGLISH_LANGUAGE = Language(ENGLISH, "English", "English", "ltr", {})
+
+
 def list_form_texts(questions: Iterable[Question]) -> list[str]:
     """List the English texts of questions that a translation has to contain."""
     texts = []
@@ -111,7 +114,7 @@ def list_languages(folder: Path = TRANSLATIONS_DIR) -> tuple[str, ...]:
 def load_language(code: str, folder: Path = TRANSLATIONS_DIR) -> Language:
     """Load a language with its texts. Raises :class:`DataFileError` if there is none, or its file is invalid."""
     if code == ENGLISH:
-        return Language(ENGLISH, "English", "English", "ltr", {})
+        return ENGLISH_LANGUAGE
     path, file = folder / f"{code}.toml", f"translations/{code}.toml"
     if code not in list_languages(folder):
         raise DataFileError(file, code, "there is no such language", f"There are {', '.join(list_languages(folder))}.")

@@ -34,7 +34,7 @@ from questionnaires.lookups import load_cities, load_countries, load_header_word
 from questionnaires.marking.marked_file import build_marked_file
 from questionnaires.marking.own_marks import drop_own_marks
 from questionnaires.offline.collected import load_export_words, read_export
-from questionnaires.offline.row_workbook import read_row_workbook
+from questionnaires.offline.row_workbook import read_codes, read_row_workbook
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
 from questionnaires.proof_files import check_proof, encode_proof
@@ -108,8 +108,9 @@ def _load_sheets(
 
 
 def _read_file(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
-    sheets = apply_stamp(load_sheets(data, kind, name, limits))
-    return tuple(map(read_export, map(read_row_workbook, sheets)))
+    sheets = load_sheets(data, kind, name, limits)
+    codes = read_codes(sheets)
+    return tuple(read_export(read_row_workbook(sheet, codes)) for sheet in apply_stamp(sheets))
 
 
 def read_proof(data: bytes, limits: Limits) -> bytes:

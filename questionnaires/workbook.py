@@ -24,7 +24,7 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
 from questionnaires.form import COMPLETE_FROM, Questionnaire, load_combined_form
-from questionnaires.languages import load_language
+from questionnaires.languages import ENGLISH_LANGUAGE, Language
 from questionnaires.lookups import LISTS_DIR, load_countries, load_sectors
 from questionnaires.question import Question
 from questionnaires.sheet import OWN_LIST
@@ -150,7 +150,7 @@ def build_template(
 
 def list_options(form: Questionnaire, question: Question) -> tuple[str, ...]:
     """List the options in the drop-down of a question of a form, in the language of the form; empty if it has none."""
-    translate = load_language(form.language).translate
+    translate = form.language.translate
     if question.type == "country":
         return tuple(sorted(load_countries().names.values()))
     if question.type == "sector":
@@ -253,12 +253,29 @@ def find_name_column(questions: Sequence[Question]) -> int:
     return next((column for column, question in enumerate(questions, 1) if question.id == "name"), 1)
 
 
-def describe_answers(question: Question) -> str:
-    """Describe in words what a cell may contain."""
+def describe_answers(question: Question, language: Language = ENGLISH_LANGUAGE) -> str:
+    """Describe in words what a cell may contain. ``language``: that of the question."""
     titles = "; ".join(choice.title for choice in question.choices)
     kind = "texts" if question.type == "many" and not titles else question.type
-    description = str(load_template_texts()["answers"][kind]) + titles
+    description = " ".join(filter(None, (language.translate(load_template_texts()["answers"][kind]), titles)))
     return f"{description} ({question.unit})" if question.unit else description
+
+
+def list_introduction() -> list[tuple[str, str]]:
+    """List the headings and texts that a printed form begins with."""
+    texts = load_template_texts()
+    printed = {entry["heading"]: entry.get("printed", entry["text"]) for entry in texts["about"]}
+    return [(heading, printed[heading]) for heading in texts["printed"]["headings"]]
+
+
+def list_fixed_texts() -> list[str]:
+    """List the English texts of forms, beside the questions, that appear in the language of whoever fills them in."""
+    texts = load_template_texts()
+    return [
+        *texts["words"].values(),
+        *texts["answers"].values(),
+        *(text for pair in list_introduction() for text in pair),
+    ]
 
 
 def build_header_comment(question: Question) -> Comment:

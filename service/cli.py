@@ -317,6 +317,7 @@ def _verify_assessment(arguments: argparse.Namespace) -> int:
 
 def _write_template(arguments: argparse.Namespace) -> int:
     from questionnaires.form import load_form
+    from questionnaires.languages import load_language
     from questionnaires.lookups import DataFileError, load_countries
     from questionnaires.workbook import build_template, list_outgoing_questions, list_own_questions
     from risk_models.facts.facts import load_facts
@@ -344,9 +345,10 @@ def _write_template(arguments: argparse.Namespace) -> int:
         data = build_template(form, country=country, for_buyer=True, goods=goods)
     else:
         try:
-            data = build_form_file(
-                form, arguments.layout, on, language=arguments.language, country=country, goods=goods
-            ).data
+            languages = sorted(
+                map(load_language, list_form_languages()), key=lambda one: one.code != arguments.language
+            )
+            data = build_form_file(form, arguments.layout, on, languages=languages, country=country, goods=goods).data
         except DomainError as error:
             raise UsageError(str(error)) from error
     out.write_bytes(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from types import MappingProxyType
 
 from questionnaires.form import Questionnaire, load_form
 from questionnaires.languages import list_languages, load_language
@@ -22,7 +23,7 @@ RESERVED_TEXTS = dict(
 @cache
 def _load_languages(form_id: str, version: str) -> tuple[Questionnaire, ...]:
     form = load_form(form_id, version)
-    return (form, *(form.in_language(code) for code in list_languages()))
+    return (form, *(form.in_language(load_language(code)) for code in list_languages()))
 
 
 @cache
@@ -41,7 +42,7 @@ def load_codes_by_label(form_id: str, version: str, question_id: str) -> Mapping
     """Load the codes of the choices of a question, and of no answer, by every text for them, in any language."""
     codes: dict[str, str] = {}
     for form in reversed(_load_languages(form_id, version)):
-        translate = load_language(form.language).translate
+        translate = form.language.translate
         codes |= {fold_text(translate(text)): code for code, text in RESERVED_TEXTS.items()}
         if form.by_id[question_id].type == "yes_no":
             codes |= {fold_text(translate("Yes")): "yes", fold_text(translate("No")): "no"}
@@ -49,10 +50,15 @@ def load_codes_by_label(form_id: str, version: str, question_id: str) -> Mapping
     return codes
 
 
-def make_answer_reader(question: Question, form: Questionnaire) -> Callable[[str], str]:
-    """Return the function that turns the texts or codes of an answer into codes. A text that it does not know stays."""
+def make_answer_reader(
+    question: Question, form: Questionnaire, own: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[str], str]:
+    """Return the function that turns the texts or codes of an answer into codes. A text that it does not know stays.
+
+    ``own``: codes by further texts for them, folded, which come first.
+    """
     if question.choices or question.type == "yes_no":
-        codes = load_codes_by_label(form.id, form.version, question.id)
+        codes = {**load_codes_by_label(form.id, form.version, question.id), **own}
     elif question.type in ("countries", "sector"):
         known = load_countries().names if question.type == "countries" else load_sectors().names
         codes = {fold_text(code): code for code in known}

@@ -1,7 +1,8 @@
 """A form as a workbook with a row per question: the answers of one supplier, in whatever language its reader chooses.
 
 The sheet is protected, except for the answers and the choice of language. A question that the answers so far make irrelevant is
-greyed out. What comes back is read by the ids of the questions, which stand in a hidden column.
+greyed out. What comes back is read by the ids of the questions, which stand in a hidden column, and by the codes of their
+options, which stand beside their texts on a hidden sheet: an organisation may have worded both in its own way.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xlsxwriter
-from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 
 from questionnaires.form import Questionnaire, list_versions, load_form
-from questionnaires.languages import ENGLISH, load_language
+from questionnaires.languages import ENGLISH_LANGUAGE, Language
 from questionnaires.layout.apply import transpose
-from questionnaires.offline.labels import make_answer_reader
+from questionnaires.offline.labels import RESERVED_TEXTS, make_answer_reader
 from questionnaires.question import Question
 from questionnaires.relevance import AllOf, AnyOf, Comparison, Condition, Not
 from questionnaires.sheet import STAMP_SHEET, Column, Sheet
+from questionnaires.text_normalize import fold_text
 from questionnaires.workbook import (
     FONT,
     INK,
@@ -30,6 +32,7 @@ from questionnaires.workbook import (
     SECTION_COLORS,
     describe_answers,
     list_options,
+    load_template_texts,
 )
 
 ID_HEADER = "question_id"  # over the hidden column by which the sheet is recognised
@@ -37,6 +40,7 @@ SECTION, QUESTION, HELP, ID, ANSWER = range(5)
 WIDTHS = (5, 58, 58, 4, 42)
 TITLE_ROW, LANGUAGE_ROW, HEADER_ROW = 0, 1, 3
 TEXTS_SHEET, LISTS_SHEET = "_texts", "_lists"
+LIST_QUESTION, LIST_CODE, LIST_TEXT = range(3)  # columns of the options; from the third on, a column per language
 ORDER = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 NEVER = "FALSE"
 
@@ -51,7 +55,7 @@ class Place(NamedTuple):
 def build_row_workbook(
     form: Questionnaire,
     questions: Sequence[Question],
-    languages: Sequence[str] = (ENGLISH,),
+    languages: Sequence[Language] = (ENGLISH_LANGUAGE,),
     filled: Mapping[str, str] | None = None,
     stamp: Mapping[str, str] | None = None,
 ) -> bytes:
@@ -77,11 +81,16 @@ class _Writer:
     """Writes the sheets: the questions, and hidden ones with their texts and options, a column per language."""
 
     def __init__(
-        self, book: xlsxwriter.Workbook, form: Questionnaire, questions: Sequence[Question], languages: Sequence[str]
+        self,
+        book: xlsxwriter.Workbook,
+        form: Questionnaire,
+        questions: Sequence[Question],
+        languages: Sequence[Language],
     ) -> None:
-        self.form, self.languages = form, [load_language(code) for code in languages]
+        self.form, self.languages = form, languages
+        self.words: Mapping[str, str] = load_template_texts()["words"]
         ids = {question.id for question in questions}
-        versions = [form.in_language(code) for code in languages]
+        versions = list(map(form.in_language, languages))
         self.versions, self.titles = versions, [version.title for version in versions]
         # A tuple for each question: it in each language.
         self.questions = list(
@@ -104,7 +113,7 @@ class _Writer:
         wrapped |= {"border_color": f"#{LINE}"}
         self.formats = {
             "title": book.add_format({"font_name": FONT, "font_color": INK, "bold": True, "font_size": 18}),
-            "plain": book.add_format({"font_name": FONT, "font_color": INK}),
+            "wrapped": book.add_format({"font_name": FONT, "font_color": INK, "text_wrap": True, "valign": "top"}),
             "header": book.add_format({**wrapped, "bold": True, "bg_color": f"#{PALE}"}),
             "text": book.add_format(wrapped),
             "answer": book.add_format({**wrapped, "locked": False, "bg_color": "#FFFDF0", "num_format": "@"}),
@@ -152,7 +161,9 @@ class _Writer:
         self._write_text(TITLE_ROW, SECTION, self.titles, self.formats["title"])
         if len(names) > 1:
             chosen = xl_rowcol_to_cell(LANGUAGE_ROW, ANSWER, row_abs=True, col_abs=True)
-            self.sheet.write(LANGUAGE_ROW, HELP, "Language / ภาษา / Bahasa / Ngôn ngữ / 语言", self.formats["plain"])
+            every = dict.fromkeys(language.translate(self.words["language"]) for language in self.languages)
+            self.sheet.write(LANGUAGE_ROW, HELP, " / ".join(every), self.formats["wrapped"])
+            self.sheet.set_row(LANGUAGE_ROW, 15 * (1 + len(every) // 6))
             self.sheet.write(LANGUAGE_ROW, ANSWER, names[0], self.formats["answer"])
             self.sheet.data_validation(
                 LANGUAGE_ROW, ANSWER, LANGUAGE_ROW, ANSWER, {"validate": "list", "source": names}
@@ -160,10 +171,11 @@ class _Writer:
             # The number of the chosen language, by which every text is looked up.
             formula = f"=IFERROR(MATCH({self.sheet.name}!{chosen},{TEXTS_SHEET}!$B$1:${chr(65 + len(names))}$1,0),1)"
             self.texts.write_formula(0, 0, formula, None, 1)
-        headers = {SECTION: "", QUESTION: "Question", HELP: "Help", ID: ID_HEADER, ANSWER: "Answer"}
-        for column, header in headers.items():
-            texts = [language.translate(header) for language in self.languages]
+        headers = {QUESTION: self.words["question"], HELP: self.words["help"], ANSWER: self.words["answer"]}
+        for column in range(len(WIDTHS)):
+            texts = [language.translate(headers.get(column, "")) for language in self.languages]
             self._write_text(HEADER_ROW, column, texts, self.formats["header"])
+        self.sheet.write_string(HEADER_ROW, ID, ID_HEADER, self.formats["header"])
 
     def _write_text(self, row: int, column: int, texts: Sequence[str], text_format: Any) -> None:
         """Write a text that follows the chosen language; one that is the same in all languages as it is."""
@@ -181,7 +193,8 @@ class _Writer:
         self._write_text(row, QUESTION, [each.ask for each in question], self.formats["text"])
         offers_list = bool(list_options(self.form, english)) and english.type != "sector"
         helps = [
-            "\n".join(filter(None, (each.note, "" if offers_list else describe_answers(each)))) for each in question
+            "\n".join(filter(None, (each.note, "" if offers_list else describe_answers(each, language))))
+            for each, language in zip(question, self.languages, strict=True)
         ]
         self._write_text(row, HELP, helps, self.formats["text"])
         self.sheet.write_string(row, ID, english.id, self.formats["text"])
@@ -191,24 +204,34 @@ class _Writer:
         self.places[english.id] = Place(row, self._write_options(row, question))
 
     def _write_options(self, row: int, question: tuple[Question, ...]) -> dict[str, int]:
-        """Write the options of a question and offer them in its cell; return their rows by code."""
+        """Write the options of a question with their codes, and offer them in its cell if it takes one of them; return their rows
+        by code then.
+        """
         english = question[0]
         options = list(zip(*map(list_options, self.versions, question), strict=True))
-        if not options or english.type == "sector":  # a supplier may be in several sectors
-            return {}
-        first = self.n_options
+        is_offered = bool(options) and english.type != "sector"  # a supplier may be in several sectors
+        if not is_offered:
+            options = list(zip(*([choice.title for choice in each.choices] for each in question), strict=True))
+        codes = {choice.title: choice.code for choice in english.choices} or {"Yes": "yes", "No": "no"}
+        codes |= {text: code for code, text in RESERVED_TEXTS.items()}
+        first, rows = self.n_options, {}
         for option in options:
-            self.lists.write_row(self.n_options, 0, option)
+            code = codes.get(option[0], "")
+            self.lists.write_row(self.n_options, 0, (english.id, code, *option))
+            rows[code] = self.n_options
             self.n_options += 1
+        if not is_offered:
+            return {}
         number = f"{TEXTS_SHEET}!$A$1" if len(self.languages) > 1 else "1"
-        source = f"=OFFSET({LISTS_SHEET}!$A${first + 1},0,{number}-1,{len(options)},1)"
+        place = xl_rowcol_to_cell(first, LIST_TEXT, row_abs=True, col_abs=True)
+        source = f"=OFFSET({LISTS_SHEET}!{place},0,{number}-1,{len(options)},1)"
+        translate = self.languages[0].translate
         self.sheet.data_validation(
             row, ANSWER, row, ANSWER,
             {"validate": "list", "source": source, "error_type": "warning" if english.type == "country" else "stop",
-             "error_title": "Answer", "error_message": "Please choose an answer from the list."},
+             "error_title": translate(self.words["answer"]), "error_message": translate(self.words["choose"])},
         )  # fmt: skip
-        codes = ("yes", "no") if english.type == "yes_no" else tuple(choice.code for choice in english.choices)
-        return dict(zip(codes, range(first, first + len(options)), strict=False))
+        return rows
 
     def _grey_out(self, question: Question) -> None:
         assert question.relevant is not None
@@ -237,18 +260,32 @@ class _Writer:
         cell = xl_rowcol_to_cell(place.row, ANSWER, row_abs=True, col_abs=True)
         if comparison.operator in ORDER:
             return f"AND(ISNUMBER({cell}),{cell}{comparison.operator}{comparison.values[0]:.15g})"
-        last = chr(64 + len(self.languages))
+        rows = [place.options[str(value)] for value in comparison.values if str(value) in place.options]
+        last = LIST_TEXT + len(self.languages) - 1
         equal = [
-            f"COUNTIF({LISTS_SHEET}!$A${place.options[str(value)] + 1}:${last}${place.options[str(value)] + 1},{cell})>0"
-            for value in comparison.values
-            if str(value) in place.options
+            f"COUNTIF({LISTS_SHEET}!{xl_range_abs(option_row, LIST_TEXT, option_row, last)},{cell})>0"
+            for option_row in rows
         ]
         found = f"OR({','.join(equal)})" if equal else NEVER
         return f'AND({cell}<>"",NOT({found}))' if comparison.operator in ("!=", "not in") else found
 
 
-def read_row_workbook(sheet: Sheet) -> Sheet:
-    """Return a sheet with a row per question as one with a column per question, in codes; any other sheet as it is."""
+def read_codes(sheets: Sequence[Sheet]) -> Mapping[str, Mapping[str, str]]:
+    """Return the codes of the options that a workbook itself lists: by question, and by their folded text in any language."""
+    lists = next((sheet for sheet in sheets if sheet.name == LISTS_SHEET and not sheet.visible), None)
+    codes: dict[str, dict[str, str]] = {}
+    for row in transpose(lists).columns if lists and len(lists.columns) > LIST_TEXT else ():
+        question, code, *texts = (row.values[number] if number >= 0 else "" for number in row.codes.tolist())
+        if code:
+            codes.setdefault(question, {}).update((fold_text(text), code) for text in texts if text)
+    return codes
+
+
+def read_row_workbook(sheet: Sheet, codes: Mapping[str, Mapping[str, str]]) -> Sheet:
+    """Return a sheet with a row per question as one with a column per question, in codes; any other sheet as it is.
+
+    ``codes``: those that its workbook lists. One that the form does not have is ignored.
+    """
     form_id, version, *_ = (sheet.stamp or "").split(" ") + [""]
     has_ids = len(sheet.columns) > ANSWER and ID_HEADER in sheet.columns[ID].values
     if not has_ids or version not in list_versions(form_id):
@@ -259,7 +296,7 @@ def read_row_workbook(sheet: Sheet) -> Sheet:
     for column in across.columns:
         question_id, answer = (column.values[code] if code >= 0 else "" for code in column.codes[[ID, ANSWER]].tolist())
         question = form.by_id.get(question_id)
-        texts = [question.id, make_answer_reader(question, form)(answer)] if question else ["", ""]
+        texts = [question.id, _read_answer(question, form, codes, answer)] if question else ["", ""]
         values = tuple(dict.fromkeys(filter(None, texts)))
         columns.append(Column(values, np.array([values.index(text) if text else -1 for text in texts], np.int32)))
     answer_errors = {place: text for place, text in across.errors.items() if place[0] == ANSWER + 1}
@@ -277,3 +314,9 @@ def read_row_workbook(sheet: Sheet) -> Sheet:
         cell_text=sheet.cell_text,
         is_transposed=True,
     )
+
+
+def _read_answer(question: Question, form: Questionnaire, codes: Mapping[str, Mapping[str, str]], answer: str) -> str:
+    known = {*(question.list_codes() or ()), *RESERVED_TEXTS}
+    listed = {text: code for text, code in codes.get(question.id, {}).items() if code in known}
+    return make_answer_reader(question, form, listed)(answer)

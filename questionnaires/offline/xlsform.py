@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import xlsxwriter
 
 from questionnaires.form import Questionnaire
-from questionnaires.languages import ENGLISH, Language, load_language
+from questionnaires.languages import ENGLISH_LANGUAGE, Language
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.offline.labels import RESERVED_TEXTS
 from questionnaires.parse.answer import DECLINED
@@ -49,15 +49,12 @@ class Choice(NamedTuple):
     labels: tuple[str, ...]
 
 
-def build_xlsform(form: Questionnaire, languages: Sequence[str] = (ENGLISH,)) -> bytes:
+def build_xlsform(form: Questionnaire, languages: Sequence[Language] = (ENGLISH_LANGUAGE,)) -> bytes:
     """Build the bytes of an XLSForm of a form, with its texts in some languages; the first one is shown first.
 
     It asks what is put to suppliers anywhere. A question that is sensitive in some countries is shown only in the others.
     """
-    versions = [form.in_language(code) for code in languages]
-    # XLSForm knows languages by their first subtag alone.
-    spoken = list(map(load_language, languages))
-    labels = [f"{language.name} ({language.code.partition('-')[0]})" for language in spoken]
+    versions = list(map(form.in_language, languages))
     asked = {question.id for question in list_outgoing_questions(form)} - {VERSION_QUESTION, DAY_QUESTION}
     translations = [[question for question in version.questions if question.id in asked] for version in versions]
     questions = list(zip(*translations, strict=True))
@@ -65,21 +62,26 @@ def build_xlsform(form: Questionnaire, languages: Sequence[str] = (ENGLISH,)) ->
     with xlsxwriter.Workbook(
         buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        _write_table(book, "survey", _list_survey_rows(form, questions, labels))
-        _write_table(book, "choices", _list_choice_rows(form, questions, spoken, labels))
+        _write_table(book, "survey", _list_survey_rows(form, questions, languages))
+        _write_table(book, "choices", _list_choice_rows(form, questions, languages))
         settings = {
             "form_title": versions[0].title,
             "form_id": f"diligence_{form.id}",
             "version": form.version,
-            "default_language": labels[0],
+            "default_language": name_language(languages[0]),
             "style": "pages",
         }
         _write_table(book, "settings", [settings])
     return buffer.getvalue()
 
 
+def name_language(language: Language) -> str:
+    """Return what the headers of an XLSForm call a language, which it knows by its first subtag alone."""
+    return f"{language.name} ({language.code.partition('-')[0]})"
+
+
 def _list_survey_rows(
-    form: Questionnaire, questions: Sequence[tuple[Question, ...]], labels: Sequence[str]
+    form: Questionnaire, questions: Sequence[tuple[Question, ...]], languages: Sequence[Language]
 ) -> list[dict[str, str]]:
     """List the rows of the sheet ``survey``: a page for each section, with its questions."""
     rows = [
@@ -90,28 +92,30 @@ def _list_survey_rows(
     for number, (_, section) in enumerate(groupby(questions, lambda each: each[0].section), 1):
         members = list(section)
         name = f"section_{number}"
-        titles = _label("label", labels, [question.section for question in members[0]])
+        titles = label("label", languages, [question.section for question in members[0]])
         rows.append({"type": "begin_group", "name": name, "appearance": "field-list", **titles})
-        rows += [_describe_question(question, labels, several) for question in members]
+        rows += [_describe_question(question, languages, several) for question in members]
         rows.append({"type": "end_group", "name": name})
     return rows
 
 
-def _describe_question(question: tuple[Question, ...], labels: Sequence[str], several: set[str]) -> dict[str, str]:
+def _describe_question(
+    question: tuple[Question, ...], languages: Sequence[Language], several: set[str]
+) -> dict[str, str]:
     english = question[0]
     question_type = get_type(english)
     row = {
         "type": question_type,
         "name": english.id,
-        **_label("label", labels, [each.ask for each in question]),
-        **_label("hint", labels, [_hint(each, question_type) for each in question]),
+        **label("label", languages, [each.ask for each in question]),
+        **label("hint", languages, list(map(_hint, question, languages))),
         "relevant": " and ".join(_list_conditions(english, several)),
         "constraint": _format_constraint(english),
         "required": "yes" if english.required or english.id == COUNTRIES else "",
         "appearance": "minimal autocomplete" if question_type.rpartition(" ")[2] in LONG_LISTS else "",
     }
     if row["constraint"]:
-        row |= _label("constraint_message", labels, [describe_answers(each) for each in question])
+        row |= label("constraint_message", languages, list(map(describe_answers, question, languages)))
     return {name: text for name, text in row.items() if text}
 
 
@@ -123,9 +127,10 @@ def get_type(question: Question) -> str:
     return TYPES[question.type]
 
 
-def _hint(question: Question, question_type: str) -> str:
-    needs_notation = question_type == TEXT and question.type != "text" or question.unit
-    return "\n\n".join(part for part in (question.note, describe_answers(question) if needs_notation else "") if part)
+def _hint(question: Question, language: Language) -> str:
+    needs_notation = get_type(question) == TEXT and question.type != "text" or question.unit
+    notation = describe_answers(question, language) if needs_notation else ""
+    return "\n\n".join(filter(None, (question.note, notation)))
 
 
 def _list_conditions(question: Question, several: set[str]) -> list[str]:
@@ -147,7 +152,7 @@ def _format_constraint(question: Question) -> str:
 
 
 def _list_choice_rows(
-    form: Questionnaire, questions: Sequence[tuple[Question, ...]], languages: Sequence[Language], labels: Sequence[str]
+    form: Questionnaire, questions: Sequence[tuple[Question, ...]], languages: Sequence[Language]
 ) -> list[dict[str, str]]:
     """List the rows of the sheet ``choices``."""
 
@@ -173,7 +178,7 @@ def _list_choice_rows(
         else:
             lists[name] = [translate(name, code, text) for code, text in _SHARED[name]().items()]
     return [
-        {"list_name": choice.list_name, "name": choice.code, **_label("label", labels, choice.labels)}
+        {"list_name": choice.list_name, "name": choice.code, **label("label", languages, choice.labels)}
         for choices in lists.values()
         for choice in choices
     ]
@@ -186,9 +191,9 @@ _SHARED: Mapping[str, Any] = {
 }
 
 
-def _label(column: str, labels: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
+def label(column: str, languages: Sequence[Language], texts: Sequence[str]) -> dict[str, str]:
     """Return a text in each language, by the name of its column."""
-    return {f"{column}::{label}": text for label, text in zip(labels, texts, strict=True)}
+    return {f"{column}::{name_language(one)}": text for one, text in zip(languages, texts, strict=True)}
 
 
 def _write_table(book: xlsxwriter.Workbook, name: str, rows: Sequence[Mapping[str, str]]) -> None:

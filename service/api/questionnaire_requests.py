@@ -25,7 +25,7 @@ from service.online_questionnaires import files
 from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent import requests as questionnaire_requests
 from service.questionnaires_sent.asked_back import load_asked_back, load_review_states
-from service.questionnaires_sent.form_files import build_form_file, build_request_file
+from service.questionnaires_sent.form_files import build_form_file, build_request_file, load_form_languages
 from service.suppliers import repository as suppliers
 
 
@@ -42,7 +42,9 @@ def blank_form(form_id: str, query: Mapping[str, Any]) -> Response:
     if form.kind not in JUDGED_KINDS and query["layout"] != "table":
         raise DomainError("form.layout", 422, "layout: This form is available only as a table.")
     goods = list_recognised_goods(load_facts().as_of(on))
-    file = build_form_file(form, query["layout"], on, language=query["language"], goods=goods)
+    with read_session() as session:
+        languages = load_form_languages(session, query["language"])
+    file = build_form_file(form, query["layout"], on, languages=languages, goods=goods)
     return attachment(file.data, file.media_type, file.name)
 
 

@@ -10,16 +10,16 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy.orm import Session
 
 from questionnaires.form import Questionnaire, load_form
-from questionnaires.languages import ENGLISH, list_languages, load_language
+from questionnaires.languages import ENGLISH, ENGLISH_LANGUAGE, Language, list_languages
 from questionnaires.offline.row_workbook import build_row_workbook
 from questionnaires.offline.xlsform import build_xlsform
 from questionnaires.question import Question
 from questionnaires.workbook import (
     build_template,
     describe_answers,
+    list_introduction,
     list_options,
     list_outgoing_questions,
-    load_template_texts,
 )
 from reports.formats import FORMATS
 from reports.typesetting import typeset
@@ -27,16 +27,11 @@ from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.questionnaires_sent.asked_back import limit_form, list_asked_back
 from service.questionnaires_sent.requests import build_request_workbook, list_prefilled
+from service.translations.review import load_all_texts, load_texts
 
 Layout = Literal["table", "questions", "xlsform", "pdf"]
 LAYOUTS: tuple[Layout, ...] = ("table", "questions", "xlsform", "pdf")
 REQUEST_LAYOUTS: tuple[Layout, ...] = ("table", "questions", "pdf")  # an XLSForm is for many suppliers
-INTRODUCTION = (
-    "What this is for",
-    "No names of workers",
-    "Who sees it",
-    "If someone is in danger",
-)  # on the printed form
 UNPRINTED_LANGUAGES = ("si",)  # none of the packages of fonts has its script
 LONG_TYPES = ("many", "countries", "sector", "evidence")  # answers that need two lines
 
@@ -54,21 +49,27 @@ def list_form_languages() -> tuple[str, ...]:
     return (ENGLISH, *list_languages())
 
 
+def load_form_languages(session: Session, first: str = ENGLISH) -> list[Language]:
+    """Load the languages in which forms can be had, in the words of the session's organisation; one of them first."""
+    texts = load_all_texts(session)
+    languages = [ENGLISH_LANGUAGE, *(texts[code].form_language for code in list_languages())]
+    return sorted(languages, key=lambda language: language.code != first)
+
+
 def build_form_file(
     form: Questionnaire,
     layout: Layout,
     on: date,
     *,
-    language: str = ENGLISH,
+    languages: Sequence[Language] = (ENGLISH_LANGUAGE,),
     country: str | None = None,
     goods: Sequence[str] = (),
 ) -> FormFile:
     """Build a blank form.
 
-    ``on``: the day that a PDF bears; ``language``: of a PDF, and the first of the others, which have several; ``country`` and
-    ``goods``: as in :func:`~questionnaires.workbook.build_template`.
+    ``on``: the day that a PDF bears; ``languages``: the first is that of a PDF, and shown first in the layouts that have
+    several; ``country`` and ``goods``: as in :func:`~questionnaires.workbook.build_template`.
     """
-    languages = sorted(list_form_languages(), key=lambda code: code != language)
     match layout:
         case "table":
             data = build_template(form, country=country, goods=goods)
@@ -77,7 +78,7 @@ def build_form_file(
         case "xlsform":
             data = build_xlsform(form, languages)
         case "pdf":
-            data = build_printed_form(form, on, language=language, country=country)
+            data = build_printed_form(form, on, language=languages[0], country=country)
     return name_form_file(form, layout, data)
 
 
@@ -92,11 +93,12 @@ def build_request_file(
     match layout:
         case "questions":
             stamp = {"reference": supplier.reference or "", "asking": request.id}
-            languages = sorted(list_form_languages(), key=lambda code: code != language)
             questions = list_outgoing_questions(form, country)
+            languages = load_form_languages(session, language)
             data = build_row_workbook(form, questions, languages, list_prefilled(supplier), stamp)
         case "pdf":
-            data = build_printed_form(form, request.sent_on, language=language, country=country)
+            printed_in = load_texts(session, language).form_language
+            data = build_printed_form(form, request.sent_on, language=printed_in, country=country)
         case _:
             data = build_request_workbook(request, supplier, form)
     return name_form_file(form, layout, data, f"_{request.sent_on.isoformat()}")
@@ -109,20 +111,17 @@ def name_form_file(form: Questionnaire, layout: Layout, data: bytes, note: str =
     return FormFile(data, FORMATS[ending].media_type, f"{form.id}_{form.version}{middle}{note}.{ending}")
 
 
-def build_printed_form(form: Questionnaire, on: date, *, language: str, country: str | None) -> bytes:
+def build_printed_form(form: Questionnaire, on: date, *, language: Language, country: str | None) -> bytes:
     """Build a form as a PDF to print and fill in by hand. Raises FontsMissingError, and DomainError ``form.language`` if there is
     no font for the script of the language.
     """
-    if language in UNPRINTED_LANGUAGES:
-        name = load_language(language).english_name
+    if language.code in UNPRINTED_LANGUAGES:
         raise DomainError(
             "form.language",
             422,
-            f"language: There is no PDF in {name}, because no font for its script is installed. Use another layout.",
+            f"language: There is no PDF in {language.english_name}, because no font for its script is installed. "
+            "Use another layout.",
         )
-    texts = load_template_texts()
-    entity = texts["entity"][form.kind]
-    about = {text["heading"]: text.get("printed", text["text"]).format(**entity) for text in texts["about"]}
     translated = form.in_language(language)
     asked = {question.id for question in list_outgoing_questions(form, country)}
     numbers = count(1)
@@ -134,10 +133,13 @@ def build_printed_form(form: Questionnaire, on: date, *, language: str, country:
     ]
     content = {
         "title": translated.title,
-        "language": language,
-        "direction": load_language(language).direction,
+        "language": language.code,
+        "direction": language.direction,
         "footer": f"{form.id} {form.version}",
-        "introduction": [{"heading": heading, "text": about[heading]} for heading in INTRODUCTION],
+        "introduction": [
+            {"heading": language.translate(heading), "text": language.translate(text)}
+            for heading, text in list_introduction()
+        ],
         "sections": sections,
     }
     return typeset("questionnaire.typ", content, on)
@@ -147,7 +149,7 @@ def _print_question(form: Questionnaire, question: Question, number: int) -> dic
     """Return a question as the template prints it: with boxes to tick, or with lines to write on."""
     is_listed = question.type in ("choice", "yes_no") or bool(question.choices)
     options = list_options(form, question) or tuple(choice.title for choice in question.choices)
-    notation = "" if is_listed or question.type == "text" else describe_answers(question)
+    notation = "" if is_listed or question.type == "text" else describe_answers(question, form.language)
     return {
         "number": str(number),
         "ask": question.ask,

@@ -33,7 +33,7 @@ from questionnaires.languages import (
     list_languages,
     load_language,
 )
-from questionnaires.workbook import list_outgoing_questions
+from questionnaires.workbook import UNIVERSAL_ANSWERS, list_fixed_texts, list_outgoing_questions
 from questionnaires.worker_voice.form import TRANSLATIONS as VOICE_TRANSLATIONS
 from questionnaires.worker_voice.form import load_worker_voice_form
 
@@ -42,7 +42,6 @@ State = Literal["draft", "back_translated", "confirmed"]
 STATES: tuple[State, ...] = ("draft", "back_translated", "confirmed")
 Kind = Literal["forms", "answers", "pages", "mails", "plans", "notices", "voice"]
 KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "notices", "voice")
-FORM_WORDS = ("Not applicable", "Declined to answer")  # that forms offer beside the choices of a question
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 NUMBER = "%(num)s"
 
@@ -211,8 +210,11 @@ def _list_form_texts() -> Iterable[Text]:
             for question in list_outgoing_questions(form):
                 for english in list_form_texts([question]):
                     yield Text("forms", english, comment=f"{form.id}: {question.id}")
-    for english in FORM_WORDS:
+            yield Text("forms", form.title, comment=f"Title of the form {form.id}")
+    for english in UNIVERSAL_ANSWERS:
         yield Text("forms", english, comment="Beside the choices of a question")
+    for english in list_fixed_texts():
+        yield Text("forms", english, comment="Beside the questions, in forms as files")
 
 
 def _list_voice_texts() -> Iterable[Text]:

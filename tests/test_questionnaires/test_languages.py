@@ -12,7 +12,7 @@ from questionnaires.lookups import DataFileError
 from questionnaires.offline.labels import load_codes_by_label
 from questionnaires.question import Question
 from questionnaires.text_normalize import fold_text
-from questionnaires.workbook import UNIVERSAL_ANSWERS, list_outgoing_questions
+from questionnaires.workbook import UNIVERSAL_ANSWERS, list_fixed_texts, list_outgoing_questions, load_template_texts
 
 COMPLETE_LANGUAGES = ["id", "th", "vi", "zh-Hans"]  # the others have the core questions
 FORMS = ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"]
@@ -82,11 +82,11 @@ def test_a_file_with_an_error_is_refused(changed: str, by: str, fault: str, tmp_
 
 def test_a_language_that_is_not_there_is_refused() -> None:
     with pytest.raises(DataFileError, match="there is no such language"):
-        load_form("site").in_language("tlh")
+        load_language("tlh")
 
 
 def test_english_is_the_form_itself() -> None:
-    assert load_form("site").in_language("en") is load_form("site")
+    assert load_form("site").in_language(load_language("en")) is load_form("site")
 
 
 # ---------------------------------------------------------------- the languages of the forms
@@ -102,11 +102,18 @@ def test_every_question_is_translated_into_each_language(form: str, code: str) -
 
 
 @pytest.mark.parametrize("code", list_languages())
+def test_the_words_beside_the_questions_are_translated_into_each_language(code: str) -> None:
+    evidence = load_template_texts()["answers"]["evidence"]  # no core question asks for it
+    promised = [text for text in list_fixed_texts() if text != evidence or code in COMPLETE_LANGUAGES]
+    assert [text for text in promised if text not in load_language(code).texts] == []
+
+
+@pytest.mark.parametrize("code", list_languages())
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_in_another_language_asks_the_same(form: str, code: str) -> None:
     english = load_form(form)
-    translated = english.in_language(code)
-    assert translated.language == code
+    translated = english.in_language(load_language(code))
+    assert translated.language.code == code
     for before, after in zip(english.questions, translated.questions, strict=True):
         assert (after.id, after.feeds, after.relevant) == (before.id, before.feeds, before.relevant)
         assert [choice.code for choice in after.choices] == [choice.code for choice in before.choices]
@@ -120,7 +127,7 @@ def test_a_form_in_another_language_asks_the_same(form: str, code: str) -> None:
 @pytest.mark.parametrize("code", list_languages())
 @pytest.mark.parametrize("form", FORMS)
 def test_two_answers_to_a_question_are_never_the_same_words(form: str, code: str) -> None:
-    for question in load_form(form).in_language(code).questions:
+    for question in load_form(form).in_language(load_language(code)).questions:
         titles = [fold_text(choice.title) for choice in question.choices]
         assert len(set(titles)) == len(titles), question.id
         assert question.type != "many" or not any(
@@ -131,7 +138,7 @@ def test_two_answers_to_a_question_are_never_the_same_words(form: str, code: str
 @pytest.mark.parametrize("form", FORMS)
 def test_the_words_of_an_answer_mean_the_same_in_every_language(form: str) -> None:
     english = load_form(form)
-    translated = [english.in_language(code) for code in list_languages()]
+    translated = [english.in_language(load_language(code)) for code in list_languages()]
     for question in list_outgoing_questions(english):
         codes = load_codes_by_label(english.id, english.version, question.id)
         for choice in (choice for each in translated for choice in each.by_id[question.id].choices):
@@ -148,5 +155,5 @@ def test_translations_contain_the_numbers_of_the_english_text(code: str) -> None
 @pytest.mark.parametrize("code", list_languages())
 def test_no_translation_is_left_over_from_an_earlier_text(code: str) -> None:
     texts = {text for form in FORMS for text in list_form_texts(load_form(form).questions)}
-    texts |= {load_form(form).title for form in FORMS} | {*UNIVERSAL_ANSWERS}
+    texts |= {load_form(form).title for form in FORMS} | {*UNIVERSAL_ANSWERS, *list_fixed_texts()}
     assert load_language(code).texts.keys() <= texts

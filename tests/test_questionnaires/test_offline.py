@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,7 @@ from openpyxl import load_workbook
 from pyxform.xls2xform import convert
 
 from questionnaires.form import Questionnaire, load_form
-from questionnaires.languages import ENGLISH, list_languages, load_language
+from questionnaires.languages import ENGLISH, Translation, list_languages, load_language
 from questionnaires.limits import FileRefused
 from questionnaires.offline.row_workbook import build_row_workbook
 from questionnaires.offline.xlsform import DAY_QUESTION, VERSION_QUESTION, build_xlsform, get_type
@@ -107,7 +108,7 @@ def as_kobo_csv(form: Questionnaire, filling: dict[str, tuple[str, ...]]) -> byt
 
 def as_kobo_labels(form: Questionnaire, filling: dict[str, tuple[str, ...]], language: str) -> bytes:
     """Return what Kobo exports with labels in a language, and a column for each choice of several."""
-    translated, translate = form.in_language(language), load_language(language).translate
+    translated, translate = form.in_language(load_language(language)), load_language(language).translate
     row = {VERSION_QUESTION: f"{form.id} {form.version}", DAY_QUESTION: DAY}
     for question_id, codes in filling.items():
         question = translated.by_id[question_id]
@@ -138,7 +139,7 @@ def as_odk_json(form: Questionnaire, filling: dict[str, tuple[str, ...]]) -> byt
 
 def as_row_workbook(form: Questionnaire, filling: dict[str, tuple[str, ...]], language: str) -> bytes:
     """Return the workbook with a row per question, filled in with the texts of a language."""
-    translated, translate = form.in_language(language), load_language(language).translate
+    translated, translate = form.in_language(load_language(language)), load_language(language).translate
     filled = {}
     for question_id, codes in filling.items():
         question = translated.by_id[question_id]
@@ -146,7 +147,8 @@ def as_row_workbook(form: Questionnaire, filling: dict[str, tuple[str, ...]], la
             c: translate(t) for c, t in RESERVED.items()
         }
         filled[question_id] = "; ".join(titles.get(code, code) for code in codes)
-    return build_row_workbook(form, list_outgoing_questions(form), (ENGLISH, language)[language == ENGLISH :], filled)
+    languages = [load_language(code) for code in dict.fromkeys((ENGLISH, language))]
+    return build_row_workbook(form, list_outgoing_questions(form), languages, filled)
 
 
 @invariant(6)
@@ -166,7 +168,7 @@ def test_the_same_answers_come_back_from_a_list_a_workbook_kobo_and_odk_in_any_l
 @pytest.mark.parametrize("form_id", FORM_IDS)
 def test_each_form_is_converted_without_a_warning(form_id: str, tmp_path):
     path = tmp_path / "form.xlsx"
-    path.write_bytes(build_xlsform(load_form(form_id), LANGUAGES))
+    path.write_bytes(build_xlsform(load_form(form_id), list(map(load_language, LANGUAGES))))
     converted = convert(xlsform=path)
     assert converted.warnings == []
     assert 'id="diligence_' in converted.xform
@@ -190,6 +192,38 @@ def test_a_question_that_other_answers_make_irrelevant_is_greyed_out_in_the_work
     assert sheet.protection.sheet
     assert not sheet.cell(row, 5).protection.locked
     assert sheet.cell(row, 2).protection.locked
+
+
+def test_the_wording_of_a_reviewer_is_in_the_workbook_and_the_xlsform_and_is_read_when_it_comes_back():
+    form, shipped = load_form("site"), load_language("th")
+    question = next(each for each in list_questions(form) if each.type == "choice" and each.core)
+    first, second = question.choices[:2]
+    # Worded the other way round, which only the codes in the workbook itself can tell.
+    reworded = {first.title: shipped.translate(second.title), second.title: "คำตอบอีกข้อหนึ่ง", question.ask: "คำถามของเรา"}
+    own = replace(
+        shipped, texts={**shipped.texts, **{english: Translation(text) for english, text in reworded.items()}}
+    )
+    filled = {"name": "Invented Works", "country": "Thailand", question.id: reworded[first.title]}
+    data = build_row_workbook(form, list_outgoing_questions(form), [own], filled)
+    sheet = load_workbook(io.BytesIO(data))["Questionnaire"]
+    assert "คำถามของเรา" in [cell.value for cell in sheet["B"]]
+    assert read_row(data, "form.xlsx")[0][question.id] == first.code
+    filled[question.id] = reworded[second.title]
+    data = build_row_workbook(form, list_outgoing_questions(form), [own], filled)
+    assert read_row(data, "form.xlsx")[0][question.id] == second.code
+    choices = load_workbook(io.BytesIO(build_xlsform(form, [own])))["choices"]
+    assert (question.id, first.code, reworded[first.title]) in choices.iter_rows(max_col=3, values_only=True)
+
+
+def test_the_words_beside_the_questions_are_in_the_language_of_the_reader_and_run_from_right_to_left_in_arabic():
+    form, arabic = load_form("site"), load_language("ar")
+    sheet = load_workbook(io.BytesIO(build_row_workbook(form, list_questions(form), [arabic])))["Questionnaire"]
+    assert [sheet.cell(4, column).value for column in (2, 3, 5)] == ["السؤال", "شرح", "الإجابة"]
+    assert sheet.sheet_view.rightToLeft
+    survey = load_workbook(io.BytesIO(build_xlsform(form, [arabic])))["survey"]
+    header, *rows = survey.iter_rows(values_only=True)
+    messages = {row[header.index("constraint_message::العربية (ar)")] for row in rows}
+    assert "نسبة مئوية، من 0 إلى 100" in messages
 
 
 def test_a_cell_of_the_workbook_that_cannot_be_read_is_named_as_its_reader_sees_it():

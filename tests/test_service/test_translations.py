@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po, write_po
 from flask import Flask
+from openpyxl import load_workbook
+from pypdf import PdfReader
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.form import load_form
 from service.db.session import Database
 from service.db.translation_tables import ReviewedText
 from service.errors import DomainError
 from service.outbox import mail_texts
+from service.questionnaires_sent.form_files import build_form_file, load_form_languages
 from service.translations import po_files, review
 from service.translations.catalog import (
     KINDS,
@@ -114,6 +118,20 @@ def test_the_wording_of_an_organisation_stands_in_its_emails_and_in_no_others(da
         assert mail_texts.RULE not in mail_texts.find_text(session, "questionnaire.sent", "th").body
     with database.for_organisation(other_organisation) as session:
         assert "ถาม {supplier}" not in mail_texts.find_text(session, "questionnaire.sent", "th").subject
+
+
+def test_the_wording_of_an_organisation_stands_in_its_forms_as_files(database: Database, organisation: str):
+    form = load_form("agency")
+    asked = Text("forms", form.by_id["name"].ask)
+    with database.for_organisation(organisation) as session:
+        confirm(session, asked, "Apa nama resmi agensi Anda?", language="id")
+        languages = load_form_languages(session, "id")
+        assert languages[0].code == "id"
+        for layout in ("questions", "xlsform"):
+            book = load_workbook(BytesIO(build_form_file(form, layout, ON, languages=languages).data))
+            assert "Apa nama resmi agensi Anda?" in [cell.value for sheet in book for row in sheet for cell in row]
+        printed = build_form_file(form, "pdf", ON, languages=languages).data
+        assert "Apa nama resmi agensi Anda?" in PdfReader(BytesIO(printed)).pages[0].extract_text()
 
 
 def edit_file(data: bytes, *changes: tuple[str, str, bool]) -> bytes:

@@ -46,7 +46,7 @@ from service.imports import (
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
-from service.questionnaires_sent.form_files import LAYOUTS, build_form_file
+from service.questionnaires_sent.form_files import LAYOUTS, build_form_file, load_form_languages
 from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
 from service.web.pages import import_layout
@@ -123,7 +123,9 @@ def download_template(form_id: str) -> Response:
         workbook = build_template(form, country=_parse_country(), for_buyer=True, goods=goods)
         return build_download(workbook, MEDIA_TYPES["xlsx"], f"{form.id}_{form.version}_own_list.xlsx")
     layout, language = read_form_layout(LAYOUTS if form.kind in JUDGED_KINDS else LAYOUTS[:1])
-    file = build_form_file(form, layout, on, language=language, country=_parse_country(), goods=goods)
+    with read_session() as session:
+        languages = load_form_languages(session, language)
+    file = build_form_file(form, layout, on, languages=languages, country=_parse_country(), goods=goods)
     return build_download(file.data, file.media_type, file.name)
 
 
