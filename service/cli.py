@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from reports.formats import FORMATS as REPORT_FORMATS
 from reports.formats import FULL_REPORT, SHORT_FORMATS
-from service.commands import admin, bulk, forms, layouts, models, packs, repay, scorecards, validate
+from service.commands import admin, bulk, forms, health, layouts, models, packs, repay, scorecards, validate
 from service.commands.files import UsageError, make_folder, read_bytes, write_folder
 from service.commands.reading import add_models_option, add_reading_options, parse_day, read_column_map, select_release
 
@@ -117,6 +117,7 @@ def _build_parser() -> argparse.ArgumentParser:
     layouts.add_commands(commands)
 
     bulk.add_commands(commands)
+    health.add_commands(commands)
     packs.add_commands(commands)
     verify = commands.add_parser(
         "verify", help="recompute an assessment or an evidence pack from its own file and compare the results"

@@ -33,7 +33,7 @@ class Pulse:
 
     def __init__(self, db: Database, loop: str) -> None:
         self.db, self.loop = db, loop
-        self.id, self.process = new_id(), f"{socket.gethostname()[:40]}:{os.getpid()}"
+        self.id, self.process = new_id(), f"{get_host_name()}:{os.getpid()}"
         self.started_at = now()
         self.failures = 0
         self.failed_at: datetime | None = None
@@ -85,6 +85,19 @@ def list_heartbeats(db: Database) -> list[Heartbeat]:
     with db.unscoped(write=False) as session:
         rows = select(Heartbeat).where(Heartbeat.at >= now() - LIFETIME)
         return list(session.scalars(rows.order_by(Heartbeat.loop, Heartbeat.process, Heartbeat.id)))
+
+
+def is_beating(db: Database, loop: str) -> bool:
+    """Return whether a loop of this machine, or container, has written a heartbeat in the last two minutes."""
+    own = Heartbeat.process.startswith(f"{get_host_name()}:", autoescape=True)
+    beats = select(Heartbeat.id).where(Heartbeat.loop == loop, own, Heartbeat.at >= now() - STALE)
+    with db.unscoped(write=False) as session:
+        return session.scalars(beats.limit(1)).first() is not None
+
+
+def get_host_name() -> str:
+    """Return the name of this machine or container, as heartbeats have it."""
+    return socket.gethostname()[:40]
 
 
 def delete_old_heartbeats(db: Database) -> None:

@@ -1,5 +1,6 @@
 """What is deployed: the Kubernetes manifest follows its schemas, and every process can run several times."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import yaml
 ROOT = Path(__file__).parents[1]
 MANIFEST: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/kubernetes/diligence.yaml").read_text())["items"]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROCESSES = {"web", "worker", "scheduler"}
+PINNED = re.compile(r"docker\.io/library/[a-z]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}")
 
 
 def test_the_manifest_follows_the_schemas_of_kubernetes() -> None:
@@ -36,3 +39,47 @@ def test_the_processes_of_compose_can_be_scaled() -> None:
         assert "container_name" not in service
         for port in service.get("ports", ()):  # a range has a port for each
             assert "${DILIGENCE_PORTS:-8080}" in port
+
+
+def test_every_image_from_elsewhere_is_pinned_by_its_digest() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(bases) == 2
+    assert len(set(bases)) == 1  # built and run with the same Python
+    services = COMPOSE["services"].values()
+    elsewhere = [service["image"] for service in services if "build" not in service]
+    assert elsewhere
+    assert all(PINNED.fullmatch(image) for image in [*bases, *elsewhere])
+
+
+def test_nothing_of_compose_but_the_database_can_write_to_its_root_file_system() -> None:
+    services = {name: service for name, service in COMPOSE["services"].items() if name != "database"}
+    assert services.keys() >= PROCESSES
+    for service in services.values():
+        assert service["read_only"]
+        assert [mount.partition(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
+        assert [volume.partition(":")[2] for volume in service["volumes"]] == ["/data"]
+
+
+def list_health_commands() -> dict[str, list[str]]:
+    """The command of every health check: of the image, of compose and of Kubernetes."""
+    image = re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert image
+    commands = {"image": yaml.safe_load(image[1])}
+    for name in ("worker", "scheduler"):
+        commands[f"compose {name}"] = COMPOSE["services"][name]["healthcheck"]["test"][1:]
+    for resource in MANIFEST:
+        if resource["kind"] == "Deployment":
+            for container in resource["spec"]["template"]["spec"]["containers"]:
+                for kind in ("readinessProbe", "livenessProbe"):
+                    if "exec" in container[kind]:
+                        commands[f"{kind} {container['name']}"] = container[kind]["exec"]["command"]
+    return commands
+
+
+def test_the_health_of_every_process_is_checked_by_the_command_for_it() -> None:
+    commands = list_health_commands()
+    assert len(commands) == 7
+    for where, command in commands.items():
+        process = where.split()[-1]
+        expected = ["/app/.venv/bin/diligence", "health", process]
+        assert command == (expected[:2] if process == "image" else expected)

@@ -25,6 +25,8 @@ SCRIPTS = (
     "scripts/test",
     "scripts/docs",
     "scripts/release-notes",
+    "scripts/sbom",
+    "scripts/vulnerabilities",
     ".ci/run",
     "requirements/compile",
 )
