@@ -305,9 +305,14 @@ def get_newest_release(day: date, models: Iterable[Model] | None = None) -> str:
 
 
 def find_coming_model(day: date) -> Model | None:
-    """Return a model of the first release that comes into force after a day; None if there is none."""
+    """Return a model of the first release that comes into force after a day, the newest of those that do so on the same day.
+
+    None if there is none.
+    """
     later = [model for model in load_models() if model.effective > day]
-    return min(later, key=lambda model: model.effective, default=None)
+    first = min((model.effective for model in later), default=None)
+    coming = [model for model in later if model.effective == first]
+    return max(coming, key=lambda model: get_version_key(model.version), default=None)
 
 
 def list_models_up_to(release: str, models: Iterable[Model] | None = None) -> tuple[Model, ...]:

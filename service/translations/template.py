@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,12 +149,13 @@ def _read_plans() -> Iterator[tuple[str, str, str]]:
         if action.owner != "buyer":
             yield "plans", action.title, f"Title of a step ({action.id})"
             yield "plans", action.do, f"What to do in a step ({action.id})"
-    newest: dict[str, Model] = {}
+    versions: defaultdict[str, list[Model]] = defaultdict(list)
     for model in sorted(load_models(), key=lambda one: get_version_key(one.version)):
-        newest[model.id] = model
-    for _id, model in sorted(newest.items()):
-        for title in (*(part.title for part in model.indicators), *(part.title for part in model.floors)):
-            yield "plans", title, "Title of a finding"
+        versions[model.id].append(model)
+    for model_id in sorted(versions):
+        for model in versions[model_id][-2:]:  # an organisation may use the earlier one for a while
+            for title in (*(part.title for part in model.indicators), *(part.title for part in model.floors)):
+                yield "plans", title, "Title of a finding"
 
 
 if __name__ == "__main__":

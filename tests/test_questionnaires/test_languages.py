@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from questionnaires.form import Questionnaire, load_form
+from questionnaires.form import Questionnaire, list_versions, load_form
 from questionnaires.languages import Translation, list_form_texts, list_languages, load_language
 from questionnaires.lookups import DataFileError
 from questionnaires.offline.labels import load_codes_by_label
@@ -41,6 +41,11 @@ def write_language(folder: Path, text: str = FILE) -> Path:
 def list_promised_questions(form: Questionnaire, code: str) -> list[Question]:
     """List the questions to suppliers that a language has to contain: all of them, or those of the core."""
     return [each for each in list_outgoing_questions(form) if each.core or code in COMPLETE_LANGUAGES]
+
+
+def list_sent_versions(form: str) -> list[Questionnaire]:
+    """List the versions of a form that suppliers answer: the newest, and the one before, which was sent out earlier."""
+    return [load_form(form, version) for version in list_versions(form)[-2:]]
 
 
 def test_a_text_is_a_draft_until_somebody_has_confirmed_it(tmp_path: Path) -> None:
@@ -95,7 +100,8 @@ def test_english_is_the_form_itself() -> None:
 @pytest.mark.parametrize("code", list_languages())
 @pytest.mark.parametrize("form", FORMS)
 def test_every_question_is_translated_into_each_language(form: str, code: str) -> None:
-    language, questions = load_language(code), list_promised_questions(load_form(form), code)
+    language = load_language(code)
+    questions = [question for each in list_sent_versions(form) for question in list_promised_questions(each, code)]
     texts = [load_form(form).title, *list_form_texts(questions), *UNIVERSAL_ANSWERS]
     assert [text for text in texts if text not in language.texts] == []
     assert language.count(texts).confirmed == 0, "nobody has confirmed a text yet"
@@ -154,6 +160,6 @@ def test_translations_contain_the_numbers_of_the_english_text(code: str) -> None
 
 @pytest.mark.parametrize("code", list_languages())
 def test_no_translation_is_left_over_from_an_earlier_text(code: str) -> None:
-    texts = {text for form in FORMS for text in list_form_texts(load_form(form).questions)}
+    texts = {text for form in FORMS for each in list_sent_versions(form) for text in list_form_texts(each.questions)}
     texts |= {load_form(form).title for form in FORMS} | {*UNIVERSAL_ANSWERS, *list_fixed_texts()}
     assert load_language(code).texts.keys() <= texts
