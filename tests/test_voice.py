@@ -1,6 +1,6 @@
 """Test that nothing people read has a phrase of ``voice.toml``: pages, reports, workbooks, commands, API and documents.
 
-Released models, forms and actions are not searched: their texts are frozen and change with the next release of the method.
+Of models, forms and actions, only the newest release is searched: earlier ones are frozen.
 """
 
 import ast
@@ -8,10 +8,16 @@ import re
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
+from risk_models.action_library import list_release_actions
+from risk_models.action_releases import get_action_releases
+from risk_models.model import get_version_key, load_models
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("questionnaires", "risk_models", "reports", "service")
@@ -107,6 +113,22 @@ def iter_texts() -> Iterator[tuple[str, Text]]:
         yield from ((name, text) for text in texts)
 
 
+def iter_release_texts() -> Iterator[tuple[str, Text]]:
+    """Yield the texts of the newest version of every form for suppliers, of every model, and of the actions."""
+    for form in (form for form in map(load_form, list_form_ids()) if form.kind in JUDGED_KINDS):
+        for question in form.questions:
+            for text in (question.section, question.title, *question.list_texts()):
+                yield f"{form.id} {form.version} {question.id}", Text(1, text)
+    newest = {model.id: model for model in sorted(load_models(), key=lambda model: get_version_key(model.version))}
+    for model in newest.values():
+        for part in (*model.all_contexts, *model.indicators, *model.screening_questions, *model.floors):
+            for text in (part.title, part.because, getattr(part, "harm", "")):
+                yield f"{model.id} {model.version} {part.id}", Text(1, text)
+    for action in list_release_actions(list(get_action_releases().values())[-1]):
+        for text in (action.title, action.do, action.with_workers, action.proof):
+            yield f"actions {action.id}", Text(1, text)
+
+
 def find_phrases(text: str) -> Iterator[re.Match[str]]:
     """Yield the phrases of the list in a text; of two that overlap the one that begins first, of these the longest."""
     phrases = sorted(DATA["phrases"], key=len, reverse=True)
@@ -117,7 +139,7 @@ def find_phrases(text: str) -> Iterator[re.Match[str]]:
 def list_findings() -> list[Finding]:
     """List every phrase that people read, in the order of the files."""
     findings = []
-    for path, (line, text) in iter_texts():
+    for path, (line, text) in chain(iter_texts(), iter_release_texts()):
         for match in find_phrases(text):
             phrase = " ".join(match[0].lower().split())
             excerpt = " ".join(text[max(0, match.start() - 60) : match.end() + 60].split())
