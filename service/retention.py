@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.audit_chain import erase_details
 from service.blob_store import BlobStore
+from service.connected_systems.systems import purge_pushes
 from service.db.account_tables import SignIn, SignInAttempt
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
@@ -168,4 +169,5 @@ def _purge_rows(session: Session, before: datetime, at: datetime) -> Mapping[str
     for upload in unused:
         session.delete(upload)
     counts["message"] = purge_messages(session, at - MESSAGE_LIFETIME, before)
+    counts["system_push"] = purge_pushes(session, at - MESSAGE_LIFETIME)
     return {**counts, "upload": len(unused)}

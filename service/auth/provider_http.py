@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from service.errors import DomainError
 from service.outbox.addresses import AddressRefused, parse_url, resolve
-from service.outbox.webhooks import PORTS, hang_up, prepare_connection
+from service.outbox.exchange import PORTS, hang_up, prepare_connection
 from service.settings import LOOPBACK
 
 TOTAL_SECONDS = 5.0  # for a request: somebody is waiting for it

@@ -1,4 +1,4 @@
-"""Encrypt what people sign in with again, with the newest secret key, so that an older one can be removed."""
+"""Encrypt credentials and what people sign in with again, with the newest secret key, so that an older one can be removed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from service.auth.second_factors import TOTP_PURPOSE
 from service.db.account_tables import SignIn
 from service.db.session import Database
 from service.db.sign_in_tables import IdentityProvider, ProviderAccount, SecondFactor
+from service.db.system_tables import ConnectedSystem
+from service.outbox.pushes import CREDENTIALS_PURPOSE
 from service.secret_keys import DamagedValue, UnknownKey, decrypt, encrypt, is_encrypted_with_newest
 
 PORTION = 200  # rows that are locked at once
@@ -31,6 +33,7 @@ COLUMNS = (
     EncryptedColumn(SecondFactor, "secret", TOTP_PURPOSE, "user_id"),
     EncryptedColumn(IdentityProvider, "client_secret", SECRET_PURPOSE, "id"),
     EncryptedColumn(ProviderAccount, "refresh_token", REFRESH_PURPOSE, "id"),
+    EncryptedColumn(ConnectedSystem, "credentials", CREDENTIALS_PURPOSE, "id"),
     EncryptedColumn(SignIn, "id_token", ID_TOKEN_PURPOSE, "provider_account_id"),
 )
 

@@ -47,6 +47,7 @@ import service.db.remediation_tables
 import service.db.retaliation_tables
 import service.db.review_tables
 import service.db.sign_in_tables
+import service.db.system_tables
 import service.db.translation_tables
 import service.db.watchlist_tables
 import service.db.worker_voice_tables  # noqa: F401  every table is filtered, wherever it is defined

@@ -48,6 +48,7 @@ PLACES: Mapping[str, Place] = {
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
+    "connected_system": Place("no_subject", "Systems of the organisation, and which fields they get."),
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "edition_entry": Place(
         "deleted",
@@ -129,6 +130,12 @@ PLACES: Mapping[str, Place] = {
     "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
     "transition": Place("deleted", "The history of a finding or step is deleted with it."),
     "system_event": Place("no_subject", "It is about the installation: ids and counts."),
+    "system_identifier": Place(
+        "deleted",
+        "What other systems call the supplier is deleted with it, and what they were told. They keep what they were told "
+        "until somebody deletes it there.",
+    ),
+    "system_push": Place("no_subject", "Attempts to push: codes and counts."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "survey_code": Place("deleted", "Unused codes are deleted with their survey."),

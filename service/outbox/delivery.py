@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from threading import Event as Signal
 from threading import Thread
 
@@ -25,6 +26,7 @@ from service.db.session import Database
 from service.db.tables import new_id
 from service.heartbeats import Pulse
 from service.outbox import endpoints, mail, webhooks
+from service.outbox.exchange import Receiving
 from service.outbox.outcome import Outcome
 from service.outbox.queue import LIFETIME, Event, queue_events
 from service.trouble import find_trouble
@@ -43,7 +45,7 @@ class Channels:
     """How messages leave: the mail server, if there is one, the receivers of webhooks that are allowed, and the secret key."""
 
     mail_server: mail.MailServer | None
-    receiving: webhooks.Receiving
+    receiving: Receiving
     secret_keys: Sequence[bytes]
 
 
@@ -59,7 +61,10 @@ class Claim:
 def run_delivery(db: Database, channels: Channels, stop: Signal) -> None:
     """Deliver messages until ``stop`` is set, emails and webhooks on a thread each, so that slow receivers hold up no mail."""
     threads = [
-        Thread(target=_run, args=(db, channels, kind, stop), name=kind, daemon=True) for kind in ("mail", "webhook")
+        Thread(
+            target=run_loop, args=(db, kind, partial(deliver_next, db, channels, kind), stop), name=kind, daemon=True
+        )
+        for kind in ("mail", "webhook")
     ]
     for thread in threads:
         thread.start()
@@ -67,12 +72,13 @@ def run_delivery(db: Database, channels: Channels, stop: Signal) -> None:
         thread.join()
 
 
-def _run(db: Database, channels: Channels, kind: str, stop: Signal) -> None:
-    pulse = Pulse(db, kind)
+def run_loop(db: Database, name: str, attempt: Callable[[], bool], stop: Signal) -> None:
+    """Make attempts until ``stop`` is set, and wait a moment after one for which nothing was due."""
+    pulse = Pulse(db, name)
     while not stop.is_set():
         pulse.beat()
         try:
-            if not deliver_next(db, channels, kind):
+            if not attempt():
                 stop.wait(POLL_SECONDS)
         except Exception as error:  # noqa: BLE001  it is logged: nothing but `stop` ends the loop
             pulse.record_failure(error)
@@ -212,10 +218,14 @@ def _set_state(message: Message, outcome: Outcome, at: datetime) -> None:
 
 
 def compute_delay(message: Message, at: datetime) -> timedelta:
-    """Return how long to wait after a failed attempt: as long again as delivery has been tried for, at least five seconds and at
-    most four hours, give or take a quarter so that many messages do not come back at once.
+    """Return how long to wait after a failed attempt to deliver a message."""
+    return compute_back_off(at - (message.give_up_at - LIFETIME))
+
+
+def compute_back_off(tried_for: timedelta) -> timedelta:
+    """Return how long to wait after a failure: as long again as it has been tried for, at least five seconds and at most four
+    hours, give or take a quarter so that many do not come back at once.
     """
-    tried_for = at - (message.give_up_at - LIFETIME)
     return min(max(tried_for, MIN_DELAY), MAX_DELAY) * random.uniform(1 - JITTER, 1 + JITTER)
 
 

@@ -111,7 +111,7 @@ def get_supplier_detail(
         result=latest,
         detail=detail if sees_worker_derived else redaction.redact_detail(detail),
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
-        decision=_decide(latest, known, sees_worker_derived=sees_worker_derived),
+        decision=decide_on_result(latest, known, today(), sees_worker_derived=sees_worker_derived),
         exited_on=known.exited_on,
         draft="" if replies.list_consulted_suppliers(session, [supplier.id], now()) else DRAFT,
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
@@ -124,7 +124,8 @@ def get_supplier_detail(
     )
 
 
-def _decide(result: Result, known: GateFacts, *, sees_worker_derived: bool) -> Decision:
+def decide_on_result(result: Result, known: GateFacts, on: date, *, sees_worker_derived: bool) -> Decision:
+    """Return the onboarding decision about a stored result as of a day, with the reasons that the caller may see."""
     assessed, facts = stored_results.reassess_result(result)
     document = orjson.loads(next(iter_result_json(assessed, result.on)))
     return decide(
@@ -134,7 +135,7 @@ def _decide(result: Result, known: GateFacts, *, sees_worker_derived: bool) -> D
         result.on,
         known.plan,
         known.informed_on,
-        today=today(),
+        today=on,
         sees_worker_derived=sees_worker_derived,
         exited_on=known.exited_on,
     )

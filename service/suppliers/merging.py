@@ -22,6 +22,7 @@ from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import chunks
 from service.db.supplier_words import replace_words
+from service.db.system_tables import SystemIdentifier
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
 from service.db.watchlist_tables import WatchlistMatch
 from service.db.worker_voice_tables import WorkerSurvey
@@ -62,6 +63,7 @@ MOVED: Mapping[str, Any] = {
     "message": Message,
     "campaign_supplier": CampaignSupplier,
     "supplier_contact": SupplierContact,
+    "system_identifier": SystemIdentifier,
 }
 
 
@@ -101,6 +103,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         Message,
         CampaignSupplier,
         SupplierContact,
+        SystemIdentifier,
     ):
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))

@@ -28,6 +28,7 @@ from service.db.session import chunks
 from service.db.supplier_words import add_words, build_sort_name, replace_words
 from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
+from service.outbox.pushes import mark_suppliers
 from service.suppliers import case_evidence, verified_steps
 from service.suppliers.agency_links import (
     build_link_rows,
@@ -172,6 +173,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     if kind == "agency":
         affected = _affected_names(summaries, links, former_names, before)
         queue_site_reassessment(session, affected, origin.on, origin.by)
+    mark_suppliers(session, save.ids, origin.at)
     if origin.cause == "api":
         details = {"cause": origin.cause, "results": len(results)}
         record_event(session, origin.by, f"{kind}.assessed", kind, save.ids[0], details)

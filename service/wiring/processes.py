@@ -21,13 +21,14 @@ from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store.address import open_blob_store
+from service.connected_systems.pushing import Pusher, run_pushes
 from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.session import Database, open_engine
 from service.jobs.worker import run_workers
 from service.journal import Journal
 from service.outbox.delivery import Channels, run_delivery
+from service.outbox.exchange import Receiving
 from service.outbox.mail import read_mail_server
-from service.outbox.webhooks import Receiving
 from service.secret_keys import list_signing_keys
 from service.settings import Settings
 from service.wiring import demo
@@ -78,6 +79,7 @@ def _serve(
     ticking = partial(run_scheduler, db, blobs, stop, checkpoints=open_checkpoints(settings, db))
     threads += [Thread(target=ticking, name="scheduler", daemon=True)]
     threads += [Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)]
+    threads += [Thread(target=run_pushes, args=(db, open_pusher(settings), stop), name="pushes", daemon=True)]
     for thread in threads:
         thread.start()
     try:
@@ -109,6 +111,7 @@ def run_worker_process(settings: Settings) -> None:
         stop = stop_on_signals()
         delivery = Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)
         delivery.start()
+        Thread(target=run_pushes, args=(db, open_pusher(settings), stop), name="pushes", daemon=True).start()
         handlers = build_handlers(open_blob_store(settings.blob_store), Journal(settings.erasure_journal))
         run_workers(db, handlers, stop, settings.workers, SHUTDOWN_TIMEOUT)
         delivery.join(SHUTDOWN_TIMEOUT)  # a message that is not delivered by then is claimed again when its lease ends
@@ -120,6 +123,12 @@ def run_scheduler_process(settings: Settings) -> None:
         log.info("scheduler_started")
         blobs, checkpoints = open_blob_store(settings.blob_store), open_checkpoints(settings, db)
         run_scheduler(db, blobs, stop_on_signals(), checkpoints=checkpoints)
+
+
+def open_pusher(settings: Settings) -> Pusher:
+    """Return how scores leave for connected systems."""
+    receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
+    return Pusher(receiving, settings.get_secret_keys(), settings.address)
 
 
 def open_channels(settings: Settings) -> Channels:

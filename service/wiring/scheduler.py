@@ -1,8 +1,8 @@
 """The scheduler: checks at least every minute which schedules are due, and triggers each scheduled time exactly once.
 
 It also signs checkpoints of the audit trail, queues reminders, the job that takes findings from new assessments, the one that
-stores the figures of the day and those of campaigns, notes which emails of campaigns arrived, and counts suppliers as consulted
-when the time to reply has passed.
+stores the figures of the day and those of campaigns, notes which emails of campaigns arrived, counts suppliers as consulted when
+the time to reply has passed, and once a day marks what connected systems may have to be told.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the
@@ -29,6 +29,7 @@ from service.blob_store import BlobStore
 from service.campaigns.outcomes import note_all_deliveries
 from service.campaigns.sending import queue_due_campaigns
 from service.clock import now
+from service.connected_systems.pushing import compare_all
 from service.db.job_tables import Job, Schedule, ScheduleRun
 from service.db.session import Database
 from service.db.supplier_counts import fold_counts
@@ -100,6 +101,8 @@ def run_scheduler(
                 mark_all_consulted(db, now())
             with pulse.guard():
                 queue_figures(db, now())
+            with pulse.guard():
+                compare_all(db, now())
             with pulse.guard():
                 if checkpoints is not None:
                     checkpoints.write(now())

@@ -27,11 +27,12 @@ from service.clock import now
 from service.db.outbox_tables import DeliveryAttempt, Message, WebhookEndpoint
 from service.db.session import Database
 from service.errors import DomainError
-from service.outbox import addresses, delivery, endpoints, webhooks
+from service.outbox import addresses, delivery, endpoints, exchange, webhooks
 from service.outbox.addresses import AddressRefused, is_allowed, resolve
 from service.outbox.delivery import Channels
+from service.outbox.exchange import Receiving
 from service.outbox.queue import LIFETIME, Event, queue_events
-from service.outbox.webhooks import Receiving, build_headers
+from service.outbox.webhooks import build_headers
 
 KEY = b"k" * 32
 LOCAL = Receiving(networks=("127.0.0.0/8", "::1/128"))
@@ -356,7 +357,7 @@ def test_endpoints_take_turns(sqlite_database: Database, address: str, receiver:
 
 
 def test_a_call_ends_if_the_receiver_responds_too_slowly(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(exchange, "TOTAL_SECONDS", 0.3)
 
     def drip(server: socket.socket) -> None:
         connected, _ = server.accept()

@@ -25,7 +25,7 @@ from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.outbox import delivery, mail, messages
 from service.outbox.delivery import Channels
-from service.outbox.webhooks import Receiving
+from service.outbox.exchange import Receiving
 from service.schedules import reports
 from service.schedules import service as schedules
 from service.wiring import scheduler
