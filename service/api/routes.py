@@ -15,6 +15,7 @@ from service.api import (
     campaigns,
     cases,
     column_mappings,
+    connected_systems,
     editions,
     erasure,
     evidence,
@@ -111,6 +112,19 @@ from service.api.schemas.cases import (
     CaseQuerySchema,
     CaseSchema,
     FindingSchema,
+)
+from service.api.schemas.connected_systems import (
+    CONNECTED_SYSTEM_CHANGE,
+    CONNECTED_SYSTEMS,
+    SYSTEM_IDENTIFIERS,
+    SYSTEM_KINDS,
+    SYSTEM_PUSHES,
+    SYSTEM_REFUSALS,
+    ConnectedSystemSchema,
+    IdentifierFileSchema,
+    IdentifierImportSchema,
+    SystemIdentifierSchema,
+    SystemPushRequestSchema,
 )
 from service.api.schemas.editions import EDITION_PAGE, EditionQuerySchema, GoneDecidedSchema, GoneDecisionSchema
 from service.api.schemas.erasure import ErasurePreviewSchema, ImportErasureQuerySchema
@@ -251,6 +265,7 @@ from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
 from service.api.schemas.worker_surveys import WORKER_SURVEY, WORKER_SURVEYS, SurveyCodeRequestSchema, SurveyCodesSchema
 from service.auth.caller import get_settings
+from service.connected_systems.files import MEDIA_TYPES as SYSTEM_FILES
 from service.outbox.messages import MEDIA_TYPE
 from service.remediation.evidence_files import MEDIA_TYPES
 from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
@@ -318,6 +333,16 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               transaction="write", body=SupplierContactSchema(), fixed=fixed, reading="suppliers:read"),
         Route("DELETE", f"{one}/contact", f"delete_{noun}_contact", campaigns.delete_contact,
               f"Delete the address to which questionnaires for {described} are sent.", None, (204,), "write", fixed=fixed),
+        Route("GET", f"{one}/system-identifiers", f"list_{noun}_system_identifiers", connected_systems.list_identifiers,
+              f"List what each connected system calls {described}.", SYSTEM_IDENTIFIERS, fixed=fixed),
+        Route("PUT", f"{one}/system-identifiers/<system_id>", f"put_{noun}_system_identifier",
+              connected_systems.put_identifier,
+              f"Set what a connected system calls {described}, in the place of what it called it before.",
+              SystemIdentifierSchema(), transaction="write", body=SystemIdentifierSchema(), fixed=fixed,
+              reading="suppliers:read"),
+        Route("DELETE", f"{one}/system-identifiers/<system_id>", f"delete_{noun}_system_identifier",
+              connected_systems.delete_identifier, f"Remove what a connected system calls {described}.", None, (204,),
+              "write", fixed=fixed),
         Route("GET", f"{one}/plan", f"get_{noun}_plan", plans.get_plan,
               f"Get what was agreed with {described}: the newest version of the plan.", AgreedPlanSchema(), (200, 304),
               fixed=fixed, versioned=True),
@@ -715,6 +740,34 @@ ROUTES: tuple[Route, ...] = (
           "Hand an API key over to another user. A key that stopped when its owner lost access works again.", KeySchema(),
           transaction="write", body=KeyHandoverSchema()),
     Route("DELETE", "/keys/<key_id>", "revoke_key", admin.revoke_key, "Revoke an API key immediately.", None, (204,), "write"),
+    Route("GET", "/connected-system-kinds", "list_connected_system_kinds", connected_systems.list_kinds,
+          "List the kinds of systems that scores can be written to, with their limits and sources.", SYSTEM_KINDS),
+    Route("GET", "/connected-systems", "list_connected_systems", connected_systems.list_systems,
+          "List connected systems, and how pushing to them goes.", CONNECTED_SYSTEMS),
+    Route("POST", "/connected-systems", "create_connected_system", connected_systems.create_system,
+          "Create a connected system, with the usual mapping of its kind unless you give one.", ConnectedSystemSchema(),
+          (201,), "write", body=ConnectedSystemSchema()),
+    Route("GET", "/connected-systems/<system_id>", "get_connected_system", connected_systems.get_system,
+          "Get a connected system.", ConnectedSystemSchema(), (200, 304), versioned=True),
+    Route("PATCH", "/connected-systems/<system_id>", "change_connected_system", connected_systems.change_system,
+          "Change the given fields of a connected system, or enable or disable it.", ConnectedSystemSchema(),
+          transaction="write", body=CONNECTED_SYSTEM_CHANGE, versioned=True),
+    Route("DELETE", "/connected-systems/<system_id>", "delete_connected_system", connected_systems.delete_system,
+          "Delete a connected system, with what it calls suppliers.", None, (204,), "write", versioned=True),
+    Route("POST", "/connected-systems/<system_id>/push", "push_to_connected_system", connected_systems.push_now,
+          "Push what differs now, also what was refused before.", ConnectedSystemSchema(), (202,), "write",
+          body=SystemPushRequestSchema()),
+    Route("GET", "/connected-systems/<system_id>/pushes", "list_connected_system_pushes", connected_systems.list_pushes,
+          "List the last attempts to push, newest first.", SYSTEM_PUSHES),
+    Route("GET", "/connected-systems/<system_id>/refusals", "list_connected_system_refusals",
+          connected_systems.list_refusals, "List the suppliers that the system did not take last time.", SYSTEM_REFUSALS),
+    Route("GET", "/connected-systems/<system_id>/file.<format>", "download_connected_system_file",
+          connected_systems.download_file, "Download the values of all suppliers that the system knows, as csv or json.",
+          FileTypes(tuple(SYSTEM_FILES.values())), transaction="own"),
+    Route("POST", "/connected-systems/<system_id>/identifiers", "upload_system_identifiers",
+          connected_systems.upload_identifiers,
+          "Set the identifiers of a CSV file. If anything in it is wrong, nothing is saved.", IdentifierImportSchema(),
+          transaction="write", body=IdentifierFileSchema()),
     Route("GET", "/webhooks", "list_webhooks", outgoing.list_webhooks, "List webhook endpoints.", WEBHOOKS),
     Route("POST", "/webhooks", "create_webhook", outgoing.create_webhook,
           "Create a webhook endpoint. Its secret is returned only once.", WebhookWithSecretSchema(), (201,), "write",

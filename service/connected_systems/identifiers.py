@@ -9,7 +9,7 @@ from datetime import datetime
 from io import StringIO
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, select
 from sqlalchemy.orm import Session
 
 from questionnaires.parse.answer import FORMULA_GUARD
@@ -46,6 +46,17 @@ def list_identifiers(session: Session, supplier: Supplier) -> Sequence[tuple[Sys
         .order_by(ConnectedSystem.created_at, ConnectedSystem.id, SystemIdentifier.identifier)
     )
     return [(identifier, system) for identifier, system in session.execute(query)]
+
+
+def list_by_system(session: Session, supplier_id: str) -> dict[ConnectedSystem, list[SystemIdentifier]]:
+    """Return every connected system, oldest first, with what it calls a supplier: nothing, if it does not know it."""
+    belongs = and_(SystemIdentifier.system_id == ConnectedSystem.id, SystemIdentifier.supplier_id == supplier_id)
+    query = select(ConnectedSystem, SystemIdentifier).outerjoin(SystemIdentifier, belongs)
+    query = query.order_by(ConnectedSystem.created_at, ConnectedSystem.id, SystemIdentifier.identifier)
+    found: dict[ConnectedSystem, list[SystemIdentifier]] = {}
+    for system, identifier in session.execute(query):
+        found.setdefault(system, []).extend([identifier] if identifier is not None else [])
+    return found
 
 
 def set_identifier(

@@ -17,6 +17,7 @@ from service.auth.caller import get_blob_store, get_caller, get_settings, read_s
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
+from service.web.connected_systems import system_pages
 from service.web.outgoing import mail_text_pages, message_pages, webhook_pages
 from service.web.release import release_pages
 from service.web.status import status_pages
@@ -46,7 +47,7 @@ class NewKey(NamedTuple):
 def register(app: Flask) -> None:
     """Register these pages on the application."""
     own = (user_pages, key_pages, audit_pages, organisation_pages)
-    for blueprint in (*own, release_pages, status_pages, message_pages, mail_text_pages, webhook_pages):
+    for blueprint in (*own, release_pages, status_pages, message_pages, mail_text_pages, webhook_pages, system_pages):
         app.register_blueprint(blueprint)
 
 

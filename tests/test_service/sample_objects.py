@@ -40,6 +40,7 @@ from service.db.remediation_tables import (
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
 from service.db.sign_in_tables import AccessToken, IdentityProvider, ProviderAccount, RecoveryCode, SecondFactor
+from service.db.system_tables import ConnectedSystem, SystemIdentifier, SystemPush
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
 from service.db.translation_tables import ReviewedText
 from service.db.watchlist_tables import Screening, Watchlist, WatchlistMatch
@@ -472,6 +473,22 @@ def make_survey_count(session: Session, ids: Ids) -> SurveyCount:
     return SurveyCount(survey_id=ids["survey_id"], group="all", statement="violence", answer="true", workers=3)
 
 
+def make_system(session: Session, ids: Ids) -> ConnectedSystem:
+    options = {"api_version": "62.0", "object": "Account", "external_id": "Supplier_Number__c"}
+    fields = {"name": "CRM", "address": "https://crm.example", "options": options, "mapping": {"Score__c": "score"}}
+    return ConnectedSystem(kind="salesforce", created_by="user:ana", created_at=now(), **fields)
+
+
+def make_system_identifier(session: Session, ids: Ids) -> SystemIdentifier:
+    fields = {"identifier": new_id(), "set_by": "user:ana", "set_at": now()}
+    return SystemIdentifier(system_id=ids["system_id"], supplier_id=ids["supplier_id"], **fields)
+
+
+def make_push(session: Session, ids: Ids) -> SystemPush:
+    fields = {"code": "http.200", "status": 200, "accepted": 1, "refused": 0, "milliseconds": 12}
+    return SystemPush(system_id=ids["system_id"], number=1, at=now(), **fields)
+
+
 OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "user_id": make_user,
     "key_id": make_key,
@@ -538,6 +555,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "reviewed_text_id": make_reviewed_text,
     "contact_id": make_contact,
     "edition_entry_id": make_edition_entry,
+    "system_id": make_system,
+    "system_identifier_id": make_system_identifier,
+    "system_push_id": make_push,
 }
 # These belong to no organisation: they are the same for all.
 WORDS = {

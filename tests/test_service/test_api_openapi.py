@@ -86,6 +86,14 @@ NOT_SAID_BY_SCHEMA = {
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
     "confirm_referral_contact": "that this day is past",
     **dict.fromkeys(["create_webhook", "change_webhook"], "which addresses may be called"),
+    **dict.fromkeys(
+        ["create_connected_system", "change_connected_system"],
+        "which addresses may be called; which options, fields and values a kind of system takes",
+    ),
+    "upload_system_identifiers": "which bytes are a CSV file of identifiers",
+    **dict.fromkeys(
+        ["put_supplier_system_identifier", "put_agency_system_identifier"], "that an identifier is printable"
+    ),
     "put_mail_text": "which placeholders the mail of an event may contain",
     **dict.fromkeys(
         ["change_finding", "change_step"], f"{PERSONS}; which states follow which, and which dates are past"

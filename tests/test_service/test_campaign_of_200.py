@@ -25,8 +25,8 @@ from service.db.outbox_tables import Message
 from service.db.session import Database
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.outbox.delivery import Channels, deliver_next
-from service.outbox.mail import MailServer
 from service.outbox.exchange import Receiving
+from service.outbox.mail import MailServer
 from service.suppliers import repository as suppliers
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)

@@ -17,8 +17,8 @@ from service.db.session import Database
 from service.errors import DomainError
 from service.outbox import delivery, mail, mail_texts
 from service.outbox.delivery import Channels
-from service.outbox.queue import Event, queue_events, queue_letter
 from service.outbox.exchange import Receiving
+from service.outbox.queue import Event, queue_events, queue_letter
 from service.settings import SettingError, Settings
 
 

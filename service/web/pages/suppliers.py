@@ -21,6 +21,7 @@ from service.auth.caller import get_caller, read_session, write_session
 from service.campaigns import board, contacts
 from service.cases import service as case_service
 from service.clock import now, today
+from service.connected_systems.identifiers import list_by_system
 from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.online_questionnaires.checking import list_unread_answers
@@ -156,6 +157,8 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         reviews = load_review_states(session, [sent.id for sent in view.requests])
         asked_back = load_asked_back(session, [sent.id for sent in view.requests])
         progress = describe_progress(session, [sent for sent in view.requests if sent.returned_on is None], on)
+        may_set = ACCESS.may_open(caller.role or "", f"pages.set_{kind}_identifier", "POST")
+        connected = list_by_system(session, view.supplier.id) if may_set else {}
         remediation = get_supplier_remediation(
             session,
             view.supplier,
@@ -183,6 +186,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         asked_back=asked_back,
         campaigns=campaigns,
         contact=contact,
+        connected=connected,
         mail_languages=list(list_default_texts()),
         cases=cases,
         remediation=remediation,
