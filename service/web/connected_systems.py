@@ -28,7 +28,7 @@ ENDS = {
     "sign_in_failed": lazy_gettext("The system gave no token. Check the address and its settings for OAuth."),
     "credentials_lost": lazy_gettext("The credentials cannot be read any more. Enter them again."),
     "webhook.url": lazy_gettext("The address is not one that may be called. Change it."),
-    "unresolved": lazy_gettext("There is no such host name. Check the address."),
+    "unresolved": lazy_gettext("The host name could not be found. Check the address."),
     "address_refused": lazy_gettext("The address is in a private network, which the operator has not allowed."),
     "unreachable": lazy_gettext("The system could not be reached."),
     "timeout": lazy_gettext("The system did not answer in time."),

@@ -60,8 +60,9 @@ def connect(database: Database, organisation_id: str, kind: str, address: str, *
     form = SystemForm(address=address, options=options.get(kind, {}), credentials=credentials, enabled=True)
     with database.for_organisation(organisation_id) as session:
         system = systems.create_system(session, kind, form, (KEY,), "user:ana", plain_http=True)
-        lines = "".join(f"{one},{one}\n" for one in known)
-        identifiers.take_over(session, system.id, f"reference,identifier\n{lines}", AT, "user:ana")
+        if known:
+            lines = "".join(f"{one},{one}\n" for one in known)
+            identifiers.take_over(session, system.id, f"reference,identifier\n{lines}", AT, "user:ana")
         return system.id
 
 
