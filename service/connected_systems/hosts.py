@@ -63,6 +63,7 @@ class Host:
     longest: int
     texts_only: bool
     no_personal_fields: bool
+    needs_api_key: bool
     sign_in: Sequence[SignIn]
     token_path: str
     token_sign_in: Literal["basic", "body"]
@@ -94,6 +95,7 @@ def _build_host(id_: str, entry: Mapping[str, Any]) -> Host:
         "kinds": frozenset(entry["kinds"]),
         "texts_only": entry.get("texts_only", False),
         "no_personal_fields": entry.get("no_personal_fields", False),
+        "needs_api_key": entry.get("needs_api_key", False),
         "sources": [Source(**source) for source in entry["sources"]],
         "options": {name: Option(name, **option) for name, option in entry["options"].items()},
     }

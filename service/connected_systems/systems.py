@@ -210,7 +210,7 @@ def _apply(
         system.options = check_options(host, {**(system.options or {}), **form.options})
     if form.address is not None:
         system.address = form.address.rstrip("/")
-    if _list_receivers(system) != receivers:
+    if _list_receivers(system) != receivers or not system.address:
         for address in _list_receivers(system):
             _check_address(address, plain_http=plain_http)
         system.credentials = ""  # nobody can have stored credentials sent somewhere else
@@ -247,5 +247,7 @@ def _check_credentials(host: Host, credentials: Credentials) -> None:
         raise DomainError("system.credentials", 422, f"{host.title} signs in with {' or '.join(host.sign_in)}.")
     if not all(1 <= len(text) <= MAX_SECRET and text.isprintable() for text in entered):
         raise DomainError("system.credentials", 422, "Enter the client ID and secret, or the user name and password.")
-    if len(credentials.api_key) > MAX_SECRET or not credentials.api_key.isprintable():
-        raise DomainError("system.credentials", 422, "Enter the application key as the developer portal shows it.")
+    api_key = credentials.api_key
+    if len(api_key) > MAX_SECRET or not api_key.isprintable() or bool(api_key) != host.needs_api_key:
+        sentence = "needs an application key" if host.needs_api_key else "takes no application key"
+        raise DomainError("system.credentials", 422, f"{host.title} {sentence}.")
