@@ -68,6 +68,7 @@ def list_page_addresses(page: Page) -> dict[str, str]:
         "audit",
         "messages",
         "webhooks",
+        "connected-systems",
         "mail-texts",
         "help",
         "sign-in",
