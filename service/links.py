@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, or_, select
+from sqlalchemy import ColumnElement, bindparam, delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.audit import record_event
 from service.clock import now
-from service.db.link_tables import SupplierLink
+from service.db.link_tables import SupplierLink, UnfinishedUpload
 from service.db.tables import Organisation, QuestionnaireRequest, Supplier
 from service.errors import DomainError, not_found
 
@@ -180,9 +180,7 @@ def revoke_section_link(session: Session, parent: ActiveLink, link_id: str) -> N
 def revoke_request_links(session: Session, asking_id: str, by: str) -> None:
     """Revoke every link to a questionnaire, also those to its sections."""
     query = select(SupplierLink).where(SupplierLink.asking_id == asking_id, SupplierLink.revoked_at.is_(None))
-    for link in session.scalars(query.with_for_update()):
-        link.revoked_at = now()
-        record_event(session, by, "link.revoked", "supplier_link", link.id)
+    _end(session, session.scalars(query.with_for_update()).all(), by)
 
 
 def _revoke(session: Session, condition: ColumnElement[bool], link_id: str, by: str) -> None:
@@ -191,9 +189,15 @@ def _revoke(session: Session, condition: ColumnElement[bool], link_id: str, by: 
     if link is None:
         raise not_found("Link not found.")
     with_sections = select(SupplierLink).where(or_(SupplierLink.id == link_id, SupplierLink.parent_id == link_id))
-    for one in session.scalars(with_sections.where(SupplierLink.revoked_at.is_(None))):
-        one.revoked_at = now()
-        record_event(session, by, "link.revoked", "supplier_link", one.id)
+    _end(session, session.scalars(with_sections.where(SupplierLink.revoked_at.is_(None))).all(), by)
+
+
+def _end(session: Session, links: Sequence[SupplierLink], by: str) -> None:
+    """Revoke links that are valid, and give up the files that were being sent through them."""
+    for link in links:
+        link.revoked_at = now()
+        session.execute(delete(UnfinishedUpload).where(UnfinishedUpload.link_id == link.id))
+        record_event(session, by, "link.revoked", "supplier_link", link.id)
 
 
 def record_opening(session: Session, active: ActiveLink) -> None:

@@ -34,6 +34,7 @@ from service.erasure.traces import RUNNING
 from service.errors import DomainError
 from service.outbox.messages import purge_messages
 from service.suppliers import summary
+from service.unfinished_uploads import delete_ended_uploads
 
 ACTOR = "system:retention"
 # A file is stored before the row that refers to it, so a file that is newer than this may still get its row.
@@ -97,6 +98,7 @@ def purge_expired(db: Database, blobs: BlobStore, at: datetime) -> dict[str, int
         session.execute(delete(IdempotentResponse).where(IdempotentResponse.created_at < at - IDEMPOTENCY_LIFETIME))
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < at - ATTEMPT_LIFETIME))
         session.execute(delete(SignIn).where(SignIn.expires_at < at))
+        delete_ended_uploads(session, at)
     counts["files"] = delete_unused_files(db, blobs, at - FILE_GRACE_PERIOD)
     log.info("expired_data_purged", **counts)
     return counts

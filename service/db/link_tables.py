@@ -1,5 +1,5 @@
 """Tables of what suppliers send through a link, without an account: the links, answers to findings, proposals on steps, and the
-draft answers and files of a questionnaire.
+draft answers and files of a questionnaire, and files that have not arrived completely.
 
 As in remediation, ``record_id`` stays that of the record a link was made for when its supplier is merged into another one.
 """
@@ -7,6 +7,7 @@ As in remediation, ``record_id`` stays that of the record a link was made for wh
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -123,3 +124,18 @@ class AnswerFile(Owned, Base):
     personal_columns: Mapped[int | None]
     sent_by: Mapped[str] = mapped_column(String(80))
     sent_at: Mapped[datetime]
+
+
+class UnfinishedUpload(Owned, Base):
+    """A file that is being received through a link, piece by piece (service/unfinished_uploads.py). Its name is not kept.
+
+    ``size``: its bytes, as announced; ``received``: how many have arrived; ``pieces``: the digests of their files, in order.
+    """
+
+    __tablename__ = "unfinished_upload"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    link_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier_link.id", ondelete="CASCADE"), index=True)
+    size: Mapped[int]
+    received: Mapped[int]
+    pieces: Mapped[list[Any]]
+    expires_at: Mapped[datetime]

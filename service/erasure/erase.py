@@ -19,7 +19,7 @@ from service.audit_chain import erase_details
 from service.cases import corrections
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
-from service.db.link_tables import AnswerFile
+from service.db.link_tables import AnswerFile, SupplierLink, UnfinishedUpload
 from service.db.remediation_tables import Finding, Step, StepEvidence, StepFinding
 from service.db.session import chunks
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
@@ -90,6 +90,7 @@ def erase_suppliers(
     digests = traces.remove_traces(session, found, at, by)
     digests += _list_evidence_files(session, Step.supplier_id, sorted(subject.supplier_ids))
     digests += _list_answer_files(session, sorted(subject.supplier_ids))
+    digests += _list_pieces(session, sorted(subject.supplier_ids))
     for supplier in sorted(erased, key=lambda supplier: (supplier.kind == "agency", supplier.id)):
         counts = count_supplier_rows(session, [supplier.id])
         belonging = list_object_ids(session, [supplier.id])
@@ -164,6 +165,16 @@ def _list_answer_files(session: Session, supplier_ids: Sequence[str]) -> list[st
         digest
         for chunk in chunks(supplier_ids)
         for digest in session.scalars(query.where(QuestionnaireRequest.supplier_id.in_(chunk)))
+    ]
+
+
+def _list_pieces(session: Session, supplier_ids: Sequence[str]) -> list[str]:
+    query = select(UnfinishedUpload.pieces).join(SupplierLink, SupplierLink.id == UnfinishedUpload.link_id)
+    return [
+        digest
+        for chunk in chunks(supplier_ids)
+        for pieces in session.scalars(query.where(SupplierLink.supplier_id.in_(chunk)))
+        for digest in pieces
     ]
 
 

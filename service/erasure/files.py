@@ -12,7 +12,7 @@ from service.clock import now
 from service.db.account_tables import StoredLogo
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
-from service.db.link_tables import AnswerFile
+from service.db.link_tables import AnswerFile, UnfinishedUpload
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.erasure.traces import ACTIVE, list_portions
@@ -20,13 +20,15 @@ from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, logos, evidence of steps and answers, finished reports and
-    previews of a release, and the portions of reports that are being rendered.
+    """Return the digests of all files that a row refers to: uploads, logos, evidence of steps and answers, and the pieces of
+    what is being sent, finished reports and previews of a release, and the portions of reports that are being rendered.
     """
     used = set(session.scalars(select(Upload.sha256)))
     used.update(session.scalars(select(StoredLogo.sha256)))
     used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
     used.update(session.scalars(select(AnswerFile.sha256)))
+    for pieces in session.scalars(select(UnfinishedUpload.pieces)):
+        used.update(pieces)
     for result in session.scalars(
         select(Job.result).where(Job.kind.in_((RENDER_REPORT, PREVIEW_RELEASE)), Job.state == "done")
     ):

@@ -20,7 +20,7 @@ from service.db.account_tables import ApiKey, SignIn, StoredLogo, User
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job, Schedule
-from service.db.link_tables import AnswerFile
+from service.db.link_tables import AnswerFile, UnfinishedUpload
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database
 from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
@@ -108,6 +108,7 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
         StepEvidence: [StepEvidence.sha256],
         AnswerFile: [AnswerFile.sha256],
         StoredLogo: [StoredLogo.sha256],
+        UnfinishedUpload: [UnfinishedUpload.pieces],
         Job: [Job.result, Job.checkpoint],
     }
     query = select(table.id, *files.get(table, [])).order_by(table.id).limit(CHUNK)
@@ -118,6 +119,8 @@ def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
     if table in (Upload, StepEvidence, AnswerFile, StoredLogo):
         return [row.sha256] if row.sha256 else []
+    if table is UnfinishedUpload:
+        return list(row.pieces)
     if table is not Job:
         return []
     finished = [str(row.result["sha256"])] if row.result and "sha256" in row.result else []

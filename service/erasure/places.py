@@ -136,6 +136,7 @@ PLACES: Mapping[str, Place] = {
         "until somebody deletes it there.",
     ),
     "system_push": Place("no_subject", "Attempts to push: codes and counts."),
+    "unfinished_upload": Place("deleted", "Files that have not arrived completely are deleted with their link."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "survey_code": Place("deleted", "Unused codes are deleted with their survey."),

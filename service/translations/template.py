@@ -40,13 +40,16 @@ TEMPLATES = (
     "plain.html",
     "error.html",
     "supplier_page_macros.html",
+    "upload_macros.html",
 )
 MODULES = (
     "links.py",
     "online_questionnaires/*.py",
     "remediation/rules.py",
     "shared_plans/*.py",
+    "unfinished_uploads.py",
     "web/questionnaire*.py",
+    "web/resumable_uploads.py",
     "web/shared_plan.py",
     "wiring/error_handlers.py",
 )

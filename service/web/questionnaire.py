@@ -27,9 +27,8 @@ from service.online_questionnaires.questions import (
     format_answer,
 )
 from service.questionnaires_sent.requests import build_request_workbook, get_due_day
-from service.remediation import evidence_files
 from service.web import questionnaire_views as views
-from service.web import supplier_texts
+from service.web import resumable_uploads, supplier_texts
 from service.web.downloads import build_download
 from service.web.formatting import describe_error
 
@@ -171,24 +170,21 @@ def show_files(token: str, question: str) -> AnyResponse:
 @pages.post("/questions/<question>/files")
 def upload(token: str, question: str) -> AnyResponse:
     """Take a document that shows that an answer is true."""
-    sent = request.files.get("file")
     try:
-        if sent is None or not sent.filename:
-            raise DomainError("file.missing", 422, "Choose a file.")
+        sent = resumable_uploads.read_sent_file()
         kind, dated = request.form.get("kind", ""), _parse_day(request.form.get("dated", ""))
         on, by = today(get_link().time_zone), get_link().actor
-        data = sent.read()
         with views.open_session(write=False) as session:
             opened = views.load(session)
             views.get_question(opened.form, question)
-            files.check_new_file(session, opened.request.id, opened.form, question, kind, dated, len(data), on)
-        proof = evidence_files.check_file(data)
-        file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
+            files.check_new_file(session, opened.request.id, opened.form, question, kind, dated, len(sent.data), on)
+        file = resumable_uploads.store_file(sent)
         with views.open_session(write=True) as session:
             opened = views.load(session)
             files.add_file(session, opened.request.id, opened.form, question, kind, dated, file, by, on, now())
     except DomainError as error:
         return views.render_files(token, question, error)
+    resumable_uploads.remove_pieces(sent)
     return redirect(url_for("questionnaire.show_files", token=token, question=question), 303)
 
 

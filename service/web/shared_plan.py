@@ -1,6 +1,7 @@
 """Pages for suppliers, who have no account: the plan that was shared with them through a link.
 
-They need no script and no cookie, work on a small screen, and tell no other site where they are.
+They need no script and no cookie, work on a small screen, and tell no other site where they are. Where scripts run, files are
+sent in pieces (static/upload.js).
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import links
-from service.auth.caller import get_blob_store, get_database, get_link
+from service.auth.caller import get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
-from service.remediation import evidence_files
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
-from service.web import supplier_texts
+from service.web import resumable_uploads, supplier_texts
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")
 supplier_texts.register(pages)
@@ -30,6 +30,8 @@ CONTENT_SECURITY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
         "img-src 'self' data:",
         "base-uri 'none'",
         "form-action 'self'",
@@ -165,21 +167,18 @@ def report_obstacle(token: str, step_id: str) -> AnyResponse:
 @pages.post("/steps/<step_id>/files")
 def upload(token: str, step_id: str) -> AnyResponse:
     """Take a file that proves that a step was taken."""
-    sent = request.files.get("file")
     try:
-        if sent is None or not sent.filename:
-            raise DomainError("file.missing", 422, "Choose a file.")
-        kind, data = request.form.get("kind", ""), sent.read()
+        sent, kind = resumable_uploads.read_sent_file(), request.form.get("kind", "")
         with _open_session(write=False) as session:
             contents.get_shared_step(session, get_link().record_id, step_id, lock=False)
-            proofs.check_new_proof(session, kind, len(data), _act().actor.name)
-        proof = evidence_files.check_file(data)
-        file = evidence_files.describe_file(proof, get_blob_store().put(proof.data))
+            proofs.check_new_proof(session, kind, len(sent.data), _act().actor.name)
+        file = resumable_uploads.store_file(sent)
         with _open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
             proofs.add_proof(session, step, kind, file, _act())
     except DomainError as error:
         return _render_refusal(token, error, step_id)
+    resumable_uploads.remove_pieces(sent)
     return _redirect(token, "file", step_id)
 
 

@@ -13,6 +13,8 @@ PROOFS = frozenset(
     {
         "shared.upload",
         "questionnaire.upload",
+        "shared_uploads.add",
+        "questionnaire_uploads.add",
         "pages.add_step_evidence",
         "api.upload_logo",
         "organisation.upload_logo",

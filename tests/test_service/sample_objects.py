@@ -21,7 +21,7 @@ from service.db.exit_tables import ExitPaper
 from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.import_tables import ColumnMapping, Import
 from service.db.job_tables import Job, Schedule
-from service.db.link_tables import AnswerFile, DraftAnswer, FindingAnswer, StepProposal, SupplierLink
+from service.db.link_tables import AnswerFile, DraftAnswer, FindingAnswer, StepProposal, SupplierLink, UnfinishedUpload
 from service.db.outbox_tables import DeliveryAttempt, MailText, Message, WebhookEndpoint
 from service.db.redress_tables import RemedyAccount, RemedyInstalment
 from service.db.referral_tables import ReferralContact
@@ -367,6 +367,12 @@ def make_answer_file(session: Session, ids: Ids) -> AnswerFile:
     return AnswerFile(asking_id=ids["asking_id"], **about, **file, **sent)
 
 
+def make_unfinished_upload(session: Session, ids: Ids) -> UnfinishedUpload:
+    return UnfinishedUpload(
+        link_id=ids["link_id"], size=12, received=0, pieces=[], expires_at=now() + timedelta(days=1)
+    )
+
+
 def make_review(session: Session, ids: Ids) -> QuestionnaireReview:
     by = {"changed_by": "user:ana", "changed_at": now()}
     return QuestionnaireReview(asking_id=ids["asking_id"], state="in_review", **by)
@@ -532,6 +538,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "campaign_id": make_campaign,
     "campaign_supplier_id": make_campaign_supplier,
     "file_id": make_answer_file,
+    "upload_id": make_unfinished_upload,
     "account_id": make_account,
     "instalment_id": make_instalment,
     "step_request_id": make_step_request,

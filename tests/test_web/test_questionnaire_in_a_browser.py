@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from patience import PATIENCE
-from playwright.sync_api import Browser, Page, expect
+from patience import PATIENCE, wait_until
+from playwright.sync_api import Browser, Page, Route, expect
 from test_service.callers import make_organisation, make_user
 from test_web.conftest import Office
 
@@ -116,4 +117,49 @@ def test_each_answer_is_saved_as_soon_as_it_is_given_where_scripts_run(chromium:
     expect(page.get_by_text("'a few' is not a number.")).to_have_count(0)
     page.reload()
     expect(total).to_have_value("120")
+    context.close()
+
+
+def test_a_file_goes_on_where_it_stopped_after_the_line_broke_and_the_page_was_reloaded(
+    chromium: Browser, office: Office, tmp_path: Path
+) -> None:
+    token = send_questionnaire(office, "Slow Trading")
+    document = tmp_path / "certificate.pdf"
+    document.write_bytes(b"%PDF-1.4\n" + b"0" * 2_000_000 + b"\n%%EOF")
+    context = chromium.new_context(base_url=office.address, viewport=SMALL)
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    offsets: list[int] = []  # of the pieces that the browser sent
+    lost = {1, 3, 4, 5, 6, 7, 8, 9}  # of them
+
+    def break_line(route: Route) -> None:
+        if route.request.method != "PATCH":
+            route.continue_()
+            return
+        offsets.append(int(route.request.headers["upload-offset"]))
+        route.abort("connectionreset") if len(offsets) - 1 in lost else route.continue_()
+
+    def choose() -> None:
+        page.get_by_label("Kind").select_option("certificate")
+        page.get_by_label("Date of the document").fill("2026-01-02")
+        page.get_by_label("File", exact=True).set_input_files(document)
+        page.get_by_role("button", name="Send file").click()
+
+    page.route("**/uploads/*", break_line)
+    page.goto(f"/questionnaire/{token}")
+    page.get_by_role("button", name="Continue").click()
+    page.goto(f"/questionnaire/{token}/questions/recruitment_fees/files")
+    choose()
+    expect(page.get_by_text("Waiting for the connection.")).to_be_visible()
+    wait_until(lambda: len(offsets) > 3 or page.wait_for_timeout(50))
+    assert offsets[0] == 0 < offsets[1] == offsets[2] < offsets[3], "only the piece that was lost is sent again"
+    page.reload()
+    expect(page.get_by_text("A file was only partly sent.")).to_be_visible()
+    lost.clear()
+    before = len(offsets)
+    choose()
+    expect(page.get_by_text("Certificate, 2 Jan 2026")).to_be_visible()
+    assert offsets[before] >= offsets[3]
+    expect(page.get_by_text("A file was only partly sent.")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
     context.close()
