@@ -51,7 +51,7 @@ def blank_form(form_id: str, query: Mapping[str, Any]) -> Response:
 def list_requests(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return the questionnaires sent to a supplier, newest first."""
     sent = questionnaire_requests.list_requests(session, suppliers.get_supplier(session, kind, supplier_id))
-    return whole_list(_with_progress(session, sent))
+    return whole_list(describe_requests(session, sent))
 
 
 def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any]) -> Reply:
@@ -63,7 +63,7 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
     )
     session.flush()
     location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/askings/{request.id}/form"
-    return Reply(_with_progress(session, [request])[0], 201, {"Location": location})
+    return Reply(describe_requests(session, [request])[0], 201, {"Location": location})
 
 
 def filled_form(kind: str, supplier_id: str, asking_id: str, query: Mapping[str, Any]) -> Response:
@@ -80,7 +80,7 @@ def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str,
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     questionnaire_requests.get_request(session, supplier, asking_id)
     request = questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
-    return Reply(_with_progress(session, [request])[0])
+    return Reply(describe_requests(session, [request])[0])
 
 
 def list_answer_files(session: Session, kind: str, supplier_id: str) -> Reply:
@@ -97,7 +97,7 @@ def download_answer_file(kind: str, supplier_id: str, file_id: str) -> Response:
     return attachment(get_blob_store().get(file.sha256), file.media_type, files.build_file_name(file))
 
 
-def _with_progress(session: Session, sent: Sequence[QuestionnaireRequest]) -> list[Resource]:
+def describe_requests(session: Session, sent: Sequence[QuestionnaireRequest]) -> list[Resource]:
     """Return requests as resources, with how far each has got."""
     progress = describe_progress(session, sent, today(get_caller().time_zone))
     ids = [request.id for request in sent]

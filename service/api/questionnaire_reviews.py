@@ -8,10 +8,12 @@ from typing import Any
 from flask import url_for
 from sqlalchemy.orm import Session
 
+from service.api.questionnaire_requests import describe_requests
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.auth.caller import get_caller
 from service.clock import today
+from service.questionnaire_reviews.clarifications import close_clarification
 from service.questionnaire_reviews.contents import Review, ReviewedAnswer, load_review
 from service.questionnaire_reviews.decisions import Choice, decide, send_asked_back
 from service.questionnaires_sent.asked_back import list_asked_back
@@ -46,6 +48,13 @@ def ask_back(session: Session, kind: str, supplier_id: str, asking_id: str) -> R
     questions = sorted(list_asked_back(session, asked.request.id))
     values = {"questions": questions, "address": path.format(token=asked.token), "email": asked.email}
     return Reply(Resource(asked.request, **values), 201)
+
+
+def close(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
+    """Stop waiting for a clarification, and return its request."""
+    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+    close_clarification(session, sent, body["closed_as"], get_caller().actor)
+    return Reply(describe_requests(session, [sent])[0])
 
 
 def _describe(review: Review) -> dict[str, Any]:

@@ -195,7 +195,12 @@ from service.api.schemas.plan_workbook import (
     PlanWorkbookQuerySchema,
 )
 from service.api.schemas.plans import AGREEMENT, AgreedPlanSchema
-from service.api.schemas.questionnaire_reviews import AnswerChoicesSchema, AskedBackSchema, QuestionnaireReviewSchema
+from service.api.schemas.questionnaire_reviews import (
+    AnswerChoicesSchema,
+    AskedBackSchema,
+    ClarificationEndSchema,
+    QuestionnaireReviewSchema,
+)
 from service.api.schemas.questionnaires import (
     ANSWER_FILES,
     FORMS,
@@ -435,6 +440,10 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
         Route("POST", f"{one}/askings/<asking_id>/ask-back", f"ask_{noun}_back", questionnaire_reviews.ask_back,
               "Request clarification of all marked answers in one form with a link. Its address is returned only once.",
               AskedBackSchema(), (201,), "write", fixed=fixed, secret=True, reading="suppliers:read"),
+        Route("POST", f"{one}/askings/<asking_id>/close", f"close_{noun}_clarification", questionnaire_reviews.close,
+              "Stop waiting for a clarification, because the supplier refused or it is cancelled. Its links end.",
+              QuestionnaireRequestSchema(), transaction="write", body=ClarificationEndSchema(), fixed=fixed,
+              reading="suppliers:read"),
     )  # fmt: skip
 
 

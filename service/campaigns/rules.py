@@ -63,7 +63,12 @@ class Calendar:
 
     def find_next(self, after: datetime) -> datetime | None:
         """Return the first moment after another at which there is something to do, None if there is none."""
-        moments = [*map(self._get_reminder, load_rules()["reminders"]), self.declined_at]
+        moments = [self.find_next_reminder(after), self.declined_at]
+        return min((moment for moment in moments if moment is not None and moment > after), default=None)
+
+    def find_next_reminder(self, after: datetime) -> datetime | None:
+        """Return the first moment after another at which a reminder leaves, None if there is none."""
+        moments = map(self._get_reminder, load_rules()["reminders"])
         return min((moment for moment in moments if moment > after), default=None)
 
     @property

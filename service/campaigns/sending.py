@@ -177,10 +177,27 @@ def _mail(
     code: str,
     occasion: str,
 ) -> str:
-    """Queue an email with a new link, and the event for webhooks; return the id of the message."""
-    link, token = create_questionnaire_link(
-        session, request, ADDRESSEE, Calendar(row.due_at).closes_at, request.created_by
-    )
+    language = row.language
+    if request.language:  # chosen on the pages since the campaign started
+        language = choose_language(supplier.answers.get("country"), request.language, code)
+    return mail_link(session, request, supplier, contact, Calendar(row.due_at), code, occasion, language)
+
+
+def mail_link(
+    session: Session,
+    request: QuestionnaireRequest,
+    supplier: Supplier,
+    contact: SupplierContact,
+    calendar: Calendar,
+    code: str,
+    occasion: str,
+    language: str,
+) -> str:
+    """Queue an email with a new link to a questionnaire, and the event for webhooks; return the id of the message.
+
+    Raises the errors of :func:`service.links.create_questionnaire_link`.
+    """
+    link, token = create_questionnaire_link(session, request, ADDRESSEE, calendar.closes_at, request.created_by)
     event = Event(
         code=code,
         occasion=occasion,
@@ -194,8 +211,5 @@ def _mail(
         supplier_id=supplier.id,
     )
     queue_events(session, event)
-    language = row.language
-    if request.language:  # chosen on the pages since the campaign started
-        language = choose_language(supplier.answers.get("country"), request.language, code)
     values = {"path": build_link_path(token, language), "supplier": supplier.name or supplier.reference or ""}
     return queue_letter(session, event, contact.email, values, language)

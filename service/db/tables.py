@@ -383,7 +383,8 @@ class QuestionnaireRequest(Owned, Base):
     """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined".
 
     ``due_on``: the day by which a campaign asks for it. ``language``: the one that whoever answers it chose on its pages.
-    ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link.
+    ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link. Of a request for clarification,
+    ``reminded_at``: when the supplier was last reminded; ``closed_as``: why no reply is expected any more.
     """
 
     __tablename__ = "asking"
@@ -398,6 +399,8 @@ class QuestionnaireRequest(Owned, Base):
     returned_on: Mapped[date | None]
     submitted_at: Mapped[datetime | None]
     submitted_by: Mapped[str | None] = mapped_column(String(80))
+    reminded_at: Mapped[datetime | None]
+    closed_as: Mapped[str | None] = mapped_column(String(10))
     created_by: Mapped[str] = mapped_column(String(80))
 
 

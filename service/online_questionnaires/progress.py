@@ -18,13 +18,14 @@ from service.db.tables import QuestionnaireRequest
 from service.questionnaires_sent.asked_back import load_asked_back
 from service.questionnaires_sent.requests import get_due_day
 
-State = Literal["sent", "opened", "started", "part", "returned"]
+State = Literal["sent", "opened", "started", "part", "closed", "returned"]
 # The states in the words that users see.
 STATES: Mapping[State, str] = {
     "sent": "sent",
     "opened": "opened",
     "started": "started",
     "part": "half answered",
+    "closed": "closed without a reply",
     "returned": "returned",
 }
 PART = 0.5  # of the questions from which a questionnaire is partly answered
@@ -81,7 +82,9 @@ def _build_progress(
     state: State = "opened" if opened_at else "sent"
     if answered:
         state = "part" if count >= PART * len(first) else "started"
+    if request.closed_as is not None:
+        state = "closed"
     if request.returned_on is not None:
         state = "returned"
     due_on = get_due_day(request)
-    return Progress(state, count, len(first), opened_at, due_on, request.returned_on is None and on > due_on)
+    return Progress(state, count, len(first), opened_at, due_on, state not in ("closed", "returned") and on > due_on)

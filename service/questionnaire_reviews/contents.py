@@ -122,7 +122,7 @@ def load_review(session: Session, request: QuestionnaireRequest, on: date, *, se
         get_risk_lookup(supplier.kind, on, list_organisation_models(session, on)),
         load_facts().as_of(on),
     )
-    open_ids = {one.id for one in follow_ups if one.returned_on is None}
+    open_ids = {one.id for one in follow_ups if one.returned_on is None and one.closed_as is None}
     combined = load_combined_form(supplier.kind)
     return Review(
         request,

@@ -56,11 +56,21 @@ def limit_form(form: Questionnaire, asked: Collection[str]) -> Questionnaire:
 
 def note_return(session: Session, request: QuestionnaireRequest, by: str) -> None:
     """Reopen the review that a request belongs to, if it asked questions back: their new answers are to be reviewed."""
+    review = _find_review(session, request.id)
+    if review is not None:
+        review.state, review.changed_by, review.changed_at = "in_review", by, now()
+
+
+def find_reviewed_request(session: Session, asking_id: str) -> str | None:
+    """Return the id of the request whose answers a request asks back; None for a request of a whole form."""
+    review = _find_review(session, asking_id)
+    return review.asking_id if review else None
+
+
+def _find_review(session: Session, asking_id: str) -> QuestionnaireReview | None:
     query = (
         select(QuestionnaireReview)
         .join(AnswerDecision, AnswerDecision.review_id == QuestionnaireReview.id)
-        .where(AnswerDecision.follow_up_id == request.id)
+        .where(AnswerDecision.follow_up_id == asking_id)
     )
-    review = session.scalars(query.limit(1)).first()
-    if review is not None:
-        review.state, review.changed_by, review.changed_at = "in_review", by, now()
+    return session.scalars(query.limit(1)).first()

@@ -205,6 +205,7 @@ def list_overdue_requests(
         .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
         .where(
             QuestionnaireRequest.returned_on.is_(None),
+            QuestionnaireRequest.closed_as.is_(None),
             QuestionnaireRequest.sent_on <= on - timedelta(days=days),
             Supplier.deleted_at.is_(None),
         )

@@ -73,6 +73,7 @@ MAIL_EVENTS = (
     "questionnaire.sent",
     "questionnaire.reminder",
     "questionnaire.asked_back",
+    "questionnaire.clarification_reminder",
 )  # emails to suppliers
 
 

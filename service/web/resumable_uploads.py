@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
         pages = Blueprint(name, __name__, url_prefix=prefix)
         pages.add_url_rule("", "describe", describe, methods=["OPTIONS"])
         pages.add_url_rule("", "begin", begin, methods=["POST"])
-        pages.add_url_rule("/<upload_id>", "find", find, methods=["HEAD"])
+        pages.add_url_rule("/<upload_id>", "find", find)  # HEAD
         pages.add_url_rule("/<upload_id>", "add", add, methods=["PATCH"])
         pages.register_error_handler(DomainError, _refuse)
         pages.after_request(_add_version)

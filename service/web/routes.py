@@ -112,6 +112,13 @@ def _build_supplier_routes(kind: str) -> list[Route]:
             "POST", f"{base}/askings/<request_id>/review", f"decide_{kind}_review", questionnaire_reviews.save, fixed
         ),
         Route("POST", f"{base}/askings/<request_id>/ask-back", f"ask_{kind}_back", questionnaire_reviews.send, fixed),
+        Route(
+            "POST",
+            f"{base}/askings/<request_id>/close",
+            f"close_{kind}_clarification",
+            questionnaire_reviews.close,
+            fixed,
+        ),
         Route("POST", f"{base}/answer-bundles", f"import_{kind}_bundle", sender_keys.import_answers, fixed),
         Route("POST", f"{base}/contact", f"save_{kind}_contact", campaigns.save_contact, fixed),
         Route("POST", f"{base}/system-identifier", f"set_{kind}_identifier", system_identifiers.set_identifier, fixed),

@@ -37,6 +37,7 @@ from service.heartbeats import Pulse, delete_old_heartbeats
 from service.jobs.kinds import REVIEW_SUPPLIERS
 from service.jobs.table import enqueue
 from service.outbox.queue import Event, queue_events
+from service.questionnaire_reviews.clarifications import remind_of_clarifications
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.replies import mark_all_consulted
 from service.report_jobs import request_scheduled_report
@@ -97,6 +98,8 @@ def run_scheduler(
                 queue_all_reminders(db, now())
             with pulse.guard():
                 queue_all_reminders(db, now(), list_check_reminders)
+            with pulse.guard():
+                remind_of_clarifications(db, now())
             with pulse.guard():
                 mark_all_consulted(db, now())
             with pulse.guard():

@@ -1,23 +1,32 @@
 """What a reviewer sees of a returned questionnaire, accepts and asks back, and how the answers return into the review."""
 
 import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from io import BytesIO
+from threading import Thread
+from typing import NamedTuple
 
 import pytest
 from callers import make_browser, make_key, make_organisation, make_user, send
 from flask import Flask
 from openpyxl import load_workbook
+from sample_objects import make_exit_paper
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from test_online_questionnaires import Case, create_case, find_section
 
 from questionnaires.form import load_form
+from service import links
 from service.campaigns.contacts import save_contact
+from service.campaigns.rules import compute_due_at
 from service.clock import now
 from service.db.outbox_tables import Message
 from service.db.remediation_tables import Finding
 from service.db.review_tables import AnswerDecision
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.questionnaire_reviews.clarifications import close_clarification, list_waiting, remind_of_clarifications
 from service.questionnaire_reviews.decisions import Choice, decide, send_asked_back
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.form_files import build_request_file
@@ -269,3 +278,108 @@ def test_decisions_are_kept_whatever_the_answer_was(database: Database):
         assert states == {"workers_total": "accepted", "worker_origin_countries": "to_ask", "housing": "to_ask"}
         asked_back = send_asked_back(session, sent, "user:ana", at.date(), "/q/{token}", sees_worker_derived=False)
         assert set(list_asked_back(session, asked_back.request.id)) == {"worker_origin_countries", "housing"}
+
+
+class Clarification(NamedTuple):
+    """A request for clarification that a supplier in Thailand was sent by email, and the end of its due day there."""
+
+    database: Database
+    organisation_id: str
+    supplier_id: str
+    asking_id: str
+    due_at: datetime
+
+    def change(self, act: Callable[[Session, QuestionnaireRequest], object]) -> None:
+        with self.database.for_organisation(self.organisation_id) as session:
+            act(session, session.get_one(QuestionnaireRequest, self.asking_id))
+
+    def remind(self, days: int, hour: int = 10) -> int:
+        """What a scheduler does at an hour of a day so many days before the due day."""
+        return remind_of_clarifications(self.database, self.due_at - timedelta(days=days + 1) + timedelta(hours=hour))
+
+    def list_reminders(self) -> list[tuple[str, str]]:
+        with self.database.for_organisation(self.organisation_id) as session:
+            sent = select(Message).where(Message.event == "questionnaire.clarification_reminder")
+            return [(one.recipient, one.occasion.split()[1]) for one in session.scalars(sent.order_by(Message.id))]
+
+
+@pytest.fixture
+def clarification(database: Database) -> Clarification:
+    organisation_id, at = make_organisation(database), now()
+    answers = {"name": "Blue Pier", "country": "TH", "workers_total": 120}
+    with database.for_organisation(organisation_id) as session:
+        supplier, _ = suppliers.save_supplier(session, "site", answers, at.date(), at, "user:ana", "import")
+        save_contact(session, supplier, "office@pier.example", None, "user:ana", confirmed=True)
+        sent = create_request(session, supplier, "site", "the manager", at.date(), "user:ana")
+        session.flush()
+        mark_form_returned(session, sent.id, at.date(), "user:ana")
+        form = {"form_version": f"{sent.form} {sent.form_version}", "form_returned": at.date().isoformat()}
+        suppliers.save_supplier(session, "site", {**answers, **form}, at.date(), at, "a", "api")
+        choices = [Choice("workers_total", "asked_back", "At which site?")]
+        decide(session, sent, choices, "user:ana", at.date(), sees_worker_derived=False)
+        asked = send_asked_back(session, sent, "user:ana", at.date(), "/q/{token}", sees_worker_derived=False).request
+        due_at = compute_due_at(asked.due_on, "TH", "UTC")
+        return Clarification(database, organisation_id, supplier.id, asked.id, due_at)
+
+
+def test_two_schedulers_remind_a_supplier_of_a_clarification_once_on_each_day(clarification: Clarification):
+    assert [clarification.remind(8), clarification.remind(7, hour=8)] == [0, 0]
+    both = [Thread(target=clarification.remind, args=(7,)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert clarification.list_reminders() == [("office@pier.example", "7")]
+    assert [clarification.remind(days) for days in (6, 3, 2, 1, 0, -3, -9, -10, -20)] == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+    assert len(clarification.list_reminders()) == 5
+
+
+def exit_supplier(session: Session, asked: QuestionnaireRequest) -> None:
+    paper = make_exit_paper(session, {"supplier_id": asked.supplier_id, "user_id": "ana"})
+    paper.state = "approved"
+    session.add(paper)
+
+
+def revoke(session: Session, asked: QuestionnaireRequest) -> None:
+    links.revoke_request_links(session, asked.id, "user:ana")
+
+
+def reply(session: Session, asked: QuestionnaireRequest) -> None:
+    mark_form_returned(session, asked.id, asked.sent_on, "user:ana")
+
+
+def refuse(session: Session, asked: QuestionnaireRequest) -> None:
+    close_clarification(session, asked, "refused", "user:ana")
+
+
+@pytest.mark.parametrize("end", [reply, refuse, revoke, exit_supplier])
+def test_nobody_is_reminded_after_a_reply_a_refusal_or_the_end_of_the_relationship(
+    clarification: Clarification, end: Callable[[Session, QuestionnaireRequest], None]
+):
+    clarification.change(end)
+    assert clarification.remind(7) == 0
+    assert clarification.list_reminders() == []
+    clarification.change(lambda session, asked: check_no_reminder(list_waiting(session, [asked])))
+
+
+def check_no_reminder(waiting: list) -> None:
+    assert [one.next_reminder for one in waiting if one.next_reminder] == []
+
+
+def test_the_review_shows_reminders_and_an_officer_ends_the_wait(reviewer: Reviewer):
+    case = reviewer.case
+    reviewer.decide(worker_debt="Which contract says so?")
+    follow_up = reviewer.ask_back().json["id"]
+    officer = make_browser(case.app, make_user(case.database, case.organisation_id))
+    path = f"/suppliers/{case.supplier_id}/askings"
+    page = officer.get(f"{path}/{case.asking_id}/review").get_data(as_text=True)
+    assert "Next reminder on" in page
+    assert send(officer, f"{path}/{case.asking_id}/close", closed_as="refused").status_code == 409
+    answer = reviewer.client.post(
+        f"/api/v1{path}/{follow_up}/close", json={"closed_as": "refused"}, headers=reviewer.key
+    )
+    assert (answer.status_code, answer.json["state"], answer.json["closed_as"]) == (200, "closed", "refused")
+    assert send(officer, f"{path}/{follow_up}/close", closed_as="cancelled").status_code == 409
+    assert "Next reminder on" not in officer.get(f"{path}/{case.asking_id}/review").get_data(as_text=True)
+    assert reviewer.find("worker_debt")["state"] == "open"
+    assert reviewer.decide(worker_debt="accepted").status_code == 200

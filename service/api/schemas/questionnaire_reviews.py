@@ -8,6 +8,7 @@ from service.api.fields import StrictChoice, StrictList, StrictNested, StrictStr
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema
 from service.campaigns.board import REVIEW_STATES
+from service.questionnaire_reviews.clarifications import ENDS
 from service.questionnaire_reviews.decisions import ACCEPTED, ASKED_BACK, MAX_REASON
 
 ANSWER_STATES = ("open", "accepted", "to_ask", "asked_back")
@@ -75,6 +76,12 @@ class AnswerChoicesSchema(ApiSchema):
     """What to do about some answers: all of it is saved, or none."""
 
     decisions = StrictList(StrictNested(AnswerChoiceSchema), required=True)
+
+
+class ClarificationEndSchema(ApiSchema):
+    """Why no reply to a request for clarification is expected any more."""
+
+    closed_as = StrictChoice(ENDS, required=True, metadata={"description": "refused: the supplier said so."})
 
 
 class AskedBackSchema(ApiSchema):

@@ -11,6 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 from service.campaigns.board import REVIEW_STATES
 from service.online_questionnaires.files import KINDS
 from service.online_questionnaires.progress import STATES
+from service.questionnaire_reviews.clarifications import ENDS
 from service.questionnaires_sent.form_files import LAYOUTS, REQUEST_LAYOUTS, list_form_languages
 
 
@@ -80,6 +81,17 @@ class QuestionnaireRequestSchema(ApiSchema):
         fields.String(),
         dump_only=True,
         metadata={"description": "The answers it asks to clarify; empty for a whole questionnaire."},
+    )
+    reminded_at = fields.DateTime(
+        dump_only=True, allow_none=True, metadata={"description": "When the last reminder of a clarification was sent."}
+    )
+    closed_as = fields.String(
+        dump_only=True,
+        allow_none=True,
+        metadata={
+            "enum": [*ENDS, None],
+            "description": "Why no reply to a request for clarification is expected any more.",
+        },
     )
     language = fields.String(
         dump_only=True, allow_none=True, metadata={"description": "The language that the respondent chose."}

@@ -12,8 +12,10 @@ from service.clock import today
 from service.errors import DomainError
 from service.online_questionnaires.files import KINDS
 from service.queries.supplier_evidence import GRADES
+from service.questionnaire_reviews.clarifications import close_clarification, list_waiting
 from service.questionnaire_reviews.contents import ReviewedAnswer, load_review
 from service.questionnaire_reviews.decisions import ACCEPTED, ASKED_BACK, Choice, decide, send_asked_back
+from service.questionnaires_sent.asked_back import find_reviewed_request
 from service.questionnaires_sent.requests import get_request
 from service.suppliers import repository as suppliers
 from service.web.pages.suppliers import REVIEW_STATES
@@ -79,6 +81,16 @@ def send(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
     return _render(kind, supplier_id, request_id, sent_link=address, email=email)
 
 
+def close(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
+    """Stop waiting for a clarification, and show the questionnaire that it belongs to."""
+    with write_session() as session:
+        sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
+        close_clarification(session, sent, request.form.get("closed_as", ""), get_caller().actor)
+        asking_id = find_reviewed_request(session, sent.id)
+    flash(_("No reply is expected any more. Decide on the answers as they are."))
+    return redirect(url_for(f"pages.{kind}_review", supplier_id=supplier_id, request_id=asking_id), 303)
+
+
 def _read_choices() -> list[Choice]:
     """Return the decisions in the form: a field of each answer, and its reason."""
     prefix = "decision-"
@@ -103,6 +115,7 @@ def _render(
         supplier = suppliers.get_supplier(session, kind, supplier_id)
         sent = get_request(session, supplier, request_id)
         review = load_review(session, sent, on, sees_worker_derived=caller.sees_worker_derived)
+        waiting = list_waiting(session, review.follow_ups)
     sections: dict[str, list[ReviewedAnswer]] = {}
     for answer in review.answers:
         sections.setdefault(answer.question.section, []).append(answer)
@@ -111,6 +124,7 @@ def _render(
         kind=kind,
         supplier=supplier,
         review=review,
+        waiting=waiting,
         sections=sections,
         states=REVIEW_STATES,
         answer_states=ANSWER_TITLES,
