@@ -19,6 +19,7 @@ from service.clock import now, today
 from service.db.exit_tables import ExitPaper
 from service.db.import_tables import Import
 from service.db.remediation_tables import Step as StoredStep
+from service.db.remediation_tables import Transition
 from service.db.session import chunks
 from service.db.tables import Organisation, Result, Supplier
 from service.errors import DomainError
@@ -32,11 +33,11 @@ from service.report_content.redaction import redact_report, with_supplier_visibl
 from service.report_content.supplier_copy import build_copy, build_own_batch
 
 # What a supplier reads about a step in each state. Whether workers confirm or contradict its evidence shows in none of these, as
-# that would reveal that they were asked; a step that was only planned, or is withheld, is still proposed.
+# that would reveal that they were asked; a step that was only planned, or is withheld, is still proposed. One that was reopened
+# is shown as before, until a user starts it again.
 STATUS = {
     "agreed": "Agreed",
     "in_progress": "In progress",
-    "reopened": "In progress",
     "evidence_in": "Evidence received",
     "verified": "Evidence received",
     "rejected": "Evidence received",
@@ -131,14 +132,23 @@ def _with_status(session: Session, supplier_id: str, detail: Detail) -> Detail:
     Only steps that follow from the supplier's own answers are in it, and steps that rest on workers' words are not read.
     """
     query = select(StoredStep).where(StoredStep.supplier_id == supplier_id, StoredStep.worker_derived.is_(False))
-    agreed = {step.action: step for step in session.scalars(query) if step.state in STATUS}
+    stored = [(step, _get_shown_state(session, step)) for step in session.scalars(query)]
+    agreed = {step.action: (STATUS[state], step.due) for step, state in stored if state in STATUS}
     steps = tuple(
-        replace(step, status=STATUS[agreed[step.action].state], due=agreed[step.action].due, within_hours=None)
+        replace(step, status=agreed[step.action][0], due=agreed[step.action][1], within_hours=None)
         if step.action in agreed
         else step
         for step in detail.steps
     )
     return replace(detail, steps=steps)
+
+
+def _get_shown_state(session: Session, step: StoredStep) -> str:
+    """Return the state of a step as its supplier sees it: of one that was reopened, the state before."""
+    if step.state != "reopened":
+        return step.state
+    reopened = select(Transition.from_value).where(Transition.step_id == step.id, Transition.to_value == "reopened")
+    return session.scalars(reopened.order_by(Transition.at.desc()).limit(1)).first() or "verified"
 
 
 def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:

@@ -105,14 +105,23 @@ def find_text(session: Session, event: str, language: str) -> Text:
     raise not_found("There is no email about this event.")
 
 
+def get_text_to_change(session: Session, event: str, language: str) -> Text:
+    """Return the text of an event in a language, which an organisation may replace.
+
+    Raises DomainError ``not_found`` for an event or a language without an email.
+    """
+    if event not in list_default_texts().get(language, ()):
+        raise not_found("There is no email about this event in this language.")
+    return find_text(session, event, language)
+
+
 def save_text(session: Session, event: str, language: str, subject: str, body: str, by: str) -> None:
     """Put an organisation's own text in the place of the one of the file.
 
     Raises DomainError: ``not_found`` for an event or a language without an email, ``mail_text.subject``, ``mail_text.body``, and
     ``mail_text.placeholder`` for braces that are not one of its placeholders.
     """
-    if event not in list_default_texts().get(language, ()):
-        raise not_found("There is no email about this event in this language.")
+    get_text_to_change(session, event, language)
     subject, body = subject.strip(), body.replace("\r\n", "\n").strip() + "\n"
     if not 1 <= len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise DomainError("mail_text.subject", 422, f"Enter a subject of one line and up to {MAX_SUBJECT} characters.")

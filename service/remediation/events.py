@@ -11,6 +11,7 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 
 from service.db.account_tables import User
+from service.db.exit_tables import ExitPaper
 from service.db.remediation_tables import Reply, Step
 from service.outbox.queue import Event, queue_events
 from service.remediation.rules import Actor, load_rules
@@ -42,6 +43,15 @@ def queue_reply_event(session: Session, reply: Reply, finding_ids: Collection[st
         mail_to=[reply.created_by.removeprefix("user:")] if asked_by_user else [],
     )
     queue_events(session, event)
+
+
+def queue_exit_event(session: Session, paper: ExitPaper) -> None:
+    """Queue that the exit paper of a supplier was approved."""
+    payload = {"supplier_id": paper.supplier_id, "exit_paper_id": paper.id, "ends_on": str(paper.ends_on)}
+    occasion = f"{paper.id} {paper.version}"
+    queue_events(
+        session, Event(code="supplier.exited", occasion=occasion, payload=payload, supplier_id=paper.supplier_id)
+    )
 
 
 def _choose_owner(session: Session, step: Step, actor: Actor) -> list[str]:

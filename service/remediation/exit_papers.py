@@ -22,6 +22,7 @@ from service.db.session import chunks
 from service.db.tables import Supplier
 from service.errors import DomainError, not_found
 from service.outbox.approvals import tell_approvers
+from service.remediation.events import queue_exit_event
 from service.remediation.plans import SPOKESPEOPLE
 from service.remediation.rules import check_text, check_transition
 from service.remediation.steps import Act
@@ -205,6 +206,8 @@ def change_state(session: Session, paper: ExitPaper, state: str, reason: str | N
     paper.version += 1
     details = {"from": before, "to": state}
     record_event(session, act.actor.name, "exit_paper.state_changed", "exit_paper", paper.id, details)
+    if state == "approved":
+        queue_exit_event(session, paper)
     session.flush()
 
 

@@ -3,8 +3,9 @@
 What is left out is left out here, once for everything that a link serves: findings and steps that are known from workers, case
 records, evidence that others submitted, comments, the history with its reasons, verifications, steps of the buyer, withheld
 steps, steps that contact workers until help is arranged, and the names of users. Nothing is numbered, so that no gap shows. A
-rejected or reopened step is shown like one in progress: why it is not done may be the workers' word. A link shows only what was
-entered for the record that it was made for, so that a wrong merge shows nobody the findings of another supplier.
+rejected step is shown like one in progress, and a reopened one like one that is done until a user starts it again: both may
+rest on the workers' word, and the supplier must not see when that came. A link shows only what was entered for the record that
+it was made for, so that a wrong merge shows nobody the findings of another supplier.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from service.clock import today
 from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepEvidence
 from service.db.tables import Result, Supplier
-from service.errors import not_found
+from service.errors import DomainError, not_found
 from service.referrals.readiness import load_gate
 from service.remediation import withholding
 from service.remediation.replies import WAITS, is_consulted
@@ -29,13 +30,14 @@ from service.remediation.rules import list_next_states
 from service.remediation.steps import get_action
 from service.report_content.contact_gate import SUPPLIER_TEXT
 
+DONE = "Done"
 # The state of a step in the words that the supplier sees.
 STATES = {
     "planned": "Proposed",
     "agreed": "Agreed",
     "in_progress": "In progress",
     "rejected": "In progress",
-    "reopened": "In progress",
+    "reopened": "Done",
     "evidence_in": "Proof received",
     "verified": "Done",
     "closed": "Done",
@@ -153,13 +155,18 @@ def list_findings_of_letter(session: Session, reply_id: str) -> Sequence[Finding
 
 
 def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: bool = True) -> Step:
-    """Return a step that a link shows, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
+    """Return a step that a link shows, to change it, locked until the transaction ends.
+
+    Raises DomainError: ``not_found``, 404; ``step.done``, 409, for a step that is shown as done.
+    """
     query = _select_steps(session, record_id).where(Step.id == step_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
+    if STATES[step.state] == DONE:
+        raise DomainError("step.done", 409, "This step is done.")
     return step
 
 
@@ -257,7 +264,7 @@ def _build_step(session: Session, step: Step) -> SharedStep:
     files = session.scalars(
         select(StepEvidence.id).where(StepEvidence.step_id == step.id, StepEvidence.submitted_by.startswith(FROM_LINKS))
     ).all()
-    is_done = step.state in ("verified", "closed")
+    is_done = STATES[step.state] == DONE
     return SharedStep(
         id=step.id,
         title=action.title,
@@ -266,7 +273,8 @@ def _build_step(session: Session, step: Step) -> SharedStep:
         due=step.due,
         state=STATES[step.state],
         is_done=is_done,
-        may_start="in_progress" in list_next_states("step", step.state) and STATES[step.state] != "In progress",
+        may_start="in_progress" in list_next_states("step", step.state)
+        and STATES[step.state] not in ("In progress", DONE),
         may_prove=not is_done,
         proposals=tuple(proposals),
         files=len(files),

@@ -73,7 +73,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     The answers of both are merged like duplicate rows (:func:`service.suppliers.merge_rules.merge_duplicates`), so that no
     admitted harm is lost, and the survivor is reassessed. The key of ``source`` becomes an alias. The names of an agency move
     as well: sites that name it find the survivor, and are reassessed with its score. Raises DomainError, 422, if the two are of
-    different kinds or the same supplier, and 404 if one no longer exists.
+    different kinds or the same supplier, 404 if one no longer exists, and ``merge.exited``, 409, if we have left only one.
     """
     if source.id == target.id or source.kind != target.kind:
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
@@ -81,6 +81,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
     if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
+    _check_exits(session, source, target)
     on, kind = at.date(), source.kind
     listed = editions.prepare_merge(session, source.id, target.id)
     record = _record_merge(session, source, target, at, by)
@@ -123,6 +124,20 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
     reassess(session, [target.id], on, at, by, "merge")
     record.result_id = target.latest_id
     replace_words(session, kind, {target.id: (target.name, target.reference)})
+
+
+def _check_exits(session: Session, source: Supplier, target: Supplier) -> None:
+    """Refuse to merge a supplier that we have left with one that we have not: the exit would hold for both."""
+    query = select(ExitPaper.supplier_id).where(ExitPaper.state == "approved")
+    left = set(session.scalars(query.where(ExitPaper.supplier_id.in_([source.id, target.id]))))
+    if len(left) == 1:
+        name = source.name if source.id in left else target.name
+        raise DomainError(
+            "merge.exited",
+            409,
+            f"An exit paper is approved for {name or 'one of the two'}, and would then hold for both. Withdraw the exit paper "
+            "before you merge them, or approve one for the other supplier too.",
+        )
 
 
 def _move_names(session: Session, source: Supplier, target: Supplier, on: date, by: str) -> None:

@@ -136,7 +136,7 @@ def _render_text(
     event: str, language: str, text: mail_texts.Text | None = None, error: DomainError | None = None
 ) -> Response:
     with read_session() as session:
-        stored = mail_texts.find_text(session, event, language)
+        stored = mail_texts.get_text_to_change(session, event, language)
     text = text or stored
     shown = None
     try:

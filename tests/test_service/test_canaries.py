@@ -284,13 +284,19 @@ def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
     assert not faults
 
 
+def put(portal: Portal, path: str, answers: Mapping[str, Any]) -> None:
+    """Save answers that have to be taken: what is refused plants no word."""
+    reply = portal.put(path, answers)
+    assert reply.status_code in (200, 201), (path, reply.text)
+
+
 def plant_everything(portal: Portal) -> None:
     """Write the word wherever somebody can write, through the API."""
     for plural in ("suppliers", "agencies"):
         plant_in_every_field(portal, plural)
     site, agency = (f"/{plural}/{WORD}-1" for plural in ("suppliers", "agencies"))
-    portal.put(site, {"name": f"{WORD} Foods", "country": "TH", "sector": ["1020"], "papers_retention": "held"})
-    portal.put(agency, {"name": f"{WORD} Crew", "country": "NP", "fee_policy": "written"})
+    put(portal, site, {"name": f"{WORD} Foods", "country": "TH", "sector": ["1020"], "papers_retention": "held"})
+    put(portal, agency, {"name": f"{WORD} Crew", "country": "NP", "fee_policy": "nothing"})
 
     def post(path: str, name: str, method: str = "POST") -> dict[str, Any]:
         reply = portal.call(method, path, json=BODIES[name])
@@ -312,7 +318,7 @@ def plant_everything(portal: Portal) -> None:
     post("/keys", "create_key")
     post("/sender-keys", "accept_sender_key")
     post("/referral-contacts", "add_referral_contact")
-    portal.put("/buyer", {"name": f"{WORD} wear", "payment_days": "30"})
+    put(portal, "/buyer", {"name": f"{WORD} wear", "payment_days": "30"})
     row = f"| {WORD}-9 | {WORD} Mill | TH | 1020 | {WORD} |"
     sheet = workbook("| Reference | Supplier | Country | Sector | City |", row, name=f"{WORD} sheet")
     portal.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true", sheet=f"{WORD} sheet")

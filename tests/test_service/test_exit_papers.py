@@ -199,6 +199,21 @@ def test_merging_moves_a_paper_and_separating_takes_it_back(leaving: Leaving):
     assert paper.supplier_id == back.id
 
 
+def test_a_supplier_that_we_have_left_is_not_merged_with_one_that_we_have_not(quick: Leaving):
+    session, paper = quick.session, quick.start()
+    other = save(session, {**SITE, "reference": "S-2", "name": "Blue Pier Foods"})
+    add_endpoint(session, "supplier.exited")
+    quick.move(paper, "submitted", AUTHOR)
+    quick.move(paper, "approved", APPROVER)
+    event = session.scalars(select(Message).where(Message.event == "supplier.exited")).one()
+    assert event.payload["ends_on"] == COMPLETE.ends_on.isoformat()
+    for source, target in ((quick.supplier, other), (other, quick.supplier)):
+        with pytest.raises(DomainError, match="would then hold for both"):
+            merge_suppliers(session, source, target, AUTHOR.at, "user:ana")
+    quick.move(paper, "withdrawn", APPROVER, "The relationship continues.")
+    merge_suppliers(session, quick.supplier, other, AUTHOR.at, "user:ana")
+
+
 class Desk:
     """A supplier that workers have reported something about, and the browsers of an officer and an approver."""
 

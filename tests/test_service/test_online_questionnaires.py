@@ -313,6 +313,8 @@ def test_a_form_with_a_core_asks_further_questions_only_while_they_can_change_th
     declined = [question for question, answer in answers.items() if answer == "declined"]
     asked = set(re.findall(r"<dt>", case.see()))
     assert asked
+    assert "What would help" in case.see()
+    assert "Ask your customer for the questionnaire" not in case.see(), "it was asked all that matters"
     assert never_shown or declined, "what was not shown is not asked, and what was shown is declined"
 
 

@@ -104,6 +104,8 @@ def test_the_text_of_a_mail_is_previewed_and_saved(admin: FlaskClient):
     assert "Soon: {due}" in admin.get("/mail-texts").get_data(as_text=True)
     refused = send(admin, "/mail-texts/step.due/en", do="save", subject="{name}", body="x")
     assert refused.status_code == 422
+    assert admin.get("/mail-texts/step.due/th").status_code == 404, "emails to users are in English only"
+    assert admin.get("/mail-texts/link.sent/th").status_code == 200
     send(admin, "/mail-texts/step.due/en/reset")
     assert "Soon" not in admin.get("/mail-texts").get_data(as_text=True)
 

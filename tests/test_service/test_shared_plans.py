@@ -224,6 +224,19 @@ def test_a_rejected_step_looks_like_one_in_progress(case: Case):
     assert rejected == case.see()
 
 
+def test_a_step_that_was_reopened_looks_and_answers_like_one_that_is_done(case: Case):
+    case.see()
+    seen = []
+    for state in ("closed", "reopened"):
+        with case.database.for_organisation(case.organisation_id) as session:
+            session.get_one(Step, case.ids["step"]).state = state
+        path = f"steps/{case.ids['step']}"
+        sent = [case.send(f"{path}/start"), case.send(f"{path}/obstacle", text="x"), upload(case, b"a,b\n1,2\n")]
+        seen.append([case.see(), *((one.status_code, one.get_data()) for one in sent)])
+    assert seen[0] == seen[1]
+    assert seen[0][1][0] == 409
+
+
 def test_a_supplier_agrees_to_its_own_steps_and_starts_one(case: Case):
     case.see()
     assert case.send("agreement").status_code == 303
