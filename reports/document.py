@@ -4,8 +4,8 @@ Scores, points and confidence run from 0 to 100, shares and coverage from 0 to 1
 All texts are plain text: no format interprets markup in them, whoever wrote them. Every sequence is in reading order.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -502,6 +502,19 @@ class Logo:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportLanguage:
+    """The language of a report: its code (BCP 47), its texts by their English, and whether somebody has confirmed all of them."""
+
+    code: str = "en"
+    texts: Mapping[str, str] = field(default_factory=dict)
+    is_confirmed: bool = True
+
+    def translate(self, english: str) -> str:
+        """Return a text in the language; in English where there is no translation."""
+        return self.texts.get(english, english)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The content of a report on an assessment.
 
@@ -510,7 +523,8 @@ class Report:
     `method` and `limits` are paragraphs. `sources` is the full register; each format lists only the sources that it cites.
     `sender`: the organisation whose report it is, with its `logo`; empty on the command line. `changes` is None if there is
     nothing to compare the results with. `progress`: only in an internal report on the whole portfolio.
-    `exits`: the names of suppliers whose exit papers wait for a decision; never in a supplier's copy.
+    `exits`: the names of suppliers whose exit papers wait for a decision; never in a supplier's copy. `language`: of the texts
+    that a scorecard has beside these.
     """
 
     title: str
@@ -542,3 +556,4 @@ class Report:
     logo: Logo | None = None
     draft: str = DRAFT
     wording: str = WORDING
+    language: ReportLanguage = field(default_factory=ReportLanguage)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
 from service import scorecards, stored_reports
 from service.audit import record_event
@@ -28,11 +29,21 @@ from service.outbox.queue import Event, queue_events
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
 from service.schedules.reports import build_payload, list_recipients
+from service.translations.catalog import get_locale, list_text_languages
 
 AUDIENCES = ("internal", "supplier")
 BRIEF, SCORECARD = "brief", "scorecard"
+REPORT_LANGUAGES = (scorecards.OF_SUPPLIER, ENGLISH, *list_text_languages())
 MAX_SCORECARDS = 5_000  # in one archive; each is rendered by itself
 COMPARED_WITH = timedelta(days=90)  # a brief says what has changed since then, as boards usually meet every quarter
+
+
+def list_report_languages() -> dict[str, str]:
+    """Return the English names of REPORT_LANGUAGES by their codes; "" for the language of the supplier."""
+    return {
+        code: "" if code == scorecards.OF_SUPPLIER else get_locale(code).english_name or code
+        for code in REPORT_LANGUAGES
+    }
 
 
 def request_report(
@@ -44,15 +55,18 @@ def request_report(
     audience: str = "internal",
     *,
     document: str = FULL_REPORT,
+    language: str = ENGLISH,
     worker_derived: bool = True,
     max_waiting: int | None = None,
 ) -> Job:
-    """Enqueue a report on one supplier, or on all that match a filter. Raises DomainError: ``document.unknown``,
-    ``format.unknown``, ``audience.unknown``, ``report.empty``, ``report.too_many``, ``not_found``, and ``jobs.too_many`` for an
-    organisation with ``max_waiting`` jobs.
+    """Enqueue a report on one supplier, or on all that match a filter.
+
+    Raises DomainError: ``document.unknown``, ``format.unknown``, ``language.unknown``, ``audience.unknown``, ``report.empty``,
+    ``report.too_many``, ``not_found``, and ``jobs.too_many`` for an organisation with ``max_waiting`` jobs.
 
     ``document``: one of KINDS. A scorecard, like a supplier's copy, is of one supplier and never shows another, so those of
-    several suppliers are files in a ZIP archive; a brief is always internal. ``worker_derived``: whether an internal report
+    several suppliers are files in a ZIP archive; a brief is always internal. ``language``: of scorecards, one of
+    REPORT_LANGUAGES; other reports are in English. ``worker_derived``: whether an internal report
     includes what workers reported; only callers who may see that can then download it.
     """
     if document not in KINDS:
@@ -61,6 +75,10 @@ def request_report(
     if format not in kind.formats:
         formats = ", ".join(kind.formats)
         raise DomainError("format.unknown", 422, f"Choose one of these formats for this report: {formats}.")
+    if language not in REPORT_LANGUAGES or (language != ENGLISH and document != SCORECARD):
+        languages = ", ".join(REPORT_LANGUAGES)
+        text = f"Scorecards are available in these languages: {languages}. Other reports are in English."
+        raise DomainError("language.unknown", 422, text)
     if kind.audience == "supplier":
         audience = kind.audience
     if audience == "supplier" and kind.audience == "internal":
@@ -80,6 +98,7 @@ def request_report(
     payload = {
         "document": document,
         "format": format,
+        "language": language,
         "audience": audience,
         "supplier_id": supplier_id,
         "worker_derived": worker_derived and audience == "internal",
@@ -117,7 +136,8 @@ def render_report(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         worker_derived = _includes_worker_reports(payload)
         if payload["audience"] == "supplier":
-            report = stored_reports.build_supplier_copy(session, supplier_id)
+            language = scorecards.choose_language(session, supplier_id, payload.get("language", ENGLISH))
+            report = stored_reports.build_supplier_copy(session, supplier_id, language)
         else:
             filter_ = parse_filter(payload["wanted"], own_answers_only=not worker_derived)
             supplier_ids = [supplier_id] if supplier_id else list_supplier_ids(session, filter_, today())

@@ -16,37 +16,60 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH
 from reports.document import Logo
 from reports.formats import render
 from service import stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
+from service.campaigns.contacts import get_contact
+from service.campaigns.rules import find_language
 from service.clock import today
 from service.db.session import Database
+from service.db.tables import Supplier
 from service.erasure.files import delete_files
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
 from service.logos import load_logo
 from service.queries.supplier_filter import parse_filter
 from service.queries.supplier_list import list_supplier_ids
+from service.translations.catalog import list_texts
+from service.translations.review import load_all_texts
 
 PORTION = 25  # scorecards rendered between two checkpoints
 MEDIA_TYPE = "application/zip"
+OF_SUPPLIER = "supplier"  # each scorecard in the language of its supplier
 MAX_NAME = 60  # characters of a supplier's name in the name of its file
 _UNDATED = (1980, 1, 1, 0, 0, 0)  # so that the same scorecards give the same archive
 
 File = tuple[str, bytes]
 
 
+def choose_language(session: Session, supplier_id: str, wanted: str) -> str:
+    """Return the language of a scorecard: the one that is wanted, or for ``OF_SUPPLIER`` that of the supplier.
+
+    This is the language of its contact or of its country, if most of the texts of scorecards are translated into it.
+    """
+    supplier = session.get(Supplier, supplier_id) if wanted == OF_SUPPLIER else None
+    if supplier is None:
+        return ENGLISH if wanted == OF_SUPPLIER else wanted
+    words = list_texts("scorecards")
+    translated = {
+        code for code, texts in load_all_texts(session).items() if texts.count(words).missing < len(words) / 2
+    }
+    contact = get_contact(session, supplier_id)
+    return find_language(supplier.answers.get("country"), contact.language if contact else None, translated)
+
+
 def render_scorecards(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """Render the scorecard of every supplier that matches the filter of a requested report, and store the archive."""
-    format_ = claimed.payload["format"]
+    format_, wanted = claimed.payload["format"], claimed.payload.get("language", ENGLISH)
     ids: Sequence[str] = claimed.checkpoint.get("ids") or _list_suppliers(db, claimed)
     parts: list[str] = list(claimed.checkpoint.get("parts", ()))
     for start in range(len(parts) * PORTION, len(ids), PORTION):
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             logo = load_logo(session, blobs)
-            files = list(_render_portion(session, ids[start : start + PORTION], start, format_, logo))
+            files = list(_render_portion(session, ids[start : start + PORTION], start, format_, wanted, logo))
         parts.append(blobs.put(_build_archive(files)))
         progress = 0.99 * min(start + PORTION, len(ids)) / len(ids)
         with job_transaction(db, claimed, checkpoint={"ids": list(ids), "parts": parts}, progress=progress):
@@ -76,12 +99,15 @@ def _list_suppliers(db: Database, claimed: ClaimedJob) -> list[str]:
 
 
 def _render_portion(
-    session: Session, ids: Sequence[str], start: int, format_: str, logo: Logo | None
+    session: Session, ids: Sequence[str], start: int, format_: str, wanted: str, logo: Logo | None
 ) -> Iterator[File]:
-    """Yield the files of some suppliers, numbered from ``start``; a supplier that was deleted meanwhile has none."""
+    """Yield the files of some suppliers, numbered from ``start``; a supplier that was deleted meanwhile has none. ``wanted``: the
+    language, as in :func:`choose_language`.
+    """
     for number, supplier_id in enumerate(ids, start + 1):
         try:
-            copy = stored_reports.build_supplier_copy(session, supplier_id)
+            language = choose_language(session, supplier_id, wanted)
+            copy = stored_reports.build_supplier_copy(session, supplier_id, language)
         except DomainError as error:
             if error.code != "report.empty":
                 raise

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH
 from reports.document import CLOSED, DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import assess_batch
@@ -31,6 +32,7 @@ from service.remediation import replies
 from service.report_content.build import MAX_DETAILS, build_report
 from service.report_content.redaction import redact_report, with_supplier_visible_plan
 from service.report_content.supplier_copy import build_copy, build_own_batch
+from service.translations.review import load_texts
 
 # What a supplier reads about a step in each state. Whether workers confirm or contradict its evidence shows in none of these, as
 # that would reveal that they were asked; a step that was only planned, or is withheld, is still proposed. One that was reopened
@@ -106,9 +108,9 @@ def _list_waiting_exits(session: Session, supplier_ids: Collection[str]) -> tupl
     return tuple(name for id_, name in rows if id_ in supplier_ids)
 
 
-def build_supplier_copy(session: Session, supplier_id: str) -> Report:
+def build_supplier_copy(session: Session, supplier_id: str, language: str = ENGLISH) -> Report:
     """Build the copy for a supplier: its latest result as it would be from the supplier's own answers alone, with the state of
-    its steps.
+    its steps, in a language.
 
     Steps that contact workers are withheld as in an internal report. Raises DomainError ``report.empty``.
     """
@@ -121,7 +123,7 @@ def build_supplier_copy(session: Session, supplier_id: str) -> Report:
     batch = build_own_batch(model.kind, result.answers, form_answers)
     assessed = assess_batch(batch, facts, result.on, {}, stored_results.list_models_released_with(model))
     sender = session.get_one(Organisation, result.organisation_id).name
-    copy = build_copy(assessed, facts, result.on, load_gate(session, today()), sender)
+    copy = build_copy(assessed, facts, result.on, load_gate(session, today()), sender, load_texts(session, language))
     details = tuple(_with_status(session, supplier_id, detail) for detail in copy.details)
     return replace(copy, details=details, draft=_get_draft_mark(session, [supplier_id]))
 

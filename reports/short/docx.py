@@ -18,8 +18,8 @@ from docx.shared import Mm, Pt, RGBColor
 
 from reports.charts import FILLS, INKS, Drawing, keep_xml_characters
 from reports.document import Logo
-from reports.formatting import format_date
 from reports.short.document import Block, Bullets, Paragraph, Picture, ShortDocument, Table, Tag
+from reports.short.tree import format_day
 from reports.typesetting import LOGO_SIZE, draw_png
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def render(document: ShortDocument) -> bytes:
     _set_up(book, document)
     if document.logo:
         _add_logo(book, document.logo)
-    _add_text(book, f"{document.full_kind} · {format_date(document.on)}", "Caption")
+    _add_text(book, f"{document.full_kind} · {format_day(document)}", "Caption")
     _add_text(book, document.title, "Title")
     if document.draft:
         book.add_paragraph().add_run(document.draft).bold = True
@@ -69,7 +69,7 @@ def _set_up(book: Document, document: ShortDocument) -> None:
     properties = book.core_properties
     properties.title = keep_xml_characters(f"{document.title}, {document.kind}")[:255]
     properties.author, properties.comments = "Diligence", ""
-    properties.language = "en-GB"
+    properties.language = "en-GB" if document.language == "en" else document.language
     properties.created = properties.modified = _at_midnight(document.on)
 
 

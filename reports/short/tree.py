@@ -1,6 +1,5 @@
 """Turn a short report into dicts, lists and strings, as the templates of HTML and PDF read it."""
 
-from datetime import date
 from typing import Any
 
 from babel import Locale, dates
@@ -13,17 +12,16 @@ Tree = dict[str, Any]
 
 def build_tree(document: ShortDocument) -> Tree:
     """Return the content of a short report; every block names its `type`."""
-    locale = Locale.parse(document.language.replace("-", "_"))
     return {
         "kind": document.full_kind,
         "logo": document.logo,
         "title": document.title,
         "headline": document.headline,
-        "on": _format_day(document.on, locale),
+        "on": format_day(document),
         "draft": document.draft,
         "wording": document.wording,
         "language": document.language,
-        "direction": locale.text_direction,
+        "direction": _get_locale(document).text_direction,
         "sections": [
             {
                 "title": section.title,
@@ -35,9 +33,14 @@ def build_tree(document: ShortDocument) -> Tree:
     }
 
 
-def _format_day(on: date, locale: Locale) -> str:
-    """Return a date for running text, in other languages as the Unicode CLDR writes it."""
-    return format_date(on) if locale.language == "en" else str(dates.format_date(on, "long", locale))
+def format_day(document: ShortDocument) -> str:
+    """Return the date of a report for running text, in other languages as the Unicode CLDR writes it."""
+    locale = _get_locale(document)
+    return format_date(document.on) if locale.language == "en" else str(dates.format_date(document.on, "long", locale))
+
+
+def _get_locale(document: ShortDocument) -> Locale:
+    return Locale.parse(document.language, sep="-")
 
 
 def _build_block(block: Block) -> Tree:

@@ -19,6 +19,7 @@ from flask import request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
 from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot, load_facts
@@ -360,7 +361,8 @@ def list_changes(session: Session, query: Values) -> Reply:
 def request_report(session: Session, body: Values) -> Reply:
     """Request a report on one supplier, or on all suppliers that match a filter."""
     conditions = dict(body)
-    form, audience, document = (conditions.pop(name) for name in ("format", "audience", "document"))
+    names = ("format", "audience", "document", "language")
+    form, audience, document, language = (conditions.pop(name) for name in names)
     supplier_id = conditions.pop("supplier_id", None)
     who = get_caller()
     job = report_jobs.request_report(
@@ -371,6 +373,7 @@ def request_report(session: Session, body: Values) -> Reply:
         supplier_id,
         audience,
         document=document,
+        language=language,
         worker_derived=who.sees_worker_derived,
         max_waiting=get_settings().waiting_jobs,
     )
@@ -391,5 +394,8 @@ def get_report(session: Session, job_id: str) -> Reply:
 def _report(job: Job) -> Resource:
     names, outcome = ("format", "audience", "supplier_id"), job.result or {}
     requested = {name: job.payload.get(name) for name in names}
-    document = job.payload.get("document", FULL_REPORT)
-    return Resource(job, **requested, document=document, results=outcome.get("results"), size=outcome.get("size"))
+    requested |= {
+        "document": job.payload.get("document", FULL_REPORT),
+        "language": job.payload.get("language", ENGLISH),
+    }
+    return Resource(job, **requested, results=outcome.get("results"), size=outcome.get("size"))

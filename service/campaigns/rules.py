@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -39,14 +39,20 @@ def compute_due_at(due_on: date, country: object, fallback: str) -> datetime:
 
 
 def choose_language(country: object, chosen: str | None, event: str) -> str:
-    """Return the language of an email: the one that the respondent chose, or an official one of its country (Unicode CLDR),
-    if there is a text of this event in it; English otherwise.
+    """Return the language of an email, as :func:`find_language` does among those with a text of this event."""
+    return find_language(
+        country, chosen, {language for language, texts in list_default_texts().items() if event in texts}
+    )
+
+
+def find_language(country: object, chosen: str | None, available: Collection[str]) -> str:
+    """Return the language that a respondent chose, or an official one of its country (Unicode CLDR), if it is available; English
+    otherwise.
     """
-    written = {language for language, texts in list_default_texts().items() if event in texts}
     official = get_official_languages(str(country), de_facto=True) if country else ()
     for language in (chosen, *official):
         for candidate in (language, str(language).replace("_", "-"), f"{language}-Hans"):
-            if candidate in written:
+            if candidate in available:
                 return str(candidate)
     return FALLBACK
 

@@ -1,7 +1,8 @@
-"""Build the copy of a report for a supplier, from an assessment of its own answers alone.
+"""Build the copy of a report for a supplier, from an assessment of its own answers alone, in a language.
 
 Reports of workers, case records and agency scores are left out (those belong to others, and may rest on what workers reported),
-so that the copy is the same with and without them.
+so that the copy is the same with and without them. In a language other than English, an answer is described by its question and
+its words in the form, instead of the sentences of the model.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from typing import Any
 import numpy as np
 
 from questionnaires.form import load_combined_form
+from questionnaires.languages import ENGLISH
 from questionnaires.validation.returned_forms import QUESTIONS_SHOWN, is_sensitive
-from reports.document import Detail, Report
+from reports.document import Detail, Reason, Report, ReportLanguage
+from reports.short.scorecard import Words, load_scorecard_texts
 from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot
 from service.assessment.assess import AssessedBatch, Batch
 from service.report_content.build import build_details, build_report
 from service.report_content.contact_gate import SUPPLIER_TEXT, ContactGate
+from service.report_content.labels import format_answer
 from service.report_content.redaction import filter_own_answers
 from service.report_content.supplier_help import list_what_helps
+from service.translations.catalog import ENGLISH_TEXTS, Texts, list_texts
 
 
 def build_own_batch(kind: str, answers: Mapping[str, Any], form_answers: Mapping[str, Any] | None) -> Batch:
@@ -31,11 +36,22 @@ def build_own_batch(kind: str, answers: Mapping[str, Any], form_answers: Mapping
     return Batch(kind, own, "", "", np.zeros(1, dtype=np.intp))
 
 
-def build_copy(assessed: AssessedBatch, facts: FactSnapshot, on: date, gate: ContactGate, sender: str = "") -> Report:
-    """Return the copy for the only supplier of an assessment of its own answers. Steps that contact workers are withheld."""
+def build_copy(
+    assessed: AssessedBatch,
+    facts: FactSnapshot,
+    on: date,
+    gate: ContactGate,
+    sender: str = "",
+    texts: Texts = ENGLISH_TEXTS,
+) -> Report:
+    """Return the copy for the only supplier of an assessment of its own answers. Steps that contact workers are withheld.
+
+    ``texts``: of the language that the copy is in.
+    """
     gated = gate.apply(assessed)
     assessed, kind = gated.assessed, gated.assessed.batch.kind
-    withheld = SUPPLIER_TEXT if gated.owners - {"buyer"} else ""
+    withheld = texts.translate("pages", SUPPLIER_TEXT) if gated.owners - {"buyer"} else ""
+    language = build_report_language(texts)
     report = build_report([assessed], facts, on, (), (), "")
     (headline,) = report.results
     not_for_supplier = {
@@ -45,21 +61,64 @@ def build_copy(assessed: AssessedBatch, facts: FactSnapshot, on: date, gate: Con
     }
     indicators = [indicator for block in assessed.blocks for indicator in block.model.indicators]
     withheld_titles = {indicator.title for indicator in indicators if indicator.question in not_for_supplier}
+    titles = {texts.translate("plans", title) for title in withheld_titles}
     return replace(
         report,
         title=headline.name,
         audience="supplier",
         sender=sender,
         withheld=withheld,
+        language=language,
         details=tuple(
-            replace(_prepare_for_supplier(detail, assessed, withheld_titles), withheld=withheld)
+            replace(
+                _prepare_for_supplier(translate_detail(detail, assessed, texts), assessed, titles, Words(language)),
+                withheld=withheld,
+            )
             for detail in build_details(assessed, facts, on)
         ),
         not_checked=tuple(question for question in report.not_checked if question.title not in withheld_titles),
     )
 
 
-def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str]) -> Detail:
+def build_report_language(texts: Texts) -> ReportLanguage:
+    """Return a language as reports know it."""
+    parts = load_scorecard_texts().values()
+    translated = {english: texts.translate("scorecards", english) for part in parts for english in part.values()}
+    is_confirmed = texts.is_confirmed((*list_texts("scorecards"), *list_texts("plans")))
+    return ReportLanguage(texts.code, translated, is_confirmed)
+
+
+def translate_detail(detail: Detail, assessed: AssessedBatch, texts: Texts) -> Detail:
+    """Return the explanation of a supplier's only result in a language; the English one as it is."""
+    if texts.code == ENGLISH:
+        return detail
+    form = load_combined_form(assessed.batch.kind).in_language(texts.form_language)
+    (answers,) = assessed.batch.answers.to_rows()
+    asked = {indicator.title: indicator.question for block in assessed.blocks for indicator in block.model.indicators}
+
+    def translate(reason: Reason) -> Reason:
+        question = form.by_id.get(asked.get(reason.title, "")) if reason.kind == "answer" else None
+        text = reason.text
+        if question is not None and question.id in answers:
+            text = f"{question.ask} – {format_answer(form, question.id, answers[question.id])}"
+        return replace(reason, title=texts.translate("plans", reason.title), text=text)
+
+    country = detail.headline.country or ""
+    country_name = texts.locale.territories.get(country, detail.headline.country_name)
+    return replace(
+        detail,
+        headline=replace(detail.headline, country_name=country_name),
+        reasons=tuple(map(translate, detail.reasons)),
+        steps=tuple(
+            replace(step, title=texts.translate("plans", step.title), do=texts.translate("plans", step.do))
+            for step in detail.steps
+        ),
+    )
+
+
+def _prepare_for_supplier(
+    detail: Detail, assessed: AssessedBatch, withheld_titles: Collection[str], words: Words
+) -> Detail:
     """Return the explanation of a supplier's only result, with what would help it.
 
     Questions that are not for it are withheld: those to the buyer, and those that are dangerous to answer in its country.
@@ -74,4 +133,6 @@ def _prepare_for_supplier(detail: Detail, assessed: AssessedBatch, withheld_titl
     own = replace(detail, reasons=reasons)
     # Of an adaptive form that was returned, what is left was not shown because it cannot change the level.
     asked_all = QUESTIONS_SHOWN in assessed.batch.answers.columns
-    return replace(own, helps=list_what_helps(own, documented=documented, place_open=place_open, asked_all=asked_all))
+    return replace(
+        own, helps=list_what_helps(own, words, documented=documented, place_open=place_open, asked_all=asked_all)
+    )

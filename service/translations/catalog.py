@@ -40,8 +40,8 @@ from questionnaires.worker_voice.form import load_worker_voice_form
 FOLDER = Path(__file__).parent
 State = Literal["draft", "back_translated", "confirmed"]
 STATES: tuple[State, ...] = ("draft", "back_translated", "confirmed")
-Kind = Literal["forms", "answers", "pages", "mails", "plans", "notices", "voice"]
-KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "notices", "voice")
+Kind = Literal["forms", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice"]
+KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice")
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 NUMBER = "%(num)s"
 
@@ -166,6 +166,9 @@ class Texts:
         return Translations(file)
 
 
+ENGLISH_TEXTS = Texts(ENGLISH, {})
+
+
 def pad_forms(forms: Sequence[str], count: int) -> tuple[str, ...]:
     """Return as many forms of the plural as a language has, the last one for those that are missing."""
     return (*forms, *[forms[-1]] * count)[:count]
@@ -274,7 +277,9 @@ def find_fault(text: Text, forms: Sequence[str]) -> str:
             return f"The placeholder {', '.join(lacking)} is missing."
         if text.kind == "pages" and "%" in PLACEHOLDER.sub("", form):
             return "A percent sign is not possible here. Write the word."
-        if text.kind in ("answers", "mails", "notices", "voice") and set("{}") & set(PLACEHOLDER.sub("", form)):
+        if text.kind in ("answers", "mails", "scorecards", "notices", "voice") and set("{}") & set(
+            PLACEHOLDER.sub("", form)
+        ):
             return "Braces are only for placeholders."
         if "\n" in form and "\n" not in text.english:
             return "The translation has to be in one line, as the English is."

@@ -84,7 +84,13 @@ def build_template() -> Catalog:
         catalog.add(text, auto_comments=comments)
     for code in FILE_REFUSALS:
         catalog.add(" ".join(REFUSALS[code]), auto_comments=["Why a file is not accepted"])
-    for kind, english, comment in (*_read_issues(), *_read_mails(), *_read_notices(), *_read_plans()):
+    for kind, english, comment in (
+        *_read_issues(),
+        *_read_mails(),
+        *_read_notices(),
+        *_read_plans(),
+        *_read_scorecards(),
+    ):
         catalog.add(english, context=kind, auto_comments=[comment] if comment else ())
     return catalog
 
@@ -157,9 +163,15 @@ def _read_plans() -> Iterator[tuple[str, str, str]]:
     for model in sorted(load_models(), key=lambda one: get_version_key(one.version)):
         versions[model.id].append(model)
     for model_id in sorted(versions):
-        for model in versions[model_id][-2:]:  # an organisation may use the earlier one for a while
+        for model in versions[model_id][-3:]:  # earlier ones are in force for a while
             for title in (*(part.title for part in model.indicators), *(part.title for part in model.floors)):
                 yield "plans", title, "Title of a finding"
+
+
+def _read_scorecards() -> Iterator[tuple[str, str, str]]:
+    for part, texts in _read_toml(ROOT / "reports/short/scorecard.toml").items():
+        for key, text in texts.items():
+            yield "scorecards", text, f"Scorecard of a supplier: {part}.{key}"
 
 
 if __name__ == "__main__":

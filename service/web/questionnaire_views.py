@@ -32,7 +32,7 @@ from service.online_questionnaires.questions import (
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import get_due_day
 from service.shared_plans import contents
-from service.web.supplier_texts import choose_language, translate
+from service.web.supplier_texts import choose_language, get_language, translate
 
 SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent
 LEVELS: dict[Level, str] = {
@@ -289,7 +289,7 @@ def render_sent(session: Session, token: str, opened: Opened) -> AnyResponse:
     detail: Detail | None = None
     plan: contents.SharedPlan | None = None
     if link.section is None and link.record_id == opened.supplier.id:
-        detail = stored_reports.build_supplier_copy(session, opened.supplier.id).details[0]
+        detail = stored_reports.build_supplier_copy(session, opened.supplier.id, get_language()).details[0]
         has_plan = any(
             one.purpose == links.PLAN and links.is_valid(one, now())
             for one in links.list_links(session, opened.supplier.id)

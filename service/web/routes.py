@@ -23,6 +23,7 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
+from service.report_jobs import list_report_languages
 from service.web.formatting import (
     describe_actor,
     describe_error,
@@ -255,6 +256,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/remedy-accounts/<account_id>/delete", "delete_account", remedy_accounts.delete_account),
     Route("POST", "/remediation/steps/<step_id>/requests", "ask_approver", approvals.ask),
     Route("GET", "/worker-surveys/<survey_id>", "survey", worker_surveys.show_survey),
+    Route("GET", "/worker-surveys/<survey_id>/form", "survey_form", worker_surveys.download_form),
+    Route("GET", "/worker-surveys/<survey_id>/recordings", "survey_recordings", worker_surveys.download_recordings),
     Route("POST", "/worker-surveys/<survey_id>/codes", "issue_survey_codes", worker_surveys.issue_codes),
     Route("POST", "/worker-surveys/<survey_id>/close", "close_survey", worker_surveys.close),
     Route("POST", "/worker-surveys/<survey_id>/accept", "accept_survey", worker_surveys.accept),
@@ -344,6 +347,7 @@ def register(app: Flask) -> None:
         LEADS=LEADS,
         OWNERS=OWNERS,
         REPORT_KINDS=REPORT_KINDS,
+        REPORT_LANGUAGES=list_report_languages(),
         SOURCES=load_sources(),
         TERMS=help_page.load_terms(),
         ngettext=format_plural,  # replaces Babel's function, which writes 12345 without a comma

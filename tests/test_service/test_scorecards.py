@@ -1,7 +1,9 @@
 """The scorecards of many suppliers are one job, which continues where it was interrupted and leaves no portion behind."""
 
 import io
+import re
 import zipfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -11,9 +13,14 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from test_supplier_copy import AGENCY, CANNERY, save_supplier
 
+from reports.charts import Drawing
+from reports.redaction import for_audience
+from reports.short.scorecard import build as build_scorecard
+from reports.short.tree import build_tree
 from service import report_jobs, scorecards, stored_reports
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
+from service.campaigns.contacts import save_contact
 from service.clock import now
 from service.db.job_tables import Job
 from service.db.remediation_tables import Step
@@ -21,8 +28,13 @@ from service.db.session import Database
 from service.db.tables import Supplier
 from service.erasure import traces
 from service.erasure.files import delete_files, list_used_files
+from service.errors import DomainError
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
+from service.suppliers.repository import save_supplier as save_assessed
+from service.translations.catalog import load_shipped_texts
+
+SAME = ("29 November 2026", "Status")  # in Indonesian as in English
 
 
 @pytest.fixture
@@ -133,6 +145,47 @@ def test_a_scorecard_says_how_far_a_step_has_got_and_not_what_workers_said_of_it
         steps = stored_reports.build_supplier_copy(session, site).details[0].steps
     assert [step.status for step in steps] == [status, "", *[status for _ in proposed[2:]]]
     assert (steps[0].due == date(2027, 3, 1)) == bool(status)
+
+
+@pytest.mark.parametrize("code", ["th", "id", "vi", "zh-Hans"])
+def test_a_scorecard_in_the_language_of_its_supplier_has_no_english_but_names(
+    sqlite_database: Database, code: str
+) -> None:
+    organisation = make_organisation(sqlite_database)
+    with sqlite_database.for_organisation(organisation) as session:
+        site = save_assessed(session, "site", CANNERY, date(2026, 11, 29), now(), "user:ana", "api")[0].id
+        save_contact(session, session.get_one(Supplier, site), "site@example.org", code, "user:ana", confirmed=True)
+        session.flush()
+        assert scorecards.choose_language(session, site, scorecards.OF_SUPPLIER) == code
+        document = build_scorecard(for_audience(stored_reports.build_supplier_copy(session, site, code)))
+        english = build_scorecard(for_audience(stored_reports.build_supplier_copy(session, site)))
+    assert document.language == code
+    page, original = (list(read_strings(build_tree(one))) for one in (document, english))
+    untranslated = {text for text in page if text in original and re.search("[a-z]{3}", text)}
+    assert untranslated <= {CANNERY["name"], "paragraph", "bullets", "table", "picture", "ltr", *SAME}
+    assert load_shipped_texts(code).translate("scorecards", "How to reply") in page
+
+
+def read_strings(tree: object) -> Iterator[str]:
+    """Yield every string in the tree of a report; of a chart, its lines of text."""
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, Drawing):
+        yield from (text.text for text in tree.texts())
+    elif isinstance(tree, dict | list):
+        for one in tree.values() if isinstance(tree, dict) else tree:
+            yield from read_strings(one)
+
+
+def test_a_supplier_whose_language_has_no_scorecard_gets_it_in_english(sqlite_database: Database) -> None:
+    organisation = make_organisation(sqlite_database)
+    site = save_supplier(sqlite_database, organisation, "site", CANNERY | {"country": "LA"})
+    with sqlite_database.for_organisation(organisation) as session:
+        assert scorecards.choose_language(session, site, scorecards.OF_SUPPLIER) == "en"
+        assert scorecards.choose_language(session, site, "vi") == "vi"
+        with pytest.raises(DomainError, match="Other reports are in English") as refused:
+            report_jobs.request_report(session, "pdf", "user:ana", supplier_id=site, language="th")
+        assert refused.value.code == "language.unknown"
 
 
 def make_step(session: Session, site: str, action: str, state: str, *, worker_derived: bool) -> Step:

@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from questionnaires.languages import ENGLISH
 from reports.document import LEVELS
 from reports.formats import ALL_FORMATS, FULL_REPORT
 from reports.formats import KINDS as REPORT_KINDS
@@ -27,7 +28,7 @@ from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.api.schemas.editions import EditionSchema
 from service.api.schemas.suppliers import LevelCountsSchema
-from service.report_jobs import AUDIENCES
+from service.report_jobs import AUDIENCES, REPORT_LANGUAGES
 
 STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
 # Why a supplier stays: it was edited, merged, asked, is in a case or has a decided match, or its history was erased.
@@ -447,6 +448,7 @@ class ReportSchema(ApiSchema):
     message = fields.String(dump_only=True)
     document = StrictChoice(REPORT_KINDS, load_default=FULL_REPORT)
     format = StrictChoice(ALL_FORMATS, required=True)
+    language = StrictChoice(REPORT_LANGUAGES, load_default=ENGLISH)
     audience = StrictChoice(AUDIENCES, load_default="internal")
     supplier_id = StrictString(36, allow_none=True)
     results = StrictInteger(0, dump_only=True, allow_none=True)

@@ -32,6 +32,7 @@ KIND_TITLES = {
     "pages": lazy_gettext("Pages"),
     "mails": lazy_gettext("Emails"),
     "plans": lazy_gettext("Findings and steps"),
+    "scorecards": lazy_gettext("Scorecards"),
     "notices": lazy_gettext("Worker notice"),
     "voice": lazy_gettext("Worker surveys"),
 }

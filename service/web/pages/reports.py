@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
 from service import report_jobs
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
@@ -28,6 +29,7 @@ def request_report() -> AnyResponse:
             form.get("supplier_id") or None,
             form.get("audience", "internal"),
             document=document or FULL_REPORT,
+            language=form.get("language", ENGLISH) if document == report_jobs.SCORECARD else ENGLISH,
             worker_derived=get_caller().sees_worker_derived,
             max_waiting=get_settings().waiting_jobs,
         )
