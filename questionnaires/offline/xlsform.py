@@ -62,8 +62,8 @@ def build_xlsform(form: Questionnaire, languages: Sequence[Language] = (ENGLISH_
     with xlsxwriter.Workbook(
         buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     ) as book:
-        _write_table(book, "survey", _list_survey_rows(form, questions, languages))
-        _write_table(book, "choices", _list_choice_rows(form, questions, languages))
+        write_table(book, "survey", _list_survey_rows(form, questions, languages))
+        write_table(book, "choices", _list_choice_rows(form, questions, languages))
         settings = {
             "form_title": versions[0].title,
             "form_id": f"diligence_{form.id}",
@@ -71,7 +71,7 @@ def build_xlsform(form: Questionnaire, languages: Sequence[Language] = (ENGLISH_
             "default_language": name_language(languages[0]),
             "style": "pages",
         }
-        _write_table(book, "settings", [settings])
+        write_table(book, "settings", [settings])
     return buffer.getvalue()
 
 
@@ -196,7 +196,8 @@ def label(column: str, languages: Sequence[Language], texts: Sequence[str]) -> d
     return {f"{column}::{name_language(one)}": text for one, text in zip(languages, texts, strict=True)}
 
 
-def _write_table(book: xlsxwriter.Workbook, name: str, rows: Sequence[Mapping[str, str]]) -> None:
+def write_table(book: xlsxwriter.Workbook, name: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a sheet of an XLSForm: a column for each key of its rows."""
     sheet = book.add_worksheet(name)
     headers = list(dict.fromkeys(header for row in rows for header in row))
     sheet.write_row(0, 0, headers, book.add_format({"bold": True}))

@@ -268,7 +268,13 @@ from service.api.schemas.suppliers import (
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
 from service.api.schemas.what_if import WhatIfSchema, what_if_change
 from service.api.schemas.worker_notice import WorkerNoticeQuerySchema
-from service.api.schemas.worker_surveys import WORKER_SURVEY, WORKER_SURVEYS, SurveyCodeRequestSchema, SurveyCodesSchema
+from service.api.schemas.worker_surveys import (
+    WORKER_SURVEY,
+    WORKER_SURVEYS,
+    SurveyCodeRequestSchema,
+    SurveyCodesSchema,
+    SurveyFormQuerySchema,
+)
 from service.auth.caller import get_settings
 from service.connected_systems.files import MEDIA_TYPES as SYSTEM_FILES
 from service.outbox.messages import MEDIA_TYPE
@@ -557,6 +563,12 @@ ROUTES: tuple[Route, ...] = (
           "Get a retaliation watch with its checks.", RetaliationWatchSchema(), (200, 304), versioned=True),
     Route("GET", "/worker-surveys/<survey_id>", "get_worker_survey", worker_surveys.get_survey,
           "Get a survey among workers, with its figures once it is closed.", WORKER_SURVEY, (200, 304), versioned=True),
+    Route("GET", "/worker-surveys/<survey_id>/form", "download_worker_survey_form", worker_surveys.get_form,
+          "Download a survey as an XLSForm for KoboToolbox and ODK. Whoever runs it sends the answers to the page of the survey.",
+          WORKBOOK, transaction="own", query=SurveyFormQuerySchema()),
+    Route("GET", "/worker-surveys/<survey_id>/recordings", "download_worker_survey_recordings", worker_surveys.get_recordings,
+          "Download the list of the recordings that the XLSForm names, with the texts to be read.",
+          FileTypes((FORMATS["csv"].media_type,)), transaction="own"),
     Route("POST", "/worker-surveys/<survey_id>/codes", "issue_worker_survey_codes", worker_surveys.issue_codes,
           "Issue codes, with which workers answer. They are returned only once.", SurveyCodesSchema(), (201,), "write",
           body=SurveyCodeRequestSchema(), secret=True),

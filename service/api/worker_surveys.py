@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import url_for
+from flask import Response, url_for
 from sqlalchemy.orm import Session
 
+from reports.formats import FORMATS
 from service.api.body import parse_day
-from service.api.responses import Reply, build_etag
+from service.api.responses import Reply, attachment, build_etag
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.auth.caller import get_caller
+from service.auth.caller import get_caller, read_session
 from service.clock import now
 from service.db.worker_voice_tables import WorkerSurvey
 from service.remediation.steps import build_act
 from service.suppliers import repository as suppliers
-from service.worker_voice import acceptance, surveys
+from service.worker_voice import acceptance, collecting, surveys
 
 
 def list_surveys(session: Session, kind: str, supplier_id: str) -> Reply:
@@ -39,6 +40,23 @@ def get_survey(session: Session, survey_id: str) -> Reply:
     """Return a survey, with its figures once it is closed."""
     survey = surveys.get_survey(session, survey_id)
     return Reply(_describe(survey), etag=build_etag(survey))
+
+
+def get_form(survey_id: str, query: Mapping[str, Any]) -> Response:
+    """Return the XLSForm of a survey."""
+    with read_session() as session:
+        survey = surveys.get_survey(session, survey_id)
+        on = build_act(get_caller(), now()).on
+        data = collecting.build_form(session, survey, on, has_recordings=query["recordings"] == "yes")
+    return attachment(data, FORMATS["xlsx"].media_type, f"worker_voice_{survey.address}.xlsx")
+
+
+def get_recordings(survey_id: str) -> Response:
+    """Return the list of the recordings that the XLSForm names, as CSV."""
+    with read_session() as session:
+        survey = surveys.get_survey(session, survey_id)
+        data = collecting.build_list_of_recordings(session, survey, build_act(get_caller(), now()).on)
+    return attachment(data, FORMATS["csv"].media_type, f"worker_voice_{survey.address}_recordings.csv")
 
 
 def issue_codes(session: Session, survey_id: str, body: Mapping[str, Any]) -> Reply:

@@ -10,14 +10,12 @@ from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 
-from babel import Locale
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.languages import ENGLISH, Language
 from questionnaires.worker_voice.form import (
-    OTHER,
     WorkerVoiceForm,
     list_voice_languages,
     load_voice_language,
@@ -30,7 +28,7 @@ from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
 from service.referrals.readiness import choose_contacts
 from service.web.questionnaire import HEADERS
-from service.worker_voice import answering, surveys
+from service.worker_voice import answering, collecting, surveys
 
 pages = Blueprint("voice", __name__, url_prefix="/voice")
 # The browser forgets the pages of this site, also those to which its button "back" would lead.
@@ -101,6 +99,46 @@ def thank(address: str) -> AnyResponse:
     response = make_response(render_template("voice_thanks.html", **_get_words(_load_form())))
     response.headers["Clear-Site-Data"] = CLEAR
     return response
+
+
+@pages.get("/<address>/export")
+def show_export(address: str) -> AnyResponse:
+    """Show whoever runs the survey where to send what was collected with KoboToolbox or ODK."""
+    return _render_export(address)
+
+
+@pages.post("/<address>/export")
+def count_export(address: str) -> AnyResponse:
+    """Count the answers of an export. It is read in memory, and nothing of it is shown but the numbers of rows."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        return _render_export(address, error=DomainError("survey.file", 422, "Choose a file."))
+    try:
+        with _open_session(write=True) as session:
+            survey = surveys.get_survey(session, get_survey_link().survey_id, lock=True)
+            counted = collecting.count_export(session, survey, file.read(), file.filename, _get_day())
+    except DomainError as error:
+        return _render_export(address, error=error)
+    return _render_export(address, counted)
+
+
+def _render_export(
+    address: str, counted: collecting.Counted | None = None, error: DomainError | None = None
+) -> AnyResponse:
+    texts = load_worker_voice_form().texts
+    rows: dict[str, list[int]] = {}
+    for row, code in counted.refused if counted else ():
+        rows.setdefault(texts[code.removeprefix("survey.")], []).append(row)
+    page = render_template(
+        "voice_export.html",
+        address=address,
+        language=load_voice_language(ENGLISH),
+        words=texts,
+        counted=counted,
+        rows=rows,
+        error=error,
+    )
+    return make_response(page, error.status if error else 200)
 
 
 @pages.get("/leave")
@@ -179,7 +217,7 @@ def _render_statements(survey: WorkerSurvey, code: str, error: DomainError | Non
         address=survey.address,
         code=code,
         question=language.translate(form.cuts[survey.cut].ask) if survey.cut else "",
-        groups=describe_groups(survey, form, language),
+        groups=surveys.describe_groups(survey, form, language),
         statements=[(one.id, language.translate(one.ask)) for one in form.statements],
         answers={answer: language.translate(title) for answer, title in form.answers.items()},
         values=request.form,
@@ -191,14 +229,3 @@ def _render_statements(survey: WorkerSurvey, code: str, error: DomainError | Non
 
 def _translate_error(form: WorkerVoiceForm, error: DomainError | None) -> str:
     return _get_language(form).translate(error.detail) if error else ""
-
-
-def describe_groups(survey: WorkerSurvey, form: WorkerVoiceForm, language: Language) -> dict[str, str]:
-    """Return the titles of the groups of a survey in a language, by id; none if the answers are not divided."""
-    if survey.cut is None:
-        return {}
-    cut = form.cuts[survey.cut]
-    countries = Locale.parse(language.code, sep="-").territories
-    titles = {group: countries.get(group, group) for group in survey.groups}
-    titles |= {group: language.translate(title) for group, title in cut.groups.items()}
-    return titles | {OTHER: language.translate(cut.other)}

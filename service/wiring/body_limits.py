@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from questionnaires.proof_files import PROOF_BYTES
 from service.api.body import LONGEST
 from service.settings import Settings
+from service.worker_voice.collecting import MOST_BYTES
 
 PROOFS = frozenset(
     {
@@ -33,7 +34,9 @@ UPLOADS = frozenset(
         "pages.work_out_repayment",
     }
 )
+EXPORTS = frozenset({"voice.count_export"})
 SMALL = LONGEST  # bytes
+EXPORT = MOST_BYTES  # bytes: read in memory only
 PROOF = PROOF_BYTES + 100_000  # bytes: a file with the fields of its form
 
 
@@ -41,6 +44,8 @@ def get_limit(settings: Settings, endpoint: str | None) -> int:
     """Return the most bytes that the body of a request to a route may have."""
     if endpoint in UPLOADS:
         return settings.upload_bytes
+    if endpoint in EXPORTS:
+        return EXPORT
     return min(PROOF if endpoint in PROOFS else SMALL, settings.upload_bytes)
 
 

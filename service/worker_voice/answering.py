@@ -27,7 +27,7 @@ def check_code(session: Session, survey: WorkerSurvey, code: str) -> None:
     """Raise DomainError ``survey.wrong_code``, 422, unless nobody has used a code of a survey yet."""
     query = select(SurveyCode.id).where(SurveyCode.survey_id == survey.id)
     if session.scalars(query.where(SurveyCode.code_hash == hash_code(survey.id, code))).first() is None:
-        raise _refuse("wrong_code")
+        raise refuse("wrong_code")
 
 
 def add_answers(
@@ -39,18 +39,18 @@ def add_answers(
     ``survey.not_open``, ``survey.wrong_group``, ``survey.no_answers``, ``survey.wrong_code``.
     """
     if not is_answerable(survey, on):
-        raise _refuse("not_open")
+        raise refuse("not_open")
     if group not in survey.groups:
-        raise _refuse("wrong_group")
+        raise refuse("wrong_group")
     form = load_worker_voice_form(survey.form_version)
     given = [(one.id, answers[one.id]) for one in form.statements if answers.get(one.id) in form.answers]
     if not given:
-        raise _refuse("no_answers")
+        raise refuse("no_answers")
     used = delete(SurveyCode).where(
         SurveyCode.survey_id == survey.id, SurveyCode.code_hash == hash_code(survey.id, code)
     )
     if cast(CursorResult[object], session.execute(used)).rowcount != 1:
-        raise _refuse("wrong_code")
+        raise refuse("wrong_code")
     counted = update(SurveyCount).where(
         SurveyCount.survey_id == survey.id,
         SurveyCount.group == group,
@@ -59,6 +59,6 @@ def add_answers(
     session.execute(counted.values(workers=SurveyCount.workers + 1), execution_options={"synchronize_session": False})
 
 
-def _refuse(text: str) -> DomainError:
+def refuse(text: str) -> DomainError:
     """Return an error whose code ends with the id of the text that the worker reads in their language."""
     return DomainError(f"survey.{text}", 422, load_worker_voice_form().texts[text])

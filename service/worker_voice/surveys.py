@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
@@ -90,6 +91,17 @@ def load_voice_languages(session: Session) -> dict[str, Language]:
 def load_usable_languages(session: Session, form: WorkerVoiceForm) -> dict[str, Language]:
     """Load the languages in which every text is confirmed, by the organisation's reviewers or in our files; others are locked."""
     return {code: one for code, one in load_voice_languages(session).items() if form.is_confirmed(one)}
+
+
+def describe_groups(survey: WorkerSurvey, form: WorkerVoiceForm, language: Language) -> dict[str, str]:
+    """Return the titles of the groups of a survey in a language, by id; none if the answers are not divided."""
+    if survey.cut is None:
+        return {}
+    cut = form.cuts[survey.cut]
+    countries = Locale.parse(language.code, sep="-").territories
+    titles = {group: countries.get(group, group) for group in survey.groups}
+    titles |= {group: language.translate(title) for group, title in cut.groups.items()}
+    return titles | {OTHER: language.translate(cut.other)}
 
 
 def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: Act) -> WorkerSurvey:

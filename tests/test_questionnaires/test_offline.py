@@ -3,8 +3,11 @@
 import csv
 import io
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,10 @@ from examples import invariant
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
+from pyxform.validators.odk_validate import ODK_VALIDATE_PATH
 from pyxform.xls2xform import convert
+from test_voice_collected import FORM as VOICE
+from test_voice_collected import TEXTS as VOICE_TEXTS
 
 from questionnaires.form import Questionnaire, load_form
 from questionnaires.languages import ENGLISH, Translation, list_languages, load_language
@@ -22,6 +28,7 @@ from questionnaires.offline.xlsform import DAY_QUESTION, VERSION_QUESTION, build
 from questionnaires.question import Question
 from questionnaires.tables import TableOptions, read_tables
 from questionnaires.workbook import list_outgoing_questions
+from questionnaires.worker_voice.xlsform import build_voice_xlsform
 
 FORM_IDS = ("site", "site_fishing", "site_construction", "site_domestic_work", "agency")
 LANGUAGES = (ENGLISH, *sorted({"ar", "my", "th", "zh-Hans"} & {*list_languages()}))  # a few, because each takes time
@@ -172,6 +179,22 @@ def test_each_form_is_converted_without_a_warning(form_id: str, tmp_path):
     converted = convert(xlsform=path)
     assert converted.warnings == []
     assert 'id="diligence_' in converted.xform
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("java") is None, reason="ODK Validate, which the wheel of pyxform carries, needs Java")
+def test_odk_validate_accepts_each_form_and_worker_voice(tmp_path: Path):
+    languages = list(map(load_language, LANGUAGES))
+    forms = {form_id: build_xlsform(load_form(form_id), languages) for form_id in FORM_IDS}
+    forms["worker_voice"] = build_voice_xlsform(VOICE, VOICE_TEXTS, "worker_voice_abc", has_recordings=True)
+    paths = []
+    for form_id, data in forms.items():
+        (tmp_path / f"{form_id}.xlsx").write_bytes(data)
+        paths.append(tmp_path / f"{form_id}.xml")
+        paths[-1].write_text(convert(xlsform=tmp_path / f"{form_id}.xlsx").xform, encoding="utf-8")
+    validated = subprocess.run(["java", "-jar", ODK_VALIDATE_PATH, *paths], capture_output=True, text=True, check=False)
+    assert validated.returncode == 0, validated.stdout + validated.stderr
+    assert validated.stdout.count("Xform is valid") + validated.stderr.count("Xform is valid") == len(forms)
 
 
 def test_a_form_for_phones_asks_nothing_that_is_for_the_buyer_or_endangers_whoever_answers():

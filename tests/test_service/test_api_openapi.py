@@ -77,12 +77,15 @@ NOT_SAID_BY_SCHEMA = {
         ["preview_campaign", "start_campaign"],
         "that the due date is ahead; which filters fit together, and which suppliers exist",
     ),
+    "change_campaign_suppliers": "which reason goes with which action",
     **dict.fromkeys(
         ["create_supplier_worker_survey", "create_agency_worker_survey"],
         f"{PERSONS}; where a supplier has workers; which languages are confirmed; which days fit together",
     ),
     "issue_worker_survey_codes": "how many workers have no code yet",
-    "request_report": "whether there is anything to report on; that the copy of a supplier names the supplier",
+    "request_report": (
+        "whether there is anything to report on; that the copy of a supplier names it; that only scorecards have languages"
+    ),
     **dict.fromkeys(["add_referral_contact", "change_referral_contact"], f"{PERSONS}; which two letters are a country"),
     "confirm_referral_contact": "that this day is past",
     **dict.fromkeys(["create_webhook", "change_webhook"], "which addresses may be called"),
@@ -259,6 +262,8 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_plan_workbook": {workbook},
         "download_supplier_notice": {"application/pdf", "text/html"},
         "download_agency_notice": {"application/pdf", "text/html"},
+        "download_worker_survey_form": {workbook},
+        "download_worker_survey_recordings": {"text/csv"},
         "download_issues": {"text/csv"},
         "download_message": {"message/rfc822"},
         "download_translations": {"text/x-gettext-translation"},

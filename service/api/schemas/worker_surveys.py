@@ -113,6 +113,12 @@ class SurveyCodeRequestSchema(ApiSchema):
     codes = StrictInteger(1, MAX_WORKERS, required=True)
 
 
+class SurveyFormQuerySchema(ApiSchema):
+    """Whether the XLSForm names a recording of each statement."""
+
+    recordings = StrictChoice(("yes", "no"), load_default="no")
+
+
 class SurveyCodesSchema(ApiSchema):
     """New codes of a survey, each for one worker, and the address of the page where they are entered."""
 

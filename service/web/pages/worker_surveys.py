@@ -21,6 +21,7 @@ from questionnaires.worker_voice.form import (
     load_worker_voice_form,
 )
 from questionnaires.worker_voice.publication import load_publication_rules
+from reports.formats import FORMATS
 from service.auth.caller import get_caller, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY, NO_ONE
 from service.clock import now
@@ -31,9 +32,9 @@ from service.errors import DomainError
 from service.remediation.steps import Act, build_act
 from service.report_content.contact_gate import list_worker_places
 from service.suppliers import repository as suppliers
+from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
-from service.web.voice import describe_groups
-from service.worker_voice import acceptance, surveys
+from service.worker_voice import acceptance, collecting, surveys
 
 NOT_DIVIDED = "none"  # in the form: no cut
 RUN_BY_TITLES = {
@@ -127,7 +128,7 @@ def _render_survey(survey_id: str, error: DomainError | None) -> Response:
         supplier = session.get_one(Supplier, survey.supplier_id)
         names = {f"user:{user.id}": user.name for user in session.scalars(select(User))}
     form = load_worker_voice_form(survey.form_version)
-    groups = describe_groups(survey, form, load_voice_language(ENGLISH)) or {EVERYONE: _("All workers")}
+    groups = surveys.describe_groups(survey, form, load_voice_language(ENGLISH)) or {EVERYONE: _("All workers")}
     html = render_template(
         "survey.html",
         survey=survey,
@@ -171,6 +172,23 @@ def issue_codes(survey_id: str) -> AnyResponse:
         texts=[(one.code, one.translate(form.texts["title"]), one.translate(form.texts["code"])) for one in languages],
     )
     return make_response(html)
+
+
+def download_form(survey_id: str) -> Response:
+    """Return the XLSForm of a survey; with the query ``recordings``, one that names a recording of each statement."""
+    with read_session() as session:
+        survey = surveys.get_survey(session, survey_id)
+        on = build_act(get_caller(), now()).on
+        data = collecting.build_form(session, survey, on, has_recordings="recordings" in request.args)
+    return build_download(data, FORMATS["xlsx"].media_type, f"worker_voice_{survey.address}.xlsx")
+
+
+def download_recordings(survey_id: str) -> Response:
+    """Return the list of the recordings that the XLSForm names."""
+    with read_session() as session:
+        survey = surveys.get_survey(session, survey_id)
+        data = collecting.build_list_of_recordings(session, survey, build_act(get_caller(), now()).on)
+    return build_download(data, FORMATS["csv"].media_type, f"worker_voice_{survey.address}_recordings.csv")
 
 
 def close(survey_id: str) -> AnyResponse:
