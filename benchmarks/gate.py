@@ -17,7 +17,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from questionnaires.form import load_combined_form
+from questionnaires.form import build_answers_schema, load_combined_form
+from questionnaires.validation.json_answers import validate_answers
+from service.clock import today
 
 CLIENTS = 32
 MOST_P95 = 300.0  # milliseconds
@@ -72,9 +74,20 @@ class Round:
 
 
 def build_full_answers() -> dict[str, object]:
-    """Return a supplier that also answers every multiple-choice question: the largest request for a decision."""
-    choices = {q.id: q.choices[0].code for q in load_combined_form("site").questions if q.type == "choice"}
-    return {**choices, **SOME_ANSWERS}
+    """Return a supplier that also answers every multiple-choice question: the largest request for a decision.
+
+    Each answer is the first one that contradicts none of the others.
+    """
+    form, on = load_combined_form("site"), today("UTC").isoformat()
+    answers = build_answers_schema(form, on).load(SOME_ANSWERS)
+    chosen: dict[str, object] = {}
+    for question in form.questions:
+        if question.type == "choice" and question.id not in answers:
+            codes = [choice.code for choice in question.choices]
+            chosen[question.id] = next(
+                code for code in codes if not validate_answers(form, {**answers, **chosen, question.id: code}, on)[1]
+            )
+    return {**chosen, **SOME_ANSWERS}
 
 
 def read_cpu_seconds(pid: int) -> float:
