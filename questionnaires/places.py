@@ -43,6 +43,8 @@ def build_region_index(*, with_places: bool) -> RegionIndex:
 
 def split_words(text: str) -> tuple[str, ...]:
     """Return the folded words of a text."""
+    if text.isascii():
+        return tuple(WORD.findall(text.casefold()))
     return tuple(map(fold_text, WORD.findall(text)))
 
 

@@ -27,16 +27,16 @@ LETTERS = {"đ": "d", "ð": "d", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "
 POINT = re.compile(r"(?<=[0-9])[.,](?=[0-9])")
 
 
-class FoldingTable(dict[int, str]):
-    """What each character is folded to, computed at its first use; for ``str.translate``."""
+class FoldingTable(dict[int, str | None]):
+    """What each character is folded to, computed at its first use; None for nothing, which ``str.translate`` does fastest."""
 
-    def __missing__(self, code: int) -> str:
+    def __missing__(self, code: int) -> str | None:
         character = chr(code)
         folded = SIGNS.get(character) or LETTERS.get(character) or unicodedata.normalize("NFKD", character).casefold()
         significant = (
             c for c in folded if not "\u0300" <= c <= "\u036f" and (c.isalnum() or unicodedata.category(c)[0] == "M")
         )
-        self[code] = unicodedata.normalize("NFC", "".join(significant))
+        self[code] = unicodedata.normalize("NFC", "".join(significant)) or None
         return self[code]
 
 

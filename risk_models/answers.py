@@ -112,6 +112,8 @@ class Answers:
 
 def to_json_value(value: Any) -> Any:
     """Return an answer as a JSON value: a list for a tuple, an object without empty fields for a piece of evidence."""
+    if type(value) in (str, float):  # most answers
+        return value
     if isinstance(value, EvidencePiece | Confirmation):
         fields = value._asdict()
         if "confirmation" in fields:
@@ -226,7 +228,9 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
         [
             -1
             if (value := row.get(question)) is None
-            else code_by_value.setdefault(_normalize_value(question, value), len(code_by_value))
+            else code_by_value.setdefault(
+                value if type(value) is str else _normalize_value(question, value), len(code_by_value)
+            )
             for row in suppliers
         ]
         for question, code_by_value in distinct.items()

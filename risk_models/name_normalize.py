@@ -25,5 +25,7 @@ def name_key(text: str) -> str:
 
 def normalize_text(text: str) -> str:
     """Return the words of a text case-folded, without punctuation, single-spaced. Accents stay: thé is not "the"."""
+    if text.isascii():
+        return NOT_ALPHANUMERIC.sub(" ", text.casefold()).strip()
     letters = unicodedata.normalize("NFC", text).casefold()
     return " ".join("".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in letters).split())

@@ -25,7 +25,7 @@ class Grid:
         self.filled: Mask = np.zeros((sheet.n_rows, len(sheet.columns)), dtype=np.bool_, order="F")
         for index, column in enumerate(sheet.columns):
             if column.values:
-                shown = np.array([*(value.strip(BLANK) != "" for value in column.values), False])
+                shown = np.array([*[value.strip(BLANK) != "" for value in column.values], False])
                 self.filled[:, index] = shown[column.codes]
 
     @cached_property

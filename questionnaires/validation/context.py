@@ -163,7 +163,7 @@ class ValidationContext:
         """
         columns, matched = self.sheet.columns, sorted(self.column_match.columns.values())
         filled = [
-            np.array([*(bool(value.strip(INVISIBLE)) for value in column.values), False])[column.codes]
+            np.array([*[value.strip(INVISIBLE) != "" for value in column.values], False])[column.codes]
             for column in columns
         ]
         data = np.logical_or.reduce([filled[index] for index in matched])
@@ -209,7 +209,7 @@ class ValidationContext:
         cell_codes = column.codes[self.rows]
         self.record_errors_and_formulas(index)
         used = np.flatnonzero(np.bincount(cell_codes + 1, minlength=len(column.values) + 1)[1:])
-        texts = self.split_shared_texts(question, [column.values[code] for code in used])
+        texts = self.split_shared_texts(question, [column.values[code] for code in used.tolist()])
         if any(corrected == question for corrected, _ in self.corrections):
             texts = self.correct_texts(question, texts, cell_codes, used)
         field, notice = field.fit_to_column(texts, date_order)

@@ -94,8 +94,10 @@ def _empty_column(column: Column, header_index: int, header: str) -> Column:
 
 def _find_personal_data(column: Column, header_index: int, header: str, question: Question | None) -> str | None:
     """Return the issue code of the personal data in a column; None if it is kept."""
+    if question is not None and (question.person or question.type == "text"):
+        return None
     texts = _list_texts(column, header_index)
-    if not texts or (question is not None and (question.person or question.type == "text")):
+    if not texts:
         return None
     if question is None and header:
         code = detect_personal_column(header)

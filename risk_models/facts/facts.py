@@ -235,7 +235,7 @@ class FactSnapshot:
         return tuple(
             name
             for name, good in self.goods.items()
-            if any(code.startswith(isic) or isic.startswith(code) for code in codes for isic in good.isic)
+            if any(code.startswith(good.isic) for code in codes) or any(isic.startswith(codes) for isic in good.isic)
         )
 
     @cached_property

@@ -485,7 +485,9 @@ def _encode_context_reasons(parts: Sequence[InherentRiskPart], positions: Positi
 
 def _encode_plans(block: Block, positions: Positions, on: date) -> list[tuple[bytes, bytes]]:
     """Return for each supplier its next step, and its actions with due dates, as JSON."""
-    actions, days = block.plan.actions, block.plan.days[:, positions]
+    days = block.plan.days[:, positions]
+    called_for = np.flatnonzero((days < np.inf).any(axis=1))  # few of all actions
+    actions, days = [block.plan.actions[a] for a in called_for.tolist()], days[called_for]
     seen: dict[bytes, tuple[bytes, bytes]] = {}
     plans = []
     for column in np.ascontiguousarray(days.T):

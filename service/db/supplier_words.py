@@ -33,6 +33,8 @@ UNSPACED = re.compile(
 
 def fold_words(text: str) -> list[str]:
     """Return the words of a text without regard to capitals and accents, as they are compared and sorted."""
+    if text.isascii():  # without accents
+        return text.casefold().split()
     decomposed = ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     return unicodedata.normalize("NFC", decomposed).casefold().split()
 
@@ -50,6 +52,8 @@ def list_words(texts: Iterable[str | None]) -> list[str]:
 
 def _split_word(word: str) -> Iterator[str]:
     yield word
+    if word.isascii() and word.isalnum():  # most words
+        return
     starts = {match.start() for match in AFTER_SIGN.finditer(word)}
     starts |= {match.start() for match in UNSPACED.finditer(word)}
     yield from (word[start:] for start in sorted(starts - {0}))

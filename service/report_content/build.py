@@ -152,7 +152,7 @@ def _build_block_lines(
     coverage, confidence, uplift = scores.coverage.tolist(), scores.confidence.tolist(), scores.uplift.tolist()
     capped, unanswered_driven = scores.capped.tolist(), assessed.unanswered_driven[block.members].tolist()
     ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
-    next_steps = list_first_step_titles(block.plan.actions, block.plan.days)
+    next_steps = list_first_step_titles(block.plan)
     rows = batch.rows[block.members].tolist()
     evidence = count_entries(block.answers)
     workers = map_answers(block.answers, "workers_total", _read_count, nan).tolist()
@@ -218,15 +218,15 @@ def _list_floor_titles(assessed: AssessedBatch, block: Block) -> list[tuple[str,
     """Return the titles of the floors that apply to each supplier of a block; those that cannot be ruled out come last."""
     floors, states = assessed.get_floors(block, np.arange(len(block.members)))
     titles_by_state = [("", floor.title + CANNOT_BE_RULED_OUT, floor.title) for floor in floors]
-    return [
-        tuple(
-            sorted(
-                filter(None, (titles[state] for titles, state in zip(titles_by_state, column, strict=True))),
-                key=_is_open_floor,
-            )
-        )
-        for column in states.T.tolist()
-    ]
+    seen: dict[bytes, tuple[str, ...]] = {}
+    lists = []
+    for column in np.ascontiguousarray(states.T):
+        key = column.tobytes()
+        if key not in seen:
+            titles = (titles[state] for titles, state in zip(titles_by_state, column.tolist(), strict=True))
+            seen[key] = tuple(sorted(filter(None, titles), key=_is_open_floor))
+        lists.append(seen[key])
+    return lists
 
 
 def _is_open_floor(title: str) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import inf, isinf
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,21 +30,10 @@ class ResultLine:
     rank: tuple[float, float, float, float]
 
 
-def list_first_step_titles(actions: Sequence[Action], days: Any) -> list[str]:
-    """Return the title of the first action of each supplier, "" if it has none. ``days`` (a, n): as in Plan."""
-    seen: dict[bytes, str] = {}
-    steps = []
-    for column in days.T.copy():
-        key = column.tobytes()
-        if key not in seen:
-            required = [
-                (action.get_sort_key(days_until_due), action.title)
-                for action, days_until_due in zip(actions, column.tolist(), strict=True)
-                if not isinf(days_until_due)
-            ]
-            seen[key] = min(required)[-1] if required else ""
-        steps.append(seen[key])
-    return steps
+def list_first_step_titles(plan: Plan) -> list[str]:
+    """Return the title of the first action of each supplier, "" if it has none."""
+    titles = {action.id: action.title for action in plan.actions}
+    return [titles[step] if step else "" for step in plan.list_first_steps()]
 
 
 def list_steps(plan: Plan, position: int, on: date) -> tuple[Step, ...]:

@@ -163,7 +163,7 @@ def test_a_shorter_deadline_does_not_put_a_demand_before_protection() -> None:
 def test_the_report_and_the_result_have_the_same_first_step(row: Answers) -> None:
     assessed = assess([build_batch(row)], FACTS, ON, MODELS)[0]
     plan = assessed.blocks[assessed.block_indexes[0]].plan
-    assert list_first_step_titles(plan.actions, plan.days) == [LIBRARY[assess_row(row)["next_step"]].title]
+    assert list_first_step_titles(plan) == [LIBRARY[assess_row(row)["next_step"]].title]
 
 
 # ---------------------------------------------------------------- no retaliation (officer 9)
