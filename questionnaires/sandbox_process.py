@@ -37,6 +37,7 @@ from questionnaires.offline.collected import load_export_words, read_export
 from questionnaires.offline.row_workbook import read_codes, read_row_workbook
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
+from questionnaires.places import build_region_index
 from questionnaires.proof_files import check_proof, encode_proof
 from questionnaires.sandbox import ANSWER
 from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
@@ -146,6 +147,8 @@ def load_lists() -> None:
     ):
         load()
     detect_personal_data("")
+    for with_places in (False, True):
+        build_region_index(with_places=with_places)
     for form_id in list_form_ids():
         for version in list_versions(form_id):
             load_form(form_id, version)
