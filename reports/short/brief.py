@@ -285,9 +285,9 @@ def _describe_confidence(report: Report) -> tuple[str, ...]:
 
 
 def format_due(step: Step) -> str:
-    """Return when a step is due: "Within 24 hours of receiving this", "By 28 Nov 2026" or "No date"."""
+    """Return when a step is due: "Within 24 hours of receiving this brief", "By 28 Nov 2026" or "No date"."""
     if step.within_hours is not None:
-        return f"Within {step.within_hours:g} hours of receiving this"
+        return f"Within {step.within_hours:g} hours of receiving this brief"
     return f"By {format_short_date(step.due)}" if step.due else "No date"
 
 

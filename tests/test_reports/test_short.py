@@ -109,7 +109,7 @@ def test_the_brief_states_the_most_urgent_decisions_first_and_in_one_sentence():
         make_headline(name="Fjordblikk", level="low"),
     )
     report = make_report(*results, plan=sample().plan)
-    assert [decision.due for decision in list_decisions(report)][0] == "Within 6 hours of receiving this"
+    assert [decision.due for decision in list_decisions(report)][0] == "Within 6 hours of receiving this brief"
     assert (
         "Make sure that people at 1 supplier are safe, agree on action plans with 2 suppliers and question 1 supplier about "
         "which too little is known." in brief_text(report)
@@ -182,7 +182,7 @@ def test_the_scorecard_names_strengths_findings_gaps_and_the_plan():
     assert "Papers are held by the employer" in text.partition("Findings")[2].partition("What is not known")[0]
     assert "Left blank: A grievance line that workers use." in text
     assert "The evidence has expired: Free to change employer." in text
-    assert "Hand papers back to each worker Supplier Within 24 hours of receiving this Proposed" in text
+    assert "Hand papers back to each worker Supplier Within 24 hours Proposed" in text
 
 
 def test_the_scorecard_of_a_supplier_that_was_asked_nothing_says_what_would_help():
