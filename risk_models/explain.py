@@ -43,7 +43,7 @@ PLACE_OPEN = (
 
 SHOWN_AS_ZERO = 0.05  # points below this read "0.0"
 ALREADY_ASSUMED = (
-    "It adds no points, because this much risk is already assumed for this country and trade. It is just as serious and needs "
+    "It adds no points, because this much risk is already assumed for this country and sector. It is just as serious and needs "
     "the same action."
 )
 

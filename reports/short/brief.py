@@ -150,7 +150,7 @@ def _decide_on_questions(report: Report) -> Decision | None:
         return None
     risky = [headline for headline in unknown if headline.inherent_level in URGENT]
     suppliers = format_count(len(unknown), "supplier")
-    first = f", starting with {_name(risky)}, where the country and trade are riskiest" if risky else ""
+    first = f", starting with {_name(risky)}, where the country and sector are riskiest" if risky else ""
     return Decision(
         f"question {suppliers} about which too little is known",
         f"Send {suppliers} a questionnaire before placing new orders{first}.",

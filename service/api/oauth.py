@@ -33,7 +33,9 @@ def issue_token() -> Response:
             key = keys.find_key(session, secret)
         if key is None or client_id not in (keys.get_prefix(secret), f"dk_{keys.get_prefix(secret)}"):
             log.warning("token_refused")
-            raise _Refused("invalid_client", "The client ID or the client secret is wrong, or the key has ended.", 401)
+            raise _Refused(
+                "invalid_client", "The client ID or the client secret is wrong, or the key is no longer valid.", 401
+            )
         if key.account is not None and not providers.check_account(get_database(), key.account, get_settings()):
             raise _Refused("invalid_client", "The owner of the key no longer has access.", 401)
         scopes = frozenset(request.form.get("scope", "").split()) or key.scopes

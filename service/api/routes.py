@@ -437,7 +437,7 @@ def _of_kind(kind: str) -> tuple[Route, ...]:
               QuestionnaireRequestSchema(), transaction="write", body=QuestionnaireReturnSchema(), fixed=fixed,
               reading="suppliers:read"),
         Route("GET", f"{one}/askings/<asking_id>/review", f"get_{noun}_review", questionnaire_reviews.get_review,
-              "Get the answers of a returned questionnaire with what speaks against them, and what was decided about each.",
+              "Get the answers of a returned questionnaire, with the objections to each and the decision about it.",
               QuestionnaireReviewSchema(), fixed=fixed),
         Route("POST", f"{one}/askings/<asking_id>/review", f"decide_{noun}_review", questionnaire_reviews.decide_answers,
               "Accept answers of a returned questionnaire, or mark them to be clarified. No score changes.",

@@ -114,9 +114,7 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
     if found is None or found[1].kind != kind:
         raise DomainError("asking.unknown", 422, "asking: This questionnaire request does not exist.")
     if list_asked_back(session, data["asking"]):
-        detail = (
-            "asking: This request asks single questions back. The supplier answers it through its link or workbook."
-        )
+        detail = "asking: This is a request for clarification. The supplier answers it through its link or workbook."
         raise DomainError("asking.asked_back", 422, detail)
     sent, returned = found[0], found[0].returned_on or on
     answers = {name: value for name, value in data.items() if name != "asking"}

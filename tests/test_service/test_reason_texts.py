@@ -242,7 +242,7 @@ def test_a_report_without_points_is_already_assumed_for_the_place_and_comes_firs
     (detail,) = build_details(assess_batch(batch, FACTS, ON, {}, models), FACTS, ON)
     first = next(reason for reason in detail.reasons if reason.kind == "answer")
     violence = get_reason(detail, "Violence")
-    assert ("already assumed for this country and trade" in violence.text) == says_so
+    assert ("already assumed for this country and sector" in violence.text) == says_so
     if says_so:
         assert abs(violence.points) < 0.05
         assert first == violence

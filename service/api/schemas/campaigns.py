@@ -177,7 +177,7 @@ class CampaignSuppliersChangeSchema(ApiSchema):
 
 
 class ChangedSuppliersSchema(ApiSchema):
-    """At how many suppliers something changed; at the others, their state does not allow it."""
+    """How many suppliers were changed; the state of the others does not allow it."""
 
     changed = StrictInteger(0)
 

@@ -18,7 +18,7 @@ REASON = {
 
 
 class ReviewPointSchema(ApiSchema):
-    """Something to look at: an answer that contradicts it, say, or what is known about the corridor."""
+    """An objection to an answer, for example another answer that contradicts it, or what is known about the corridor."""
 
     code = fields.String()
     text = fields.String()
@@ -85,7 +85,7 @@ class ClarificationEndSchema(ApiSchema):
 
 
 class AskedBackSchema(ApiSchema):
-    """A request that asks questions back, and its link."""
+    """A request for clarification, and its link."""
 
     id = fields.String()
     due_on = fields.Date()

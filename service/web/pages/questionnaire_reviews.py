@@ -48,7 +48,7 @@ def save(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
                 rest = [one for one in found.list_in_state("open") if not one.needs_look]
                 choices += [Choice(one.question.id, ACCEPTED) for one in rest if one.question.id not in chosen]
             if not choices:
-                raise DomainError("review.nothing", 422, _("Choose for at least one answer what to do."))
+                raise DomainError("review.nothing", 422, _("Choose what to do with at least one answer."))
             decide(session, sent, choices, caller.actor, on, sees_worker_derived=sees)
     except DomainError as error:
         if error.status == 404:
