@@ -33,6 +33,7 @@ from service.jobs.table import ClaimedJob, job_transaction
 from service.logos import load_logo
 from service.queries.supplier_filter import parse_filter
 from service.queries.supplier_list import list_supplier_ids
+from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
 from service.translations.catalog import list_texts
 from service.translations.review import load_all_texts
 
@@ -55,7 +56,9 @@ def choose_language(session: Session, supplier_id: str, wanted: str) -> str:
         return ENGLISH if wanted == OF_SUPPLIER else wanted
     words = list_texts("scorecards")
     translated = {
-        code for code, texts in load_all_texts(session).items() if texts.count(words).missing < len(words) / 2
+        code
+        for code, texts in load_all_texts(session).items()
+        if code not in UNPRINTED_LANGUAGES and texts.count(words).missing < len(words) / 2
     }
     contact = get_contact(session, supplier_id)
     return find_language(supplier.answers.get("country"), contact.language if contact else None, translated)

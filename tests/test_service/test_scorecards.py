@@ -186,6 +186,10 @@ def test_a_supplier_whose_language_has_no_scorecard_gets_it_in_english(sqlite_da
         with pytest.raises(DomainError, match="Other reports are in English") as refused:
             report_jobs.request_report(session, "pdf", "user:ana", supplier_id=site, language="th")
         assert refused.value.code == "language.unknown"
+        with pytest.raises(DomainError, match="available in these languages"):  # no font has its script
+            report_jobs.request_report(
+                session, "pdf", "user:ana", supplier_id=site, document="scorecard", language="si"
+            )
 
 
 def make_step(session: Session, site: str, action: str, state: str, *, worker_derived: bool) -> Step:
