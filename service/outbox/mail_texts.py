@@ -42,6 +42,7 @@ SAMPLES = {
     "due": "2026-12-04",
     "days": "3",
     "expires_on": "2026-12-28",
+    "ends_on": "2027-03-31",
     "document": "brief",
     "roles": "admin, officer",
 }
