@@ -31,6 +31,16 @@ class Settings:
 
     data: Path = _setting(Path("data"), "Folder for the SQLite database, uploaded files, reports and the secret key.")
     database_url: str = _setting("", "SQLAlchemy URL for the database. Default: SQLite in the data folder.")
+    system_database_url: str = _setting(
+        "",
+        "URL of the same PostgreSQL database for the role that works across organisations (row security). Default: "
+        "`DILIGENCE_DATABASE_URL`.",
+    )
+    owner_database_url: str = _setting(
+        "",
+        "URL of the same PostgreSQL database for the role that owns the tables, needed by `migrate`, `serve`, `restore` and "
+        "`check --repair`. Default: `DILIGENCE_SYSTEM_DATABASE_URL`.",
+    )
     blob_store_url: str = _setting(
         "",
         "Where uploaded files and reports are stored: `file:///FOLDER` or `s3://BUCKET/PREFIX`. Default: the folder `blobs` "
@@ -119,6 +129,11 @@ class Settings:
                 f"Without TLS, the service may listen only on {' or '.join(LOOPBACK)}, not on {self.host}."
             )
 
+        if (self.system_database_url or self.owner_database_url) and not self.database_url.startswith("postgresql"):
+            raise SettingError(
+                "DILIGENCE_SYSTEM_DATABASE_URL and DILIGENCE_OWNER_DATABASE_URL need DILIGENCE_DATABASE_URL, the address of the "
+                "same PostgreSQL database."
+            )
         self._check_outgoing()
 
     def _check_outgoing(self) -> None:
@@ -141,6 +156,16 @@ class Settings:
     def database(self) -> str:
         """Address of the database."""
         return self.database_url or f"sqlite:///{(self.data / 'diligence.db').absolute()}"
+
+    @property
+    def system_database(self) -> str:
+        """Address of the database for work across organisations."""
+        return self.system_database_url or self.database
+
+    @property
+    def owner_database(self) -> str:
+        """Address of the database for the owner of the tables."""
+        return self.owner_database_url or self.system_database
 
     @property
     def blob_store(self) -> str:

@@ -83,3 +83,18 @@ def test_the_health_of_every_process_is_checked_by_the_command_for_it() -> None:
         process = where.split()[-1]
         expected = ["/app/.venv/bin/diligence", "health", process]
         assert command == (expected[:2] if process == "image" else expected)
+
+
+def test_only_migrations_know_the_role_that_owns_the_tables() -> None:
+    owner = "DILIGENCE_OWNER_DATABASE_URL"
+    for name, service in COMPOSE["services"].items():
+        if name != "database":
+            assert "//diligence_app:" in service["environment"]["DILIGENCE_DATABASE_URL"]
+            assert (owner in service["environment"]) == (name == "migrate")
+    pods = [resource["spec"]["template"]["spec"] for resource in MANIFEST if resource["kind"] in ("Deployment", "Job")]
+    for container in (container for pod in pods for container in pod["containers"]):
+        secrets = [source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source]
+        assert secrets == (["diligence-owner"] if container["name"] == "migrate" else [])
+        assert {"DILIGENCE_DATABASE_URL", "DILIGENCE_SYSTEM_DATABASE_URL"} <= {
+            each["name"] for each in container["env"]
+        }

@@ -281,11 +281,10 @@ def _run_scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.db.migrations import get_newest_revision, migrate
-    from service.wiring.processes import open_database
+    from service.db.migrations import get_newest_revision
+    from service.wiring.processes import migrate_database
 
-    with open_database(settings) as database:
-        before = migrate(database.engine)
+    before = migrate_database(settings)
     now = get_newest_revision()
     print(
         f"The database is already at version {now}."

@@ -308,18 +308,18 @@ def _read_portfolio(arguments: argparse.Namespace, read: Callable[[Session], T])
     from sqlalchemy.exc import SQLAlchemyError
 
     from service.auth.accounts import find_organisation
-    from service.db.session import Database, open_engine
+    from service.db.session import open_database
     from service.errors import DomainError
     from service.settings import SettingError, from_environment
 
     try:
         overrides = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
-        database = Database(open_engine(from_environment({**os.environ, **overrides}).database))
-        try:
-            with database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session:
-                return read(session)
-        finally:
-            database.engine.dispose()
+        settings = from_environment({**os.environ, **overrides})
+        with (
+            open_database(settings.system_database, settings.database) as database,
+            database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session,
+        ):
+            return read(session)
     except SQLAlchemyError as error:
         raise CommandError("the database cannot be read; run `diligence migrate` to upgrade it.") from error
     except (SettingError, DomainError) as error:

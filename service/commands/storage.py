@@ -14,13 +14,12 @@ from service.blob_store.address import open_blob_store
 from service.clock import now
 from service.commands.admin import format_counts
 from service.db.deleted_rows import remove_deleted_rows
-from service.db.migrations import migrate
 from service.erasure.record import list_erasures, to_erasure
 from service.integrity.check import find_inconsistencies, repair_inconsistencies, to_rows
 from service.integrity.finding import Finding
 from service.journal import Journal
 from service.settings import Settings
-from service.wiring.processes import open_current_database, open_database
+from service.wiring.processes import migrate_database, open_as_owner, open_current_database
 
 DONE, INCOMPLETE, CANNOT, REPAIRED = 0, 1, 2, 3
 
@@ -31,8 +30,8 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.erasures and not journal.path.exists():
         raise BackupError(f"{journal.path} does not exist.")
     erasures = list_erasures(journal)
-    with open_database(settings) as db:
-        migrate(db.engine)
+    migrate_database(settings)
+    with open_as_owner(settings) as db:
         counts, applied = restore_backup(
             db, open_blob_store(settings.blob_store), Path(arguments.file), now(), erasures, settings.get_backup_keys()
         )
@@ -62,7 +61,7 @@ def check(settings: Settings, arguments: argparse.Namespace) -> int:
     """
     repaired: list[Finding] = []
     journal = Journal(settings.erasure_journal)
-    with open_current_database(settings) as db:
+    with open_current_database(settings, as_owner=arguments.repair) as db:
         blobs = open_blob_store(settings.blob_store)
         if arguments.repair:
             repaired, found = repair_inconsistencies(db, blobs, now(), journal)

@@ -2,7 +2,8 @@
 
 The filter fails closed: a session without an organisation gets an error for such a statement, never rows, and a statement
 that the filter cannot reach (plain SQL, bare tables, updates in bulk by key) is refused. Work that spans organisations (the
-queue of jobs, the scheduler, finding a key or a sign-in) uses ``unscoped()``.
+queue of jobs, the scheduler, finding a key or a sign-in) uses ``unscoped()``. On PostgreSQL, row security stands behind the
+filter (row_security.py).
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
-from sqlalchemy import Column, Engine, Executable, Table, create_engine, event
+from sqlalchemy import Column, Connection, Engine, Executable, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker, with_loader_criteria
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker, with_loader_criteria
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PassiveFlag
 from sqlalchemy.sql import visitors
@@ -52,6 +53,7 @@ import service.db.translation_tables
 import service.db.watchlist_tables
 import service.db.worker_voice_tables  # noqa: F401  every table is filtered, wherever it is defined
 from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection
+from service.db.row_security import CHOOSE_ORGANISATION
 from service.db.tables import Base, Owned
 from service.trouble import find_trouble
 
@@ -163,12 +165,20 @@ def _to_milliseconds(seconds: float) -> int:
 
 
 class Database:
-    """Sessions on one engine. As a context manager it closes its connections at the end."""
+    """Sessions on one database. As a context manager it closes its connections at the end.
 
-    def __init__(self, engine: Engine, patience: float = JOB_PATIENCE) -> None:
-        self.engine, self.patience = engine, patience
+    ``engine`` is for work across organisations, ``application`` for that of one, with a role of its own on PostgreSQL
+    (row_security.py); by default both are the same.
+    """
+
+    def __init__(self, engine: Engine, patience: float = JOB_PATIENCE, application: Engine | None = None) -> None:
+        self.engine, self.application, self.patience = engine, application or engine, patience
         self.write_lock = Lock() if engine.dialect.name == "sqlite" else None
-        self.session_factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
+        names_organisation = {"names_organisation": engine.dialect.name == "postgresql"}
+        self.session_factory = sessionmaker(
+            self.application, class_=OwnedSession, expire_on_commit=False, info=names_organisation
+        )
+        self.unscoped_factory = sessionmaker(engine, class_=OwnedSession, expire_on_commit=False)
 
     def __enter__(self) -> Self:
         return self
@@ -177,13 +187,15 @@ class Database:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that the engine holds."""
-        self.engine.dispose()
+        """Close the connections that the engines hold."""
+        for engine in {self.engine, self.application}:
+            engine.dispose()
 
     def for_requests(self) -> Database:
         """Open the same database for requests, which wait for at most ``REQUEST_PATIENCE``; the writers of both take turns."""
         url = self.engine.url.render_as_string(hide_password=False)
-        database = Database(open_engine(url, REQUEST_PATIENCE, MAX_REQUEST_STATEMENT), REQUEST_PATIENCE)
+        application_url = self.application.url.render_as_string(hide_password=False)
+        database = open_database(url, application_url, REQUEST_PATIENCE, MAX_REQUEST_STATEMENT)
         database.write_lock = self.write_lock
         return database
 
@@ -201,10 +213,7 @@ class Database:
         With ``write=False`` it sees a snapshot, waits for no writer and refuses to write. With ``snapshot=False`` as well, each
         statement sees what was committed before it (on PostgreSQL; SQLite has snapshots only).
         """
-        with self._serialize_writers(self.patience if write else None), self.session_factory.begin() as session:
-            session.info["organisation_id"] = organisation_id
-            if not write:
-                _make_read_only(session, snapshot)
+        with self._begin(self.session_factory, organisation_id, write, snapshot) as session:
             yield session
 
     def note(self, organisation_id: str, write: Callable[[Session], object]) -> None:
@@ -243,8 +252,28 @@ class Database:
     @contextmanager
     def unscoped(self, *, write: bool = True) -> Iterator[Session]:
         """Open a transaction on the rows of all organisations: for background work, never for a response to a caller."""
-        with self.for_organisation(UNSCOPED, write=write) as session:
+        with self._begin(self.unscoped_factory, UNSCOPED, write) as session:
             yield session
+
+    @contextmanager
+    def _begin(
+        self, factory: sessionmaker[OwnedSession], organisation_id: str, write: bool, snapshot: bool = True
+    ) -> Iterator[Session]:
+        with self._serialize_writers(self.patience if write else None), factory.begin() as session:
+            session.info["organisation_id"] = organisation_id
+            if not write:
+                _make_read_only(session, snapshot)
+            yield session
+
+
+def open_database(url: str, application_url: str, patience: float = JOB_PATIENCE, max_statement: float = 0) -> Database:
+    """Open a database by the address for work across organisations and the one for the work of each, which may be the same.
+
+    ``patience`` and ``max_statement``: see ``open_engine``.
+    """
+    engine = open_engine(url, patience, max_statement)
+    is_same = application_url == url
+    return Database(engine, patience, None if is_same else open_engine(application_url, patience, max_statement))
 
 
 @contextmanager
@@ -271,6 +300,14 @@ def _make_read_only(session: Session, snapshot: bool) -> None:
 
 class OwnedSession(Session):
     """A session that knows which organisation's rows it may touch."""
+
+
+@event.listens_for(OwnedSession, "after_begin")
+def _name_organisation(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    """Name the organisation of a transaction to PostgreSQL, whose row security allows no others."""
+    organisation_id = session.info.get("organisation_id")
+    if session.info.get("names_organisation") and organisation_id is not None and not transaction.nested:
+        connection.exec_driver_sql(CHOOSE_ORGANISATION, (organisation_id,))
 
 
 @event.listens_for(OwnedSession, "do_orm_execute")

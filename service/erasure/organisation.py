@@ -22,7 +22,7 @@ from service.db.import_tables import Upload
 from service.db.job_tables import Job, Schedule
 from service.db.link_tables import AnswerFile, UnfinishedUpload
 from service.db.remediation_tables import StepEvidence
-from service.db.session import Database
+from service.db.session import Database, limit_to_organisation
 from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
 from service.erasure.files import delete_files
 from service.erasure.record import record_erasures, record_organisation_erasure
@@ -132,7 +132,8 @@ def _end(db: Database, claimed: ClaimedJob, progress: Mapping[str, Any]) -> bool
 
     Its audit trail, which holds no text, goes with it, and so does the job.
     """
-    with db.for_organisation(claimed.organisation_id) as session:
+    # The event that records it belongs to the installation.
+    with db.unscoped() as session, limit_to_organisation(session, claimed.organisation_id):
         lock_claimed_job(session, claimed)
         query = select(Organisation).where(Organisation.id == claimed.organisation_id).with_for_update()
         session.scalars(query).one()  # a row that is just being added waits for this, or this for it

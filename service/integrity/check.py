@@ -18,6 +18,7 @@ from service.journal import Journal
 # are explained in docs/operate.md.
 CHECKS: tuple[Check, ...] = (
     rows.find_damage,
+    rows.find_unprotected_tables,
     rows.find_orphans,
     rows.find_wrong_summaries,
     rows.find_wrong_counts,

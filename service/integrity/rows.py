@@ -12,6 +12,7 @@ from service.audit import record_event
 from service.clock import now
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job
+from service.db.row_security import find_unprotected, is_effective
 from service.db.session import Database
 from service.db.supplier_counts import find_miscounts, recount
 from service.db.tables import AuditEvent, Base, Result, Supplier
@@ -28,6 +29,22 @@ def find_damage(installation: Installation) -> Iterator[Finding]:
     """Yield what SQLite finds wrong with its file. PostgreSQL has ``pg_amcheck`` for this."""
     for line in installation.db.find_damage():
         yield Finding("database.damaged", "database", f"{line}. Restore the last backup into an empty data folder.")
+
+
+def find_unprotected_tables(installation: Installation) -> Iterator[Finding]:
+    """Yield the tables whose rows PostgreSQL does not separate by organisation; as information, that one role does everything."""
+    db = installation.db
+    if db.engine.dialect.name != "postgresql":
+        return
+    with db.engine.connect() as connection:
+        unprotected = find_unprotected(connection)
+    for name in unprotected:
+        detail = "Row security is missing or switched off. Run `diligence migrate`, and find out who changed it."
+        yield Finding("row_security.missing", f"table {name}", detail)
+    with db.application.connect() as connection:
+        if not is_effective(connection):
+            detail = "The role of DILIGENCE_DATABASE_URL can reach the rows of all organisations (see docs/operate.md)."
+            yield Finding("row_security.not_effective", "database", detail, is_information=True)
 
 
 def find_orphans(installation: Installation) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from service.blob_store.address import open_blob_store
 from service.db.account_tables import ApiKey
 from service.db.calendar_tables import CalendarLink
 from service.db.link_tables import SupplierLink
-from service.db.session import Database, open_engine
+from service.db.session import Database, open_database
 from service.heartbeats import Pulse
 from service.settings import Settings
 from service.web import (
@@ -99,7 +99,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         register(app)
     app.after_request(_finish_response)
     error_handlers.register(app)  # last: a handler registered later would take precedence
-    connect(app, settings, database or Database(open_engine(settings.database)))
+    connect(app, settings, database or open_database(settings.system_database, settings.database))
     proxies = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     return app

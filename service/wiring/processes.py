@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 import structlog
 from flask import Flask
+from sqlalchemy import make_url
 
 from questionnaires.form import load_combined_form
 from questionnaires.tables import KINDS
@@ -23,7 +24,8 @@ from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store.address import open_blob_store
 from service.connected_systems.pushing import Pusher, run_pushes
 from service.db.migrations import get_newest_revision, get_revision, migrate
-from service.db.session import Database, open_engine
+from service.db.row_security import RowSecurityError, is_effective
+from service.db.session import Database, open_database
 from service.jobs.worker import run_workers
 from service.journal import Journal
 from service.outbox.delivery import Channels, run_delivery
@@ -56,7 +58,7 @@ class OutdatedDatabase(StartError):
 
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
     """Run pages, API, worker and scheduler in one process until SIGINT or SIGTERM, after upgrading the database."""
-    with open_database(settings) as db, db.for_requests() as request_db:
+    with open_installation(settings) as db, db.for_requests() as request_db:
         _serve(settings, db, request_db, say, with_demo=with_demo)
 
 
@@ -66,7 +68,8 @@ def _serve(
     blobs, channels = open_blob_store(settings.blob_store), open_channels(settings)
     app = create_app(settings, request_db)
     server = _create_server(app, settings)
-    migrate(db.engine)
+    migrate_database(settings)
+    log_row_security(db)
     preload_data(app)
     sign_in = demo.load_demo(db, blobs) if with_demo else None
     say(f"Diligence is running at http://{settings.host}:{settings.port}  (press Ctrl-C to stop)")
@@ -96,6 +99,7 @@ def run_web(settings: Settings) -> None:
         app = create_app(settings, request_db)
         server = _create_server(app, settings)
         preload_data(app)
+        log_row_security(db)
         log.info("web_started", host=settings.host, port=settings.port)
         _run_server(server)
 
@@ -107,6 +111,7 @@ def run_worker_process(settings: Settings) -> None:
     channels = open_channels(settings)
     with open_current_database(settings) as db:
         preload_data()
+        log_row_security(db)
         log.info("worker_started")
         stop = stop_on_signals()
         delivery = Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)
@@ -120,6 +125,7 @@ def run_worker_process(settings: Settings) -> None:
 def run_scheduler_process(settings: Settings) -> None:
     """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
+        log_row_security(db)
         log.info("scheduler_started")
         blobs, checkpoints = open_blob_store(settings.blob_store), open_checkpoints(settings, db)
         run_scheduler(db, blobs, stop_on_signals(), checkpoints=checkpoints)
@@ -143,15 +149,41 @@ def open_checkpoints(settings: Settings, db: Database) -> CheckpointWriter:
     return CheckpointWriter(db, Journal(settings.audit_checkpoint_file), newest)
 
 
-def open_database(settings: Settings) -> Database:
+def open_installation(settings: Settings) -> Database:
     """Open the database of an installation; the data folder is created if needed, readable only by its owner."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Database(open_engine(settings.database))
+    return open_database(settings.system_database, settings.database)
 
 
-def open_current_database(settings: Settings) -> Database:
+def open_as_owner(settings: Settings) -> Database:
+    """Open the database of an installation like ``open_installation``, for a command that needs the rights of the owner."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open_database(settings.owner_database, settings.database)
+
+
+def migrate_database(settings: Settings) -> str | None:
+    """Upgrade the database of an installation, protect its tables and prepare its roles; return the revision before, as
+    ``migrate`` does. Raises StartError.
+    """
+    with open_as_owner(settings) as db:
+        try:
+            return migrate(db.engine, make_url(settings.database), make_url(settings.system_database))
+        except RowSecurityError as error:
+            raise StartError(str(error)) from error
+
+
+def log_row_security(db: Database) -> None:
+    """Log if the role for the work of one organisation could reach the rows of others on PostgreSQL."""
+    if db.engine.dialect.name != "postgresql":
+        return
+    with db.application.connect() as connection:
+        if not is_effective(connection):
+            log.warning("row_security_not_effective")
+
+
+def open_current_database(settings: Settings, *, as_owner: bool = False) -> Database:
     """Open the database of an installation. Raises OutdatedDatabase if it is not at the newest revision."""
-    db = open_database(settings)
+    db = open_as_owner(settings) if as_owner else open_installation(settings)
     revision = get_revision(db.engine)
     if revision != get_newest_revision():
         db.close()

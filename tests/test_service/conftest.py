@@ -72,7 +72,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty database with every table and trigger."""
     empty: databases.Empty = request.getfixturevalue(request.param)
     with empty() as engine:
-        yield Database(engine)
+        yield databases.connect(engine)
 
 
 @pytest.fixture

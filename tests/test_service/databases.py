@@ -1,9 +1,10 @@
 """Empty databases of each kind that the service runs on, created by the migrations.
 
 Each is a copy of one that was migrated once: SQLite as a file, PostgreSQL as a database of a server that belongs to this run
-(it comes as a package of Python, and is started at the first test that wants it). The next test gets its copy at the same
-address and through the same engine, which has compiled most statements by then: a test that listens to an engine opens
-one of its own (`opened`).
+(it comes as a package of Python, and is started at the first test that wants it). There the work of an organisation is done in a
+role that owns nothing, as in earnest, and everything else by the superuser. The next test gets its copy at the same address and
+through the same engine, which has compiled most statements by then: a test that listens to an engine opens one of its own
+(`opened`).
 """
 
 import itertools
@@ -19,16 +20,30 @@ from memory import find_memory
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from service.db.migrations import migrate
-from service.db.session import open_engine
+from service.db.session import Database, open_engine
 
 KINDS = ("sqlite", "postgresql")
 Empty = Callable[[], AbstractContextManager[Engine]]
+APPLICATION = "diligence_app"
 _number = itertools.count(1)
+_application_engines: dict[Engine, Engine] = {}
 
 
 def open_address(url: URL) -> Engine:
     """Return an engine on a database."""
     return open_engine(url.render_as_string(hide_password=False))
+
+
+def connect(engine: Engine) -> Database:
+    """The database of an engine from a factory of this module, with the application role for the work of an organisation."""
+    return Database(engine, application=_application_engines.get(engine))
+
+
+def describe_addresses(engine: Engine) -> dict[str, str]:
+    """The settings with which processes open that database in the same roles."""
+    application = _application_engines.get(engine, engine)
+    names = {"DILIGENCE_DATABASE_URL": application, "DILIGENCE_SYSTEM_DATABASE_URL": engine}
+    return {name: each.url.render_as_string(hide_password=False) for name, each in names.items()}
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def postgresql() -> Iterator[Empty]:
         say(*(f"ALTER SYSTEM SET {name} = off" for name in ("fsync", "synchronous_commit", "full_page_writes")))
         say("SELECT pg_reload_conf()", "CREATE DATABASE empty")
         with opened(address.set(database="empty")) as engine:
-            migrate(engine)
+            migrate(engine, engine.url.set(username=APPLICATION))
         free: list[Engine] = []
 
         @contextmanager
@@ -97,8 +112,11 @@ def postgresql() -> Iterator[Empty]:
             engine = free.pop() if free else open_address(address.set(database=f"test_{next(_number)}"))
             name = engine.url.database
             say(f"CREATE DATABASE {name} TEMPLATE empty STRATEGY FILE_COPY")
+            if engine not in _application_engines:
+                _application_engines[engine] = open_address(engine.url.set(username=APPLICATION))
             yield engine
             engine.dispose()
+            _application_engines[engine].dispose()
             say(f"DROP DATABASE {name} WITH (FORCE)")
             free.append(engine)
 

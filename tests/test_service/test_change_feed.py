@@ -134,7 +134,7 @@ def test_changes_cannot_be_read_from_one_snapshot(
     postgresql: databases.Empty,
 ):
     with postgresql() as engine:
-        database = Database(engine)
+        database = databases.connect(engine)
         with (
             database.for_organisation(make_organisation(database), write=False) as session,
             pytest.raises(RuntimeError, match="snapshot"),

@@ -98,7 +98,7 @@ def test_results_do_not_depend_on_the_order_of_rows(rows: list[dict[str, Any]], 
 def both_databases(sqlite: databases.Empty, postgresql: databases.Empty) -> Iterator[tuple[Database, ...]]:
     """Yield a SQLite and a PostgreSQL database."""
     with ExitStack() as stack:
-        yield tuple(Database(stack.enter_context(empty())) for empty in (sqlite, postgresql))
+        yield tuple(databases.connect(stack.enter_context(empty())) for empty in (sqlite, postgresql))
 
 
 def store_and_recompute(database: Database) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import s3_server
-from databases import Empty
+from databases import Empty, connect, describe_addresses
 from patience import wait_until
 from sqlalchemy import func, select
 from test_processes import Browser, find_free_port, running
@@ -17,7 +17,6 @@ from werkzeug.test import encode_multipart
 
 from service.auth.accounts import create_key, create_organisation
 from service.db.job_tables import Job
-from service.db.session import Database
 from service.db.tables import Result
 
 IMPORTS, SUPPLIERS = 12, 40
@@ -36,12 +35,12 @@ def test_three_of_each_process_do_every_job_once_while_one_of_each_is_killed(
             monkeypatch.setenv(name, value)
         (tmp_path / "secret-key").write_text("invented " * 8)
         environment = {
-            "DILIGENCE_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+            **describe_addresses(engine),
             "DILIGENCE_BLOB_STORE_URL": "s3://diligence",
             "DILIGENCE_SECRET_KEY_FILE": str(tmp_path / "secret-key"),
             "DILIGENCE_PLAIN_HTTP": "1",
         }
-        database = Database(engine)
+        database = connect(engine)
         organisation = create_organisation(database, "Harbour Foods")
         key = create_key(database, "Harbour Foods", "Portal", ["imports:write", "suppliers:read"], 1)
         ports = [find_free_port() for _ in range(3)]

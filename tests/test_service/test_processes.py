@@ -19,14 +19,13 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 from callers import PASSWORD
-from databases import Empty
+from databases import Empty, connect, describe_addresses
 from patience import PATIENCE, wait_until
 from processes import ROOT
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from service.auth.accounts import create_key, create_organisation
-from service.db.session import Database
 
 LIST = "Supplier,Country,Sector\nBlue Lagoon Seafoods,Thailand,fishing\nDune Builders,Qatar,construction\n"
 
@@ -119,12 +118,12 @@ def test_web_worker_and_scheduler_share_the_work_on_postgresql(postgresql: Empty
     with postgresql() as engine:
         port = find_free_port()
         environment = {
-            "DILIGENCE_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+            **describe_addresses(engine),
             "DILIGENCE_DATA": str(tmp_path / "data"),
             "DILIGENCE_PLAIN_HTTP": "1",
         }
 
-        database = Database(engine)
+        database = connect(engine)
         create_organisation(database, "Harbour Foods")
         key = create_key(database, "Harbour Foods", "Portal", ["imports:write", "suppliers:read"], 1)
         with (

@@ -47,7 +47,7 @@ def stored(sqlite: databases.Empty, postgresql: databases.Empty) -> Iterator[lis
     with ExitStack() as stack:
         made = []
         for empty in (sqlite, postgresql):
-            database = Database(stack.enter_context(empty()))
+            database = databases.connect(stack.enter_context(empty()))
             for name, step in (("Harbour Foods", 1), ("Harbour Foods ", -1)):
                 organisation_id = make_organisation(database, name)
                 with database.for_organisation(organisation_id) as session:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
+import databases
 import pytest
 from callers import make_organisation
 from examples import examples
@@ -107,7 +108,7 @@ def test_writers_at_the_same_time_count_every_supplier_once(database: Database):
 
 def test_a_writer_waits_for_no_other_writer_of_the_organisation(postgresql):
     with postgresql() as engine:
-        database = Database(engine)
+        database = databases.connect(engine)
         organisation = make_organisation(database)
         save(database, organisation, "site", 1, 2, country="TH")
         with database.for_organisation(organisation) as session:

@@ -14,14 +14,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
+
+from service.db import row_security
 
 # One migration at a time: on PostgreSQL the second of two processes waits here for the first (SQLite locks by itself).
 LOCK = 4_121_020
 
 
-def migrate(engine: Engine) -> str | None:
+def migrate(engine: Engine, application: URL | None = None, system: URL | None = None) -> str | None:
     """Upgrade a database to the newest revision; return the revision it had before, None if it was empty.
+
+    On PostgreSQL every table is then protected by row security for the roles of the addresses ``application`` and ``system``, by
+    default the owner (row_security.py). Raises RowSecurityError.
 
     It takes one transaction, unless a revision has ``fill`` (what it does with stored rows, portion by portion): then the
     revisions before it, each portion, and the revisions from it on. If it is interrupted it continues at the next start.
@@ -34,6 +39,9 @@ def migrate(engine: Engine) -> str | None:
                 while _fill_portion(engine, revision):
                     pass
         _upgrade(engine, "head")
+        if engine.dialect.name == "postgresql":
+            with engine.begin() as connection:
+                row_security.protect(connection, application, system)
     return before
 
 

@@ -30,5 +30,5 @@ connection = context.config.attributes.get("connection")
 if connection is not None:
     _run(connection)
 else:
-    with open_engine(from_environment(os.environ).database).begin() as new_connection:
+    with open_engine(from_environment(os.environ).owner_database).begin() as new_connection:
         _run(new_connection)
