@@ -198,7 +198,8 @@ def _open_private(path: Path) -> IO[bytes]:
 
 def _iterate_lines(session: Session, table: Table) -> Iterator[bytes]:
     """Yield rows as lines of JSON, the same for equal rows on every database."""
-    rows = session.execute(select(table).execution_options(yield_per=CHUNK)).mappings()
+    stored = [column for column in table.columns if column.computed is None]
+    rows = session.execute(select(*stored).execution_options(yield_per=CHUNK)).mappings()
     for row in rows:
         plain = {str(name): v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
         yield orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)

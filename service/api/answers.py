@@ -18,7 +18,8 @@ from service.clock import today
 from service.db.tables import Result, Supplier
 
 # Fields that the service itself sets in its tables, and that could be mistaken for answers.
-READ_ONLY = {column.key for table in (Supplier, Result) for column in table.__table__.columns} | {
+STORED = (column for table in (Supplier, Result) for column in table.__table__.columns)
+READ_ONLY = {column.key for column in STORED if column.computed is None} | {
     "decision", "decision_reasons", "decision_details", "reasons", "actions", "practice", "case_evidence", "uplift", "floors",
     "cannot_be_ruled_out", "row", "assessment", "also_found_under",
 }  # fmt: skip

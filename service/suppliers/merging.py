@@ -65,6 +65,7 @@ MOVED: Mapping[str, Any] = {
     "supplier_contact": SupplierContact,
     "system_identifier": SystemIdentifier,
 }
+STORED_COLUMNS = tuple(column for column in Supplier.__table__.columns if column.computed is None)
 
 
 def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: datetime, by: str) -> None:
@@ -158,7 +159,7 @@ def _record_merge(session: Session, source: Supplier, target: Supplier, at: date
     names = get_name_keys(session, [source.id, target.id]) if source.kind == "agency" else {}
     moved["agency_name"] = sorted(names.get(source.id, set()))
     moved["added_name"] = sorted(names.get(source.id, set()) - names.get(target.id, set()))
-    columns = {column.key: getattr(source, column.key) for column in Supplier.__table__.columns}
+    columns = {column.key: getattr(source, column.key) for column in STORED_COLUMNS}
     texts = {name: value.isoformat() if isinstance(value, date) else value for name, value in columns.items()}
     record = SupplierMerge(
         supplier_id=target.id,
@@ -232,7 +233,7 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
 def _parse_columns(texts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the stored columns of a supplier, with moments and days as such; columns that it no longer has are left out."""
     columns: dict[str, Any] = {}
-    for column in Supplier.__table__.columns:
+    for column in STORED_COLUMNS:
         value = texts.get(column.key)
         is_moment = isinstance(column.type, UTCTime)
         if value is not None and (is_moment or isinstance(column.type, Date)):

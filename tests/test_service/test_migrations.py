@@ -32,6 +32,7 @@ from service.jobs.table import claim_job
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection:sqlalchemy.exc.SAWarning")
 @pytest.mark.filterwarnings("ignore:autogenerate skipping")
+@pytest.mark.filterwarnings("ignore:Computed default on supplier")  # each database prints expressions in its own way
 def test_migrations_end_at_the_tables_of_the_service(database: Database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
