@@ -55,6 +55,15 @@ IS_EFFECTIVE = f"""
 """
 
 
+# Whether the current role has been given the rows of organisations.
+IS_PREPARED = f"""
+    SELECT EXISTS (
+        SELECT FROM pg_policy p CROSS JOIN unnest(p.polroles) AS r (oid)
+        WHERE p.polname = '{OWN_ROWS}' AND pg_has_role(current_user, r.oid, 'USAGE')
+    )
+"""
+
+
 class RowSecurityError(Exception):
     """The reason why the tables cannot be protected, in a sentence that says what to do."""
 
@@ -118,6 +127,11 @@ def find_unprotected(connection: Connection) -> list[str]:
 def is_effective(connection: Connection) -> bool:
     """Return whether the role of a connection reaches only rows of one organisation, whatever SQL it executes."""
     return bool(connection.exec_driver_sql(IS_EFFECTIVE).scalar_one())
+
+
+def is_prepared(connection: Connection) -> bool:
+    """Return whether ``protect`` has been called with the role of a connection as the application role."""
+    return bool(connection.exec_driver_sql(IS_PREPARED).scalar_one())
 
 
 def _quote(connection: Connection, name: str) -> str:

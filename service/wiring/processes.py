@@ -24,7 +24,7 @@ from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store.address import open_blob_store
 from service.connected_systems.pushing import Pusher, run_pushes
 from service.db.migrations import get_newest_revision, get_revision, migrate
-from service.db.row_security import RowSecurityError, is_effective
+from service.db.row_security import RowSecurityError, is_effective, is_prepared
 from service.db.session import Database, open_database
 from service.jobs.worker import run_workers
 from service.journal import Journal
@@ -53,7 +53,7 @@ class StartError(Exception):
 
 
 class OutdatedDatabase(StartError):
-    """The database is not at the revision that this release needs."""
+    """The database is not at the revision that this release needs, or not prepared for the roles of the settings."""
 
 
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
@@ -182,7 +182,7 @@ def log_row_security(db: Database) -> None:
 
 
 def open_current_database(settings: Settings, *, as_owner: bool = False) -> Database:
-    """Open the database of an installation. Raises OutdatedDatabase if it is not at the newest revision."""
+    """Open the database of an installation. Raises OutdatedDatabase."""
     db = open_as_owner(settings) if as_owner else open_installation(settings)
     revision = get_revision(db.engine)
     if revision != get_newest_revision():
@@ -191,6 +191,12 @@ def open_current_database(settings: Settings, *, as_owner: bool = False) -> Data
             f"The database is at version {revision or 'none'}; this release needs version {get_newest_revision()}. "
             "Run `diligence migrate`."
         )
+    if db.application is not db.engine:
+        with db.application.connect() as connection:
+            prepared = is_prepared(connection)
+        if not prepared:
+            db.close()
+            raise OutdatedDatabase("The role of DILIGENCE_DATABASE_URL has no rights yet. Run `diligence migrate`.")
     return db
 
 

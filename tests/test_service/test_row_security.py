@@ -21,7 +21,8 @@ from service.db.session import Database
 from service.db.tables import Base, Organisation
 from service.erasure.organisation import erase_organisation
 from service.integrity.check import find_inconsistencies
-from service.wiring.processes import log_row_security
+from service.settings import Settings
+from service.wiring.processes import OutdatedDatabase, log_row_security, migrate_database, open_current_database
 
 READS = {
     "a select": "SELECT id FROM supplier WHERE organisation_id <> '{ours}'",
@@ -182,9 +183,9 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
 ):
     with postgresql() as superuser:
         with superuser.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
             connection.exec_driver_sql("CREATE ROLE only_role LOGIN")
-            connection.exec_driver_sql("CREATE SCHEMA public AUTHORIZATION only_role")
+            for table in (*Base.metadata.tables, "alembic_version"):
+                connection.exec_driver_sql(f'ALTER TABLE "{table}" OWNER TO only_role')
         with databases.opened(superuser.url.set(username="only_role")) as engine:
             migrate(engine)
             database = Database(engine)
@@ -201,7 +202,20 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
             application = engine.url.set(username="later_role", password="x' OR 1")
             with pytest.raises(RowSecurityError, match="no role later_role"):
                 migrate(engine, application)
-            migrate(superuser, application)
+            settings = Settings(
+                data=tmp_path,
+                database_url=application.render_as_string(hide_password=False),
+                system_database_url=engine.url.render_as_string(hide_password=False),
+                owner_database_url=superuser.url.render_as_string(hide_password=False),
+            )
+            with superuser.begin() as connection:
+                connection.exec_driver_sql("CREATE ROLE later_role LOGIN")
+            with pytest.raises(OutdatedDatabase, match="no rights yet"):
+                open_current_database(settings)
+            with superuser.begin() as connection:
+                connection.exec_driver_sql("DROP ROLE later_role")
+            migrate_database(settings)
+            open_current_database(settings).close()
             with databases.opened(application) as other:
                 separate = Database(engine, application=other)
                 log_row_security(separate)
