@@ -69,11 +69,8 @@ def _ask_web_server(settings: Settings) -> str | None:
 
 def _find_heartbeat(settings: Settings, process: str) -> str | None:
     """Return that a process has written no heartbeat lately, None if it has."""
-    from service.db.session import Database, open_engine
+    from service.db.session import open_database
     from service.heartbeats import is_beating
 
-    db = Database(open_engine(settings.database))
-    try:
+    with open_database(settings.system_database, settings.database) as db:
         return None if is_beating(db, process) else f"The {process} has written no heartbeat in the last two minutes."
-    finally:
-        db.close()
