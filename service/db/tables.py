@@ -67,10 +67,6 @@ def new_id() -> str:
 
 
 SORT_NAME = 100  # characters of a name by which suppliers are sorted
-# Constants of indexed expressions: a database uses the index only if the query has the constant itself, not a parameter.
-EMPTY: ColumnElement[str] = literal_column("''", String)
-FIRST: ColumnElement[int] = literal_column("1", Integer)
-TWO: ColumnElement[int] = literal_column("2", Integer)
 
 
 class Base(DeclarativeBase):

@@ -21,7 +21,7 @@ from service.db.count_triggers import LEVELS, PLACES
 from service.db.derived_tables import SupplierCount
 from service.db.pagination import build_order_by
 from service.db.supplier_counts import count_overdue, list_counts
-from service.db.tables import EMPTY, Change, Result, Supplier
+from service.db.tables import Change, Result, Supplier
 from service.queries.supplier_filter import INHERENT_LEVELS, INSUFFICIENT, QUEUE
 from service.report_content.labels import get_country_name, get_sector_title
 
@@ -130,10 +130,8 @@ def _find_worst_by_place(session: Session) -> tuple[tuple[Cell, ...], tuple[Plac
     The counts tell which cells there are, and an index begins each cell with its worst. Ties go to the first key.
     """
     counted = list_counts(session, PLACES)
-    # As expressions: SQLite compares a column of text by an index of texts only, which an index of expressions is not.
-    place, division = (func.coalesce(column, EMPTY) for column in (SupplierCount.value, SupplierCount.detail))
-    cells_counted = select(place.label("place"), division.label("division")).where(SupplierCount.facet == PLACES)
-    cell = cells_counted.distinct().subquery()
+    place, division = SupplierCount.value.label("place"), SupplierCount.detail.label("division")
+    cell = select(place, division).where(SupplierCount.facet == PLACES).distinct().subquery()
     member = aliased(Supplier)
     first = (
         select(member.id)
