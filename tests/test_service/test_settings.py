@@ -83,3 +83,12 @@ def test_a_secret_key_that_is_too_short_is_refused(tmp_path: Path):
 def test_the_database_is_in_the_data_folder_by_default(tmp_path: Path):
     assert Settings(data=tmp_path).database == f"sqlite:///{tmp_path}/diligence.db"
     assert Settings(database_url="postgresql+psycopg://db/diligence").database == "postgresql+psycopg://db/diligence"
+
+
+def test_the_roles_of_a_database_default_to_each_other_and_need_postgresql():
+    application, system = "postgresql+psycopg://app@db/diligence", "postgresql+psycopg://system@db/diligence"
+    alone, two = Settings(database_url=application), Settings(database_url=application, system_database_url=system)
+    assert (alone.system_database, alone.owner_database) == (application, application)
+    assert (two.database, two.system_database, two.owner_database) == (application, system, system)
+    with pytest.raises(SettingError, match="PostgreSQL database"):
+        Settings(owner_database_url=system)
