@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0049"
-down_revision = "0047"
+down_revision = "0053"
 
 KEY = ("kind", "key")
 QUEUE = ("rank", "inherent DESC", "worst DESC", "score DESC", *KEY)
@@ -27,7 +27,7 @@ INDEXES = {
 
 
 def upgrade() -> None:
-    """Upgrade from 0047."""
+    """Upgrade from 0053."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     for name in INDEXES:
         op.drop_index(name, "supplier")
