@@ -94,7 +94,7 @@ def download_file(system_id: str, format: str) -> Response:  # noqa: A002  the n
     on = today(get_caller().time_zone)
     with read_session() as session:
         system = systems.get_system(session, system_id)
-        data = build_file(session, system, cast(Literal["csv", "json"], format), get_settings().address, on)
+        data = build_file(session, system, cast(Literal["csv", "jsonl"], format), get_settings().address, on)
     return attachment(data, MEDIA_TYPES[format], f"{system.kind}_{on.isoformat()}.{format}")
 
 

@@ -783,7 +783,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/connected-systems/<system_id>/refusals", "list_connected_system_refusals",
           connected_systems.list_refusals, "List the suppliers that the system did not take last time.", SYSTEM_REFUSALS),
     Route("GET", "/connected-systems/<system_id>/file.<format>", "download_connected_system_file",
-          connected_systems.download_file, "Download the values of all suppliers that the system knows, as csv or json.",
+          connected_systems.download_file, "Download the values of all suppliers that the system knows, as csv or jsonl.",
           FileTypes(tuple(SYSTEM_FILES.values())), transaction="own"),
     Route("POST", "/connected-systems/<system_id>/identifiers", "upload_system_identifiers",
           connected_systems.upload_identifiers,

@@ -19,23 +19,24 @@ from service.db.session import chunks
 from service.db.system_tables import ConnectedSystem, SystemIdentifier
 from service.db.tables import Supplier
 
-FORMATS = ("csv", "json")
-MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
+FORMATS = ("csv", "jsonl")
+MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 COUPA_FIELDS = 10
 
 
 def build_file(
-    session: Session, system: ConnectedSystem, format_: Literal["csv", "json"], address: str, on: date
+    session: Session, system: ConnectedSystem, format_: Literal["csv", "jsonl"], address: str, on: date
 ) -> bytes:
     """Return the identifier and the mapped fields of each supplier that a system knows, by identifier.
 
     CSV is UTF-8 with a byte order mark, and every cell is safe to open in a spreadsheet. For Coupa it has the columns of its
-    loader for the Supplier Risk Aware Feed. JSON is a list of objects.
+    loader for the Supplier Risk Aware Feed. JSON Lines has an object a line.
     """
     host = get_host(system.kind)
     rows = _iterate_rows(session, host, system, address, on)
-    if format_ == "json":
-        return orjson.dumps([{host.identifier: identifier, **record} for identifier, record in rows])
+    if format_ == "jsonl":
+        objects = ({host.identifier: identifier, **record} for identifier, record in rows)
+        return b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in objects)
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     if host.id == "coupa":

@@ -269,6 +269,7 @@ def test_files_have_their_media_types_and_none_is_any(app: Flask):
         "download_translations": {"text/x-gettext-translation"},
         "download_referral_contacts": {"text/csv"},
         "download_table": {workbook, "text/csv"},
+        "download_connected_system_file": {"text/csv", "application/x-ndjson"},
         "download_release_preview": {workbook, "text/csv"},
         "download_report": {each.media_type.partition(";")[0] for each in ALL_FORMATS.values()} | {"application/zip"},
         "download_supplier_proof": set(MEDIA_TYPES.values()),

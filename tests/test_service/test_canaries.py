@@ -48,7 +48,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(break_glass_id|country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?"
+    r"|supplier_id|asking_id|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?|options\.\*"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|public_key|decisions\[\]\.question|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
@@ -130,6 +130,20 @@ BODIES: Mapping[str, Any] = {
     },
     "create_webhook": {"url": f"https://erp.example/{WORD}", "events": ["level.changed"]},
     "put_mail_text": {"subject": f"{WORD} step", "body": f"{WORD} mail"},
+    "create_connected_system": {
+        "kind": "ariba",
+        "name": f"{WORD} Ariba",
+        "address": f"https://{WORD}.example",
+        "options": {"realm": "harbour"},
+        "mapping": {f"{WORD} score": "score"},
+        "credentials": {  # stored encrypted
+            "sign_in": "oauth2",
+            "client_id": f"{WORD} client",
+            "secret": f"{WORD} secret",
+            "api_key": f"{WORD} key",
+        },
+    },
+    "put_supplier_system_identifier": {"identifier": f"{WORD}-V1"},
 }
 # Planted by an operation above, in the same field of the database.
 SAME = {
@@ -154,6 +168,9 @@ SAME = {
     "decide_agency_proposal": "decide_supplier_proposal",
     "decide_agency_review": "decide_supplier_review",
     "change_webhook": "create_webhook",
+    "change_connected_system": "create_connected_system",
+    "put_agency_system_identifier": "put_supplier_system_identifier",
+    "upload_system_identifiers": "put_supplier_system_identifier",
     "add_step_evidence": "on the page of the step, because a key that no user answers for submits no evidence",
     "decide_match": "a note on a match, which is deleted with its supplier",
 }
@@ -203,12 +220,14 @@ PAGES: Mapping[str, set[str]] = {
     "shared_plan.html": {"text-{{ finding.id }}", "reason", "text"},  # plant_through_link
     "sign_in.html": {"email"},  # stored as a hash
     "step.html": {"{{ name }}", "text"},  # change_step, change_finding, plant_in_remediation
-    # add_supplier_evidence, create_supplier_request, put_supplier_contact
-    "supplier.html": {"email", "reference", "sent_to", "source"},
+    # add_supplier_evidence, create_supplier_request, put_supplier_contact, put_supplier_system_identifier
+    "supplier.html": {"email", "identifier", "reference", "sent_to", "source"},
     # create_supplier_letter, create_supplier_link, plant_in_remediation
     "supplier_links.html": {"text", "response", "reason", "at", "note", "email"},
     "suppliers.html": {"filter_name", "text"},  # save_filter
     "surveys.html": {"runner"},  # create_supplier_worker_survey
+    "system.html": {"name", "address", "option-{{ option.id }}", "client_id", "field"},  # create_connected_system
+    "systems.html": {"name", "address", "option-{{ option.id }}"},  # create_connected_system
     "users.html": {"email", "name"},  # create_user
     "voice_cover.html": {"code"},  # stored as a hash until it is used
     "webhooks.html": {"url"},  # create_webhook
@@ -330,6 +349,8 @@ def plant_everything(portal: Portal) -> None:
     assert changed.status_code == 202, changed.text
     post("/reports", "request_report")
     post("/webhooks", "create_webhook")
+    system = post("/connected-systems", "create_connected_system")["id"]
+    post(f"{site}/system-identifiers/{system}", "put_supplier_system_identifier", "PUT")
     post("/organisation/identity-provider", "put_identity_provider", "PUT")
     post("/mail-texts/step.due/en", "put_mail_text", "PUT")
     work(portal)

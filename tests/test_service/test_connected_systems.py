@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -262,6 +263,23 @@ def test_a_push_of_a_process_that_was_killed_is_made_by_another(database: Databa
     assert ([row.due_since for row in rows], [push.number for push in pushes]) == ([None, None], [2])
 
 
+@pytest.mark.fault
+def test_two_processes_push_each_supplier_once(database: Database):
+    organisation = make_organisation(database)
+    references = [f"S-{number:02d}" for number in range(12)]
+    make_suppliers(database, organisation, *references)
+    system = build_systems(set(references))["servicenow"]
+    with serve(system) as address:
+        connect(database, organisation, "servicenow", address, *references)
+        workers = [Thread(target=push_all, args=(database,)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        push_all(database)  # what one of them left because the other was at it
+    assert (system.rows.keys(), len(system.batches)) == (set(references), 12)
+
+
 def test_a_change_during_a_push_is_pushed_afterwards(
     sqlite_database: Database, organisation: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -377,11 +395,11 @@ def test_the_file_for_coupa_has_the_columns_of_its_loader_and_no_formula(sqlite_
         system = systems.get_system(session, system_id)
         identifiers.take_over(session, system_id, "reference,identifier\nS-0,'=1+1\n", AT, "user:ana")
         data = build_file(session, system, "csv", "", AT.date())
-        document = json.loads(build_file(session, system, "json", "", AT.date()))
+        document = json.loads(build_file(session, system, "jsonl", "", AT.date()))
     header, row = csv.reader(io.StringIO(data.decode("utf-8-sig")))
     assert header[:3] == ["Supplier Name", "Supplier Number", "Number Field 1"]
     assert (header[-1], len(header), row[1]) == ("Number Field 10", 12, "'=1+1")
-    assert (document[0]["supplier number"], document[0]["number-field-01"]) == ("=1+1", float(row[2]))
+    assert (document["supplier number"], document["number-field-01"]) == ("=1+1", float(row[2]))
 
 
 def test_a_moment_to_wait_for_is_measured_by_the_clock_of_the_system():

@@ -40,7 +40,7 @@ def test_a_system_is_connected_over_the_api_and_no_other_organisation_sees_it(ap
     assert portal.call("POST", f"{path}/push", json={}).json["code"] == "system.disabled"
     assert b"V-1" in portal.call("GET", f"{path}/file.csv").data
     assert portal.call("POST", f"{path}/identifiers", json={"csv": "reference,identifier\nS-9,V-2"}).status_code == 422
-    for method, foreign in (("GET", path), ("DELETE", path), ("GET", f"{path}/file.json"), ("GET", f"{path}/pushes")):
+    for method, foreign in (("GET", path), ("DELETE", path), ("GET", f"{path}/file.jsonl"), ("GET", f"{path}/pushes")):
         assert other.call(method, foreign).status_code == 404
     (theirs,) = make_suppliers(database, other.call("GET", "/organisation").json["id"], "S-1")
     across = f"/suppliers/{theirs}/system-identifiers/{made.json['id']}"

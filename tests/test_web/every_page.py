@@ -29,7 +29,15 @@ def list_page_addresses(page: Page) -> dict[str, str]:
     unknown = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
     page.goto("/suppliers?text=S-002")
     site = page.locator("td a.name[href^='/suppliers/']").first.get_attribute("href")
-    named = {"portfolio": "/", "agency": agency, "site": site, "site of which little is known": unknown}
+    page.goto("/connected-systems")
+    system = page.locator("td a[href^='/connected-systems/']").first.get_attribute("href")
+    named = {
+        "connected system": system,
+        "portfolio": "/",
+        "agency": agency,
+        "site": site,
+        "site of which little is known": unknown,
+    }
     named |= {
         "what if": f"{site}/what-if",
         "merge": f"{site}/merge",

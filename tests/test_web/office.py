@@ -18,6 +18,8 @@ from questionnaires.question import Question
 from risk_models.model import load_models
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.connected_systems import systems
+from service.connected_systems.systems import SystemForm
 from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
@@ -117,6 +119,9 @@ def create_settled_organisation(database: Database, name: str, email: str) -> st
         again.append((kind, changed))
     save_suppliers(database, organisation_id, again, now().date() - timedelta(days=3))
     fill_directory(database, organisation_id)
+    with database.for_organisation(organisation_id) as session:
+        form = SystemForm(address="https://harbour.service-now.example")
+        systems.create_system(session, "servicenow", form, (b"k" * 32,), "system:test")
     return organisation_id
 
 
