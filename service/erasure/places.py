@@ -132,8 +132,8 @@ PLACES: Mapping[str, Place] = {
     "system_event": Place("no_subject", "It is about the installation: ids and counts."),
     "system_identifier": Place(
         "deleted",
-        "What other systems call the supplier is deleted with it, and what they were told. They keep what they were told "
-        "until somebody deletes it there.",
+        "What other systems call the supplier, and the record of what was sent to them, are deleted with it. They keep what "
+        "they received until somebody deletes it there.",
     ),
     "system_push": Place("no_subject", "Attempts to push: codes and counts."),
     "unfinished_upload": Place("deleted", "Files that have not arrived completely are deleted with their link."),

@@ -107,7 +107,7 @@ SYSTEM_KINDS = page_of(SystemKindSchema, "SystemKindList")
 class SystemPushRequestSchema(ApiSchema):
     """What is pushed now."""
 
-    everything = StrictBoolean(metadata={"description": "Also what the system has been told already."})
+    everything = StrictBoolean(metadata={"description": "Also what the system has accepted already."})
 
 
 class SystemPushSchema(ApiSchema):
