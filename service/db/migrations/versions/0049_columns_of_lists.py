@@ -1,6 +1,6 @@
 """Store what lists of suppliers are filtered and sorted by in columns that the database computes, and index these.
 
-PostgreSQL writes the table anew: about a minute for a million suppliers.
+PostgreSQL rewrites the table: about a minute for a million suppliers.
 """
 
 from __future__ import annotations
