@@ -1,7 +1,7 @@
 """Test that release 2026.7 changes texts and nothing else: equal answers give equal scores, levels, reasons and plans."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_models.model import MODELS_FOLDER, Model, load_models
+from risk_models.model import MODELS_FOLDER, Model, find_coming_model, load_models
 from risk_models.model_file import read_model_file
 
 BEFORE, AFTER = "2026.5", "2026.7"
@@ -47,6 +47,9 @@ def test_the_same_models_are_released_and_come_into_force_on_the_same_day() -> N
         for version in (BEFORE, AFTER)
     ]
     assert released[0] == released[1]
+    coming = find_coming_model(min(released[0].values()) - timedelta(days=1))
+    assert coming is not None
+    assert coming.version == AFTER, "of two releases of one day, the newer one is announced"
 
 
 @examples(6)
