@@ -19,10 +19,10 @@ from assess import list_descendants, run
 
 from questionnaires.limits import Limits
 from service.auth.accounts import create_organisation
-from service.blob_store.folder import FolderStore
+from service.blob_store import BlobStore
 from service.db.import_tables import Import
 from service.db.migrations import migrate
-from service.db.session import Database, open_engine
+from service.db.session import Database
 from service.imports import editions
 from service.imports.receiving import receive_upload
 from service.jobs.kinds import ASSESS_IMPORT, FIND_SAME_SUPPLIERS, READ_IMPORT, SCREEN_SUPPLIERS
@@ -30,7 +30,7 @@ from service.jobs.table import claim_job
 from service.jobs.worker import run_job
 from service.settings import Settings
 from service.wiring.job_handlers import build_handlers
-from service.wiring.processes import preload_data
+from service.wiring.processes import open_blobs, open_installation, preload_data
 
 BENCHMARKS = Path(__file__).resolve().parent
 PHASES = {READ_IMPORT: "preview", ASSESS_IMPORT: "saving", FIND_SAME_SUPPLIERS: "pairs", SCREEN_SUPPLIERS: "screening"}
@@ -106,10 +106,10 @@ def import_twice(file: Path) -> list[Phases]:
 
     Exits if not every row became a supplier, or if the second import finds a difference.
     """
-    with tempfile.TemporaryDirectory() as name, Database(open_engine(Settings(data=Path(name)).database)) as database:
+    with tempfile.TemporaryDirectory() as name, open_installation(Settings(data=Path(name))) as database:
         migrate(database.engine)
         preload_data()  # as a worker does
-        organisation_id, blobs = create_organisation(database, "Harbour Foods"), FolderStore(Path(name) / "blobs")
+        organisation_id, blobs = create_organisation(database, "Harbour Foods"), open_blobs(Settings(data=Path(name)))
         imports = [import_file(database, blobs, organisation_id, file) for _ in range(2)]
         with database.for_organisation(organisation_id) as session:
             for import_id, _ in imports:
@@ -124,7 +124,7 @@ def import_twice(file: Path) -> list[Phases]:
     return [phases for _, phases in imports]
 
 
-def import_file(database: Database, blobs: FolderStore, organisation_id: str, file: Path) -> tuple[str, Phases]:
+def import_file(database: Database, blobs: BlobStore, organisation_id: str, file: Path) -> tuple[str, Phases]:
     """Import a file, with all jobs that follow; return the id of the import and the CPU seconds of each phase."""
     files, choices = [(file.name, file.read_bytes())], {"confirm": True}
     import_ = receive_upload(database, blobs, organisation_id, files, choices, "system:benchmark", Limits())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,17 +23,19 @@ from sqlalchemy import BigInteger, Date, Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from service.audit_chain import record_system_event
-from service.blob_store import BlobStore, BlobTrouble, MissingBlob
+from service.blob_store import BlobStore, BlobTrouble, ChangedBlob, LockedBlob, MissingBlob, open_plain
+from service.db.encrypted import list_key_ids
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.tables import Base, UTCTime
 from service.encrypted_file import EncryptedFileError, EncryptedReader, EncryptedWriter, is_encrypted
 from service.erasure.files import list_used_files
 from service.erasure.record import ACTOR, RecordedErasure, apply_erasures
+from service.secret_keys import get_key_id
 
 MANIFEST = "manifest.json"
 PURPOSE = "backup"  # of the key that encrypts the file
-FORMAT = 1
+FORMAT = 2
 CHUNK = 500  # rows inserted at once
 # Counts are left out: the triggers count the suppliers again when they are restored.
 TABLES: tuple[Table, ...] = tuple(table for table in Base.metadata.sorted_tables if not table.info.get("derived"))
@@ -65,6 +68,7 @@ def create_backup(
 ) -> dict[str, int]:
     """Write everything to a new tar file and verify it; return the number of rows of each table and of files.
 
+    Texts and files that are encrypted stay so; the manifest names the secret keys that a restore needs for the texts.
     ``keys``: for backups, newest first; without any, the file is not encrypted.
 
     Raises BackupError if the target exists, a file that a row refers to is missing or was changed, or the written file does not
@@ -82,9 +86,13 @@ def create_backup(
             with db.unscoped(write=False) as session:
                 tallies = {str(table.name): _add_rows(tar, table, session) for table in TABLES}
                 files = sorted(list_used_files(session))
+                key_ids = list_key_ids(session)
+            file_tally = Tally()
             for digest in files:
                 try:
-                    with blobs.open(digest) as stored:
+                    blobs.open(digest).close()  # compares it with its digest
+                    with blobs.open_stored(digest) as stored:
+                        file_tally.add(_describe_file(digest, stored))
                         _add_member(tar, f"files/{digest}", stored)
                 except MissingBlob as error:
                     raise BackupError(f"{error} It may just have been erased.") from error
@@ -94,7 +102,8 @@ def create_backup(
                 "format": FORMAT,
                 "revision": get_revision(db.engine),
                 "at": at.isoformat(),
-                "files": len(files),
+                "files": file_tally.to_dict(),
+                "secret_keys": key_ids,
                 "tables": {name: tally.to_dict() for name, tally in tallies.items()},
             }
             _add_member(tar, MANIFEST, orjson.dumps(manifest))
@@ -110,7 +119,7 @@ def verify_backup(source: Path, keys: Sequence[bytes] = ()) -> dict[str, Any]:
     changed, or if it is encrypted with none of the keys.
     """
     tallies: dict[str, Tally] = {}
-    files = 0
+    files = Tally()
     manifest: dict[str, Any] | None = None
     try:
         with _open_tar(source, keys) as tar:
@@ -121,16 +130,14 @@ def verify_backup(source: Path, keys: Sequence[bytes] = ()) -> dict[str, Any]:
                     tally = tallies[name[5:-6]] = Tally()
                     for line in file:
                         tally.add(line)
-                elif hashlib.file_digest(file, "sha256").hexdigest() != name[6:]:  # type: ignore[arg-type]
-                    raise BackupError(f"{source}: the file {name[6:18]} was changed.")
                 else:
-                    files += 1
+                    files.add(_describe_file(name.removeprefix("files/"), file))
     except (tarfile.TarError, EOFError, OSError, orjson.JSONDecodeError, EncryptedFileError) as error:
         raise BackupError(f"{source} is not a complete backup: {error}.") from error
     if manifest is None or manifest.get("format") != FORMAT:
         raise BackupError(f"{source} is not a Diligence backup.")
     tables = {name: tally.to_dict() for name, tally in tallies.items()}
-    if (tables, files) != (manifest["tables"], manifest["files"]):
+    if (tables, files.to_dict()) != (manifest["tables"], manifest["files"]):
         raise BackupError(f"The content of {source} does not match its manifest.")
     return manifest
 
@@ -157,6 +164,12 @@ def restore_backup(
             f"{source} has database version {manifest['revision']}, but the database is at {get_revision(db.engine)}. Restore it "
             "with the release that wrote it, then upgrade."
         )
+    missing = sorted(set(manifest["secret_keys"]) - {get_key_id(secret_key) for secret_key in db.secret_keys})
+    if missing:
+        raise BackupError(
+            f"{source} contains texts that are encrypted with the secret key {missing[0]}. Add the line with this key to the "
+            "file of the secret keys, then restore the backup again."
+        )
     with db.unscoped() as session:
         for table in TABLES:
             if session.scalar(select(func.count()).select_from(table)):
@@ -181,14 +194,14 @@ def restore_backup(
         used = list_used_files(session)
         for digest, file in _iterate_files_of(source, "files/", keys):
             if digest in used:
-                blobs.put(file)
+                _restore_file(blobs, digest, file, db.secret_keys)
     return count_backup_rows(manifest), len(applied)
 
 
 def count_backup_rows(manifest: Mapping[str, Any]) -> dict[str, int]:
     """Return the number of rows of each table that has any, and of files."""
     rows = {name: int(tally["count"]) for name, tally in manifest["tables"].items() if tally["count"]}
-    return {**rows, "files": int(manifest["files"])}
+    return {**rows, "files": int(manifest["files"]["count"])}
 
 
 def _open_private(path: Path) -> IO[bytes]:
@@ -203,6 +216,23 @@ def _iterate_lines(session: Session, table: Table) -> Iterator[bytes]:
     for row in rows:
         plain = {str(name): v.astimezone(UTC) if isinstance(v, datetime) else v for name, v in row.items()}
         yield orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _restore_file(blobs: BlobStore, digest: str, file: BinaryIO, secret_keys: Sequence[bytes]) -> None:
+    """Store a file of a backup, decrypted first if it is encrypted. Raises BackupError."""
+    with tempfile.TemporaryFile() as copy:  # a backup that is being decrypted can only be read forward
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        try:
+            if blobs.put(open_plain(cast(BinaryIO, copy), secret_keys, digest)) != digest:
+                raise ChangedBlob(digest)
+        except (ChangedBlob, LockedBlob, EncryptedFileError) as error:
+            raise BackupError(f"The file {digest[:12]} of the backup cannot be restored: {error}") from error
+
+
+def _describe_file(digest: str, file: BinaryIO) -> bytes:
+    """Return the digest of a file and that of its bytes as they are stored, which differ if they are encrypted."""
+    return f"{digest} {hashlib.file_digest(file, 'sha256').hexdigest()}".encode()  # type: ignore[arg-type]
 
 
 def _add_rows(tar: tarfile.TarFile, table: Table, session: Session) -> Tally:

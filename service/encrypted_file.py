@@ -28,6 +28,10 @@ class EncryptedFileError(ValueError):
     """Raised for a file that cannot be decrypted; the message is a sentence that says why."""
 
 
+class UnknownFileKey(EncryptedFileError):
+    """Raised for a file that is encrypted with none of the keys given."""
+
+
 class EncryptedWriter(io.RawIOBase):
     """Encrypts what is written to it into another file, which stays open. Nothing can be read before it is closed."""
 
@@ -62,19 +66,24 @@ class EncryptedWriter(io.RawIOBase):
 
 
 class EncryptedReader(io.RawIOBase):
-    """Decrypts a file from its beginning. Raises EncryptedFileError as soon as something does not fit."""
+    """Decrypts a file from its beginning. Raises EncryptedFileError as soon as something does not fit.
 
-    def __init__(self, file: IO[bytes], secret_keys: Sequence[bytes], purpose: str) -> None:
+    ``closefd``: whether the file is closed with it.
+    """
+
+    def __init__(self, file: IO[bytes], secret_keys: Sequence[bytes], purpose: str, *, closefd: bool = True) -> None:
+        self.closefd = False  # as long as it is not certain that this is the right file
         self.header = file.read(len(MAGIC) + KEY_ID + SALT)
         key_id, salt = self.header[len(MAGIC) : -SALT].decode("ascii", "replace"), self.header[-SALT:]
         secret_key = next((key for key in secret_keys if get_key_id(key) == key_id), None)
         if secret_key is None:
-            raise EncryptedFileError(f"it is encrypted with the key {key_id}, which is not among the keys given")
+            raise UnknownFileKey(f"it is encrypted with the key {key_id}, which is not among the keys given")
         self.file, self.number, self.plain = file, 0, b""
         self.cipher = AESGCM(derive_key(secret_key, f"{purpose} {salt.hex()}"))
         self.sealed = file.read(CHUNK + TAG)
         if not self.sealed:
             raise EncryptedFileError("it is not complete")
+        self.closefd = closefd
 
     def readable(self) -> bool:
         """Return True."""
@@ -90,8 +99,9 @@ class EncryptedReader(io.RawIOBase):
         return len(part)
 
     def close(self) -> None:
-        """Close the encrypted file as well."""
-        self.file.close()
+        """Close the encrypted file as well, unless it is to stay open."""
+        if self.closefd:
+            self.file.close()
         super().close()
 
     def _open_next(self) -> None:
@@ -101,6 +111,13 @@ class EncryptedReader(io.RawIOBase):
         except InvalidTag as error:
             raise EncryptedFileError("it was changed or is not complete") from error
         self.sealed, self.number = following, self.number + 1
+
+
+def is_encrypted_with(file: IO[bytes], secret_key: bytes) -> bool:
+    """Return whether a file is encrypted with a key; it is at its beginning afterwards."""
+    start = file.read(len(MAGIC) + KEY_ID)
+    file.seek(0)
+    return start == MAGIC + get_key_id(secret_key).encode()
 
 
 def is_encrypted(file: IO[bytes]) -> bool:

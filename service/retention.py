@@ -21,10 +21,11 @@ from service.connected_systems.systems import purge_pushes
 from service.db.account_tables import SignIn, SignInAttempt
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job, ScheduleRun
 from service.db.session import Database, chunks
-from service.db.tables import Change, IdempotentResponse, Organisation, Result, Supplier, new_id
+from service.db.tables import Change, Organisation, Result, Supplier, new_id
 from service.db.watchlist_tables import WatchlistMatch
 from service.db.worker_voice_tables import WorkerSurvey
 from service.erasure.erase import erase_suppliers

@@ -202,6 +202,11 @@ class Settings:
             _create_secret_key(path)
         return _read_keys(path)
 
+    def open_secret_keys(self) -> KeyFile:
+        """Return the secret keys as they are in their file at each moment. Raises SettingError as get_secret_keys does."""
+        self.get_secret_keys()
+        return KeyFile(self.secret_keys_path)
+
     def get_backup_keys(self) -> tuple[bytes, ...]:
         """Return the keys for backups, newest first; none if backups are not encrypted. Raises SettingError, OSError."""
         return _read_keys(Path(self.backup_key_file)) if self.backup_key_file else ()
@@ -216,6 +221,33 @@ class Settings:
         draft = _write_secret_keys(self.secret_keys_path, keys)
         draft.replace(self.secret_keys_path)
         return len(keys) + 1
+
+
+class KeyFile(Sequence[bytes]):
+    """The keys in a file, newest first, read again when the file has changed.
+
+    So every process encrypts with a new key, and decrypts what others encrypted with it, without being restarted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._changed, self._keys = path, 0, tuple[bytes, ...]()
+
+    def _read(self) -> tuple[bytes, ...]:
+        try:
+            changed = self.path.stat().st_mtime_ns
+            if changed != self._changed:
+                keys = _read_keys(self.path)
+                self._keys, self._changed = keys, changed
+        except (OSError, SettingError):
+            if not self._keys:  # or it is being replaced
+                raise
+        return self._keys
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._read()[index]
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 def _read_keys(path: Path) -> tuple[bytes, ...]:

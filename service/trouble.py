@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, MissingBlob
+from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, LockedBlob, MissingBlob
 from service.errors import DomainError
 
 
@@ -99,6 +99,13 @@ FILE_CHANGED = Kind(
     "Run `diligence check`, and restore the files that it lists from a backup.",
     300,
 )
+FILE_LOCKED = Kind(
+    LockedBlob.code,
+    "Key of a stored file missing",
+    "A stored file cannot be decrypted on the server. An administrator has to restore the secret key.",
+    "Add the secret key that `diligence check` names to the file of the secret keys again.",
+    300,
+)
 STORE_UNAVAILABLE = Kind(
     BlobStoreUnavailable.code,
     "File store unavailable",
@@ -106,9 +113,25 @@ STORE_UNAVAILABLE = Kind(
     "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its permissions are correct.",
     10,
 )
-KINDS = (UNAVAILABLE, BUSY, DAMAGED, FULL, READ_ONLY, FAILING, FILE_MISSING, FILE_CHANGED, STORE_UNAVAILABLE)
+KINDS = (
+    UNAVAILABLE,
+    BUSY,
+    DAMAGED,
+    FULL,
+    READ_ONLY,
+    FAILING,
+    FILE_MISSING,
+    FILE_CHANGED,
+    FILE_LOCKED,
+    STORE_UNAVAILABLE,
+)
 
-_BLOB_TROUBLES = {MissingBlob: FILE_MISSING, ChangedBlob: FILE_CHANGED, BlobStoreUnavailable: STORE_UNAVAILABLE}
+_BLOB_TROUBLES = {
+    MissingBlob: FILE_MISSING,
+    ChangedBlob: FILE_CHANGED,
+    LockedBlob: FILE_LOCKED,
+    BlobStoreUnavailable: STORE_UNAVAILABLE,
+}
 
 _OS_ERRORS = {
     errno.ENOSPC: FULL,

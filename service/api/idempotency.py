@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply
 from service.auth.caller import get_caller
 from service.clock import now
-from service.db.tables import IdempotentResponse
+from service.db.idempotency_tables import IdempotentResponse
 from service.errors import DomainError
 
 RETENTION = timedelta(hours=24)

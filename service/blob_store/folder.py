@@ -13,13 +13,23 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from service.blob_store import CHUNK, DIGEST, ChangedBlob, MissingBlob, check_digest
+from service.blob_store import (
+    DIGEST,
+    BlobTrouble,
+    ChangedBlob,
+    MissingBlob,
+    check_digest,
+    copy_encrypted,
+    is_intact,
+    open_plain,
+)
+from service.encrypted_file import EncryptedFileError, is_encrypted_with
 
 DRAFTS = "drafts"
 LOCK = "lock"
@@ -27,10 +37,10 @@ ASIDE = ".gone"  # how release 0.2.0 and earlier named a file that was being del
 
 
 class FolderStore:
-    """A blob store in a folder."""
+    """A blob store in a folder. ``secret_keys``: newest first; without any, files are not encrypted."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, secret_keys: Sequence[bytes] = ()) -> None:
+        self.folder, self.secret_keys = folder, secret_keys
         self.drafts = folder / DRAFTS
         if not self.drafts.is_dir():
             self.drafts.mkdir(parents=True, exist_ok=True)
@@ -40,45 +50,71 @@ class FolderStore:
     def put(self, data: bytes | BinaryIO) -> str:
         """Store bytes, or the rest of a file, durably and return their sha256; a damaged copy is replaced."""
         with self._open_draft() as draft:
-            digest = _copy(io.BytesIO(data) if isinstance(data, bytes) else data, draft)
+            source = io.BytesIO(data) if isinstance(data, bytes) else data
+            digest = copy_encrypted(source, draft, self.secret_keys)
             draft.flush()
             os.fsync(draft.fileno())
             target = self._get_path(digest)
             target.parent.mkdir(exist_ok=True)
             with self._lock():
-                is_intact = _is_intact(target, digest)
+                is_stored = self._is_stored(digest)
                 # In use from now on, not from the first byte on: see delete_unless_put_since. The kernel's own time is coarser.
-                os.utime(target if is_intact else draft.name, ns=(time.time_ns(),) * 2)
-                if not is_intact:
+                os.utime(target if is_stored else draft.name, ns=(time.time_ns(),) * 2)
+                if not is_stored:
                     Path(draft.name).replace(target)
                 for folder in (target.parent, self.folder):
                     _sync_folder(folder)
         return digest
 
     def open(self, digest: str) -> BinaryIO:
-        """Open a file whose bytes have been compared with their digest. Raises MissingBlob and ChangedBlob."""
+        """Open a file, to read it once from its beginning, whose bytes have been compared with their digest.
+
+        Raises MissingBlob, ChangedBlob and LockedBlob.
+        """
+        file = self.open_stored(digest)
         try:
-            file = self._get_path(digest).open("rb")
-        except FileNotFoundError as error:
-            raise MissingBlob(digest) from error
-        try:
-            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+            if not is_intact(file, self.secret_keys, digest):
                 raise ChangedBlob(digest)
-            file.seek(0)
+            return open_plain(file, self.secret_keys, digest)
         except BaseException:
             file.close()
             raise
-        return file
 
-    def get(self, digest: str) -> bytes:
-        """Return bytes that have been compared with their digest. Raises MissingBlob and ChangedBlob."""
+    def open_stored(self, digest: str) -> BinaryIO:
+        """Open a file as it is stored, encrypted or not, without comparing it with its digest. Raises MissingBlob."""
         try:
-            data = self._get_path(digest).read_bytes()
+            return self._get_path(digest).open("rb")
         except FileNotFoundError as error:
             raise MissingBlob(digest) from error
+
+    def get(self, digest: str) -> bytes:
+        """Return bytes that have been compared with their digest. Raises MissingBlob, ChangedBlob and LockedBlob."""
+        with self.open_stored(digest) as file:
+            try:
+                data = open_plain(file, self.secret_keys, digest).read()
+            except EncryptedFileError as error:
+                raise ChangedBlob(digest) from error
         if hashlib.sha256(data).hexdigest() != digest:
             raise ChangedBlob(digest)
         return data
+
+    def reencrypt(self, digest: str) -> bool:
+        """Encrypt a file with the newest secret key; return whether it was not. Raises MissingBlob, ChangedBlob, LockedBlob."""
+        with self.open_stored(digest) as file:
+            if is_encrypted_with(file, self.secret_keys[0]):
+                return False
+        with self.open(digest) as plain, self._open_draft() as draft:
+            copy_encrypted(plain, draft, self.secret_keys)
+            draft.flush()
+            os.fsync(draft.fileno())
+            target = self._get_path(digest)
+            with self._lock():
+                if target.exists():  # or it was deleted in the meantime
+                    used = target.stat().st_mtime_ns  # it is not in use any longer because of this
+                    os.utime(draft.name, ns=(used, used))
+                    Path(draft.name).replace(target)
+                    _sync_folder(target.parent)
+        return True
 
     def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
         """Delete a file durably unless it was stored again since a given time; return whether it is gone."""
@@ -149,25 +185,15 @@ class FolderStore:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
+    def _is_stored(self, digest: str) -> bool:
+        try:
+            self.open(digest).close()
+        except BlobTrouble:
+            return False
+        return True
+
     def _get_path(self, digest: str) -> Path:
         return self.folder / digest[:2] / check_digest(digest)
-
-
-def _copy(source: BinaryIO, target: BinaryIO) -> str:
-    """Copy a file to its end and return the sha256 of what was copied."""
-    digest = hashlib.sha256()
-    while chunk := source.read(CHUNK):
-        digest.update(chunk)
-        target.write(chunk)
-    return digest.hexdigest()
-
-
-def _is_intact(path: Path, digest: str) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except FileNotFoundError:
-        return False
 
 
 def _is_abandoned(draft: Path) -> bool:

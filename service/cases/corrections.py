@@ -11,21 +11,20 @@ from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.cases.closing import needs_two_users
 from service.cases.service import (
-    build_key,
     get_case,
     link_unlinked_cases,
     parse_answers,
     reassess_suppliers,
+    save_number,
 )
 from service.db.case_tables import StoredCase, StoredFinding
-from service.db.tables import IdempotentResponse
+from service.db.idempotency_tables import IdempotentResponse
 from service.errors import DomainError, not_found
 
 COHORT_TEXTS = ("nationality", "job", "intake_from", "intake_to", "people")
@@ -81,13 +80,7 @@ def correct_case(
     case.cohort = {**case.cohort, **{name: changed[name] for name in COHORT_TEXTS if name in changed}}
     case.linked_reference = changed.get("linked_reference", case.linked_reference)
     case.linked_name = changed.get("linked_name", case.linked_name)
-    case.number = changed.get("case_id", case.number)
-    case.key = build_key(case.number)
-    try:
-        with session.begin_nested():
-            session.flush()
-    except IntegrityError as error:
-        raise DomainError("case.taken", 409, "There is already a case with this number. Use another number.") from error
+    save_number(session, case, changed.get("case_id", case.number), "Use another number.")
     record_event(session, by, "case.corrected", "case", case.id, {"fields": sorted(changed)})
     _withdraw_replies(session, case)
     reassess_suppliers(session, link_unlinked_cases(session), on, at, by)
@@ -131,8 +124,7 @@ def delete_case(
 
 def _withdraw_replies(session: Session, case: StoredCase) -> None:
     """Withdraw the replies about a case that are kept for requests sent again: they contain what was removed."""
-    session.execute(
-        update(IdempotentResponse)
-        .where(IdempotentResponse.body.contains(case.id, autoescape=True))
-        .values(status=HTTPStatus.GONE.value, body="", headers={})
-    )
+    stored = select(IdempotentResponse).where(IdempotentResponse.status != HTTPStatus.GONE.value)
+    for reply in session.scalars(stored.execution_options(yield_per=100)):
+        if case.id in reply.body:
+            reply.status, reply.body, reply.headers = HTTPStatus.GONE.value, "", {}

@@ -44,7 +44,8 @@ from service.case_reading.records import (
     link_to_suppliers,
 )
 from service.case_reading.records import SUPPLIER_REFERENCE_QUESTIONS as NUMBERS
-from service.db.case_tables import StoredCase, StoredFinding
+from service.db.case_tables import NUMBER_PURPOSE, StoredCase, StoredFinding
+from service.db.encrypted import get_secret_keys, list_digests
 from service.db.tables import Supplier, new_id
 from service.errors import DomainError, not_found
 from service.outbox.queue import Event, queue_events
@@ -89,14 +90,16 @@ def get_case(session: Session, case_id: str, *, lock: bool = False) -> StoredCas
 
 def list_supplier_cases(session: Session, supplier_id: str) -> Sequence[StoredCase]:
     """Return the cases about a supplier, open ones first, then by strength of evidence, strongest first."""
-    order = (StoredCase.state.desc(), StoredCase.strength.desc(), StoredCase.created_at.desc(), StoredCase.key)
-    return session.scalars(select(StoredCase).where(StoredCase.supplier_id == supplier_id).order_by(*order)).all()
+    cases = sorted(
+        session.scalars(select(StoredCase).where(StoredCase.supplier_id == supplier_id)), key=lambda case: case.number
+    )
+    return sorted(cases, key=lambda case: (case.state, case.strength, case.created_at), reverse=True)
 
 
 def list_emergencies(session: Session, on: date) -> list[CaseDetail]:
     """Return the open emergencies, in which people may be in danger now, evaluated on a day; the longest-waiting one first."""
     urgent = (StoredCase.state == "open", StoredCase.strength == STRENGTHS.index("emergency"))
-    cases = session.scalars(select(StoredCase).where(*urgent).order_by(StoredCase.strength_since, StoredCase.key))
+    cases = sorted(session.scalars(select(StoredCase).where(*urgent)), key=lambda one: (one.strength_since, one.number))
     return [get_case_detail(session, case, on) for case in cases]
 
 
@@ -164,15 +167,9 @@ def open_case(
     if not number:
         raise DomainError("case.number", 422, "Use a case number that cannot be traced to a person.")
     parsed_findings = [_parse_finding(finding, on) for finding in findings]
-    case = _build_case(number, group, lists, at, by)
+    case = _build_case(session, number, group, lists, at, by)
     case.supplier_id = supplier_id
-    try:
-        with session.begin_nested():
-            session.add(case)
-    except IntegrityError as error:
-        raise DomainError(
-            "case.taken", 409, "There is already a case with this number. Add the finding to it, or use another number."
-        ) from error
+    save_number(session, case, number, "Add the finding to it, or use another number.")
     record_event(session, by, "case.opened", "case", case.id, {})
     _add_findings(session, case, parsed_findings, on, at, by)
     link_unlinked_cases(session)
@@ -201,11 +198,11 @@ def save_cases(
     """
     changed_cases = []
     for case_record in records:
-        case = session.scalars(_select_by_number(case_record.case.id).with_for_update()).first()
+        case = session.scalars(_select_by_number(session, case_record.case.id).with_for_update()).first()
         group, is_changed = _get_group(case_record), True
         if case is None:
             lists = {"acts": case_record.case.acts, "asked_in_full": case_record.case.phases_asked}
-            case = _build_case(case_record.case.id, group, lists, at, by)
+            case = _build_case(session, case_record.case.id, group, lists, at, by)
             session.add(case)
             session.flush()
             record_event(session, by, "case.opened", "case", case.id, {"import": import_id})
@@ -256,7 +253,7 @@ def find_conflicting_records(session: Session, records: Iterable[CaseRecord]) ->
     return [
         case_record
         for case_record in records
-        for case in session.scalars(_select_by_number(case_record.case.id))
+        for case in session.scalars(_select_by_number(session, case_record.case.id))
         if has_conflicting_group(session, case, case_record)
     ]
 
@@ -296,22 +293,41 @@ def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list
     return [matches.pop() if len(matches) == 1 else None for matches in matched_ids]
 
 
-def build_key(number: str) -> str:
-    """Return the key by which a case is looked up: its normalised number."""
-    return (name_key(number) or number)[:300]
+def save_number(session: Session, case: StoredCase, number: str, cure: str) -> None:
+    """Give a case its number and write the case. Raises DomainError ``case.taken``, 409, which says ``cure``."""
+    taken = DomainError("case.taken", 409, f"There is already a case with this number. {cure}")
+    others = _select_by_number(session, number).where(StoredCase.id != case.id)
+    if session.scalars(others).first() is not None:  # the database would miss one with the key of an older secret key
+        raise taken
+    case.number, case.key = number, _list_keys_of_session(session, number)[0]
+    try:
+        with session.begin_nested():
+            session.add(case)
+            session.flush()
+    except IntegrityError as error:
+        raise taken from error
 
 
-def _select_by_number(number: str) -> Select[StoredCase]:
-    return select(StoredCase).where(StoredCase.key == build_key(number))
+def list_keys(secret_keys: Sequence[bytes], organisation_id: str, number: str) -> list[str]:
+    """Return the keys by which a case with a number may be stored: digests of its normalised number with each secret key."""
+    return list_digests(secret_keys, NUMBER_PURPOSE, f"{organisation_id} {(name_key(number) or number)[:300]}")
+
+
+def _list_keys_of_session(session: Session, number: str) -> list[str]:
+    return list_keys(get_secret_keys(session), session.info["organisation_id"], number)
+
+
+def _select_by_number(session: Session, number: str) -> Select[StoredCase]:
+    return select(StoredCase).where(StoredCase.key.in_(_list_keys_of_session(session, number)))
 
 
 def _build_case(
-    number: str, group: Mapping[str, Any], lists: Mapping[str, Sequence[str]], at: datetime, by: str
+    session: Session, number: str, group: Mapping[str, Any], lists: Mapping[str, Sequence[str]], at: datetime, by: str
 ) -> StoredCase:
     return StoredCase(
         id=new_id(),
         number=number,
-        key=build_key(number),
+        key=_list_keys_of_session(session, number)[0],
         linked_reference=group.get("linked_reference"),
         linked_name=group.get("linked_name"),
         cohort={name: group.get(name) for name in COHORT_QUESTIONS},

@@ -282,9 +282,12 @@ def _run_scheduler(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.db.migrations import get_newest_revision
-    from service.wiring.processes import migrate_database
+    from service.reencryption import reencrypt_files
+    from service.wiring.processes import migrate_database, open_blobs
 
     before = migrate_database(settings)
+    if before is not None:
+        reencrypt_files(open_blobs(settings))  # those that a release before 0.5 stored as they were
     now = get_newest_revision()
     print(
         f"The database is already at version {now}."
@@ -310,16 +313,19 @@ def _decline(name: str, count: int) -> str:
 
 def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.backup import create_backup
-    from service.blob_store.address import open_blob_store
     from service.clock import now
     from service.erasure.backups import record_backup
     from service.journal import Journal
-    from service.wiring.processes import open_current_database
+    from service.wiring.processes import open_blobs, open_current_database
 
     at = now()
     with open_current_database(settings) as database:
         counts = create_backup(
-            database, open_blob_store(settings.blob_store), Path(arguments.file), at, settings.get_backup_keys()
+            database,
+            open_blobs(settings),
+            Path(arguments.file),
+            at,
+            settings.get_backup_keys(),
         )
     record_backup(Journal(settings.backup_journal), Path(arguments.file), at)
     print(f"Backup written to {arguments.file} and checked: {format_counts(counts)}.")
@@ -357,11 +363,11 @@ def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int
 
 
 def _reencrypt(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.reencryption import reencrypt
-    from service.wiring.processes import open_current_database
+    from service.reencryption import reencrypt
+    from service.wiring.processes import open_blobs, open_current_database
 
     with open_current_database(settings) as db:
-        done = reencrypt(db, settings.get_secret_keys())
+        done = reencrypt(db, open_blobs(settings))
     print(f"Encrypted again: {done.changed:,}.")
     if done.unreadable:
         print(

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.auth.accounts import find_organisation
-from service.blob_store.address import open_blob_store
 from service.cases import service as case_service
 from service.clock import now
 from service.commands.admin import ACTOR, DONE, NOT_CONFIRMED, format_counts
@@ -27,7 +26,7 @@ from service.imports import records
 from service.journal import Journal
 from service.settings import Settings
 from service.suppliers import repository as suppliers
-from service.wiring.processes import open_current_database
+from service.wiring.processes import open_blobs, open_current_database
 
 
 def erase(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -53,7 +52,7 @@ def _erase_organisation(
         return NOT_CONFIRMED
     print("Erasing. If this is interrupted, a worker will complete it, or you can run this command again.", flush=True)
     journal = Journal(settings.erasure_journal)
-    counts = erase_organisation(database, open_blob_store(settings.blob_store), organisation_id, ACTOR, journal)
+    counts = erase_organisation(database, open_blobs(settings), organisation_id, ACTOR, journal)
     print(f"{arguments.organisation} was erased: {format_counts(counts)}. Earlier backups still contain it.")
     print(_describe_backups(settings, since))
     return DONE

@@ -316,7 +316,7 @@ def _read_portfolio(arguments: argparse.Namespace, read: Callable[[Session], T])
         overrides = {"DILIGENCE_DATA": arguments.data} if arguments.data else {}
         settings = from_environment({**os.environ, **overrides})
         with (
-            open_database(settings.system_database, settings.database) as database,
+            open_database(settings.system_database, settings.database, settings.open_secret_keys()) as database,
             database.for_organisation(find_organisation(database, arguments.portfolio), write=False) as session,
         ):
             return read(session)

@@ -19,7 +19,7 @@ from service.integrity.check import find_inconsistencies, repair_inconsistencies
 from service.integrity.finding import Finding
 from service.journal import Journal
 from service.settings import Settings
-from service.wiring.processes import migrate_database, open_as_owner, open_current_database
+from service.wiring.processes import migrate_database, open_as_owner, open_blobs, open_current_database
 
 DONE, INCOMPLETE, CANNOT, REPAIRED = 0, 1, 2, 3
 
@@ -33,7 +33,12 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
     migrate_database(settings)
     with open_as_owner(settings) as db:
         counts, applied = restore_backup(
-            db, open_blob_store(settings.blob_store), Path(arguments.file), now(), erasures, settings.get_backup_keys()
+            db,
+            open_blobs(settings),
+            Path(arguments.file),
+            now(),
+            erasures,
+            settings.get_backup_keys(),
         )
         if applied:
             remove_deleted_rows(db.engine)
@@ -62,7 +67,7 @@ def check(settings: Settings, arguments: argparse.Namespace) -> int:
     repaired: list[Finding] = []
     journal = Journal(settings.erasure_journal)
     with open_current_database(settings, as_owner=arguments.repair) as db:
-        blobs = open_blob_store(settings.blob_store)
+        blobs = open_blobs(settings)
         if arguments.repair:
             repaired, found = repair_inconsistencies(db, blobs, now(), journal)
         else:
@@ -94,7 +99,8 @@ def _print_findings(repaired: list[Finding], found: list[Finding], *, repair: bo
 def copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
     """Copy every file of another store into the store of the settings; return the exit status: 1 if one could not be read."""
     try:
-        source, target = open_blob_store(arguments.source), open_blob_store(settings.blob_store)
+        source = open_blob_store(arguments.source, settings.open_secret_keys())
+        target = open_blobs(settings)
     except ValueError as error:
         print(f"diligence: {error}", file=sys.stderr)
         return CANNOT

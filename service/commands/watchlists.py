@@ -14,7 +14,6 @@ from questionnaires.sheet import FileRefused
 from questionnaires.watchlist import ParsedWatchlist, read_watchlist
 from service.auth.accounts import ACTOR, find_organisation
 from service.blob_store import BlobStore
-from service.blob_store.address import open_blob_store
 from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import new_id
@@ -25,7 +24,7 @@ from service.jobs.worker import run_job
 from service.settings import Settings
 from service.watchlists import lists
 from service.wiring.job_handlers import build_handlers
-from service.wiring.processes import open_current_database
+from service.wiring.processes import open_blobs, open_current_database
 
 MAX_LISTED = 20  # rejected rows that are printed one by one
 POLL_SECONDS = 0.2  # seconds between polls of a job that another process runs
@@ -35,7 +34,7 @@ def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     """Replace a list with the content of a file."""
     path = Path(arguments.file)
     parsed = _read_list(path)
-    name, blobs = arguments.name or path.stem, open_blob_store(settings.blob_store)
+    name, blobs = arguments.name or path.stem, open_blobs(settings)
     with open_current_database(settings) as db:
         organisation_id = find_organisation(db, arguments.organisation)
         job_id = lists.receive_watchlist(db, blobs, organisation_id, name, parsed, ACTOR)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class StepRequest(Owned, Base):
+class StepRequest(EncryptedTexts, Owned, Base):
     """A change of a step that protects people, which a user asks an approver for: a later date (``due``), or not to take it.
 
     ``response``: why the approver approved or declined it. A newer request for the same kind of change withdraws an open one.
@@ -27,10 +28,10 @@ class StepRequest(Owned, Base):
     step_id: Mapped[str] = mapped_column(String(36), ForeignKey("step.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(10))
     due: Mapped[date | None]
-    reason: Mapped[str] = mapped_column(Text)
+    reason = Encrypted[str](nullable=False)
     asked_by: Mapped[str] = mapped_column(String(80))
     asked_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), default="open")
-    response: Mapped[str | None] = mapped_column(Text)
+    response = Encrypted[str | None]()
     decided_by: Mapped[str | None] = mapped_column(String(80))
     decided_at: Mapped[datetime | None]

@@ -7,19 +7,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
+NUMBER_PURPOSE = "case number"  # of the key for the digests of case numbers
 
-class StoredCase(Owned, Base):
+
+class StoredCase(EncryptedTexts, Owned, Base):
     """A case: a group of people, the site or agency it is about (None: none that is known), and whether it is open.
 
-    ``key``: the key of its number, which identifies it. ``strength``: index of risk_models.cases.rules.STRENGTHS when last
-    computed, reached at ``strength_since``. ``outcome``: why it was closed. ``closing``: the proposal to close an emergency, with
-    the check behind it, by whom and when; None if nobody proposed it. ``closing_declined``: why an approver sent the last
-    proposal back, by whom and when. It is deleted with the supplier it is about.
+    ``key``: the keyed digest of its normalised number, by which it is found, because the number itself is encrypted.
+    ``strength``: index of risk_models.cases.rules.STRENGTHS when last computed, reached at ``strength_since``. ``outcome``: why
+    it was closed. ``closing``: the proposal to close an emergency, with the check behind it, by whom and when; None if nobody
+    proposed it. ``closing_declined``: why an approver sent the last proposal back, by whom and when. It is deleted with the
+    supplier it is about.
     """
 
     __tablename__ = "case_record"
@@ -29,14 +33,14 @@ class StoredCase(Owned, Base):
         Index("case_queue", "organisation_id", "state", "strength", "created_at"),
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    number: Mapped[str] = mapped_column(Text)
-    key: Mapped[str] = mapped_column(String(300))
+    number = Encrypted[str](nullable=False)
+    key: Mapped[str] = mapped_column(String(64))
     supplier_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True
     )
-    linked_reference: Mapped[str | None] = mapped_column(Text)
-    linked_name: Mapped[str | None] = mapped_column(Text)
-    cohort: Mapped[dict[str, Any]]
+    linked_reference = Encrypted[str | None]()
+    linked_name = Encrypted[str | None]()
+    cohort = Encrypted[dict[str, Any]](nullable=False)
     age_group: Mapped[str | None] = mapped_column(String(20))
     acts: Mapped[list[Any]]
     asked_in_full: Mapped[list[Any]]
@@ -44,15 +48,15 @@ class StoredCase(Owned, Base):
     strength_since: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(10), default="open")
     outcome: Mapped[str | None] = mapped_column(String(30))
-    closing: Mapped[dict[str, Any] | None]
-    closing_declined: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    closing = Encrypted[dict[str, Any] | None]()
+    closing_declined = Encrypted[dict[str, Any] | None]()
     closed_by: Mapped[str | None] = mapped_column(String(80))
     closed_at: Mapped[datetime | None]
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
 
 
-class StoredFinding(Owned, Base):
+class StoredFinding(EncryptedTexts, Owned, Base):
     """One recorded finding of a case, which is added but never changed. ``number`` counts within the case.
 
     ``place``: its row of the sheet; ``place`` is empty and ``import_id`` None if it was entered by hand or sent through the
@@ -69,8 +73,8 @@ class StoredFinding(Owned, Base):
     found: Mapped[bool]
     source: Mapped[str | None] = mapped_column(String(40))
     found_on: Mapped[str | None] = mapped_column(String(10))
-    note: Mapped[str | None] = mapped_column(Text)
-    place: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    note = Encrypted[str | None]()
+    place = Encrypted[dict[str, Any] | None]()
     import_id: Mapped[str | None] = mapped_column(String(36))
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class ExitPaper(Owned, Base):
+class ExitPaper(EncryptedTexts, Owned, Base):
     """A proposal to end the relationship with a supplier, and the decision on it. ``record_id`` as in remediation_tables.py.
 
     ``ground``: a code of exit.toml. ``leverage``: what was tried, each with its day. ``effect``: on the workers. ``remedy``: what
@@ -29,20 +30,20 @@ class ExitPaper(Owned, Base):
     record_id: Mapped[str] = mapped_column(String(36))
     state: Mapped[str] = mapped_column(String(10), default="draft")
     ground: Mapped[str | None] = mapped_column(String(30))
-    leverage: Mapped[list[Any]] = mapped_column(JSON)
-    effect: Mapped[str | None] = mapped_column(Text)
-    remedy: Mapped[str | None] = mapped_column(Text)
-    payment_after: Mapped[str | None] = mapped_column(Text)
+    leverage = Encrypted[list[Any]](nullable=False)
+    effect = Encrypted[str | None]()
+    remedy = Encrypted[str | None]()
+    payment_after = Encrypted[str | None]()
     spokesperson: Mapped[str | None] = mapped_column(String(30))
     consulted_on: Mapped[date | None]
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason = Encrypted[str | None]()
     ends_on: Mapped[date | None]
     authors: Mapped[list[Any]] = mapped_column(JSON)
     submitted_by: Mapped[str | None] = mapped_column(String(80))
     submitted_at: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(80))
     decided_at: Mapped[datetime | None]
-    response: Mapped[str | None] = mapped_column(Text)
+    response = Encrypted[str | None]()
     version: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class Upload(Owned, Base):
+class Upload(EncryptedTexts, Owned, Base):
     """An uploaded file; its bytes are in the blob store under their digest.
 
     ``redacted``: the bytes are its sheets without the notes in which personal data was detected, not the file itself.
@@ -19,7 +20,7 @@ class Upload(Owned, Base):
 
     __tablename__ = "upload"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    name: Mapped[str] = mapped_column(String(255))
+    name = Encrypted[str](nullable=False)
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
     redacted: Mapped[bool | None]
@@ -27,10 +28,12 @@ class Upload(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class Import(Owned, Base):
+class Import(EncryptedTexts, Owned, Base):
     """An import of files: waiting -> previewed -> running -> done; or refused, failed, cancelled.
 
-    ``uploads``: ids in order. ``choices``: options of the sender. ``found``: sheets, headers, mapping, issues (the preview).
+    ``uploads``: ids in order. ``choices``: options of the sender. ``choices_before``: those of the
+    preview, while the files are read again with others. ``found``: sheets, headers, mapping, issues (the preview).
+    ``needs_layout``: somebody has to say what the columns are. ``is_sample``: it is the sample list.
     ``problem``: why it was refused, as a problem object. ``undo``: what became of its suppliers when it was
     undone (service/imports/undo.py), None if it was not. ``edition``: the import that it was compared with, and how many
     suppliers are unchanged (service/imports/editions.py), None if it was compared with none.
@@ -44,10 +47,13 @@ class Import(Owned, Base):
     )
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     uploads: Mapped[list[Any]]
-    choices: Mapped[dict[str, Any]]
+    choices = Encrypted[dict[str, Any]](nullable=False)
+    choices_before = Encrypted[dict[str, Any] | None]()
     state: Mapped[str] = mapped_column(String(12))
-    found: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    problem: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    needs_layout: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    is_sample: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    found = Encrypted[dict[str, Any] | None]()
+    problem = Encrypted[dict[str, Any] | None]()
     undo: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     edition: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     rows: Mapped[int] = mapped_column(default=0)

@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class RemedyAccount(Owned, Base):
+class RemedyAccount(EncryptedTexts, Owned, Base):
     """A repayment calculation that was saved for a supplier: what its workers are owed, and what has been paid since.
 
     ``rules_version`` and ``rules_digest``: the rules of the calculation. ``complete``: nothing in its input was left out.
@@ -41,7 +42,7 @@ class RemedyAccount(Owned, Base):
     cohorts: Mapped[list[Any]] = mapped_column(JSON)
     not_found: Mapped[int] = mapped_column(default=0)
     measures: Mapped[list[Any]] = mapped_column(JSON)
-    still_owed: Mapped[str | None] = mapped_column(Text)
+    still_owed = Encrypted[str | None]()
     version: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]

@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class Finding(Owned, Base):
+class Finding(EncryptedTexts, Owned, Base):
     """Something that was found at a supplier and has to be put right: an indicator, a floor or a case.
 
     ``about``: the id of the indicator, floor or case; ``case_id`` repeats that of a case, which it is deleted with. ``cohort``:
@@ -44,7 +45,7 @@ class Finding(Owned, Base):
     case_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("case_record.id", ondelete="CASCADE"), index=True
     )
-    cohort: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    cohort = Encrypted[dict[str, Any] | None]()
     cohort_key: Mapped[str] = mapped_column(String(64), default="")
     source_class: Mapped[str] = mapped_column(String(30))
     grade: Mapped[str | None] = mapped_column(String(30))
@@ -55,7 +56,7 @@ class Finding(Owned, Base):
     scope: Mapped[int | None]
     irremediability: Mapped[int | None]
     involvement: Mapped[str | None] = mapped_column(String(12))
-    involvement_reason: Mapped[str | None] = mapped_column(Text)
+    involvement_reason = Encrypted[str | None]()
     state: Mapped[str] = mapped_column(String(10), default="open")
     version: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(String(80))
@@ -136,7 +137,7 @@ class StepFinding(Owned, Base):
     finding_id: Mapped[str] = mapped_column(String(36), ForeignKey("finding.id", ondelete="CASCADE"), index=True)
 
 
-class StepEvidence(Owned, Base):
+class StepEvidence(EncryptedTexts, Owned, Base):
     """Evidence that a step was taken: a file in the blob store, or a reference to something kept elsewhere.
 
     ``worker_derived``: it says what workers said, so the supplier never sees it. ``person``: the user who submitted it, or who
@@ -157,10 +158,10 @@ class StepEvidence(Owned, Base):
     sha256: Mapped[str | None] = mapped_column(String(64))
     media_type: Mapped[str | None] = mapped_column(String(100))
     size: Mapped[int | None]
-    reference: Mapped[str | None] = mapped_column(String(300))
+    reference = Encrypted[str | None]()
     period_from: Mapped[date | None]
     period_to: Mapped[date | None]
-    cohort: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    cohort = Encrypted[dict[str, Any] | None]()
     worker_derived: Mapped[bool]
     personal_columns: Mapped[int | None]
     submitted_by: Mapped[str] = mapped_column(String(80))
@@ -168,7 +169,7 @@ class StepEvidence(Owned, Base):
     submitted_at: Mapped[datetime]
 
 
-class StepVerification(Owned, Base):
+class StepVerification(EncryptedTexts, Owned, Base):
     """A check whether a step had its effect, by a user who neither owns the step nor submitted its evidence.
 
     ``source``: on whose word it rests. ``workers``: how many were spoken to on ``checked_on``, ``chosen_by``: who chose them,
@@ -192,23 +193,23 @@ class StepVerification(Owned, Base):
     chosen_by: Mapped[str | None] = mapped_column(String(30))
     confirmed_percent: Mapped[int | None]
     asked_about_retaliation: Mapped[bool | None]
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason = Encrypted[str | None]()
     verified_by: Mapped[str] = mapped_column(String(80))
     verified_at: Mapped[datetime]
 
 
-class StepComment(Owned, Base):
+class StepComment(EncryptedTexts, Owned, Base):
     """A comment on a step, for users only."""
 
     __tablename__ = "step_comment"
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     step_id: Mapped[str] = mapped_column(String(36), ForeignKey("step.id", ondelete="CASCADE"), index=True)
-    text: Mapped[str] = mapped_column(Text)
+    text = Encrypted[str](nullable=False)
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
 
 
-class Transition(Owned, Base):
+class Transition(EncryptedTexts, Owned, Base):
     """A change of a finding or a step, which is only added: of its state, its due date or its owner (``field``), and why."""
 
     __tablename__ = "transition"
@@ -224,12 +225,12 @@ class Transition(Owned, Base):
     field: Mapped[str] = mapped_column(String(10))
     from_value: Mapped[str | None] = mapped_column(String(40))
     to_value: Mapped[str | None] = mapped_column(String(40))
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason = Encrypted[str | None]()
     actor: Mapped[str] = mapped_column(String(80))
     at: Mapped[datetime]
 
 
-class Reply(Owned, Base):
+class Reply(EncryptedTexts, Owned, Base):
     """A supplier's right of reply: findings in words that are safe for the workers, when they were delivered, and the answer.
 
     ``delivered_how``: it was opened, or an officer noted how it was delivered. ``response``: what we answered.
@@ -244,7 +245,7 @@ class Reply(Owned, Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     supplier_id: Mapped[str] = mapped_column(String(36), ForeignKey("supplier.id", ondelete="CASCADE"), index=True)
     record_id: Mapped[str] = mapped_column(String(36))
-    text: Mapped[str] = mapped_column(Text)
+    text = Encrypted[str](nullable=False)
     safety: Mapped[bool]
     sent_on: Mapped[date]
     due_at: Mapped[datetime]
@@ -252,10 +253,10 @@ class Reply(Owned, Base):
     delivered_how: Mapped[str | None] = mapped_column(String(10))
     delivery_note: Mapped[str | None] = mapped_column(String(300))
     delivery_noted_by: Mapped[str | None] = mapped_column(String(80))
-    answer: Mapped[str | None] = mapped_column(Text)
+    answer = Encrypted[str | None]()
     answered_at: Mapped[datetime | None]
     answered_by: Mapped[str | None] = mapped_column(String(80))
-    response: Mapped[str | None] = mapped_column(Text)
+    response = Encrypted[str | None]()
     responded_by: Mapped[str | None] = mapped_column(String(80))
     version: Mapped[int] = mapped_column(default=1)
     created_by: Mapped[str] = mapped_column(String(80))

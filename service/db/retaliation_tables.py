@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.db.encrypted import Encrypted, EncryptedTexts
 from service.db.tables import Base, Owned, new_id
 
 
-class RetaliationWatch(Owned, Base):
+class RetaliationWatch(EncryptedTexts, Owned, Base):
     """The months in which we check whether the workers of a supplier suffer for what they reported.
 
     ``started_on``: when workers last spoke up, or last suffered for it, from which the months count. ``case_id``: the case that
@@ -36,10 +37,10 @@ class RetaliationWatch(Owned, Base):
     case_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("case_record.id", ondelete="SET NULL"), index=True
     )
-    end_reason: Mapped[str | None] = mapped_column(Text)
+    end_reason = Encrypted[str | None]()
     end_asked_by: Mapped[str | None] = mapped_column(String(80))
     end_asked_at: Mapped[datetime | None]
-    end_response: Mapped[str | None] = mapped_column(Text)
+    end_response = Encrypted[str | None]()
     ended_by: Mapped[str | None] = mapped_column(String(80))
     ended_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
@@ -47,7 +48,7 @@ class RetaliationWatch(Owned, Base):
     created_at: Mapped[datetime]
 
 
-class RetaliationCheck(Owned, Base):
+class RetaliationCheck(EncryptedTexts, Owned, Base):
     """A check of a watch: when it is due, and what it found once somebody has recorded it.
 
     ``month``: after how many months it is due, 0 for one that is repeated. ``source``: the kind of people who said so;
@@ -71,7 +72,7 @@ class RetaliationCheck(Owned, Base):
     source: Mapped[str | None] = mapped_column(String(20))
     workers: Mapped[int | None]
     chosen_by: Mapped[str | None] = mapped_column(String(30))
-    figures: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    reason: Mapped[str | None] = mapped_column(Text)
+    figures = Encrypted[dict[str, Any] | None]()
+    reason = Encrypted[str | None]()
     recorded_by: Mapped[str | None] = mapped_column(String(80))
     recorded_at: Mapped[datetime | None]

@@ -36,6 +36,7 @@ import service.db.case_tables
 import service.db.derived_tables
 import service.db.edition_tables
 import service.db.exit_tables
+import service.db.idempotency_tables
 import service.db.identity_tables
 import service.db.import_tables
 import service.db.job_tables
@@ -52,6 +53,7 @@ import service.db.system_tables
 import service.db.translation_tables
 import service.db.watchlist_tables
 import service.db.worker_voice_tables  # noqa: F401  every table is filtered, wherever it is defined
+from service.db.encrypted import encrypt_row
 from service.db.postgresql_connection import CONNECT_SECONDS, Server, WatchfulConnection
 from service.db.row_security import CHOOSE_ORGANISATION
 from service.db.tables import Base, Owned
@@ -168,11 +170,19 @@ class Database:
     """Sessions on one database. As a context manager it closes its connections at the end.
 
     ``engine`` is for work across organisations, ``application`` for that of one, with a role of its own on PostgreSQL
-    (row_security.py); by default both are the same.
+    (row_security.py); by default both are the same. ``secret_keys``: those of the installation, newest first, for the encrypted
+    columns (encrypted.py).
     """
 
-    def __init__(self, engine: Engine, patience: float = JOB_PATIENCE, application: Engine | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        secret_keys: Sequence[bytes] = (),
+        patience: float = JOB_PATIENCE,
+        application: Engine | None = None,
+    ) -> None:
         self.engine, self.application, self.patience = engine, application or engine, patience
+        self.secret_keys = secret_keys
         self.write_lock = Lock() if engine.dialect.name == "sqlite" else None
         names_organisation = {"names_organisation": engine.dialect.name == "postgresql"}
         self.session_factory = sessionmaker(
@@ -195,7 +205,7 @@ class Database:
         """Open the same database for requests, which wait for at most ``REQUEST_PATIENCE``; the writers of both take turns."""
         url = self.engine.url.render_as_string(hide_password=False)
         application_url = self.application.url.render_as_string(hide_password=False)
-        database = open_database(url, application_url, REQUEST_PATIENCE, MAX_REQUEST_STATEMENT)
+        database = open_database(url, application_url, self.secret_keys, REQUEST_PATIENCE, MAX_REQUEST_STATEMENT)
         database.write_lock = self.write_lock
         return database
 
@@ -222,7 +232,7 @@ class Database:
         """
         try:
             with self._serialize_writers(NOTE_PATIENCE), self.session_factory.begin() as session:
-                session.info["organisation_id"] = organisation_id
+                session.info |= {"organisation_id": organisation_id, "secret_keys": tuple(self.secret_keys)}
                 connection = session.connection(execution_options={"patience": NOTE_PATIENCE})
                 if connection.dialect.name == "postgresql":
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_to_milliseconds(NOTE_PATIENCE)}")
@@ -260,20 +270,27 @@ class Database:
         self, factory: sessionmaker[OwnedSession], organisation_id: str, write: bool, snapshot: bool = True
     ) -> Iterator[Session]:
         with self._serialize_writers(self.patience if write else None), factory.begin() as session:
-            session.info["organisation_id"] = organisation_id
+            session.info |= {"organisation_id": organisation_id, "secret_keys": tuple(self.secret_keys)}
             if not write:
                 _make_read_only(session, snapshot)
             yield session
 
 
-def open_database(url: str, application_url: str, patience: float = JOB_PATIENCE, max_statement: float = 0) -> Database:
+def open_database(
+    url: str,
+    application_url: str,
+    secret_keys: Sequence[bytes] = (),
+    patience: float = JOB_PATIENCE,
+    max_statement: float = 0,
+) -> Database:
     """Open a database by the address for work across organisations and the one for the work of each, which may be the same.
 
     ``patience`` and ``max_statement``: see ``open_engine``.
     """
     engine = open_engine(url, patience, max_statement)
     is_same = application_url == url
-    return Database(engine, patience, None if is_same else open_engine(application_url, patience, max_statement))
+    application = None if is_same else open_engine(application_url, patience, max_statement)
+    return Database(engine, secret_keys, patience, application)
 
 
 @contextmanager
@@ -385,7 +402,9 @@ def _set_owner_of_insert(state: ORMExecuteState, organisation_id: str) -> Any:
 
 @event.listens_for(OwnedSession, "before_flush")
 def _check_owner_on_flush(session: Session, _: object, __: object) -> None:
-    """Assign new rows to the session's organisation; refuse to write rows of another one, or to move rows to it."""
+    """Assign new rows to the session's organisation, and encrypt their texts; refuse to write rows of another one, or to move
+    rows to it.
+    """
     if session.info.get("only_reads") and (session.new or session.dirty or session.deleted):
         raise UnfilteredStatement("a write was attempted in a read-only session")
     organisation_id = session.info.get("organisation_id")
@@ -401,3 +420,4 @@ def _check_owner_on_flush(session: Session, _: object, __: object) -> None:
                 row.organisation_id = organisation_id
             if any(owner != organisation_id for owner in (row.organisation_id, *before)):
                 raise MissingOrganisation(f"{type(row).__name__} belongs to another organisation and cannot be written")
+        encrypt_row(session, row)

@@ -403,20 +403,6 @@ Index(
 )
 
 
-class IdempotentResponse(Owned, Base):
-    """The response to a request with an Idempotency-Key, stored in the transaction of its effect."""
-
-    __tablename__ = "idempotent"
-    __table_args__ = (UniqueConstraint("organisation_id", "key", name="one_answer_a_key"),)
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
-    key: Mapped[str] = mapped_column(String(200))
-    request_hash: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int]
-    body: Mapped[str] = mapped_column(Text)
-    headers: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime]
-
-
 class SavedFilter(Owned, Base):
     """A portfolio filter that a user saved."""
 

@@ -120,7 +120,7 @@ def _describe_import(session: Session, imports: Sequence[Import]) -> Subject:
     upload_ids = [upload_id for import_ in imports for upload_id in import_.uploads]
     names: set[str] = set()
     for chunk in chunks(upload_ids):
-        names.update(session.scalars(select(Upload.name).where(Upload.id.in_(chunk))))
+        names.update(upload.name for upload in session.scalars(select(Upload).where(Upload.id.in_(chunk))))
     for import_ in imports:  # the files may have been deleted already, as those of case records are
         names.update(str(file["name"]) for file in (import_.found or {}).get("files", ()))
     ids = [import_.id for import_ in imports]

@@ -19,10 +19,11 @@ from sqlalchemy.orm import Session
 from service.audit import record_event
 from service.db.campaign_tables import Campaign
 from service.db.case_tables import StoredFinding
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job
 from service.db.session import chunks
-from service.db.tables import Change, IdempotentResponse, Result, SavedFilter
+from service.db.tables import Change, Result, SavedFilter
 from service.errors import DomainError, build_problem
 from service.jobs import kinds
 from service.suppliers import editions
@@ -40,7 +41,6 @@ PLAIN_CHOICES = (
     "confirm",
     "on",
     "previous",
-    "sample",
 )  # none names a file, sheet or person
 
 
@@ -215,7 +215,8 @@ def forget_places(session: Session, import_ids: Sequence[str]) -> None:
     """Remove the names of files and sheets from what imports brought, and from the parameters of their jobs."""
     for chunk in chunks(import_ids):
         session.execute(update(Result).where(Result.import_id.in_(chunk)).values(place={}))
-        session.execute(update(StoredFinding).where(StoredFinding.import_id.in_(chunk)).values(place=None))
+        of_imports = StoredFinding.import_id.in_(chunk)
+        session.execute(update(StoredFinding).where(of_imports).values({StoredFinding.place.column: None}))
         jobs = select(Job).where(Job.payload["import_id"].as_string().in_(chunk), Job.state.not_in(ACTIVE))
         for job in session.scalars(jobs):
             job.payload, job.checkpoint, job.message = {"import_id": job.payload["import_id"]}, {}, ""
@@ -227,7 +228,7 @@ def _withdraw_import(session: Session, import_: Import, at: datetime, by: str) -
         import_.state, import_.finished_at = "cancelled", at
     if import_.state != "done":
         editions.forget(session, import_)
-    import_.found = None
+    import_.found = import_.choices_before = None
     import_.choices = {name: value for name, value in import_.choices.items() if name in PLAIN_CHOICES}
     if import_.undo is not None:
         import_.undo = {**import_.undo, "kept": []}

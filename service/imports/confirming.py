@@ -45,9 +45,14 @@ def confirm_import(
     if {k: v for k, v in changed.items() if k != "confirm"} != {
         k: v for k, v in import_.choices.items() if k != "confirm"
     }:
-        payload = {"import_id": import_.id, "cases": may_bring_cases, "before": import_.choices}
+        payload = {"import_id": import_.id, "cases": may_bring_cases}
         enqueue(session, READ_IMPORT, payload, by, short=is_short(import_))
-        import_.choices, import_.state, import_.problem = changed, "waiting", None
+        import_.choices_before, import_.choices, import_.state, import_.problem = (
+            import_.choices,
+            changed,
+            "waiting",
+            None,
+        )
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     elif layouts.needs_layout(import_):
         raise DomainError("import.needs_layout", 409, "First specify what the columns of the file contain.")

@@ -13,7 +13,9 @@ from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports.pipeline import FileView, NoUsableRows
 
-NEEDED = "needs_layout"  # the state of an import whose files can be read but not understood; stored as a preview with this mark
+NEEDED = (
+    "needs_layout"  # the state of an import whose files can be read but not understood; stored as a preview with a flag
+)
 CHOSEN, REMEMBERED, DETECTED = "chosen", "remembered", "detected"  # where the question of a column comes from
 # Rows that stay as they are whatever is said of them: above the headers, without a name, or with values in unread columns only.
 FIXED_REASONS = ("title", "nameless", "outside")
@@ -21,7 +23,7 @@ FIXED_REASONS = ("title", "nameless", "outside")
 
 def needs_layout(import_: Import) -> bool:
     """Return whether an import waits until somebody says what its columns are."""
-    return import_.state == "previewed" and bool((import_.found or {}).get(NEEDED))
+    return import_.state == "previewed" and import_.needs_layout
 
 
 def get_state(import_: Import) -> str:

@@ -55,6 +55,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_ = session.get_one(Import, import_id)
         files, previous_input = load_files(session, blobs, import_), import_.found
         choices = {name: value for name, value in import_.choices.items() if name != "remembered"}
+        choices_before = import_.choices_before
         models = list_organisation_models(session, parse_assessment_date(choices))
     may_bring = bool(claimed.payload.get("cases"))
     on = parse_assessment_date(choices)
@@ -75,7 +76,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             _refuse_and_remove(db, blobs, claimed, refusal or to_problem(error))
             return
         _replace_with_redacted(db, blobs, claimed, error.redacted)
-        if "before" in claimed.payload:
+        if choices_before is not None:
             _restore_preview(db, claimed, to_problem(error), error)
         else:
             _ask_for_layout(db, claimed, error, earlier_notes)
@@ -85,7 +86,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
     _replace_with_redacted(db, blobs, claimed, parsed.redacted)
-    lost_message = _describe_lost_sheets(parsed, previous_input or {}, claimed.payload.get("before"), choices)
+    lost_message = _describe_lost_sheets(parsed, previous_input or {}, choices_before, choices)
     if lost_message:
         _restore_preview(
             db,
@@ -97,6 +98,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, import_id)
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
+        import_.needs_layout = False
         import_.found = {
             **parsed.received,
             "layout": layouts.describe(parsed.seen),
@@ -110,7 +112,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         import_.rows, import_.accepted, import_.rejected = (
             parsed.received[k] for k in ("rows", "accepted", "rejected")
         )
-        import_.choices, import_.state = choices, "previewed"
+        import_.choices, import_.choices_before, import_.state = choices, None, "previewed"
         if edition is not None:
             editions.store(session, import_, edition)
         if choices.get("confirm"):
@@ -159,7 +161,7 @@ def _ask_for_layout(
     """Let an import wait until somebody says what the columns of its files are."""
     with job_transaction(db, claimed, result={"state": layouts.NEEDED}) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        import_.found = _describe_unread(error, earlier_notes)
+        import_.needs_layout, import_.found = True, _describe_unread(error, earlier_notes)
         import_.state, import_.problem = "previewed", to_problem(error)
         record_event(session, claimed.actor, "import.needs_layout", "import", import_.id, {})
 
@@ -167,7 +169,6 @@ def _ask_for_layout(
 def _describe_unread(error: NoUsableRows, earlier_notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what is stored of files whose columns are not understood."""
     return {
-        layouts.NEEDED: True,
         "files": layouts.list_files(error.seen),
         "layout": layouts.describe(error.seen),
         "issues": [*(issue.to_dict() for issue in error.issues), *earlier_notes],
@@ -226,12 +227,12 @@ def _restore_preview(
     """
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        found = import_.found or {}
-        if error is not None and found.get(layouts.NEEDED):
-            notes = [issue for issue in found["issues"] if issue["code"] in REDACTION_CODES]
+        if error is not None and import_.needs_layout and import_.found is not None:
+            notes = [issue for issue in import_.found["issues"] if issue["code"] in REDACTION_CODES]
             import_.found = _describe_unread(error, notes)
         import_.problem = {**refusal, "choices": import_.choices}
-        import_.choices, import_.state = claimed.payload["before"], "previewed"
+        import_.choices, import_.choices_before = import_.choices_before or import_.choices, None
+        import_.state = "previewed"
         record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})
 
 

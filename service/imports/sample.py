@@ -24,7 +24,6 @@ from service.errors import DomainError
 from service.imports.receiving import receive_upload
 
 SAMPLE_LIST = Path(__file__).resolve().parents[2] / "demo" / "sample_list.xlsx"
-MARK = "sample"  # among the choices of an import; no sender can set it
 
 
 class _LoadedMeanwhile(Exception):
@@ -33,9 +32,7 @@ class _LoadedMeanwhile(Exception):
 
 def list_sample_imports(session: Session) -> Sequence[Import]:
     """List the imports of the sample list that have not been removed, newest first."""
-    return session.scalars(
-        select(Import).where(Import.choices[MARK].as_boolean()).order_by(Import.created_at.desc(), Import.id)
-    ).all()
+    return session.scalars(select(Import).where(Import.is_sample).order_by(Import.created_at.desc(), Import.id)).all()
 
 
 def load_sample(db: Database, blobs: BlobStore, organisation_id: str, by: str) -> Import:
@@ -54,7 +51,7 @@ def load_sample(db: Database, blobs: BlobStore, organisation_id: str, by: str) -
         session.get_one(Organisation, organisation_id, with_for_update={"key_share": True})
         if list_sample_imports(session):
             raise _LoadedMeanwhile
-        import_.choices = {**import_.choices, MARK: True}
+        import_.is_sample = True
         record_event(session, by, "sample.loaded", "import", import_.id, {})
 
     files = [(SAMPLE_LIST.name, SAMPLE_LIST.read_bytes())]

@@ -9,7 +9,7 @@ import structlog
 
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.integrity import audit_trail, files, rows
+from service.integrity import audit_trail, files, rows, texts
 from service.integrity import erasures as erasure_checks
 from service.integrity.finding import Check, Finding, Installation
 from service.journal import Journal
@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     rows.find_imports_without_uploads,
     rows.find_lost_jobs,
     rows.find_stuck_imports,
+    texts.find_unreadable_texts,
     rows.find_wrong_watchlists,
     erasure_checks.find_unapplied_erasures,
     erasure_checks.find_unrecorded_erasures,

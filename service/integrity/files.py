@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from service.blob_store import ChangedBlob, MissingBlob
+from service.blob_store import ChangedBlob, LockedBlob, MissingBlob
 from service.erasure.files import list_used_files
 from service.integrity.finding import Finding, Installation
+from service.integrity.texts import ADD_KEY
 from service.retention import FILE_GRACE_PERIOD, delete_unused_files
 
 
@@ -20,6 +21,8 @@ def find_lost_files(installation: Installation) -> Iterator[Finding]:
                 yield Finding(error.code, f"file {digest}", f"{error} Restore it from a backup, or upload it again.")
         except ChangedBlob as error:
             yield Finding(error.code, f"file {digest}", f"{error} Restore it from a backup, or upload it again.")
+        except LockedBlob as error:
+            yield Finding(error.code, f"file {digest}", f"{error} {ADD_KEY}")
 
 
 def find_unused_files(installation: Installation) -> Iterator[Finding]:

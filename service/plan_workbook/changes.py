@@ -140,8 +140,8 @@ def _load(session: Session, table: Table, act: Act, *, lock: bool) -> _Loaded:
     commented = sorted({row.texts["step_id"] for row in table.rows if row.texts["done"]} & steps.keys())
     comments = set[tuple[str, str]]()
     for chunk in chunks(commented):
-        query = select(StepComment.step_id, StepComment.text).where(StepComment.step_id.in_(chunk))
-        comments |= {(step_id, text) for step_id, text in session.execute(query)}
+        query = select(StepComment).where(StepComment.step_id.in_(chunk))
+        comments |= {(comment.step_id, comment.text) for comment in session.scalars(query)}
     no_help = step_service.describe_no_help(session, steps.values(), act.on)
     return _Loaded(steps, no_help, comments, load_owners(session))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, not_, select
+from sqlalchemy import ColumnElement, Select, func, not_, select
 from sqlalchemy.orm import Session
 
 from service.cases.closing import is_user
@@ -112,6 +112,6 @@ def _select_proposals(withheld: ColumnElement[bool]) -> Select[StepProposal]:
 
 def _list_closings(session: Session) -> Sequence[StoredCase]:
     """Return the open cases that a user has proposed to close. Proposals of API keys wait for a case handler first."""
-    query = select(StoredCase).where(StoredCase.state == "open", cast(StoredCase.closing, Text) != "null")
-    proposed = session.scalars(query.order_by(StoredCase.strength_since, StoredCase.key)).all()
+    query = select(StoredCase).where(StoredCase.state == "open", StoredCase.closing.column.is_not(None))
+    proposed = sorted(session.scalars(query), key=lambda case: (case.strength_since, case.number))
     return [case for case in proposed if case.closing is not None and is_user(case.closing["by"])]

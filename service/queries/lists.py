@@ -49,10 +49,8 @@ def list_results(session: Session, supplier: Supplier, *, cursor: str | None = N
 def list_imports(session: Session, *, state: str | None = None, cursor: str | None = None, limit: int = 50) -> Page:
     """Return a page of imports, newest first. Raises DomainError ``cursor.unknown``."""
     query = select(Import)
-    if state in ("previewed", "needs_layout"):  # the latter is stored as a preview with a mark
-        marked = Import.found["needs_layout"].as_boolean()
-        is_wanted = marked.is_(True) if state == "needs_layout" else marked.is_not(True)
-        query = query.where(Import.state == "previewed", is_wanted)
+    if state in ("previewed", "needs_layout"):  # the latter is stored as a preview with a flag
+        query = query.where(Import.state == "previewed", Import.needs_layout.is_(state == "needs_layout"))
     elif state is not None:
         query = query.where(Import.state == state)
     return paginate(session, query, ((Import.created_at, DESCENDING), (Import.id, ASCENDING)), cursor, limit)
@@ -126,7 +124,7 @@ def list_cases(
         query = query.where(StoredCase.state == state)
     if supplier_id is not None:
         query = query.where(StoredCase.supplier_id == supplier_id)
-    order = ((StoredCase.strength, DESCENDING), (StoredCase.created_at, DESCENDING), (StoredCase.key, ASCENDING))
+    order = ((StoredCase.strength, DESCENDING), (StoredCase.created_at, DESCENDING), (StoredCase.id, ASCENDING))
     return paginate(session, query, order, cursor, limit)
 
 

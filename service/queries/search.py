@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from risk_models.action_library import Action
@@ -98,17 +98,22 @@ def _find_suppliers(session: Session, kind: str, text: str, on: date) -> FoundSu
 
 
 def _find_cases(session: Session, text: str) -> FoundCases:
-    """Find cases by their number, or by the name or reference of the supplier they are about."""
-    columns = (
-        StoredCase.number,
-        StoredCase.linked_name,
-        StoredCase.linked_reference,
-        Supplier.name,
-        Supplier.reference,
-    )
-    matching: ColumnElement[bool] = or_(*(column.icontains(text, autoescape=True) for column in columns))
+    """Find cases by their number, or by the name or reference of the supplier they are about.
+
+    All cases of the organisation are decrypted for it: the database cannot search what it cannot read.
+    """
     about = Supplier.id == StoredCase.supplier_id
-    total = session.scalars(select(func.count(StoredCase.id)).outerjoin(Supplier, about).where(matching)).one()
-    query = select(StoredCase, Supplier).outerjoin(Supplier, about).where(matching)
-    newest = query.order_by(StoredCase.state.desc(), StoredCase.created_at.desc(), StoredCase.key).limit(SHOWN)
-    return FoundCases([(case, supplier) for case, supplier in session.execute(newest)], total)
+    query = select(StoredCase, Supplier.name, Supplier.reference).outerjoin(Supplier, about)
+    newest = query.order_by(StoredCase.state.desc(), StoredCase.created_at.desc(), StoredCase.id)
+    wanted = text.lower()
+    found = [
+        case
+        for case, *names in session.execute(newest)
+        if any(
+            wanted in (name or "").lower() for name in (case.number, case.linked_name, case.linked_reference, *names)
+        )
+    ]
+    shown = found[:SHOWN]
+    ids = {case.supplier_id for case in shown}
+    suppliers = {one.id: one for one in session.scalars(select(Supplier).where(Supplier.id.in_(ids)))}
+    return FoundCases([(case, suppliers.get(case.supplier_id or "")) for case in shown], len(found))

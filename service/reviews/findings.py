@@ -212,7 +212,7 @@ class _Taking:
 
     def _list_open_cases(self) -> Sequence[StoredCase]:
         about = StoredCase.supplier_id == self.supplier.id, StoredCase.state == "open"
-        return self.session.scalars(select(StoredCase).where(*about).order_by(StoredCase.key)).all()
+        return sorted(self.session.scalars(select(StoredCase).where(*about)), key=lambda case: case.number)
 
     def _read_case(self, case: StoredCase) -> tuple[_Raised, Steps]:
         """Return the finding of a case, and the steps that it calls for at once."""

@@ -76,7 +76,7 @@ def match_unlinked_cases(
     A case that gives only a name is linked once all suppliers are stored, since the name must be unique.
     """
     unlinked = session.scalars(
-        select(StoredCase).where(StoredCase.supplier_id.is_(None), StoredCase.linked_reference.is_not(None))
+        select(StoredCase).where(StoredCase.supplier_id.is_(None), StoredCase.linked_reference.column.is_not(None))
     ).all()
     if not unlinked:
         return []

@@ -99,7 +99,9 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         register(app)
     app.after_request(_finish_response)
     error_handlers.register(app)  # last: a handler registered later would take precedence
-    connect(app, settings, database or open_database(settings.system_database, settings.database))
+    if database is None:
+        database = open_database(settings.system_database, settings.database, settings.open_secret_keys())
+    connect(app, settings, database)
     proxies = settings.proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
     return app
@@ -111,6 +113,7 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
     The routes do not depend on them. An application that is connected again forgets what it was connected to before; only how
     many proxies it is behind is settled when it is created.
     """
+    database.secret_keys = database.secret_keys or settings.open_secret_keys()
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
     newest, *older = settings.get_secret_keys()
@@ -126,7 +129,7 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
     app.extensions.update(
         settings=settings,
         database=database,
-        blob_store=open_blob_store(settings.blob_store),
+        blob_store=open_blob_store(settings.blob_store, database.secret_keys),
         rate_limiter=RateLimiter(database, settings.api_per_minute, ApiKey),
         link_limiter=RateLimiter(database, links.REQUESTS_PER_MINUTE, SupplierLink),
         calendar_limiter=RateLimiter(database, calendar_links.REQUESTS_PER_MINUTE, CalendarLink),

@@ -21,9 +21,14 @@ from questionnaires.tables import KINDS
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.audit_evidence.checkpoints import CheckpointWriter
+from service.blob_store import BlobStore
 from service.blob_store.address import open_blob_store
 from service.connected_systems.pushing import Pusher, run_pushes
+from service.db.case_tables import StoredCase, StoredFinding
+from service.db.encrypted import find_unknown_key
+from service.db.import_tables import Upload
 from service.db.migrations import get_newest_revision, get_revision, migrate
+from service.db.remediation_tables import StepComment
 from service.db.row_security import RowSecurityError, is_effective, is_prepared
 from service.db.session import Database, open_database
 from service.jobs.worker import run_workers
@@ -31,6 +36,7 @@ from service.journal import Journal
 from service.outbox.delivery import Channels, run_delivery
 from service.outbox.exchange import Receiving
 from service.outbox.mail import read_mail_server
+from service.reencryption import reencrypt_files
 from service.secret_keys import list_signing_keys
 from service.settings import Settings
 from service.wiring import demo
@@ -56,6 +62,10 @@ class OutdatedDatabase(StartError):
     """The database is not at the revision that this release needs, or not prepared for the roles of the settings."""
 
 
+class MissingSecretKey(StartError):
+    """A secret key with which texts are encrypted is missing."""
+
+
 def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = False) -> None:
     """Run pages, API, worker and scheduler in one process until SIGINT or SIGTERM, after upgrading the database."""
     with open_installation(settings) as db, db.for_requests() as request_db:
@@ -65,10 +75,13 @@ def serve(settings: Settings, say: Callable[[str], None], *, with_demo: bool = F
 def _serve(
     settings: Settings, db: Database, request_db: Database, say: Callable[[str], None], *, with_demo: bool
 ) -> None:
-    blobs, channels = open_blob_store(settings.blob_store), open_channels(settings)
+    blobs, channels = open_blobs(settings), open_channels(settings)
     app = create_app(settings, request_db)
     server = _create_server(app, settings)
-    migrate_database(settings)
+    before = migrate_database(settings)
+    check_secret_keys(db, settings)
+    if before not in (None, get_newest_revision()):
+        reencrypt_files(blobs)  # those that an older release stored as they were
     log_row_security(db)
     preload_data(app)
     sign_in = demo.load_demo(db, blobs) if with_demo else None
@@ -96,6 +109,7 @@ def _serve(
 def run_web(settings: Settings) -> None:
     """Run pages and API until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db, db.for_requests() as request_db:
+        check_secret_keys(db, settings)
         app = create_app(settings, request_db)
         server = _create_server(app, settings)
         preload_data(app)
@@ -110,6 +124,7 @@ def run_worker_process(settings: Settings) -> None:
     """
     channels = open_channels(settings)
     with open_current_database(settings) as db:
+        check_secret_keys(db, settings)
         preload_data()
         log_row_security(db)
         log.info("worker_started")
@@ -117,7 +132,7 @@ def run_worker_process(settings: Settings) -> None:
         delivery = Thread(target=run_delivery, args=(db, channels, stop), name="delivery", daemon=True)
         delivery.start()
         Thread(target=run_pushes, args=(db, open_pusher(settings), stop), name="pushes", daemon=True).start()
-        handlers = build_handlers(open_blob_store(settings.blob_store), Journal(settings.erasure_journal))
+        handlers = build_handlers(open_blobs(settings), Journal(settings.erasure_journal))
         run_workers(db, handlers, stop, settings.workers, SHUTDOWN_TIMEOUT)
         delivery.join(SHUTDOWN_TIMEOUT)  # a message that is not delivered by then is claimed again when its lease ends
 
@@ -125,9 +140,13 @@ def run_worker_process(settings: Settings) -> None:
 def run_scheduler_process(settings: Settings) -> None:
     """Run schedules and purge expired data until SIGINT or SIGTERM. Raises StartError."""
     with open_current_database(settings) as db:
+        check_secret_keys(db, settings)
         log_row_security(db)
         log.info("scheduler_started")
-        blobs, checkpoints = open_blob_store(settings.blob_store), open_checkpoints(settings, db)
+        blobs, checkpoints = (
+            open_blobs(settings),
+            open_checkpoints(settings, db),
+        )
         run_scheduler(db, blobs, stop_on_signals(), checkpoints=checkpoints)
 
 
@@ -149,16 +168,21 @@ def open_checkpoints(settings: Settings, db: Database) -> CheckpointWriter:
     return CheckpointWriter(db, Journal(settings.audit_checkpoint_file), newest)
 
 
+def open_blobs(settings: Settings) -> BlobStore:
+    """Open the file store of an installation, which encrypts with its secret keys. Raises SettingError."""
+    return open_blob_store(settings.blob_store, settings.open_secret_keys())
+
+
 def open_installation(settings: Settings) -> Database:
     """Open the database of an installation; the data folder is created if needed, readable only by its owner."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_database(settings.system_database, settings.database)
+    return open_database(settings.system_database, settings.database, settings.open_secret_keys())
 
 
 def open_as_owner(settings: Settings) -> Database:
     """Open the database of an installation like ``open_installation``, for a command that needs the rights of the owner."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return open_database(settings.owner_database, settings.database)
+    return open_database(settings.owner_database, settings.database, settings.open_secret_keys())
 
 
 def migrate_database(settings: Settings) -> str | None:
@@ -167,7 +191,7 @@ def migrate_database(settings: Settings) -> str | None:
     """
     with open_as_owner(settings) as db:
         try:
-            return migrate(db.engine, make_url(settings.database), make_url(settings.system_database))
+            return migrate(db.engine, make_url(settings.database), make_url(settings.system_database), db.secret_keys)
         except RowSecurityError as error:
             raise StartError(str(error)) from error
 
@@ -198,6 +222,17 @@ def open_current_database(settings: Settings, *, as_owner: bool = False) -> Data
             db.close()
             raise OutdatedDatabase("The role of DILIGENCE_DATABASE_URL has no rights yet. Run `diligence migrate`.")
     return db
+
+
+def check_secret_keys(db: Database, settings: Settings) -> None:
+    """Raise MissingSecretKey if texts of cases are encrypted with a key that is not in the file of the secret keys."""
+    with db.unscoped(write=False) as session:
+        key_id = find_unknown_key(session, (StoredCase, StoredFinding, StepComment, Upload), db.secret_keys)
+    if key_id is not None:
+        raise MissingSecretKey(
+            f"Texts of cases are encrypted with the secret key {key_id}, which is not in {settings.secret_keys_path}. "
+            "Add the line with this key to the file again."
+        )
 
 
 def _create_server(app: Flask, settings: Settings) -> Server:

@@ -79,13 +79,13 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
 def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty SQLite database, for a test to which the kind of database makes no difference."""
     with sqlite() as engine:
-        yield Database(engine)
+        yield Database(engine, databases.SECRET_KEYS)
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> FolderStore:
     """Return a blob store in a folder of the test."""
-    return FolderStore(tmp_path / "blobs")
+    return FolderStore(tmp_path / "blobs", databases.SECRET_KEYS)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 
 KINDS = ("sqlite", "postgresql")
+SECRET_KEYS = (b"the secret key of these databases",)
 Empty = Callable[[], AbstractContextManager[Engine]]
 APPLICATION = "diligence_app"
 _number = itertools.count(1)
@@ -36,7 +37,7 @@ def open_address(url: URL) -> Engine:
 
 def connect(engine: Engine) -> Database:
     """The database of an engine from a factory of this module, with the application role for the work of an organisation."""
-    return Database(engine, application=_application_engines.get(engine))
+    return Database(engine, SECRET_KEYS, application=_application_engines.get(engine))
 
 
 def describe_addresses(engine: Engine) -> dict[str, str]:

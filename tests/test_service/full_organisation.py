@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from callers import make_organisation
 from sample_objects import create_all
@@ -11,12 +12,14 @@ from service.audit import record_event
 from service.blob_store import BlobStore
 from service.db import change_feed
 from service.db.account_tables import SignIn, StoredLogo
+from service.db.encrypted import COLUMNS
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.import_tables import Import, Upload
 from service.db.job_tables import Job, ScheduleRun
 from service.db.link_tables import AnswerFile
 from service.db.progress_tables import PortfolioFigure
 from service.db.session import Database
-from service.db.tables import Base, IdempotentResponse, Organisation
+from service.db.tables import Base, Organisation
 from service.db.watchlist_tables import WatchlistEntry
 from service.suppliers import repository as suppliers
 
@@ -60,10 +63,21 @@ def create_full_organisation(
 
 
 def read_all_rows(database: Database) -> Mapping[str, list[dict[str, object]]]:
-    """Every row of every table, in order. Counts are left out: they are counted again when suppliers are restored."""
+    """Every row of every table, decrypted and in order. Counts are left out: they are counted again with restored suppliers."""
+    encrypted = {columns[0].table: columns for columns in COLUMNS.values()}
+
+    def decrypt(name: str, row: dict[str, Any]) -> dict[str, object]:
+        for column in encrypted.get(name, ()):
+            if row[column.name] is not None:
+                stored = row[column.name], database.secret_keys
+                row[column.name] = column.decrypt(*stored, row["organisation_id"], row["id"])
+        return row
+
     with database.unscoped(write=False) as session:
         return {
-            table.name: sorted((dict(row) for row in session.execute(select(table)).mappings()), key=str)
+            table.name: sorted(
+                (decrypt(table.name, dict(row)) for row in session.execute(select(table)).mappings()), key=str
+            )
             for table in Base.metadata.sorted_tables
             if not table.info.get("derived")
         }

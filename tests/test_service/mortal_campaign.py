@@ -10,6 +10,7 @@ import os
 import sys
 from datetime import datetime
 
+from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy import update
 
@@ -29,7 +30,7 @@ PORTION = 20
 def run(url: str, what: str, number: int) -> None:
     """Do everything that is due. The jobs of a killed process are taken over at once."""
     engine = open_engine(url)
-    db = Database(engine)
+    db = Database(engine, SECRET_KEYS)
     with db.unscoped() as session:
         session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
     if what != "never":

@@ -10,6 +10,7 @@ import os
 import sys
 from datetime import UTC, datetime
 
+from databases import SECRET_KEYS
 from dying import die_at
 
 from service.db.session import Database, open_engine
@@ -28,7 +29,7 @@ def main(url: str, day: str) -> None:
             engine = open_engine(url)
             if what != "never":
                 die_at(engine, what, int(number))
-            queue_all_reminders(Database(engine), at)
+            queue_all_reminders(Database(engine, SECRET_KEYS), at)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n" if status == 0 else "failed\n")

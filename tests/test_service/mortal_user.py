@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy.orm import Session
 
@@ -45,7 +46,7 @@ def main(url: str, organisation: str, step_id: str, owner: str, verifier: str) -
             engine = open_engine(url)
             if number:
                 die_at(engine, what, int(number[0]))
-            with Database(engine).for_organisation(organisation) as session:
+            with Database(engine, SECRET_KEYS).for_organisation(organisation) as session:
                 changes[change](session, steps.get_step(session, step_id, ana))
             os._exit(0)
         _, status = os.waitpid(child, 0)

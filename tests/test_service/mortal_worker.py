@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy import update
 
@@ -34,7 +35,7 @@ CHUNK = 2
 def run_jobs(url: str, blobs: FolderStore, what: str, number: int) -> None:
     """Run the waiting jobs. The jobs of a killed worker are taken over at once."""
     engine = open_engine(url)
-    db = Database(engine)
+    db = Database(engine, SECRET_KEYS)
     with db.unscoped() as session:
         session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
     if what != "never":
@@ -56,7 +57,7 @@ def main(url: str, folder: str) -> None:
         what, _, number = line.strip().partition(" ")
         child = os.fork()
         if child == 0:
-            run_jobs(url, FolderStore(Path(folder)), what, int(number or 0))
+            run_jobs(url, FolderStore(Path(folder), SECRET_KEYS), what, int(number or 0))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n" if status == 0 else "failed\n")

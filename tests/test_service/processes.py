@@ -25,6 +25,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any
 
+from databases import SECRET_KEYS
 from sqlalchemy import select
 
 from service.blob_store.folder import FolderStore
@@ -95,7 +96,7 @@ def main(role: str, url: str, *arguments: str) -> None:
     """The process itself."""
     configure_logging()
     worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
-    db = Database(open_engine(url))
+    db = Database(open_engine(url), SECRET_KEYS)
     if role == "tick":
         for day in map(int, arguments):
             scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,7 +28,7 @@ from service.db.case_tables import StoredCase
 from service.db.import_tables import Import
 from service.db.job_tables import Job
 from service.db.migrations import get_newest_revision, get_revision
-from service.db.session import Database, open_engine
+from service.db.session import Database
 from service.db.tables import Organisation, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.jobs import kinds
@@ -38,6 +39,7 @@ from service.suppliers import organisation_models
 from service.suppliers import repository as suppliers
 from service.wiring import demo
 from service.wiring.job_handlers import build_handlers
+from service.wiring.processes import open_blobs, open_installation
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +68,7 @@ def closed() -> Iterator[None]:
 
 def database(data: Path) -> Database:
     """The database in a data folder."""
-    OPENED.append(Database(open_engine(Settings(data=data).database)))
+    OPENED.append(open_installation(Settings(data=data)))
     return OPENED[-1]
 
 
@@ -152,7 +154,7 @@ def test_pages_without_tls_are_served_on_the_loopback_address_only(
 
 def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
     run("migrate")
-    db, blobs = database(data), open_blob_store(Settings(data=data).blob_store)
+    db, blobs = database(data), open_blobs(Settings(data=data))
     first = demo.load_demo(db, blobs)
     second = demo.load_demo(db, blobs)
     with db.unscoped(write=False) as session:
@@ -177,7 +179,7 @@ def test_the_demo_is_loaded_once_like_a_real_upload(data: Path):
 
 def test_a_chosen_password_of_the_demo_user_stays(data: Path):
     run("migrate")
-    db, blobs = database(data), open_blob_store(Settings(data=data).blob_store)
+    db, blobs = database(data), open_blobs(Settings(data=data))
     demo.load_demo(db, blobs)
     with db.unscoped() as session:
         user = session.scalars(select(User)).one()
@@ -190,8 +192,11 @@ def test_a_chosen_password_of_the_demo_user_stays(data: Path):
 
 def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run("migrate")
-    demo.load_demo(database(data), open_blob_store(Settings(data=data).blob_store))
+    demo.load_demo(database(data), open_blobs(Settings(data=data)))
     run("backup", tmp_path / "monday.tar.gz")
+    run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other", status=2)
+    assert "Add the line with this key" in capsys.readouterr().err
+    shutil.copy(data / "secret-key", tmp_path / "other" / "secret-key")
     run("restore", tmp_path / "monday.tar.gz", "--data", tmp_path / "other")
     there, here = read_all_rows(database(tmp_path / "other")), read_all_rows(database(data))
     assert [event["action"] for event in there.pop("system_event")] == ["backup.restored"]
@@ -204,7 +209,7 @@ def test_a_backup_is_restored_in_another_installation(data: Path, tmp_path: Path
 def test_files_are_copied_from_another_store_except_those_that_were_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    old, new = (open_blob_store((tmp_path / name).as_uri()) for name in ("old", "data/blobs"))
+    old, new = open_blob_store((tmp_path / "old").as_uri()), open_blobs(Settings(data=tmp_path / "data"))
     kept, changed = old.put(b"kept"), old.put(b"changed")
     run("copy-files", (tmp_path / "old").as_uri())
     assert new.list_digests() == tuple(sorted([kept, changed]))
@@ -250,7 +255,7 @@ def test_one_object_is_erased_after_a_preview_that_names_its_backups_and_a_resto
     run("erase", *name, "--supplier", "S-1", "--yes")
     assert f"until {now() + timedelta(days=30):%Y-%m-%d}" in capsys.readouterr().out
     erasures = Journal(Settings(data=data).erasure_journal)
-    blobs = open_blob_store(Settings(data=data).blob_store)
+    blobs = open_blobs(Settings(data=data))
     run_jobs(database(data), blobs, build_handlers(blobs, erasures))
 
     run("restore", backup, "--data", tmp_path / "other", "--erasures", erasures.path)

@@ -23,8 +23,8 @@ from flask import Flask
 from portal import Portal, make_portal
 from sqlalchemy import select
 
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.session import Database
-from service.db.tables import IdempotentResponse
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 BO = {"email": "bo@harbour.example", "name": "Bo Lindqvist", "role": "officer"}

@@ -10,8 +10,8 @@ from flask import Flask
 from portal import Portal, make_portal
 from sqlalchemy import select
 
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.session import Database
-from service.db.tables import IdempotentResponse
 from service.settings import Settings
 from service.wiring.app import create_app
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
+from databases import SECRET_KEYS
 from openpyxl import load_workbook
 from sqlalchemy import select
 from test_audit_chain import cut_off, record, tamper
@@ -84,7 +85,7 @@ def test_a_checkpoint_that_was_changed_or_signed_by_somebody_else_proves_nothing
 @pytest.fixture
 def sqlite_database(sqlite):
     with sqlite() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 def test_the_command_finds_a_trail_that_was_cut_off_by_the_checkpoints_and_names_the_first_event(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from databases import KINDS, Empty
+from databases import KINDS, SECRET_KEYS, Empty
 from full_organisation import AT, create_full_organisation, read_all_rows
 from sqlalchemy import delete
 
@@ -27,7 +27,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A second, empty database, of each kind in turn."""
     empty: Empty = request.getfixturevalue(request.param)
     with empty() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 def test_a_backup_restored_anywhere_holds_every_row_and_file(
@@ -90,7 +90,7 @@ def test_a_backup_never_overwrites_another(database: Database, blobs: BlobStore,
 
 def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with sqlite() as engine:
-        create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+        create_backup(Database(engine, SECRET_KEYS), blobs, tmp_path / "all.tar.gz", AT)
     assert (tmp_path / "all.tar.gz").stat().st_mode & 0o777 == 0o600
 
 
@@ -98,22 +98,22 @@ def test_only_its_owner_can_read_a_backup(sqlite: Empty, blobs: BlobStore, tmp_p
 @pytest.mark.parametrize("what", ["missing from", "changed in"])
 def test_a_backup_with_a_missing_or_changed_upload_fails(sqlite: Empty, blobs: FolderStore, tmp_path: Path, what: str):
     with sqlite() as engine:
-        create_full_organisation(Database(engine), blobs)
+        create_full_organisation(Database(engine, SECRET_KEYS), blobs)
         file = blobs.folder / blobs.list_digests()[0][:2] / blobs.list_digests()[0]
         if what == "missing from":
             file.unlink()
         else:
             file.write_bytes(b"changed")
         with pytest.raises(BackupError, match=f"{what} the file store"):
-            create_backup(Database(engine), blobs, tmp_path / "all.tar.gz", AT)
+            create_backup(Database(engine, SECRET_KEYS), blobs, tmp_path / "all.tar.gz", AT)
     assert [path.name for path in tmp_path.glob("all*")] == []
 
 
 @contextmanager
 def make_backup(empty: Empty, blobs: BlobStore, folder: Path) -> Iterator[Path]:
     with empty() as engine:
-        create_full_organisation(Database(engine), blobs)
-        create_backup(Database(engine), blobs, folder / "all.tar.gz", AT)
+        create_full_organisation(Database(engine, SECRET_KEYS), blobs)
+        create_backup(Database(engine, SECRET_KEYS), blobs, folder / "all.tar.gz", AT)
         yield folder / "all.tar.gz"
 
 
@@ -150,8 +150,8 @@ def test_a_changed_backup_is_detected_and_nothing_is_restored(
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, CHANGES[what])
         with pytest.raises(BackupError):
-            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file, AT)
-        assert not any(read_all_rows(Database(engine)).values())
+            restore_backup(Database(engine, SECRET_KEYS), FolderStore(tmp_path / "restored"), file, AT)
+        assert not any(read_all_rows(Database(engine, SECRET_KEYS)).values())
 
 
 @pytest.mark.fault
@@ -165,11 +165,11 @@ def test_a_truncated_backup_is_detected(sqlite: Empty, blobs: BlobStore, tmp_pat
 
 def test_a_backup_goes_into_an_empty_database_only(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
-        create_full_organisation(Database(engine), blobs, "Hill Builders")
-        before = read_all_rows(Database(engine))
+        create_full_organisation(Database(engine, SECRET_KEYS), blobs, "Hill Builders")
+        before = read_all_rows(Database(engine, SECRET_KEYS))
         with pytest.raises(BackupError, match="not empty"):
-            restore_backup(Database(engine), blobs, file, AT)
-        assert read_all_rows(Database(engine)) == before
+            restore_backup(Database(engine, SECRET_KEYS), blobs, file, AT)
+        assert read_all_rows(Database(engine, SECRET_KEYS)) == before
 
 
 def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, blobs: BlobStore, tmp_path: Path):
@@ -179,7 +179,7 @@ def test_a_backup_of_another_schema_is_refused_with_what_to_do(sqlite: Empty, bl
     with make_backup(sqlite, blobs, tmp_path) as file, sqlite() as engine:
         changed(file, older)
         with pytest.raises(BackupError, match="Restore it with the release that wrote it"):
-            restore_backup(Database(engine), blobs, file, AT)
+            restore_backup(Database(engine, SECRET_KEYS), blobs, file, AT)
 
 
 def test_rows_that_do_not_read_back_as_saved_are_not_restored(
@@ -195,14 +195,14 @@ def test_rows_that_do_not_read_back_as_saved_are_not_restored(
 
         monkeypatch.setattr(backup, "_insert_rows", lose_one)
         with pytest.raises(BackupError, match="sign_in does not match what was saved"):
-            restore_backup(Database(engine), FolderStore(tmp_path / "restored"), file, AT)
-        assert not any(read_all_rows(Database(engine)).values())
+            restore_backup(Database(engine, SECRET_KEYS), FolderStore(tmp_path / "restored"), file, AT)
+        assert not any(read_all_rows(Database(engine, SECRET_KEYS)).values())
 
 
 def test_the_sample_has_something_in_every_table(sqlite: Empty, blobs: BlobStore):
     # Else a table that is not saved would not be missed above.
     with sqlite() as engine:
-        create_full_organisation(Database(engine), blobs)
-        empty = {name for name, table_rows in read_all_rows(Database(engine)).items() if not table_rows}
+        create_full_organisation(Database(engine, SECRET_KEYS), blobs)
+        empty = {name for name, table_rows in read_all_rows(Database(engine, SECRET_KEYS)).items() if not table_rows}
     assert empty == {"erasure", "heartbeat", "sign_in_attempt", "system_event"}
     assert Organisation.__tablename__ not in empty

@@ -11,8 +11,9 @@ from test_case_service import AT, BY, CANNERY, CHECK, LOCKED, ON, OTHER, PAPERS,
 
 from service.cases import closing, corrections
 from service.db.case_tables import StoredCase, StoredFinding
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.session import Database
-from service.db.tables import AuditEvent, IdempotentResponse, Result, Supplier
+from service.db.tables import AuditEvent, Result, Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError
 
@@ -35,7 +36,7 @@ def list_events(database: Database, organisation: str) -> list[tuple[str, str, d
 
 def read_case(database: Database, organisation: str) -> tuple[StoredCase, list[str | None]]:
     with database.for_organisation(organisation, write=False) as session:
-        return session.scalars(select(StoredCase)).one(), list(session.scalars(select(StoredFinding.note)))
+        return session.scalars(select(StoredCase)).one(), [one.note for one in session.scalars(select(StoredFinding))]
 
 
 @pytest.mark.parametrize(("note", "action"), [("gate chained", "corrected"), (None, "removed"), ("", "removed")])

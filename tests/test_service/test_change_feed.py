@@ -6,6 +6,7 @@ from threading import Event, Thread
 import databases
 import pytest
 from callers import make_organisation
+from databases import SECRET_KEYS
 from patience import PATIENCE
 
 from service.db import change_feed
@@ -71,7 +72,7 @@ def test_an_organisation_reads_its_own_changes_only(database: Database, organisa
 @pytest.mark.parametrize("cursor", ["", "x", "-1", "1.5", "٣", "9" * 19, "1 or 1=1"])
 def test_an_invalid_cursor_is_refused(cursor: str, sqlite: databases.Empty):
     with sqlite() as engine:
-        database = Database(engine)
+        database = Database(engine, SECRET_KEYS)
         with (
             database.for_organisation(make_organisation(database), write=False) as session,
             pytest.raises(DomainError) as refused,

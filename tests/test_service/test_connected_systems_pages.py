@@ -6,10 +6,11 @@ from portal import make_portal
 from sqlalchemy import select
 from test_connected_systems import connect, make_suppliers
 
-from service.auth.reencryption import reencrypt
+from service.blob_store import BlobStore
 from service.connected_systems.systems import read_credentials
 from service.db.session import Database
 from service.db.system_tables import ConnectedSystem, SystemIdentifier
+from service.reencryption import reencrypt
 
 OPTIONS = {"object": "Account"}
 CREDENTIALS = {"sign_in": "oauth2", "client_id": "diligence", "secret": "s3cret"}
@@ -79,10 +80,11 @@ def test_an_admin_connects_a_system_on_pages_and_an_officer_only_pushes(app: Fla
     assert "The system says: Supplier must exist." in officer.get(page).text
 
 
-def test_credentials_are_encrypted_again_with_a_new_secret_key(sqlite_database: Database):
+def test_credentials_are_encrypted_again_with_a_new_secret_key(sqlite_database: Database, blobs: BlobStore):
     old, new = b"k" * 32, b"n" * 32
     connect(sqlite_database, make_organisation(sqlite_database), "salesforce", "https://host.example")
-    assert reencrypt(sqlite_database, (new, old)).changed == 1
+    sqlite_database.secret_keys = new, old
+    assert reencrypt(sqlite_database, blobs).changed == 1
     with sqlite_database.unscoped(write=False) as session:
         system = session.scalars(select(ConnectedSystem)).one()
     assert read_credentials(system, (new,)).secret == "s3cret"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
+from databases import SECRET_KEYS
 from patience import wait_until
 from processes import counted, job, started
 
@@ -56,7 +57,7 @@ def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_ro
     with small_disk(folder) as is_a_disk, log.open("wb") as into:
         engine = open_engine(f"sqlite:///{folder / 'test.db'}")
         Base.metadata.create_all(engine)
-        database = Database(engine)
+        database = Database(engine, SECRET_KEYS)
         organisation_id = make_organisation(database)
         with started("work", database, 1, 0, 0, log=into) as worker:
             wait_until(lambda: b"worker_begun" in log.read_bytes())

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from databases import Empty
+from databases import SECRET_KEYS, Empty
 from full_organisation import AT, create_full_organisation, read_all_rows
 
 from service.backup import BackupError, create_backup, restore_backup, verify_backup
@@ -19,14 +19,14 @@ START = len(b"DILIGENCE ENCRYPTED 1\n") + 16 + SALT  # bytes of the header
 def test_an_encrypted_backup_is_restored_with_its_key_and_with_no_other(sqlite: Empty, tmp_path: Path):
     blobs, file = FolderStore(tmp_path / "files"), tmp_path / "all.backup"
     with sqlite() as engine, sqlite() as other:
-        create_full_organisation(Database(engine), blobs)
-        counts = create_backup(Database(engine), blobs, file, AT, (OLD,))
+        create_full_organisation(Database(engine, SECRET_KEYS), blobs)
+        counts = create_backup(Database(engine, SECRET_KEYS), blobs, file, AT, (OLD,))
         for keys in ((), (NEW,)):
             with pytest.raises(BackupError, match="encrypted"):
                 verify_backup(file, keys)
         restored = FolderStore(tmp_path / "restored")
-        assert restore_backup(Database(other), restored, file, AT, keys=(NEW, OLD)) == (counts, 0)
-        rows, saved = (read_all_rows(Database(each)) for each in (other, engine))
+        assert restore_backup(Database(other, SECRET_KEYS), restored, file, AT, keys=(NEW, OLD)) == (counts, 0)
+        rows, saved = (read_all_rows(Database(each, SECRET_KEYS)) for each in (other, engine))
         assert {name: rows[name] for name in saved if name != "system_event"} == {
             name: saved[name] for name in saved if name != "system_event"
         }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from api_contract import watch
 from callers import make_organisation
-from databases import Empty
+from databases import SECRET_KEYS, Empty
 from flask import Flask
 from full_organisation import read_all_rows
 from portal import Portal, make_portal, run_jobs
@@ -52,7 +52,7 @@ def blank(request: pytest.FixtureRequest, database: Database) -> Iterator[Databa
     """Return a second, empty database of the same kind."""
     empty: Empty = request.getfixturevalue(database.engine.dialect.name)
     with empty() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 @pytest.fixture
@@ -76,6 +76,8 @@ def find_word(portal: Portal, folder: Path, word: str = WORD) -> list[str]:
         file = Path(str(database.engine.url.database))
         paths += [file, *file.parent.glob(f"{file.name}-*")]
     found += [path.name for path in paths if contains(path, word)]  # as the service runs
+    blobs = portal.app.extensions["blob_store"]
+    found += [digest for digest in blobs.list_digests() if word.casefold().encode() in blobs.get(digest).lower()]
     database.close()
     return found + [path.name for path in paths if path.exists() and contains(path, word)]
 

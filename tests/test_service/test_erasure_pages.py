@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
+from databases import SECRET_KEYS
 from flask import Flask
 from portal import Portal, make_portal, run_jobs
 from sheets import workbook
@@ -26,7 +27,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder: Path = tmp_path_factory.mktemp("erasure")
     engine = open_engine(f"sqlite:///{folder / 'pages.db'}")
     Base.metadata.create_all(engine)
-    yield create_app(Settings(data=folder, plain_http=True, backup_days=30), Database(engine))
+    yield create_app(Settings(data=folder, plain_http=True, backup_days=30), Database(engine, SECRET_KEYS))
     engine.dispose()
 
 

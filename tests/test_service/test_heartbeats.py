@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 from callers import freeze_time, make_browser, make_key, make_organisation, make_user
-from databases import opened
+from databases import SECRET_KEYS, opened
 from flask import Flask
 from patience import PATIENCE, wait_until
 from prometheus_client.parser import text_string_to_metric_families
@@ -192,7 +192,7 @@ def test_a_service_that_cannot_write_its_database_is_not_ready(
     assert is_ready(app, monkeypatch)
     with opened(database.engine.url) as engine:
         event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
-        connect(app, app.extensions["settings"], Database(engine))
+        connect(app, app.extensions["settings"], Database(engine, SECRET_KEYS))
         assert not is_ready(app, monkeypatch)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
+from databases import SECRET_KEYS
 from full_organisation import read_all_rows
 from processes import ROOT
 from sqlalchemy import delete, insert, select, text, update
@@ -169,10 +170,11 @@ def plant_entries_of_no_edition(database: Database, blobs: FolderStore) -> None:
 def plant_import_without_event(database: Database, blobs: FolderStore) -> None:
     with database.unscoped(write=False) as session:
         row = dict(session.execute(select(table(Import))).mappings().one())
-    change(
-        database,
-        insert(Import).values(row | {"id": new_id(), "state": "cancelled", "finished_at": now(), "uploads": []}),
-    )
+    id_ = new_id()
+    choices = Import.choices.encrypt({}, database.secret_keys, row["organisation_id"], id_)
+    texts = {"choices": choices, "choices_before": None, "found": None, "problem": None}
+    ended = {"id": id_, "state": "cancelled", "finished_at": now(), "uploads": [], **texts}
+    change(database, insert(table(Import)).values(row | ended))
 
 
 def plant_missing_trigger(database: Database, blobs: FolderStore) -> None:
@@ -334,7 +336,7 @@ def test_a_damaged_database_file_is_found(sqlite: Callable, blobs: FolderStore):
         engine.dispose()
         data[start + 3 : start + 5] = b"\x00\x09"  # the page says that it has nine cells
         file.write_bytes(data)
-        assert "database.damaged" in find(Database(engine), blobs)
+        assert "database.damaged" in find(Database(engine, SECRET_KEYS), blobs)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import databases
 import pytest
 from callers import freeze_time, make_organisation
+from databases import SECRET_KEYS
 from patience import PATIENCE, wait_until
 from processes import job
 from sqlalchemy import exc
@@ -29,7 +30,7 @@ from service.jobs import table, worker
 def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for a worker sees of it what `table` shows, which is tested on both."""
     with sqlite() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 def put(sqlite_database: Database, kind: str = "count", of: str = "Harbour Foods") -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from callers import make_organisation
-from databases import Empty, opened
+from databases import SECRET_KEYS, Empty, opened
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -158,7 +158,7 @@ def test_a_search_finds_words_that_many_suppliers_have_but_few_together(session:
 
 
 def test_claimed_evidence_is_read_from_the_index_of_suppliers_with_evidence_in_every_order(sqlite: Empty):
-    with sqlite() as empty, opened(empty.url) as engine, Database(engine) as database:
+    with sqlite() as empty, opened(empty.url) as engine, Database(engine, SECRET_KEYS) as database:
         organisation_id, queries = make_organisation(database), []
         event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2:4]))
         with database.for_organisation(organisation_id, write=False) as session:

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from callers import make_organisation
-from databases import KINDS, Empty, opened
+from databases import KINDS, SECRET_KEYS, Empty, opened
 from patience import PATIENCE
 from sqlalchemy import Connection, Engine, MetaData, insert, inspect, text
 from sqlalchemy.exc import DatabaseError
@@ -174,7 +174,7 @@ def test_an_organisation_from_before_stays_on_its_release_and_a_new_one_starts_w
 ):
     with open_old_database(request, kind, tmp_path, "0009") as engine:
         migrate(engine)
-        new_id = make_organisation(Database(engine), "New")
+        new_id = make_organisation(Database(engine, SECRET_KEYS), "New")
         with engine.connect() as connection:
             rows = connection.execute(
                 text("SELECT id, models_release, next_models_release, next_models_from FROM organisation")
@@ -229,9 +229,9 @@ def test_events_from_before_are_linked_in_their_order_and_new_ones_follow(
                     insert(before.tables["audit_event"]).values(action=action, **values, at=now(), details=details)
                 )
         migrate(engine)
-        with Database(engine).for_organisation("ours") as session:
+        with Database(engine, SECRET_KEYS).for_organisation("ours") as session:
             record_event(session, "user:ana", "key.created", "api_key", "2")
-        with Database(engine).unscoped(write=False) as session:
+        with Database(engine, SECRET_KEYS).unscoped(write=False) as session:
             checks = {check.chain: check for check in check_chains(session, {})}
     assert (checks["ours"].events, checks["ours"].breaks) == (3, ())
 
@@ -274,7 +274,7 @@ def test_a_job_that_waits_joins_the_lane_of_its_kind(request: pytest.FixtureRequ
         with engine.connect() as connection:
             lanes = dict(tuple(row) for row in connection.execute(text("SELECT kind, lane FROM job")))
         assert lanes == {**lanes_then, "of_a_later_release": "short"}
-        assert claim_job(Database(engine), "w") is not None
+        assert claim_job(Database(engine, SECRET_KEYS), "w") is not None
 
 
 @pytest.mark.fault
@@ -304,7 +304,7 @@ def test_suppliers_from_before_are_counted_once_and_found_although_the_upgrade_w
         assert get_revision(engine) == "0015"
         migrate(engine)
         assert portions == [("", "1999"), ("1999", "3999"), ("1999", "3999"), ("3999", "4000")]
-        with Database(engine).unscoped(write=False) as session:
+        with Database(engine, SECRET_KEYS).unscoped(write=False) as session:
             assert supplier_counts.find_miscounts(session) == []
         with engine.connect() as connection:
             counted = "SELECT sum(n) FROM supplier_count WHERE facet = 'place' AND value = 'TH'"

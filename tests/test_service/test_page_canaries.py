@@ -224,7 +224,9 @@ def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
 def find_words(app: Flask, folder: Path, words: Mapping[str, Any]) -> set[str]:
     """Which of these words are in a row or a file."""
     text = repr(read_all_rows(app.extensions["database"])).casefold()
+    blobs = app.extensions["blob_store"]
     files = [path.read_bytes().lower() for path in folder.rglob("*") if path.is_file()]
+    files += [blobs.get(digest).lower() for digest in blobs.list_digests()]
     return {word for word in words if word in text or any(word.encode() in data for data in files)}
 
 

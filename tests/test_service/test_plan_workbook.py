@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
-from databases import opened
+from databases import SECRET_KEYS, opened
 from flask import Flask
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
@@ -289,7 +289,7 @@ def test_saving_a_workbook_takes_no_more_statements_for_more_rows(database: Data
         counts = []
         for rows in (table.rows[:1], table.rows[1:]):
             statements.clear()
-            with Database(engine).for_organisation(plan.id) as session:
+            with Database(engine, SECRET_KEYS).for_organisation(plan.id) as session:
                 outcome = save_changes(session, replace(table, rows=rows), plan.act)
             assert len(outcome.changes) == 2 * len(rows)
             # SQLite numbers the events of the audit trail one at a time.

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import databases
 import pytest
 from callers import freeze_time, make_organisation
+from databases import SECRET_KEYS
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -60,7 +61,7 @@ def ask(session: Session, supplier: Supplier, form: str = "site", sent_on: date 
 def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty database; of one kind, for nothing here differs between them."""
     with sqlite() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 @pytest.fixture

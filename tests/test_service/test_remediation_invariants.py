@@ -13,6 +13,7 @@ from datetime import timedelta
 import databases
 import pytest
 from callers import make_organisation
+from databases import SECRET_KEYS
 from examples import invariant
 from hypothesis import given
 from hypothesis import strategies as st
@@ -233,7 +234,7 @@ def check_case_closed(case: StoredCase) -> None:
 def emergency(sqlite: databases.Empty) -> Iterator[Emergency]:
     """One workspace for all sequences; each is rolled back."""
     with sqlite() as engine:
-        database = Database(engine)
+        database = Database(engine, SECRET_KEYS)
         with suppress(InterruptedError), database.for_organisation(make_organisation(database)) as session:
             yield Emergency(session)
             raise InterruptedError

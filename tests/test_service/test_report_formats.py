@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import SECRET_KEYS
 from flask import Flask
 
 from reports.formats import ALL_FORMATS, FORMATS, KINDS
@@ -22,7 +23,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     """The application, over an empty database."""
     engine = open_engine(f"sqlite:///{tmp_path / 'formats.db'}")
     Base.metadata.create_all(engine)
-    yield create_app(Settings(data=tmp_path, plain_http=True), Database(engine))
+    yield create_app(Settings(data=tmp_path, plain_http=True), Database(engine, SECRET_KEYS))
     engine.dispose()
 
 

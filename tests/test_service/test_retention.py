@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation, make_user
-from databases import Empty
+from databases import SECRET_KEYS, Empty
 from full_organisation import count_organisations, create_full_organisation, read_all_rows
 from sqlalchemy import select
 
@@ -15,10 +15,11 @@ from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.account_tables import StoredLogo
+from service.db.idempotency_tables import IdempotentResponse
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent, Change, Erasure, IdempotentResponse, Organisation, Supplier
+from service.db.tables import AuditEvent, Change, Erasure, Organisation, Supplier
 from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
 from service.retention import delete_unused_files, list_used_files, purge_expired, subtract_months
@@ -72,10 +73,10 @@ def test_files_are_deleted_with_the_last_organisation_that_uses_them(database: D
 def test_erased_data_cannot_be_read_from_the_database_file(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         file = Path(str(engine.url.database))
-        gone = create_full_organisation(Database(engine), blobs, "Quokka Foods")
+        gone = create_full_organisation(Database(engine, SECRET_KEYS), blobs, "Quokka Foods")
         engine.dispose()
         assert b"Quokka Foods" in file.read_bytes()
-        erase_organisation(Database(engine), blobs, gone, "system:test")
+        erase_organisation(Database(engine, SECRET_KEYS), blobs, gone, "system:test")
         engine.dispose()
         assert b"Quokka Foods" not in file.read_bytes()
 
@@ -83,10 +84,10 @@ def test_erased_data_cannot_be_read_from_the_database_file(sqlite: Empty, blobs:
 def test_a_file_without_a_row_is_deleted_after_the_grace_period(sqlite: Empty, blobs: BlobStore):
     with sqlite() as engine:
         digest = blobs.put(b"its upload was never written down")
-        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 0
+        assert delete_unused_files(Database(engine, SECRET_KEYS), blobs, now() - timedelta(hours=1)) == 0
         assert blobs.list_digests() == (digest,)
         settle(blobs)
-        assert delete_unused_files(Database(engine), blobs, now() - timedelta(hours=1)) == 1
+        assert delete_unused_files(Database(engine, SECRET_KEYS), blobs, now() - timedelta(hours=1)) == 1
         assert blobs.list_digests() == ()
 
 

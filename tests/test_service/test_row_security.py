@@ -217,7 +217,7 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
             migrate_database(settings)
             open_current_database(settings).close()
             with databases.opened(application) as other:
-                separate = Database(engine, application=other)
+                separate = Database(engine, databases.SECRET_KEYS, application=other)
                 log_row_security(separate)
                 assert find_inconsistencies(separate, FolderStore(tmp_path), now()) == []
                 with separate.for_organisation(ours) as session:
@@ -254,7 +254,10 @@ def test_a_system_role_works_across_organisations_and_owns_nothing(postgresql: d
         application, system = (owner.url.set(username=name) for name in (databases.APPLICATION, "diligence_system"))
         migrate(owner, application, system)
         with databases.opened(system) as engine, databases.opened(application) as other:
-            database, blobs = Database(engine, application=other), FolderStore(tmp_path / "blobs")
+            database, blobs = (
+                Database(engine, databases.SECRET_KEYS, application=other),
+                FolderStore(tmp_path / "blobs"),
+            )
             ours, theirs = (
                 create_full_organisation(database, blobs, name) for name in ("Harbour Foods", "Quay Trading")
             )

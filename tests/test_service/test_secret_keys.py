@@ -58,3 +58,11 @@ def test_the_file_of_the_secret_keys_may_hold_several_newest_first(tmp_path: Pat
     path.write_bytes(NEW + b"\nshort\n")
     with pytest.raises(SettingError, match="at least 32 characters"):
         settings.get_secret_keys()
+
+
+def test_a_key_that_is_added_to_the_file_is_used_without_a_restart(tmp_path: Path):
+    settings = Settings(data=tmp_path)
+    keys = settings.open_secret_keys()
+    (first,) = keys
+    settings.add_secret_key()
+    assert (len(keys), keys[0] == first, keys[1]) == (2, False, first)

@@ -12,6 +12,7 @@ from threading import Event, Thread
 
 import pytest
 from callers import make_key, make_organisation
+from databases import SECRET_KEYS
 from flask import Flask, request
 from patience import PATIENCE, wait_until
 
@@ -47,7 +48,7 @@ def small_app(sqlite_database: Database, tmp_path: Path) -> Flask:
 @pytest.fixture
 def sqlite_database(sqlite: Callable) -> Iterator[Database]:
     with sqlite() as engine:
-        yield Database(engine)
+        yield Database(engine, SECRET_KEYS)
 
 
 def connect(server: serving.Server) -> socket.socket:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread, current_thread
 
 import pytest
-from databases import Empty, opened
+from databases import SECRET_KEYS, Empty, opened
 from patience import PATIENCE
 from sqlalchemy import Executable, delete, event, exists, func, insert, literal, select, text, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -114,7 +114,7 @@ def test_a_cached_query_is_filtered_for_each_organisation(database: Database):
 def test_a_query_takes_no_more_memory_the_more_organisations_execute_it(sqlite: Empty):
     query = select(User.id).where(User.active)
     with sqlite() as engine:
-        database = Database(engine)
+        database = Database(engine, SECRET_KEYS)
 
         def execute_for(numbers: range) -> int:
             for number in numbers:
@@ -282,7 +282,7 @@ def test_a_reader_sees_one_snapshot_throughout_unless_it_wants_the_latest_on_pos
 
 def test_on_sqlite_a_writer_that_reads_first_is_not_overtaken_by_another_process(sqlite: Empty):
     with sqlite() as engine:
-        database, other_process = Database(engine), Database(open_engine(str(engine.url)))
+        database, other_process = Database(engine, SECRET_KEYS), Database(open_engine(str(engine.url)))
         make_two(database)
 
         def overtake() -> None:
@@ -310,7 +310,7 @@ def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(s
 def test_a_waiting_writer_is_woken_when_it_is_its_turn_instead_of_polling(sqlite: Empty):
     # SQLite lets who waits look again every tenth of a second: beside who writes chunk after chunk that can take seconds.
     with sqlite() as empty, opened(empty.url) as engine:
-        database, begun = Database(engine), []
+        database, begun = Database(engine, SECRET_KEYS), []
         make_two(database)
         event.listen(engine, "checkout", lambda *_: begun.append(current_thread()))
 

@@ -15,6 +15,7 @@ import databases
 import psutil
 import pytest
 from callers import form_token, freeze_time, make_browser, make_key, make_organisation, make_user
+from databases import SECRET_KEYS
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, make_url, select
@@ -252,7 +253,7 @@ def test_a_report_whose_file_is_missing_or_changed_is_trouble_and_not_a_bug(
 
 def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Path, written: StringIO):
     with sqlite() as engine:
-        service = Service(Database(engine), tmp_path)
+        service = Service(Database(engine, SECRET_KEYS), tmp_path)
         service.requests.close()
         with engine.connect() as connection:
             connection.rollback()
@@ -284,7 +285,7 @@ def service_on_own_server(own_server: Any, tmp_path: Path, written: StringIO) ->
     control.dispose()
     engine = open_engine(url.set(database=tmp_path.name).render_as_string(hide_password=False))
     migrate(engine)
-    service = Service(Database(engine), tmp_path)
+    service = Service(Database(engine, SECRET_KEYS), tmp_path)
     yield service
     service.requests.close()
     engine.dispose()

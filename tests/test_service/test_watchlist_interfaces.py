@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
+from databases import SECRET_KEYS
 from flask import Flask
 from portal import Portal, make_portal
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from service.erasure.organisation import erase_organisation
 from service.retention import purge_expired
 from service.settings import Settings
 from service.watchlists import lists
+from service.wiring.processes import open_installation
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_imported_suppliers_are_screened_once_they_are_stored(
 def test_a_restored_backup_has_lists_and_decisions(database: Database, blobs: BlobStore, harbour: str, tmp_path: Path):
     decide_match(database, harbour, "dismiss")
     create_backup(database, blobs, tmp_path / "all.tar.gz", now())
-    target = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"))
+    target = Database(open_engine(f"sqlite:///{tmp_path / 'other.db'}"), SECRET_KEYS)
     migrate(target.engine)
     restore_backup(target, FolderStore(tmp_path / "other"), tmp_path / "all.tar.gz", now())
     import_watchlist(target, FolderStore(tmp_path / "other"), harbour, HELD, "Another;;;;;;;")
@@ -181,7 +183,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("service.log.configure_logging", lambda level: None)
     assert cli.main(["migrate"]) == 0
-    database = Database(open_engine(Settings(data=tmp_path / "data").database))
+    database = open_installation(Settings(data=tmp_path / "data"))
     create_organisation(database, "Harbour Foods")
     yield database
     database.engine.dispose()

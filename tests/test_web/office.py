@@ -143,9 +143,11 @@ def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tupl
     with engine.begin() as connection:
         for statement in ddl(engine.dialect.name):
             connection.exec_driver_sql(statement)
-    database, blobs, stop = Database(engine), FolderStore(folder / "blobs"), Event()
+    settings = Settings(data=folder, plain_http=True, provider_hosts=("localhost",))
+    keys, stop = settings.open_secret_keys(), Event()
+    database, blobs = Database(engine, keys), FolderStore(folder / "blobs", keys)
     prepared = prepare(database)
-    app = create_app(Settings(data=folder, plain_http=True, provider_hosts=("localhost",)), database)
+    app = create_app(settings, database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threads = [
         Thread(target=server.serve_forever, daemon=True),

@@ -18,7 +18,8 @@ def test_an_officer_reads_why_and_decides_with_a_note(ana: Page, office: Office)
         agency = session.scalars(select(Supplier).where(Supplier.kind == "agency").order_by(Supplier.key)).first()
     reason = "Fees, see https://list.example/agencies/suspended-in-the-year-2026/and-not-yet-let-in-again"
     row = f"{agency.name} Co., Ltd.;agency;{agency.country};;;;Suspended agencies;{reason}"
-    blobs = FolderStore(Path(office.database.engine.url.database).parent / "blobs")
+    folder = Path(office.database.engine.url.database).parent
+    blobs = FolderStore(folder / "blobs", office.database.secret_keys)
     import_watchlist(office.database, blobs, office.harbour, row, work=False)
     match = ana.locator("section.panel", has=ana.get_by_role("heading", name=agency.name))
     wait_until(lambda: ana.goto("/watchlists") and match.count())

@@ -6,8 +6,8 @@ that is up to date, and read what it wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from alembic import command
@@ -17,13 +17,23 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import URL, Connection, Engine
 
 from service.db import row_security
+from service.db.deleted_rows import RowsNotRemoved, remove_deleted_rows
 
 # One migration at a time: on PostgreSQL the second of two processes waits here for the first (SQLite locks by itself).
 LOCK = 4_121_020
 
 
-def migrate(engine: Engine, application: URL | None = None, system: URL | None = None) -> str | None:
+class MissingKeys(Exception):
+    """Raised by a revision that encrypts stored texts if it was given no secret keys; the message is a sentence that says so."""
+
+
+def migrate(
+    engine: Engine, application: URL | None = None, system: URL | None = None, secret_keys: Sequence[bytes] = ()
+) -> str | None:
     """Upgrade a database to the newest revision; return the revision it had before, None if it was empty.
+
+    ``secret_keys``: newest first, for a revision that encrypts stored texts; it reads them from the execution options of its
+    connection, and raises MissingKeys without them if there are any texts.
 
     On PostgreSQL every table is then protected by row security for the roles of the addresses ``application`` and ``system``, by
     default the owner (row_security.py). Raises RowSecurityError.
@@ -31,17 +41,21 @@ def migrate(engine: Engine, application: URL | None = None, system: URL | None =
     It takes one transaction, unless a revision has ``fill`` (what it does with stored rows, portion by portion): then the
     revisions before it, each portion, and the revisions from it on. If it is interrupted it continues at the next start.
     """
+    is_filled = False
     with _lock_migrations(engine):
         before = get_revision(engine)
         for revision in _list_pending(before):
             if hasattr(revision.module, "fill"):
                 _upgrade(engine, str(revision.down_revision))
-                while _fill_portion(engine, revision):
-                    pass
+                while _fill_portion(engine, revision, secret_keys):
+                    is_filled = True
         _upgrade(engine, "head")
         if engine.dialect.name == "postgresql":
             with engine.begin() as connection:
                 row_security.protect(connection, application, system)
+    if is_filled:  # the texts as they were before must not stay in what the database keeps of changed rows
+        with suppress(RowsNotRemoved):  # somebody reads it; SQLite empties its log when the last process closes it
+            remove_deleted_rows(engine)
     return before
 
 
@@ -64,8 +78,9 @@ def _list_pending(before: str | None) -> list[Script]:
     return [script for script in reversed(list(pending)) if script.revision != before]
 
 
-def _fill_portion(engine: Engine, revision: Script) -> bool:
+def _fill_portion(engine: Engine, revision: Script, secret_keys: Sequence[bytes]) -> bool:
     with engine.begin() as connection:
+        connection.execution_options(secret_keys=secret_keys)
         # Another process may have migrated the same SQLite database in the meantime.
         return _read_revision(connection) == revision.down_revision and bool(revision.module.fill(connection))
 
