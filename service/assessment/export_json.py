@@ -33,7 +33,7 @@ from service.assessment.models_in_force import find_library_release
 Document = dict[str, Any]
 
 ENGINE_VERSION = "2026.1"
-CHUNK_SIZE = 700
+CHUNK_SIZE = 2048  # suppliers encoded together: about 20 MB; with fewer, what each chunk costs weighs more
 STATES_JSON = tuple(state.encode() for state in STATES)
 
 
