@@ -37,6 +37,7 @@ class Option:
     title: str
     default: str
     pattern: str
+    input: Literal["text", "url"] = "text"
 
 
 @dataclass(frozen=True)

@@ -208,7 +208,7 @@ def _read_mapping() -> dict[str, str]:
 
 
 def _read_credentials() -> Credentials | None:
-    client_id, secret = request.form.get("client_id", "").strip(), request.form.get("secret", "")
+    client_id, secret = request.form.get("sign_in_id", "").strip(), request.form.get("secret", "")
     if not client_id and not secret:
         return None
     sign_in, api_key = request.form.get("sign_in", "oauth2"), request.form.get("api_key", "").strip()

@@ -226,7 +226,7 @@ PAGES: Mapping[str, set[str]] = {
     "supplier_links.html": {"text", "response", "reason", "at", "note", "email"},
     "suppliers.html": {"filter_name", "text"},  # save_filter
     "surveys.html": {"runner"},  # create_supplier_worker_survey
-    "system.html": {"name", "address", "option-{{ option.id }}", "client_id", "field"},  # create_connected_system
+    "system.html": {"name", "address", "option-{{ option.id }}", "sign_in_id", "field"},  # create_connected_system
     "systems.html": {"name", "address", "option-{{ option.id }}"},  # create_connected_system
     "users.html": {"email", "name"},  # create_user
     "voice_cover.html": {"code"},  # stored as a hash until it is used

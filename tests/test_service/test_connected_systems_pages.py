@@ -57,7 +57,7 @@ def test_an_admin_connects_a_system_on_pages_and_an_officer_only_pushes(app: Fla
     officer = make_browser(app, make_user(database, organisation, "officer"))
     address = {"kind": "coupa", "address": "https://harbour.coupahost.example", "option-scope": "core.supplier"}
     page = send(admin, "/connected-systems", **address).location
-    fields = {"name": "Coupa", **address, "client_id": "diligence", "secret": "s3cret"}
+    fields = {"name": "Coupa", **address, "sign_in_id": "diligence", "secret": "s3cret"}
     refused = send(admin, page, **fields, field="number-field-11", value="score")
     assert (refused.status_code, "is not the name of a field" in refused.text) == (422, True)
     send(admin, page, **fields, field="number-field-01", value="score")

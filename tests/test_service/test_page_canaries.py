@@ -51,6 +51,8 @@ CODES = {
     "management_figure": "1",
     "amount": "400",
     "leave-out-0": "",
+    "option-api_version": "62.0",
+    "sign_in_id": "",  # credentials are stored encrypted, and only with a password
     "public_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 }
 # Fields whose text is stored nowhere, and why.
@@ -71,6 +73,8 @@ OTHERS = {
     "sign_in_rules.save_provider",
     "users.create",
     "webhooks.create",
+    "systems.create",
+    "systems.change",
     "pages.add_referral",
     "pages.change_referral",
     "pages.agencies_save_filter",
