@@ -20,6 +20,7 @@ def join(pinned: Bom, installed: Bom, lock: dict[str, Any]) -> Bom:
     components = []
     for pin in pinned["components"]:
         component = found[pin["purl"]]
+        component.pop("properties", None)  # which extras of installed packages asked for it: tests may add some
         component["externalReferences"] = component.get("externalReferences", []) + pin["externalReferences"]
         components.append(component)
     assets = [describe_asset(name, lock["packages"][f"node_modules/{name}"]) for name in list_assets(lock)]

@@ -45,6 +45,7 @@ from service.api import (
     repayment,
     retaliation,
     schedules,
+    scim,
     supplier_links,
     views,
     watchlists,
@@ -895,4 +896,5 @@ def register(app: Flask) -> None:
     app.register_blueprint(health.pages)
     app.register_blueprint(answer_bundles.pages)
     app.register_blueprint(oauth.pages)
+    app.register_blueprint(scim.pages)
     metrics.register(app)

@@ -33,10 +33,7 @@ def create_user(
     address of a user of another organisation is refused like an invalid one, so that it reveals nothing about others.
     """
     email, name = normalize_email(email), name.strip()
-    if not EMAIL.fullmatch(email) or len(email) > 254:
-        raise _build_email_error()
-    if not 1 <= len(name) <= 200:
-        raise DomainError("user.name", 422, "Enter a name of up to 200 characters.")
+    _check_person(email, name)
     _check_role(role)
     password = passwords.generate_one_time_password()
     user = User(
@@ -53,9 +50,7 @@ def create_user(
         with session.begin_nested():
             session.add(user)
     except IntegrityError as error:
-        if session.scalar(select(User.id).where(User.email == email)) is None:
-            raise _build_email_error() from error
-        raise DomainError("user.email_taken", 409, "There is already a user with this email address.") from error
+        raise _build_taken_error(session, email) from error
     record_event(session, by, "user.created", "user", user.id, {"role": role})
     return user, password
 
@@ -75,6 +70,22 @@ def change_role(session: Session, user_id: str, role: str, by: str) -> None:
     user.role = role
     if not ACCESS.may_own_keys(role):
         keys.stop_keys(session, user.id, by)
+
+
+def rename_user(session: Session, user_id: str, email: str, name: str, by: str) -> None:
+    """Change the email address and the name of a user. Raises DomainError: ``not_found``, and as :func:`create_user`."""
+    user = get_user(session, user_id)
+    email, name = normalize_email(email), name.strip()
+    changed = [field for field, new in (("email", email), ("name", name)) if new != getattr(user, field)]
+    if not changed:
+        return
+    _check_person(email, name)
+    try:
+        with session.begin_nested():
+            user.email, user.name = email, name
+    except IntegrityError as error:
+        raise _build_taken_error(session, email) from error
+    record_event(session, by, "user.renamed", "user", user.id, {"changed": changed})
 
 
 def deactivate(session: Session, user_id: str, by: str) -> None:
@@ -152,6 +163,19 @@ def normalize_email(email: str) -> str:
 
 def _build_email_error() -> DomainError:
     return DomainError("user.email", 422, "This email address cannot be used. Check it or use a different one.")
+
+
+def _build_taken_error(session: Session, email: str) -> DomainError:
+    if session.scalar(select(User.id).where(User.email == email)) is None:
+        return _build_email_error()
+    return DomainError("user.email_taken", 409, "There is already a user with this email address.")
+
+
+def _check_person(email: str, name: str) -> None:
+    if not EMAIL.fullmatch(email) or len(email) > 254:
+        raise _build_email_error()
+    if not 1 <= len(name) <= 200:
+        raise DomainError("user.name", 422, "Enter a name of up to 200 characters.")
 
 
 def _check_role(role: str) -> None:

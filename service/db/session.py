@@ -48,6 +48,7 @@ import service.db.referral_tables
 import service.db.remediation_tables
 import service.db.retaliation_tables
 import service.db.review_tables
+import service.db.scim_tables
 import service.db.sign_in_tables
 import service.db.system_tables
 import service.db.translation_tables

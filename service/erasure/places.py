@@ -90,6 +90,9 @@ PLACES: Mapping[str, Place] = {
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
     "questionnaire_review": Place("deleted", "A review is deleted with the questionnaire request."),
     "provider_account": Place("no_subject", "It is about users."),
+    "provisioned_group": Place("no_subject", "It is about users."),
+    "provisioned_member": Place("no_subject", "It is about users."),
+    "provisioned_user": Place("no_subject", "It is about users."),
     "recovery_code": Place("no_subject", "It is about users."),
     "remedy_account": Place(
         "deleted", "Records of what a supplier's workers are owed and have been paid are deleted with it."

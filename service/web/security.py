@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import service.web.provider
 import service.web.second_factor  # noqa: F401  both add their pages to those of the account
 from service.audit import record_event
-from service.auth import providers, second_factors, sessions, sign_in_rules, users
+from service.auth import keys, providers, second_factors, sessions, sign_in_rules, users
 from service.auth.access import ACCESS
 from service.auth.caller import get_caller, get_settings, read_session, write_session
 from service.auth.middleware import get_sign_in
@@ -161,6 +161,9 @@ def _render_rules(error: DomainError | None = None) -> Response:
         organisation = session.get_one(Organisation, get_caller().organisation_id)
         provider = providers.find_provider(session)
         admins = [user for user in users.list_users(session) if user.active and user.role == "admin"]
+        last_scim_call = max(
+            (k.used_at for k in keys.list_keys(session) if k.used_at and "scim" in k.scopes), default=None
+        )
     groups: dict[str, list[str]] = {}
     for group, role in sorted(provider.roles.items()) if provider else ():
         groups.setdefault(role, []).append(group)
@@ -177,6 +180,7 @@ def _render_rules(error: DomainError | None = None) -> Response:
         roles=ACCESS.roles,
         admins=admins,
         addresses=_list_addresses(provider),
+        last_scim_call=last_scim_call,
         error=error,
         values=request.form,
     )
@@ -190,4 +194,5 @@ def _list_addresses(provider: IdentityProvider | None) -> dict[str, str]:
     if provider is not None:
         addresses["sign_in"] = origin + url_for("account.start_provider", provider_id=provider.id)
         addresses["back_channel"] = origin + url_for("account.back_channel_logout", provider_id=provider.id)
+        addresses["scim"] = origin + url_for("scim.handle", scim_path="").rstrip("/")
     return addresses

@@ -16,11 +16,13 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
+from service.api import scim
 from service.errors import DomainError, build_problem
 from service.trouble import find_trouble
 
 log = structlog.get_logger("service")
 
+SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"  # RFC 7644, 3.12
 # Error codes of HTTP errors.
 CODES = {
     400: "request.bad",
@@ -51,8 +53,11 @@ def is_api_request() -> bool:
 
 
 def render_error(error: DomainError) -> Response:
-    """Return the response to a refused request: a problem object for the API, a page for people."""
-    if is_api_request():
+    """Return the response to a refused request: a problem object for the API, SCIM's own for SCIM, a page for people."""
+    if request.path.startswith(f"{scim.PREFIX}/"):
+        refused = {"schemas": [SCIM_ERROR], "status": str(error.status), "detail": error.detail}
+        response = Response(orjson.dumps(refused), error.status, content_type=scim.MEDIA_TYPE)
+    elif is_api_request():
         body = build_problem(error.code, error.status, error.detail, **error.extra)
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")

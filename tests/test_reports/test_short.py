@@ -10,12 +10,9 @@ import pytest
 from docx.oxml.ns import qn
 from pypdf import PdfReader
 
-from reports.document import DRAFT, LEVEL_TITLES, WORDING, BuyerFinding, Changes, LevelChange, Reason
+from reports.document import BuyerFinding, Changes, LevelChange, Reason
 from reports.formats import KINDS, SHORT_FORMATS, render
 from reports.short.brief import STATE_IMPOSED, format_people, list_decisions
-from reports.short.scorecard import load_scorecard_texts
-from reports.view_model import OWNERS
-from service.stored_reports import STATUS
 from tests.test_reports.read_back import read_text
 from tests.test_reports.sample import make_detail, make_headline, make_report, sample
 
@@ -186,13 +183,6 @@ def test_the_scorecard_names_strengths_findings_gaps_and_the_plan():
     assert "Left blank: A grievance line that workers use." in text
     assert "The evidence has expired: Free to change employer." in text
     assert "Hand papers back to each worker Supplier Within 24 hours Proposed" in text
-
-
-def test_a_scorecard_has_a_text_for_every_level_owner_and_status_and_the_marks_of_all_reports():
-    texts = load_scorecard_texts()
-    assert (texts["text"]["draft"], texts["text"]["wording"]) == (DRAFT, WORDING)
-    assert (texts["level"], texts["owner"]) == (LEVEL_TITLES, OWNERS)
-    assert texts["status"].keys() == {"", *STATUS.values()}
 
 
 def test_the_scorecard_of_a_supplier_that_was_asked_nothing_says_what_would_help():

@@ -39,6 +39,7 @@ from service.db.remediation_tables import (
 )
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
+from service.db.scim_tables import ProvisionedGroup, ProvisionedMember, ProvisionedUser
 from service.db.sign_in_tables import AccessToken, IdentityProvider, ProviderAccount, RecoveryCode, SecondFactor
 from service.db.system_tables import ConnectedSystem, SystemIdentifier, SystemPush
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, SavedFilter, Supplier, new_id
@@ -435,6 +436,20 @@ def make_provider_account(session: Session, ids: Ids) -> ProviderAccount:
     return ProviderAccount(subject="bo", checked_at=at, confirmed_at=at, **whose)
 
 
+def make_provisioned_user(session: Session, ids: Ids) -> ProvisionedUser:
+    known = {"attributes": {"userName": "bo", "active": True}, "access": "given"}
+    return ProvisionedUser(user_id=ids["user_id"], user_name="bo", changed_at=now(), **known)
+
+
+def make_provisioned_group(session: Session, ids: Ids) -> ProvisionedGroup:
+    at = now()
+    return ProvisionedGroup(display_name="staff", created_at=at, changed_at=at)
+
+
+def make_provisioned_member(session: Session, ids: Ids) -> ProvisionedMember:
+    return ProvisionedMember(group_id=ids["provisioned_group_id"], user_id=ids["user_id"])
+
+
 def make_token(session: Session, ids: Ids) -> AccessToken:
     at = now()
     fields = {"scopes": ["assess"], "created_at": at, "expires_at": at + timedelta(minutes=15)}
@@ -549,6 +564,9 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "access_token_id": make_token,
     "provider_id": make_provider,
     "provider_account_id": make_provider_account,
+    "provisioned_user_id": make_provisioned_user,
+    "provisioned_group_id": make_provisioned_group,
+    "provisioned_member_id": make_provisioned_member,
     "watch_id": make_watch,
     "check_id": make_check,
     "exit_paper_id": make_exit_paper,
@@ -577,6 +595,7 @@ WORDS = {
     "event": "step.due",
     "language": "en",
     "address": "acdefghjklmn",
+    "scim_path": "Users",
 }
 
 

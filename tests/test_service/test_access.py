@@ -111,7 +111,9 @@ def test_an_api_route_is_open_to_its_scope_only(world: World, route: str):
     assert allowed.status_code < 500
     all_others = make_key(world.database, world.own_ids, *(ACCESS.scopes.keys() - {scope}))
     refused = call(world, client, route, nowhere, headers=all_others)
-    assert (refused.status_code, refused.json["code"]) == (403, "key.scope")
+    assert refused.status_code == 403
+    if not route.endswith(" scim.handle"):  # whose answers have no code
+        assert refused.json["code"] == "key.scope"
 
 
 @pytest.mark.parametrize("route", ACCESS.api)
