@@ -188,7 +188,7 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
                 connection.exec_driver_sql(f'ALTER TABLE "{table}" OWNER TO only_role')
         with databases.opened(superuser.url.set(username="only_role")) as engine:
             migrate(engine)
-            database = Database(engine)
+            database = Database(engine, databases.SECRET_KEYS)
             ours, theirs = (make_organisation(database, name) for name in ("Harbour Foods", "Quay Trading"))
             with database.for_organisation(ours) as session:
                 assert session.connection().exec_driver_sql("SELECT id FROM organisation").scalars().all() == [ours]
@@ -270,7 +270,7 @@ def test_a_system_role_works_across_organisations_and_owns_nothing(postgresql: d
     with postgresql() as owner:
         migrate(owner, application, system)
         with databases.opened(system.set(database=owner.url.database)) as engine:
-            counts, _ = restore_backup(Database(engine), blobs, tmp_path / "all.tar.gz", now())
+            counts, _ = restore_backup(Database(engine, databases.SECRET_KEYS), blobs, tmp_path / "all.tar.gz", now())
             assert counts["organisation"] == 2
 
 
