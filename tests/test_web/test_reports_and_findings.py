@@ -34,7 +34,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database."""
     engine = open_engine(f"sqlite:///{tmp_path / 'reports.db'}")
     Base.metadata.create_all(engine)
-    yield Database(engine)
+    yield Database(engine, (b"the secret key of these tests",))
     engine.dispose()
 
 
