@@ -1,6 +1,7 @@
 """Assess invented suppliers in bulk with one and with two workers; docs: benchmarks/README.md.
 
-    .venv/bin/python benchmarks/bulk.py [--rows 200000] [--partition-rows 25000] [--workers 1 2] [--folder DIR]
+    .venv/bin/python benchmarks/bulk.py [--rows 200000] [--partition-rows 25000] [--questions 20] [--workers 1 2]
+        [--folder DIR]
 
 The files are written partition by partition, and stay in DIR if one is given, so that a run of many rows can be interrupted and
 continued. Every number that a row has follows from its own number, so the same rows are written each time.
@@ -25,17 +26,16 @@ from questionnaires.form import load_form
 AGENCIES = 2_000
 COUNTRIES = ("TH", "VN", "MY", "BD", "IN", "CN", "ID", "TR", "MX", "NO")
 SECTORS = ("1020", "1311", "1410", "0311", "4100", "2610", "6201")
-QUESTIONS = 20  # multiple-choice questions that are answered, or left blank in one row in four
 SAMPLE_SECONDS = 0.5
 
 
-def write_input(folder: Path, rows: int, partition_rows: int) -> None:
+def write_input(folder: Path, rows: int, partition_rows: int, questions: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_agencies(folder / "agencies.parquet")
     for index, start in enumerate(range(0, rows, partition_rows)):
         path = folder / f"sites-{index:05d}.parquet"
         if not path.exists():
-            write_sites(path, start, min(partition_rows, rows - start))
+            write_sites(path, start, min(partition_rows, rows - start), questions)
 
 
 def write_agencies(path: Path) -> None:
@@ -44,7 +44,8 @@ def write_agencies(path: Path) -> None:
     write_table(path, {**table, "Country": rng.choice(COUNTRIES, AGENCIES)})
 
 
-def write_sites(path: Path, start: int, count: int) -> None:
+def write_sites(path: Path, start: int, count: int, questions: int) -> None:
+    """Write sites with so many multiple-choice questions answered, or left blank in one row in four."""
     rng = np.random.default_rng(start + 1)
     numbers = range(start, start + count)
     table = {
@@ -55,7 +56,7 @@ def write_sites(path: Path, start: int, count: int) -> None:
         "Number of workers": rng.integers(5, 3_000, count),
         "Agencies and labour suppliers": [f"Invented Agency {number}" for number in rng.integers(0, AGENCIES, count)],
     }
-    asked = [q for q in load_form("site").questions if q.choices and q.core and not q.person][:QUESTIONS]
+    asked = [q for q in load_form("site").questions if q.choices and q.core and not q.person][:questions]
     for question in asked:
         titles = np.array([*(choice.title for choice in question.choices), ""])
         shares = [*[0.75 / len(question.choices)] * len(question.choices), 0.25]
@@ -104,12 +105,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--partition-rows", type=int, default=25_000)
+    parser.add_argument("--questions", type=int, default=20, help="how many multiple-choice questions a row answers")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--folder", type=Path, help="keep input and results here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
-        write_input(folder / "in", arguments.rows, arguments.partition_rows)
+        write_input(folder / "in", arguments.rows, arguments.partition_rows, arguments.questions)
         digests = set()
         for workers in arguments.workers:
             out = folder / f"out-{workers}"
