@@ -60,13 +60,17 @@ def verify_step(session: Session, step: Step, check: Check, act: Act) -> StepVer
 def reject_step(session: Session, step: Step, check: Check, reason: str, act: Act) -> StepVerification:
     """Reject the evidence of a locked step, and say what is missing.
 
-    Raises DomainError: ``verification.own``, 403; ``verification.source``, ``date.future``, ``transition.reason``, 422; and as
-    :func:`service.remediation.steps.change_state` does.
+    Raises DomainError: ``verification.own``, 403; ``verification.source``, ``verification.workers``, ``verification.confirmed``,
+    ``date.future``, ``transition.reason``, 422; and as :func:`service.remediation.steps.change_state` does.
     """
     _check_second_person(session, step, act)
     _check_day(step, check, act)
     if check.source not in SOURCES:
         raise _unknown_source()
+    if check.workers:
+        _check_chosen_by(check)
+        if check.confirmed_percent is not None and not 0 <= check.confirmed_percent <= 100:
+            raise DomainError("verification.confirmed", 422, "Enter a percentage from 0 to 100, or leave it blank.")
     return _save(session, step, check, "rejected", reason, act)
 
 
@@ -103,9 +107,13 @@ def _unknown_source() -> DomainError:
     return DomainError("verification.source", 422, f"Choose who confirmed it: {', '.join(SOURCES)}.")
 
 
-def _check_workers(check: Check) -> None:
+def _check_chosen_by(check: Check) -> None:
     if check.chosen_by not in CHOSEN_BY:
         raise DomainError("verification.workers", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
+
+
+def _check_workers(check: Check) -> None:
+    _check_chosen_by(check)
     if check.chosen_by == MANAGEMENT:
         raise DomainError(
             "verification.chosen_by_management",

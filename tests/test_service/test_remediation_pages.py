@@ -88,6 +88,17 @@ def test_a_finding_goes_from_its_step_to_its_closing_by_two_users(office: Office
         assert shown in page
 
 
+def test_a_rejection_says_who_chose_the_workers_that_were_spoken_to(office: Office):
+    office.change("ana", "owner", owner=office.ids["ana"])
+    office.change("ana", "state", state="agreed")
+    office.change("ana", "evidence", kind="document", reference="Receipts 1 to 80")
+    rejection = check(outcome="rejected", reason="Two workers have no receipt.")
+    assert "Say who chose the workers" in office.change("ben", "verification", **{**rejection, "chosen_by": ""})
+    assert "from 0 to 100" in office.change("ben", "verification", **{**rejection, "confirmed_percent": "101"})
+    assert office.change("ben", "verification", **{**rejection, "confirmed_percent": "40"}) == ""
+    assert "40% of them confirm it." in office.read("ben")
+
+
 def test_the_board_changes_all_selected_steps_or_none(office: Office):
     with office.database.for_organisation(office.id, write=False) as session:
         shown = select(Step).where(Step.action.not_in(list_later_contacts()))
