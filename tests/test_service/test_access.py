@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from callers import form_token, make_browser, make_key, make_organisation, make_user
+from databases import SECRET_KEYS
 from flask import Flask
 from flask.testing import FlaskClient
 from sample_objects import OBJECTS, WORDS, build_unknown_ids, create_all
@@ -39,7 +40,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder: Path = tmp_path_factory.mktemp("access")
-    database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"))
+    database = Database(open_engine(f"sqlite:///{folder / 'test.db'}"), SECRET_KEYS)
     Base.metadata.create_all(database.engine)
     own_ids, other_ids = make_organisation(database), make_organisation(database, "Quay Textiles")
     users = {role: make_user(database, own_ids, role) for role in ACCESS.roles}
