@@ -214,6 +214,18 @@ def test_the_last_admin_and_the_admin_for_emergencies_cannot_be_provisioned_away
     assert read_user(database, organisation_id, eve) == (True, "admin")
 
 
+def test_the_sign_in_rules_show_the_address_and_the_last_request(
+    provider: Provider, app: Flask, database: Database, organisation_id: str
+) -> None:
+    map_groups(database, organisation_id, {"Buyers": "officer"})
+    browser = make_browser(app, make_user(database, organisation_id, "admin"))
+    assert "None yet." in browser.get("/organisation/sign-in").text
+    provider.call("GET", "/Users")
+    page = browser.get("/organisation/sign-in").text
+    assert "http://localhost/scim/v2</code>" in page
+    assert "None yet." not in page
+
+
 def test_users_and_groups_of_another_organisation_do_not_exist(
     provider: Provider, app: Flask, database: Database
 ) -> None:
