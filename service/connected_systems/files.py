@@ -1,4 +1,4 @@
-"""The values of all suppliers that a connected system knows, as a file that its own import takes."""
+"""The values of all suppliers that a connected system knows, as a file that can be imported there."""
 
 from __future__ import annotations
 

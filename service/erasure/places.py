@@ -136,7 +136,7 @@ PLACES: Mapping[str, Place] = {
     "system_identifier": Place(
         "deleted",
         "What other systems call the supplier, and the record of what was sent to them, are deleted with it. They keep what "
-        "they received until somebody deletes it there.",
+        "they received until someone deletes it there.",
     ),
     "system_push": Place("no_subject", "Attempts to push: codes and counts."),
     "unfinished_upload": Place("deleted", "Files that have not arrived completely are deleted with their link."),

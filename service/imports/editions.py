@@ -323,7 +323,9 @@ def decide_gone(
     query = select(EditionEntry).where(EditionEntry.import_id == import_id, EditionEntry.state == "gone")
     entries = [one for chunk in chunks(ids) for one in session.scalars(query.where(EditionEntry.id.in_(chunk)))]
     if not ids or len(entries) < len(ids):
-        raise DomainError("edition.entry", 404, "One of these suppliers is still on the list, or unknown.")
+        raise DomainError(
+            "edition.entry", 404, "At least one of these suppliers is still on the list or could not be found."
+        )
     for entry in entries:
         supplier = session.get_one(Supplier, entry.supplier_id, with_for_update=True)
         supplier.ended_on = on.date() if decision == "ended" else None

@@ -83,7 +83,7 @@ def retry_message(session: Session, message_id: str, by: str, *, endpoint_id: st
     """
     message = get_message(session, message_id, endpoint_id=endpoint_id, lock=True)
     if message.state == "sending":
-        raise DomainError("message.sending", 409, "The message is being delivered at the moment.")
+        raise DomainError("message.sending", 409, "The message is currently being delivered.")
     if message.state == "sent" and message.kind == "mail":
         raise DomainError("message.sent", 409, "The email was sent. A copy would confuse its recipient.")
     at = now()
@@ -102,7 +102,7 @@ def mark_sent(session: Session, message_id: str, by: str) -> Message:
     if message.kind != "mail":
         raise not_found("Message not found.")
     if message.state in ("sending", "sent"):
-        raise DomainError(f"message.{message.state}", 409, "The email has been sent, or is being sent at the moment.")
+        raise DomainError(f"message.{message.state}", 409, "The email has been sent, or is currently being sent.")
     message.state, message.code, message.finished_at, message.letter_values = "sent", BY_HAND, now(), None
     record_event(session, by, "message.sent_by_hand", "message", message.id, {"event": message.event})
     return message

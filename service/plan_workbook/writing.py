@@ -61,7 +61,7 @@ HOW_TO = (
     "Kind of evidence, Where the evidence is kept: fill in both to submit evidence. The step then waits for verification.",
     "Do not enter anyone's name. Formulas are not read.",
     "Rows can be sorted, filtered and deleted. Missing or unchanged rows have no effect.",
-    "If somebody else has changed a step since this file was downloaded, your changes to that step are listed and not saved.",
+    "If someone else has changed a step since this file was downloaded, your changes to that step are listed and not saved.",
 )
 CAUTION = "This file contains steps that are known only from workers. Do not forward it."
 

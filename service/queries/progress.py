@@ -1,7 +1,7 @@
 """How the portfolio is doing over time: the figures of a day, worked out from suppliers and steps, and series of stored ones.
 
 Working the figures out reads every step, so it is done once a day in a job (service/reviews/progress.py), and pages read what
-that stored. A step counts under the Bali Process priority and the stage (acknowledge, act, advance) of its action.
+that stored. Each step is counted under the Bali Process priority and the stage (acknowledge, act, advance) of its action.
 """
 
 from __future__ import annotations

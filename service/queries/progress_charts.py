@@ -37,7 +37,8 @@ MONEY_TITLES: Mapping[str, str] = {
     progress.CONFIRMED: N_("Confirmed by workers"),
 }
 MONEY_NOTE = N_(
-    "The sums of all remedy accounts. A payment counts as confirmed to the extent that the workers asked had received it."
+    "Totals across all remedy accounts. The percentage of a payment that counts as confirmed is the percentage of the "
+    "workers asked who said that they had been paid in full."
 )
 LEVELS_TITLE = N_("Suppliers by level")
 LEVELS_NOTE = N_("All assessed suppliers and agencies. Insufficient evidence does not mean low risk.")

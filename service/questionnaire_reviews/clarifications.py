@@ -50,7 +50,7 @@ def close_clarification(session: Session, request: QuestionnaireRequest, closed_
     lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == request.id).with_for_update()
     session.scalars(lock.execution_options(populate_existing=True)).one()
     if not list_asked_back(session, request.id) or request.returned_on is not None or request.closed_as is not None:
-        raise DomainError("clarification.not_open", 409, "This request does not wait for a clarification.")
+        raise DomainError("clarification.not_open", 409, "This request is not waiting for clarification.")
     request.closed_as = closed_as
     links.revoke_request_links(session, request.id, by)
     note_return(session, request, by)

@@ -45,12 +45,12 @@ class FormFile(NamedTuple):
 
 
 def list_form_languages() -> tuple[str, ...]:
-    """List the languages in which forms can be had, English first."""
+    """List the languages in which forms are available, English first."""
     return (ENGLISH, *list_languages())
 
 
 def load_form_languages(session: Session, first: str = ENGLISH) -> list[Language]:
-    """Load the languages in which forms can be had, in the words of the session's organisation; one of them first."""
+    """Load the languages in which forms are available, in the words of the session's organisation; one of them first."""
     texts = load_all_texts(session)
     languages = [ENGLISH_LANGUAGE, *(texts[code].form_language for code in list_languages())]
     return sorted(languages, key=lambda language: language.code != first)

@@ -23,7 +23,7 @@ SOURCES = {
     "worker_voice": "The workers themselves",
     "union_ngo": "A union or an NGO",
     "official": "An authority",
-    "third_party": "Somebody independent",
+    "third_party": "Someone independent",
     "document": "Documents",
 }
 
@@ -98,7 +98,7 @@ def _check_source(step: Step, check: Check) -> None:
         raise DomainError(
             "verification.source",
             422,
-            "Documents do not show that this step was effective. Workers, a union or an NGO, an authority, or somebody "
+            "Documents do not show that this step was effective. Workers, a union or an NGO, an authority, or someone "
             "independent who has asked workers must confirm it.",
         )
 

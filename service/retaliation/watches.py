@@ -112,9 +112,7 @@ def get_watch(
     if watch is None:
         raise not_found("Retaliation watch not found.")
     if version is not None and watch.version != version:
-        raise DomainError(
-            "watch.changed", 409, "Somebody else has changed this watch. Check the current version first."
-        )
+        raise DomainError("watch.changed", 409, "Someone else has changed this watch. Check the current version first.")
     return watch
 
 

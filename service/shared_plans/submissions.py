@@ -68,7 +68,7 @@ def answer_letter(session: Session, reply: Reply, answers: Mapping[str, Answer],
                 "reply.incomplete", 422, "For each finding, say whether you accept or dispute it, or add a comment."
             )
         if answer.position != "accepts" and not answer.text.strip():
-            raise DomainError("reply.answer", 422, "Say why you dispute a finding, or what your comment is.")
+            raise DomainError("reply.answer", 422, "Explain why you dispute a finding, or add a comment.")
         check_text(answer.text)
         lines.append(f"{titles.get_title(finding)}: {POSITIONS[answer.position]}. {answer.text.strip()}".strip())
     replies.record_answer(session, reply, "\n".join(lines), act)
@@ -150,7 +150,10 @@ def _add_proposal(session: Session, step: Step, proposal: StepProposal, act: Act
     waiting = select(func.count()).where(StepProposal.step_id == step.id, StepProposal.state == "open")
     if step.state in ("verified", "closed") or session.scalars(waiting).one() >= MOST_OPEN:
         raise DomainError(
-            "proposal.too_many", 409, "This step is done, or too many of your messages are waiting for an answer."
+            "proposal.too_many",
+            409,
+            "You cannot send a message about this step now: it is done, or too many of your messages are still waiting "
+            "for an answer.",
         )
     proposal.step_id, proposal.state = step.id, "open"
     proposal.sent_by, proposal.sent_at = act.actor.name, act.at

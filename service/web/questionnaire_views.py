@@ -153,7 +153,7 @@ def describe_message(message: Message) -> str:
 def say_replaced(question: Question, draft: Draft) -> str:
     """Say which answer the current one replaced unseen."""
     answer = format_answer(question, draft.replaced)
-    return str(_("This replaced “%(answer)s”, which somebody else entered at the same time.", answer=answer))
+    return str(_("This replaced “%(answer)s”, which someone else entered at the same time.", answer=answer))
 
 
 def count(opened: Opened, part: Section) -> dict[str, object]:

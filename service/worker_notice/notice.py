@@ -64,7 +64,7 @@ def load_english() -> Mapping[str, Any]:
 
 @cache
 def list_notice_languages() -> tuple[str, ...]:
-    """List the languages in which the notice can be had: those in which none of its texts is missing, English first."""
+    """List the languages in which the notice is available: those in which none of its texts is missing, English first."""
     texts = list_texts("notices")
     return (ENGLISH, *(one for one in list_text_languages() if not load_shipped_texts(one).count(texts).missing))
 

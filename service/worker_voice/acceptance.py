@@ -87,7 +87,7 @@ def accept(session: Session, survey: WorkerSurvey, statements: Collection[str], 
         raise DomainError("survey.not_closed", 409, "Close the survey first.")
     chosen = [reading for reading in read_survey(survey) if reading.statement.id in statements]
     if not chosen or len(chosen) != len(set(statements)):
-        raise DomainError("survey.statements", 422, "Choose one or more statements of this survey.")
+        raise DomainError("survey.statements", 422, "Choose one or more statements from this survey.")
     if any(reading.statement.id in survey.accepted for reading in chosen):
         raise DomainError("survey.accepted", 409, "This has been accepted before.")
     if any(reading.effect is None for reading in chosen):

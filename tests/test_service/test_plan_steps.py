@@ -471,7 +471,7 @@ def test_every_finding_has_an_action_and_every_action_a_finding(generation: Path
 def test_the_newest_library_has_every_action_of_the_older_ones() -> None:
     *older, newest = [{action.id for action in load_actions(generation)} for generation in list_generations()]
     for ids in older:
-        assert ids <= newest, "a document has the texts of the newest library that its models use"
+        assert ids <= newest, "a document has the texts of the newest library that any of its models uses"
 
 
 def test_older_models_use_the_library_without_the_new_order() -> None:

@@ -52,7 +52,7 @@ def read(client: FlaskClient) -> str:
 def test_an_admin_previews_the_release_sets_the_day_and_removes_it(
     app: Flask, database: Database, admin: FlaskClient, ours: str
 ):
-    assert "Your suppliers are assessed under release 2026.3." in read(admin)
+    assert "Your suppliers are assessed using release 2026.3." in read(admin)
     assert send(admin, f"{ADDRESS}/preview").status_code == 303
     assert 'id="progress"' in read(admin)
     assert "HX-Refresh" not in admin.get(f"{ADDRESS}/preview/progress").headers
@@ -84,7 +84,7 @@ def test_an_admin_previews_the_release_sets_the_day_and_removes_it(
 def test_once_the_day_has_come_all_suppliers_can_be_reassessed(database: Database, admin: FlaskClient):
     send(admin, ADDRESS, release=NEXT, day=ON.isoformat())
     page = read(admin)
-    assert "Your suppliers are assessed under release 2026.4." in page
+    assert "Your suppliers are assessed using release 2026.4." in page
     assert "1 supplier was last assessed under another release" in page
     assert send(admin, f"{ADDRESS}/cancel").status_code == 409
     assert send(admin, f"{ADDRESS}/reassessment").status_code == 303
@@ -117,7 +117,7 @@ def test_the_method_page_shows_the_models_of_the_organisation(admin: FlaskClient
 def test_the_method_page_announces_the_models_that_come_into_force_next(admin: FlaskClient):
     coming = find_coming_model(ON)
     assert coming is not None
-    assert f"Models {coming.version} come into force on {format_day(coming.effective)}." in admin.get(
+    assert f"Version {coming.version} of the models comes into force on {format_day(coming.effective)}." in admin.get(
         "/method"
     ).get_data(as_text=True)
 

@@ -168,7 +168,7 @@ def test_a_reply_is_kept_ends_the_draft_and_moves_the_finding(case: Case, positi
     ("position", "text", "told"),
     [
         ("", "", "For each finding, say"),
-        ("disputes", " ", "Say why you dispute"),
+        ("disputes", " ", "Explain why you dispute"),
         ("comments", "Ask Mr Somchai Jaidee, phone +66 81 234 5678.", "seems to identify a person"),
     ],
 )
