@@ -46,7 +46,7 @@ class Trouble(DomainError):
 UNAVAILABLE = Kind(
     "database.unavailable",
     "Database unavailable",
-    "The database does not respond at the moment. Nothing was saved. Try again shortly.",
+    "The database is not responding. Nothing was saved. Try again shortly.",
     "Check that the database server is running, that it can be reached, and that DILIGENCE_DATABASE_URL is correct.",
     10,
 )
@@ -109,7 +109,7 @@ FILE_LOCKED = Kind(
 STORE_UNAVAILABLE = Kind(
     BlobStoreUnavailable.code,
     "File store unavailable",
-    "The file store does not respond at the moment. Nothing was saved. Try again shortly.",
+    "The file store is not responding. Nothing was saved. Try again shortly.",
     "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its permissions are correct.",
     10,
 )

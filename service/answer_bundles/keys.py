@@ -39,7 +39,9 @@ def accept_key(session: Session, public_key: str, name: str, by: str) -> Accepte
         raise DomainError("key.name", 422, detail)
     print_of = fingerprint(data)
     if session.scalars(select(AcceptedKey.id).where(AcceptedKey.fingerprint == print_of)).first() is not None:
-        raise DomainError("key.known", 409, "This key was accepted before. A key that was revoked stays revoked.")
+        raise DomainError(
+            "key.known", 409, "This key has already been accepted. A revoked key cannot be accepted again."
+        )
     key = AcceptedKey(
         name=name.strip(),
         public_key=base64.b64encode(data).decode(),

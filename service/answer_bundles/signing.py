@@ -22,7 +22,9 @@ def sign_answers(
     Raises DomainError ``bundle.not_sent``, 409, before the questionnaire was sent, and for questions that were only asked back.
     """
     if request.submitted_at is None or request.returned_on is None or form.asked_back:
-        raise DomainError("bundle.not_sent", 409, "There is a signed file only of a whole questionnaire that was sent.")
+        raise DomainError(
+            "bundle.not_sent", 409, "A signed file is available only for a whole questionnaire that has been sent."
+        )
     texts = {**form.given, **{question: text for question, text in check.texts.items() if text}}
     answers = {question: text for question, text in texts.items() if text and question not in LEFT_OUT}
     in_words = {q: format_answer(form.by_id[q], text) if q in form.by_id else text for q, text in answers.items()}

@@ -259,7 +259,7 @@ def check_account(database: Database, account: ProviderAccount, settings: Settin
         raise DomainError(
             "provider.unreachable",
             503,
-            "Your organisation's identity provider does not answer. Try again in a minute.",
+            "Your organisation's identity provider does not respond. Try again in a minute.",
             headers={"Retry-After": "60"},
         )
     return True

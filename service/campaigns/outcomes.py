@@ -83,7 +83,7 @@ def change_suppliers(session: Session, campaign_id: str, ids: Sequence[str], cha
     if change.action not in ACTIONS:
         raise DomainError("campaign.action", 422, f"Choose what to do: {', '.join(ACTIONS)}.")
     if change.action in NEED_REASON and not change.reason.strip():
-        raise DomainError("campaign.reason", 422, "Give the reason. It is shown with the supplier.")
+        raise DomainError("campaign.reason", 422, "Give the reason. It is shown next to the supplier.")
     if change.action == "refused" and change.how not in HOW_REFUSED:
         raise DomainError("campaign.how", 422, f"Say how the supplier refused: {', '.join(HOW_REFUSED)}.")
     check_text(change.reason)

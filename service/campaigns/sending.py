@@ -134,7 +134,7 @@ def _ask(
 ) -> None:
     """Record that a supplier is asked and queue the email with its link, or leave the link to the merge file."""
     if campaign.channel == MAIL and contact is None:
-        raise DomainError("no_address", 422, "The address was deleted since the campaign started.")
+        raise DomainError("no_address", 422, "The address has been deleted since the campaign started.")
     sent_to = contact.email if contact else campaign.name
     request = create_request(session, supplier, row.form, sent_to, now().date(), campaign.created_by, row.form_version)
     request.due_on = campaign.due_on

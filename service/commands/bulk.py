@@ -58,7 +58,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="Dask scheduler whose workers do the work, such as tcp://scheduler:8786; they must see the same folders",
+        help="address of a Dask scheduler, such as tcp://scheduler:8786; its workers must see the same folders",
     )
     parser.add_argument(
         "--workers",

@@ -37,7 +37,7 @@ def show_release(settings: Settings, arguments: argparse.Namespace) -> int:
     elif state.available:
         print(f"Available: {state.available}; no date is set")
     if state.outdated:
-        print(f"Suppliers last assessed under another release: {state.outdated}")
+        print(f"Suppliers last assessed using another release: {state.outdated}")
     if state.outdated_facts:
         print(f"Suppliers last assessed with earlier facts: {state.outdated_facts}")
     return 0

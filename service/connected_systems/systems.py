@@ -238,7 +238,7 @@ def _check_address(address: str, *, plain_http: bool) -> None:
     except DomainError as error:
         raise DomainError("system.address", 422, error.detail) from error
     if parts.query:
-        raise DomainError("system.address", 422, "Enter the address without a part after a question mark.")
+        raise DomainError("system.address", 422, "Enter the address without a question mark and what follows it.")
 
 
 def _check_credentials(host: Host, credentials: Credentials) -> None:

@@ -121,7 +121,7 @@ def build_file(session: Session, message_id: str, sender: str, address: str) -> 
         raise DomainError(
             "message.user_inactive",
             409,
-            "The user this email is for is no longer active, or no longer has access to what it is about.",
+            "The recipient is no longer an active user, or no longer has access to the subject of this email.",
         )
     return built.as_bytes()
 

@@ -171,7 +171,7 @@ def decide_on_end(session: Session, watch_id: str, *, approves: bool, response: 
     watch = get_watch(session, watch_id, replace(act, sees_worker_derived=True))
     check_open(watch)
     if watch.end_asked_by is None:
-        raise DomainError("approval.decided", 409, "No request to end this watch is waiting.")
+        raise DomainError("approval.decided", 409, "There is no open request to end this watch.")
     if watch.end_asked_by == act.actor.name:
         raise DomainError("approval.own", 403, "You made this request. A different approver has to decide it.")
     check_reason(response, is_needed=not approves)

@@ -136,7 +136,7 @@ def _check_exits(session: Session, source: Supplier, target: Supplier) -> None:
         raise DomainError(
             "merge.exited",
             409,
-            f"An exit paper is approved for {name or 'one of the two'}, and would then hold for both. Withdraw the exit paper "
+            f"An exit paper is approved for {name or 'one of the two'}, and would then apply to both. Withdraw the exit paper "
             "before you merge them, or approve one for the other supplier too.",
         )
 

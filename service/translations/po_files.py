@@ -87,7 +87,7 @@ def read_po_file(data: bytes, texts: Texts) -> Upload:
         where = f" Line {line + 1} cannot be read." if isinstance(line, int) else ""
         raise DomainError("po.unreadable", 422, f"This is not a PO file (gettext).{where}") from error
     if catalog.locale is not None and catalog.locale != texts.locale:
-        raise DomainError("po.language", 422, f"This file is of the language {catalog.locale}, not {texts.locale}.")
+        raise DomainError("po.language", 422, f"This file is for the language {catalog.locale}, not {texts.locale}.")
     return _compare(catalog, texts)
 
 

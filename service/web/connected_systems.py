@@ -139,7 +139,7 @@ def delete_system(system_id: str) -> AnyResponse:
     """Delete a system with the identifiers of its suppliers."""
     with write_session() as session:
         systems.delete_system(session, system_id, get_caller().actor)
-    flash(_("System deleted. What was pushed to it stays there."))
+    flash(_("System deleted. The values already pushed to it stay there."))
     return redirect(url_for("systems.listing"), 303)
 
 

@@ -94,7 +94,7 @@ def change_rules() -> AnyResponse:
             )
     except DomainError as error:
         return _render_rules(error)
-    flash(_("Saved. The rules apply at once."))
+    flash(_("Saved. The rules apply immediately."))
     return redirect(url_for("sign_in_rules.show"), 303)
 
 
@@ -104,7 +104,7 @@ def change_second_factor() -> AnyResponse:
     required = request.form.get("required") == "yes"
     with write_session() as session:
         sign_in_rules.set_second_factor(session, get_caller().organisation_id, required, get_caller().actor)
-    flash(_("Saved. The rules apply at once."))
+    flash(_("Saved. The rules apply immediately."))
     return redirect(url_for("sign_in_rules.show"), 303)
 
 

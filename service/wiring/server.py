@@ -67,7 +67,7 @@ class _NoRoom(Error):  # type: ignore[misc]
         """Return the answer as the server sends it."""
         body = (
             b'{"type":"urn:diligence:problem:uploads.busy","title":"Too many uploads at once","status":503,'
-            b'"detail":"The service is receiving too many files at the moment. Try again shortly.","code":"uploads.busy"}'
+            b'"detail":"The service is currently receiving too many files. Try again shortly.","code":"uploads.busy"}'
         )
         headers = [("Content-Type", "application/problem+json"), ("Retry-After", "10"), ("Cache-Control", "no-store")]
         return "503 Service Unavailable", headers, body

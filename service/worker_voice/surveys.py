@@ -168,7 +168,7 @@ def _check_plan(supplier: Supplier, plan: SurveyPlan, form: WorkerVoiceForm, act
         raise DomainError("survey.runner", 422, "Enter the name of the organisation that runs the survey.")
     check_text(plan.runner, MAX_RUNNER)
     if plan.chosen_by not in CHOSEN_BY or plan.chosen_by == NO_ONE:
-        raise DomainError("survey.chosen_by", 422, "Choose who chose the workers that are asked.")
+        raise DomainError("survey.chosen_by", 422, "Say who selected the workers to be surveyed.")
     if not least <= plan.workers <= MAX_WORKERS:
         raise DomainError(
             "survey.workers", 422, f"Enter how many workers there are. There is no survey of fewer than {least}."
@@ -198,7 +198,9 @@ def _check_cut(plan: SurveyPlan, form: WorkerVoiceForm) -> None:
     if plan.cut == ORIGIN and not (1 <= len(plan.groups) <= most and known):
         raise DomainError("survey.groups", 422, f"Choose one to {most} countries that workers come from.")
     if plan.cut != ORIGIN and plan.groups:
-        raise DomainError("survey.groups", 422, "Only countries of origin are chosen one by one.")
+        raise DomainError(
+            "survey.groups", 422, "Choose countries only if the answers are divided by where workers come from."
+        )
 
 
 def _list_groups(plan: SurveyPlan, form: WorkerVoiceForm) -> list[str]:

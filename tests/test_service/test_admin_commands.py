@@ -363,7 +363,7 @@ def test_the_release_of_an_organisation_is_shown_previewed_planned_and_cancelled
     run("release", "set", *named, "2026.4", on.isoformat())
     capsys.readouterr()
     run("release", "show", *named)
-    assert capsys.readouterr().out == "In use: 2026.4\nSuppliers last assessed under another release: 1\n"
+    assert capsys.readouterr().out == "In use: 2026.4\nSuppliers last assessed using another release: 1\n"
     run("release", "preview", *named, status=2)
     run("release", "reassess", *named)
     with database(data).unscoped(write=False) as session:

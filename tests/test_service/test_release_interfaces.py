@@ -85,7 +85,7 @@ def test_once_the_day_has_come_all_suppliers_can_be_reassessed(database: Databas
     send(admin, ADDRESS, release=NEXT, day=ON.isoformat())
     page = read(admin)
     assert "Your suppliers are assessed using release 2026.4." in page
-    assert "1 supplier was last assessed under another release" in page
+    assert "1 supplier was last assessed using another release" in page
     assert send(admin, f"{ADDRESS}/cancel").status_code == 409
     assert send(admin, f"{ADDRESS}/reassessment").status_code == 303
     assert claim_job(database, "w", kinds=["reassess_all"]) is not None

@@ -85,7 +85,7 @@ SENTENCES: Mapping[str, Any] = {
     "retaliation_watch.opened": lazy_gettext("opened a retaliation watch"),
     "retaliation_watch.read": lazy_gettext("opened the retaliation watch"),
     "review.asked_back": lazy_gettext("asked the supplier to complete its answers"),
-    "clarification.closed": lazy_gettext("stopped waiting for a clarification"),
+    "clarification.closed": lazy_gettext("stopped waiting for clarification"),
     "review.decided": lazy_gettext("reviewed the answers to a questionnaire"),
     "step.approval_approved": lazy_gettext("approved a change to a step"),
     "step.approval_asked": lazy_gettext("asked an approver to decide about a step"),
