@@ -81,7 +81,7 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="rotate | reencrypt"
     )
     add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
-    about = "encrypt what people sign in with again, with the newest secret key"
+    about = "encrypt texts, files, credentials and sign-in secrets again with the newest secret key"
     add_command("reencrypt", _reencrypt, about, secret)
     audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
         required=True, metavar="verify | checkpoint | export"
