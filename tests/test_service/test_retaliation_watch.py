@@ -232,7 +232,7 @@ def test_only_an_approver_who_did_not_ask_ends_a_watch_early(watched: Watched):
     def decide(by: Act, *, approves: bool = True, response: str = "") -> None:
         watches.decide_on_end(session, watch.id, approves=approves, response=response, act=by)
 
-    with pytest.raises(DomainError, match="No request"):
+    with pytest.raises(DomainError, match="no open request"):
         decide(blind)
     with pytest.raises(DomainError, match="user has to"):
         watches.ask_to_end(session, watch, "Closed.", act_on(ON, role=None))
