@@ -231,7 +231,8 @@ def _restore_preview(
             notes = [issue for issue in import_.found["issues"] if issue["code"] in REDACTION_CODES]
             import_.found = _describe_unread(error, notes)
         import_.problem = {**refusal, "choices": import_.choices}
-        import_.choices, import_.choices_before = import_.choices_before or import_.choices, None
+        if import_.choices_before is not None:
+            import_.choices, import_.choices_before = import_.choices_before, None
         import_.state = "previewed"
         record_event(session, claimed.actor, "import.unchanged", "import", import_.id, {"code": refusal["code"]})
 

@@ -18,12 +18,12 @@ from typing import Any
 
 from memory import find_memory
 from sqlalchemy import URL, Engine, create_engine, make_url
+from stored_keys import SECRET_KEYS
 
 from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 
 KINDS = ("sqlite", "postgresql")
-SECRET_KEYS = (b"the secret key of these databases",)
 Empty = Callable[[], AbstractContextManager[Engine]]
 APPLICATION = "diligence_app"
 _number = itertools.count(1)

@@ -10,9 +10,9 @@ import os
 import sys
 from datetime import datetime
 
-from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy import update
+from stored_keys import SECRET_KEYS
 
 from service import clock
 from service.campaigns import sending

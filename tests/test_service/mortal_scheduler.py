@@ -10,8 +10,8 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from databases import SECRET_KEYS
 from dying import die_at
+from stored_keys import SECRET_KEYS
 
 from service.db.session import Database, open_engine
 from service.log import configure_logging

@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy.orm import Session
+from stored_keys import SECRET_KEYS
 
 from service.clock import now
 from service.db.remediation_tables import Step

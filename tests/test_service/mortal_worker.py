@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from databases import SECRET_KEYS
 from dying import die_at
 from sqlalchemy import update
+from stored_keys import SECRET_KEYS
 
 from questionnaires.form import load_combined_form
 from risk_models.facts.facts import load_facts

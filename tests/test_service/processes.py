@@ -25,8 +25,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Any
 
-from databases import SECRET_KEYS
 from sqlalchemy import select
+from stored_keys import SECRET_KEYS
 
 from service.blob_store.folder import FolderStore
 from service.clock import now

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from callers import form_token, make_browser, make_key, make_organisation, make_user
-from databases import SECRET_KEYS
 from flask import Flask
 from flask.testing import FlaskClient
 from sample_objects import OBJECTS, WORDS, build_unknown_ids, create_all
+from stored_keys import SECRET_KEYS
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 

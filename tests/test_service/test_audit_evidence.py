@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS
 from openpyxl import load_workbook
 from sqlalchemy import select
+from stored_keys import SECRET_KEYS
 from test_audit_chain import cut_off, record, tamper
 
 from service import cli

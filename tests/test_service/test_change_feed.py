@@ -6,8 +6,8 @@ from threading import Event, Thread
 import databases
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS
 from patience import PATIENCE
+from stored_keys import SECRET_KEYS
 
 from service.db import change_feed
 from service.db.session import Database

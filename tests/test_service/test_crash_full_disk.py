@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS
 from patience import wait_until
 from processes import counted, job, started
+from stored_keys import SECRET_KEYS
 
 from service.db.session import Database, open_engine
 from service.db.tables import Base

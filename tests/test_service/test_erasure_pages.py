@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
-from databases import SECRET_KEYS
 from flask import Flask
 from portal import Portal, make_portal, run_jobs
 from sheets import workbook
+from stored_keys import SECRET_KEYS
 
 from service.clock import now
 from service.db.session import Database, open_engine

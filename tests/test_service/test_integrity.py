@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS
 from full_organisation import read_all_rows
 from processes import ROOT
 from sqlalchemy import delete, insert, select, text, update
+from stored_keys import SECRET_KEYS
 from watchlist_helpers import run_jobs
 
 from questionnaires.sheet import Limits

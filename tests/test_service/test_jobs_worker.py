@@ -10,12 +10,12 @@ from typing import Any
 import databases
 import pytest
 from callers import freeze_time, make_organisation
-from databases import SECRET_KEYS
 from patience import PATIENCE, wait_until
 from processes import job
 from sqlalchemy import exc
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from stored_keys import SECRET_KEYS
 from structlog.testing import capture_logs
 
 from service.clock import now

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import databases
 import pytest
 from callers import freeze_time, make_organisation
-from databases import SECRET_KEYS
 from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from stored_keys import SECRET_KEYS
 
 from questionnaires.form import load_form
 from questionnaires.sheet import read_sheets

@@ -13,12 +13,12 @@ from datetime import timedelta
 import databases
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS
 from examples import invariant
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from stored_keys import SECRET_KEYS
 from test_exit_papers import COMPLETE
 from test_remediation_rules import AT, HEARD, LATER, ON, PAYROLL, Workspace
 

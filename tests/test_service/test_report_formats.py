@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from databases import SECRET_KEYS
 from flask import Flask
+from stored_keys import SECRET_KEYS
 
 from reports.formats import ALL_FORMATS, FORMATS, KINDS
 from service import cli

@@ -12,9 +12,9 @@ from threading import Event, Thread
 
 import pytest
 from callers import make_key, make_organisation
-from databases import SECRET_KEYS
 from flask import Flask, request
 from patience import PATIENCE, wait_until
+from stored_keys import SECRET_KEYS
 
 from service.auth.access import ACCESS
 from service.db.session import Database

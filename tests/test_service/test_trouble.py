@@ -15,10 +15,10 @@ import databases
 import psutil
 import pytest
 from callers import form_token, freeze_time, make_browser, make_key, make_organisation, make_user
-from databases import SECRET_KEYS
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, event, make_url, select
+from stored_keys import SECRET_KEYS
 from werkzeug.test import TestResponse
 
 from service import cli, trouble

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from callers import make_browser, make_organisation, make_user, send
-from databases import SECRET_KEYS
 from flask import Flask
 from portal import Portal, make_portal
 from sqlalchemy import select
+from stored_keys import SECRET_KEYS
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
 from service import cli

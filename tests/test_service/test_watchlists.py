@@ -6,6 +6,7 @@ from examples import examples
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from stored_keys import SECRET_KEYS
 from watchlist_helpers import BY, HELD, decide_match, import_watchlist, list_matches, run_jobs, save_supplier
 
 from service.blob_store import BlobStore
@@ -214,7 +215,7 @@ def test_an_interrupted_load_is_resumed_and_comes_into_force_only_when_complete(
             return b"\n".join([*super().get(digest).splitlines()[:3], b"no JSON"])
 
     with pytest.raises(ValueError, match="invalid literal"):
-        lists.load_watchlist(database, Dies(blobs.folder), claimed)
+        lists.load_watchlist(database, Dies(blobs.folder, SECRET_KEYS), claimed)
     assert list_matches(database, harbour) == [OPEN]
     run_jobs(database, blobs)
     with database.for_organisation(harbour, write=False) as session:

@@ -108,6 +108,7 @@ def test_each_answer_is_saved_as_soon_as_it_is_given_where_scripts_run(chromium:
     page.goto(f"/questionnaire/{token}")
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("link", name="Workforce").click()
+    page.wait_for_load_state()  # until the script runs
     total = page.get_by_label("How many people work here")
     total.fill("a few")
     total.blur()
