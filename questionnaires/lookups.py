@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from babel import Locale
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -108,6 +109,18 @@ class Countries:
             codes = {self.find(part.strip()) for part in COUNTRY_PARTS.split(text) if part.strip(" .")}
             code = codes.pop() if len(codes) == 1 else None
         return code
+
+    def list_names(self, language: str) -> Mapping[str, str]:
+        """Return the names of all countries in a language (Unicode CLDR), by code.
+
+        English has the names of our list, and so has a country whose name in the language would not be read back.
+        """
+        if language == "en":
+            return self.names
+        titles = Locale.parse(language, sep="-").territories
+        return {
+            code: titles[code] if self.read(titles.get(code, "")) == code else name for code, name in self.names.items()
+        }
 
     def find_sharing(self, text: str) -> tuple[str, ...]:
         """Return the codes of the countries that share a name; none if the text is no such name."""

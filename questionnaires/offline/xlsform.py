@@ -175,6 +175,10 @@ def _list_choice_rows(
                 Choice(name, same[0].code, tuple(choice.title for choice in same))
                 for same in zip(*(each.choices for each in question), strict=True)
             ] + reserved
+        elif name == COUNTRIES:
+            named = [load_countries().list_names(language.code) for language in languages]
+            codes = sorted(named[0], key=named[0].__getitem__)
+            lists[name] = [Choice(name, code, tuple(names[code] for names in named)) for code in codes]
         else:
             lists[name] = [translate(name, code, text) for code, text in _SHARED[name]().items()]
     return [
@@ -186,7 +190,6 @@ def _list_choice_rows(
 
 _SHARED: Mapping[str, Any] = {
     YES_NO: lambda: {"yes": "Yes", "no": "No"},
-    COUNTRIES: lambda: dict(sorted(load_countries().names.items(), key=lambda item: item[1])),
     SECTORS: lambda: {code: f"{code} {name}" for code, name in load_sectors().names.items()},
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from questionnaires.form import Questionnaire, load_form
@@ -130,6 +130,7 @@ def format_answer(question: Question, text: str) -> str:
     return titles.get(text, text)
 
 
-def list_country_names() -> Sequence[str]:
-    """Return the names of all countries in alphabetical order."""
-    return sorted(load_countries().names.values())
+@cache
+def list_country_names(language: str) -> Sequence[str]:
+    """Return the names of all countries in a language, sorted."""
+    return sorted(load_countries().list_names(language).values())

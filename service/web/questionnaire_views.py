@@ -198,7 +198,7 @@ def render_section(token: str, opened: Opened, part: Section, error: DomainError
             question.id: entered[question.id].text if question.id in entered else opened.drafts[question.id].text
             for question in part.questions
         },
-        countries=list_country_names() if any(q.type in ("country", "countries") for q in part.questions) else (),
+        countries=list_country_names(get_language()) if _asks_for_countries(part) else (),
         say_replaced=say_replaced,
         describe_message=describe_message,
         not_applicable=NOT_APPLICABLE,
@@ -206,6 +206,10 @@ def render_section(token: str, opened: Opened, part: Section, error: DomainError
         is_saved="saved" in request.args,
     )
     return make_response(page, error.status if error else 200)
+
+
+def _asks_for_countries(part: Section) -> bool:
+    return any(question.type in ("country", "countries") for question in part.questions)
 
 
 def render_overview(

@@ -3,6 +3,7 @@
 import pytest
 
 from questionnaires.form import load_combined_form
+from questionnaires.languages import list_languages
 from questionnaires.lookups import load_countries, load_regions
 from questionnaires.places import find_regions
 from risk_models.facts.facts import load_facts
@@ -32,6 +33,18 @@ def test_a_region_given_as_the_country_is_read_as_its_country_and_region(cell: s
 )
 def test_a_region_given_as_the_country_is_kept_beside_another_region(region: str, expected: str):
     assert get_answers(read(country="Xinjiang", region=region), "region") == [expected]
+
+
+@pytest.mark.parametrize("language", list_languages())
+def test_the_name_of_each_country_in_a_language_of_the_forms_is_read_back(language: str):
+    countries = load_countries()
+    names = countries.list_names(language)
+    assert {code: countries.read(name) for code, name in names.items()} == {code: code for code in countries.names}
+
+
+def test_countries_have_their_names_in_a_language():
+    named = {language: load_countries().list_names(language)["NP"] for language in ("en", "th", "zh-Hans", "ar")}
+    assert named == {"en": "Nepal", "th": "เนปาล", "zh-Hans": "尼泊尔", "ar": "نيبال"}
 
 
 @pytest.mark.parametrize("cell", ["Xinjiang, Kazakhstan", "Xinjiang / Tibet", "Narnia", "Urumqi Road"])

@@ -553,6 +553,9 @@ def test_the_questions_are_shown_in_the_language_that_is_chosen_and_read_as_in_e
     assert thai.translate(ask) in page
     assert f"{path}?language=th" in page, "the language stays"
     assert "คำแปลยังไม่ได้รับการตรวจสอบครบถ้วน" in case.see("?language=th")
+    workforce = case.see(f"{find_section(case, 'Workforce')}?language=th")
+    assert "<option>เนปาล</option>" in workforce
+    assert "<option>Nepal</option>" not in workforce
     case.save(page.replace("?language=th", ""), {"recruitment_fees": "most"})
     assert 'value="most" checked' in case.see(path)
     assert case.get(f"{path}?language=xx").status_code == 200
