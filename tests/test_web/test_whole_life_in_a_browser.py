@@ -101,7 +101,8 @@ def test_a_finding_is_answered_remedied_closed_scored_anew_and_reopened(chromium
     officer.goto(f"/remediation/findings/{finding}")
     expect(officer.locator("section[aria-labelledby=history]")).to_contain_text("Closed → Reopened")
     outside.reload()
-    expect(proof).to_contain_text("Done")  # until a user starts it again: its reopening could show that workers have spoken
+    # The supplier sees it as done until a user starts it again: its reopening could show that workers have spoken.
+    expect(proof).to_contain_text("Done")
     for context in (officers, seconds, suppliers):
         context.close()
 
