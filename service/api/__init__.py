@@ -1,4 +1,4 @@
-"""The API under ``/api/v1``. All its routes are listed in ``routes.py``. It can do everything that the pages can, through the
+"""The API under ``/api/v1``. ``resources/`` lists its routes by resource. It can do everything that the pages can, through the
 same use cases.
 """
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
+from reports.formats import FORMATS
 from service.api.schemas.base import ApiSchema
 
 
@@ -12,6 +13,11 @@ class FileTypes(NamedTuple):
     """A response that is a file of one of these media types."""
 
     media_types: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *formats: str) -> Self:
+        """Return the type of a file in any of these formats of ``reports.formats``, such as "xlsx"."""
+        return cls(tuple(FORMATS[form].media_type for form in formats))
 
 
 class Multipart(NamedTuple):
