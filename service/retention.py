@@ -34,8 +34,8 @@ from service.erasure.imports import erase_imports
 from service.erasure.traces import RUNNING
 from service.errors import DomainError
 from service.outbox.messages import purge_messages
+from service.supplier_links.unfinished_uploads import delete_ended_uploads
 from service.suppliers import summary
-from service.unfinished_uploads import delete_ended_uploads
 
 ACTOR = "system:retention"
 # A file is stored before the row that refers to it, so a file that is newer than this may still get its row.

@@ -15,7 +15,6 @@ from questionnaires.issues import parse_issue
 from questionnaires.parse.answer import AnswerError, make_legible
 from questionnaires.parse.types import CountryField, DateField, SectorField
 from questionnaires.sheet import Limits
-from service import report_jobs
 from service.api import idempotency
 from service.api.body import parse
 from service.api.responses import Reply, attachment, check_version, response
@@ -45,6 +44,7 @@ from service.jobs import table as jobs
 from service.queries import lists
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import count_suppliers_by_level
+from service.reporting import report_jobs
 
 MOST_ISSUES = 500
 IMPORT = ImportSchema()

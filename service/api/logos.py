@@ -6,11 +6,11 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from questionnaires.parse.answer import make_legible
-from service import logos
 from service.api.responses import Reply, attachment
 from service.api.schemas.admin import LOGO_UPLOAD
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.errors import DomainError
+from service.reporting import logos
 
 
 def download_logo() -> Response:

@@ -15,11 +15,11 @@ from service.api.schemas.plan_workbook import PLAN_WORKBOOK_UPLOAD, YES_OR_NO
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import now, today
 from service.errors import DomainError
-from service.logos import load_logo
 from service.plan_workbook.changes import preview_changes, save_changes
 from service.plan_workbook.reading import Table, read_workbook
 from service.plan_workbook.writing import write_workbook
 from service.remediation.steps import build_act
+from service.reporting.logos import load_logo
 
 
 def download_workbook(query: Mapping[str, Any]) -> Response:

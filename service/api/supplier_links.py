@@ -10,7 +10,6 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from questionnaires.languages import ENGLISH
-from service import links
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
@@ -18,6 +17,7 @@ from service.auth.caller import get_caller
 from service.clock import now
 from service.questionnaires_sent.requests import get_request
 from service.shared_plans.link_mail import send_link
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
 

@@ -23,7 +23,6 @@ from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
 from risk_models.answers import from_rows
 from risk_models.facts.facts import FactSnapshot, load_facts
-from service import report_jobs
 from service.api.answers import load_answers
 from service.api.body import parse_day
 from service.api.responses import Reply, check_version
@@ -53,6 +52,7 @@ from service.questionnaires_sent.asked_back import list_asked_back
 from service.referrals.readiness import load_gate
 from service.remediation.gate import NOTHING_KNOWN, GateFacts, load_gate_facts
 from service.report_content import redaction
+from service.reporting import report_jobs
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
 from service.suppliers.organisation_models import list_organisation_models

@@ -10,7 +10,7 @@ from flask import Response
 from service.api.responses import attachment
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
-from service.logos import load_logo
+from service.reporting.logos import load_logo
 from service.suppliers import repository as suppliers
 from service.worker_notice.notice import build_notice, render_notice
 

@@ -17,7 +17,7 @@ from service.clock import now
 from service.db.account_tables import User
 from service.db.calendar_tables import CalendarLink
 from service.errors import DomainError, not_found
-from service.links import hash_token
+from service.supplier_links.links import hash_token
 
 CALENDAR = "calendar"  # purpose: the due days of steps
 SCOPES = ("mine", "all")

@@ -13,8 +13,8 @@ from service.auth.calendar_links import ActiveCalendar
 from service.auth.survey_links import SurveyLink
 from service.blob_store import BlobStore
 from service.db.session import Database
-from service.links import ActiveLink
 from service.settings import Settings
+from service.supplier_links.links import ActiveLink
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import links
 from service.audit import record_event
 from service.auth import (
     access_tokens,
@@ -38,7 +37,8 @@ from service.clock import now
 from service.db.account_tables import ApiKey, SignIn, User
 from service.db.tables import Organisation
 from service.errors import DomainError
-from service.links import ActiveLink
+from service.supplier_links import links
+from service.supplier_links.links import ActiveLink
 
 # Pages that a user with a one-time password may call before setting their own.
 BEFORE_OWN_PASSWORD = ("account.password", "account.change_password", "account.sign_out")

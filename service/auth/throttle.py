@@ -92,7 +92,7 @@ def register_attempt(
 def register_unknown_link(database: Database, secret: bytes, address: str) -> Blocked | None:
     """Record that an address asked for a link that does not exist, and return how long it has to wait, if it has to.
 
-    Tokens cannot be guessed (service/links.py): this keeps those who try from filling the database with questions.
+    Tokens cannot be guessed (service/supplier_links/links.py): this keeps those who try from filling the database with questions.
     """
     at = now()
     key = hash_key(secret, "link", normalize_address(address))

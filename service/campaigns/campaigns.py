@@ -18,8 +18,8 @@ from service.db.tables import new_id
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RUN_CAMPAIGN
 from service.jobs.table import enqueue
-from service.links import revoke_request_links
 from service.outbox.messages import hold_mails, release_mails, withdraw_mails
+from service.supplier_links.links import revoke_request_links
 
 PAUSED = "campaign_paused"  # code of an email that waits until its campaign is resumed
 ENDED = ("left_out", "refused", "cancelled")  # states of suppliers at which nothing more happens

@@ -27,8 +27,8 @@ from service.clock import now
 from service.db.campaign_tables import CampaignSupplier
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
-from service.links import create_questionnaire_link
 from service.outbox.messages import withdraw_mails
+from service.supplier_links.links import create_questionnaire_link
 
 HEADERS = ("Supplier", "Reference", "Email", "Link", "Due date")
 WIDTHS = (40, 18, 36, 90, 12)

@@ -24,12 +24,12 @@ from service.db.session import Database
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
-from service.links import create_questionnaire_link
 from service.outbox.mail_texts import FALLBACK
 from service.outbox.messages import withdraw_mails
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.questionnaires_sent.requests import create_request
 from service.remediation.gate import list_exited_suppliers
+from service.supplier_links.links import create_questionnaire_link
 
 REMINDER = "questionnaire.reminder"
 ACTOR = "system:campaigns"
@@ -195,7 +195,7 @@ def mail_link(
 ) -> str:
     """Queue an email with a new link to a questionnaire, and the event for webhooks; return the id of the message.
 
-    Raises the errors of :func:`service.links.create_questionnaire_link`.
+    Raises the errors of :func:`service.supplier_links.links.create_questionnaire_link`.
     """
     link, token = create_questionnaire_link(session, request, ADDRESSEE, calendar.closes_at, request.created_by)
     event = Event(

@@ -127,7 +127,7 @@ class AnswerFile(Owned, Base):
 
 
 class UnfinishedUpload(Owned, Base):
-    """A file that is being received through a link, piece by piece (service/unfinished_uploads.py). Its name is not kept.
+    """A file that is being received through a link, piece by piece (unfinished_uploads.py). Its name is not kept.
 
     ``size``: its bytes, as announced; ``received``: how many have arrived; ``pieces``: the digests of their files, in order.
     """

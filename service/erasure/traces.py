@@ -153,7 +153,7 @@ def find_reports(session: Session, subject: Subject) -> list[Job]:
 
 
 def list_portions(checkpoint: Mapping[str, Any]) -> list[str]:
-    """Return the digests of the portions of a report that is rendered in portions (service/scorecards.py)."""
+    """Return the digests of the portions of a report that is rendered in portions (service/reporting/scorecards.py)."""
     return [str(digest) for digest in checkpoint.get("parts", ())]
 
 

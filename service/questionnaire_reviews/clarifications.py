@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service import links
 from service.audit import record_event
 from service.campaigns.contacts import get_contact
 from service.campaigns.rules import DAY, Calendar, choose_language, compute_due_at, load_rules
@@ -25,6 +24,7 @@ from service.db.tables import Organisation, QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.questionnaires_sent.asked_back import list_asked_back, note_return
 from service.remediation.gate import list_exited_suppliers
+from service.supplier_links import links
 
 REMINDER = "questionnaire.clarification_reminder"
 ENDS = ("refused", "cancelled")  # why no reply is expected any more

@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.text_normalize import fold_text
-from service import links
 from service.audit import record_event
 from service.campaigns.contacts import get_contact
 from service.campaigns.rules import choose_language
@@ -28,6 +27,7 @@ from service.questionnaire_reviews.rules import load_rules
 from service.questionnaires_sent.requests import create_request
 from service.remediation.rules import check_text
 from service.shared_plans.link_mail import send_link
+from service.supplier_links import links
 
 ACCEPTED, ASKED_BACK = "accepted", "asked_back"
 MAX_REASON = 500  # characters

@@ -138,7 +138,7 @@ def take_findings(session: Session, recomputed: Iterable[Recomputed], at: dateti
 
 
 def _list_own(group: Sequence[Result], suppliers: Mapping[str, Supplier]) -> list[Found]:
-    """Return what the copies of the suppliers show (:func:`service.report_jobs.build_supplier_copy`)."""
+    """Return what the copies of the suppliers show (:func:`service.reporting.report_jobs.build_supplier_copy`)."""
     on, model = group[0].on, get_model_version(group[0].model, group[0].model_version)
     rows = [
         filter_own_answers(model.kind, result.answers, suppliers[result.supplier_id].form_answers) for result in group

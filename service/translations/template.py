@@ -43,11 +43,10 @@ TEMPLATES = (
     "upload_macros.html",
 )
 MODULES = (
-    "links.py",
     "online_questionnaires/*.py",
     "remediation/rules.py",
     "shared_plans/*.py",
-    "unfinished_uploads.py",
+    "supplier_links/*.py",
     "web/questionnaire*.py",
     "web/resumable_uploads.py",
     "web/shared_plan.py",
@@ -57,13 +56,13 @@ MODULES = (
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "DomainError": (3,), "not_found": None}
 # Words of the pages that are constants of a module.
 CONSTANTS = {
-    "service/links.py": ("ADDRESSEES",),
     "service/online_questionnaires/files.py": ("KINDS",),
     "service/outbox/mail_texts.py": ("TRANSLATED",),
     "service/report_content/contact_gate.py": ("SUPPLIER_TEXT",),
     "service/shared_plans/contents.py": ("STATES",),
     "service/shared_plans/proofs.py": ("KINDS",),
     "service/shared_plans/submissions.py": ("COST_SHARING", "POSITIONS"),
+    "service/supplier_links/links.py": ("ADDRESSEES",),
     "service/web/questionnaire_views.py": ("LEVELS",),
     "service/web/shared_plan.py": ("SAVED",),
 }

@@ -10,13 +10,14 @@ from flask import Blueprint, Flask, Response, flash, make_response, redirect, re
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import audit, logos, retention
+from service import audit, retention
 from service.auth import keys, users
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
+from service.reporting import logos
 from service.web.connected_systems import system_pages
 from service.web.outgoing import mail_text_pages, message_pages, webhook_pages
 from service.web.release import release_pages

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from reports.formats import FORMATS
-from service import links
 from service.answer_bundles.signing import sign_answers
 from service.auth.caller import get_blob_store, get_database, get_link, get_settings
 from service.campaigns import contacts
@@ -27,6 +26,7 @@ from service.online_questionnaires.questions import (
     format_answer,
 )
 from service.questionnaires_sent.requests import build_request_workbook, get_due_day
+from service.supplier_links import links
 from service.web import questionnaire_views as views
 from service.web import resumable_uploads, supplier_texts
 from service.web.downloads import build_download

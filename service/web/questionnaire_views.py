@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.question import Question
 from questionnaires.validation.text_answers import describe_to_respondent
 from reports.document import Detail, Level
-from service import links, stored_reports
 from service.auth.caller import get_database, get_link
 from service.clock import now, today
 from service.db.tables import QuestionnaireRequest, Supplier
@@ -31,7 +30,9 @@ from service.online_questionnaires.questions import (
 )
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import get_due_day
+from service.reporting import stored_reports
 from service.shared_plans import contents
+from service.supplier_links import links
 from service.web.supplier_texts import choose_language, get_language, translate
 
 SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent

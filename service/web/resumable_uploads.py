@@ -15,7 +15,6 @@ from sqlalchemy import delete
 from werkzeug.http import http_date
 
 from questionnaires.proof_files import PROOF_BYTES
-from service import unfinished_uploads as uploads
 from service.auth.caller import get_blob_store, get_database, get_link
 from service.clock import now
 from service.db.link_tables import UnfinishedUpload
@@ -23,6 +22,7 @@ from service.erasure.files import delete_files
 from service.errors import DomainError, build_problem
 from service.remediation import evidence_files
 from service.remediation.evidence_files import StoredFile
+from service.supplier_links import unfinished_uploads as uploads
 
 VERSION = "1.0.0"
 PIECE = "application/offset+octet-stream"
@@ -99,8 +99,8 @@ def add(token: str, upload_id: str) -> Response:
 def read_sent_file() -> SentFile:
     """Return the file of a form, which was sent with it or before it in pieces.
 
-    Raises DomainError: ``file.missing``, 422; for pieces the errors of :func:`service.unfinished_uploads.get_upload` and
-    ``upload.incomplete``, 409.
+    Raises DomainError: ``file.missing``, 422; for pieces the errors of
+    :func:`service.supplier_links.unfinished_uploads.get_upload` and ``upload.incomplete``, 409.
     """
     if upload_id := request.form.get(FIELD):
         link = get_link()

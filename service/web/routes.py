@@ -23,7 +23,7 @@ from service.queries.supplier_list import get_action_title, get_level_text
 from service.queries.supplier_list import get_next_step as get_next_step_id
 from service.report_content.labels import get_country_name, get_sector_title
 from service.report_content.sources import load_sources
-from service.report_jobs import list_report_languages
+from service.reporting.report_jobs import list_report_languages
 from service.web.formatting import (
     describe_actor,
     describe_error,

@@ -13,7 +13,6 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from service import links
 from service.auth.caller import get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier
@@ -22,6 +21,7 @@ from service.remediation.rules import Actor
 from service.remediation.steps import Act
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
+from service.supplier_links import links
 from service.web import resumable_uploads, supplier_texts
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")

@@ -12,7 +12,7 @@ from flask_babel import Babel
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import api, links
+from service import api
 from service.api.health import ReadinessCheck
 from service.auth import calendar_links, caller, middleware
 from service.auth.rate_limit import RateLimiter
@@ -23,6 +23,7 @@ from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_database
 from service.heartbeats import Pulse
 from service.settings import Settings
+from service.supplier_links import links
 from service.web import (
     admin,
     calendar_feed,

@@ -17,7 +17,7 @@ from service.jobs.table import ClaimedJob
 from service.jobs.worker import Handler
 from service.journal import Journal
 from service.model_governance import release_preview
-from service.report_jobs import render_report
+from service.reporting.report_jobs import render_report
 from service.reviews.findings import take_all_findings
 from service.reviews.jobs import count_verified_steps, reassess_agency_sites, reassess_all, review_suppliers
 from service.reviews.progress import store_figures

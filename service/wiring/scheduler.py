@@ -40,7 +40,7 @@ from service.outbox.queue import Event, queue_events
 from service.questionnaire_reviews.clarifications import remind_of_clarifications
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.replies import mark_all_consulted
-from service.report_jobs import request_scheduled_report
+from service.reporting.report_jobs import request_scheduled_report
 from service.retaliation.reminders import list_check_reminders
 from service.reviews.findings import queue_findings
 from service.reviews.progress import queue_figures

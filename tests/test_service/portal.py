@@ -10,13 +10,13 @@ from diligence_client import AuthenticatedClient
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from service import report_jobs
 from service.auth.access import ACCESS
 from service.blob_store import BlobStore
 from service.db.session import Database
 from service.imports import reading, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
+from service.reporting import report_jobs
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
 from service.queries.supplier_filter import PAGE
-from service.stored_reports import build_internal_report
+from service.reporting.stored_reports import build_internal_report
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -15,7 +15,6 @@ from callers import freeze_time, make_organisation
 from openpyxl import load_workbook
 from sqlalchemy import select
 
-from service import links
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes, sending
 from service.campaigns.outcomes import Change
 from service.campaigns.rules import choose_language, compute_due_at, load_rules
@@ -32,6 +31,7 @@ from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.outbox.mail_texts import list_default_texts
 from service.queries.supplier_filter import SupplierFilter
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)

@@ -22,7 +22,6 @@ from reports.redaction import for_audience
 from risk_models.action_library import list_release_actions
 from risk_models.answers import from_rows
 from risk_models.facts.facts import load_facts
-from service import links, stored_reports
 from service.assessment.assess import AssessedBatch, Batch, assess
 from service.assessment.export_json import iter_result_json
 from service.cases import service as case_service
@@ -37,6 +36,8 @@ from service.referrals import contacts
 from service.referrals.readiness import load_gate
 from service.remediation.reminders import list_reminders
 from service.report_content.contact_gate import ContactGate
+from service.reporting import stored_reports
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 from tests.test_service.answers import Answers, answers
 

@@ -7,7 +7,6 @@ import pytest
 from callers import make_organisation
 from sqlalchemy import select
 
-from service import links
 from service.clock import now
 from service.db.session import Database
 from service.db.tables import QuestionnaireRequest, Result, Supplier
@@ -16,6 +15,7 @@ from service.online_questionnaires.drafts import Draft, Sent, load_drafts, save_
 from service.online_questionnaires.questions import OnlineForm, load_online_form
 from service.online_questionnaires.sending import send_questionnaire
 from service.questionnaires_sent.requests import create_request
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
 

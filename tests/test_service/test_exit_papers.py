@@ -27,7 +27,7 @@ from service.errors import DomainError
 from service.remediation import exit_papers
 from service.remediation.exit_papers import Attempt, ExitContent, list_grounds
 from service.remediation.steps import Act
-from service.stored_reports import build_internal_report, build_supplier_copy
+from service.reporting.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers, undo_merge
 
 TRIED = Attempt(ON - timedelta(days=90), "Joint letter with two other buyers.")

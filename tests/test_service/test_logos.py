@@ -20,7 +20,7 @@ from service.db.session import Database
 from service.erasure.files import list_used_files
 from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
-from service.logos import SIZE, prepare_logo
+from service.reporting.logos import SIZE, prepare_logo
 
 
 def draw_logo(width: int = 600, height: int = 200, kind: str = "PNG", **more: object) -> bytes:

@@ -17,7 +17,6 @@ from werkzeug.test import TestResponse
 
 from questionnaires.form import list_form_ids, load_combined_form, load_form
 from questionnaires.languages import load_language
-from service import links
 from service.clock import now
 from service.db.link_tables import AnswerFile, DraftAnswer, SupplierLink
 from service.db.outbox_tables import Message
@@ -26,6 +25,7 @@ from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
 from service.erasure.erase import erase_supplier
 from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent.requests import create_request
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 from service.suppliers.merging import merge_suppliers
 

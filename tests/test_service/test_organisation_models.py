@@ -9,7 +9,6 @@ from processes import job
 from sqlalchemy import select, update
 
 from risk_models.model import get_model_version, get_newest_release, get_version_key, load_models
-from service import stored_reports
 from service.clock import today
 from service.db import change_feed
 from service.db.session import Database
@@ -18,6 +17,7 @@ from service.errors import DomainError
 from service.jobs import table
 from service.queries import stored_results
 from service.queries.what_if import get_best_answer
+from service.reporting import stored_reports
 from service.reviews import jobs as review_jobs
 from service.suppliers import organisation_models
 from service.suppliers import repository as suppliers

@@ -15,7 +15,6 @@ from test_practice_findings import fill_form, write_supplier_file
 
 from questionnaires.limits import Limits
 from reports.view_model import BUYER_STATES
-from service import report_jobs
 from service.blob_store import BlobStore
 from service.buyer import own_practices
 from service.db.buyer_tables import BuyerAnswers
@@ -26,6 +25,7 @@ from service.erasure.organisation import erase_organisation
 from service.imports import reading, receiving, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
+from service.reporting import report_jobs
 from service.retention import purge_expired
 from tests.test_reports.read_back import workbook_rows
 

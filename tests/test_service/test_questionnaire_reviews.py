@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from test_online_questionnaires import Case, create_case, find_section
 
 from questionnaires.form import load_form
-from service import links
 from service.campaigns.contacts import save_contact
 from service.campaigns.rules import compute_due_at
 from service.clock import now
@@ -31,6 +30,7 @@ from service.questionnaire_reviews.decisions import Choice, decide, send_asked_b
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.form_files import build_request_file
 from service.questionnaires_sent.requests import create_request, mark_form_returned
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
 ANSWERS = {

@@ -21,7 +21,7 @@ from service.remediation import findings, plans, replies, steps, verification
 from service.remediation.rules import Actor, list_permitted, load_rules, names_workers
 from service.remediation.steps import Act, Evidence
 from service.remediation.verification import Check
-from service.stored_reports import build_internal_report
+from service.reporting.stored_reports import build_internal_report
 from service.suppliers import repository as suppliers
 
 AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

@@ -14,7 +14,6 @@ from test_shared_plans import Case as PlanCase
 from test_shared_plans import case as plan_case  # noqa: F401  a fixture
 from werkzeug.test import TestResponse
 
-from service import links, unfinished_uploads
 from service.clock import now
 from service.db.link_tables import AnswerFile, SupplierLink, UnfinishedUpload
 from service.db.remediation_tables import StepEvidence
@@ -25,6 +24,7 @@ from service.erasure.files import list_used_files
 from service.errors import DomainError
 from service.journal import Journal
 from service.retention import purge_expired
+from service.supplier_links import links, unfinished_uploads
 from service.wiring.job_handlers import build_handlers
 
 SHEET = b"month,paid\n" + b"".join(b"May,%d\n" % n for n in range(2_000))

@@ -33,11 +33,11 @@ from service.errors import DomainError
 from service.remediation.reminders import queue_all_reminders
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
+from service.reporting.stored_reports import build_supplier_copy
 from service.retaliation import watches
 from service.retaliation.checks import Outcome, record_check
 from service.retaliation.reminders import list_check_reminders
 from service.retaliation.rules import add_months, list_signs, load_watch_rules
-from service.stored_reports import build_supplier_copy
 from service.suppliers.merging import merge_suppliers, undo_merge
 
 REPORTED = {"reported_harms": ["papers_withheld"], "reported_by": "workers", "reported_on": "2026-10-30"}

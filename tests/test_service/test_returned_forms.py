@@ -15,7 +15,7 @@ from questionnaires.form import load_form
 from reports.document import DRAFT
 from service.db.session import Database
 from service.db.tables import Supplier
-from service.stored_reports import build_internal_report, build_supplier_copy
+from service.reporting.stored_reports import build_internal_report, build_supplier_copy
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 FORM = load_form("site")

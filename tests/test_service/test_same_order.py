@@ -14,12 +14,12 @@ from callers import freeze_time, make_organisation
 from sqlalchemy.orm import Session
 
 from reports.formats import FORMATS, render
-from service import stored_reports
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.queries import lists, portfolio, supplier_filter, supplier_list
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import list_supplier_ids
+from service.reporting import stored_reports
 from service.suppliers import repository as suppliers
 from service.suppliers.repository import IncomingSupplier, Origin
 

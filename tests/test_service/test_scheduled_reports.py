@@ -13,7 +13,6 @@ from portal import Portal, make_portal
 from sqlalchemy import select, update
 from test_supplier_copy import CANNERY, save_supplier
 
-from service import report_jobs
 from service.auth.access import ACCESS
 from service.blob_store.folder import FolderStore
 from service.db.account_tables import User
@@ -26,6 +25,7 @@ from service.jobs.worker import Handler, run_job
 from service.outbox import delivery, mail, messages
 from service.outbox.delivery import Channels
 from service.outbox.exchange import Receiving
+from service.reporting import report_jobs
 from service.schedules import reports
 from service.schedules import service as schedules
 from service.wiring import scheduler

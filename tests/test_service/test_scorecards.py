@@ -17,7 +17,6 @@ from reports.charts import Drawing
 from reports.redaction import for_audience
 from reports.short.scorecard import build as build_scorecard
 from reports.short.tree import build_tree
-from service import report_jobs, scorecards, stored_reports
 from service.blob_store import BlobStore
 from service.blob_store.folder import FolderStore
 from service.campaigns.contacts import save_contact
@@ -31,6 +30,7 @@ from service.erasure.files import delete_files, list_used_files
 from service.errors import DomainError
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
+from service.reporting import report_jobs, scorecards, stored_reports
 from service.suppliers.repository import save_supplier as save_assessed
 from service.translations.catalog import load_shipped_texts
 

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from risk_models.action_library import list_release_actions
-from service import links
 from service.clock import now
 from service.db.link_tables import FindingAnswer, StepProposal
 from service.db.remediation_tables import (
@@ -34,6 +33,7 @@ from service.erasure.erase import erase_supplier
 from service.journal import Journal
 from service.remediation import replies
 from service.shared_plans import proofs
+from service.supplier_links import links
 from service.wiring.job_handlers import build_handlers
 
 CANARY = "Zephyrine"

@@ -17,11 +17,11 @@ from reports.document import Report
 from reports.formats import FORMATS, SHORT_FORMATS, render
 from reports.redaction import for_audience
 from risk_models.action_library import Action, load_actions
-from service import stored_reports
 from service.cases import service as case_service
 from service.clock import now
 from service.db.session import Database
 from service.report_content.labels import build_step
+from service.reporting import stored_reports
 from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import pdf_text, read_text
 from tests.test_reports.sample import headlines, make_detail, make_report

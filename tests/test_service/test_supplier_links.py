@@ -13,7 +13,6 @@ from sample_objects import make_supplier
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service import links
 from service.auth import throttle
 from service.auth.access import ACCESS
 from service.auth.rate_limit import RateLimiter
@@ -25,6 +24,7 @@ from service.db.tables import AuditEvent, Supplier, new_id
 from service.errors import DomainError
 from service.log import configure_logging
 from service.outbox.mail import build_mail
+from service.supplier_links import links
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from service.db.worker_voice_tables import SurveyCode, SurveyCount, WorkerSurvey
 from service.errors import DomainError
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
+from service.reporting.stored_reports import build_internal_report, build_supplier_copy
 from service.retention import purge_expired
-from service.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers
 from service.translations.catalog import list_texts, load_shipped_texts
 from service.translations.review import Review, save_reviews

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 from test_service.callers import make_organisation, make_user
 from test_web.conftest import Office
 
-from service import links
 from service.clock import now
 from service.questionnaires_sent.requests import create_request
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
 SMALL = {"width": 320, "height": 640}

@@ -10,7 +10,6 @@ from test_service.callers import make_organisation
 
 from questionnaires.form import load_combined_form
 from reports.document import Changes, LevelChange
-from service import report_jobs, stored_reports
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.import_tables import Import
@@ -23,6 +22,7 @@ from service.jobs.worker import Handler, run_job
 from service.queries import supplier_detail
 from service.queries.supplier_filter import SupplierFilter
 from service.referrals.readiness import load_gate
+from service.reporting import report_jobs, stored_reports
 from service.suppliers import repository as suppliers
 from tests.test_reports.read_back import read_text
 

@@ -8,11 +8,11 @@ from test_service.callers import make_organisation, make_user
 from test_service.sample_objects import make_finding, make_step, make_supplier
 from test_web.conftest import Office
 
-from service import links
 from service.clock import now
 from service.remediation import replies
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
+from service.supplier_links import links
 
 
 def test_a_supplier_replies_and_sends_proof_on_a_small_screen_without_scripts(

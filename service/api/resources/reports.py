@@ -7,7 +7,7 @@ from service.api import files, views
 from service.api.route import FileTypes, Route
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.files import REPORT_PAGE, ReportSchema
-from service.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
+from service.reporting.scorecards import MEDIA_TYPE as SCORECARDS_TYPE
 
 REPORT_FILE = FileTypes((*(form.media_type for form in ALL_FORMATS.values()), SCORECARDS_TYPE))
 

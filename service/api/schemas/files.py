@@ -28,7 +28,7 @@ from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.api.schemas.editions import EditionSchema
 from service.api.schemas.suppliers import LevelCountsSchema
-from service.report_jobs import AUDIENCES, REPORT_LANGUAGES
+from service.reporting.report_jobs import AUDIENCES, REPORT_LANGUAGES
 
 STATES = ("waiting", "needs_layout", "previewed", "running", "done", "refused", "failed", "cancelled")
 # Why a supplier stays: it was edited, merged, asked, is in a case or has a decided match, or its history was erased.

@@ -8,7 +8,7 @@ from questionnaires.languages import ENGLISH
 from service.api.fields import StrictChoice, StrictInteger, StrictString
 from service.api.schemas.admin import ONCE
 from service.api.schemas.base import ApiSchema, page_of
-from service.links import ADDRESSEES, LONGEST_DAYS, PLAN, QUESTIONNAIRE
+from service.supplier_links.links import ADDRESSEES, LONGEST_DAYS, PLAN, QUESTIONNAIRE
 from service.translations.catalog import list_text_languages
 
 

@@ -14,7 +14,6 @@ from service.auth.caller import get_blob_store, get_caller, read_session, write_
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
-from service.logos import load_logo
 from service.plan_workbook.changes import Outcome, preview_changes, save_changes
 from service.plan_workbook.columns import PARTIES
 from service.plan_workbook.reading import Table, read_workbook, search_texts
@@ -22,6 +21,7 @@ from service.plan_workbook.writing import write_workbook
 from service.queries import remediation as queries
 from service.queries.supplier_list import MEDIA_TYPES
 from service.remediation.steps import build_act
+from service.reporting.logos import load_logo
 from service.web.downloads import build_download
 
 

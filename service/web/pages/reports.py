@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
-from service import report_jobs
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.queries import supplier_filter
+from service.reporting import report_jobs
 from service.web.downloads import build_download
 from service.web.pages.suppliers import read_filter_fields
 

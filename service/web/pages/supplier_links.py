@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import load_combined_form
 from questionnaires.languages import ENGLISH
-from service import links
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
 from service.clock import now, today
 from service.db.remediation_tables import Reply
@@ -25,6 +24,7 @@ from service.remediation import evidence_files, replies
 from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.link_mail import send_link
+from service.supplier_links import links
 from service.suppliers import repository as suppliers
 from service.translations.catalog import get_name, list_text_languages
 from service.web.downloads import build_download

@@ -7,8 +7,8 @@ from flask import Response, make_response, render_template, request
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
 from service.errors import DomainError
-from service.logos import load_logo
 from service.report_content.labels import get_country_name
+from service.reporting.logos import load_logo
 from service.suppliers import repository as suppliers
 from service.translations.catalog import get_name
 from service.web.downloads import build_download

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT, KINDS, Rendered, render
-from service import scorecards, stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.clock import today
@@ -24,11 +23,12 @@ from service.errors import DomainError, not_found
 from service.jobs.kinds import RENDER_REPORT
 from service.jobs.quota import check_quota
 from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
-from service.logos import load_logo
 from service.outbox.queue import Event, queue_events
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
 from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
+from service.reporting import scorecards, stored_reports
+from service.reporting.logos import load_logo
 from service.schedules.reports import build_payload, list_recipients
 from service.translations.catalog import get_locale, list_text_languages
 

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 from questionnaires.languages import ENGLISH
 from reports.document import Logo
 from reports.formats import render
-from service import stored_reports
 from service.audit import record_event
 from service.blob_store import BlobStore
 from service.campaigns.contacts import get_contact
@@ -30,10 +29,11 @@ from service.db.tables import Supplier
 from service.erasure.files import delete_files
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
-from service.logos import load_logo
 from service.queries.supplier_filter import parse_filter
 from service.queries.supplier_list import list_supplier_ids
 from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
+from service.reporting import stored_reports
+from service.reporting.logos import load_logo
 from service.translations.catalog import list_texts
 from service.translations.review import load_all_texts
 

@@ -1,0 +1,1 @@
+"""Request reports, build them from stored results, render them in jobs, and download them."""
