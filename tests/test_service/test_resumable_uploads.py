@@ -153,7 +153,7 @@ def test_the_pieces_of_a_file_end_with_its_link(case: Case, end: str):
 
 
 def test_the_oldest_of_too_many_uploads_makes_room(database: Database):
-    organisation_id, at = make_organisation(database), now()
+    organisation_id, at = make_organisation(database), now() + timedelta(hours=1)  # later than that of create_all
     with database.for_organisation(organisation_id) as session:
         link_id = create_all(session)["link_id"]
         begun = [
