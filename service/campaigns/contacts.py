@@ -115,7 +115,8 @@ def save_sheet(session: Session, data: bytes, name: str, by: str, *, confirmed: 
     """
     rows = _read_rows(data, name)
     suppliers = _find_suppliers(session, [key for _, key, _ in rows])
-    faults, chosen = [], []
+    faults: list[str] = []
+    chosen: dict[Supplier, str] = {}
     for place, key, email in rows:
         found = suppliers.get(fold_text(key), [])
         if not is_address(email):
@@ -124,12 +125,12 @@ def save_sheet(session: Session, data: bytes, name: str, by: str, *, confirmed: 
             faults.append(f"{place}: no supplier is called “{key}”. Enter its reference as in the list of suppliers.")
         elif len(found) > 1:
             faults.append(f"{place}: several suppliers are called “{key}”. Enter the reference of one.")
-        else:
-            chosen.append((found[0], email))
+        elif chosen.setdefault(found[0], email) != email:
+            faults.append(f"{place}: an earlier row gives this supplier {chosen[found[0]]}. Keep one of them.")
     if faults:
         raise _refuse(" ".join(faults[:MOST_FAULTS]))
-    known = load_contacts(session, [supplier.id for supplier, _ in chosen])
-    changed = [(one, email) for one, email in chosen if one.id not in known or known[one.id].email != email]
+    known = load_contacts(session, [supplier.id for supplier in chosen])
+    changed = [(one, email) for one, email in chosen.items() if one.id not in known or known[one.id].email != email]
     for supplier, email in changed:
         language = known[supplier.id].language if supplier.id in known else None
         save_contact(session, supplier, email, language, by, confirmed=confirmed)
