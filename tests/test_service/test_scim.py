@@ -193,6 +193,9 @@ def test_whom_an_admin_has_deactivated_stays_out_whatever_the_provider_says(
     provider.create_group("Staff", bo)
     provider.patch(f"/Users/{bo}", "replace", "active", True)
     assert read_user(database, organisation_id, bo)[0] is False
+    for active in (False, True):
+        provider.patch(f"/Users/{bo}", "replace", "active", active)
+    assert read_user(database, organisation_id, bo)[0] is False
 
 
 def test_the_last_admin_and_the_admin_for_emergencies_cannot_be_provisioned_away(

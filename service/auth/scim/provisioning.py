@@ -236,6 +236,8 @@ def _settle(
 
     Raises DomainError: ``user.last_admin``, ``user.break_glass``.
     """
+    if provisioned.access == "given" and not user.active:
+        return  # an admin has deactivated them
     if provisioned.attributes.get("active") is False:
         access, role = "ended", None
     elif role is not None:
