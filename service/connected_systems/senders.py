@@ -67,10 +67,11 @@ def _send_to_ariba(caller: Caller, items: Sequence[Item]) -> Delivered:
         return _judge(reply)
     errors = reply.body.get("errors") if isinstance(reply.body, dict) else None
     refusals = {
-        str(error.get("smVendorId", "")): Refusal("refused", _describe(error))
+        str(error.get("smVendorId", "") if isinstance(error, dict) else ""): Refusal("refused", _describe(error))
         for error in (errors if isinstance(errors, list) else [])
-        if isinstance(error, dict)
     }
+    if refusals.keys() - {item.identifier for item in items}:  # none counts as accepted while an error may be about it
+        return Delivered(Outcome("failed", "refused", reply.status), text=_describe(errors))
     return Delivered(_build_sent(reply), refusals)
 
 

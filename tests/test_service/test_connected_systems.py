@@ -155,8 +155,13 @@ def test_a_supplier_that_the_system_refuses_is_recorded_with_its_reason_and_hold
     assert connected.failing_since is None
 
 
-def test_a_request_that_is_refused_as_a_whole_is_halved_until_the_supplier_is_found(
-    sqlite_database: Database, organisation: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "refusal",
+    [(400, {"message": "Not valid."}), (200, {"errors": [{"message": "Not valid."}]})],
+    ids=["all", "unnamed"],
+)
+def test_a_request_that_is_refused_as_a_whole_or_for_an_unnamed_supplier_is_halved_until_the_supplier_is_found(
+    sqlite_database: Database, organisation: str, monkeypatch: pytest.MonkeyPatch, refusal: tuple[int, Any]
 ):
     references = [f"S-{number}" for number in range(8)]
     make_suppliers(sqlite_database, organisation, *references)
@@ -165,7 +170,7 @@ def test_a_request_that_is_refused_as_a_whole_is_halved_until_the_supplier_is_fo
 
     def refuse_one(method: str, path: str, query: Any, body: Any) -> tuple[int, Any]:
         if any(supplier["smVendorId"] == "S-5" for supplier in body["suppliers"]):
-            return 400, {"message": "The request is not valid."}
+            return refusal
         return take(method, path, query, body)
 
     monkeypatch.setattr(system, "take", refuse_one)
@@ -173,7 +178,8 @@ def test_a_request_that_is_refused_as_a_whole_is_halved_until_the_supplier_is_fo
         connect(sqlite_database, organisation, "ariba", address, *references)
         push_all(sqlite_database)
     assert system.rows.keys() == {*references} - {"S-5"}
-    assert [row.identifier for row in read(sqlite_database)[1] if row.refused_code] == ["S-5"]
+    refused = [(row.identifier, row.refused_text) for row in read(sqlite_database)[1] if row.refused_code]
+    assert refused == [("S-5", "Not valid.")]
 
 
 def test_a_token_is_fetched_once_and_renewed_when_it_has_expired(sqlite_database: Database, organisation: str):
