@@ -139,11 +139,16 @@ def cancel_campaign(session: Session, campaign_id: str, by: str) -> Campaign:
 def close(session: Session, row: CampaignSupplier, state: str, by: str, reason: str | None = None) -> None:
     """End a campaign at one supplier in a state: its links are revoked, and no more emails are sent."""
     row.state, row.reason, row.next_at, row.changed_by, row.changed_at = state, reason, None, by, now()
+    withdraw_mail(session, row)
+    if row.asking_id is not None:
+        revoke_request_links(session, row.asking_id, by)
+
+
+def withdraw_mail(session: Session, row: CampaignSupplier) -> None:
+    """Withdraw the email to a supplier that has not been sent, if there is one."""
     if row.mail_id is not None:
         withdraw_mails(session, [row.mail_id])
         row.mail_id = None
-    if row.asking_id is not None:
-        revoke_request_links(session, row.asking_id, by)
 
 
 def _change_state(session: Session, campaign_id: str, state: str, by: str) -> Campaign:

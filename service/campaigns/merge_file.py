@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from reports.csv import guard
 from service.audit import record_event
-from service.campaigns.campaigns import get_campaign
+from service.campaigns.campaigns import get_campaign, withdraw_mail
 from service.campaigns.contacts import load_contacts
 from service.campaigns.rules import Calendar
 from service.campaigns.sending import ADDRESSEE, build_link_path
@@ -27,7 +27,6 @@ from service.clock import now
 from service.db.campaign_tables import CampaignSupplier
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
-from service.outbox.messages import withdraw_mails
 from service.supplier_links.links import create_questionnaire_link
 
 HEADERS = ("Supplier", "Reference", "Email", "Link", "Due date")
@@ -84,9 +83,7 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
         email = contacts[supplier.id].email if supplier.id in contacts else ""
         link = f"{address}{build_link_path(token, row.language)}"
         lines.append(Line(supplier.id, supplier.name or "", supplier.reference or "", email, link, campaign.due_on))
-        if row.mail_id is not None:  # it must not be sent as well
-            withdraw_mails(session, [row.mail_id])
-            row.mail_id = None
+        withdraw_mail(session, row)  # it must not be sent as well
         row.state, row.reason, row.delivered_at, row.changed_by, row.changed_at = "sent", None, at, by, at
         row.next_at = Calendar(row.due_at).find_next(at)
     if not lines:

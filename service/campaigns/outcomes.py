@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.campaigns import declining, sending
-from service.campaigns.campaigns import close, get_campaign, request_run
+from service.campaigns.campaigns import close, get_campaign, request_run, withdraw_mail
 from service.campaigns.contacts import get_contact
 from service.campaigns.rules import Calendar
 from service.campaigns.selection import MAIL
@@ -162,6 +162,7 @@ def _mark_refused(session: Session, campaign: Campaign, row: CampaignSupplier, c
     if row.state not in ("queued", "sent") or request.returned_on is not None:
         return False
     row.state, row.reason, row.next_at = "refused", change.reason.strip(), None
+    withdraw_mail(session, row)
     row.changed_by, row.changed_at = by, now()
     record_event(session, by, "campaign.refused", "campaign", campaign.id, {"asking": row.asking_id, "how": change.how})
     declining.decline(session, row, supplier, request, by)
@@ -199,6 +200,7 @@ def _bounce(session: Session, row: CampaignSupplier, reason: str, by: str) -> No
     """Note that an email did not arrive: no reminder follows, until the address is put right. Links that were sent stay valid."""
     at = now()
     row.state, row.reason, row.next_at, row.delivered_at = "bounced", reason, None, None
+    withdraw_mail(session, row)
     row.changed_by, row.changed_at = by, at
     event = Event(
         code=BOUNCED,

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.campaigns import declining
-from service.campaigns.campaigns import request_run
+from service.campaigns.campaigns import request_run, withdraw_mail
 from service.campaigns.contacts import load_contacts
 from service.campaigns.rules import Calendar, choose_language
 from service.campaigns.selection import MAIL, SENT
@@ -25,7 +25,6 @@ from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
 from service.outbox.mail_texts import FALLBACK
-from service.outbox.messages import withdraw_mails
 from service.outbox.queue import Event, queue_events, queue_letter
 from service.questionnaires_sent.requests import create_request
 from service.remediation.gate import list_exited_suppliers
@@ -124,9 +123,7 @@ def _stop(session: Session, row: CampaignSupplier) -> None:
     row.reason, row.next_at, row.changed_by, row.changed_at = EXITED, None, ACTOR, now()
     if row.asking_id is None:
         row.state = "left_out"
-    if row.mail_id is not None:
-        withdraw_mails(session, [row.mail_id])
-        row.mail_id = None
+    withdraw_mail(session, row)
 
 
 def _ask(
@@ -160,8 +157,7 @@ def remind(
         return False
     try:
         with session.begin_nested():
-            if row.mail_id is not None:  # a reminder that has not left, since the mail server cannot be reached
-                withdraw_mails(session, [row.mail_id])
+            withdraw_mail(session, row)  # a reminder that has not left, since the mail server cannot be reached
             row.mail_id = _mail(session, row, supplier, request, contact, REMINDER, f"{request.id} {occasion}")
     except DomainError:  # the links have expired, or there are too many valid ones
         return False

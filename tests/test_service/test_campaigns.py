@@ -466,6 +466,14 @@ def test_a_supplier_that_refuses_is_not_reminded_and_counts_as_declined(desk: De
     assert desk.deliver() == []
 
 
+@pytest.mark.parametrize("action", ["refused", "bounced"])
+def test_an_email_that_has_not_left_is_withdrawn_when_a_supplier_refuses_or_its_mailbox_does(desk: Desk, action: str):
+    desk.add_suppliers(1)
+    campaign_id = desk.start()
+    assert desk.change(campaign_id, action, "S-1", reason="It says so.", how="mailbox") == 1
+    assert desk.deliver() == []
+
+
 def test_a_corrected_address_is_written_to_again(desk: Desk):
     (supplier_id,) = desk.add_suppliers(1)
     campaign_id = desk.start()
@@ -612,12 +620,15 @@ def test_addresses_come_from_a_sheet_all_or_none(desk: Desk):
     with desk.session() as session:
         assert contacts.save_sheet(session, good, "a.csv", "user:ana", confirmed=True) == contacts.Saved(2, 0)
         assert contacts.save_sheet(session, good, "a.csv", "user:ana", confirmed=True) == contacts.Saved(0, 2)
-    bad = sheet("S-1,,desk@one.example", "S-9,,office@nine.example", "S-2,,not an address")
+    bad = sheet(
+        "S-1,,desk@one.example", "S-9,,office@nine.example", "S-2,,not an address", ",Cannery 1,office@one.example"
+    )
     with desk.session() as session, pytest.raises(DomainError) as refused:
         contacts.save_sheet(session, bad, "a.csv", "user:ana", confirmed=True)
     assert refused.value.code == "contact.file"
     assert "C3: no supplier is called “S-9”" in refused.value.detail
     assert "C4: “not an address” is not an email address" in refused.value.detail
+    assert "C5: an earlier row gives this supplier desk@one.example. Keep one of them." in refused.value.detail
     with desk.session() as session:
         assert {one.email for one in session.scalars(select(SupplierContact))} == {
             "office@one.example",
