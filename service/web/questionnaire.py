@@ -182,6 +182,7 @@ def upload(token: str, question: str) -> AnyResponse:
         with views.open_session(write=True) as session:
             opened = views.load(session)
             files.add_file(session, opened.request.id, opened.form, question, kind, dated, file, by, on, now())
+            resumable_uploads.end_upload(session, sent)
     except DomainError as error:
         return views.render_files(token, question, error)
     resumable_uploads.remove_pieces(sent)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
 from flask import Blueprint, Flask, Response, request, url_for
-from sqlalchemy import delete
+from sqlalchemy import CursorResult, delete
+from sqlalchemy.orm import Session
 from werkzeug.http import http_date
 
 from questionnaires.proof_files import PROOF_BYTES
@@ -19,7 +21,7 @@ from service.auth.caller import get_blob_store, get_database, get_link
 from service.clock import now
 from service.db.link_tables import UnfinishedUpload
 from service.erasure.files import delete_files
-from service.errors import DomainError, build_problem
+from service.errors import DomainError, build_problem, not_found
 from service.remediation import evidence_files
 from service.remediation.evidence_files import StoredFile
 from service.supplier_links import unfinished_uploads as uploads
@@ -121,6 +123,18 @@ def store_file(sent: SentFile) -> StoredFile:
         remove_pieces(sent)
         raise
     return evidence_files.describe_file(proof, get_blob_store().put(proof.data))
+
+
+def end_upload(session: Session, sent: SentFile) -> None:
+    """End the upload of a file in the transaction that takes it, so that it is taken once however often its form is sent.
+
+    Raises DomainError ``not_found``, 404, if it has been taken already.
+    """
+    if sent.upload_id is None:
+        return
+    ended = session.execute(delete(UnfinishedUpload).where(UnfinishedUpload.id == sent.upload_id))
+    if cast(CursorResult[object], ended).rowcount != 1:
+        raise not_found("File not found.")
 
 
 def remove_pieces(sent: SentFile) -> None:

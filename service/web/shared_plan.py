@@ -176,6 +176,7 @@ def upload(token: str, step_id: str) -> AnyResponse:
         with _open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
             proofs.add_proof(session, step, kind, file, _act())
+            resumable_uploads.end_upload(session, sent)
     except DomainError as error:
         return _render_refusal(token, error, step_id)
     resumable_uploads.remove_pieces(sent)

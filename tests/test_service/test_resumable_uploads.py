@@ -23,8 +23,11 @@ from service.erasure.erase import erase_supplier
 from service.erasure.files import list_used_files
 from service.errors import DomainError
 from service.journal import Journal
+from service.remediation.evidence_files import StoredFile
 from service.retention import purge_expired
 from service.supplier_links import links, unfinished_uploads
+from service.web import resumable_uploads
+from service.web.resumable_uploads import SentFile
 from service.wiring.job_handlers import build_handlers
 
 SHEET = b"month,paid\n" + b"".join(b"May,%d\n" % n for n in range(2_000))
@@ -78,6 +81,23 @@ def test_a_file_that_broke_off_at_any_byte_arrives_as_it_was(case: Case):
     assert blobs.get(digest) == SHEET
     assert blobs.list_digests() == (digest,), "its pieces are gone"
     assert submit(case, address).status_code == 404
+
+
+def test_a_file_whose_form_is_sent_twice_at_once_is_taken_once(case: Case, monkeypatch: pytest.MonkeyPatch):
+    address, again = begin(case), []
+    add(case, address, 0, SHEET)
+    store = resumable_uploads.store_file
+
+    def store_and_send_again(sent: SentFile) -> StoredFile:
+        if not again:
+            again.append(None)
+            again.append(submit(case, address).status_code)
+        return store(sent)
+
+    monkeypatch.setattr(resumable_uploads, "store_file", store_and_send_again)
+    assert (submit(case, address).status_code, again[1]) == (404, 303)
+    assert case.count(AnswerFile) == 1
+    assert len(case.app.extensions["blob_store"].list_digests()) == 1
 
 
 def test_a_proof_of_a_step_can_be_sent_in_pieces_too(plan_case: PlanCase):  # noqa: F811
