@@ -258,8 +258,21 @@ def test_refused_requests_are_answered_as_scim_says(provider: Provider, app: Fla
     again = provider.call("POST", "/Users", {"schemas": [USER], "userName": "BO@harbour.example"})
     assert (again.status_code, again.json["scimType"]) == (409, "uniqueness")
     assert provider.call("GET", "/Users?filter=userName like x").json["scimType"] == "invalidFilter"
-    for body in ({"userName": "bo"}, {"userName": "bo\0@harbour.example"}, {"displayName": "Bo"}):
+    address = {"userName": "lu@harbour.example"}
+    for body in (
+        {"userName": "bo"},
+        {"userName": "bo\0@harbour.example"},
+        {"displayName": "Bo"},
+        {**address, "externalId": "1" * 256},
+        {**address, "emails": [{"value": f"lu{n}@harbour.example"} for n in range(600)]},
+    ):
         assert provider.call("POST", "/Users", {"schemas": [USER], **body}).status_code == 400
+    assert (
+        provider.call("POST", "/Groups", {"schemas": [GROUP], "displayName": "G", "externalId": "1" * 256}).status_code
+        == 400
+    )
+    for text in (r"\ud800", r"\u0000"):
+        assert provider.call("GET", f'/Users?filter=userName eq "{text}"').json["totalResults"] == 0
     assert provider.call("GET", "/Nothing").status_code == 404
     page = provider.call("GET", "/Users?startIndex=2&count=1").json
     assert (page["totalResults"], page["startIndex"], len(page["Resources"])) == (2, 2, 1)

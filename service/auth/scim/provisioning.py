@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -23,6 +24,7 @@ from service.db.tables import new_id
 from service.errors import DomainError, not_found
 
 PROTECTED = ("user.last_admin", "user.break_glass")
+MAX_EXTERNAL_ID, MAX_ATTRIBUTES = 255, 20_000  # characters; of JSON
 LOWEST_ROLE = "viewer"  # of a user who waits for a group; as long as they wait, they have no access
 
 
@@ -78,9 +80,10 @@ def get_account(session: Session, user_id: str) -> Account:
 def create_account(session: Session, person: Person, by: str) -> Account:
     """Create a user, who has no access until a group gives them a role.
 
-    Raises DomainError: ``user.email``, ``user.email_taken``, ``user.name``, ``scim.user_name``.
+    Raises DomainError: ``user.email``, ``user.email_taken``, ``user.name``, ``scim.user_name``, ``scim.external_id``,
+    ``scim.too_long``.
     """
-    _check_user_name(session, person, None)
+    _check_person(session, person, None)
     user, _password = users.create_user(session, person.email, person.name, LOWEST_ROLE, by)
     user.must_change_password, user.password_expires_at, user.active = False, None, False
     provisioned = ProvisionedUser(user_id=user.id, access="waiting" if person.active else "ended")
@@ -97,7 +100,7 @@ def update_account(session: Session, user_id: str, person: Person, by: str) -> A
     Raises DomainError: as :func:`create_account`; ``not_found``; ``user.last_admin``, ``user.break_glass``, 409.
     """
     account = get_account(session, user_id)
-    _check_user_name(session, person, user_id)
+    _check_person(session, person, user_id)
     users.rename_user(session, user_id, person.email, person.name, by)
     provisioned = account.provisioned or _adopt(session, account.user)
     _describe(provisioned, person)
@@ -148,10 +151,12 @@ def save_group(
 ) -> ProvisionedGroup:
     """Create (without an ID) or change a group, and give its members the role that follows.
 
-    Raises DomainError: ``not_found``; ``scim.group_name``, 422 or 409; ``scim.member``, 422, for one who is not a user.
+    Raises DomainError: ``not_found``; ``scim.group_name``, 422 or 409; ``scim.external_id``, 422; ``scim.member``, 422, for one
+    who is not a user.
     """
     if not 1 <= len(name) <= 255:
         raise DomainError("scim.group_name", 422, "A group needs a name of up to 255 characters.")
+    _check_external_id(external_id)
     same = select(ProvisionedGroup.id).where(ProvisionedGroup.display_name == name)
     if session.scalar(same.where(ProvisionedGroup.id != (group_id or ""))) is not None:
         raise DomainError("scim.group_name", 409, "There is already a group with this name.")
@@ -187,12 +192,20 @@ def _list_member_ids(session: Session, group_id: str) -> set[str]:
     return set(session.scalars(select(ProvisionedMember.user_id).where(ProvisionedMember.group_id == group_id)))
 
 
-def _check_user_name(session: Session, person: Person, user_id: str | None) -> None:
+def _check_person(session: Session, person: Person, user_id: str | None) -> None:
+    _check_external_id(person.external_id)
+    if len(orjson.dumps(person.attributes)) > MAX_ATTRIBUTES:
+        raise DomainError("scim.too_long", 422, f"A user can have up to {MAX_ATTRIBUTES:,} bytes of attributes.")
     if not 1 <= len(person.user_name) <= 255:
         raise DomainError("scim.user_name", 422, "A user needs a userName of up to 255 characters.")
     taken = select(ProvisionedUser.user_id).where(ProvisionedUser.user_name == person.user_name.lower())
     if session.scalar(taken.where(ProvisionedUser.user_id != (user_id or ""))) is not None:
         raise DomainError("scim.user_name", 409, "There is already a user with this userName.")
+
+
+def _check_external_id(external_id: str | None) -> None:
+    if external_id is not None and len(external_id) > MAX_EXTERNAL_ID:
+        raise DomainError("scim.external_id", 422, f"An externalId has up to {MAX_EXTERNAL_ID} characters.")
 
 
 def _check_members(session: Session, added: set[str]) -> None:

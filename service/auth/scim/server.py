@@ -6,6 +6,7 @@ scim2-server validates requests, applies PATCH and filters and writes the answer
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -52,7 +53,7 @@ from scim2_server.requests import ScimRequest
 from scim2_server.responses import ScimResponse
 from scim2_server.service import ScimService
 from scim2_server.storage import ScimStorage, SearchPage
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, false
 from sqlalchemy.orm import Session
 
 from service.auth.scim import provisioning
@@ -61,6 +62,7 @@ from service.db.scim_tables import ProvisionedGroup, ProvisionedUser
 from service.errors import DomainError
 
 MAX_RESULTS = 200
+NEVER_STORED = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL could not even search for it
 BASE = "/scim/v2"
 
 
@@ -288,6 +290,8 @@ def _narrow(search_request: SearchRequest[Any]) -> list[ColumnElement[bool]]:
     node = search_request.filter.ast if search_request.filter is not None else None
     if not isinstance(node, Comparison) or node.op != CompareOperator.eq or not isinstance(node.value, str):
         return []
+    if NEVER_STORED.search(node.value):
+        return [false()]
     conditions: Mapping[str, ColumnElement[bool]] = {
         "username": provisioning.has_user_name(node.value),
         "externalid": ProvisionedUser.external_id == node.value,
