@@ -12,6 +12,7 @@ from typing import Any
 from questionnaires.limits import FileRefused, Limits
 
 MAX_DEPTH = 8  # of objects in objects
+MAX_NUMBER = 10**300
 LISTS = ("results", "value", "data", "items")  # the names under which services put the list
 
 
@@ -53,4 +54,9 @@ def _flatten(record: Mapping[str, Any], path: str = "", depth: int = 1) -> Itera
             if not any(isinstance(each, dict | list) for each in value):
                 yield f"{path}{name}", "; ".join("" if each is None else str(each) for each in value)
         else:
-            yield f"{path}{name}", "" if value is None else float(value) if type(value) is int else value
+            yield f"{path}{name}", "" if value is None else _to_number(value) if type(value) is int else value
+
+
+def _to_number(value: int) -> float | str:
+    """Return a whole number as spreadsheets hold it, and one that they could not hold as text."""
+    return float(value) if abs(value) < MAX_NUMBER else str(value)
