@@ -43,6 +43,15 @@ def repack(data: bytes, **changed: Callable[[bytes], bytes]) -> bytes:
     return write_archive({name: changed.get(name.partition(".")[0], bytes)(file) for name, file in files.items()})
 
 
+def recompress(data: bytes, method: int) -> bytes:
+    """The same files in an archive that is compressed in another way."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(BytesIO(data)) as archive, zipfile.ZipFile(buffer, "w", method) as other:
+        for name in (MANIFEST, SIGNATURE, ANSWERS, WORKBOOK):
+            other.writestr(name, archive.read(name))
+    return buffer.getvalue()
+
+
 @dataclass
 class Buyer:
     """Another buyer of the supplier, which has accepted the key."""
@@ -90,6 +99,7 @@ def test_signed_answers_become_the_suppliers_own_answers_of_their_day(buyer: Buy
     [
         (b"PK no archive", "bundle.damaged"),
         (sign()[:-40], "bundle.damaged"),
+        (recompress(sign(), zipfile.ZIP_LZMA), "bundle.damaged"),
         (b"P" * 10_000_001, "bundle.too_large"),
         (repack(sign(), answers=lambda file: file.replace(b'"none"', b'"most"')), "bundle.changed"),
         (repack(sign(), answers=lambda _file: b"x" * 2_000_001), "bundle.too_large"),
