@@ -19,6 +19,7 @@ from questionnaires.worker_voice.collected import UnreadableExport, read_submiss
 from questionnaires.worker_voice.form import WorkerVoiceForm, load_worker_voice_form
 from questionnaires.worker_voice.publication import load_publication_rules
 from questionnaires.worker_voice.xlsform import SurveyTexts, build_voice_xlsform, list_recordings
+from reports.csv import guard
 from service.db.tables import Organisation
 from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
@@ -54,7 +55,8 @@ def build_list_of_recordings(session: Session, survey: WorkerSurvey, on: date) -
     form = load_worker_voice_form(survey.form_version)
     languages = [each.language for each in _load_texts(session, survey, form, on)]
     file = io.StringIO()
-    csv.writer(file).writerows([("file", "language", "text"), *list_recordings(form, languages)])
+    recordings = [[guard(cell) for cell in recording] for recording in list_recordings(form, languages)]
+    csv.writer(file).writerows([("file", "language", "text"), *recordings])
     return file.getvalue().encode("utf-8-sig")
 
 
