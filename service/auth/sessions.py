@@ -111,7 +111,7 @@ def list_sessions(session: Session, user_id: str, settings: Settings) -> Sequenc
 
 def is_recent(sign_in: SignIn) -> bool:
     """Return whether the user of a session proved who they are within the last ten minutes."""
-    return sign_in.authenticated_at is not None and now() - sign_in.authenticated_at < RECENT
+    return sign_in.authenticated_at is not None and abs(now() - sign_in.authenticated_at) < RECENT
 
 
 def renew_authentication(session: Session, token: str) -> str:

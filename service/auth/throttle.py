@@ -81,7 +81,8 @@ def register_attempt(
             .where(SignInAttempt.key.in_(limits), SignInAttempt.id.not_in(ids), SignInAttempt.at >= at - ATTEMPT_WINDOW)
             .group_by(SignInAttempt.key)
         ).all()
-        until = [last + compute_delay(failures, limits[key]) for key, failures, last in counts]
+        # A failure that seems to lie ahead happened at the same time, or before the clock was set back.
+        until = [min(last, at) + compute_delay(failures, limits[key]) for key, failures, last in counts]
         remaining = max((moment - at for moment in until), default=timedelta(0))
         if remaining > timedelta(0):
             session.execute(delete(SignInAttempt).where(SignInAttempt.id.in_(ids)))
@@ -103,7 +104,7 @@ def register_unknown_link(database: Database, secret: bytes, address: str) -> Bl
                 SignInAttempt.key == key, SignInAttempt.at >= at - ATTEMPT_WINDOW
             )
         ).one()
-        remaining = last + compute_delay(failures, ADDRESS) - at if last else timedelta(0)
+        remaining = min(last, at) + compute_delay(failures, ADDRESS) - at if last else timedelta(0)
         if remaining > timedelta(0):
             return Blocked(int(remaining.total_seconds()) + 1)
         session.add(SignInAttempt(key=key, at=at))

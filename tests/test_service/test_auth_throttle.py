@@ -56,6 +56,13 @@ def test_five_failures_are_free_and_the_sixth_attempt_waits(database: Database):
     assert register_attempt(database, SECRET, ANA, HERE) == Blocked(2)
 
 
+def test_a_clock_that_is_set_back_makes_nobody_wait_until_it_has_caught_up(database: Database, monkeypatch):
+    fail(database, 3)
+    freeze_time(monkeypatch, START - timedelta(hours=5))
+    fail(database, 2)
+    assert register_attempt(database, SECRET, ANA, HERE) == Blocked(2)
+
+
 def test_each_further_failure_doubles_the_delay_up_to_a_quarter_of_an_hour(database: Database, monkeypatch):
     fail(database, 5)
     at, waits = START, []
