@@ -16,6 +16,7 @@ from service.audit import record_event
 from service.clock import now
 from service.db.account_tables import User
 from service.db.calendar_tables import CalendarLink
+from service.db.sign_in_tables import ProviderAccount
 from service.errors import DomainError, not_found
 from service.supplier_links.links import hash_token
 
@@ -27,12 +28,13 @@ REQUESTS_PER_MINUTE = 10
 
 @dataclass(frozen=True, slots=True)
 class ActiveCalendar:
-    """A valid link of a user to a feed."""
+    """A valid link of a user to a feed. ``account``: that of the user at an identity provider."""
 
     id: str
     user_id: str
     scope: str
     organisation_id: str
+    account: ProviderAccount | None
 
     @property
     def actor(self) -> str:
@@ -79,8 +81,9 @@ def revoke_link(session: Session, user_id: str, calendar_link_id: str, by: str) 
 def find_link(session: Session, token: str) -> ActiveCalendar | None:
     """Find the link with a token in any organisation; None if there is none, or if it was revoked or its user has no access."""
     query = (
-        select(CalendarLink.id, CalendarLink.user_id, CalendarLink.scope, CalendarLink.organisation_id)
+        select(CalendarLink.id, CalendarLink.user_id, CalendarLink.scope, CalendarLink.organisation_id, ProviderAccount)
         .join(User, User.id == CalendarLink.user_id)
+        .outerjoin(ProviderAccount, ProviderAccount.user_id == CalendarLink.user_id)
         .where(CalendarLink.token_hash == hash_token(token), CalendarLink.revoked_at.is_(None), User.active)
     )
     row = session.execute(query).first()

@@ -183,7 +183,10 @@ def _get_page_to_return_to() -> str | None:
     """Return the page to open after the user has confirmed who they are: this one, or the one whose form was sent."""
     if request.method == "GET":
         return request.full_path.rstrip("?")
-    form = urlsplit(request.referrer or "")
+    try:
+        form = urlsplit(request.referrer or "")
+    except ValueError:  # no address
+        return None
     return f"{form.path}?{form.query}".rstrip("?") if form.netloc == request.host else None
 
 
@@ -236,6 +239,8 @@ def _authenticate_link(purpose: str) -> None:
     link: ActiveLink | ActiveCalendar | None
     with get_database().unscoped(write=False) as session:
         link = calendar_links.find_link(session, token) if is_calendar else links.find_link(session, token, purpose)
+    if isinstance(link, ActiveCalendar) and link.account is not None:
+        link = link if providers.check_account(get_database(), link.account, get_settings()) else None
     if link is None:
         blocked = throttle.register_unknown_link(
             get_database(), get_settings().get_secret_key(), request.remote_addr or ""

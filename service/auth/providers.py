@@ -80,6 +80,8 @@ def save_provider(session: Session, form: ProviderForm, settings: Settings, by: 
         provider = IdentityProvider(id=new_id())
         session.add(provider)
     elif (provider.issuer, provider.client_id) != (form.issuer, form.client_id):
+        if not form.client_secret:  # nobody can have a stored secret sent somewhere else
+            raise DomainError("provider.client", 422, "Enter the client secret again for the new issuer or client ID.")
         session.execute(delete(ProviderAccount).where(ProviderAccount.provider_id == provider.id))
     if form.client_secret:
         secret = form.client_secret.encode()

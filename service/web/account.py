@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import structlog
 from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request, session, url_for
@@ -267,9 +266,8 @@ def _format_wait(blocked: throttle.Blocked) -> str:
 
 def get_local_url(url: str) -> str | None:
     """Return the address if it leads to a page of this site, None otherwise."""
-    parts = urlsplit(url)
-    local = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
-    return url if local and not parts.scheme and not parts.netloc else None
+    is_local = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
+    return url if is_local else None
 
 
 def render_sign_in_error(email: str, error: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -55,7 +55,17 @@ def test_the_right_password_signs_in_and_returns_to_the_requested_page(app: Flas
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "javascript:x", "/\tx", "/\n/evil"],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "evil",
+        "javascript:x",
+        "/\tx",
+        "/\n/evil",
+        "http://[",
+        "//[evil",
+    ],
 )
 def test_signing_in_never_redirects_to_another_site(app: Flask, ana: str, elsewhere: str):
     assert enter(app.test_client(), next_path=elsewhere).location == "/"

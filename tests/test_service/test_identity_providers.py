@@ -16,7 +16,7 @@ from portal import make_portal
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.auth import keys, openid, providers
+from service.auth import calendar_links, keys, openid, providers
 from service.auth.provider_http import ProviderSession, ProviderUnreachable
 from service.clock import now
 from service.db.account_tables import SignIn, User
@@ -192,7 +192,7 @@ def test_somebody_whose_access_an_admin_ended_stays_out(
     assert enter(app, database, provider)[1].status_code == 403
 
 
-def test_a_leaver_is_out_within_a_minute_with_sessions_and_keys_until_they_come_back(
+def test_a_leaver_is_out_within_a_minute_with_sessions_keys_and_calendars_until_they_come_back(
     app: Flask, database: Database, provider: Provider, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
     provider.set_user("mia", **{**MIA, "groups": ["owners"]})
@@ -200,10 +200,13 @@ def test_a_leaver_is_out_within_a_minute_with_sessions_and_keys_until_they_come_
     with database.for_organisation(organisation_id) as session:
         owner_id = find_user(database).id
         _key, text = keys.create_key(session, "Portal", ["suppliers:read"], 30, "user:mia", owner_id=owner_id)
+        feed = f"/calendar/{calendar_links.create_link(session, owner_id, 'mine', 'user:mia')}/steps.ics"
     header = {"Authorization": f"Bearer {text}"}
+    assert client.get(feed).status_code == 200
     provider.remove_user("mia")
     assert client.get("/suppliers").status_code == 200  # asked a moment ago
     freeze_time(monkeypatch, now() + timedelta(seconds=60))
+    assert app.test_client().get(feed).status_code == 404
     assert app.test_client().get("/api/v1/suppliers", headers=header).status_code == 401
     assert client.get("/suppliers").location.startswith("/sign-in")
     with database.unscoped(write=False) as session:
@@ -270,10 +273,17 @@ def test_only_the_chosen_admin_may_use_a_password_where_everyone_has_to_come_thr
     assert enter(app, database, provider)[1].status_code == 303
 
 
-def test_only_an_admin_can_be_the_one_with_a_password(app: Flask, database: Database):
+def test_only_an_admin_can_be_the_one_with_a_password_and_no_secret_goes_to_another_issuer(
+    app: Flask, database: Database
+):
     portal = make_portal(app, make_organisation(database))
     form = {"name": "Harbour ID", "issuer": "https://id.example", "client_id": "diligence", "client_secret": "s3cret"}
     viewer = portal.post("/users", {"email": "ana@harbour.example", "name": "Ana", "role": "viewer"}).json["id"]
+    saved = {**form, "roles": {"staff": "viewer"}}
+    assert portal.put("/organisation/identity-provider", saved).status_code == 200
+    elsewhere = {name: value for name, value in saved.items() if name != "client_secret"}
+    for moved, status in (({"name": "ID"}, 200), ({"issuer": "https://evil.example"}, 422), ({"client_id": "b"}, 422)):
+        assert portal.put("/organisation/identity-provider", {**elsewhere, **moved}).status_code == status, moved
     for someone in (new_id(), viewer):
         body = {**form, "roles": {"staff": "viewer"}, "break_glass_id": someone}
         assert portal.put("/organisation/identity-provider", body).json["code"] == "provider.break_glass"

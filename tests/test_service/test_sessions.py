@@ -120,8 +120,15 @@ def test_what_cannot_be_undone_asks_for_the_password_after_ten_minutes(
     assert "dk_" in send(admin, "/keys", **fields).get_data(as_text=True)
 
 
-def test_a_page_of_another_site_is_not_opened_after_confirming(app: Flask, database: Database, organisation_id: str):
+@pytest.mark.parametrize("referrer", ["https://evil.example/keys", "http://["])
+def test_a_page_of_another_site_is_not_opened_after_confirming(
+    app: Flask, database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch, referrer: str
+):
     admin = make_browser(app, make_user(database, organisation_id, "admin"))
+    freeze_time(monkeypatch, now() + timedelta(minutes=11))
+    fields = {"csrf_token": form_token(admin), "name": "Portal", "scopes": "assess", "days": "30"}
+    asked = admin.post("/keys", data=fields, headers={"Referer": referrer})
+    assert (asked.status_code, asked.location) == (303, "/sign-in/again")
     answer = send(admin, "/sign-in/again", password=PASSWORD, next="https://evil.example/")
     assert answer.location == "/"
 
