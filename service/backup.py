@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 import orjson
-from sqlalchemy import BigInteger, Date, Table, func, insert, select
+from sqlalchemy import BigInteger, Date, Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from service.audit_chain import record_system_event
 from service.blob_store import BlobStore, BlobTrouble, ChangedBlob, LockedBlob, MissingBlob, open_plain
+from service.db.account_tables import SignIn
 from service.db.encrypted import list_key_ids
 from service.db.migrations import get_revision
 from service.db.session import Database
+from service.db.sign_in_tables import AccessToken
 from service.db.tables import Base, UTCTime
 from service.encrypted_file import EncryptedFileError, EncryptedReader, EncryptedWriter, is_encrypted
 from service.erasure.files import list_used_files
@@ -152,8 +154,8 @@ def restore_backup(
 ) -> tuple[dict[str, int], int]:
     """Restore a backup into an empty, migrated database; return its counts, and how many erasures were applied again.
 
-    ``erasures``: what was erased, as the journal of the installation records it. What the backup holds of it is erased in the
-    transaction that restores the rows, and its files are not restored.
+    Nobody is signed in afterwards. ``erasures``: what was erased, as the journal of the installation records it. What the backup
+    holds of it is erased in the transaction that restores the rows, and its files are not restored.
 
     Raises BackupError if the backup is incomplete, the database is not empty or has another revision, or its rows differ from
     the backup afterwards; nothing but files is then written.
@@ -185,6 +187,8 @@ def restore_backup(
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
                 raise BackupError(f"the table {table.name} does not match what was saved when it is read back.")
+        for transient in (SignIn, AccessToken):  # or what was signed out since would be signed in again
+            session.execute(delete(transient))
         details = {"made_at": manifest["at"], "erasures": len(erasures)}
         record_system_event(
             session, ACTOR, "backup.restored", "backup", hashlib.sha256(orjson.dumps(manifest)).hexdigest(), details
