@@ -28,9 +28,13 @@ FORMAT = "v1"  # of encrypted values: v1.KEY ID.BASE64URL(nonce and ciphertext)
 class UnknownKey(ValueError):
     """Raised for what was encrypted with a key that is not among the secret keys of this installation."""
 
+    code = "text.key_missing"
+
 
 class DamagedValue(ValueError):
     """Raised for an encrypted value that was changed, or that belongs somewhere else."""
+
+    code = "text.changed"
 
 
 @dataclass(frozen=True)

@@ -197,15 +197,16 @@ class Settings:
 
         The first call creates one, readable only by its owner. Raises SettingError for a key of fewer than 32 characters.
         """
-        path = self.secret_keys_path
-        if not path.exists():
-            _create_secret_key(path)
-        return _read_keys(path)
+        return tuple(self.open_secret_keys())
 
     def open_secret_keys(self) -> KeyFile:
         """Return the secret keys as they are in their file at each moment. Raises SettingError as get_secret_keys does."""
-        self.get_secret_keys()
-        return KeyFile(self.secret_keys_path)
+        path = self.secret_keys_path
+        if path not in _key_files and not path.exists():
+            _create_secret_key(path)
+        key_file = _key_files.setdefault(path, KeyFile(path))
+        len(key_file)  # reads it
+        return key_file
 
     def get_backup_keys(self) -> tuple[bytes, ...]:
         """Return the keys for backups, newest first; none if backups are not encrypted. Raises SettingError, OSError."""
@@ -248,6 +249,10 @@ class KeyFile(Sequence[bytes]):
 
     def __len__(self) -> int:
         return len(self._read())
+
+
+# Those that this process has read. If one of them disappears, no other key is created in its place.
+_key_files: dict[Path, KeyFile] = {}
 
 
 def _read_keys(path: Path) -> tuple[bytes, ...]:

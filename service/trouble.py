@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.blob_store import BlobStoreUnavailable, BlobTrouble, ChangedBlob, LockedBlob, MissingBlob
 from service.errors import DomainError
+from service.secret_keys import DamagedValue, UnknownKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,20 @@ FILE_LOCKED = Kind(
     "Add the secret key that `diligence check` names to the file of the secret keys again.",
     300,
 )
+TEXT_LOCKED = Kind(
+    UnknownKey.code,
+    "Key of a stored text missing",
+    "A stored text cannot be decrypted on the server. An administrator has to restore the secret key.",
+    "Add the secret key that `diligence check` names to the file of the secret keys again.",
+    300,
+)
+TEXT_CHANGED = Kind(
+    DamagedValue.code,
+    "Stored text changed",
+    "A stored text was changed or damaged on the server and is not shown. An administrator has to restore it from a backup.",
+    "Run `diligence check`, find out who changed the database by hand, and compare it with a backup.",
+    300,
+)
 STORE_UNAVAILABLE = Kind(
     BlobStoreUnavailable.code,
     "File store unavailable",
@@ -123,6 +138,8 @@ KINDS = (
     FILE_MISSING,
     FILE_CHANGED,
     FILE_LOCKED,
+    TEXT_LOCKED,
+    TEXT_CHANGED,
     STORE_UNAVAILABLE,
 )
 
@@ -184,6 +201,10 @@ def _classify(error: BaseException | None) -> Kind | None:
         return BUSY
     if isinstance(error, BlobTrouble):
         return _BLOB_TROUBLES.get(type(error))
+    if isinstance(error, UnknownKey):
+        return TEXT_LOCKED
+    if isinstance(error, DamagedValue):
+        return TEXT_CHANGED
     if isinstance(error, DBAPIError):
         return _classify_database_error(error)
     if isinstance(error, sqlite3.Error):

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from service.audit_chain import SYSTEM, format_time
 from service.audit_evidence.breaks import Break
@@ -23,7 +23,7 @@ from service.db.audit_tables import AuditChain, SystemEvent
 from service.db.session import Database, limit_to_organisation
 from service.journal import Journal
 from service.outbox.queue import Event, queue_events
-from service.secret_keys import SigningKey, is_signed
+from service.secret_keys import SigningKey, is_signed, list_signing_keys
 
 EVENT = "audit.checkpoint"
 TITLE = "diligence audit checkpoint 1"  # of what is signed, so that the signature cannot be used for anything else
@@ -55,22 +55,27 @@ def sign_checkpoint(key: SigningKey, chain: str, length: int, end: str, at: date
 
 
 class CheckpointWriter:
-    """Writes a checkpoint of each chain that has grown. Several processes may do so: a checkpoint may be written twice."""
+    """Writes a checkpoint of each chain that has grown. Several processes may do so: a checkpoint may be written twice.
 
-    def __init__(self, db: Database, journal: Journal, key: SigningKey) -> None:
-        self.db, self.journal, self.key = db, journal, key
+    ``secret_keys``: newest first; the signing key that belongs to the first signs.
+    """
+
+    def __init__(self, db: Database, journal: Journal, secret_keys: Sequence[bytes]) -> None:
+        self.db, self.journal, self.secret_keys = db, journal, secret_keys
         self.system_length = 0  # at the newest checkpoint of the installation that this process wrote
 
     def write(self, at: datetime) -> list[Checkpoint]:
         """Write the checkpoints that are due, to the file before they count as written; return them."""
         with self.db.unscoped(write=False) as session:
-            grown = select(AuditChain).where(AuditChain.length > AuditChain.signed_length)
+            # Also if somebody pretends that more was signed than there is, so that nothing would be signed any more.
+            grown = select(AuditChain).where(AuditChain.length != AuditChain.signed_length)
             ends = session.scalars(grown.order_by(AuditChain.organisation_id)).all()
             newest = session.scalars(select(SystemEvent).order_by(SystemEvent.number.desc()).limit(1)).first()
-        written = [sign_checkpoint(self.key, end.organisation_id, end.length, end.hash, at) for end in ends]
+        key = list_signing_keys(self.secret_keys[:1])[0]
+        written = [sign_checkpoint(key, end.organisation_id, end.length, end.hash, at) for end in ends]
         system = []
         if newest is not None and newest.number > self.system_length:
-            system = [sign_checkpoint(self.key, SYSTEM, newest.number, newest.hash, at)]
+            system = [sign_checkpoint(key, SYSTEM, newest.number, newest.hash, at)]
             self.system_length = newest.number
         self.journal.append([asdict(checkpoint) for checkpoint in (*written, *system)])
         for checkpoint in written:
@@ -83,7 +88,7 @@ class CheckpointWriter:
         """Queue a checkpoint for the endpoints of its organisation, and note that it is written."""
         end = AuditChain.organisation_id == checkpoint.chain
         with self.db.unscoped() as session, limit_to_organisation(session, checkpoint.chain):
-            is_later = AuditChain.signed_length < checkpoint.length
+            is_later = or_(AuditChain.signed_length < checkpoint.length, AuditChain.signed_length > AuditChain.length)
             session.execute(update(AuditChain).where(end, is_later).values(signed_length=checkpoint.length))
             queue_events(session, Event(code=EVENT, occasion=str(checkpoint.length), payload=asdict(checkpoint)))
 

@@ -353,7 +353,7 @@ def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
 def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int:
     number = settings.add_secret_key()
     print(
-        f"{settings.secret_keys_path} has a new secret key and {number - 1} older. Restart every process of Diligence."
+        f"{settings.secret_keys_path} has a new secret key and {number - 1} older. Every process of Diligence uses it now."
     )
     print(
         "Before you remove an older key, run diligence secret-key reencrypt and rotate the secrets of the webhook "

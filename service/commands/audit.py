@@ -55,10 +55,10 @@ def verify(settings: Settings, arguments: argparse.Namespace) -> int:
 def write_checkpoints(settings: Settings, arguments: argparse.Namespace) -> int:
     """Sign the chains that have grown since their last checkpoint."""
     with open_current_database(settings) as db:
-        checkpoints = open_checkpoints(settings, db)
-        written = checkpoints.write(now())
+        written = open_checkpoints(settings, db).write(now())
+    key = list_signing_keys(settings.get_secret_keys())[0]
     print(f"Checkpoints written to {settings.audit_checkpoint_file}: {len(written)}.")
-    print(f"They are signed with the key {checkpoints.key.id}; its public key is {checkpoints.key.public_key.hex()}.")
+    print(f"They are signed with the key {key.id}; its public key is {key.public_key.hex()}.")
     return DONE
 
 

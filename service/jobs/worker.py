@@ -42,11 +42,13 @@ from service.jobs.table import (
     requeue,
     requeue_or_fail,
 )
+from service.secret_keys import DamagedValue
 from service.trouble import find_trouble
 
 POLL_SECONDS = 1.0  # seconds between polls of an empty queue
 DATABASE_RETRY_SECONDS = 5.0  # seconds until the next try when the database does not answer, or its disk is full
-# How a job ends whose file is missing or was changed: another attempt would not find it either.
+# How a job ends whose text or file was changed, or whose file is missing: another attempt would not find it either.
+CHANGED_TEXT = "A stored text was changed in the database. Ask your administrator to run `diligence check`."
 LOST_FILE = "Upload it again, or ask your administrator to restore it from a backup."
 
 log = structlog.get_logger("service.jobs")
@@ -174,6 +176,9 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     except (MissingBlob, ChangedBlob) as error:
         job_log.error(error.code)
         return end_job(db, claimed, "failed", f"{error} {LOST_FILE}", on_end=handler.on_failure)
+    except DamagedValue as error:
+        job_log.error(error.code)
+        return end_job(db, claimed, "failed", CHANGED_TEXT, on_end=handler.on_failure)
     except Exception as error:
         trouble = find_trouble(error)
         if trouble is not None:

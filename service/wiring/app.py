@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import Babel
+from itsdangerous import URLSafeTimedSerializer
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -93,6 +95,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(list_menu=navigation.list_menu)
+    app.session_interface = FormSessions()
     Babel(app, locale_selector=_select_language, timezone_selector=_select_time_zone)
     app.before_request(_start_request)
     middleware.register(app)
@@ -117,11 +120,7 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
     database.secret_keys = database.secret_keys or settings.open_secret_keys()
     cookie = {"SECURE": not settings.plain_http, "HTTPONLY": True, "SAMESITE": "Lax", "PATH": "/"}
     app.config.update({f"SESSION_COOKIE_{name}": value for name, value in cookie.items()})
-    newest, *older = settings.get_secret_keys()
     app.config.update(
-        SECRET_KEY=newest,
-        SECRET_KEY_FALLBACKS=older,
-        WTF_CSRF_SECRET_KEY=[*reversed(older), newest],  # itsdangerous signs with the last one
         # Flask's own session holds the CSRF secret and nothing else; sign-ins are stored in the database.
         SESSION_COOKIE_NAME="diligence-form" if settings.plain_http else "__Host-diligence-form",
         MAX_CONTENT_LENGTH=settings.upload_bytes,
@@ -136,6 +135,20 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
         calendar_limiter=RateLimiter(database, calendar_links.REQUESTS_PER_MINUTE, CalendarLink),
         readiness=ReadinessCheck(Pulse(database, "web")),
     )
+
+
+class FormSessions(SecureCookieSessionInterface):
+    """Signs the session of forms with the newest secret key at each moment, and accepts what the older ones signed."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Return what signs and checks the cookie of the session."""
+        newest, *older = app.extensions["settings"].get_secret_keys()
+        app.config.update(
+            SECRET_KEY=newest,
+            SECRET_KEY_FALLBACKS=older,
+            WTF_CSRF_SECRET_KEY=[*reversed(older), newest],  # itsdangerous signs with the last one
+        )
+        return super().get_signing_serializer(app)
 
 
 def _select_language() -> str:

@@ -37,7 +37,6 @@ from service.outbox.delivery import Channels, run_delivery
 from service.outbox.exchange import Receiving
 from service.outbox.mail import read_mail_server
 from service.reencryption import reencrypt_files
-from service.secret_keys import list_signing_keys
 from service.settings import Settings
 from service.wiring import demo
 from service.wiring.app import create_app
@@ -153,19 +152,18 @@ def run_scheduler_process(settings: Settings) -> None:
 def open_pusher(settings: Settings) -> Pusher:
     """Return how scores leave for connected systems."""
     receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
-    return Pusher(receiving, settings.get_secret_keys(), settings.address)
+    return Pusher(receiving, settings.open_secret_keys(), settings.address)
 
 
 def open_channels(settings: Settings) -> Channels:
     """Return how messages leave the installation. Raises SettingError."""
     receiving = Receiving(settings.webhook_plain_http, settings.webhook_networks)
-    return Channels(read_mail_server(settings), receiving, settings.get_secret_keys())
+    return Channels(read_mail_server(settings), receiving, settings.open_secret_keys())
 
 
 def open_checkpoints(settings: Settings, db: Database) -> CheckpointWriter:
     """Return what writes signed checkpoints of the audit trail. Raises SettingError."""
-    newest, *_ = list_signing_keys(settings.get_secret_keys())
-    return CheckpointWriter(db, Journal(settings.audit_checkpoint_file), newest)
+    return CheckpointWriter(db, Journal(settings.audit_checkpoint_file), settings.open_secret_keys())
 
 
 def open_blobs(settings: Settings) -> BlobStore:

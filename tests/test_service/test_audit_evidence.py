@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from callers import make_organisation
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 from stored_keys import SECRET_KEYS
 from test_audit_chain import cut_off, record, tamper
 
@@ -40,12 +40,16 @@ def test_a_checkpoint_is_written_for_each_chain_that_has_grown_and_sent_to_endpo
         endpoints.create_endpoint(session, "https://evidence.example/in", ["audit.checkpoint"], OLD, "user:ana")
     with database.unscoped() as session:
         record_system_event(session, "system:restore", "backup.restored", "backup", "1", {})
-    (key,) = list_signing_keys([OLD])
-    writer = CheckpointWriter(database, Journal(tmp_path / "checkpoints.jsonl"), key)
+    writer = CheckpointWriter(database, Journal(tmp_path / "checkpoints.jsonl"), [OLD])
     assert [(each.chain, each.length) for each in writer.write(now())] == [(organisation_id, 1), (SYSTEM, 1)]
     assert writer.write(now()) == []
     record(database, organisation_id, "1", "2")
+    with database.unscoped() as session:  # somebody pretends that more was signed
+        session.execute(
+            update(AuditChain).where(AuditChain.organisation_id == organisation_id).values(signed_length=99)
+        )
     assert [(each.chain, each.length) for each in writer.write(now())] == [(organisation_id, 3)]
+    assert writer.write(now()) == []
     with database.unscoped(write=False) as session:
         end = session.get_one(AuditChain, organisation_id)
         calls = [{"data": payload} for payload in session.scalars(select(Message.payload).order_by(Message.created_at))]
@@ -77,7 +81,7 @@ def test_a_checkpoint_that_was_changed_or_signed_by_somebody_else_proves_nothing
         record_system_event(session, "system:restore", "backup.restored", "backup", "1", {})
     keys = list_signing_keys([OLD])
     journal = Journal(tmp_path / "checkpoints.jsonl")
-    CheckpointWriter(sqlite_database, journal, keys[0]).write(now())
+    CheckpointWriter(sqlite_database, journal, [OLD]).write(now())
     marks, (found,) = read_checkpoints([{**journal.read()[-1], **change}], list_public_keys(keys))
     assert (marks, found.code) == ({}, code)
 

@@ -37,6 +37,18 @@ def test_a_form_that_was_open_while_the_key_was_rotated_is_accepted_until_the_ol
         assert browser.post("/organisation", data=form).status_code == 400
 
 
+def test_web_servers_accept_at_once_what_another_signed_with_a_new_key(tmp_path: Path, sqlite: Empty):
+    settings = Settings(data=tmp_path, plain_http=True)
+    with sqlite() as engine:
+        database = Database(engine, SECRET_KEYS)
+        one, other = create_app(settings, database), create_app(settings, database)
+        browser = make_browser(one, make_user(database, make_organisation(database), "admin"))
+        settings.add_secret_key()
+        form = {"csrf_token": form_token(browser), "keep_months": "60"}
+        browser.application = other
+        assert browser.post("/organisation", data=form).status_code == 303
+
+
 def test_what_people_sign_in_with_is_encrypted_with_the_newest_key_before_an_older_one_is_removed(
     database: Database, blobs: BlobStore
 ):

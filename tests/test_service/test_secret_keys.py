@@ -3,10 +3,16 @@
 from pathlib import Path
 
 import pytest
+from callers import make_organisation
 
 from service import secret_keys
+from service.clock import now
+from service.connected_systems.systems import Credentials, SystemForm, create_system, read_credentials
+from service.db.session import Database
+from service.outbox import endpoints
 from service.secret_keys import DamagedValue, UnknownKey, decrypt, encrypt, is_signed, list_signing_keys
 from service.settings import SettingError, Settings
+from service.wiring.processes import open_channels, open_checkpoints, open_pusher
 
 OLD, NEW = (b"a1" * 32, b"b2" * 32)
 
@@ -55,9 +61,10 @@ def test_the_file_of_the_secret_keys_may_hold_several_newest_first(tmp_path: Pat
     assert settings.add_secret_key() == 3
     newest, *older = settings.get_secret_keys()
     assert (len(newest), older, path.stat().st_mode & 0o777) == (64, [NEW, first], 0o600)
-    path.write_bytes(NEW + b"\nshort\n")
+    other = Settings(data=tmp_path / "other", secret_key_file=str(tmp_path / "short"))
+    other.secret_keys_path.write_bytes(NEW + b"\nshort\n")
     with pytest.raises(SettingError, match="at least 32 characters"):
-        settings.get_secret_keys()
+        other.get_secret_keys()
 
 
 def test_a_key_that_is_added_to_the_file_is_used_without_a_restart(tmp_path: Path):
@@ -66,3 +73,31 @@ def test_a_key_that_is_added_to_the_file_is_used_without_a_restart(tmp_path: Pat
     (first,) = keys
     settings.add_secret_key()
     assert (len(keys), keys[0] == first, keys[1]) == (2, False, first)
+
+
+def test_a_process_whose_key_file_disappears_goes_on_with_its_keys_and_creates_no_other(tmp_path: Path):
+    keys = Settings(data=tmp_path).get_secret_keys()
+    path = Settings(data=tmp_path).secret_keys_path
+    path.unlink()
+    assert Settings(data=tmp_path).get_secret_keys() == keys
+    assert not path.exists()
+
+
+def test_whatever_a_worker_reads_follows_the_key_that_a_web_server_already_uses(
+    sqlite_database: Database, tmp_path: Path
+):
+    settings = Settings(data=tmp_path)
+    organisation_id = make_organisation(sqlite_database)
+    receivers, pusher = open_channels(settings), open_pusher(settings)
+    checkpoints = open_checkpoints(settings, sqlite_database)
+    settings.add_secret_key()
+    newest, older = settings.get_secret_keys()
+    with sqlite_database.for_organisation(organisation_id) as session:
+        endpoint, _ = endpoints.create_endpoint(session, "https://a.example/", ["level.changed"], newest, "user:ana")
+        assert endpoints.list_signing_secrets(endpoint, receivers.secret_keys, now())
+        credentials = Credentials("oauth2", "diligence", "a secret")
+        form = SystemForm(address="https://coupa.example", credentials=credentials)
+        system = create_system(session, "coupa", form, [newest], "user:ana")
+        assert read_credentials(system, pusher.secret_keys) == credentials
+    (written,) = checkpoints.write(now())
+    assert written.key == list_signing_keys([newest])[0].id

@@ -17,7 +17,7 @@ import pytest
 from callers import form_token, freeze_time, make_browser, make_key, make_organisation, make_user
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, event, make_url, select
+from sqlalchemy import create_engine, event, func, make_url, select, update
 from stored_keys import SECRET_KEYS
 from werkzeug.test import TestResponse
 
@@ -25,6 +25,7 @@ from service import cli, trouble
 from service.clock import now
 from service.db import postgresql_connection
 from service.db import session as sessions
+from service.db.case_tables import StoredCase
 from service.db.import_tables import Import
 from service.db.job_tables import Job
 from service.db.migrations import migrate
@@ -249,6 +250,20 @@ def test_a_report_whose_file_is_missing_or_changed_is_trouble_and_not_a_bug(
         session.add(job)
     address = f"/api/v1/reports/{job.id}/file"
     check_trouble(service.client.get(address, headers=service.key), code, written)
+
+
+@pytest.mark.parametrize("code", ["text.key_missing", "text.changed"])
+def test_a_case_whose_text_cannot_be_decrypted_is_trouble_and_not_a_bug(service: Service, written: StringIO, code: str):
+    key = make_key(service.database, service.organisation_id, "cases:read", "cases:write")
+    finding = {"finding": "papers_held", "phase": "work", "source": "grievance"}
+    opened = service.client.post("/api/v1/cases", json={"number": "C-1", "findings": [finding]}, headers=key)
+    if code == "text.key_missing":
+        service.requests.secret_keys = (b"another key" * 3,)
+    else:
+        with service.database.unscoped() as session:
+            stored = StoredCase.__table__.c
+            session.execute(update(StoredCase.__table__).values(number=func.substr(stored.number, 1, 60)))
+    check_trouble(service.client.get(f"/api/v1/cases/{opened.json['id']}", headers=key), code, written)
 
 
 def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Path, written: StringIO):
