@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -26,6 +27,7 @@ LEEWAY = 60  # seconds by which the clock of a provider may differ
 METADATA_SECONDS = 600.0
 # How often they are loaded at most, whatever strangers send, and how long a provider that does not answer is left alone.
 RELOAD_SECONDS, REST_SECONDS = 60.0, 10.0
+LISTS = ("scopes_supported", "token_endpoint_auth_methods_supported")  # in the metadata
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _loaded: dict[str, tuple[float, dict[str, Any], dict[str, Any]]] = {}
 _failed: dict[str, float] = {}
@@ -76,6 +78,8 @@ class Client:
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         if metadata.get("issuer") != self.issuer or not all(isinstance(metadata.get(name), str) for name in needed):
             raise ProviderUnreachable("issuer")
+        if not all(isinstance(metadata.get(name, []), list) for name in LISTS):
+            raise ProviderUnreachable("metadata")
         return metadata, self.session.get_json(metadata["jwks_uri"])
 
     def build_sign_in_url(self, redirect_uri: str, state: str, nonce: str, verifier: str, *, again: bool) -> str:
@@ -116,7 +120,8 @@ class Client:
         try:
             claims = CodeIDToken(token.claims, token.header, options, params)
             claims.validate(leeway=LEEWAY)
-        except (JoseError, OAuth2Error, ValueError, TypeError) as error:
+            datetime.fromtimestamp(claims["exp"], UTC)
+        except (JoseError, OAuth2Error, ValueError, TypeError, OverflowError, OSError) as error:
             raise ProviderRefused("id_token") from error
         return dict(claims)
 
@@ -126,7 +131,7 @@ class Client:
         Raises ProviderRefused ``user_info`` if it is about somebody else, ProviderUnreachable.
         """
         metadata = self.load_metadata()[0]
-        if "userinfo_endpoint" not in metadata:
+        if "userinfo_endpoint" not in metadata or "access_token" not in tokens:
             return {}
         header = {"Authorization": f"Bearer {tokens['access_token']}"}
         said = self.session.get_json(metadata["userinfo_endpoint"], header)

@@ -47,8 +47,7 @@ def sign_in() -> AnyResponse:
     password_matches = passwords.verify_password(password, user.password_hash if user else passwords.DUMMY_HASH)
     if user is None or not password_matches or not user.active:
         log.warning("sign_in_failed", account=attempt.account[:12], address=attempt.address[:12])
-        if user is not None:
-            record_failure(user, attempt)
+        record_failure(user, attempt)
         return render_sign_in_error(email, _("Incorrect email address or password."), 403)
     throttle.clear_failures(get_database(), attempt)
     if users.has_expired_password(user):
@@ -249,12 +248,16 @@ def render_confirmation(next_url: str, error: DomainError | None) -> str:
     )
 
 
-def record_failure(user: User, attempt: throttle.AllowedAttempt) -> None:
+def record_failure(user: User | None, attempt: throttle.AllowedAttempt) -> None:
     """Record a failed sign-in of an existing user. Under attack, the 10th, 100th and 1,000th failure within an hour stand for
-    those between, so that nobody can fill the audit trail.
+    those between, so that nobody can fill the audit trail. For an account that does not exist (None), as much is written.
     """
     failures = throttle.count_failures(get_database(), attempt, FAILURES_GROUPED)
-    if failures in (1, 10, 100, 1_000):
+    if failures not in (1, 10, 100, 1_000):
+        return
+    if user is None:
+        throttle.write_again(get_database(), attempt)
+    else:
         with get_database().for_organisation(user.organisation_id) as db_session:
             details = {"failures": failures, "address": attempt.address[:12]}
             record_event(db_session, "system:sign_in", "user.sign_in_failed", "user", user.id, details)

@@ -114,9 +114,14 @@ def count_export(address: str) -> AnyResponse:
     if file is None or not file.filename:
         return _render_export(address, error=DomainError("survey.file", 422, "Choose a file."))
     try:
-        with _open_session(write=True) as session:
-            survey = surveys.get_survey(session, get_survey_link().survey_id, lock=True)
-            counted = collecting.count_export(session, survey, file.read(), file.filename, _get_day())
+        with _open_session(write=False) as session:
+            survey = surveys.get_survey(session, get_survey_link().survey_id)
+            export = collecting.read_export(session, survey, file.read(), file.filename, _get_day())
+            counted = collecting.Counted(0, tuple(export.refused.items()))
+        if export.submissions:
+            with _open_session(write=True) as session:
+                locked = surveys.get_survey(session, survey.id, lock=True)
+                counted = collecting.count_export(session, locked, export, _get_day())
     except DomainError as error:
         return _render_export(address, error=error)
     return _render_export(address, counted)

@@ -5,7 +5,7 @@ There is no event in the audit trail, no time and no version that would show tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import cast
 
@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from questionnaires.worker_voice.form import load_worker_voice_form
+from service.db.session import chunks
 from service.db.worker_voice_tables import SurveyCode, SurveyCount, WorkerSurvey
 from service.errors import DomainError
 from service.worker_voice.surveys import OPEN, hash_code
@@ -25,9 +26,21 @@ def is_answerable(survey: WorkerSurvey, on: date) -> bool:
 
 def check_code(session: Session, survey: WorkerSurvey, code: str) -> None:
     """Raise DomainError ``survey.wrong_code``, 422, unless nobody has used a code of a survey yet."""
-    query = select(SurveyCode.id).where(SurveyCode.survey_id == survey.id)
-    if session.scalars(query.where(SurveyCode.code_hash == hash_code(survey.id, code))).first() is None:
+    if not find_unused_codes(session, survey, [code]):
         raise refuse("wrong_code")
+
+
+def find_unused_codes(session: Session, survey: WorkerSurvey, codes: Iterable[str]) -> set[str]:
+    """Return those of some codes that are codes of a survey which nobody has used yet."""
+    by_hash: dict[str, set[str]] = {}
+    for code in codes:
+        by_hash.setdefault(hash_code(survey.id, code), set()).add(code)
+    query = select(SurveyCode.code_hash).where(SurveyCode.survey_id == survey.id)
+    found: set[str] = set()
+    for chunk in chunks(sorted(by_hash)):
+        for code_hash in session.scalars(query.where(SurveyCode.code_hash.in_(chunk))):
+            found |= by_hash[code_hash]
+    return found
 
 
 def add_answers(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy.orm import Session
 
-from questionnaires.worker_voice.collected import UnreadableExport, read_submissions
+from questionnaires.worker_voice.collected import Submission, UnreadableExport, read_submissions
 from questionnaires.worker_voice.form import WorkerVoiceForm, load_worker_voice_form
 from questionnaires.worker_voice.publication import load_publication_rules
 from questionnaires.worker_voice.xlsform import SurveyTexts, build_voice_xlsform, list_recordings
@@ -24,11 +24,19 @@ from service.db.tables import Organisation
 from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
 from service.referrals.readiness import choose_contacts
-from service.worker_voice.answering import add_answers, is_answerable, refuse
+from service.worker_voice.answering import add_answers, find_unused_codes, is_answerable, refuse
 from service.worker_voice.surveys import describe_groups, load_usable_languages
 
 # Larger files would be written to the disk while they are received (Werkzeug, default_stream_factory).
 MOST_BYTES = 500_000
+
+
+@dataclass(frozen=True)
+class Export:
+    """The rows of an export with consent and a code that was not used, and why other rows are refused, by their numbers."""
+
+    submissions: tuple[Submission, ...]
+    refused: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,10 @@ def _load_texts(session: Session, survey: WorkerSurvey, form: WorkerVoiceForm, o
     return found
 
 
-def count_export(session: Session, survey: WorkerSurvey, data: bytes, name: str, on: date) -> Counted:
-    """Count the answers of an export of KoboToolbox or ODK in a locked survey, and delete their codes.
+def read_export(session: Session, survey: WorkerSurvey, data: bytes, name: str, on: date) -> Export:
+    """Read an export of KoboToolbox or ODK. Nothing is written, so nobody without a code can keep others from writing.
 
-    A row that cannot be counted changes nothing. Raises DomainError, 422: ``survey.not_open``, ``survey.file``.
+    Raises DomainError, 422: ``survey.not_open``, ``survey.file``.
     """
     if not is_answerable(survey, on):
         raise refuse("not_open")
@@ -92,12 +100,21 @@ def count_export(session: Session, survey: WorkerSurvey, data: bytes, name: str,
         submissions = read_submissions(data, name, form, texts, survey.workers)
     except UnreadableExport as unreadable:
         raise DomainError("survey.file", 422, str(unreadable)) from None
-    refused = []
-    for one in submissions:
+    unused = find_unused_codes(session, survey, [one.code for one in submissions])
+    refused = {
+        one.row: "survey.wrong_code" if one.agreed else "survey.not_agreed"
+        for one in submissions
+        if not one.agreed or one.code not in unused
+    }
+    return Export(tuple(one for one in submissions if one.row not in refused), refused)
+
+
+def count_export(session: Session, survey: WorkerSurvey, export: Export, on: date) -> Counted:
+    """Count the answers of an export in a locked survey, and delete their codes. A row that cannot be counted changes nothing."""
+    refused = dict(export.refused)
+    for one in export.submissions:
         try:
-            if not one.agreed:
-                raise refuse("not_agreed")
             add_answers(session, survey, one.code, one.group if survey.cut else survey.groups[0], one.answers, on)
         except DomainError as error:
-            refused.append((one.row, error.code))
-    return Counted(len(submissions) - len(refused), tuple(refused))
+            refused[one.row] = error.code
+    return Counted(len(export.submissions) + len(export.refused) - len(refused), tuple(sorted(refused.items())))

@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from callers import PASSWORD, form_token, freeze_time, make_browser, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 from werkzeug.test import TestResponse
 
 from service.auth import passwords, users
@@ -86,12 +86,17 @@ def test_wrong_passwords_unknown_and_inactive_accounts_get_the_same_response_aft
     with database.unscoped() as session:
         organisation_id = session.get_one(User, ana).organisation_id
     make_user(database, organisation_id, email="bo@harbour.example", active=False)
-    client = app.test_client()
-    answers = [
-        enter(client, "not the password"),
-        enter(client, email="nobody@harbour.example"),
-        enter(client, email="bo@harbour.example"),
-    ]
+    client, commits, answers = app.test_client(), list[int](), []
+
+    def count(_connection: object) -> None:
+        commits.append(len(answers))
+
+    event.listen(database.engine, "commit", count)
+    answers.append(enter(client, "not the password"))
+    answers.append(enter(client, email="nobody@harbour.example"))
+    answers.append(enter(client, email="bo@harbour.example"))
+    event.remove(database.engine, "commit", count)
+    assert len({commits.count(answer) for answer in range(3)}) == 1
     statuses = {answer.get_data(as_text=True).partition('role="alert"')[2].partition("</p>")[0] for answer in answers}
     assert {answer.status_code for answer in answers} == {403}
     assert statuses == {">Incorrect email address or password."}

@@ -32,7 +32,8 @@ def write_export(codes: Sequence[str], group: str = "MM", **other: str) -> bytes
 
 
 def count(session: Session, survey: WorkerSurvey, data: bytes) -> collecting.Counted:
-    return collecting.count_export(session, survey, data, "export.csv", ON)
+    export = collecting.read_export(session, survey, data, "export.csv", ON)
+    return collecting.count_export(session, survey, export, ON)
 
 
 def test_a_row_without_consent_an_unused_code_a_group_or_an_answer_changes_nothing(quick: Session):  # noqa: F811
@@ -63,7 +64,7 @@ def test_an_export_counts_only_while_its_survey_is_open_and_never_more_rows_than
         count(quick, surveyed.survey, write_export(["ACDEF-GHJKL"] * 121))
     late = BY_ORIGIN.closes_on + timedelta(days=1)
     with pytest.raises(DomainError) as refused:
-        collecting.count_export(quick, surveyed.survey, write_export(codes), "export.csv", late)
+        collecting.read_export(quick, surveyed.survey, write_export(codes), "export.csv", late)
     assert refused.value.code == "survey.not_open"
 
 
@@ -100,6 +101,10 @@ def test_whoever_runs_a_survey_sends_an_export_without_an_account_and_it_leaves_
     capsys.readouterr()
     monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", None)  # a file on the disk would fail
     union = app.test_client()
+    with monkeypatch.context() as patched:  # without a valid code nothing is written, not even for a moment
+        patched.setattr(collecting, "count_export", None)
+        unknown = union.post(page, data={"file": (io.BytesIO(write_export(["ACDEF-GHJKL"])), "export.csv")})
+        assert "Answers counted: 0." in unknown.get_data(as_text=True)
     assert "Count answers" in union.get(page).get_data(as_text=True)
     data = write_export([*codes, "ACDEF-GHJKL"], _notes="x" * 28_000)
     upload = {"file": (io.BytesIO(data), "export.csv")}

@@ -131,7 +131,15 @@ def test_an_id_token_for_another_nonce_is_refused(
 
 
 @pytest.mark.parametrize(
-    "changed", [{"iss": "http://localhost:1"}, {"aud": "another"}, {"exp": 1}, {"nonce": "another"}, {"alg": "HS256"}]
+    "changed",
+    [
+        {"iss": "http://localhost:1"},
+        {"aud": "another"},
+        {"exp": 1},
+        {"exp": 10**18},
+        {"nonce": "another"},
+        {"alg": "HS256"},
+    ],
 )
 def test_what_a_token_says_has_to_hold(
     app: Flask, database: Database, provider: Provider, organisation_id: str, settings: Settings, changed: dict

@@ -96,7 +96,7 @@ def test_whatever_a_worker_reads_follows_the_key_that_a_web_server_already_uses(
         endpoint, _ = endpoints.create_endpoint(session, "https://a.example/", ["level.changed"], newest, "user:ana")
         assert endpoints.list_signing_secrets(endpoint, receivers.secret_keys, now())
         credentials = Credentials("oauth2", "diligence", "a secret")
-        form = SystemForm(address="https://coupa.example", credentials=credentials)
+        form = SystemForm(address="https://coupa.example", options={"scope": "core"}, credentials=credentials)
         system = create_system(session, "coupa", form, [newest], "user:ana")
         assert read_credentials(system, pusher.secret_keys) == credentials
     (written,) = checkpoints.write(now())
