@@ -22,6 +22,9 @@ MEDIA_TYPE = "text/x-gettext-translation"
 SIMILAR = (
     75  # from which an unknown English text is taken for an earlier wording of one that exists (rapidfuzz, 0 to 100)
 )
+# Beyond which a file is refused, or unknown texts are only listed: looking for a similar one takes a millisecond or two.
+MOST_BYTES, MOST_ENTRIES, MOST_COMPARED = 5_000_000, 20_000, 200
+LONGEST = 5_000  # characters of an unknown text that is compared
 STATE_NOTES = {
     "draft": "State: draft",
     "back_translated": "State: draft, translated back",
@@ -77,15 +80,19 @@ def read_po_file(data: bytes, texts: Texts) -> Upload:
     """Read a PO file of a language; ``texts``: what is read in it now.
 
     An entry without the mark "fuzzy" is confirmed. One with it is a draft: it changes something only if its translation differs,
-    or if it was confirmed. Entries without a translation change nothing. Raises DomainError, 422: ``po.unreadable``;
-    ``po.language`` for a file of another language.
+    or if it was confirmed. Entries without a translation change nothing. Raises DomainError: ``po.too_large``, 413;
+    ``po.unreadable``, 422; ``po.language``, 422, for a file of another language.
     """
+    if len(data) > MOST_BYTES:
+        raise DomainError("po.too_large", 413, f"A file can have up to {MOST_BYTES // 1_000_000} MB.")
     try:
         catalog = read_po(BytesIO(data), abort_invalid=True)
     except (PoFileError, UnicodeError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f" Line {line + 1} cannot be read." if isinstance(line, int) else ""
         raise DomainError("po.unreadable", 422, f"This is not a PO file (gettext).{where}") from error
+    if len(catalog) > MOST_ENTRIES:
+        raise DomainError("po.too_large", 413, f"A file can have up to {MOST_ENTRIES:,} texts.")
     if catalog.locale is not None and catalog.locale != texts.locale:
         raise DomainError("po.language", 422, f"This file is for the language {catalog.locale}, not {texts.locale}.")
     return _compare(catalog, texts)
@@ -95,7 +102,8 @@ def _compare(catalog: Catalog, texts: Texts) -> Upload:
     known = {(text.context, text.english): text for text in list_texts()}
     there = {(message.context, _get_english(message)) for message in catalog if message.id}
     absent = {key: text.english for key, text in known.items() if key not in there}
-    reviews, outdated, unknown, faults = [], [], [], []
+    reviews, faults = [], []
+    outdated, unknown = list[Fault](), list[Fault]()
     reworded = confirmed = reopened = unchanged = 0
     for message in catalog:
         english = _get_english(message)
@@ -104,7 +112,8 @@ def _compare(catalog: Catalog, texts: Texts) -> Upload:
             continue
         text, line = known.get((message.context, english)), message.lineno or 0
         if text is None:
-            if now := _find_similar(message, absent):
+            is_compared = len(outdated) + len(unknown) < MOST_COMPARED and len(english) <= LONGEST
+            if is_compared and (now := _find_similar(message, absent)):
                 outdated.append(Fault(line, english, now))
             else:
                 unknown.append(Fault(line, english, ""))

@@ -193,6 +193,17 @@ def test_a_file_that_is_no_po_file_is_refused(data: bytes, code: str):
     assert refused.value.code == code
 
 
+def test_only_so_many_unknown_texts_are_compared_with_ours_however_many_a_file_has():
+    texts = load_shipped_texts("th")
+    catalog = read_po(BytesIO(po_files.build_po_file(texts, [])))
+    for number in range(po_files.MOST_COMPARED + 100):
+        catalog.add(f"Please send your answers by %(day)s. ({number})", "x")
+    file = BytesIO()
+    write_po(file, catalog)
+    upload = po_files.read_po_file(file.getvalue(), texts)
+    assert (len(upload.outdated), len(upload.unknown)) == (po_files.MOST_COMPARED, 100)
+
+
 def test_a_file_of_another_language_is_refused():
     with pytest.raises(DomainError) as refused:
         po_files.read_po_file(po_files.build_po_file(load_shipped_texts("vi")), load_shipped_texts("th"))

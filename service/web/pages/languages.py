@@ -142,7 +142,7 @@ def _load_changes(text: str) -> list[review.Review]:
         return [
             review.Review(review.get_text(key), tuple(map(str, forms)), state) for key, forms, state in json.loads(text)
         ]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DomainError("po.file", 422, _("Upload the file again.")) from error
 
 
