@@ -11,19 +11,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.account_tables import ApiKey, SignIn, StoredLogo, User
+from service.db.campaign_tables import Campaign
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job, Schedule
-from service.db.link_tables import AnswerFile, UnfinishedUpload
+from service.db.link_tables import AnswerFile, SupplierLink, UnfinishedUpload
+from service.db.outbox_tables import Message
 from service.db.remediation_tables import StepEvidence
 from service.db.session import Database, limit_to_organisation
+from service.db.system_tables import ConnectedSystem
 from service.db.tables import AuditEvent, Base, Erasure, Organisation, Owned, new_id
+from service.db.worker_voice_tables import WorkerSurvey
 from service.erasure.files import delete_files
 from service.erasure.record import record_erasures, record_organisation_erasure
 from service.erasure.traces import ACTIVE, list_portions
@@ -51,8 +55,8 @@ def count_rows(session: Session, organisation_id: str) -> dict[str, int]:
 def begin_erasure(session: Session, organisation_id: str, by: str) -> Job:
     """Begin to erase the organisation of a session; return the job that does it, which may have begun earlier.
 
-    From this transaction on nobody can sign in, its keys are gone, its other jobs write nothing any more, and its name is
-    replaced. Raises DomainError ``not_found``.
+    From this transaction on nobody can sign in or open a link, its keys are gone, its other jobs write nothing any more, nothing
+    is sent for it, and its name is replaced. Raises DomainError ``not_found``.
     """
     query = select(Organisation).where(Organisation.id == organisation_id).with_for_update()
     organisation = session.scalars(query).first()
@@ -62,8 +66,10 @@ def begin_erasure(session: Session, organisation_id: str, by: str) -> Job:
     if begun is not None:
         return begun
     counts = count_rows(session, organisation_id)
-    for table in (SignIn, ApiKey, User, Schedule):
+    for table in (SignIn, ApiKey, User, Schedule, Campaign, Message, WorkerSurvey):
         session.execute(delete(table))
+    session.execute(update(SupplierLink).where(SupplierLink.revoked_at.is_(None)).values(revoked_at=now()))
+    session.execute(update(ConnectedSystem).values(enabled=False))
     session.execute(delete(Job).where(Job.state.in_(ACTIVE)))
     organisation.name = f"erased {organisation_id}"
     return enqueue(session, ERASE_ORGANISATION, {"counts": counts}, by)

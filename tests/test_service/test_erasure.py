@@ -9,21 +9,27 @@ from api_contract import watch
 from callers import make_organisation
 from databases import SECRET_KEYS, Empty
 from flask import Flask
-from full_organisation import read_all_rows
+from full_organisation import create_full_organisation, read_all_rows
 from portal import Portal, make_portal, run_jobs
 from sheets import workbook
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from service.backup import create_backup, restore_backup
 from service.blob_store.folder import FolderStore
 from service.clock import now
+from service.db.account_tables import ApiKey
+from service.db.campaign_tables import Campaign
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
+from service.db.link_tables import SupplierLink
+from service.db.outbox_tables import Message
 from service.db.session import Database
+from service.db.system_tables import ConnectedSystem
 from service.db.tables import AuditEvent, Base
+from service.db.worker_voice_tables import WorkerSurvey
 from service.erasure import completion
-from service.erasure.organisation import erase_organisation
+from service.erasure.organisation import begin_erasure, erase_organisation
 from service.erasure.places import PLACES
 from service.erasure.record import list_erasures, record_erasures
 from service.integrity.check import find_inconsistencies, repair_inconsistencies
@@ -413,6 +419,22 @@ def test_the_bytes_of_a_refused_file_are_deleted_at_once_and_the_reason_stays(po
     assert portal.app.extensions["blob_store"].list_digests() == ()
     with portal.app.extensions["database"].unscoped(write=False) as session:
         assert session.scalars(select(func.count(Upload.id))).one() == 0
+
+
+def test_nothing_is_sent_or_opened_for_an_organisation_once_its_erasure_begins(sqlite: Empty, blobs: FolderStore):
+    with sqlite() as engine:
+        database = Database(engine, SECRET_KEYS)
+        organisation_id = create_full_organisation(database, blobs)
+        reaching_out = (
+            select(SupplierLink.id).where(SupplierLink.revoked_at.is_(None)),
+            select(ConnectedSystem.id).where(ConnectedSystem.enabled),
+            *map(select, (Message.id, Campaign.id, WorkerSurvey.id, ApiKey.id)),
+        )
+        with database.for_organisation(organisation_id) as session:
+            session.execute(update(ConnectedSystem).values(enabled=True))
+            assert all(session.scalars(each).first() for each in reaching_out)
+            begin_erasure(session, organisation_id, "user:1")
+            assert not any(session.scalars(each).first() for each in reaching_out)
 
 
 def test_nothing_of_an_erased_organisation_remains_and_another_is_untouched(
