@@ -232,14 +232,15 @@ class KeyFile(Sequence[bytes]):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._changed, self._keys = path, 0, tuple[bytes, ...]()
+        self.path, self._version, self._keys = path, (0, 0), tuple[bytes, ...]()
 
     def _read(self) -> tuple[bytes, ...]:
         try:
-            changed = self.path.stat().st_mtime_ns
-            if changed != self._changed:
+            status = self.path.stat()
+            version = status.st_mtime_ns, status.st_ino  # the clock of a file system is coarse
+            if version != self._version:
                 keys = _read_keys(self.path)
-                self._keys, self._changed = keys, changed
+                self._keys, self._version = keys, version
         except (OSError, SettingError):
             if not self._keys:  # or it is being replaced
                 raise
