@@ -1,7 +1,7 @@
 """Workers and schedulers as separate processes, to be killed, stopped, or run with a clock that is set.
 
     python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
-    python processes.py tick URL DAYS      ticks at 06:00 of these days (numbers), one right after the other
+    python processes.py tick URL DAYS      stops itself; then ticks at 06:00 of these days (numbers), one right after the other
     python processes.py drain URL FOLDER   two workers that stop on SIGTERM; their grace period is half a second
     python processes.py live URL FOLDER    a worker that counts where a schedule asks for a review, and a scheduler that
                                            ticks five times a second
@@ -98,6 +98,9 @@ def main(role: str, url: str, *arguments: str) -> None:
     worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
     db = Database(open_engine(url), SECRET_KEYS)
     if role == "tick":
+        with db.unscoped(write=False) as session:
+            session.execute(select(1))  # connected
+        os.kill(os.getpid(), signal.SIGSTOP)
         for day in map(int, arguments):
             scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
         return
