@@ -57,13 +57,13 @@ def postgresql() -> Iterator[databases.Empty]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Which kinds of database a test runs on. Slow fault tests name the one they run on in the suite; with --long it is both."""
+    """Which kinds of database a test runs on. Slow tests name the one they run on in the suite; with --long it is both."""
     if "database" in metafunc.fixturenames:
         through_app = {"app", "new_app"} & set(metafunc.fixturenames)
         kinds = databases.KINDS[:1] if through_app else databases.KINDS
-        fault = metafunc.definition.get_closest_marker("fault")
-        if TIMES == 1 and fault is not None and "suite" in fault.kwargs:
-            kinds = (fault.kwargs["suite"],)
+        suite = metafunc.definition.get_closest_marker("suite")
+        if TIMES == 1 and suite is not None:
+            kinds = suite.args
         metafunc.parametrize("database", kinds, indirect=True)
 
 

@@ -106,7 +106,8 @@ def count(database: Database, column: object) -> int:
         return session.scalars(select(func.count(column))).one()
 
 
-@pytest.mark.fault(suite="postgresql")
+@pytest.mark.fault
+@pytest.mark.suite("postgresql")
 def test_a_campaign_of_two_hundred_reaches_each_supplier_once(
     database: Database, server: tuple[MailServer, Inbox], monkeypatch: pytest.MonkeyPatch
 ):

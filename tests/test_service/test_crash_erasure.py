@@ -34,7 +34,8 @@ def read_journal(blobs: FolderStore) -> list[str]:
     return [erasure.object_id for erasure in list_erasures(Journal(blobs.folder.parent / "erasures.jsonl"))]
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 def test_an_organisation_whose_erasure_is_killed_at_any_write_is_erased_by_the_next_worker(
     database: Database, blobs: FolderStore
 ):
@@ -67,7 +68,8 @@ def test_an_organisation_whose_erasure_is_killed_at_any_write_is_erased_by_the_n
     assert other not in list_erased_organisations(database)
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 @pytest.mark.parametrize("what", ["supplier", "import"])
 def test_an_erasure_killed_at_any_write_of_its_job_is_said_to_be_complete_once_it_is(
     database: Database, blobs: FolderStore, what: str

@@ -101,7 +101,8 @@ def is_complete_absent_or_running(seen: dict[str, object]) -> bool:
     return seen["state"] in ("waiting", "running") and saved in (0, 2, 3, 5, 7, 9)
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 def test_an_import_that_is_killed_at_any_write_is_finished_as_if_nothing_had_happened(
     database: Database, blobs: FolderStore
 ):
@@ -122,7 +123,8 @@ def test_an_import_that_is_killed_at_any_write_is_finished_as_if_nothing_had_hap
     assert number > 50
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 def test_an_import_that_is_killed_after_each_chunk_ends_whole(database: Database, blobs: FolderStore):
     with mortal(database, blobs.folder) as kill:
         organisation_id, _ = send(database, blobs, "Harbour Foods")
@@ -135,7 +137,8 @@ def test_an_import_that_is_killed_after_each_chunk_ends_whole(database: Database
     assert len(look(database, organisation_id)["suppliers"]) == SUPPLIERS
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 def test_an_import_that_never_gets_to_its_first_chunk_is_given_up_with_nothing_saved(
     database: Database, blobs: FolderStore
 ):

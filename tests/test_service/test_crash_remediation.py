@@ -37,6 +37,7 @@ def read_stored(database: Database, step_id: str) -> dict[str, object]:
 
 
 @pytest.mark.fault
+@pytest.mark.suite("postgresql")
 def test_a_change_of_a_step_that_is_killed_at_any_write_has_not_begun(database: Database):
     organisation_id = make_organisation(database)
     users = [make_user(database, organisation_id) for _ in range(2)]

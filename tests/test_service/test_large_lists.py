@@ -44,9 +44,9 @@ SORTS = ("queue", "name", "country", "score", "range", "confidence", "coverage",
 
 @pytest.fixture
 def session(database: Database) -> Iterator[Session]:
-    """An organisation of 60 suppliers of different places, sectors and names."""
+    """An organisation of 40 suppliers of different places, sectors and names."""
     with database.for_organisation(make_organisation(database)) as session:
-        for kind, numbers in (("site", range(48)), ("agency", range(48, 60))):
+        for kind, numbers in (("site", range(32)), ("agency", range(32, 40))):
             rows = [
                 {
                     "reference": f"S-{number}",
@@ -94,8 +94,9 @@ def walk(session: Session, filter_: SupplierFilter, start: SupplierPage | None =
 @pytest.mark.parametrize(
     ("sort", "read", "sorted_"),
     [
-        *((sort, read, 5) for sort in SORTS for read in (7, 1000)),
-        *((sort, 7, 1000) for sort in ("name", "score", "country")),
+        *((sort, 7, 5) for sort in SORTS),
+        *((sort, 1000, 5) for sort in ("queue", "name", "review")),
+        *((sort, 7, 1000) for sort in ("name", "country")),
     ],
 )
 def test_a_list_read_from_an_index_is_the_list_that_is_sorted(
@@ -147,7 +148,7 @@ def test_a_search_that_takes_several_pages_says_how_far_it_has_come(session: Ses
             assert page.searched.read == before.searched.read + 5
         elif page.searched:
             assert page.searched.read == 5
-    assert {page.searched.total for page in pages if page.searched} == {60}
+    assert {page.searched.total for page in pages if page.searched} == {40}
 
 
 def test_a_search_finds_words_that_many_suppliers_have_but_few_together(session: Session, read_from_index):

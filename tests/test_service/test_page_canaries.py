@@ -234,6 +234,7 @@ def find_words(app: Flask, folder: Path, words: Mapping[str, Any]) -> set[str]:
     return {word for word in words if word in text or any(word.encode() in data for data in files)}
 
 
+@pytest.mark.suite("postgresql")
 def test_nothing_that_was_written_on_a_page_remains_after_it_is_erased(
     served: Flask, database: Database, tmp_path: Path, written: StringIO
 ):

@@ -173,6 +173,7 @@ def test_a_day_is_that_of_the_organisation(sqlite_database: Database):
 
 
 @pytest.mark.fault
+@pytest.mark.suite("postgresql")
 def test_two_schedulers_that_are_killed_queue_200_overdue_steps_once_each(database: Database):
     organisation_id = make_organisation(database)
     owner, second = (make_user(database, organisation_id, role) for role in ("officer", "approver"))

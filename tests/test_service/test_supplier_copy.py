@@ -91,6 +91,7 @@ REPORTED = {
 }
 
 
+@pytest.mark.suite("sqlite")
 @pytest.mark.parametrize("reported", REPORTED)
 def test_a_suppliers_copy_is_the_same_with_and_without_reports(database: Database, reported: str):
     kind, report = REPORTED[reported]
