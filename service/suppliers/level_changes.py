@@ -1,8 +1,9 @@
 """Record that levels of suppliers changed, and find out whether it is known why a level fell.
 
-A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is no level in that order, so nothing
-falls from it or to it. What counts as a known cause is in level_changes.toml. A supplier whose level fell without one stays
-marked (``Supplier.fell_on``) until its level changes again, or a closed step confirms what it says.
+A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is no level in that order: nothing falls
+to it, and a level that follows it is compared with the last one before it, so that answering less in between hides no fall. What
+counts as a known cause is in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
+until its level changes again, or a closed step confirms what it says.
 """
 
 from __future__ import annotations
@@ -64,11 +65,6 @@ class LevelChange:
         level: str = self.result["level"]
         return level
 
-    @property
-    def is_fall(self) -> bool:
-        """Whether the level became lower."""
-        return _is_lower(self.after, self.before)
-
 
 @dataclass(frozen=True)
 class Occasion:
@@ -87,26 +83,30 @@ def load_rules() -> Mapping[str, Any]:
 
 def record_level_changes(
     session: Session, kind: str, changes: Sequence[LevelChange], occasion: Occasion, models: Sequence[Model]
-) -> set[str]:
+) -> dict[str, bool]:
     """Add level changes to the change feed and queue them for those who are to be told: from what to what, why, whether the
-    models changed, and whether a level fell without a known cause. Return the ids of the suppliers whose level did.
+    models changed, and whether a level fell without a known cause. Return for each supplier that has another level than it last
+    had, insufficient evidence left aside, whether it fell without a known cause.
     """
     previous = _load_results(session, changes)
-    unexplained = {
-        supplier_id
-        for supplier_id, causes in explain_falls(kind, changes, previous, occasion, models).items()
-        if not causes
-    }
+    rated = _load_last_rated(session, changes, previous)
+    falls = explain_falls(kind, changes, rated, occasion, models)
+    unexplained = {supplier_id for supplier_id, causes in falls.items() if not causes}
     moves = [(change.supplier_id, _describe(change, previous, occasion, unexplained)) for change in changes]
     change_feed.write_all(session, change_feed.LEVEL_MOVED, moves, occasion.at)
     events = [
         event
         for change, (_, data) in zip(changes, moves, strict=True)
-        for event in _build_events(change, data, occasion)
+        for event in _build_events(change, data, occasion, rated.get(change.supplier_id))
     ]
     if events:
         queue_events(session, *events)
-    return unexplained
+    return {
+        change.supplier_id: change.supplier_id in unexplained
+        for change in changes
+        if change.after in ORDER
+        and (change.supplier_id not in rated or rated[change.supplier_id].level != change.after)
+    }
 
 
 def _load_results(session: Session, changes: Sequence[LevelChange]) -> dict[str, Result]:
@@ -115,6 +115,35 @@ def _load_results(session: Session, changes: Sequence[LevelChange]) -> dict[str,
     for chunk in chunks([change.previous_id for change in changes if change.previous_id]):
         results |= {result.id: result for result in session.scalars(select(Result).where(Result.id.in_(chunk)))}
     return results
+
+
+def _load_last_rated(
+    session: Session, changes: Sequence[LevelChange], previous: Mapping[str, Result]
+) -> dict[str, Result]:
+    """Return the last result of each supplier with a level in the order, by the id of the supplier; none where there is none, or
+    where records were corrected since, so that it is no measure of what follows.
+    """
+    rated = {
+        change.supplier_id: previous[change.previous_id]
+        for change in changes
+        if change.before in ORDER and change.previous_id and change.previous_id in previous
+    }
+    returning = [
+        change.supplier_id for change in changes if change.before not in (*ORDER, None) and change.after in ORDER
+    ]
+    corrections = load_rules()["correction"]["causes"]
+    for chunk in chunks(returning):
+        # Ids, levels and causes alone: a history also holds all the answers that were ever given.
+        query = select(Result.supplier_id, Result.id, Result.level, Result.cause).where(Result.supplier_id.in_(chunk))
+        last: dict[str, str | None] = {}
+        for supplier_id, result_id, level, cause in session.execute(query.order_by(Result.created_at, Result.id)):
+            if level in ORDER:
+                last[supplier_id] = result_id
+            elif cause in corrections:
+                last[supplier_id] = None
+        ids = [result_id for result_id in last.values() if result_id is not None]
+        rated |= {result.supplier_id: result for result in session.scalars(select(Result).where(Result.id.in_(ids)))}
+    return rated
 
 
 def _describe(
@@ -129,7 +158,9 @@ def _describe(
     return data
 
 
-def _build_events(change: LevelChange, data: Mapping[str, Any], occasion: Occasion) -> Iterator[Event]:
+def _build_events(
+    change: LevelChange, data: Mapping[str, Any], occasion: Occasion, rated: Result | None
+) -> Iterator[Event]:
     """Yield the events of a supplier that had a level before."""
     if change.before is None:
         return
@@ -138,8 +169,9 @@ def _build_events(change: LevelChange, data: Mapping[str, Any], occasion: Occasi
         payload |= {"models_from": data["models"]["from"], "models_to": data["models"]["to"]}
     name = f"{change.supplier_id} {occasion.at.isoformat()} {change.before} {change.after}"
     yield Event(code="level.changed", occasion=name, payload=payload, supplier_id=change.supplier_id)
-    if "without_known_cause" in data:
-        yield Event(code="level.fell_unexplained", occasion=name, payload=payload, supplier_id=change.supplier_id)
+    if "without_known_cause" in data and rated is not None:
+        fall = payload | {"from": rated.level}
+        yield Event(code="level.fell_unexplained", occasion=name, payload=fall, supplier_id=change.supplier_id)
 
 
 @dataclass(frozen=True)
@@ -157,18 +189,24 @@ class _Trial:
 def explain_falls(
     kind: str,
     changes: Sequence[LevelChange],
-    previous: Mapping[str, Result],
+    rated: Mapping[str, Result],
     occasion: Occasion,
     models: Sequence[Model],
 ) -> dict[str, tuple[str, ...]]:
     """Return the known causes of each level that fell, by the id of the supplier; none: it fell without a known cause.
+
+    ``rated``: the last result of each supplier before the change that had a level in the order, by the id of the supplier.
 
     A closed step, evidence that workers or an authority gave and the buyer confirmed, a case, and other scores of the agencies
     that a site named before and names now are causes if the level would be higher without them, and with the earlier answers to
     the questions that they support. New models and facts are if they would have lowered the level to the same by themselves. A
     correction such as an import that was undone always is.
     """
-    falls = [(change, previous[change.previous_id]) for change in changes if change.is_fall and change.previous_id]
+    falls = [
+        (change, before)
+        for change in changes
+        if (before := rated.get(change.supplier_id)) and _is_lower(change.after, before.level)
+    ]
     causes: dict[str, list[str]] = {change.supplier_id: [] for change, _ in falls}
     trials: list[_Trial] = []
     for change, before in falls:
@@ -248,6 +286,6 @@ def _assess_trials(
             yield trial, summary["level"]
 
 
-def _is_lower(level: str, other: str | None) -> bool:
-    """Return whether a level is lower than another; neither insufficient evidence nor None is in the order."""
+def _is_lower(level: str, other: str) -> bool:
+    """Return whether a level is lower than another; insufficient evidence is not in the order."""
     return level in ORDER and other in ORDER and ORDER.index(level) < ORDER.index(other)

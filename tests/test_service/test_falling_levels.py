@@ -87,6 +87,33 @@ def test_a_step_that_is_closed_afterwards_takes_the_mark_away(site: Site):
     assert site.supplier.fell_on is None
 
 
+def test_answering_less_in_between_hides_no_fall(site: Site):
+    """A row with one answer drops the others, so that the supplier has too little evidence; then all answers come back."""
+    site.answer({"papers_retention": GOOD["papers_retention"], "answered_on": "2026-11-03"}, days=2)
+    assert site.supplier.level == "insufficient_evidence"
+    assert read_fall(site) == (False, False, 0, 0)
+    site.answer(RETURNED)
+    assert site.supplier.level == "medium"
+    assert read_fall(site) == (True, True, 1, 1)
+    (message,) = site.session.scalars(select(Message).where(Message.event == "level.fell_unexplained"))
+    assert (message.payload["from"], message.payload["to"]) == ("high", "medium")
+
+
+def test_answering_less_takes_the_mark_of_a_fall_away_neither_then_nor_later(site: Site):
+    site.answer(RETURNED, days=2)
+    for days, answers in ((3, {"papers_retention": GOOD["papers_retention"]}), (4, RETURNED)):
+        site.answer(answers, days)
+        assert site.supplier.fell_on is not None
+
+
+def test_a_level_before_a_correction_is_no_measure_of_a_later_one(site: Site):
+    site.answer({"papers_retention": GOOD["papers_retention"]}, days=2)
+    latest = site.session.get_one(Result, site.supplier.latest_id)
+    latest.cause = "undo"
+    site.answer(RETURNED)
+    assert site.supplier.fell_on is None
+
+
 @pytest.mark.parametrize(("grade", "is_explained"), [("official", True), ("audit", False)])
 def test_confirmed_evidence_explains_a_fall_only_if_it_is_not_the_suppliers(site: Site, grade: str, is_explained: bool):
     piece = {"grade": grade, "date": "2026-11-04", "covers": ["papers_retention"], "confirmed": CONFIRMED}
@@ -111,7 +138,7 @@ class Fall:
         change = LevelChange(self.supplier.id, "critical", "earlier", columns)
         models = suppliers.list_organisation_models(self.session, ON)
         occasion = Occasion(ON, AT + timedelta(days=3), cause)
-        return explain_falls("site", [change], {"earlier": earlier}, occasion, models)[self.supplier.id]
+        return explain_falls("site", [change], {self.supplier.id: earlier}, occasion, models)[self.supplier.id]
 
 
 def test_models_and_facts_explain_a_fall_only_if_they_suffice(site: Site):
