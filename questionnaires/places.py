@@ -53,6 +53,16 @@ def find_regions(text: str, *, with_places: bool) -> tuple[Region, ...]:
     return tuple(dict.fromkeys(_iter_regions(text, build_region_index(with_places=with_places))))
 
 
+def names_region_that_outweighs_all(text: object, country: object) -> bool:
+    """Return whether an answer on the place names a listed region that counts over any other place (``lists/region.csv``).
+
+    A city in it is such a name only in a row of its country: elsewhere, cities of the same name are too common.
+    """
+    named = find_regions(text, with_places=True) if isinstance(text, str) else ()
+    own = find_regions(text, with_places=False) if isinstance(text, str) else ()
+    return any(region.outweighs_all and (region in own or region.country == country) for region in named)
+
+
 def find_region_named_as_country(text: str) -> Region | None:
     """Return the region that a text gives as a country; None if it names none, several, or another country beside it."""
     found = find_regions(text, with_places=False)

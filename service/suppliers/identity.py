@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from questionnaires.parse.answer import RESERVED_ANSWERS
+from questionnaires.places import names_region_that_outweighs_all
 from risk_models.answers import Answers
 from risk_models.name_normalize import name_key
 from service.audit import record_event
@@ -27,6 +28,7 @@ Row = Mapping[str, Any]
 IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
+REGION_NAMING = ("region", "city")
 LOCK_CLASS = 0x534B  # identifies the locks of keys among the advisory locks of the database
 NUMBERS = ("reference", *IDENTIFIERS)
 KEYED = (*NUMBERS, "name", "name_local", "country", "address")
@@ -125,7 +127,7 @@ def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
 
     Identity and place come from the survivor's own rows. The old row gives it no reference, a number or name only if it has
     none, and a place only if it has none at all: parts of two places must not be combined, and the number in a register
-    belongs to the register's country.
+    belongs to the register's country. A region that outweighs all others stays, since of two places the riskier counts.
     """
     known = {
         question: answer
@@ -136,7 +138,14 @@ def rekey_to_survivor(survivor: Row, row: Row) -> dict[str, Any]:
     if known.get("country") and row.get("country") not in (None, known["country"]):
         left_out.update(REGISTERED)
     relevant = {question: answer for question, answer in row.items() if question not in left_out}
-    return relevant | {question: known[question] for question in (*KEYED, *PLACE) if question in known}
+    kept = {question: known[question] for question in (*KEYED, *PLACE) if question in known}
+    outweighing = {
+        question: row[question]
+        for question in REGION_NAMING
+        if names_region_that_outweighs_all(row.get(question), row.get("country"))
+        and not names_region_that_outweighs_all(known.get(question), known.get("country"))
+    }
+    return relevant | kept | outweighing
 
 
 def group_by_key(keys: Iterable[str]) -> list[list[int]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from questionnaires.form import load_combined_form
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS
+from questionnaires.places import names_region_that_outweighs_all
 from questionnaires.question import Question
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE, Answers
@@ -27,6 +28,7 @@ from risk_models.transforms import Rule, bind_day
 from service.assessment.assess import ROW_EVIDENCE_QUESTIONS
 from service.assessment.evidence_entries import limit_confirmation, without_confirmation
 from service.assessment.models_in_force import list_models_in_force
+from service.suppliers.identity import REGION_NAMING
 
 Row = Mapping[str, Any]
 
@@ -164,7 +166,8 @@ def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) ->
     """Merge rows of one supplier into one.
 
     Of contradictory answers about practice the riskier one counts, never the better. Lists are combined. Of two shares, the
-    larger one counts; a denial gives way to any other answer; in all other cases, the first answer counts.
+    larger one counts; a denial gives way to any other answer; a region that outweighs all others counts over another; in all
+    other cases, the first answer counts.
     """
     if len(rows) == 1:
         return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
@@ -182,11 +185,18 @@ def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) ->
                 contradicted[question] = None
             elif not isinstance(answer, list):
                 differing[question] = None
-            merged[question] = _merge_answer(question, current, answer, risk_lookup)
+            if question in REGION_NAMING:
+                merged[question] = max(current, answer, key=partial(_outweighs, row.get("country")))
+            else:
+                merged[question] = _merge_answer(question, current, answer, risk_lookup)
     parts = [[row.get(question) for question in WORKFORCE] for row in rows]
     if any(part != parts[0] for part in parts):
         merged = _resolve_workforce(merged, kind)
     return MergedRows(merged | _merge_records(rows, merged, risk_lookup), tuple(contradicted), tuple(differing))
+
+
+def _outweighs(country: object, place: object) -> bool:
+    return names_region_that_outweighs_all(place, country)
 
 
 def _merge_answer(question: str, current: Any, new: Any, risk_lookup: RiskLookup) -> Any:

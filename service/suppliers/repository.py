@@ -52,9 +52,9 @@ from service.suppliers.identity import (
 )
 from service.suppliers.key_grades import have_different_names
 from service.suppliers.level_changes import LevelChange, Occasion, find_new_support, record_level_changes
-from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated, merge_answers
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated
 from service.suppliers.organisation_models import list_organisation_models
-from service.suppliers.stored_answers import recheck_merged
+from service.suppliers.stored_answers import merge_with_stored
 from service.suppliers.summary import Columns, build_result_row, build_summaries
 from service.watchlists.lists import request_screening
 
@@ -107,7 +107,7 @@ def save_supplier(
     session: Session, kind: str, answers: Mapping[str, Any], on: date, at: datetime, by: str, cause: str
 ) -> tuple[Supplier, Result]:
     """Save one supplier with these validated answers and assess it; return both. What it answered before is merged by
-    :func:`service.suppliers.merge_rules.merge_answers`.
+    :func:`service.suppliers.stored_answers.merge_with_stored`.
     """
     save_suppliers(session, kind, [IncomingSupplier(answers)], Origin(on, at, by, cause))
     supplier = find_supplier(session, kind, answers)
@@ -119,7 +119,7 @@ def save_supplier(
 def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSupplier], origin: Origin) -> None:
     """Assess and save suppliers of one kind, one row each (:func:`service.suppliers.merge_rules.merge_duplicates`).
 
-    If somebody sent answers, earlier ones are merged by :func:`service.suppliers.merge_rules.merge_answers`. Raises
+    If somebody sent answers, earlier ones are merged by :func:`service.suppliers.stored_answers.merge_with_stored`. Raises
     RuntimeError if two rows turn out to be one supplier, merged since the rows were grouped: the job then starts again.
     """
     models = list_organisation_models(session, origin.on)
@@ -156,8 +156,8 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
         if before.get(supplier_id, (None, None))[1] != result["level"]
     ]
     occasion = Occasion(origin.on, origin.at, origin.cause)
-    unexplained = record_level_changes(session, kind, level_changes, occasion, models)
-    _mark_falls(save, {change.supplier_id for change in level_changes}, supported, unexplained, origin.on)
+    moved = record_level_changes(session, kind, level_changes, occasion, models)
+    _mark_falls(save, moved, supported, origin.on)
     for case, supplier_id in new_cases:
         case.supplier_id = supplier_id
     session.execute(insert(Result), results)
@@ -223,11 +223,13 @@ def _list_newly_supported(save: _Save) -> set[str]:
     }
 
 
-def _mark_falls(save: _Save, moved: Set[str], supported: Set[str], unexplained: Set[str], on: date) -> None:
-    """Mark the suppliers whose level fell without a known cause; unmark those that moved otherwise or are supported now."""
+def _mark_falls(save: _Save, moved: Mapping[str, bool], supported: Set[str], on: date) -> None:
+    """Mark the suppliers whose level fell without a known cause (``moved``: whether it did, for each that has another level);
+    unmark those that moved otherwise or are supported now.
+    """
     for supplier in save.stored.values():
         if supplier.id in moved or supplier.id in supported:
-            supplier.fell_on = on if supplier.id in unexplained else None
+            supplier.fell_on = on if moved.get(supplier.id) else None
 
 
 def _check_names(keys: Sequence[str], received: Sequence[Mapping[str, Any]], stored: Mapping[str, Supplier]) -> None:
@@ -307,9 +309,7 @@ def _merge_with_stored(
     return [
         dict(incoming)
         if supplier is None
-        else recheck_merged(
-            kind, merge_answers(supplier.answers, incoming, risk_lookup, kind, entered_on.get(supplier.id)), on
-        )
+        else merge_with_stored(kind, supplier.answers, incoming, risk_lookup, on, entered_on.get(supplier.id))
         for supplier, incoming in zip(stored, answers, strict=True)
     ]
 

@@ -10,6 +10,7 @@ from questionnaires.form import load_combined_form
 from questionnaires.validation.contradictions import has_contradiction
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE
+from service.suppliers.merge_rules import RiskLookup, merge_answers
 
 
 def validate_stored(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:
@@ -20,6 +21,36 @@ def validate_stored(kind: str, answers: Mapping[str, Any], on: date) -> dict[str
     valid, _ = validate_answers(load_combined_form(kind), _hashable(answers), on.isoformat())
     stored = {question: list(answer) if isinstance(answer, tuple) else answer for question, answer in valid.items()}
     return stored | ({EVIDENCE: answers[EVIDENCE]} if answers.get(EVIDENCE) else {})
+
+
+def merge_with_stored(
+    kind: str,
+    stored: Mapping[str, Any],
+    incoming: Mapping[str, Any],
+    risk_lookup: RiskLookup,
+    on: date,
+    entered_on: date | None = None,
+) -> dict[str, Any]:
+    """Merge a new row into stored answers (:func:`service.suppliers.merge_rules.merge_answers`), without contradictions.
+
+    A denial that stored answers contradict is read as a blank, so that it takes back neither harm nor a refusal. For
+    ``entered_on`` see merge_answers.
+    """
+    merged = merge_answers(stored, incoming, risk_lookup, kind, entered_on)
+    checked = recheck_merged(kind, merged, on)
+    blank = {
+        question
+        for question, answer in incoming.items()
+        if question in stored
+        and merged.get(question) == answer != checked.get(question)
+        and (stored[question] == DECLINED or risk_lookup.admits_harm(question, stored[question]))
+    }
+    if not blank:
+        return checked
+    rest = {question: answer for question, answer in incoming.items() if question not in blank}
+    if incoming.get("form_returned") is not None:
+        rest |= dict.fromkeys(blank, DECLINED)
+    return merge_with_stored(kind, stored, rest, risk_lookup, on, entered_on)
 
 
 def recheck_merged(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:

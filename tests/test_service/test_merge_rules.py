@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk_models.answers import from_rows
+from questionnaires.validation.contradictions import list_contradictions_of
+from risk_models.answers import DECLINED, from_rows
 from risk_models.evidence import Belief
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.models_in_force import list_models_in_force
-from service.suppliers.identity import identify_rows, supplier_key, take_identity
+from service.suppliers.identity import identify_rows, rekey_to_survivor, supplier_key, take_identity
 from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
+from service.suppliers.stored_answers import merge_with_stored
 
 ON = date(2026, 11, 20)
 SITE = get_risk_lookup("site", ON)
@@ -171,6 +173,19 @@ def test_rows_that_complement_each_other_are_combined_and_differences_are_named(
     assert (merged.contradicted, merged.differing) == ((), ("name", "migrant_pct"))
 
 
+XINJIANG = [{"region": "Xinjiang"}, {"region": "Zhejiang", "city": "Kashgar"}]
+
+
+@pytest.mark.parametrize("documented", XINJIANG)
+def test_a_region_in_which_a_state_imposes_the_labour_stays_when_rows_or_suppliers_become_one(documented: dict):
+    mill = {"name": "Quiet Yarn", "country": "CN", "sector": ["1311"], "product": "cotton yarn"}
+    here, there = {**mill, "region": "Zhejiang", "city": "Hangzhou"}, {**mill, **documented}
+    for merged in (merge_rows(here, there), merge_rows(there, here), merge_rows(here, rekey_to_survivor(here, there))):
+        assert {question: merged[question] for question in documented} == documented
+    elsewhere = {**mill, "region": "Jiangsu"}
+    assert merge_rows(here, elsewhere) == merge_rows(here, rekey_to_survivor(here, elsewhere)) == here
+
+
 @pytest.mark.parametrize(("denied", "other"), [("no", "yes"), ("no", "declined")])
 def test_a_denial_gives_way_to_any_other_answer_in_whichever_order_the_rows_come(denied: str, other: str):
     rows = {**WHO, "uses_agencies": denied}, {**WHO, "uses_agencies": other}
@@ -238,3 +253,38 @@ def test_a_supplier_is_found_by_its_reference_else_a_number_in_its_register_else
     one_row: dict, other_row: dict, is_one: bool
 ):
     assert (supplier_key(one_row) == supplier_key(other_row)) is is_one
+
+
+# ---------------------------------------------------------------- denials that stored answers contradict
+
+CONTRADICTED = [
+    pytest.param(contradiction, question, id=f"{contradiction.question} by {question}")
+    for contradiction in list_contradictions_of("site")
+    for question, condition in contradiction.contradicted_by.items()
+    if condition.choices and contradiction.denies.choices and question in SITE.practice_questions
+]
+
+
+@pytest.mark.parametrize(("contradiction", "telling"), CONTRADICTED)
+@pytest.mark.parametrize("form", [{}, {"form_version": "site 2026.7", "form_returned": "2026-11-19"}])
+def test_a_denial_that_stored_answers_contradict_takes_back_neither_harm_nor_a_refusal(
+    contradiction, telling: str, form: dict
+):
+    denied = contradiction.question
+    revealing = next(
+        (code for code in sorted(contradiction.contradicted_by[telling].choices) if SITE.admits_harm(telling, code)),
+        None,
+    )
+    if revealing is None:  # an answer that does not stay in a merge
+        return
+    is_list = SITE.questions[denied].type == "many"
+    harms = [choice.code for choice in SITE.questions[denied].choices if SITE.admits_harm(denied, choice.code)]
+    for earlier in (*harms[:1], DECLINED):
+        for denial in sorted(contradiction.denies.choices):
+            before = {**WHO, telling: revealing, denied: [earlier] if is_list and earlier != DECLINED else earlier}
+            now = {**WHO, **form, "equal_treatment": "equal_checked", denied: [denial] if is_list else denial}
+            assert merge_with_stored("site", before, now, SITE, ON)[denied] == before[denied]
+
+
+def test_a_denial_of_harm_that_nothing_contradicts_answers_the_question():
+    assert merge_with_stored("site", {**WHO, **HELD}, {**WHO, **SAFE}, SITE, ON) == {**WHO, **SAFE}
