@@ -212,17 +212,22 @@ def build_plan(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, F
     return replace(plan, state_imposed=circumstances[STATE_IMPOSED])
 
 
-def list_case_steps(findings: Collection[str], actions: Iterable[Action]) -> list[tuple[Action, float]]:
+def list_case_steps(
+    findings: Collection[str], actions: Iterable[Action], *, state_imposed: bool = False
+) -> list[tuple[Action, float]]:
     """Return the safety actions that findings of a case call for, each with the days until it is due, in the order to take them.
 
     ``findings``: all of them harm, by name. They belong to the case, whether or not it is about an assessed supplier.
+    ``state_imposed``: a state imposes the labour where the people of the case work, so that nobody contacts them (RM-16).
     """
     library = tuple(action for action in actions if action.safety and "harm" in action.states)
     named, days = set(findings), np.full((len(library), 1), inf)
+    reached = named | {STATE_IMPOSED} if state_imposed else named
     for a, action in enumerate(library):
-        if named & set(action.addresses) and not named & set(action.withheld_for) and not action.only_for:
+        is_withheld = reached & set(action.withheld_for) or (action.only_for and not reached & set(action.only_for))
+        if named & set(action.addresses) and not is_withheld:
             days[a] = action.due_days["harm"]
-    protect_contacts(days, library, np.zeros(1, dtype=bool))
+    protect_contacts(days, library, np.full(1, state_imposed))
     steps = [(action, float(due)) for action, due in zip(library, days[:, 0], strict=True) if due < inf]
     return sorted(steps, key=lambda step: step[0].get_sort_key(step[1]))
 

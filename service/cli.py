@@ -236,7 +236,7 @@ def _assess(arguments: argparse.Namespace) -> int:
             if "json" in formats:
                 say("writing json")
                 with (folder / "assessment.json").open("wb", buffering=WRITE_BUFFER) as file:
-                    cases = build_cases_part(parsed.cases, parsed.batches, on, library)
+                    cases = build_cases_part(parsed.cases, assessed, on, library)
                     write_document(file, assessed, facts, on, choices.to_options(), parsed.received, buyer, cases)
             wanted = [(FULL_REPORT, format_) for format_ in formats if format_ != "json"]
             wanted += [("brief", format_) for format_ in SHORT_FORMATS] if arguments.brief else []
@@ -279,7 +279,7 @@ def _build_report(parsed: ParsedUpload, assessed: Sequence[AssessedBatch], facts
     report = build_report(assessed, facts, on, parsed.files, parsed.issues, title)
     library = find_library_release(on, (block.model for batch in assessed for block in batch.blocks))
     findings, steps = build_buyer_lines(parsed.buyer_batches, on, library)
-    case_findings = build_case_lines(parsed.cases, parsed.batches, on, library)
+    case_findings = build_case_lines(parsed.cases, assessed, on, library)
     return replace(report, buyer=findings, buyer_plan=steps, cases=case_findings)
 
 

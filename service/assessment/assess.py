@@ -159,6 +159,14 @@ class AssessedBatch:
         return [*block.model.floors, *(floor for floor, _ in extra.values())], np.vstack(columns)
 
     @cached_property
+    def state_imposed(self) -> NDArray[np.bool_]:
+        """Whether a state imposes the labour at each supplier (n,), so that nobody contacts its workers: see Plan."""
+        imposed = np.zeros(len(self.block_indexes), dtype=np.bool_)
+        for block in self.blocks:
+            imposed[block.members] |= block.plan.state_imposed
+        return imposed
+
+    @cached_property
     def unanswered_driven(self) -> NDArray[np.bool_]:
         """Whether the score of each supplier is raised mainly by unanswered questions (n,).
 

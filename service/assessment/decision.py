@@ -244,12 +244,16 @@ class _Gate:
         if self._is_emergency(harms):
             if not self.sees_all:
                 return "hold.raised", RAISED_TEXT, "A case handler or officer can explain what ends the hold."
-            return (
-                "emergency.reported",
-                "Workers, an authority or case records report that people may be in danger now.",
-                "The hold ends when workers or an authority confirm that the people concerned are safe, and the case or report "
-                "is closed.",
+            # Where a state imposes the labour, nobody may ask its workers whether they are safe.
+            ends_when = (
+                "A state imposes the labour here, so contact nobody there. The hold ends with the decision on whether to "
+                "continue buying from here."
+                if self.assessed.state_imposed[0]
+                else "The hold ends when workers or an authority confirm that the people concerned are safe, and the case or "
+                "report is closed."
             )
+            reason = "Workers, an authority or case records report that people may be in danger now."
+            return "emergency.reported", reason, ends_when
         if not self._had_its_days() or not self._is_at_critical_floor(harms):
             return None
         if not self.sees_all and (_get_case(self.assessed) or not all(harm.admitted for harm in harms.values())):

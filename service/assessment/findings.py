@@ -28,17 +28,19 @@ OF_ANY_HARM = frozenset(name for name, state in CIRCUMSTANCES.items() if state =
 @dataclass
 class Found:
     """What was found at one supplier: the questions behind each finding, by the name by which actions address it, and the steps
-    of its plan with their due dates. ``release``: the release of the action library that the plan uses.
+    of its plan with their due dates. ``release``: the release of the action library that the plan uses. ``state_imposed``: a
+    state imposes the labour there.
     """
 
     release: str = ""
     findings: dict[str, frozenset[str]] = field(default_factory=dict)
     steps: tuple[tuple[Action, date], ...] = ()
+    state_imposed: bool = False
 
 
 def list_found(assessed: AssessedBatch, on: date) -> list[Found]:
     """Return what was found at each supplier of a batch, in its order, with steps due from a day on."""
-    found = [Found() for _ in range(len(assessed.block_indexes))]
+    found = [Found(state_imposed=imposed) for imposed in assessed.state_imposed.tolist()]
     for block in assessed.blocks:
         harm = block.compute_cells(np.arange(len(block.members))).harm
         for i, indicator in enumerate(block.model.indicators):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from risk_models.action_library import Action, list_release_actions
 from risk_models.cases.readings import Case, CaseReading, Finding, ListReading, Reading
 from risk_models.cases.rules import CaseRules, find_case_rules_in_force
 from risk_models.plan import COERCION_CASE, list_case_steps
-from service.assessment.assess import Batch
+from service.assessment.assess import AssessedBatch, Batch
 from service.case_reading.records import (
     COHORT_QUESTIONS,
     CaseRecord,
@@ -26,12 +26,15 @@ from service.report_content.labels import get_country_name
 Document = dict[str, Any]
 
 
-def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on: date, library: str) -> list[Document]:
+def build_cases_part(
+    records: Sequence[CaseRecord], assessed: Sequence[AssessedBatch], on: date, library: str
+) -> list[Document]:
     """Return the part ``cases``: every record with its readings and the rows of its results, without personal data.
 
     ``library``: the release of the action library of the assessment.
     """
-    rules = find_case_rules_in_force(on)
+    rules, batches = find_case_rules_in_force(on), [each.batch for each in assessed]
+    links = link_to_suppliers(records, batches)
     linked_rows = [
         [
             {
@@ -42,19 +45,35 @@ def build_cases_part(records: Sequence[CaseRecord], batches: Sequence[Batch], on
             }
             for batch, position in positions
         ]
-        for positions in link_to_suppliers(records, batches)
+        for positions in links
     ]
-    positions = zip(records, read_case_records(records, on, rules), linked_rows, strict=True)
-    return [build_case_part(record, reading, rows, rules, library) for record, reading, rows in positions]
+    entries = zip(records, read_case_records(records, on, rules), linked_rows, links, strict=True)
+    return [
+        build_case_part(
+            record, reading, rows, rules, library, state_imposed=is_labour_imposed_at_any(assessed, positions)
+        )
+        for record, reading, rows, positions in entries
+    ]
+
+
+def is_labour_imposed_at_any(assessed: Sequence[AssessedBatch], positions: Iterable[SupplierPosition]) -> bool:
+    """Return whether a state imposes the labour at any of the suppliers that a case is about."""
+    return any(bool(assessed[batch].state_imposed[position]) for batch, position in positions)
 
 
 def build_case_part(
-    record: CaseRecord, reading: CaseReading, linked_rows: Sequence[Document], rules: CaseRules, library: str
+    record: CaseRecord,
+    reading: CaseReading,
+    linked_rows: Sequence[Document],
+    rules: CaseRules,
+    library: str,
+    *,
+    state_imposed: bool = False,
 ) -> Document:
     """Return one record with its readings as JSON.
 
     ``linked_rows``: the rows of the results it is about; ``rules``: those it was read by; ``library``: the release of the action
-    library of the assessment.
+    library of the assessment; ``state_imposed``: a state imposes the labour at a supplier it is about.
     """
     case = record.case
     findings = [
@@ -87,7 +106,8 @@ def build_case_part(
         "strength": reading.strength,
         "because": list(reading.because),
         "first_steps": [
-            {"id": action.id, "within_hours": 24 * days} for action, days in list_first_steps(reading, library)
+            {"id": action.id, "within_hours": 24 * days}
+            for action, days in list_first_steps(reading, library, state_imposed=state_imposed)
         ],
         "indicators": list(reading.indicators),
         "not_placed": list(reading.unplaced_findings),
@@ -105,14 +125,15 @@ def build_case_part(
     }
 
 
-def list_first_steps(reading: CaseReading, library: str) -> list[tuple[Action, float]]:
+def list_first_steps(reading: CaseReading, library: str, *, state_imposed: bool = False) -> list[tuple[Action, float]]:
     """Return the safety actions that a case requires, each with the days within which it is due, in the order to take them.
 
     They belong to the case itself, so that a case about none of the suppliers in the files has them too. They follow from its
     strength, and from coercion at work whatever the strength (CC-5). ``library``: the release of the action library.
+    ``state_imposed``: a state imposes the labour there, so that no step contacts anyone (RM-16).
     """
     findings = {f"floor:case_{reading.strength}", *((COERCION_CASE,) if reading.urgent else ())}
-    return list_case_steps(findings, list_release_actions(library))
+    return list_case_steps(findings, list_release_actions(library), state_imposed=state_imposed)
 
 
 def _build_list_reading(list_reading: ListReading, rules: CaseRules) -> Document:
@@ -188,17 +209,17 @@ def parse_case_record(stored: Mapping[str, Any]) -> CaseRecord:
 
 
 def build_case_lines(
-    records: Sequence[CaseRecord], batches: Sequence[Batch], on: date, library: str
+    records: Sequence[CaseRecord], assessed: Sequence[AssessedBatch], on: date, library: str
 ) -> tuple[CaseLine, ...]:
     """Return the records as lines of the internal report, strongest evidence first.
 
     ``library``: the release of the action library of the assessment.
     """
     order = ("emergency", "pattern", "signals", "none_recorded")
-    rules = find_case_rules_in_force(on)
+    rules, batches = find_case_rules_in_force(on), [each.batch for each in assessed]
     entries = zip(records, read_case_records(records, on, rules), link_to_suppliers(records, batches), strict=True)
     lines = [
-        _build_case_line(record, reading, batches, positions, rules, library) for record, reading, positions in entries
+        _build_case_line(record, reading, assessed, positions, rules, library) for record, reading, positions in entries
     ]
     return tuple(sorted(lines, key=lambda line: (order.index(line.strength.replace(" ", "_")), line.case)))
 
@@ -206,13 +227,14 @@ def build_case_lines(
 def _build_case_line(
     record: CaseRecord,
     reading: CaseReading,
-    batches: Sequence[Batch],
+    assessed: Sequence[AssessedBatch],
     positions: Sequence[SupplierPosition],
     rules: CaseRules,
     library: str,
 ) -> CaseLine:
+    first_steps = list_first_steps(reading, library, state_imposed=is_labour_imposed_at_any(assessed, positions))
     sentences = [*reading.because]
-    sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in list_first_steps(reading, library)]
+    sentences += [f"Within {24 * days:g} hours: {action.title}." for action, days in first_steps]
     for list_reading in reading.lists:
         sentences += [dimension.because for dimension in list_reading.dimensions if dimension.best or dimension.found]
         sentences += [
@@ -220,7 +242,7 @@ def _build_case_line(
             list_reading.forced_labour.because,
             list_reading.trafficking.because,
         ]
-    names = ", ".join(_get_name(batches[batch], position) for batch, position in positions)
+    names = ", ".join(_get_name(assessed[batch].batch, position) for batch, position in positions)
     return CaseLine(
         case=record.case.id,
         about=names or "no site or agency in these files",

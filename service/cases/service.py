@@ -54,6 +54,7 @@ from service.report_content.contact_gate import list_worker_places
 from service.suppliers import repository as suppliers
 from service.suppliers.case_evidence import list_findings, to_case_record
 from service.suppliers.identity import list_alias_numbers
+from service.suppliers.imposed_labour import is_labour_imposed
 from service.suppliers.organisation_models import find_organisation_library
 
 FORM_ID = "case"
@@ -134,12 +135,14 @@ def get_case_detail(session: Session, case: StoredCase, on: date) -> CaseDetail:
     rules, library = find_case_rules_in_force(on), find_organisation_library(session, on)
     reading = read_case(case_record.case, on, rules)
     supplier = session.get(Supplier, case.supplier_id) if case.supplier_id else None
-    gate, first_steps = load_gate(session, on), list_first_steps(reading, library) if case.state == "open" else ()
+    imposed = supplier is not None and is_labour_imposed(session, supplier, on)
+    gate, first_steps = load_gate(session, on), list_first_steps(reading, library, state_imposed=imposed)
+    first_steps = first_steps if case.state == "open" else []
     places = list_worker_places(supplier.kind, supplier.answers) if supplier else frozenset()
     shown = [(action, days) for action, days in first_steps if not gate.withholds(action, days, places)]
     steps = [FirstStep(action, 24 * days, case.strength_since + timedelta(days=days)) for action, days in shown]
     withheld = gate.describe(places or [None]) if len(shown) < len(first_steps) else ""
-    part = build_case_part(case_record, reading, (), rules, library)
+    part = build_case_part(case_record, reading, (), rules, library, state_imposed=imposed)
     return CaseDetail(case, supplier, findings, part, steps, withheld)
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy.orm import Session
 
 from reports.document import Detail
 from risk_models.answers import from_rows
@@ -23,7 +22,7 @@ from risk_models.model import Model, get_model_version, load_models
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
 from service.assessment.export_json import iter_result_json
 from service.case_reading import evidence
-from service.db.tables import Result, Supplier
+from service.db.tables import Result
 from service.report_content import build
 from service.report_content.contact_gate import ContactGate
 from service.report_content.redaction import with_supplier_visible_plan
@@ -87,14 +86,6 @@ def reassess_group(group: Sequence[Result]) -> AssessedBatch:
     batch = Batch(model.kind, from_rows([result.answers for result in group]), file, "", rows, cases)
     models = list_models_released_with(model)
     return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores, models)
-
-
-def is_labour_imposed(session: Session, supplier: Supplier) -> bool:
-    """Return whether state-imposed labour is documented for the latest result of a supplier."""
-    latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
-    if latest is None:
-        return False
-    return any(bool(block.scores.documented[0]) for block in reassess_group([latest]).blocks)
 
 
 def build_result_json(result: Result) -> Document:

@@ -25,7 +25,7 @@ from risk_models.cases.readings import read_case
 from risk_models.cases.rules import find_case_rules_in_force
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_version
-from risk_models.plan import COERCION_CASE, compute_due_date
+from risk_models.plan import COERCION_CASE, STATE_IMPOSED, compute_due_date
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.findings import FLOOR_PREFIX, Found, link_steps, list_found
 from service.audit import record_event
@@ -55,6 +55,9 @@ SHORT = 200  # suppliers that take seconds
 OWN_ANSWERS, REPORTED, CASE = "own_answers", "reported", "case"  # source classes
 BUYER = "buyer"  # the owner of steps that no supplier sees
 SEEN_FROM_NOW = "The supplier's own answers now call for this step, so the supplier can see it from this day on."
+WITHHELD_BECAUSE = (
+    "A state imposes the labour here, and contacting workers or asking the site could put people at risk."
+)
 ANY_QUESTION: frozenset[str] = frozenset()  # of a case, which no answer raises
 
 Steps = Sequence[tuple[Action, date]]
@@ -132,7 +135,8 @@ def take_findings(session: Session, recomputed: Iterable[Recomputed], at: dateti
         if supplier.latest_id == one.result_id:
             taking = _Taking(session, supplier, one.on, at)
             taking.take(one.found, one.own)
-            watch_supplier(session, supplier.id, taking.act, has_news=taking.has_heard_workers)
+            if not one.found.state_imposed:  # its checks ask workers, whom nobody may contact there
+                watch_supplier(session, supplier.id, taking.act, has_news=taking.has_heard_workers)
             supplier.findings_of = one.result_id
     session.flush()
 
@@ -176,11 +180,13 @@ class _Taking:
         self.has_heard_workers = False  # something that is known only from workers is new, or is raised again
 
     def take(self, found: Found, own: Found) -> None:
-        """Add what is new, and link and reopen what is known."""
+        """Add what is new, link and reopen what is known, and withhold what would put people at risk."""
+        if found.state_imposed:
+            self._withhold_where_labour_is_imposed()
         steps, releases = list(found.steps), {action.id: found.release for action, _ in found.steps}
         raised = [self._describe(name, questions, own) for name, questions in found.findings.items()]
         for case in self._list_open_cases():
-            raised_by_case, case_steps = self._read_case(case)
+            raised_by_case, case_steps = self._read_case(case, state_imposed=found.state_imposed)
             raised.append(raised_by_case)
             steps += [step for step in case_steps if step[0].id not in releases]
             releases = {action.id: self._library for action, _ in case_steps} | releases
@@ -198,6 +204,15 @@ class _Taking:
         if any(self.added.values()):
             record_event(self.session, ACTOR, "findings.taken", self.supplier.kind, self.supplier.id, self.added)
 
+    def _withhold_where_labour_is_imposed(self) -> None:
+        """Withhold open steps that the library withholds where a state imposes the labour: they were planned before that was
+        known, and would reach workers or ask the site (RM-16).
+        """
+        query = select(Step).where(Step.supplier_id == self.supplier.id, Step.state.not_in((*DONE, "withheld")))
+        for step in self.session.scalars(query.order_by(Step.id).with_for_update()):
+            if STATE_IMPOSED in step_service.get_action(step).withheld_for:
+                step_service.change_state(self.session, step, "withheld", WITHHELD_BECAUSE, self.act, by="assessment")
+
     def _describe(self, name: str, questions: frozenset[str], own: Found) -> _Raised:
         is_own = name in own.findings
         return _Raised(
@@ -214,7 +229,7 @@ class _Taking:
         about = StoredCase.supplier_id == self.supplier.id, StoredCase.state == "open"
         return sorted(self.session.scalars(select(StoredCase).where(*about)), key=lambda case: case.number)
 
-    def _read_case(self, case: StoredCase) -> tuple[_Raised, Steps]:
+    def _read_case(self, case: StoredCase, *, state_imposed: bool) -> tuple[_Raised, Steps]:
         """Return the finding of a case, and the steps that it calls for at once."""
         recorded = list_findings(self.session, [case]).get(case.id, ())
         reading = read_case(to_case_record(case, recorded).case, self.act.on, find_case_rules_in_force(self.act.on))
@@ -222,7 +237,8 @@ class _Taking:
         days = sorted(finding.found_on for finding in recorded if finding.found_on and len(finding.found_on) == 10)
         found_on = date.fromisoformat(days[0]) if days else case.created_at.date()
         raised = _Raised(CASE, case.id, frozenset(names), ANY_QUESTION, True, CASE, found_on, case.id)
-        first, start = list_first_steps(reading, self._library), case.strength_since.date()
+        first = list_first_steps(reading, self._library, state_imposed=state_imposed)
+        start = case.strength_since.date()
         return raised, [(action, compute_due_date(start, days)) for action, days in first]
 
     @cached_property

@@ -26,19 +26,17 @@ from service.db.referral_tables import ReferralContact
 from service.db.remediation_tables import Step
 from service.db.tables import Organisation, Supplier
 from service.errors import DomainError
-from service.queries import stored_results
 from service.referrals.contacts import load_directory_rules
 from service.referrals.readiness import choose_contacts, load_gate
 from service.report_content.contact_gate import list_worker_places
+from service.suppliers.imposed_labour import is_labour_imposed
 from service.translations.catalog import Texts, list_text_languages, list_texts, load_shipped_texts
 from service.translations.review import load_texts
 
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
 RENDERERS = {"pdf": pdf.render, "html": html.render}
-IMPOSED = (
-    "State-imposed labour is documented here, and workers may be punished for asking for help, so there is no notice."
-)
+IMPOSED = "A state imposes labour here, and workers may be punished for asking for help, so there is no notice."
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def build_notice(
     gate = load_gate(session, on)
     if place is None or not gate.is_ready([place]):
         raise DomainError("notice.no_help", 409, gate.describe([place]))
-    if stored_results.is_labour_imposed(session, supplier):
+    if is_labour_imposed(session, supplier, on):
         raise DomainError("notice.state_imposed", 409, IMPOSED)
     contacts = choose_contacts(session, place, on)
     organisation = session.get_one(Organisation, supplier.organisation_id).name

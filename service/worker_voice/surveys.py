@@ -39,10 +39,10 @@ from service.case_reading.worker_selection import CHOSEN_BY, NO_ONE
 from service.db.tables import Supplier, new_id
 from service.db.worker_voice_tables import SurveyCode, SurveyCount, WorkerSurvey
 from service.errors import DomainError, not_found
-from service.queries.stored_results import is_labour_imposed
 from service.remediation.rules import check_text
 from service.remediation.steps import Act
 from service.report_content.contact_gate import list_worker_places
+from service.suppliers.imposed_labour import is_labour_imposed
 from service.translations.review import load_all_texts
 
 RULES_FILE = Path(__file__).with_name("rules.toml")
@@ -116,11 +116,11 @@ def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: A
     _check_plan(supplier, plan, form, act)
     _check_languages(session, plan, form)
     _check_no_overlap(session, supplier, plan)
-    if is_labour_imposed(session, supplier):
+    if is_labour_imposed(session, supplier, act.on):
         raise DomainError(
             "survey.state_imposed",
             409,
-            "State-imposed labour is documented here, and workers may be punished for answering, so there is no survey.",
+            "A state imposes labour here, and workers may be punished for answering, so there is no survey.",
         )
     survey = WorkerSurvey(
         id=new_id(),

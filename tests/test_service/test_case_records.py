@@ -286,6 +286,23 @@ def test_a_filled_template_is_parsed_as_cases(tmp_path: Path) -> None:
     assert cli.main(["verify", str(tmp_path / "out/assessment.json")]) == 0
 
 
+def test_an_emergency_where_a_state_imposes_the_labour_sends_nobody_to_the_workers(tmp_path: Path) -> None:
+    sites = "| Reference | Supplier | Country | Region | Sector | Product |\n"
+    sites += "| S-2 | Quiet Harbour Yarn | CN | Xinjiang | 1311 | cotton yarn |"
+    cases = "\n".join(["| " + " | ".join(COLUMNS.values()) + " |", *EMERGENCY])
+    _, document = run_assess(tmp_path, workbook(sites, name="Sites", Cases=cases), on="2026-11-29", formats="json,html")
+    (case,) = document["cases"]
+    assert case["strength"] == "emergency"
+    assert [step["id"] for step in case["first_steps"]] == ["help_through_others"]
+    page = next((tmp_path / "out").glob("*.html")).read_text(encoding="utf-8")
+    assert "to safety within six hours" not in page
+    path = tmp_path / "out/assessment.json"
+    assert cli.main(["verify", str(path)]) == 0
+    case["first_steps"] = [{"id": "prepare_referral", "within_hours": 6.0}]
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert cli.main(["verify", str(path)]) == 1
+
+
 def test_internal_reports_show_cases(tmp_path: Path) -> None:
     run_assess(tmp_path, build_workbook(*PATTERN), formats="html,xlsx,pdf")
     page = next((tmp_path / "out").glob("*.html")).read_text(encoding="utf-8")
@@ -308,8 +325,9 @@ def report_with_a_case() -> Any:
     on = date(2026, 6, 1)
     parsed = parse_files([("list.xlsx", build_workbook(*PATTERN))], Choices(), on)
     facts = load_facts().as_of(on)
-    report = build_report(assess(parsed.batches, facts, on), facts, on, parsed.files, parsed.issues, "A list")
-    return replace(report, audience="supplier", cases=build_case_lines(parsed.cases, parsed.batches, on, "2026.3"))
+    assessed = assess(parsed.batches, facts, on)
+    report = build_report(assessed, facts, on, parsed.files, parsed.issues, "A list")
+    return replace(report, audience="supplier", cases=build_case_lines(parsed.cases, assessed, on, "2026.3"))
 
 
 def test_case_form_lists_and_models_are_consistent() -> None:

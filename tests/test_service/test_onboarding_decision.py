@@ -194,6 +194,14 @@ def test_an_emergency_in_case_records_holds_whatever_is_planned() -> None:
         assert "Pay in full" in decision.meanwhile
 
 
+def test_a_hold_where_a_state_imposes_the_labour_asks_no_worker_whether_they_are_safe() -> None:
+    cases, row = record_case("emergency", "movement_restricted"), answer_well(country="CN", region="Xinjiang")
+    decision = decide_on(row, cases=cases)
+    assert decision.answer == "hold"
+    assert "contact nobody there" in decision.ends_when
+    assert decision.next_step.action == "help_through_others"
+
+
 @pytest.mark.parametrize("indicator", ["violence", "child_labour"])
 @pytest.mark.parametrize("reporter", ["workers", "official"])
 def test_danger_that_is_reported_holds_and_danger_that_is_admitted_asks(indicator: str, reporter: str) -> None:

@@ -28,6 +28,7 @@ from risk_models.action_releases import find_generation
 from risk_models.answers import from_rows
 from risk_models.cases.evidence import build_evidence_from_readings
 from risk_models.cases.readings import Case, CaseReading, Finding, read_case
+from risk_models.cases.rules import STRENGTHS
 from risk_models.data_file import DataFileError
 from risk_models.facts.facts import load_facts
 from risk_models.plan import Plan
@@ -309,6 +310,18 @@ def test_an_emergency_case_is_met_within_six_hours_and_a_case_with_coercion_with
     ]
     coercion = assess_case(("papers_held", "work"), ("wages_withheld", "work"))
     assert coercion == [("prepare_referral", 1.0), ("reach_people", 3.0), ("no_retaliation", 3.0)]
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("urgent", [True, False])
+def test_a_case_where_a_state_imposes_the_labour_contacts_no_one_and_asks_no_one_there(
+    strength: str, urgent: bool
+) -> None:
+    reading = CaseReading((), (), strength, (), (), (), urgent=urgent)
+    steps = list_first_steps(reading, RELEASE, state_imposed=True)
+    assert [action.id for action, _ in steps] == (["help_through_others"] if strength == "emergency" else [])
+    elsewhere = list_first_steps(reading, RELEASE)
+    assert "help_through_others" not in {action.id for action, _ in elsewhere}
 
 
 def test_before_2026_4_the_first_steps_of_a_case_stay_as_they_were() -> None:

@@ -16,6 +16,7 @@ from service.clock import now
 from service.db.identity_tables import SupplierMerge
 from service.db.outbox_tables import Message
 from service.db.remediation_tables import Finding, Step, StepFinding, Transition
+from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import Database
 from service.db.tables import Supplier
 from service.erasure.erase import remove_case
@@ -23,7 +24,8 @@ from service.jobs.kinds import TAKE_FINDINGS
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.remediation import findings as finding_service
-from service.reviews.findings import queue_findings, recompute, take_all_findings, take_findings
+from service.remediation.steps import get_action
+from service.reviews.findings import WITHHELD_BECAUSE, queue_findings, recompute, take_all_findings, take_findings
 from service.suppliers import merging
 from service.suppliers import repository as suppliers
 
@@ -172,6 +174,43 @@ def test_an_emergency_brings_its_first_steps_and_goes_with_its_case(database: Da
         assert list_abouts(session, kind="case") == set()
         linked = set(session.scalars(select(StepFinding.step_id)))
         assert set(session.scalars(select(Step.id))) == linked
+
+
+NOW = datetime(2026, 11, 29, 9, 30, tzinfo=UTC)
+MILL = {**SITE, "country": "CN", "sector": ["1311"], "product": "cotton yarn"}
+
+
+def list_contacting(session: Session, supplier_id: str) -> dict[str, str]:
+    """The states of the steps that contact workers or ask the site."""
+    steps = session.scalars(select(Step).where(Step.supplier_id == supplier_id))
+    return {step.action: step.state for step in steps if "place:state_imposed" in get_action(step).withheld_for}
+
+
+def test_where_a_state_imposes_the_labour_a_case_brings_no_step_that_reaches_workers(database: Database):
+    with database.for_organisation(make_organisation(database)) as session:
+        mill = save(session, {**MILL, "region": "Xinjiang"}, NOW)
+        case_service.open_case(session, CREW, [LOCKED, BEATEN], NOW.date(), NOW, "user:ana")
+        take(session, [mill.id], NOW)
+        assert list_contacting(session, mill.id) == {}
+        assert session.scalars(select(Step.action).where(Step.action == "help_through_others")).all()
+        assert session.scalars(select(RetaliationWatch)).all() == []
+
+
+def test_steps_that_were_planned_before_are_withheld_once_a_state_is_known_to_impose_the_labour(database: Database):
+    with database.for_organisation(make_organisation(database)) as session:
+        mill = save(session, {**MILL, "region": "Zhejiang", **HELD}, NOW)
+        before = list_contacting(session, mill.id)
+        assert before["reach_people"] == "planned"
+        done = session.scalars(select(Step).where(Step.action == "return_papers")).one()
+        done.state = "closed"
+        later = NOW + timedelta(days=1)
+        mill = save(session, {**MILL, "region": "Xinjiang"}, later)
+        after = list_contacting(session, mill.id)
+        assert after == dict.fromkeys(before, "withheld") | {"return_papers": "closed"}
+        withheld = session.scalars(select(Transition).where(Transition.to_value == "withheld")).all()
+        assert {transition.reason for transition in withheld} == {WITHHELD_BECAUSE}
+        take(session, [mill.id], later)
+        assert list_contacting(session, mill.id) == after
 
 
 def test_a_merge_takes_findings_along_and_undoing_it_brings_them_back(database: Database):
