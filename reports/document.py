@@ -97,7 +97,8 @@ class Headline:
     that end in CANNOT_BE_RULED_OUT. `up_to`: only declined answers raise the score this high, so it is an upper bound and not a
     finding. `silent`: most of these rules were triggered only by unanswered questions, and the level would be lower without them.
     `evidence_claimed` and `evidence_confirmed`: the pieces of evidence in each state; None for readers who may not see evidence.
-    `workers`: the number of people who work there, as the supplier states it; None if it is not stated.
+    `workers`: the number of people who work there, as the supplier states it; None if it is not stated. `state_imposed`: a state
+    imposes the labour there, so that nothing is asked of the site or of its workers.
     """
 
     kind: Literal["site", "agency"]
@@ -131,6 +132,7 @@ class Headline:
     evidence_claimed: int | None = None
     evidence_confirmed: int | None = None
     workers: float | None = None
+    state_imposed: bool = False
 
     @property
     def place(self) -> str:

@@ -66,6 +66,13 @@ def list_decisions(report: Report) -> list[Decision]:
     return [decision for decision in found if decision is not None]
 
 
+def _list_reachable(report: Report) -> list[Headline]:
+    """Return the results of suppliers with whom something can be agreed. Where a state imposes the labour, asking the site or
+    its workers can harm people (RM-16): what is decided about those suppliers is whether to go on buying.
+    """
+    return [headline for headline in report.results if not headline.state_imposed]
+
+
 def _state_headline(decisions: Sequence[Decision]) -> str:
     if not decisions:
         return "No decision is needed now. The results are reviewed again when they are due."
@@ -82,7 +89,7 @@ def _decision_table(decisions: Sequence[Decision]) -> Table | Paragraph:
 
 
 def _decide_on_danger(report: Report) -> Decision | None:
-    endangered = [headline for headline in report.results if headline.case_evidence == "emergency"]
+    endangered = [headline for headline in _list_reachable(report) if headline.case_evidence == "emergency"]
     urgent = [step for step in report.plan if step.safety and step.within_hours is not None]
     if endangered:
         people = "people at " + _name(endangered)
@@ -104,7 +111,7 @@ def _decide_on_danger(report: Report) -> Decision | None:
 
 
 def _decide_on_plans(report: Report) -> Decision | None:
-    urgent = [headline for headline in report.results if headline.level in URGENT]
+    urgent = [headline for headline in _list_reachable(report) if headline.level in URGENT]
     if not urgent:
         return None
     counts = Counter(headline.level for headline in urgent)
@@ -126,7 +133,7 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
     return Decision(
         f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by state-imposed labour",
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
-        "State-imposed labour is documented for the place or the goods. No audit or answer on site can show otherwise.",
+        "A state imposes labour there. No audit or answer on site can show otherwise, and asking could harm workers.",
         format_due(step),
     )
 
@@ -145,7 +152,7 @@ def _decide_on_exits(names: Sequence[str]) -> Decision | None:
 
 
 def _decide_on_questions(report: Report) -> Decision | None:
-    unknown = [headline for headline in report.results if headline.level == "insufficient_evidence"]
+    unknown = [headline for headline in _list_reachable(report) if headline.level == "insufficient_evidence"]
     if not unknown:
         return None
     risky = [headline for headline in unknown if headline.inherent_level in URGENT]

@@ -154,7 +154,7 @@ def _build_block_lines(
     ranks = compute_queue_rank(scores.level, scores.inherent_level).tolist()
     next_steps = list_first_step_titles(block.plan)
     rows = batch.rows[block.members].tolist()
-    evidence = count_entries(block.answers)
+    evidence, state_imposed = count_entries(block.answers), block.plan.state_imposed.tolist()
     workers = map_answers(block.answers, "workers_total", _read_count, nan).tolist()
     lines = []
     for j, level in enumerate(levels):
@@ -194,6 +194,7 @@ def _build_block_lines(
             evidence_claimed=evidence[j][0],
             evidence_confirmed=evidence[j][1],
             workers=None if isnan(workers[j]) else workers[j],
+            state_imposed=state_imposed[j],
         )
         lines.append((headline, (ranks[j], -bases[j], -worsts[j], -totals[j])))
     return lines

@@ -128,6 +128,17 @@ def test_the_brief_asks_for_a_decision_about_state_imposed_labour_and_our_own_pr
     assert "Change 1 buying practice of our own." in text
 
 
+def test_the_brief_asks_nothing_of_a_site_where_a_state_imposes_the_labour():
+    levels = ("critical", "insufficient_evidence")
+    imposed = [make_headline(name="Quiet Yarn", level=level, state_imposed=True) for level in levels]
+    report = make_report(
+        *imposed, make_headline(name="Red Quay", level="high"), make_headline(case_evidence="emergency")
+    )
+    assert "Quiet Yarn" not in " ".join(f"{each.text} {each.why}" for each in list_decisions(report))
+    danger = replace(imposed[0], case_evidence="emergency")
+    assert list_decisions(make_report(danger)) == []
+
+
 def test_the_brief_asks_to_decide_on_the_exit_papers_that_wait():
     report = replace(make_report(make_headline(level="low")), exits=("Blue Pier Cannery", "Hill Mill", "Oak Works"))
     assert "Decide on the exit papers for Blue Pier Cannery, Hill Mill and 1 more: stay" in brief_text(report)
