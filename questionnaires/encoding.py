@@ -16,7 +16,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-for _, codec in BYTE_ORDER_MARKS:
+for codec in (*(codec for _, codec in BYTE_ORDER_MARKS), "utf-16-le", "utf-16-be"):
     codecs.lookup(codec)
 SAMPLE_BYTES = 100_000  # how much of a file is scored
 MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, and the lead of the best score
@@ -118,13 +118,26 @@ def decode_text(data: bytes) -> tuple[str, str]:
                 raise FileRefused("csv.encoding")
             break
     else:
-        if b"\0" in data:
-            raise FileRefused("csv.encoding" if data.count(0) * 5 > len(data) else "csv.nul")
         text, encoding = try_decode(data, "utf-8"), "utf-8"
+        if b"\0" in data:
+            text, encoding = decode_utf16(data)
         if text is None:
             text, encoding = guess_encoding(data)
     if "\0" in text:
         raise FileRefused("csv.nul")
+    return text, encoding
+
+
+def decode_utf16(data: bytes) -> tuple[str, str]:
+    """Return the text of a file in UTF-16 without a byte order mark, and its encoding.
+
+    Every second byte of its separators and Latin letters is NUL, and few of the others. Raises FileRefused.
+    """
+    first, second = data[0::2].count(0), data[1::2].count(0)
+    encoding = "utf-16-le" if second > first else "utf-16-be"
+    text = try_decode(data, encoding) if min(first, second) * 2 < max(first, second) else None
+    if text is None or "\n" not in text or not any(separator in text for separator in ",;\t"):
+        raise FileRefused("csv.encoding" if data.count(0) * 5 > len(data) else "csv.nul")
     return text, encoding
 
 

@@ -2,7 +2,8 @@
 
 The Buddhist and the Minguo calendar have the Gregorian months, so their years are converted by arithmetic. The Islamic calendar
 is converted by its tabular form (30-year cycle, epoch 16 July 622 Julian), which may differ by a day from what was announced. A
-year that two calendars in use share is not converted: 1402 may be a lunar or a solar Hijri year, and 2079 may be Bikram Sambat.
+year that two calendars in use share is not converted: 1402 may be a lunar or a solar Hijri year, 2079 may be Bikram Sambat, and
+1430 in Bengali digits a year of Bangladesh.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ MINGUO_YEARS = range(100, 200)
 BIKRAM_SAMBAT_YEARS = range(2070, 2096)
 ISLAMIC_EPOCH = date(622, 7, 19)  # 16 July 622 of the Julian calendar
 
-MARKS = re.compile(r"\b(?:B\.?E\.?|A\.?H\.?)(?![A-Za-z])|พ\.?\s?ศ\.?|هـ|ه(?=\s|\Z)|民國|民国|\bROC\b|中華民國")
+GREGORIAN_MARK = re.compile(r"(?:\b(?:A\.?D\.?|C\.?E\.?)|ค\.?\s?ศ\.?|西暦|公元)(?![A-Za-z])")
+MINGUO_DATE = re.compile(r"(?:中華民國|中华民国|民國|民国|ROC)\s*([0-9]{1,3})((?:\s*[-/.年].*)?)")
+MARKS = re.compile(r"\b(?:B\.?E\.?|A\.?H\.?)(?![A-Za-z])|พ\.?\s?ศ\.?|هـ|ه(?=\s|\Z)")
 NEPALI_MARK = re.compile(r"\bB\.?S\.?(?![A-Za-z])|वि\.?\s?सं\.?|साल")
 DEVANAGARI = re.compile("[०-९]")
+BENGALI, BENGALI_YEAR = (
+    re.compile("[০-৯]"),
+    re.compile("1[34][0-9]{2}"),
+)  # 1430 is 2023 in Bangladesh, and 2008 in lunar Hijri
 THAI_MONTHS = {
     word: month
     for month, words in enumerate(

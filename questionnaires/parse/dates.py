@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from questionnaires.parse import calendars
-from questionnaires.parse.digits import read_digits
+from questionnaires.parse.digits import CHINESE, read_chinese, read_digits
 
 TIME = re.compile(r"(?<![T ])[T ]+[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$", re.ASCII)
 YEAR_FIRST = re.compile(
-    r"([0-9]{4}|1[0-9]{2}(?=\s*[-/.年]))\s*[-/.年]\s*([0-9]{1,2})(?:\s*[-/.月]\s*([0-9]{1,2})日?|月)?", re.ASCII
+    r"([0-9]{4}|1[0-9]{2}(?=\s*[-/.年]))\s*[-/.年년]\s*([0-9]{1,2})(?:\s*[-/.月월]\s*([0-9]{1,2})[日일]?|[月월])?",
+    re.ASCII,
 )
 COMPACT = re.compile(r"((?:19|20)[0-9]{2})(0[1-9]|1[0-2])([0-2][0-9]|3[01])", re.ASCII)
 YEAR = re.compile(r"([0-9]{4})(?:\.0|年)?", re.ASCII)
@@ -53,34 +54,55 @@ ERAS = {
     "M": date(1868, 1, 25),
 }
 ERA_LETTERS = {"令和": "R", "平成": "H", "昭和": "S", "大正": "T", "明治": "M"}
+VIETNAMESE = re.compile(r"(?:ngày\s*)?([0-9]{1,2})\s*tháng\s*([0-9]{1,2})\s*năm\s*([0-9]{4})", re.ASCII | re.IGNORECASE)
+# Two digits that are taken for a year: 1980 to 2030. Those in between may be Buddhist years (67 is 2567, which is 2024).
+SHORT_YEARS, UNCLEAR_YEARS = (*range(31), *range(80, 100)), range(43, 80)
 SPREADSHEET_DAY_0 = date(1899, 12, 30)
 
 
 def detect_order(texts: Iterable[str]) -> str | None:
-    """Return "dmy" or "mdy" if at least one date in the column proves it and none contradicts it; otherwise None."""
-    day_first = month_first = False
+    """Return "dmy", "mdy" or "ymd" if at least one date in the column proves it and none contradicts it; otherwise None.
+
+    Dates such as 24/03/15, which may begin or end with the year, prove nothing.
+    """
+    proven = set()
     for text in texts:
         match = YEAR_LAST.fullmatch(TIME.sub("", text.strip())) if text[:1].isdigit() or text[:1] == " " else None
-        if match and match[2] != ".":
-            first, second = int(match[1]), int(match[3])
-            day_first, month_first = day_first or first > 12 >= second, month_first or second > 12 >= first
-    return None if day_first == month_first else "dmy" if day_first else "mdy"
+        if match is None or (match[2] == "." and len(match[4]) == 4):
+            continue
+        first, second, last = int(match[1]), int(match[3]), int(match[4])
+        if len(match[4]) == 2 and may_begin_with_year(first, second, last):
+            proven |= {"ymd"} if first > 31 or first == 0 else set()
+        elif match[2] != ".":
+            proven |= {"dmy"} if first > 12 >= second else {"mdy"} if second > 12 >= first else set()
+    return proven.pop() if len(proven) == 1 else None
+
+
+def may_begin_with_year(first: int, second: int, last: int) -> bool:
+    """Return whether three numbers of at most two digits may be year, month and day, as they are written in East Asia."""
+    return first in SHORT_YEARS and 1 <= second <= 12 and 1 <= last <= 31
 
 
 def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
     """Return (error code or "", ISO date or None) for a text. A bare year or month is returned as YYYY or YYYY-MM.
 
-    ``order`` ("dmy", "mdy" or None) is needed only if day and month could be swapped; with full stops the day comes
-    first.
+    ``order`` ("dmy", "mdy", "ymd" or None) is needed only if the numbers could be swapped; with full stops, the day comes before
+    the month.
     """
     if len(text) > 60:
         return "date.invalid", None
     if not text.isascii() and calendars.DEVANAGARI.search(text):
         return "date.calendar_unclear", None
     plain = TIME.sub("", unicodedata.normalize("NFKC", read_digits(text)).strip())
-    if calendars.NEPALI_MARK.search(plain):
+    if calendars.NEPALI_MARK.search(plain) or (calendars.BENGALI.search(text) and calendars.BENGALI_YEAR.search(plain)):
         return "date.calendar_unclear", None
-    plain = calendars.MARKS.sub("", plain).strip(" .") if calendars.MARKS.search(plain) else plain
+    if "年" in plain:
+        plain = CHINESE.sub(lambda numeral: str(read_chinese(numeral[0]) or numeral[0]), plain)
+    if (match := calendars.MINGUO_DATE.fullmatch(plain)) is not None:
+        code, day = parse_day(f"{int(match[1]) + calendars.MINGUO}{match[2]}", order)
+        return ("date.calendar" if day else code), day
+    plain = calendars.GREGORIAN_MARK.sub("", plain).strip()
+    plain = calendars.MARKS.sub("", plain).strip(" .") if calendars.MARKS.search(plain) else plain.rstrip(" .")
     if match := YEAR.fullmatch(plain):
         return to_iso_year(int(match[1]))
     if match := calendars.THAI_DATE.fullmatch(plain):
@@ -95,7 +117,9 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
     if match := COMPACT.fullmatch(plain):
         return to_iso_date(int(match[1]), int(match[2]), int(match[3]))
     if match := YEAR_LAST.fullmatch(plain):
-        return resolve_day_month(int(match[1]), int(match[3]), match[4], "dmy" if match[2] == "." else order)
+        return resolve_order(int(match[1]), int(match[3]), match[4], order, has_stops=match[2] == ".")
+    if match := VIETNAMESE.fullmatch(plain):
+        return to_iso_date(int(match[3]), int(match[2]), int(match[1]))
     if match := ERA_DATE.fullmatch(plain):
         start = ERAS[ERA_LETTERS.get(match[1], match[1])]
         year = start.year - 1 + (1 if match[2] == "元" else int(match[2]))
@@ -116,20 +140,32 @@ def parse_day(text: str, order: str | None) -> tuple[str, str | None]:
     return "date.invalid", None
 
 
-def resolve_day_month(first: int, second: int, year_text: str, order: str | None) -> tuple[str, str | None]:
-    """Return (error code or "", ISO date or None) for two numbers and a year, by ``order`` if both orders are possible."""
-    year = int(year_text)
-    if len(year_text) == 2:
-        year += 2000 if year < 70 else 1900  # two digits are read as in POSIX
-    if first > 12 or first == second:
+def resolve_order(
+    first: int, second: int, last_text: str, order: str | None, *, has_stops: bool
+) -> tuple[str, str | None]:
+    """Return (error code or "", ISO date or None) for three numbers, by ``order`` if several orders are possible."""
+    year = int(last_text)
+    if len(last_text) == 2:
+        if may_begin_with_year(first, second, year) and order in (None, "ymd"):
+            is_clear = order == "ymd" or first == year
+            return to_iso_date(to_full_year(first), second, year) if is_clear else ("date.ambiguous", None)
+        if year in UNCLEAR_YEARS:
+            return "date.calendar_unclear", None
+        year = to_full_year(year)
+    if has_stops or first > 12 or first == second:
         day, month = first, second
     elif second > 12:
         day, month = second, first
-    elif order is None:
+    elif order not in ("dmy", "mdy"):
         return "date.ambiguous", None
     else:
         day, month = (first, second) if order == "dmy" else (second, first)
     return to_iso_date(year, month, day)
+
+
+def to_full_year(year: int) -> int:
+    """Return the year that two digits stand for, as POSIX reads them."""
+    return year + (2000 if year < 70 else 1900)
 
 
 def to_iso_year(year: int) -> tuple[str, str | None]:

@@ -11,6 +11,7 @@ CHINESE_DIGITS = {character: digit for digit, characters in enumerate(
 CHINESE_UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1_000, "仟": 1_000}
 CHINESE_MYRIADS = {"万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
 CHINESE = re.compile("[" + "".join((*CHINESE_DIGITS, *CHINESE_UNITS, *CHINESE_MYRIADS)) + "]{1,20}")
+ENDS_UNCLEARLY = re.compile(f"[百佰千仟{''.join(CHINESE_MYRIADS)}][{''.join(CHINESE_DIGITS)}]$")
 COUNTED = re.compile(r"([0-9][0-9,.]{0,20}) ?[人名位個个명]")  # a number of people
 SIGNS = str.maketrans({"٬": ",", "٫": ".", "،": ",", "٪": "%"})  # the Arabic signs for thousands, decimals and per cent
 
@@ -36,9 +37,13 @@ def read_digits(text: str) -> str:
 
 
 def read_chinese(numeral: str) -> int | None:
-    """Return the number of a Chinese numeral (一千二百三十 is 1230, 二〇二四 is 2024); None if it is none."""
+    """Return the number of a Chinese numeral (一千二百三十 is 1230, 二〇二四 is 2024); None if it is none, or may be two: spoken
+    一万二 is 12,000, and written it is 10,002.
+    """
     if all(character in CHINESE_DIGITS for character in numeral):
         return int("".join(str(CHINESE_DIGITS[character]) for character in numeral))
+    if ENDS_UNCLEARLY.search(numeral):
+        return None
     total = section = 0
     digit: int | None = None
     for character in numeral:

@@ -14,12 +14,21 @@ PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 # Digits, and decimals that cannot be a group of thousands.
 UNAMBIGUOUS = re.compile(r"-?[0-9]{1,15}(\.([0-9]{1,2}|[0-9]{4,15}))?", re.ASCII)
 GROUPED = {  # thousands in groups, by the sign between them: the decimal sign is the other one
-    ".": re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?", re.ASCII),
+    # 1,234,567, and 12,34,567 as in South Asia
+    ".": re.compile(r"[+-]?[1-9](?:[0-9]{0,2}(?:,[0-9]{3})+|[0-9]?(?:,[0-9]{2})+,[0-9]{3})(?:\.[0-9]*)?", re.ASCII),
     ",": re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?", re.ASCII),
 }
 DECIMAL = {".": re.compile(r"[+-]?[0-9]*\.[0-9]+", re.ASCII), ",": re.compile(r"[+-]?[0-9]*,[0-9]+", re.ASCII)}
 BLANK_GROUPS = re.compile(r"(?<=[0-9])[ '\u2019](?=[0-9]{3}(?![0-9]))", re.ASCII)
-CURRENCY = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,3}[$€£¥₩₹฿₫₱])\s?|\s?(?:[A-Z]{3}|[$€£¥₩₹฿₫₱]|元|円)$")
+SIGN = r"[$€£¥₩₹฿₫₱₨৳៛₭₽﷼]"
+WORD = r"(?i:Rs|Re|Tk|Taka|RM|Rp|Baht|บาท|đ|रु|रू|රු|ریال|درهم|دينار|руб|сум|元|円|원|บ)\.?"  # of a currency, in its own country
+CURRENCY = re.compile(rf"^(?:[A-Z]{{3}}|[A-Z]{{0,3}}{SIGN}|{WORD})\s?|\s?(?:[A-Z]{{3}}|{SIGN}|{WORD})$")
+NOTHING_AFTER = re.compile(r"(?<=[0-9])[/.,]-{1,2}$")  # 12,000/- has no paise and 3.500.000,- no sen
+PEOPLE = re.compile(
+    r"(?<=[0-9])\s?(?:persons?|people|workers?|employees|staff|pax|nos\.?|คน|ราย|người|lao động|orang|tenaga kerja|នាក់|ဦး|ယောက်|ຄົນ"
+    r"|जना|लोग|জন|افراد|نفر|عامل|чел\.?|человек|kişi)$",
+    re.IGNORECASE,
+)
 
 
 def find_decimal_signs(text: str) -> set[str]:
@@ -65,8 +74,8 @@ class NumberField(AnswerField):
         return type(self)(**{**arguments, "reserved": self.reserved, **changes})
 
     def strip_unit(self, text: str) -> str:
-        """Return the text without the signs of its unit and without blanks between groups of thousands."""
-        return BLANK_GROUPS.sub("", text)
+        """Return the text without its unit (people) and without blanks between groups of thousands."""
+        return BLANK_GROUPS.sub("", PEOPLE.sub("", text))
 
     def parse_text(self, text: str) -> float:
         """Return the number of a text, in the digits of any script.
@@ -124,7 +133,7 @@ class MoneyField(NumberField):
 
     def strip_unit(self, text: str) -> str:
         """Return the text without the currency."""
-        return super().strip_unit(CURRENCY.sub("", text))
+        return super().strip_unit(NOTHING_AFTER.sub("", CURRENCY.sub("", text)))
 
 
 class PercentField(NumberField):

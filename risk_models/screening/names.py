@@ -23,6 +23,7 @@ SCREENING_FOLDER = Path(__file__).parent
 WORD = re.compile("[a-z0-9]+")
 IGNORED_SIGNS = str.maketrans("", "", ".'`\"")
 SURROUNDING_SIGNS = " \t.,;:-–—/\\«»“”\"'"
+MESSRS = re.compile(r"^m/s\b")  # as firms in South Asia write it before their names
 MAX_WORDS = 24  # the maximum number of words that are compared; a longer text is not a name
 
 
@@ -50,12 +51,14 @@ class Lexicon:
     """The words of ``name_words.csv``.
 
     ``forms``: legal forms, as sequences of words by their first word, the longest first; ``affixes``: legal forms in scripts
-    without spaces; ``joiners``: words that join others; ``weights``: of words with a weight other than 1.
+    without spaces; ``joiners``: words that join others; ``places``: names of countries; ``weights``: of words with a weight
+    other than 1.
     """
 
     forms: Mapping[str, tuple[tuple[str, ...], ...]]
     affixes: tuple[str, ...]
     joiners: frozenset[str]
+    places: frozenset[str]
     weights: Mapping[str, float]
 
 
@@ -74,6 +77,7 @@ def load_lexicon() -> Lexicon:
         {first: tuple(sorted(runs, key=len, reverse=True)) for first, runs in forms.items()},
         tuple(sorted(affixes, key=lambda affix: (-len(affix), affix))),
         frozenset(word for word, kind in rows if kind == "joiner"),
+        frozenset(word for word, kind in rows if kind == "place"),
         {word: weight_by_kind[kind] for word, kind in rows if kind in weight_by_kind},
     )
 
@@ -89,9 +93,18 @@ def split_name(name: str) -> tuple[str, ...]:
     legal forms keeps them; a name without letters or digits gives no words.
     """
     folded = _fold(name)
-    latin = anyascii(_strip_affixes(folded) or folded).lower().translate(IGNORED_SIGNS)
-    words = _join_single_letters(WORD.findall(latin)[:MAX_WORDS])
+    words = _find_words(_strip_affixes(folded) or folded)
     return tuple(_remove_legal_forms(words) or words)
+
+
+def list_words(name: str) -> list[str]:
+    """List all words of a name in Latin letters, with those of its legal form."""
+    return _find_words(_fold(name))
+
+
+def _find_words(folded: str) -> list[str]:
+    latin = anyascii(MESSRS.sub("messrs", folded)).lower().translate(IGNORED_SIGNS)
+    return _join_single_letters(WORD.findall(latin)[:MAX_WORDS])
 
 
 def _strip_affixes(text: str) -> str:

@@ -24,9 +24,17 @@ from service.jobs.table import ClaimedJob, job_transaction
 from service.suppliers import editions
 from service.suppliers.identity import IDENTITY, NUMBERS, company_key, get_number_key
 from service.suppliers.key_grades import find_weakness
-from service.suppliers.likeness import Likeness, compare_suppliers, list_shared_numbers, list_telling_words
+from service.suppliers.left_over import MOST, pair_left_over
+from service.suppliers.likeness import (
+    Likeness,
+    choose_best,
+    compare_suppliers,
+    list_shared_numbers,
+    list_telling_words,
+)
 
 CHUNK = 200  # suppliers whose pairs are found in one transaction
+NO_ROW = -1  # the position of a supplier that no row of a list names
 MAX_CANDIDATES = 40  # suppliers with a word or a name; of a word that more have, nothing can be told
 
 
@@ -84,8 +92,9 @@ def find_same_suppliers(db: Database, claimed: ClaimedJob) -> None:
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             checkpoint["found"] = found = found + propose_pairs(session, ids, claimed.payload.get("import_id"), index)
         after = ids[-1]
-    with job_transaction(db, claimed, result={"found": found}):
-        pass
+    with job_transaction(db, claimed, result={"found": found}) as session:
+        if "import_id" in claimed.payload:
+            propose_left_over(session, claimed.payload["import_id"])
 
 
 def _list_new(session: Session, payload: Mapping[str, Any], after: str) -> Sequence[str]:
@@ -122,18 +131,31 @@ def _propose_pairs_of_kind(
     numbered = _find_by_number(session, kind, identities)
     opened = 0
     for supplier, alike, others in zip(new, _compare(session, identities, candidates), numbered, strict=True):
-        if len(alike) == 1:  # the only candidate, and it has no other one either
-            (other, likeness), *_ = alike
+        best = choose_best(alike)
+        if best is not None:  # and the other has no better one either
+            other, likeness = best
             its_candidates = _list_candidates(session, kind, [get_identity(other)], index, [other])
             # Whom the list names under its own name and place, beside this one, is a third.
             thirds = named & Result.given.is_not(None) & (Result.supplier_id != supplier.id)
             (back,) = _compare(session, [get_identity(other)], _leave_out(session, its_candidates, thirds))
-            if [found.id for found, _ in back] == [supplier.id]:
-                opened += _open(session, other, supplier, likeness.reasons, import_id)
+            its_best = choose_best(back)
+            if its_best is not None and its_best[0].id == supplier.id:
+                opened += open_proposal(session, other, supplier, likeness.reasons, import_id)
         for other in others:
             if other.id != supplier.id:
-                opened += _open(session, other, supplier, ("same_number",), import_id)
+                opened += open_proposal(session, other, supplier, ("same_number",), import_id)
     return opened
+
+
+def propose_left_over(session: Session, import_id: str) -> None:
+    """Propose the pairs that an edition of a list leaves over (:func:`service.suppliers.left_over.pair_left_over`)."""
+    for kind in ("agency", "site"):
+        ids = editions.list_left_over(session, import_id, kind, MOST)
+        if ids is None:
+            continue
+        stored = load_suppliers(session, [*ids.new, *ids.gone])
+        for pair in pair_left_over(*([get_identity(stored[one]) for one in some] for some in ids)):
+            open_proposal(session, stored[ids.gone[pair.gone]], stored[ids.new[pair.new]], (pair.reason,), import_id)
 
 
 class Likely(NamedTuple):
@@ -152,7 +174,7 @@ def find_likely(
     """
     index = CandidateIndex()
     found: dict[int, Likely] = {}
-    claimed: dict[str, list[int]] = {}
+    claims: dict[str, list[tuple[int, Likeness]]] = {}
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
         candidates = [ids.difference(named) for ids in index.find(session, kind, some)]
@@ -160,30 +182,32 @@ def find_likely(
         for position, (alike, others) in enumerate(
             zip(_compare(session, some, candidates), numbered, strict=True), start
         ):
-            if len(alike) == 1:
-                (other, likeness), *_ = alike
+            best = choose_best(alike)
+            if best is not None:
+                other, likeness = best
                 found[position] = Likely(other, likeness.reasons)
-                claimed.setdefault(other.id, []).append(position)
+                claims.setdefault(other.id, []).append((position, likeness))
             elif others:
                 found[position] = Likely(others[0], ("same_number",))
-    others = [found[positions[0]].supplier for positions in claimed.values()]
-    for positions, has_third in zip(claimed.values(), _have_alike(session, kind, others, index, named), strict=True):
-        if len(positions) > 1 or has_third:
-            for position in positions:
+    others = [found[claim[0][0]].supplier for claim in claims.values()]
+    for claim, thirds in zip(claims.values(), _list_alike(session, kind, others, index, named), strict=True):
+        best_claim = choose_best([*claim, *((NO_ROW, likeness) for likeness in thirds)])
+        for position, _ in claim:
+            if best_claim is None or best_claim[0] != position:
                 del found[position]
     return found
 
 
-def _have_alike(
+def _list_alike(
     session: Session, kind: str, suppliers: Sequence[Supplier], index: CandidateIndex, named: Collection[str]
-) -> list[bool]:
-    """Return which suppliers have one that may be the same among those that a list does not name."""
-    have: list[bool] = []
+) -> list[list[Likeness]]:
+    """Return how alike those suppliers are to each of some that a list does not name."""
+    alike: list[list[Likeness]] = []
     for some in chunks(suppliers, CHUNK):
         identities = list(map(get_identity, some))
         candidates = [ids.difference(named) for ids in _list_candidates(session, kind, identities, index, some)]
-        have += map(bool, _compare(session, identities, candidates))
-    return have
+        alike += [[likeness for _, likeness in found] for found in _compare(session, identities, candidates)]
+    return alike
 
 
 def _list_candidates(
@@ -210,7 +234,7 @@ def _compare(
     session: Session, rows: Sequence[Mapping[str, Any]], candidates: Sequence[Collection[str]]
 ) -> list[list[tuple[Supplier, Likeness]]]:
     """Return for each of some answers the candidates that may be the supplier with these answers."""
-    stored = _load_suppliers(session, sorted(set().union(*candidates)))
+    stored = load_suppliers(session, sorted(set().union(*candidates)))
     identities = {supplier_id: get_identity(supplier) for supplier_id, supplier in stored.items()}
     return [
         [
@@ -258,7 +282,9 @@ def compute_fingerprint(first: Supplier, second: Supplier) -> str:
     return hashlib.sha256(identities).hexdigest()
 
 
-def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterable[str], import_id: str | None) -> int:
+def open_proposal(
+    session: Session, other: Supplier, supplier: Supplier, reasons: Iterable[str], import_id: str | None
+) -> int:
     """Open the proposal of a pair, unless it is open, or was decided and nothing has changed; return 1 if it was opened.
 
     Where one of the two is gone from the list that brought the other, the list is said to be in doubt about them.
@@ -288,10 +314,11 @@ def _open(session: Session, other: Supplier, supplier: Supplier, reasons: Iterab
 def list_suppliers_of(session: Session, proposals: Iterable[IdentityProposal]) -> dict[str, Supplier]:
     """Return the suppliers of some proposals, by id."""
     ids = sorted({supplier_id for one in proposals for supplier_id in (one.first_id, one.second_id)})
-    return _load_suppliers(session, ids)
+    return load_suppliers(session, ids)
 
 
-def _load_suppliers(session: Session, ids: Sequence[str]) -> dict[str, Supplier]:
+def load_suppliers(session: Session, ids: Sequence[str]) -> dict[str, Supplier]:
+    """Return some suppliers, by id."""
     return {
         supplier.id: supplier
         for chunk in chunks(ids)

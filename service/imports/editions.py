@@ -23,12 +23,12 @@ from service.db.import_tables import Import
 from service.db.session import chunks
 from service.db.tables import Result, Supplier
 from service.errors import DomainError
-from service.identity.pairs import Likely, find_likely, get_identity_of
+from service.identity.pairs import Likely, find_likely, get_identity, get_identity_of, load_suppliers
 from service.imports.supplier_rows import SupplierRows
 from service.suppliers import editions
 from service.suppliers.editions import Listed
-from service.suppliers.identity import IDENTITY, PLACE, company_key, is_place_key
-from service.suppliers.key_grades import have_different_names
+from service.suppliers.identity import IDENTITY, PLACE, company_key
+from service.suppliers.left_over import MOST, pair_left_over
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 
 NO_PREVIOUS = "none"  # the choice that a list is compared with none
@@ -50,7 +50,7 @@ class Edition(NamedTuple):
 NOTHING = Edition(None, ())
 
 
-class _Named(NamedTuple):
+class Named(NamedTuple):
     """A supplier that a list names: its id if it is stored, and its kind and the key of its company."""
 
     supplier_id: str | None
@@ -67,67 +67,35 @@ class _Row:
     supplier_id: str | None
 
 
-def recognise(session: Session, import_: Import, groups: Sequence[SupplierRows]) -> list[SupplierRows]:
-    """Give the groups of an import the keys of the suppliers that the list before it names by the same reference.
-
-    This concerns references that several sources use for different companies: such a reference counts only within its source,
-    and only if the names do not contradict it.
-    """
-    result = list(groups)
-    by_reference = {
-        (group.kind, str(group.rows[0]["reference"])): position
-        for position, group in enumerate(groups)
-        if group.rows and is_place_key(group.key) and group.rows[0].get("reference")
-    }
-    if not by_reference or _is_first(session, import_):
-        return result
-    ids = {kind: find_ids(session, kind, [g.key for g in groups if g.kind == kind]) for kind in ("agency", "site")}
-    named = [
-        _Named(ids[group.kind].get(group.key), group.kind, company_key(group.rows[0])) for group in groups if group.rows
-    ]
-    previous = _find_previous(session, import_, named)
-    if previous is None:
-        return result
-    keys = {(group.kind, group.key) for group in groups}
-    before = select(Result.supplier_id).where(Result.import_id == previous.id)
-    for chunk in chunks(sorted({reference for _, reference in by_reference})):
-        query = select(Supplier).where(Supplier.reference.in_(chunk), Supplier.id.in_(before))
-        for supplier in session.scalars(query.order_by(Supplier.id)):
-            position = by_reference.get((supplier.kind, str(supplier.reference)))
-            if position is None or (supplier.kind, supplier.key) in keys or result[position].key in ids[supplier.kind]:
-                continue
-            if not have_different_names(supplier.answers, result[position].rows[0]):
-                keys.add((supplier.kind, supplier.key))
-                result[position] = result[position]._replace(key=supplier.key)
-                del by_reference[supplier.kind, str(supplier.reference)]
-    return result
-
-
 def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *, is_preview: bool) -> Edition:
     """Compare the suppliers of an import with those of the list before it.
 
     A preview also says which new rows may be about a supplier that is stored (:func:`service.identity.pairs.find_likely`); after
     the import, a job does.
     """
-    if not is_preview and _is_first(session, import_):
+    if not is_preview and is_first(session, import_):
         return NOTHING
     rows = _list_rows(session, groups)
     named = {row.supplier_id for row in rows if row.supplier_id is not None}
-    companies = [_Named(row.supplier_id, row.group.kind, company_key(row.listed.answers)) for row in rows]
-    previous = _find_previous(session, import_, companies)
+    companies = [Named(row.supplier_id, row.group.kind, company_key(row.listed.answers)) for row in rows]
+    previous = find_previous(session, import_, companies)
     before = editions.load_listed(session, previous.id) if previous is not None else {}
     questions = editions.list_compared(
         {question for listed in before.values() for question in listed.given},
         {question for row in rows for question in row.listed.given},
     )
     likely = _find_likely(session, rows, named) if is_preview else {}
-    entries = [
-        entry
+    described = [
+        (row, entry)
         for position, row in enumerate(rows)
         if (entry := _describe(row, before, questions, likely.get(position), has_previous=previous is not None))
     ]
+    entries = [entry for _, entry in described]
     taken = {entry["before_id"] for entry in entries}
-    entries += _list_gone(session, [one for one in before if one not in named and one not in taken])
+    gone = [one for one in before if one not in named and one not in taken]
+    if is_preview:
+        gone = _pair_left_over(session, described, before, questions, gone)
+    entries += _list_gone(session, gone)
     entries = [{**entry, "position": position} for position, entry in enumerate(entries)]
     if previous is None:
         return Edition(None, entries)
@@ -157,7 +125,7 @@ def find_ids(session: Session, kind: str, keys: Sequence[str]) -> dict[str, str]
     return ids
 
 
-def _is_first(session: Session, import_: Import) -> bool:
+def is_first(session: Session, import_: Import) -> bool:
     """Return whether there is no list that an import could be an edition of."""
     chosen = import_.choices.get("previous")
     return chosen == NO_PREVIOUS or (chosen is None and not list_latest(session, import_))
@@ -177,7 +145,7 @@ def check_previous(session: Session, choices: Mapping[str, Any]) -> None:
         )
 
 
-def _find_previous(session: Session, import_: Import, named: Sequence[_Named]) -> Import | None:
+def find_previous(session: Session, import_: Import, named: Sequence[Named]) -> Import | None:
     """Return the import that a list is an edition of: the chosen one, or the one that shares most suppliers with it."""
     chosen = import_.choices.get("previous")
     if chosen is not None:
@@ -191,13 +159,13 @@ def _find_previous(session: Session, import_: Import, named: Sequence[_Named]) -
         suppliers = session.execute(
             select(Supplier.id, Supplier.kind, Supplier.company_key).where(Supplier.id.in_(ids))
         )
-        share = _count_shared(named, [_Named(*row) for row in suppliers]) / max(length, len(named))
+        share = _count_shared(named, [Named(*row) for row in suppliers]) / max(length, len(named))
         if share >= SHARED and share > most:
             best, most = other, share
     return best
 
 
-def _count_shared(named: Sequence[_Named], before: Sequence[_Named]) -> int:
+def _count_shared(named: Sequence[Named], before: Sequence[Named]) -> int:
     """Return how many suppliers of two lists are the same, or of the same company if there is nothing else to go by."""
     ids, ids_before = {one.supplier_id for one in named}, {one.supplier_id for one in before}
     new = Counter((one.kind, one.company) for one in named if one.supplier_id not in ids_before)
@@ -250,6 +218,33 @@ def _describe(
             "reasons": list(likely.reasons),
         }
     return _build_entry(row, "new", []) if has_previous else None
+
+
+def _pair_left_over(
+    session: Session,
+    described: Sequence[tuple[_Row, Entry]],
+    before: Mapping[str, Listed],
+    questions: Collection[str],
+    gone: Sequence[str],
+) -> list[str]:
+    """Make doubtful entries of new suppliers that may be one that is gone; return those that are gone without doubt.
+
+    After the import, a job does this (:func:`service.identity.pairs.propose_left_over`).
+    """
+    paired: set[str] = set()
+    if len(gone) > MOST:
+        return list(gone)
+    stored = load_suppliers(session, gone)
+    for kind in ("agency", "site"):
+        new = [(row, entry) for row, entry in described if (entry["state"], entry["kind"]) == ("new", kind)]
+        its_gone = [one for one in gone if one in stored and stored[one].kind == kind]
+        named = [get_identity_of(row.listed.answers) for row, _ in new]
+        for pair in pair_left_over(named, [get_identity(stored[one]) for one in its_gone]):
+            (row, entry), before_id = new[pair.new], its_gone[pair.gone]
+            changes = editions.list_changes(before[before_id], row.listed, questions)
+            entry |= {"state": "doubtful", "before_id": before_id, "changes": changes, "reasons": [pair.reason]}
+            paired.add(before_id)
+    return [one for one in gone if one not in paired]
 
 
 def _build_entry(row: _Row, state: str, changes: Sequence[Mapping[str, Any]]) -> Entry:

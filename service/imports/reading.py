@@ -24,6 +24,7 @@ from service.imports import cases as import_cases
 from service.imports import editions, layouts, mappings
 from service.imports.confirming import start_assessment
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, parse_files
+from service.imports.recognising import recognise
 from service.imports.records import (
     find_requests,
     load_files,
@@ -94,7 +95,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
         )
         return
-    edition = None if choices.get("confirm") else _preview_edition(db, claimed, parsed)
+    edition, recognised = (None, {}) if choices.get("confirm") else _preview_edition(db, claimed, parsed)
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, import_id)
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
@@ -106,7 +107,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             "issues": [
                 *issues,
                 *earlier_notes,
-                *(issue_.to_dict() for issue_ in list_known_supplier_issues(session, parsed)),
+                *(issue_.to_dict() for issue_ in list_known_supplier_issues(session, parsed, recognised)),
             ],
         }
         import_.rows, import_.accepted, import_.rejected = (
@@ -119,15 +120,25 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             start_assessment(session, import_, claimed.actor)
 
 
-def _preview_edition(db: Database, claimed: ClaimedJob, parsed: ParsedUpload) -> editions.Edition:
-    """Return how the list differs from the one before it, as far as can be said before it is confirmed."""
+def _preview_edition(
+    db: Database, claimed: ClaimedJob, parsed: ParsedUpload
+) -> tuple[editions.Edition, dict[tuple[str, str], str]]:
+    """Return how the list differs from the one before it, as far as can be said before it is confirmed; and the keys of the
+    suppliers that its rows were recognised as, by kind and the key that they would have.
+    """
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         if session.scalars(select(Supplier.id).limit(1)).first() is None:
-            return editions.NOTHING
+            return editions.NOTHING, {}
         answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
         import_ = session.get_one(Import, claimed.payload["import_id"])
-        groups = editions.recognise(session, import_, match_groups(session, group_by_supplier(parsed, answers_of)))
-        return editions.compare(session, import_, groups, is_preview=True)
+        matched = match_groups(session, group_by_supplier(parsed, answers_of))
+        groups = recognise(session, import_, matched)
+        recognised = {
+            (before.kind, before.key): after.key
+            for before, after in zip(matched, groups, strict=True)
+            if before.key != after.key
+        }
+        return editions.compare(session, import_, groups, is_preview=True), recognised
 
 
 def _parse_with_remembered(

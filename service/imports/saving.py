@@ -23,6 +23,7 @@ from service.erasure.traces import delete_uploads
 from service.imports import cases as import_cases
 from service.imports import editions
 from service.imports.pipeline import ParsedUpload, parse_files
+from service.imports.recognising import recognise
 from service.imports.records import (
     find_requests,
     get_assessment_date,
@@ -85,7 +86,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         saved, rest = suppliers_rows[:done], suppliers_rows[done:]  # no row moves from the rest to those that are saved
         suppliers_rows = [*match_groups(session, saved), *match_groups(session, rest)]
-        suppliers_rows = editions.recognise(session, session.get_one(Import, import_id), suppliers_rows)
+        suppliers_rows = recognise(session, session.get_one(Import, import_id), suppliers_rows)
     one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
     while done < len(suppliers_rows):
         kind = suppliers_rows[done].kind
@@ -109,6 +110,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             checkpoint["unsaved"] = [*unsaved, {"place": chunk[0].place, "rows": len(chunk[0].rows), "bug": bug}]
             with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress):
                 pass
+    suppliers_rows = [supplier._replace(key=supplier.number_key or supplier.key) for supplier in suppliers_rows]
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         edition = editions.compare(session, session.get_one(Import, import_id), suppliers_rows, is_preview=False)
     unsaved_rows = sum(supplier["rows"] for supplier in checkpoint.get("unsaved", ()))
@@ -141,6 +143,7 @@ def _save_chunk(
         incoming.append(suppliers.IncomingSupplier(answers, supplier.place, supplier.key, supplier.names))
     if incoming:
         suppliers.save_suppliers(session, kind, incoming, origin)
+        identity.rekey(session, kind, {one.key: one.number_key for one in chunk if one.number_key})
 
 
 def _report_unsaved(import_: Import, unsaved: Sequence[Mapping[str, Any]]) -> None:

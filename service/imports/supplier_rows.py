@@ -35,6 +35,7 @@ class SupplierRows(NamedTuple):
     first row, and for an agency the keys of all names they give it.
 
     ``doubtful``: see :class:`RowKey`. ``by_alias``: whether it is found by the key of a supplier that was merged into it.
+    ``number_key``: the key by the number of its rows, of a supplier that is stored by its name and place.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class SupplierRows(NamedTuple):
     names: set[str]
     doubtful: str | None = None
     by_alias: bool = False
+    number_key: str | None = None
 
 
 def group_by_supplier(
@@ -123,9 +125,11 @@ def join_merged_suppliers(session: Session, groups: Sequence[SupplierRows]) -> l
     return result
 
 
-def list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[Issue]:
+def list_known_supplier_issues(
+    session: Session, parsed: ParsedUpload, recognised: Mapping[tuple[str, str], str]
+) -> list[Issue]:
     """List how many suppliers of each sheet are already stored, which of their answers are kept, and whose number a supplier
-    with another name has.
+    with another name has. ``recognised``: the keys of stored suppliers, by kind and the key that a row would have.
     """
     issues = []
     for kind in ("agency", "site"):
@@ -137,7 +141,8 @@ def list_known_supplier_issues(session: Session, parsed: ParsedUpload) -> list[I
         for batch in batches:
             end = start + len(batch.rows)
             keys = [matched.keys.get(row_key.key, row_key.key) for row_key in row_keys[start:end]]
-            issues += [*_list_strangers(batch, keys, matched), *_list_known(session, parsed, batch, keys)]
+            issues += _list_strangers(batch, keys, matched)
+            issues += _list_known(session, parsed, batch, [recognised.get((kind, key), key) for key in keys])
             start = end
     return issues
 

@@ -7,7 +7,7 @@ erased with a supplier cannot come back. Assessments made in between stay as rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -25,7 +25,7 @@ from service.db.job_tables import Job
 from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.retaliation_tables import RetaliationWatch
-from service.db.session import Database
+from service.db.session import Database, chunks
 from service.db.tables import MergedKey, QuestionnaireRequest, Result, Supplier
 from service.db.watchlist_tables import WatchlistMatch
 from service.db.worker_voice_tables import WorkerSurvey
@@ -36,8 +36,8 @@ from service.jobs.kinds import UNDO_IMPORT
 from service.jobs.table import ClaimedJob, enqueue, job_transaction
 from service.suppliers import repository as suppliers
 from service.suppliers.agency_links import get_name_keys, queue_reassessment_of_users
-from service.suppliers.history import INPUT_CAUSES, keep_age, list_changed, list_edited, return_answers
-from service.suppliers.identity import IDENTITY, PLACE
+from service.suppliers.history import INPUT_CAUSES, keep_age, list_changed, list_edited, replay, return_answers
+from service.suppliers.identity import IDENTITY, PLACE, find_suppliers, is_place_key, rekey, supplier_key
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
@@ -158,10 +158,12 @@ def _undo_chunk(session: Session, import_id: str, ids: Sequence[str], counts: di
         select(Result).where(Result.supplier_id.in_(ids)).order_by(Result.created_at, Result.id)
     ):
         histories.setdefault(result.supplier_id, []).append(result)
-    in_use = _list_in_use(session, ids)
+    in_use, undone = _list_in_use(session, ids), _list_undone(session, import_id, histories)
     on, models = at.date(), list_organisation_models(session, at.date())
     lookups = {kind: get_risk_lookup(kind, on, models) for kind in ("agency", "site")}
-    verdicts = [(one, _judge(one, histories[one.id], import_id, in_use, on, lookups[one.kind])) for one in found]
+    verdicts = [
+        (one, _judge(one, histories[one.id], import_id, undone, in_use, on, lookups[one.kind])) for one in found
+    ]
     _remove(session, [one for one, verdict in verdicts if verdict.fate == "removed"], import_id, at, by)
     for kind in ("agency", "site"):
         changed = [(one, verdict) for one, verdict in verdicts if one.kind == kind and verdict.fate == "restored"]
@@ -181,6 +183,15 @@ def _undo_chunk(session: Session, import_id: str, ids: Sequence[str], counts: di
         for one, verdict in kept
     ]
     counts["kept"] = [*counts["kept"], *listed][:MAX_LISTED]
+
+
+def _list_undone(session: Session, import_id: str, histories: Mapping[str, Sequence[Result]]) -> set[str]:
+    """Return the other imports in some histories that were undone, too: what they brought must not return."""
+    ids = {result.import_id for history in histories.values() for result in history} - {None, import_id}
+    found: set[str] = set()
+    for chunk in chunks(sorted(filter(None, ids))):
+        found.update(session.scalars(select(Import.id).where(Import.id.in_(chunk), Import.undo.is_not(None))))
+    return found
 
 
 def _list_in_use(session: Session, ids: Sequence[str]) -> dict[str, str]:
@@ -210,26 +221,28 @@ def _judge(
     supplier: Supplier,
     history: Sequence[Result],
     import_id: str,
+    undone: Collection[str],
     in_use: Mapping[str, str],
     on: date,
     lookup: RiskLookup,
 ) -> _Verdict:
-    """Decide what becomes of a supplier that an import saved."""
+    """Decide what becomes of a supplier that an import saved. ``undone``: other imports that were undone."""
     own = [position for position, result in enumerate(history) if result.import_id == import_id]
-    after, before = history[own[-1]], history[own[0] - 1] if own[0] else None
-    since, current = history[own[-1] + 1 :], dict(supplier.answers)
-    created = supplier.created_at == history[own[0]].created_at
+    until, since, current = history[: own[0]], history[own[-1] + 1 :], dict(supplier.answers)
+    after, before = history[own[-1]], next((one for one in reversed(until) if one.import_id not in undone), None)
+    is_whole = supplier.created_at == history[0].created_at
+    created = is_whole and before is None
     if any(result.cause == "merge" for result in since):
         return _Verdict("kept", current, reason="merged")
-    if before is None and not created:
+    if not is_whole and (before is None or any(result.import_id in undone for result in until)):
         return _Verdict("kept", current, reason="history")
-    edited = list_edited([after, *since])
-    if created and not any(result.cause in INPUT_CAUSES for result in since):
+    edited = list_edited([after, *since], undone)
+    if created and not any(result.cause in INPUT_CAUSES and result.import_id not in undone for result in since):
         reason = "edited" if edited else in_use.get(supplier.id, "")
         if reason:
             return _Verdict("kept", current, tuple(sorted(edited & set(lookup.questions))), reason)
         return _Verdict("removed", current)
-    earlier: Mapping[str, Any] = {} if before is None else before.answers
+    earlier = replay(until, undone)
     brought = list_changed(earlier, after.answers)
     returning = brought - edited - (set(IDENTITY + PLACE) if created else set())
     questions = tuple(sorted(brought & edited & set(lookup.questions)))
@@ -259,8 +272,18 @@ def _restore(
         for supplier, verdict in changed
     ]
     suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(at.date(), at, by, CAUSE))
+    _take_numbers_back(session, kind, changed)
     change_feed.write_all(session, "restored", [(one.id, {"import": import_id}) for one, _ in changed], at)
     request_screening(session, by, supplier_ids=[one.id for one, _ in changed])
+
+
+def _take_numbers_back(session: Session, kind: str, changed: Sequence[tuple[Supplier, _Verdict]]) -> None:
+    """Let suppliers be found by name and place again whose number the import brought."""
+    keys = {supplier.key: supplier_key(verdict.answers) for supplier, verdict in changed}
+    keys = {key: earlier for key, earlier in keys.items() if is_place_key(earlier) and not is_place_key(key)}
+    taken = find_suppliers(session, kind, keys.values())
+    by_earlier = {earlier: key for key, earlier in keys.items() if earlier not in taken}
+    rekey(session, kind, {key: earlier for earlier, key in by_earlier.items()})
 
 
 def _take_form_back(

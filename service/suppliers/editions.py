@@ -82,6 +82,27 @@ def load_listed(session: Session, import_id: str, supplier_ids: Sequence[str] | 
     }
 
 
+class LeftOver(NamedTuple):
+    """The ids of suppliers that are new on a list, and of those that are gone, in the order of its entries."""
+
+    new: list[str]
+    gone: list[str]
+
+
+def list_left_over(session: Session, import_id: str, kind: str, most: int) -> LeftOver | None:
+    """List the suppliers of a kind that are new and gone; None if there are none of either, or more than ``most``."""
+    left = LeftOver(*(_list_suppliers(session, import_id, kind, state, most + 1) for state in LeftOver._fields))
+    return left if all(0 < len(ids) <= most for ids in left) else None
+
+
+def _list_suppliers(session: Session, import_id: str, kind: str, state: str, limit: int) -> list[str]:
+    query = select(EditionEntry.supplier_id).where(
+        EditionEntry.import_id == import_id, EditionEntry.kind == kind, EditionEntry.state == state
+    )
+    found = session.scalars(query.order_by(EditionEntry.position).limit(limit))
+    return [supplier_id for supplier_id in found if supplier_id is not None]
+
+
 def pair_up(session: Session, import_id: str, supplier_id: str, before_id: str, reasons: Sequence[str]) -> None:
     """Make one doubtful entry of a new supplier and one that is gone, which may be the same."""
     import_ = session.get(Import, import_id)

@@ -17,10 +17,12 @@ INPUT_CAUSES = (
 Answers = Mapping[str, Any]
 
 
-def list_edited(history: Sequence[Result]) -> set[str]:
-    """Return the questions that were answered after the first of some results, by anybody."""
+def list_edited(history: Sequence[Result], undone: Collection[str] = ()) -> set[str]:
+    """Return the questions that were answered after the first of some results, by anybody except imports that were undone."""
     edited: set[str] = set()
     for previous, result in zip(history, history[1:], strict=False):
+        if result.cause == "undo" or result.import_id in undone:
+            continue
         if result.cause in INPUT_CAUSES:
             # An earlier version did not store what was given: all of it may have been.
             edited |= set(result.answers if result.given is None else result.given)
@@ -29,6 +31,19 @@ def list_edited(history: Sequence[Result]) -> set[str]:
             before, after = without_step_evidence(previous.answers), without_step_evidence(result.answers)
             edited |= list_changed(before, after) - {"answered_on"}
     return edited
+
+
+def replay(history: Sequence[Result], undone: Collection[str]) -> dict[str, Any]:
+    """Return what a supplier would have answered at the end of its first results without the imports that were undone since."""
+    answers: dict[str, Any] = {}
+    previous: Answers = {}
+    for result in history:
+        if result.import_id not in undone:
+            given = result.answers if result.given is None else result.given
+            answered = set(given) if result.cause in INPUT_CAUSES else set()
+            answers = return_answers(answers, result.answers, answered | list_changed(previous, result.answers))
+        previous = result.answers
+    return answers
 
 
 def list_changed(before: Answers, after: Answers) -> set[str]:

@@ -21,7 +21,15 @@ from service.db.session import chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
-from service.suppliers.key_grades import NAMES, find_weakness, have_different_names, share_several_names
+from service.suppliers.key_grades import (
+    NAMES,
+    ROW_NUMBER,
+    find_weakness,
+    have_different_names,
+    have_different_places,
+    may_be_another,
+    share_several_names,
+)
 
 Row = Mapping[str, Any]
 
@@ -100,16 +108,27 @@ def take_identity(answers: Answers) -> list[dict[str, Any]]:
 
 
 def identify_rows(rows: Sequence[Row]) -> list[RowKey]:
-    """Return the keys of all rows of one upload and kind; a number that several names share identifies none of them."""
+    """Return the keys of all rows of one upload and kind; a number that several names share identifies none of them, and the
+    registration of a company none of its sites at different addresses.
+    """
     keys = [supplier_key(row) for row in rows]
     result = [
         RowKey(key, _doubtful_key(row) if is_place_key(key) else None) for key, row in zip(keys, rows, strict=True)
     ]
     for group in group_by_key(keys):
-        if len(group) > 1 and not is_place_key(keys[group[0]]) and share_several_names(rows[at] for at in group):
+        if len(group) == 1 or is_place_key(keys[group[0]]):
+            continue
+        of_one_number = [rows[at] for at in group]
+        is_company = get_key_question(keys[group[0]]) == "registration_number"
+        if share_several_names(of_one_number) or (is_company and _are_several_places(of_one_number)):
             for at in group:
                 result[at] = RowKey(place_key(rows[at]), keys[at])
     return result
+
+
+def _are_several_places(rows: Sequence[Row]) -> bool:
+    located = [row for row in rows if row.get("address")]
+    return any(have_different_places(located[0], row) for row in located[1:])
 
 
 def _doubtful_key(answers: Row) -> str | None:
@@ -194,6 +213,13 @@ def find_suppliers(session: Session, kind: str, keys: Iterable[str], *, lock: bo
     return found | find_merged(session, kind, [key for key in distinct if key not in found])
 
 
+def rekey(session: Session, kind: str, keys: Mapping[str, str]) -> None:
+    """Give suppliers new keys, by their present ones: a number that a list adds counts more than name and place."""
+    for key, supplier in find_suppliers(session, kind, keys).items():
+        supplier.key = keys[key]
+    session.flush()
+
+
 def find_known(session: Session, kind: str, keys: Iterable[str]) -> dict[str, KnownSupplier]:
     """Return what the suppliers with these keys are recognised by; keys of no supplier are left out."""
     texts = [Supplier.answers[question].as_string() for question in RECOGNISED]
@@ -220,9 +246,9 @@ class Matched(NamedTuple):
 def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> Matched:
     """Match rows, one for each key, with the suppliers that are stored.
 
-    A row whose number a stored supplier with a clearly different name has is another supplier until somebody says otherwise: it
-    is found by its own name and place. A row with a number that identifies nobody finds the one supplier that was stored under it
-    and has its name.
+    A row with the number of a stored supplier that may be another one is another until somebody says otherwise: it is found by
+    its own name and place. A row with a number that identifies nobody finds the one supplier that was stored under it and has its
+    name.
     """
     numbers = [key for row_key in rows for key in row_key if key is not None and not is_place_key(key)]
     known = find_known(session, kind, numbers) if numbers else {}
@@ -230,7 +256,7 @@ def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> 
     strangers: dict[str, KnownSupplier] = {}
     doubtful: dict[str, list[RowKey]] = {}
     for row_key, row in rows.items():
-        if row_key.key in known and have_different_names(known[row_key.key].answers, row):
+        if row_key.key in known and _is_stranger(row_key.key, row, known[row_key.key].answers):
             keys[row_key.key] = place_key(row)
             strangers[keys[row_key.key]] = known[row_key.key]
         elif row_key.doubtful in known and not have_different_names(known[row_key.doubtful].answers, row):
@@ -240,6 +266,14 @@ def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> 
         if same_place or len(candidates) == 1:
             keys[(same_place or candidates)[0].key] = key
     return Matched(keys, strangers)
+
+
+def _is_stranger(key: str, row: Row, stored: Row) -> bool:
+    """Return whether a row is about another supplier than the one stored under its number. If that may be the number of a row in
+    an earlier list, the same name at another place is another too.
+    """
+    is_row_number = get_key_question(key) == "reference" and ROW_NUMBER.fullmatch(key.partition(":")[2])
+    return may_be_another(stored, row) or (bool(is_row_number) and have_different_places(stored, row))
 
 
 def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:

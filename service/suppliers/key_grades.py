@@ -18,9 +18,11 @@ from typing import Any
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.name_normalize import name_key
 from risk_models.screening.names import compare_names, split_name
+from service.suppliers.addresses import compare_addresses
 
 WEAK_KEYS = Path(__file__).parent / "weak_keys.toml"
 SPREADSHEET_NUMBER = re.compile(r"[0-9][.,][0-9]{1,14}[eE]\+?[0-9]{1,3}|[0-9][eE]\+[0-9]{1,3}", re.ASCII)
+ROW_NUMBER = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)  # a reference that may be the number of a row
 LOST_DIGITS = "shown by a spreadsheet without its last digits"
 NO_DIGIT = "without a digit"
 NUMBERED = ("licence_number", "registration_number")  # a number without any digit is a remark in some language
@@ -28,6 +30,7 @@ SHORTEST_REMARK = 3  # letters; a shorter reference ("NA", "Y") may be a code of
 PHRASE = 4  # letters from which a phrase counts at the beginning of a longer entry
 NAMES = ("name", "name_local", "trade_name")
 OTHER = 0.5  # similarity below which two names are those of different companies
+NEAR = 0.8  # similarity from which two names are nearly the same
 
 
 @cache
@@ -82,12 +85,43 @@ def _list_names(answers: Mapping[str, Any]) -> list[str]:
     return [text for text in texts if isinstance(text, str) and text not in RESERVED_ANSWERS and name_key(text)]
 
 
-@lru_cache(maxsize=100_000)
+def may_be_another(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two suppliers with one number may be two: they are clearly named differently, or their names are only
+    partly alike and their addresses are those of different places. Numbers of lists are given away again, and row numbers are
+    taken for references.
+    """
+    if have_different_names(one, other):
+        return True
+    pairs = list(product(_list_names(one), _list_names(other)))
+    similarities = [_compare(a, b) for a, b in pairs]
+    if not pairs or any(similarity is None or similarity >= NEAR for similarity in similarities):
+        return False
+    return have_different_places(one, other)
+
+
+def have_different_places(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether both suppliers have an address, and these are not alike."""
+    texts = [one.get("address"), other.get("address")]
+    if not all(isinstance(text, str) and text not in RESERVED_ANSWERS for text in texts):
+        return False
+    likeness = compare_addresses(*map(str, texts))
+    return likeness is not None and not likeness.is_alike
+
+
 def is_other_name(one: str, other: str) -> bool:
     """Return whether two names are clearly those of different companies: in one script, with hardly a word in common."""
-    if name_key(one) == name_key(other) or _is_latin(one) != _is_latin(other):
-        return False
-    return compare_names(split_name(one), split_name(other)).score < OTHER
+    similarity = _compare(one, other)
+    return similarity is not None and similarity < OTHER
+
+
+@lru_cache(maxsize=100_000)
+def _compare(one: str, other: str) -> float | None:
+    """Return the similarity of two names, 0 to 1; None for names in different scripts, which cannot be compared."""
+    if name_key(one) == name_key(other):
+        return 1.0
+    if _is_latin(one) != _is_latin(other):
+        return None
+    return compare_names(split_name(one), split_name(other)).score
 
 
 def _is_latin(text: str) -> bool:

@@ -52,7 +52,8 @@ def parse_value(field, text):
         ("0.375", 0.375),
         ("475 009,12", 475009.12), ("475\u00a0009,12", 475009.12), ("475\u202f009", 475009), ("229,932.50", 229932.5),
         ("1.145,00", 1145),
-        ("1,234,567", 1234567), ("1.234.567", 1234567), ("1'234", 1234), ("1’234.5", 1234.5),
+        ("1,234,567", 1234567), ("1.234.567", 1234567), ("12,34,567", 1234567), ("1,50,000.50", 150000.5),
+        ("1'234", 1234), ("1’234.5", 1234.5),
         ("3.9919999999999999e+02", 399.2),
         ("１２３", 123), ("'42", 42), (" 8 ", 8),
     ],
@@ -135,9 +136,21 @@ def test_any_text_gives_a_finite_number_or_an_error(text):
     assert answer is None or isinstance(answer, str) or math.isfinite(answer)
 
 
-@pytest.mark.parametrize("text", ["475 009,12 €", "$475,009.12", "USD 475,009.12", "475,009.12 THB", "R$ 475.009,12"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "475 009,12 €", "$475,009.12", "USD 475,009.12", "475,009.12 THB", "R$ 475.009,12", "Rs. 4,75,009.12", "RM475,009.12",
+        "Rp 475.009,12", "475,009.12 บาท", "Tk 4,75,009.12", "৳ ৪,৭৫,০০৯.১২",
+    ],
+)  # fmt: skip
 def test_an_amount_may_name_its_currency(text):
     assert parse_value(MoneyField(), text) == float(Decimal("475009.12"))
+
+
+def test_an_amount_may_say_that_nothing_follows():
+    assert parse_value(MoneyField(), "Rs 12,00,000/-") == 1_200_000
+    assert parse_value(MoneyField(), "Rp3.500.000,-") == 3_500_000
+    assert parse_value(MoneyField(), "Max 100") == "number.invalid"
 
 
 def test_a_percentage_must_be_between_0_and_100():
@@ -177,7 +190,9 @@ def test_a_one_in_a_column_of_zeros_and_ones_is_ambiguous():
         ("12 May 2024", "2024-05-12"), ("May 12th, 2024", "2024-05-12"),
         ("令和元年7月31日", "2019-07-31"), ("令和2年1月2日", "2020-01-02"), ("H31.3.26", "2019-03-26"),
         ("R1.6.19", "2019-06-19"), ("Ｒ１．６．１９", "2019-06-19"),
-        ("昭和64年1月7日", "1989-01-07"), ("2019年7月31日", "2019-07-31"), ("2021", "2021"), ("2021.0", "2021"),
+        ("昭和64年1月7日", "1989-01-07"), ("2019年7月31日", "2019-07-31"), ("二〇一九年七月三十一日", "2019-07-31"),
+        ("2019년 7월 31일", "2019-07-31"), ("2019. 7. 31.", "2019-07-31"), ("ngày 31 tháng 7 năm 2019", "2019-07-31"),
+        ("31/07/2019 AD", "2019-07-31"), ("ค.ศ. 2019", "2019"), ("2021", "2021"), ("2021.0", "2021"),
         ("2024-05", "2024-05"), ("43657", "2019-07-11"),
     ],
 )  # fmt: skip
@@ -213,6 +228,18 @@ def test_the_order_of_day_and_month_comes_from_the_column_or_the_sender_never_fr
     assert parse_column(DateField(), "03/04/2020", "12/25/2020") == ["2020-03-04", "2020-12-25"]
     assert parse_column(DateField(), "03/04/2020", "25/12/2020", "12/25/2020")[0] == "date.ambiguous"
     assert parse_column(DateField(), "03/04/2020", date_order="mdy") == ["2020-03-04"]
+
+
+def test_a_date_that_may_begin_or_end_with_a_short_year_is_asked_about():
+    assert parse_column(DateField(), "24/03/15", "15.03.24") == ["date.ambiguous"] * 2
+    assert parse_column(DateField(), "24/03/15", "98/11/30") == ["2024-03-15", "1998-11-30"]
+    assert parse_column(DateField(), "24/03/15", "30/11/98") == ["2015-03-24", "1998-11-30"]
+    assert parse_column(DateField(), "24/03/15", "25/12/2020") == ["2015-03-24", "2020-12-25"]
+    assert parse_column(DateField(), "24/03/15", date_order="dmy") == ["2015-03-24"]
+
+
+def test_a_short_year_that_may_be_buddhist_is_asked_about():
+    assert parse_value(DateField(), "15/03/67") == "date.calendar_unclear"
 
 
 def test_a_date_after_the_assessment_date_is_in_the_future():
@@ -547,13 +574,14 @@ def test_an_answer_longer_than_a_cell_is_refused_before_it_is_searched(question)
     [
         ("๑๒๓", 123), ("١٢٣٤", 1234), ("۱۲۳", 123), ("१२३", 123), ("১২৩", 123), ("១២៣", 123), ("၁၂၃", 123), ("１２３", 123),
         ("一千二百三十", 1230), ("二〇二四", 2024), ("五万", 50_000), ("120人", 120), ("三百人", 300), ("١٢٬٣٤٥٫٥", 12_345.5),
+        ("๒๐๐ คน", 200), ("200 người", 200), ("٢٠٠ عامل", 200), ("120 workers", 120),
     ],
 )  # fmt: skip
 def test_a_number_is_read_in_the_digits_of_any_script(text, number):
     assert NumberField().parse(text) == number
 
 
-@pytest.mark.parametrize("text", ["一二千", "百万人の村", "12 or 13"])
+@pytest.mark.parametrize("text", ["一二千", "百万人の村", "12 or 13", "一万二", "两百五", "1,23,45", "120 days"])
 def test_characters_that_are_no_numeral_are_no_number(text):
     with pytest.raises(AnswerError):
         NumberField().parse(text)
@@ -564,7 +592,9 @@ def test_characters_that_are_no_numeral_are_no_number(text):
     [
         ("2567-05-01", "2024-05-01"), ("๑ พฤษภาคม ๒๕๖๗", "2024-05-01"), ("1 พ.ค. 2567", "2024-05-01"), ("พ.ศ. 2567", "2024"),
         ("25/12/2567", "2024-12-25"), ("1445-09-01", "2024-03-11"), ("1445/09/01 هـ", "2024-03-11"), ("113/05/01", "2024-05-01"),
-        ("民國113年5月1日", "2024-05-01"), ("令和5年", "2023"), ("平成31年4月", "2019-04"),
+        ("民國113年5月1日", "2024-05-01"), ("民國99年", "2010"), ("民國99年5月1日", "2010-05-01"),
+        ("中華民國一百一十三年五月一日", "2024-05-01"),
+        ("ROC 113", "2024"), ("令和5年", "2023"), ("平成31年4月", "2019-04"),
     ],
 )  # fmt: skip
 def test_a_date_of_another_calendar_is_converted_and_reported(text, day):
@@ -573,7 +603,7 @@ def test_a_date_of_another_calendar_is_converted_and_reported(text, day):
     assert (errors[0].code, errors[0].expected) == ("date.calendar", day)
 
 
-@pytest.mark.parametrize("text", ["1402-05-01", "2079-10-05", "2081", "२०८१-०१-०१", "2065 BS"])
+@pytest.mark.parametrize("text", ["1402-05-01", "2079-10-05", "2081", "२०८१-०१-०१", "2065 BS", "১৪৩০"])
 def test_a_date_that_may_be_of_two_calendars_is_asked_about(text):
     answers, errors = DateField().parse_column([text])
     assert (answers, errors[0].code) == ([None], "date.calendar_unclear")

@@ -71,7 +71,7 @@ def change(rows: Rows) -> Rows:
     """Return another edition: one supplier changed, one reworded, one gone and one new."""
     later = {name: list(cells) for name, cells in rows.items()}
     later["Alder Nets"][4] = "90"
-    later["Birch Foods"][3] = "No. 11, Rama Rd., Muang District, Samut Sakhon"
+    later["Birch Foods"][3] = "No. 11, Rama Rd., Tha Chin, Samut Sakhon"
     del later["Cedar Toys"]
     later["Ginkgo Shoes"] = ["Ginkgo Shoes", "Viet Nam", "1520", "8 Nguyen Hue, Hanoi", "50"]
     return later
@@ -131,6 +131,58 @@ def test_a_renamed_and_a_moved_supplier_with_a_number_are_recognised(portal: Por
     rows[2] = "| S-2 | CEDAR TOYS. | Thailand | Bangkok |"
     second = portal.import_file("list.xlsx", workbook(head + "\n".join(rows)))
     assert list_states(portal, second) == {"Alder Nets Group": "renamed", "Birch Foods": "moved"}
+
+
+def test_a_list_that_gains_and_loses_references_names_the_same_suppliers(portal: Portal):
+    rows = make_rows()
+    numbered = {name: [*cells, f"V-{at}"] for at, (name, cells) in enumerate(rows.items())}
+    head = HEAD.replace(" |\n|---", " | Reference |\n|---|---", 1)
+    with_references = workbook(head + "\n".join(f"| {' | '.join(cells)} |" for cells in numbered.values()))
+    send_list(portal, rows)
+    preview = portal.import_file("numbered.xlsx", with_references, confirm="false")
+    assert "6 of 6 suppliers are" in {issue["seen"] for issue in preview["issues"] if issue["code"] == "known.listed"}
+    gained = portal.import_file("numbered.xlsx", with_references)
+    assert (count(gained)["unchanged"], count(gained).get("new")) == (6, None)
+    assert portal.get("/suppliers/V-3").json["name"] == "Dogwood Mills"
+    assert count(send_list(portal, rows)) == {"unchanged": 6}
+    assert len(portal.get("/suppliers").json["items"]) == 6
+    portal.post(f"/imports/{gained['id']}/undo")
+    work(portal)
+    assert portal.get("/suppliers/V-3").status_code == 404
+    assert count(send_list(portal, rows)) == {"unchanged": 6}
+
+
+def test_numbers_of_rows_taken_for_references_mix_no_suppliers_up(portal: Portal):
+    head = "| Supplier ID | Site name | Country | Address |\n|---|---|---|---|\n"
+    addresses = {name: f"{10 + at} Rama Road, Samut Sakhon" for at, name in enumerate(NAMES)}
+
+    def send(names: list[str]) -> None:
+        rows = [f"| {at} | {name} | Thailand | {addresses[name]} |" for at, name in enumerate(names, 1)]
+        portal.import_file("list.xlsx", workbook(head + "\n".join(rows)))
+        work(portal)
+
+    send(list(NAMES))
+    before = {one["name"]: one["id"] for one in portal.get("/suppliers").json["items"]}
+    send(list(reversed(NAMES)))
+    assert {one["name"]: one["id"] for one in portal.get("/suppliers").json["items"]} == before
+    assert portal.get("/identity/proposals").json["items"] == []
+
+
+def test_who_was_renamed_or_has_moved_is_asked_about_in_the_preview_and_after(portal: Portal):
+    first = make_rows()
+    send_list(portal, first)
+    later = {name: list(cells) for name, cells in first.items()}
+    later["Alder Nets"][0] = "Ginkgo Shoes"
+    later["Birch Foods"][3] = "7 Beach Road, Chonburi 20110"
+    expected = {"Ginkgo Shoes": "doubtful", "Birch Foods": "doubtful"}
+    preview = send_list(portal, later, confirm="false")
+    assert list_states(portal, preview) == expected
+    done = send_list(portal, later)
+    assert list_states(portal, done) == expected
+    assert {entry["name"]: entry["reasons"] for entry in list_entries(portal, done)} == {
+        "Ginkgo Shoes": ["same_address"],
+        "Birch Foods": ["same_name"],
+    }
 
 
 def test_a_reference_that_two_sources_use_counts_within_its_source(portal: Portal):

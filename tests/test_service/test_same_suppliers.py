@@ -12,13 +12,13 @@ from service.db.session import Database
 from service.db.tables import Supplier
 from service.identity.pairs import find_same_suppliers
 from service.jobs.worker import Handler
-from service.suppliers.likeness import compare_suppliers
+from service.suppliers.key_grades import may_be_another
+from service.suppliers.left_over import pair_left_over
+from service.suppliers.likeness import Likeness, choose_best, compare_suppliers, is_certain
 
 HEAD = "| Site name | Country | Sector | Address | Number of workers |\n|---|---|---|---|---|\n"
 FIRST = "Alder Nets Co., Ltd. | Thailand | 1020 | 12/3 Moo 4, Rama II Road, Samut Sakhon 74000 | 80"
-REWORDED = (
-    "ALDER NETS COMPANY LIMITED | Thailand | 1020 | No. 12/3 Moo 4 Rama 2 Rd, Muang District, Samut Sakhon, 74000 | 90"
-)
+REWORDED = "ALDER NETS COMPANY LIMITED | Thailand | 1020 | No. 12/3 Moo 4 Rama 2 Rd, Tha Chin, Samut Sakhon, 74000 | 90"
 OTHER = "Birch Foods | Thailand | 1020 | 9 Sukhumvit Road, Bangkok 10110 | 20"
 
 
@@ -70,6 +70,38 @@ ELSEWHERE = "8 Nguyen Hue, District 1, Ho Chi Minh City 70000"
         ({"name": "Alder Nets"}, {"name": "Alder Nets", "country": "TH"}, None),
         ({"name": "Alder Nets"}, {"name": "Alder Nets", "address": ELSEWHERE}, None),
         ({"name": "Alder Nets", "imo": "9074729"}, {"name": "Alder Nets", "imo": "9074730"}, None),
+        ({"name": "Alder Nets (Vietnam) Co., Ltd."}, {"name": "Cty TNHH Alder Nets"}, "same_name"),
+        ({"name": "Alder Nets (Head Office)"}, {"name": "Alder Nets - Main"}, "same_name"),
+        ({"name": "Birch Foods (formerly Alder Nets)"}, {"name": "Alder Nets", "address": SHORTER}, "same_name"),
+        ({"name": "Alder Nets Plant 2"}, {"name": "Alder Nets (Unit-II)", "address": SHORTER}, "same_name"),
+        ({"name": "Alder Nets Plant 2"}, {"name": "Alder Nets", "address": SHORTER}, None),
+        (
+            {"name": "Alder Gmts Mfg. Co."},
+            {"name": "Alder Garments Manufacturing Company", "address": SHORTER},
+            "same_name",
+        ),
+        ({"name": "M/s Alder Nets Pvt Ltd"}, {"name": "Alder Nets Private Limited"}, "same_name"),
+        (
+            {"name": "Alder Nets"},
+            {"name": "Aldre Nets", "address": "Binh Duong, Di An, Song Than IP Lot 5"},
+            "near_name",
+        ),
+        (
+            {"name": "Alder Nets"},
+            {"name": "Alder Nets", "address": "Lot 9, Song Than Industrial Park, Di An 75300"},
+            None,
+        ),
+        (
+            {"name": "Alder Nets", "registration_number": "0107"},
+            {"name": "Alder Nets Ltd", "registration_number": "107", "address": ELSEWHERE},
+            "same_name",
+        ),
+        (
+            {"name": "Alder Nets", "registration_number": "1"},
+            {"name": "Alder Nets Ltd", "registration_number": "2"},
+            "same_name",
+        ),
+        ({"name": "Alder Nets", "registration_number": "1"}, {"name": "Alder Netts", "registration_number": "2"}, None),
         (
             {"name": "Alder Nets", "registration_number": "exempt"},
             {"name": "Alder Nets", "registration_number": "7"},
@@ -80,6 +112,76 @@ ELSEWHERE = "8 Nguyen Hue, District 1, Ho Chi Minh City 70000"
 def test_two_suppliers_may_be_the_same_by_name_country_and_address(one: dict, other: dict, reason: str | None):
     found = compare_suppliers({**PLACE, **one}, {**PLACE, **other})
     assert (found and found.reasons[0]) == reason
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "certain"),
+    [
+        ({}, {}, True),
+        ({}, {"reference": "V-1"}, True),
+        ({"reference": "V-1"}, {"reference": "V-2"}, False),
+        ({"reference": "7"}, {"reference": "301"}, True),
+        ({}, {"address": SHORTER}, True),
+        ({"name": "Alder Nets Co., Ltd."}, {"name": "ALDER NETS COMPANY LIMITED", "address": SHORTER}, True),
+        ({"name": "Alder Nets Ltd"}, {"name": "Alder Nets LLP", "address": SHORTER}, False),
+        ({}, {"address": WITHOUT_NUMBER}, False),
+        ({"address": "Plot 90-C, Naga Road, Hue"}, {"address": "Plot 90-D, Naga Road, Hue"}, False),
+        ({"address": "Lot 2 Block 3, Naga Road"}, {"address": "Lot 3 Block 2, Naga Road"}, False),
+        ({"registration_number": "1"}, {"registration_number": "2"}, False),
+        (
+            {"registration_number": "1"},
+            {"registration_number": "1", "name": "Alder Nets Ltd", "address": SHORTER},
+            True,
+        ),
+        ({"registration_number": "1"}, {"registration_number": "1", "name": "Birch Foods"}, False),
+        ({"registration_number": "1"}, {"registration_number": "1", "address": ELSEWHERE}, False),
+        ({"address": None, "city": "Hanoi"}, {"address": None, "city": "Hue"}, False),
+    ],
+)
+def test_rows_with_other_keys_are_about_one_supplier_only_beyond_doubt(one: dict, other: dict, certain: bool):
+    named = {"name": "Alder Nets", **PLACE}
+    assert is_certain({**named, **one}, {**named, **other}) == certain
+
+
+@pytest.mark.parametrize(
+    ("stored", "row", "another"),
+    [
+        ({"name": "Alder Nets"}, {"name": "Birch Foods"}, True),
+        ({"name": "Alder Toys"}, {"name": "Alder Foods", "address": ELSEWHERE}, True),
+        ({"name": "Alder Toys"}, {"name": "Alder Foods"}, False),
+        ({"name": "Alder Nets"}, {"name": "Alder Nets Ltd", "address": ELSEWHERE}, False),
+    ],
+)
+def test_a_number_under_a_partly_alike_name_at_another_place_may_be_another_supplier(
+    stored: dict, row: dict, another: bool
+):
+    assert may_be_another({**PLACE, **stored}, {**PLACE, **row}) == another
+
+
+def test_of_several_candidates_the_one_with_the_strongest_reasons_is_chosen():
+    near, same = Likeness(("near_name", "same_address"), 0.9), Likeness(("same_name", "same_address"), 0.9)
+    assert choose_best([(1, near), (2, same)]) == (2, same)
+    assert choose_best([(1, same), (2, same)]) is None
+    assert choose_best([]) is None
+
+
+GONE = {"name": "Alder Nets", **PLACE}
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        ([{"name": "ALDER NETS CO LTD", "address": ELSEWHERE}], "same_name"),
+        ([{"name": "Birch Foods", "address": SHORTER}], "same_address"),
+        ([{"name": "Birch Foods", "address": "Lot 6 Song Than IP, Di An, Binh Duong"}], None),
+        ([{"name": "Birch Foods"}, {"name": "Cedar Toys"}], None),
+        ([{"name": "Birch Foods", "lei": "529900T8BM49AURSDO55"}], None),
+        ([{"name": "Birch Foods", "country": "TH"}], None),
+    ],
+)
+def test_who_is_gone_from_a_list_may_be_who_is_new_at_the_address_or_by_the_name(new: list[dict], reason: str | None):
+    pairs = pair_left_over([{**PLACE, **one} for one in new], [{**GONE, "lei": "213800A1BM49AURSDO12"}])
+    assert [pair.reason for pair in pairs] == ([reason] if reason else [])
 
 
 def test_a_reworded_address_is_proposed_and_merges_nothing(portal: Portal):
@@ -113,7 +215,7 @@ def test_a_number_under_another_name_is_asked_about(portal: Portal):
     head = "| Site name | Country | Sector | Registration number |\n|---|---|---|---|\n"
     for name in ("Alder Nets", "Birch Foods"):
         portal.import_file("list.xlsx", workbook(f"{head}| {name} | Thailand | 1020 | 0105536 |"))
-    import_and_compare(portal, OTHER)
+    import_and_compare(portal, "Cedar Toys | Thailand | 1020 | 9 Dock Road, Ranong | 20")
     assert [pair["reasons"] for pair in list_pairs(portal)] == [["same_number"]]
 
 

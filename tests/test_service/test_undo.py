@@ -91,6 +91,27 @@ def test_what_an_import_made_goes_and_what_it_changed_returns(portal: Portal):
     assert causes == ["undo", "import", "import"]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_two_imports_brought_is_gone_when_both_are_undone_in_any_order(portal: Portal, order: tuple[int, int]):
+    imports = [portal.import_file("a.xlsx", FIRST), portal.import_file("b.xlsx", SECOND)]
+    outcomes = [undo_it(portal, imports[at]["id"])["undo"] for at in order]
+    assert list_references(portal) == []
+    assert outcomes[1]["removed"] == (3 if order == (0, 1) else 2)
+    deleted = [line["supplier_id"] for line in portal.get("/changes").json["items"] if line["kind"] == "deleted"]
+    assert len(deleted) == len(set(deleted)) == 3
+
+
+def test_what_an_undone_import_brought_does_not_return_when_a_later_one_is_undone(portal: Portal):
+    portal.put("/suppliers/S-1", {"name": "Blue Pier", "country": "TH", "workers_total": 70})
+    imports = [portal.import_file("a.xlsx", FIRST), portal.import_file("b.xlsx", SECOND)]
+    portal.put("/suppliers/S-1", {"name": "Blue Pier Harbour"})
+    for import_ in imports:
+        undo_it(portal, import_["id"])
+    answers = portal.get("/suppliers/S-1").json["answers"]
+    assert (answers["name"], answers["country"], answers["workers_total"]) == ("Blue Pier Harbour", "TH", 70)
+    assert (answers.get("sector"), answers.get("papers_retention")) == (None, None)
+
+
 def test_the_change_feed_and_the_audit_trail_say_what_was_undone(portal: Portal, database: Database):
     portal.import_file("a.xlsx", FIRST)
     second = portal.import_file("b.xlsx", SECOND)
