@@ -73,5 +73,9 @@ def _list_numbers(answers: Answers) -> Iterable[Hashable]:
 
 
 def _have_same_address(one: Answers, other: Answers) -> bool:
-    likeness = compare_addresses(str(one["address"]), str(other["address"]))
-    return likeness is not None and likeness.is_same
+    """Return whether two addresses are one place; all numbers of the one with fewer must be those of the other."""
+    texts = str(one["address"]), str(other["address"])
+    numbers = [split_address(text).numbers for text in texts]
+    likeness = compare_addresses(*texts)
+    is_within = numbers[0] <= numbers[1] or numbers[1] <= numbers[0]
+    return is_within and likeness is not None and likeness.is_same

@@ -46,8 +46,8 @@ def _compile_remarks() -> re.Pattern[str]:
 @lru_cache(maxsize=100_000)
 def list_known_names(name: str) -> tuple[str, ...]:
     """Return a name without remarks such as "(Head Office)", and the names that it says the company had earlier."""
-    names = _compile_formerly().split(name)
-    return tuple(filter(None, (_compile_remarks().sub("", one).strip(" ()[]*") for one in names))) or (name,)
+    names = (_compile_remarks().sub("", one).strip(" *") for one in _compile_formerly().split(name))
+    return tuple(one if "(" in one else one.rstrip(") ") for one in names if one) or (name,)
 
 
 @lru_cache(maxsize=100_000)
