@@ -18,8 +18,10 @@ from service.db.edition_tables import EditionEntry
 from service.db.import_tables import Import
 from service.db.tables import Result, Supplier
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS
+from service.suppliers.addresses import have_same_parts
 from service.suppliers.identity import PLACE
 from service.suppliers.key_grades import NAMES
+from service.suppliers.spelling import spell_out
 
 MATCHED = ("changed", "renamed", "moved")  # states of a supplier that is on both lists
 
@@ -65,9 +67,20 @@ def _fold(answer: Any) -> Any:
 
 
 def name_state(changes: Sequence[Mapping[str, Any]]) -> str:
-    """Return the state of a supplier that is on both lists, with differences: renamed, moved, or changed in other answers."""
-    questions = {change["question"] for change in changes}
+    """Return the state of a supplier that is on both lists, with differences: renamed, moved, or changed in other answers. A name
+    or an address that is only written differently is neither a new name nor a new address.
+    """
+    questions = {change["question"] for change in changes if not _is_only_written_differently(change)}
     return "renamed" if questions & set(NAMES) else "moved" if questions & set(PLACE) else "changed"
+
+
+def _is_only_written_differently(change: Mapping[str, Any]) -> bool:
+    texts = change["before"], change["after"]
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    if change["question"] in NAMES:
+        return spell_out(texts[0]) == spell_out(texts[1])
+    return change["question"] == "address" and have_same_parts(*texts)
 
 
 def load_listed(session: Session, import_id: str, supplier_ids: Sequence[str] | None = None) -> dict[str, Listed]:

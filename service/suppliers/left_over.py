@@ -6,7 +6,7 @@ though, one disappeared and the other appeared; so they are asked about, if ther
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from service.suppliers.addresses import compare_addresses, split_address
 from service.suppliers.likeness import Reason, get_cores, have_other_numbers
 
 MOST = 2000  # suppliers of a kind that are new, and that are gone; in longer lists, nothing is paired in this way
+MAX_PARTNERS = 40  # suppliers with a name or a number in the address; what more have tells nothing
 Answers = Mapping[str, Any]
 
 
@@ -32,34 +33,38 @@ def pair_left_over(new: Sequence[Answers], gone: Sequence[Answers]) -> list[Left
     """
     if not 0 < len(new) <= MOST or not 0 < len(gone) <= MOST:
         return []
-    pairs: list[LeftOver] = []
-    ways: tuple[tuple[Reason, Callable[[Answers], Iterable[Hashable]], Callable[[Answers, Answers], bool]], ...] = (
-        ("same_name", _list_names, lambda one, other: True),
-        ("same_address", _list_numbers, _have_same_address),
-    )
-    for reason, list_keys, are_alike in ways:
-        taken_new, taken_gone = {pair.new for pair in pairs}, {pair.gone for pair in pairs}
-        gone_by_key = defaultdict(set)
-        for position, answers in enumerate(gone):
-            for key in list_keys(answers) if position not in taken_gone else ():
-                gone_by_key[key].add(position)
-        partners: dict[int, set[int]] = {}
-        for position, answers in enumerate(new):
-            if position not in taken_new:
-                candidates = set().union(*(gone_by_key.get(key, set()) for key in list_keys(answers)))
-                partners[position] = {
-                    other
-                    for other in candidates
-                    if are_alike(answers, gone[other]) and not have_other_numbers(answers, gone[other])
-                }
-        wanted = [other for found in partners.values() for other in found]
-        pairs += [
-            LeftOver(position, other, reason)
-            for position, found in partners.items()
-            for other in found
-            if len(found) == 1 and wanted.count(other) == 1
+    named = _pair("same_name", dict(enumerate(new)), dict(enumerate(gone)), _list_names, lambda one, other: True)
+    rest_new = {at: answers for at, answers in enumerate(new) if at not in {pair.new for pair in named}}
+    rest_gone = {at: answers for at, answers in enumerate(gone) if at not in {pair.gone for pair in named}}
+    return [*named, *_pair("same_address", rest_new, rest_gone, _list_numbers, _have_same_address)]
+
+
+def _pair(
+    reason: Reason,
+    new: Mapping[int, Answers],
+    gone: Mapping[int, Answers],
+    list_keys: Callable[[Answers], Iterable[Hashable]],
+    are_alike: Callable[[Answers, Answers], bool],
+) -> list[LeftOver]:
+    """Pair those of which each is the only partner of the other. Candidates share a key."""
+    by_key: dict[Hashable, set[int]] = defaultdict(set)
+    for at, answers in gone.items():
+        for key in list_keys(answers):
+            by_key[key].add(at)
+    partners: dict[int, list[int]] = {}
+    for at, answers in new.items():
+        sharing = (by_key[key] for key in list_keys(answers) if len(by_key[key]) <= MAX_PARTNERS)
+        partners[at] = [
+            other
+            for other in sorted(set().union(*sharing))
+            if are_alike(answers, gone[other]) and not have_other_numbers(answers, gone[other])
         ]
-    return pairs
+    wanted = Counter(other for others in partners.values() for other in others)
+    return [
+        LeftOver(at, others[0], reason)
+        for at, others in partners.items()
+        if len(others) == 1 and wanted[others[0]] == 1
+    ]
 
 
 def _list_names(answers: Answers) -> Iterable[Hashable]:

@@ -267,7 +267,7 @@ def test_an_edition_is_recognised_by_its_companies_when_most_addresses_are_writt
     first = send_list(portal, make_rows())
     reworded = make_rows()
     for at, name in enumerate(NAMES[1:]):
-        reworded[name][3] = f"No. {11 + at}, Rama Rd., Muang District, Samut Sakhon"
+        reworded[name][3] = f"No. {11 + at}, Rama Rd., Tha Chin, Samut Sakhon"
     preview = send_list(portal, reworded, confirm="false")
     portal.post(f"/imports/{preview['id']}/confirm", {})
     portal.work()
@@ -277,6 +277,17 @@ def test_an_edition_is_recognised_by_its_companies_when_most_addresses_are_writt
         assert edition["edition"]["previous_id"] == first["id"]
         assert count(edition) == {"doubtful": 5, "unchanged": 1}
     assert list_states(portal, done) == dict.fromkeys(NAMES[1:], "doubtful")
+
+
+def test_addresses_and_legal_forms_that_are_only_written_differently_are_recognised(portal: Portal):
+    rows = make_rows()
+    rows["Alder Nets"][0] = "Alder Nets Co., Ltd."
+    send_list(portal, rows)
+    rows["Alder Nets"][0] = "ALDER NETS COMPANY LIMITED"
+    for at, name in enumerate(NAMES[1:]):
+        rows[name][3] = f"Samut Sakhon, No. {11 + at} Rama Rd., Muang District"
+    assert count(send_list(portal, rows)) == {"changed": 6}
+    assert len(portal.get("/suppliers").json["items"]) == 6
 
 
 def test_another_list_is_no_edition_unless_somebody_says_so(portal: Portal):

@@ -7,7 +7,7 @@ from portal import Portal, make_portal
 from sheets import workbook
 
 from service.db.session import Database
-from service.suppliers.identity import supplier_key
+from service.suppliers.identity import identify_rows, supplier_key
 from service.suppliers.key_grades import find_weakness
 
 
@@ -83,6 +83,14 @@ def test_a_number_that_several_names_share_identifies_none_of_them(portal: Porta
     assert (issue["seen"], issue["cells"]) == ("0105536", ["B2", "B3"])
     portal.import_file("a.xlsx", data)
     assert len(list_names(portal)) == 3
+
+
+def test_a_registration_of_a_company_identifies_none_of_its_sites_at_different_addresses():
+    company = {"name": "Alder Nets", "country": "TH", "registration_number": "0105536"}
+    rows = [{**company, "address": address} for address in ("9 Dock Road, Ranong", "70 Hill Street, Chiang Mai")]
+    assert len({row_key.key for row_key in identify_rows(rows)}) == 2
+    reworded = [{**company, "address": address} for address in ("9 Dock Road, Ranong", "Ranong, No. 9 Dock Rd.")]
+    assert len({row_key.key for row_key in identify_rows(reworded)}) == 1
 
 
 @pytest.mark.parametrize("header", ["Registration number", "Reference"])
