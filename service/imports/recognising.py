@@ -83,30 +83,27 @@ def _recognise_by_place_or_number(session: Session, kind: str, groups: list[Supp
     ]
     named, index = set(stored.values()), CandidateIndex()
     claims: dict[str, list[int]] = {}
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, Any]] = {}  # the key and the reference of each supplier that was recognised
     for some in chunks(unknown, CHUNK):
-        rows = [_get_identity(groups[position]) for position in some]
+        rows = [get_identity_of(_replace_reference(groups[position], groups[position].rows[0])) for position in some]
         candidates = [ids - named for ids in index.find(session, kind, rows)]
         suppliers = load_suppliers(session, sorted(set().union(*candidates)))
         for position, row, ids in zip(some, rows, candidates, strict=True):
-            certain = [one for one in sorted(ids) if is_certain(row, suppliers[one].answers)]
+            certain = [suppliers[one] for one in sorted(ids) if is_certain(row, suppliers[one].answers)]
             if len(certain) == 1:
-                claims.setdefault(certain[0], []).append(position)
-                found[certain[0]] = suppliers[certain[0]].key
+                claims.setdefault(certain[0].id, []).append(position)
+                found[certain[0].id] = certain[0].key, certain[0].answers.get("reference")
     for supplier_id, positions in claims.items():
         if len(positions) == 1:
-            group, key = groups[positions[0]], found[supplier_id]
-            used = [_leave_unused_reference_out(group, row) for row in group.rows]
+            group, (key, reference) = groups[positions[0]], found[supplier_id]
+            used = [_replace_reference(group, row, reference) for row in group.rows]
             gains_number = is_place_key(key) and not is_place_key(group.key)
             groups[positions[0]] = group._replace(key=key, rows=used, number_key=group.key if gains_number else None)
 
 
-def _get_identity(group: SupplierRows) -> dict[str, Any]:
-    return get_identity_of(_leave_unused_reference_out(group, group.rows[0]))
-
-
-def _leave_unused_reference_out(group: SupplierRows, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a row without a reference that does not identify it, because another supplier has it."""
+def _replace_reference(group: SupplierRows, row: Mapping[str, Any], reference: Any = None) -> Mapping[str, Any]:
+    """Return a row with another reference, or without one, if its own identifies nobody or another supplier."""
     if not is_place_key(group.key) or not row.get("reference"):
         return row
-    return {question: answer for question, answer in row.items() if question != "reference"}
+    rest = {question: answer for question, answer in row.items() if question != "reference"}
+    return rest if reference is None else {**rest, "reference": reference}

@@ -156,14 +156,15 @@ def test_numbers_of_rows_taken_for_references_mix_no_suppliers_up(portal: Portal
     head = "| Supplier ID | Site name | Country | Address |\n|---|---|---|---|\n"
     addresses = {name: f"{10 + at} Rama Road, Samut Sakhon" for at, name in enumerate(NAMES)}
 
-    def send(names: list[str]) -> None:
+    def send(names: list[str]) -> dict:
         rows = [f"| {at} | {name} | Thailand | {addresses[name]} |" for at, name in enumerate(names, 1)]
-        portal.import_file("list.xlsx", workbook(head + "\n".join(rows)))
+        import_ = portal.import_file("list.xlsx", workbook(head + "\n".join(rows)))
         work(portal)
+        return import_
 
     send(list(NAMES))
     before = {one["name"]: one["id"] for one in portal.get("/suppliers").json["items"]}
-    send(list(reversed(NAMES)))
+    assert count(send(list(reversed(NAMES)))) == {"unchanged": 6}
     assert {one["name"]: one["id"] for one in portal.get("/suppliers").json["items"]} == before
     assert portal.get("/identity/proposals").json["items"] == []
 
