@@ -15,7 +15,6 @@ import numpy as np
 from questionnaires.form import TITLE
 from questionnaires.lookups import load_common_words, load_countries, load_header_words
 from questionnaires.parse.answer import AnswerError
-from questionnaires.parse.types import SectorField
 from questionnaires.person_detection import detect_personal_data, has_company_word
 from questionnaires.question import Question
 from questionnaires.sheet import Column
@@ -157,16 +156,6 @@ def is_person(text: str) -> bool:
     """Return whether a text can hardly be anything but the name of a person."""
     is_short = 2 <= len(text.split()) <= MAX_NAME_WORDS and not any(map(str.isdigit, text))
     return is_short and not has_company_word(text) and detect_personal_data(text) == "person.name"
-
-
-def is_sector_number(text: str) -> bool:
-    """Return whether a text is a number that is no code of a sector."""
-    if not NUMBER.fullmatch(text):
-        return False
-    try:
-        return not SectorField().parse(text)
-    except AnswerError:
-        return True
 
 
 KINDS: dict[str, Callable[[str], object]] = {

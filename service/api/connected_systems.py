@@ -100,7 +100,7 @@ def download_file(system_id: str, format: str) -> Response:  # noqa: A002  the n
 
 def upload_identifiers(session: Session, system_id: str, body: Values) -> Reply:
     """Set the identifiers of a CSV file, all or none."""
-    return Reply(identifiers.take_over(session, system_id, body["csv"], now(), get_caller().actor))
+    return Reply(identifiers.import_identifiers(session, system_id, body["csv"], now(), get_caller().actor))
 
 
 def list_identifiers(session: Session, kind: str, supplier_id: str) -> Reply:

@@ -76,7 +76,7 @@ def download_contacts() -> Response:
 
 def upload_contacts(session: Session, body: Values) -> Reply:
     """Take over the contacts of a CSV file, and return how many were added and changed."""
-    return Reply(contact_file.take_over(session, body["csv"].encode(), _today(), now(), get_caller().actor))
+    return Reply(contact_file.import_contacts(session, body["csv"].encode(), _today(), now(), get_caller().actor))
 
 
 def list_readiness(session: Session) -> Reply:

@@ -1,4 +1,4 @@
-"""What connected systems call suppliers: set one by one or from a CSV file, which is taken over as a whole or not at all."""
+"""What connected systems call suppliers: set one by one or imported from a CSV file, as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KINDS = {"": ("site", "agency"), "site": ("site",), "supplier": ("site",), "agen
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class ImportCounts:
     """How many identifiers a file set for the first time and changed, and how many were set already."""
 
     added: int
@@ -99,7 +99,7 @@ def remove_identifier(session: Session, supplier: Supplier, system_id: str, by: 
     record_event(session, by, "system_identifier.removed", supplier.kind, supplier.id, {"system": system.id})
 
 
-def take_over(session: Session, system_id: str, text: str, at: datetime, by: str) -> TakenOver:
+def import_identifiers(session: Session, system_id: str, text: str, at: datetime, by: str) -> ImportCounts:
     """Set the identifiers of a CSV file with the columns reference, identifier and, if needed, kind ("site" or "agency").
 
     Raises DomainError: ``not_found``, and ``system.identifier_file``, 422: it names line, column, value and the fix, in
@@ -115,14 +115,14 @@ def take_over(session: Session, system_id: str, text: str, at: datetime, by: str
     found = _find_suppliers(session, [line["reference"] for _, line in lines])
     faults: list[dict[str, Any]] = []
     rows: dict[str, str] = {}  # identifier by supplier
-    taken: dict[str, int] = {}  # line by identifier
+    line_of: dict[str, int] = {}  # by identifier
     for number, line in lines:
         supplier_id, fault = _match(line, found)
         identifier = line["identifier"]
         if fault is None and not _is_identifier(identifier):
             fault = ("identifier", "system.identifier", f"Enter up to {MAX_IDENTIFIER} characters.")
-        if fault is None and taken.setdefault(identifier, number) != number:
-            fault = ("identifier", "system.identifier_twice", f"Line {taken[identifier]} has it as well.")
+        if fault is None and line_of.setdefault(identifier, number) != number:
+            fault = ("identifier", "system.identifier_twice", f"Line {line_of[identifier]} has it as well.")
         if fault is None and rows.setdefault(supplier_id, identifier) != identifier:
             fault = ("reference", "system.supplier_twice", "An earlier line gives this supplier another identifier.")
         if fault is not None:
@@ -131,7 +131,7 @@ def take_over(session: Session, system_id: str, text: str, at: datetime, by: str
         if holders.get(identifier, "") not in rows and identifier in holders:
             fix = "Another supplier that is not in the file has it. Change that one first."
             line = {"reference": "", "identifier": identifier}
-            faults.append(_describe(taken[identifier], line, "identifier", "system.identifier_used", fix))
+            faults.append(_describe(line_of[identifier], line, "identifier", "system.identifier_used", fix))
     if faults:
         more = f" {len(faults) - 1} more problems are listed." if len(faults) > 1 else ""
         raise _refuse(f"Nothing was saved. {faults[0]['text']}{more}", faults[:MOST_FAULTS])
@@ -145,7 +145,7 @@ def take_over(session: Session, system_id: str, text: str, at: datetime, by: str
     session.add_all(_build(system.id, id_, identifier, at, by) for id_, identifier in sorted(changed.items()))
     session.flush()
     added = len(changed.keys() - before.keys())
-    counts = TakenOver(added, len(changed) - added, len(rows) - len(changed))
+    counts = ImportCounts(added, len(changed) - added, len(rows) - len(changed))
     record_event(session, by, "system_identifiers.imported", "connected_system", system.id, vars(counts))
     return counts
 

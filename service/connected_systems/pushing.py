@@ -66,7 +66,7 @@ class Claim:
 class Due:
     """A supplier whose push waits: its identifier with the revision that was read, and what is to be sent.
 
-    ``record``: None if the system has been told all of it already.
+    ``record``: None if the system already has all of it.
     """
 
     id: str

@@ -130,7 +130,7 @@ def change_system(
 
 
 def delete_system(session: Session, system_id: str, by: str) -> None:
-    """Delete a system with the identifiers of its suppliers; what it was told stays there. Raises DomainError, 404."""
+    """Delete a system with the identifiers of its suppliers; the values that it has stay there. Raises DomainError, 404."""
     system = get_system(session, system_id, lock=True)
     record_event(session, by, "connected_system.deleted", "connected_system", system.id)
     session.delete(system)

@@ -44,7 +44,7 @@ class ConnectedSystem(Owned, Base):
 
 
 class SystemIdentifier(Owned, Base):
-    """What a connected system calls a supplier, and what it has been told about it.
+    """What a connected system calls a supplier, and the values that it has of it.
 
     After two suppliers were merged, the one that remains may have several in one system. ``due_since``: since when a push
     waits; None if none does. ``revision`` rises with each change, so that a push that is under way does not end the wait for the

@@ -86,8 +86,8 @@ def _describe_sheet(change: Mapping[str, Any]) -> dict[str, Any]:
     country = change.get("country")
     if country and country not in load_countries().names:
         raise DomainError("layout.country", 422, f"'{country}' is not the ISO code of a country.")
-    told = {name: change[name] or None for name in ("kind", "country", "sector") if name in change}
-    return told | ({"read": change["read"]} if "read" in change else {})
+    settings = {name: change[name] or None for name in ("kind", "country", "sector") if name in change}
+    return settings | ({"read": change["read"]} if "read" in change else {})
 
 
 def _list_table_changes(change: Mapping[str, Any]) -> list[Mapping[str, Any]]:

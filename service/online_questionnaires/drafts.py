@@ -21,7 +21,6 @@ from service.errors import DomainError, not_found
 from service.online_questionnaires.questions import OnlineForm
 
 LONGEST_TEXT = 4_000  # characters of one answer
-Drafts = Mapping[str, Sequence[DraftAnswer]]
 
 
 class Sent(NamedTuple):
@@ -33,7 +32,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class Draft:
-    """The answer to one question as it stands. ``replaced``: the answer that it replaced unseen, "" if there is none."""
+    """The current answer to one question. ``replaced``: the answer that it replaced unseen, "" if there is none."""
 
     text: str
     version: int = 0

@@ -1,4 +1,4 @@
-"""Queue what has happened for those who are to be told, in the transaction in which it happens.
+"""Queue what has happened for those who want to know, in the transaction in which it happens.
 
 A message exists if, and only if, its cause is committed. Its unique key is the organisation, the event, the occasion and the
 recipient: whoever comes second to queue the same message, in whichever process, queues nothing.

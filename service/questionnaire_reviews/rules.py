@@ -79,8 +79,8 @@ def _iter_points(question: Question, known: Known) -> Iterator[Point]:
         return
     earlier = known.earlier.get(question.id)
     if earlier not in (None, answer, *RESERVED_ANSWERS) and not _reassures(question, earlier, known):
-        told = format_answer(load_combined_form(known.kind), question.id, earlier)
-        yield Point("improved", rules["improved"]["text"].format(earlier=told))
+        before = format_answer(load_combined_form(known.kind), question.id, earlier)
+        yield Point("improved", rules["improved"]["text"].format(earlier=before))
     if question.evidence_wanted:
         yield Point("unsupported", rules["unsupported"]["text"].format(wanted=question.evidence_wanted))
 

@@ -196,25 +196,6 @@ def list_requests_by_id(session: Session, ids: Sequence[str]) -> list[tuple[Ques
     return [(sent, supplier) for sent, supplier in session.execute(query.order_by(*order, QuestionnaireRequest.id))]
 
 
-def list_overdue_requests(
-    session: Session, on: date, days: int = ANSWER_PERIOD_DAYS, limit: int = 50
-) -> list[tuple[QuestionnaireRequest, Supplier]]:
-    """Return requests that were sent at least ``days`` ago and not returned, with their suppliers, oldest first."""
-    query = (
-        select(QuestionnaireRequest, Supplier)
-        .join(Supplier, Supplier.id == QuestionnaireRequest.supplier_id)
-        .where(
-            QuestionnaireRequest.returned_on.is_(None),
-            QuestionnaireRequest.closed_as.is_(None),
-            QuestionnaireRequest.sent_on <= on - timedelta(days=days),
-            Supplier.deleted_at.is_(None),
-        )
-    )
-    order = (QuestionnaireRequest.sent_on, Supplier.kind, Supplier.key, QuestionnaireRequest.id)
-    rows = session.execute(query.order_by(*order).limit(limit))
-    return [(request, supplier) for request, supplier in rows]
-
-
 def receive_returned_form(
     session: Session, request_id: str, by: str, on: date
 ) -> tuple[QuestionnaireRequest, Supplier] | None:

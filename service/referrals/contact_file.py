@@ -1,4 +1,4 @@
-"""The referral directory as a CSV file, out and in again: a file is taken over as a whole, or not at all.
+"""The referral directory as a CSV file, out and in again: a file is imported as a whole, or not at all.
 
 Rows are matched to contacts by country, kind and name: known ones are changed, new ones added, and none is deleted.
 """
@@ -37,7 +37,7 @@ DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True)
-class TakenOver:
+class ImportCounts:
     """How many contacts a file added and changed, and how many of its rows were there already."""
 
     added: int
@@ -62,7 +62,7 @@ def write_contacts(session: Session) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def take_over(session: Session, data: bytes, on: date, at: datetime, by: str) -> TakenOver:
+def import_contacts(session: Session, data: bytes, on: date, at: datetime, by: str) -> ImportCounts:
     """Add the contacts of a file and change known ones, all in the transaction of the session.
 
     Raises DomainError ``referral.file``, 422: it names line, column, value, what was expected and the fix, in ``faults`` for
@@ -82,11 +82,11 @@ def take_over(session: Session, data: bytes, on: date, at: datetime, by: str) ->
         if called_on is not None and (contact.called_on is None or called_on > contact.called_on):
             contacts.confirm_contact(session, contact, called_on, on, by)
         counts["unchanged" if contact.version == version else "changed"] += 1
-    return TakenOver(**counts)
+    return ImportCounts(**counts)
 
 
 def _read_rows(data: bytes, on: date) -> list[tuple[dict[str, Any], date | None]]:
-    """Return the values of each row and the day of the call. Raises DomainError as :func:`take_over` does."""
+    """Return the values of each row and the day of the call. Raises DomainError as :func:`import_contacts` does."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from service.audit import record_event
 from service.db.exit_tables import ExitPaper
-from service.db.session import chunks
 from service.db.tables import Supplier
 from service.errors import DomainError, not_found
 from service.outbox.approvals import tell_approvers
@@ -72,17 +71,6 @@ def list_papers(session: Session, supplier_id: str) -> Sequence[ExitPaper]:
     """Return the exit papers about a supplier, newest first."""
     query = select(ExitPaper).where(ExitPaper.supplier_id == supplier_id)
     return session.scalars(query.order_by(ExitPaper.created_at.desc(), ExitPaper.id)).all()
-
-
-def list_exits(session: Session, supplier_ids: Collection[str]) -> Mapping[str, date]:
-    """Return the suppliers that we have left, by id, each with the last day of the relationship: an approved paper says so."""
-    exits: dict[str, date] = {}
-    for chunk in chunks(sorted(supplier_ids)):
-        approved = select(ExitPaper.supplier_id, ExitPaper.ends_on).where(ExitPaper.state == "approved")
-        for supplier_id, ends_on in session.execute(approved.where(ExitPaper.supplier_id.in_(chunk))):
-            if ends_on is not None:  # an approved paper has one
-                exits[supplier_id] = max(ends_on, exits.get(supplier_id, ends_on))
-    return exits
 
 
 def get_paper(session: Session, paper_id: str, *, version: int | None = None, lock: bool = True) -> ExitPaper:

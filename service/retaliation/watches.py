@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
@@ -125,12 +125,6 @@ def list_checks(session: Session, watch: RetaliationWatch) -> Sequence[Retaliati
 def list_pending(session: Session, watch: RetaliationWatch) -> list[RetaliationCheck]:
     """Return the checks of a watch that have not been recorded, by due date."""
     return [check for check in list_checks(session, watch) if check.result is None]
-
-
-def get_end(session: Session, watch: RetaliationWatch) -> date | None:
-    """Return when the last check of a watch is due, before which it does not end by itself; None once it has ended."""
-    last = select(func.max(RetaliationCheck.due)).where(RetaliationCheck.watch_id == watch.id)
-    return session.scalar(last.where(RetaliationCheck.result.is_(None)))
 
 
 def end_watch(session: Session, watch: RetaliationWatch, act: Act) -> None:

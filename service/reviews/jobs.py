@@ -30,21 +30,6 @@ KINDS = ("agency", "site")  # agencies first: the score of a site depends on tho
 CHUNK = 200  # suppliers reviewed in one transaction
 
 
-def list_due_suppliers(session: Session, on: date, limit: int = 50) -> Sequence[Supplier]:
-    """Return the sites and agencies whose review is due on a day or overdue, highest risk first."""
-    query = select(Supplier).where(_is_assessed(), Supplier.review_due <= on)
-    return session.scalars(
-        query.order_by(Supplier.rank, Supplier.review_due, Supplier.kind, Supplier.key).limit(limit)
-    ).all()
-
-
-def count_upcoming_reviews(session: Session, on: date, days: int = 5) -> list[tuple[date, int]]:
-    """Return the next days after a day on which reviews fall due, at most ``days`` of them, with the number of reviews."""
-    query = select(Supplier.review_due, func.count()).where(_is_assessed(), Supplier.review_due > on)
-    rows = session.execute(query.group_by(Supplier.review_due).order_by(Supplier.review_due).limit(days))
-    return [(day, count) for day, count in rows if day is not None]
-
-
 def _is_assessed() -> ColumnElement[bool]:
     return and_(Supplier.deleted_at.is_(None), Supplier.latest_id.is_not(None))
 

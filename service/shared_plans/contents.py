@@ -57,7 +57,7 @@ class SharedFinding:
 
 @dataclass(frozen=True)
 class SharedLetter:
-    """Findings that were put to the supplier, with what it was told and what it answered. ``is_late``: its time has passed."""
+    """Findings that were put to the supplier, the text of the letter, and its answer. ``is_late``: its time has passed."""
 
     id: str
     text: str

@@ -183,13 +183,13 @@ def upload_identifiers(system_id: str) -> AnyResponse:
             sentence = _("The file is not UTF-8. Save it as 'CSV UTF-8', and upload it again.")
             raise DomainError("system.identifier_file", 422, sentence) from error
         with write_session() as session:
-            taken = identifiers.take_over(session, system_id, text, now(), get_caller().actor)
+            counts = identifiers.import_identifiers(session, system_id, text, now(), get_caller().actor)
     except DomainError as error:
         if error.status == 404:
             raise
         return _render_system(system_id, error)
-    added = ngettext("%(num)s identifier added.", "%(num)s identifiers added.", taken.added)
-    flash(f"{added} {ngettext('%(num)s identifier changed.', '%(num)s identifiers changed.', taken.changed)}")
+    added = ngettext("%(num)s identifier added.", "%(num)s identifiers added.", counts.added)
+    flash(f"{added} {ngettext('%(num)s identifier changed.', '%(num)s identifiers changed.', counts.changed)}")
     return redirect(url_for("systems.show", system_id=system_id), 303)
 
 

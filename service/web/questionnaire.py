@@ -31,26 +31,10 @@ from service.web import questionnaire_views as views
 from service.web import resumable_uploads, supplier_texts
 from service.web.downloads import build_download
 from service.web.formatting import describe_error
+from service.web.link_headers import HEADERS
 
 pages = Blueprint("questionnaire", __name__, url_prefix="/questionnaire/<token>")
 supplier_texts.register(pages)
-CONTENT_SECURITY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "script-src 'self'",
-        "connect-src 'self'",
-        "img-src 'self' data:",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY,
-    "Referrer-Policy": "no-referrer",  # the address is the secret
-    "X-Robots-Tag": "noindex, nofollow",
-}
 LEAST_COMPRESSED = 1_000  # bytes
 
 

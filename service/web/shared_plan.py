@@ -23,26 +23,10 @@ from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
 from service.supplier_links import links
 from service.web import resumable_uploads, supplier_texts
+from service.web.link_headers import HEADERS
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")
 supplier_texts.register(pages)
-CONTENT_SECURITY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "script-src 'self'",
-        "connect-src 'self'",
-        "img-src 'self' data:",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY,
-    "Referrer-Policy": "no-referrer",  # the address is the secret
-    "X-Robots-Tag": "noindex, nofollow",
-}
 # What the page says after something was sent, by the word in its address.
 SAVED = {
     "reply": "Your reply has been sent.",

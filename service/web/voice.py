@@ -27,7 +27,7 @@ from service.clock import today
 from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
 from service.referrals.readiness import choose_contacts
-from service.web.questionnaire import HEADERS
+from service.web.link_headers import HEADERS
 from service.worker_voice import answering, collecting, surveys
 
 pages = Blueprint("voice", __name__, url_prefix="/voice")

@@ -2,7 +2,7 @@
 
 It also signs checkpoints of the audit trail, queues reminders, the job that takes findings from new assessments, the one that
 stores the figures of the day and those of campaigns, notes which emails of campaigns arrived, counts suppliers as consulted when
-the time to reply has passed, and once a day marks what connected systems may have to be told.
+the time to reply has passed, and once a day marks what connected systems may not have yet.
 
 A run of a schedule is a row (``ScheduleRun``), unique for schedule and scheduled time, which is written in one transaction with
 its job and with the next due time. Times that passed while no scheduler ran are caught up by one job, and counted. When the

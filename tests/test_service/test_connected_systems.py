@@ -70,7 +70,7 @@ def connect(database: Database, organisation_id: str, kind: str, address: str, *
         system = systems.create_system(session, kind, form, (KEY,), "user:ana", plain_http=True)
         if known:
             lines = "".join(f"{one},{one}\n" for one in known)
-            identifiers.take_over(session, system.id, f"reference,identifier\n{lines}", AT, "user:ana")
+            identifiers.import_identifiers(session, system.id, f"reference,identifier\n{lines}", AT, "user:ana")
         return system.id
 
 
@@ -431,9 +431,9 @@ def test_a_file_of_identifiers_is_taken_over_as_a_whole_or_not_at_all(sqlite_dat
     swapped = "reference;identifier\r\nS-1;S-2\r\nS-2;S-1\r\n"
     wrong = "reference,identifier\nS-1,V-9\nS-3,V-3\nS-2,V-9\n"
     with sqlite_database.for_organisation(organisation) as session:
-        counts = identifiers.take_over(session, system_id, swapped, AT, "user:ana")
+        counts = identifiers.import_identifiers(session, system_id, swapped, AT, "user:ana")
         with pytest.raises(DomainError) as refused:
-            identifiers.take_over(session, system_id, wrong, AT, "user:ana")
+            identifiers.import_identifiers(session, system_id, wrong, AT, "user:ana")
     assert vars(counts) == {"added": 1, "changed": 1, "unchanged": 0}
     assert [(fault["line"], fault["code"]) for fault in refused.value.extra["faults"]] == [
         (3, "system.unknown_reference"),
@@ -446,7 +446,7 @@ def test_the_file_for_coupa_has_the_columns_of_its_loader_and_no_formula(sqlite_
     system_id = connect_nowhere(sqlite_database, organisation, kind="coupa")
     with sqlite_database.for_organisation(organisation) as session:
         system = systems.get_system(session, system_id)
-        identifiers.take_over(session, system_id, "reference,identifier\nS-0,'=1+1\n", AT, "user:ana")
+        identifiers.import_identifiers(session, system_id, "reference,identifier\nS-0,'=1+1\n", AT, "user:ana")
         data = build_file(session, system, "csv", "", AT.date())
         document = json.loads(build_file(session, system, "jsonl", "", AT.date()))
     header, row = csv.reader(io.StringIO(data.decode("utf-8-sig")))

@@ -26,6 +26,7 @@ from service.db.tables import AuditEvent
 from service.errors import DomainError
 from service.remediation import exit_papers
 from service.remediation.exit_papers import Attempt, ExitContent, list_grounds
+from service.remediation.gate import list_exited_suppliers, load_gate_facts
 from service.remediation.steps import Act
 from service.reporting.stored_reports import build_internal_report, build_supplier_copy
 from service.suppliers.merging import merge_suppliers, undo_merge
@@ -63,7 +64,7 @@ class Leaving:
         return refused.value.code
 
     def is_left(self) -> bool:
-        return self.supplier.id in exit_papers.list_exits(self.session, [self.supplier.id])
+        return self.supplier.id in list_exited_suppliers(self.session, [self.supplier.id])
 
 
 @pytest.fixture
@@ -94,7 +95,8 @@ def test_a_supplier_is_left_only_once_another_person_has_approved_the_paper(leav
     assert leaving.refuse(paper, "approved", act_on(ON, "dee", None)) == "transition.by_key"
     assert leaving.refuse(paper, "returned", APPROVER) == "transition.reason"
     leaving.move(paper, "approved", APPROVER)
-    assert exit_papers.list_exits(leaving.session, [leaving.supplier.id]) == {leaving.supplier.id: COMPLETE.ends_on}
+    assert leaving.is_left()
+    assert load_gate_facts(leaving.session, leaving.supplier.id).exited_on == COMPLETE.ends_on
     trail = leaving.session.scalars(select(AuditEvent.action).where(AuditEvent.object_id == paper.id)).all()
     assert trail.count("exit_paper.state_changed") == 2
 

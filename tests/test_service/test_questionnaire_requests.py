@@ -207,23 +207,6 @@ def test_the_request_of_another_organisation_is_not_found(sqlite_database: Datab
     assert (refused.value.code, refused.value.status) == ("not_found", 404)
 
 
-def test_overdue_requests_are_listed_oldest_first_until_they_are_returned(session: Session):
-    supplier = make_supplier(session)
-    late, later, fresh = (ask(session, supplier, sent_on=day)[0] for day in (SENT, date(2026, 2, 1), date(2026, 3, 10)))
-    on = date(2026, 3, 15)
-    assert [
-        (request.id, requested.id) for request, requested in questionnaire_requests.list_overdue_requests(session, on)
-    ] == [
-        (later, supplier.id),
-        (late, supplier.id),
-    ]
-    questionnaire_requests.mark_form_returned(session, later, BACK, "user:1")
-    assert [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on)] == [late]
-    assert fresh in [request.id for request, _ in questionnaire_requests.list_overdue_requests(session, on, days=3)]
-    supplier.deleted_at = now()
-    assert questionnaire_requests.list_overdue_requests(session, on) == []
-
-
 def came_back(session: Session, supplier: Supplier, form: str = "site") -> QuestionnaireRequest:
     """A form that was sent out and came back."""
     request_id, _ = ask(session, supplier, form)

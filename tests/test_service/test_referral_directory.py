@@ -189,12 +189,12 @@ def test_a_directory_that_leaves_as_a_file_comes_in_unchanged(database: Database
     with database.for_organisation(organisation) as session:
         contacts.add_contact(session, {**HELPLINE, "note": "=SUM(A1)"}, TODAY, TODAY, AT, "user:ana")
         data = contact_file.write_contacts(session)
-        taken = contact_file.take_over(session, data, TODAY, AT, "user:bo")
+        taken = contact_file.import_contacts(session, data, TODAY, AT, "user:bo")
         assert (taken.added, taken.changed, taken.unchanged) == (0, 0, 1)
     (row,) = csv.DictReader(StringIO(data.decode("utf-8-sig")))
     assert (row["How to reach it"], row["Note"]) == ("'+66 2 000 0000", "'=SUM(A1)")  # no formula in a spreadsheet
     with database.for_organisation(make_organisation(database, "Quay Trading")) as session:
-        assert contact_file.take_over(session, data, TODAY, AT, "user:bo").added == 1
+        assert contact_file.import_contacts(session, data, TODAY, AT, "user:bo").added == 1
         (contact,) = contacts.list_contacts(session)
         assert {field: getattr(contact, field) for field in contacts.FIELDS} == {**HELPLINE, "note": "=SUM(A1)"}
         assert (contact.called_on, contact.called_by) == (TODAY, "user:bo")
@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(
     database: Database, organisation: str, data: bytes, said: str
 ):
     with database.for_organisation(organisation) as session, pytest.raises(DomainError, match=said):
-        contact_file.take_over(session, data, TODAY, AT, "user:ana")
+        contact_file.import_contacts(session, data, TODAY, AT, "user:ana")
 
 
 def test_a_file_separated_by_semicolons_is_read_too(app: Flask, database: Database):

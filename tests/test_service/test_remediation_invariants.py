@@ -33,6 +33,7 @@ from service.db.session import Database
 from service.errors import DomainError
 from service.remediation import exit_papers, findings, replies, steps, verification
 from service.remediation.exit_papers import ExitContent
+from service.remediation.gate import list_exited_suppliers
 from service.remediation.rules import EXIT_STATES, FINDING_STATES, STEP_STATES, load_rules
 from service.remediation.steps import Act, Evidence
 from service.remediation.verification import SOURCES, Check
@@ -175,7 +176,7 @@ class Emergency(Workspace):
     def check(self) -> None:
         if self.watch.state == "ended":
             check_watch_ended(self.session, self.watch)
-        if self.supplier.id in exit_papers.list_exits(self.session, [self.supplier.id]):
+        if self.supplier.id in list_exited_suppliers(self.session, [self.supplier.id]):
             check_exit_approved(self.paper)
         for step in (self.safety, self.plain):
             if step.state in ("verified", "closed"):

@@ -79,26 +79,6 @@ def test_a_review_falls_due_by_the_level_of_the_result_for_sites_and_agencies(da
         assert one.review_due == summary.add_months(THEN, months)
 
 
-def test_due_reviews_are_listed_worst_first_and_upcoming_ones_by_day(database: Database, organisation_id: str):
-    due_on(database, organisation_id, A1=date(2026, 5, 1), S1=date(2026, 4, 1), S2=date(2026, 5, 2))
-    with database.for_organisation(organisation_id) as session:
-        ranks = {"A-1": 1, "S-1": 2, "S-2": 0}
-        for one in session.scalars(select(Supplier)):
-            one.rank = ranks[str(one.reference)]
-    with database.for_organisation(organisation_id, write=False) as session:
-        assert [one.reference for one in review_jobs.list_due_suppliers(session, date(2026, 5, 1))] == ["A-1", "S-1"]
-        assert [one.reference for one in review_jobs.list_due_suppliers(session, date(2026, 5, 2))] == [
-            "S-2",
-            "A-1",
-            "S-1",
-        ]
-        assert review_jobs.count_upcoming_reviews(session, date(2026, 4, 1)) == [
-            (date(2026, 5, 1), 1),
-            (date(2026, 5, 2), 1),
-        ]
-        assert review_jobs.count_upcoming_reviews(session, date(2026, 2, 1), 1) == [(date(2026, 4, 1), 1)]
-
-
 def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
     database: Database, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -127,16 +107,13 @@ def test_a_rolling_review_reassesses_due_suppliers_and_sets_their_next_date(
 
 
 @pytest.mark.parametrize("rule", [ROLLING, MONTHLY])
-def test_a_supplier_that_was_deleted_or_never_assessed_is_neither_due_nor_reviewed(
+def test_a_supplier_that_was_deleted_or_never_assessed_is_not_reviewed(
     database: Database, organisation_id: str, rule: dict[str, object]
 ):
     due_on(database, organisation_id, A1=THEN, S1=THEN, S2=THEN)
     with database.for_organisation(organisation_id) as session:
         named = {one.reference: one for one in session.scalars(select(Supplier))}
         named["S-1"].deleted_at, named["S-2"].latest_id = AT, None
-    with database.for_organisation(organisation_id, write=False) as session:
-        assert [one.reference for one in review_jobs.list_due_suppliers(session, THEN)] == ["A-1"]
-        assert review_jobs.count_upcoming_reviews(session, THEN - timedelta(days=1)) == [(THEN, 1)]
     review(database, put_review(database, organisation_id, rule))
     assert reviewed(database, organisation_id) == ["A-1"]
 

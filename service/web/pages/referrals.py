@@ -148,16 +148,16 @@ def download_directory() -> Response:
 
 
 def upload_directory() -> AnyResponse:
-    """Take over the contacts of a CSV file; what is wrong with it is shown above the form, and nothing is saved then."""
+    """Import the contacts of a CSV file; what is wrong with it is shown above the form, and nothing is saved then."""
     file = request.files.get("file")
     try:
         if file is None or not file.filename:
             raise DomainError("referral.file", 422, _("Choose a file."))
         with write_session() as session:
             at, on = now(), today(get_caller().time_zone)
-            taken = contact_file.take_over(session, file.read(), on, at, get_caller().actor)
+            counts = contact_file.import_contacts(session, file.read(), on, at, get_caller().actor)
     except DomainError as error:
         return _render_directory(error)
-    added = ngettext("%(num)s contact added.", "%(num)s contacts added.", taken.added)
-    flash(f"{added} {ngettext('%(num)s contact changed.', '%(num)s contacts changed.', taken.changed)}")
+    added = ngettext("%(num)s contact added.", "%(num)s contacts added.", counts.added)
+    flash(f"{added} {ngettext('%(num)s contact changed.', '%(num)s contacts changed.', counts.changed)}")
     return redirect(url_for("pages.referrals"), 303)
