@@ -12,7 +12,8 @@ class Limits:
     ``bytes`` of the file, ``part_bytes`` of one part of it once inflated and ``expanded`` bytes of all parts, ``entries`` of the
     archive, ``sheets``; ``rows`` and ``columns`` of one sheet, ``cells`` of the rectangles of all sheets together;
     characters of a cell above which its row is rejected (``cell_text``) or the file refused (``longest_text``), and
-    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the sandboxed process.
+    ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the sandboxed process, and the seconds
+    after which it is ended even if a busy machine gave it less CPU time (``elapsed_seconds``).
     """
 
     bytes: int = 50_000_000
@@ -27,6 +28,7 @@ class Limits:
     longest_text: int = 1_000_000
     all_text: int = 256_000_000
     seconds: int = 60
+    elapsed_seconds: int = 600
     memory: int = 2_000_000_000
 
     @property

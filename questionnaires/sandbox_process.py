@@ -229,7 +229,7 @@ def run_confined(
             os._exit(1)  # whatever is raised here must not reach the template's loop
     os.close(write_end)
     chunks: list[bytes] = []
-    deadline = time.monotonic() + 2 * limits.seconds
+    deadline = time.monotonic() + limits.elapsed_seconds
     while select.select([read_end], [], [], max(deadline - time.monotonic(), 0))[0]:
         chunk = os.read(read_end, PIPE_BYTES)
         if not chunk:

@@ -21,7 +21,7 @@ from questionnaires.marking.xml_edit import NotEditable
 from questionnaires.sheet import Sheet
 from questionnaires.tables import STORED, FileTables, TableOptions
 
-SECONDS = 240  # of CPU time: a marked file is read, changed and compressed again
+SECONDS, ELAPSED_SECONDS = 240, 2_400  # of CPU time, and in all: a marked file is read, changed and compressed again
 NOT_STORED = "Sheets and columns that contained personal data were not stored, so they are missing from this workbook."
 
 
@@ -33,7 +33,7 @@ def mark_file(
     ``issues``: what was found outside the file, such as rows that repeat a supplier of another file. ``stored``: the file is one
     that was stored without personal data (``FileTables.redacted``).
     """
-    limits = replace(Limits(), seconds=SECONDS)
+    limits = replace(Limits(), seconds=SECONDS, elapsed_seconds=ELAPSED_SECONDS)
     kind = STORED if stored else check_file(data, name, limits)
     arguments = [
         kind,

@@ -75,12 +75,21 @@ def test_no_secret_of_the_service_reaches_the_process(monkeypatch):
         ("os._exit(3)", "file.corrupt"),
         ("os.write(1, b'Aforged'); os._exit(1)", "file.corrupt"),
         ("while True: pass", "limit.time"),
-        ("signal.pause()", "limit.time"),
     ],
 )
 def test_a_task_that_ends_badly_is_a_refused_file_and_the_next_one_is_done(statement, code):
     assert get_refusal_code(statement, Limits(memory=1_000_000_000, seconds=1)) == code
     assert run("pass") == b"done"
+
+
+@pytest.mark.fault
+def test_a_task_that_sleeps_is_ended_at_last_and_the_next_one_is_done():
+    assert get_refusal_code("signal.pause()", Limits(memory=1_000_000_000, elapsed_seconds=1)) == "limit.time"
+    assert run("pass") == b"done"
+
+
+def test_a_task_that_must_wait_for_the_processor_longer_than_it_may_use_it_is_done():
+    assert run("import time; time.sleep(2.1)", Limits(memory=1_000_000_000, seconds=1)) == b"done"
 
 
 def test_an_error_of_ours_says_where_it_is_and_repeats_no_text_of_the_file():

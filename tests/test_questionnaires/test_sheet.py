@@ -289,7 +289,7 @@ def test_a_file_that_crashes_its_reader_is_corrupt_and_the_next_file_is_read():
 
 
 def test_a_file_that_takes_too_long_is_refused():
-    assert get_refusal_code(workbook("| a |"), seconds=0) == "limit.time"
+    assert get_refusal_code(workbook("| a |"), elapsed_seconds=0) == "limit.time"
 
 
 def test_an_inconsistent_output_of_the_reader_is_refused(monkeypatch):
