@@ -400,7 +400,7 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
     remembered = _list_unchosen(remembered, chosen_columns)
     columns = remembered | chosen_columns
     if table.kind is not None:
-        columns = _find_shared_columns(headers, forms, kind) | columns
+        columns = _skip_kind_column(headers, table, forms[kind]) | _find_shared_columns(headers, forms, kind) | columns
     if (
         among_several and columns
     ):  # what only another kind of sheet asks, or only another table has, is meant for that one
@@ -484,6 +484,14 @@ def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire
         if question in form.by_id
     }
     return unread | {str(question): header for question, header in given.items()}
+
+
+def _skip_kind_column(headers: Sequence[str], table: TableLayout, form: Questionnaire) -> dict[str, str]:
+    """Return the question that the header of a column of kinds names ("Category") as one without a column, unless others do."""
+    readings = [read_header(header, form) for header in headers]
+    own = readings[table.kind_column] if table.kind_column is not None else None
+    others = {question for reading in readings if reading and reading is not own for question in reading.questions}
+    return {} if own is None else {question: "" for question in own.questions if question not in others}
 
 
 def _find_shared_columns(headers: Sequence[str], forms: Mapping[str, Questionnaire], kind: str) -> dict[str, str]:

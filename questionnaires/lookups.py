@@ -314,6 +314,12 @@ class HeaderWords:
     ``prefixed`` questions; ``suffixes``: by question, those that may follow it. ``site_words``, ``supplier_words``: what the
     header of a name says that it names. ``unclear``: by kind, the question that a header may mean; for those in
     ``told_by_several``, values that list several things show that it does. ``not_a_region``: values that are no province.
+    ``abbreviations``: the words that short ones stand for. ``qualifiers``: words that only say how any answer is written.
+    ``question_words``: words that only ask. ``told_by``: by question, that of the column before which shows what an unclear
+    header means.
+    ``bare_ids``: headers of numbers that may be those of the rows. ``people``: what each word says in a header about people:
+    "noun", "count", "number" (before the noun), "share", or the question that asks for a group of them; ``adjectives`` need
+    a noun.
     """
 
     headers: Mapping[str, Mapping[str, str]]
@@ -325,6 +331,13 @@ class HeaderWords:
     unclear: Mapping[str, Mapping[str, str]]
     told_by_several: frozenset[str]
     not_a_region: frozenset[str]
+    abbreviations: Mapping[str, str]
+    qualifiers: frozenset[str]
+    bare_ids: frozenset[str]
+    question_words: frozenset[str]
+    told_by: Mapping[str, str]
+    people: Mapping[str, str]
+    adjectives: frozenset[str]
 
 
 @cache
@@ -361,6 +374,15 @@ def load_header_words() -> HeaderWords:
         },
         told_by_several=frozenset(entry["question"] for entry in data["unclear"] if entry.get("told_by_several")),
         not_a_region=frozenset(map(fold_text, data["not_a_region"]["names"])),
+        abbreviations={fold_text(short): word for word, listed in data["abbreviations"].items() for short in listed},
+        qualifiers=frozenset(map(fold_text, data["qualifiers"]["words"])),
+        bare_ids=frozenset(map(fold_text, data["bare_ids"]["headers"])),
+        question_words=frozenset(map(fold_text, data["question_words"]["words"])),
+        told_by={entry["question"]: entry["told_by"] for entry in data["unclear"] if "told_by" in entry},
+        people={
+            fold_text(word): role for role, listed in data["people"].items() if role != "adjectives" for word in listed
+        },
+        adjectives=frozenset(map(fold_text, data["people"]["adjectives"])),
     )
 
 

@@ -14,9 +14,10 @@ from questionnaires.layout.document import HeaderColumn, Section, TableChange, T
 from questionnaires.layout.grid import Grid, Mask, build_grid, crop
 from questionnaires.layout.headers import Headers, find_header_rows, join_headers
 from questionnaires.layout.kinds import AGENCY, SITE, find_kind_column, read_kinds
-from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows
-from questionnaires.layout.sections import find_section
+from questionnaires.layout.rows import Finding, RowClass, TableRows, classify_rows, find_group_columns
+from questionnaires.layout.sections import find_section, find_title_country
 from questionnaires.layout.several import find_several
+from questionnaires.layout.words import load_layout_words
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
@@ -27,6 +28,9 @@ NAMES = {"name", "name_local"}
 REPEATED_SHARE = 0.8  # of the headers, in a row that repeats them
 MAX_HEADERS_TRIED = 500  # rows below blank rows that are tried as the headers of another table
 FORM_ROWS, FORM_COLUMNS = 500, 100  # the largest form that is read across
+MAX_TITLES_COMPARED = 2_000  # rows with as many cells as a title
+NUMBERS = re.compile(r"[0-9]+")
+NAME_PART = re.compile(r"[^\W\d_]+(?:['’.&-][^\W\d_]+)*")
 YEAR = re.compile(r"[\s_\-]{1,3}(?:19|20)\d\d")
 LEFT_OUT: RowClass = "left_out"
 ASK: RowClass = "ask"
@@ -85,8 +89,11 @@ def find_country_of_name(sheet: Sheet) -> str | None:
     """Return the country after which a sheet of a workbook is named; None if it is named after none, or is a text file."""
     if sheet.encoding:
         return None
+    words, countries = load_layout_words(), load_countries()
     name = YEAR.sub("", sheet.name).strip()
-    return load_countries().find(name) if len(fold_text(name)) > 3 else None
+    bare = " ".join(part for part in NAME_PART.findall(name) if fold_text(part) not in words.around_countries)
+    certain = [text for text in (name, bare) if len(fold_text(text)) > 3 or text in words.short_countries]
+    return next((code for text in certain if (code := countries.find(text))), None)
 
 
 def find_tables(sheet: Sheet, known: Headers) -> list[TableLayout]:
@@ -171,11 +178,12 @@ def _split_by_kind(grid: Grid, table: TableLayout) -> list[TableLayout]:
 
 def _iter_other_headers(grid: Grid, first: tuple[int, int], known: Headers) -> Iterator[int]:
     """Yield the rows that are the headers of another table than the first: labels of two questions, one of them what a row is,
-    under a blank row or a title, or above the first table.
+    at the top of the sheet, or under a blank row or a title.
     """
     counts = grid.counts
     alone = np.flatnonzero(counts <= 1)
-    candidates = [row + 1 for row in alone.tolist() if row + 1 < len(counts) and counts[row + 1] > 1]
+    below = [row + 1 for row in alone.tolist() if row + 1 < len(counts) and counts[row + 1] > 1]
+    candidates = [*np.flatnonzero(counts > 1)[:1].tolist(), *below]
     headers = grid.get_words(first[1])
     if not _names_rows(grid, first[1], known) and not _names_rows(grid, first[0], known):
         return  # what is below a form or a text is more of it
@@ -222,6 +230,7 @@ def _find_table(
     repeated = _find_repeated_headers(grid, header_rows)
     rows = table.rows
     findings |= {int(row): Finding(LEFT_OUT, "repeated_header") for row in rows[repeated[rows]]}
+    findings |= {row: Finding(LEFT_OUT, "repeated_header") for row in _find_repeated_titles(grid, span[0], table)}
     kind_column = _find_kind_column(table, findings, known)
     if named is not None and questions[named] & NAMES and _is_of_suppliers(table, known):
         several = find_several(grid.sheet.columns[named], rows)
@@ -230,10 +239,11 @@ def _find_table(
         header_rows=(grid.number(header_rows[0]), grid.number(header_rows[1])),
         rows=(grid.number(span[0]), grid.number(span[1])),
         columns=columns,
-        sections=tuple(_iter_sections(grid, findings, header_rows[1], span[1])),
+        sections=tuple(_iter_sections(table, findings)),
         left_out=_group(grid, findings, LEFT_OUT),
         asked=_group(grid, findings, ASK),
         kind_column=kind_column,
+        fill_down=find_group_columns(table, findings),
     )
 
 
@@ -276,12 +286,26 @@ def _find_repeated_headers(grid: Grid, header_rows: tuple[int, int]) -> Mask:
     return found
 
 
-def _iter_sections(grid: Grid, findings: Mapping[int, Finding], header: int, last: int) -> Iterator[Section]:
+def _find_repeated_titles(grid: Grid, first: int, table: TableRows) -> list[int]:
+    """Return the rows that repeat a line above the headers but for its numbers: the head of each page of a printed list."""
+    titles = {_mask_numbers(grid, row) for row in range(first, table.header) if grid.counts[row]}
+    rows = table.rows[np.isin(table.rows, np.flatnonzero(np.isin(grid.counts, [len(title) for title in titles])))]
+    return [row for row in rows[:MAX_TITLES_COMPARED].tolist() if _mask_numbers(grid, row) in titles]
+
+
+def _mask_numbers(grid: Grid, row: int) -> tuple[tuple[int, str], ...]:
+    return tuple((column, NUMBERS.sub("0", text.casefold())) for column, text in grid.get_cells(row).items())
+
+
+def _iter_sections(table: TableRows, findings: Mapping[int, Finding]) -> Iterator[Section]:
     """Yield the headings that answer a question for the rows below them, as far as the next heading of the question."""
+    grid, header, last = table.grid, table.header, table.last
     headings = []
     for row in sorted(findings):
-        is_heading = findings[row].reason == "section" or (findings[row].reason == "title" and row < header)
-        heading = find_section(grid, row) if is_heading else None
+        is_title = findings[row].reason == "title" and row < header
+        heading = find_section(grid, row) if is_title or findings[row].reason == "section" else None
+        if heading is None and is_title and table.country_column is None:
+            heading = find_title_country(grid, row)
         if heading is not None and heading.question:
             headings.append((row, heading))
     for position, (row, heading) in enumerate(headings):

@@ -6,6 +6,7 @@ spreadsheet marks. Any other row is a supplier, as it always was.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ SPARSE_CELLS = 4
 MAX_FEW = 2  # filled cells of a note, a page mark or a heading
 LABEL_COLUMNS = 3  # the first filled columns, in one of which a row says that it is a sum
 SENTENCE = 8  # words
+COPYRIGHT = re.compile(r"(?:©|\(c\)|copyright)\s*\S", re.IGNORECASE)
 FOOTNOTE = re.compile(r"(?:\*{1,4}|[†‡§¹²³⁴⁵⁶]|\[\d{1,2}\]|\(\d{1,2}\)|\d{1,2}\))\s*\S")
 NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?[\d.,'\s]{1,30}\s?[%)]?|n/?a|-{1,3}|–|—", re.IGNORECASE)
 RULE = re.compile(r"[\W_]+")
@@ -59,6 +61,11 @@ class TableRows:
     country_column: int | None = None
 
     @property
+    def first_columns(self) -> tuple[int | None, ...]:
+        """Return the columns in which a row begins that says what it is: the first, and that of names."""
+        return (min(self.headers, default=None), self.name_column)
+
+    @property
     def rows(self) -> Indices:
         """Return the rows under the headers that are not blank."""
         rows = np.flatnonzero(self.grid.counts[: self.last + 1])
@@ -81,9 +88,81 @@ def classify_rows(table: TableRows) -> dict[int, Finding]:
         finding = classifier.classify(row)
         if finding is not None:
             findings[row] = finding
+    if usual > MAX_FEW:
+        findings |= _find_last_lines(table, findings, classifier)
+        findings |= _find_lone_names(table, findings, classifier)
     for row, reason in _iter_marked_rows(table):
         findings[row] = Finding("left_out", reason)
     return findings | _find_totals(table, findings)
+
+
+def _find_last_lines(
+    table: TableRows, findings: Mapping[int, Finding], classifier: RowClassifier
+) -> dict[int, Finding]:
+    """Return the lines of one text at the end of a table that may be anything: who sent it, or a supplier without details."""
+    lines: dict[int, Finding] = {}
+    for row in table.rows[::-1].tolist():
+        if table.grid.counts[row] > 1:
+            break
+        ((column, text),) = table.grid.get_cells(row).items()
+        if column in table.first_columns and row not in findings and not classifier.is_company(text):
+            lines[row] = Finding("ask", "note_or_supplier")
+    return lines
+
+
+def _find_lone_names(
+    table: TableRows, findings: Mapping[int, Finding], classifier: RowClassifier
+) -> dict[int, Finding]:
+    """Return the rows of a name alone that may be headings: in capital letters unlike the others, or the first row and one more,
+    each above rows of several cells.
+    """
+    lone: dict[int, str] = {}
+    columns: set[int] = set()
+    for row in table.rows[table.grid.counts[table.rows] == 1].tolist():
+        ((column, text),) = table.grid.get_cells(row).items()
+        if row not in findings and column in table.first_columns and not classifier.is_company(text):
+            lone[row] = text
+            columns.add(column)
+    if len(columns) != 1:
+        return {}
+    rows = [row for row in table.rows.tolist() if row not in findings]
+    if 2 * len(lone) >= len(rows):
+        return {}
+    names = table.grid.sheet.columns[columns.pop()]
+    others = {names.values[code] for code in names.codes[[row for row in rows if row not in lone]] if code >= 0}
+    is_unlike = 2 * sum(map(str.isupper, others)) < len(others)
+    above = [row for row, below in itertools.pairwise(rows) if row in lone and below not in lone]
+    are_headings = len(lone) > 1 and rows[0] in lone and len(above) == len(lone)
+    asked = [row for row, text in lone.items() if are_headings or (is_unlike and text.isupper() and row in above)]
+    return dict.fromkeys(asked, Finding("ask", "heading_or_supplier"))
+
+
+def find_group_columns(table: TableRows, findings: Mapping[int, Finding]) -> tuple[int, ...]:
+    """Return the column whose texts stand only in the first row of each group, if each group ends with its sum: "China" above
+    blank cells and "China total".
+    """
+    columns: set[int] = set()
+    for row, finding in findings.items():
+        if finding.reason not in ("subtotal", "total"):
+            continue
+        column, text = next(iter(table.grid.get_cells(row).items()))
+        if not strip_sum(text):
+            continue
+        above = np.flatnonzero(table.grid.filled[table.header + 1 : row, column])
+        if not len(above):
+            return ()
+        group = table.grid.get_cells(table.header + 1 + int(above[-1]))[column]
+        if fold_text(strip_sum(text)) != fold_text(group):
+            return ()
+        columns.add(column)
+    return tuple(columns) if len(columns) == 1 and columns != {table.name_column} else ()
+
+
+def strip_sum(text: str) -> str:
+    """Return a text without the words for sums."""
+    words = load_layout_words()
+    sums = words.totals | words.subtotals | {"grand", "sub", "overall"}
+    return " ".join(word for word in WORD.findall(text) if fold_text(word) not in sums)
 
 
 def _find_totals(table: TableRows, findings: Mapping[int, Finding]) -> dict[int, Finding]:
@@ -200,17 +279,12 @@ class RowClassifier:
         if label in self.words.totals or label in self.words.subtotals:
             # The existing rule for the last row accepts its label in any column before the country.
             return SUBTOTAL if is_only_numbers or len(others) < self.usual / 2 else None
-        rest = self._strip_sum(text)
+        rest = strip_sum(text)
         if self._is_counted(rest):
             return SUBTOTAL if is_only_numbers or self._repeats(rest, others) else None
-        if not is_only_numbers or self._is_company(text):
+        if not is_only_numbers or self.is_company(text):
             return None if others and not is_only_numbers else (Finding("ask", "sum_or_supplier") if others else None)
         return Finding("ask", "sum_or_supplier")
-
-    def _strip_sum(self, text: str) -> str:
-        """Return a text without the words for sums."""
-        sums = self.words.totals | self.words.subtotals | {"grand", "sub", "overall"}
-        return " ".join(word for word in WORD.findall(text) if fold_text(word) not in sums)
 
     def _names_country(self, text: str) -> bool:
         return bool(text) and (self.countries.find(text) is not None or bool(self.countries.find_sharing(text)))
@@ -263,12 +337,14 @@ class RowClassifier:
             return Finding("left_out", "note")
         if is_label and len(WORD.findall(text)) > 3:
             return Finding("left_out", "note")
+        if COPYRIGHT.match(text) and len(cells) == 1:
+            return Finding("left_out", "note")
         if self.usual < 2 and not has_colon:
             return None
         n_words = len(WORD.findall(text))
         is_long = n_words >= SENTENCE or (not text.isascii() and len(text) >= 30 and text.endswith(("。", ".")))
         if is_long and len(cells) == 1:
-            return Finding("ask", "note_or_supplier") if self._is_company(text) else Finding("left_out", "note")
+            return Finding("ask", "note_or_supplier") if self.is_company(text) else Finding("left_out", "note")
         if FOOTNOTE.match(text) and len(cells) == 1:
             return Finding("left_out", "note") if n_words > 4 else Finding("ask", "note_or_supplier")
         first_word = fold_text(WORD.findall(text)[0]) if n_words else ""
@@ -291,11 +367,11 @@ class RowClassifier:
         if NUMBER.fullmatch(text) and column == self.table.name_column:
             return Finding("ask", "number_or_supplier")
         known = {fold_text(word) for word in COUNTED.findall(text)}
-        if known & self.words.headings and not self._is_company(text):
+        if known & self.words.headings and not self.is_company(text):
             return Finding("ask", "heading_or_supplier")
         return None
 
-    def _is_company(self, text: str) -> bool:
+    def is_company(self, text: str) -> bool:
         """Return whether a text has a word that companies have in their names."""
         return any(fold_text(word) in self.words.company_forms for word in COUNTED.findall(text)) or any(
             form in text for form in ("公司", "会社", "會社", "회사", "บริษัท")

@@ -15,6 +15,9 @@ NUMBERING = re.compile(
     r"(?:\(?(?:\d{1,2}|[ivxIVX]{1,4}|[A-Z])[.)]\s{0,3})?(\S.{0,80}?)(?:\s{0,3}[:：\-–—]?\s{0,3}\(?\d{1,6}(?:\s\w{1,20})?\)?)?\s{0,3}[:：]?"
 )
 LABELLED = re.compile(r"([^:：]{1,40})[:：]\s{0,3}(\S.{0,80})")
+TITLE_PARTS = re.compile(r"\bin\b|[-–—:：,()|]")
+WORD = re.compile(r"[^\W\d_]+")
+YEAR = re.compile(r"(?:19|20)\d\d")
 BARE_NUMBER = re.compile(r"\(?\d{1,6}(?:\s\w{1,20})?\)?")
 
 
@@ -56,6 +59,20 @@ def find_section(grid: Grid, row: int) -> Heading | None:
         if fold_text(name) in load_layout_words().world_regions:
             return Heading(column, HEADING_ONLY, name)
     return None
+
+
+def find_title_country(grid: Grid, row: int) -> Heading | None:
+    """Return the country with which the title of a list ends ("Factories in Cambodia, 2026"); None if it is of anything else."""
+    cells = grid.get_cells(row)
+    if len(cells) != 1:
+        return None
+    ((column, text),) = cells.items()
+    *before, last = [part for part in TITLE_PARTS.split(text) if part.strip() and not YEAR.fullmatch(part.strip())] or [
+        ""
+    ]
+    words = {fold_text(word) for part in before for word in WORD.findall(part)}
+    is_list = not words.isdisjoint(load_layout_words().headings)
+    return Heading(column, "country", last.strip()) if is_list and _is_country_name(last.strip()) else None
 
 
 def _is_country_name(text: str) -> bool:

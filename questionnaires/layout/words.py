@@ -18,6 +18,7 @@ class LayoutWords:
 
     ``dittos``: every spelling of a mark or word for the cell above; ``short_dittos``: those that may also be the code of a
     country. ``sums``: what begins or ends a row of a sum, in small letters. ``labels``: the question by the label of a heading.
+    ``short_countries``: names of sheets that are countries, in capital letters; ``around_countries``: words beside a country.
     """
 
     dittos: frozenset[str]
@@ -31,6 +32,8 @@ class LayoutWords:
     nothing_listed: frozenset[str]
     world_regions: frozenset[str]
     headings: frozenset[str]
+    short_countries: frozenset[str]
+    around_countries: frozenset[str]
     labels: Mapping[str, str]
     examples: frozenset[str]
     company_forms: frozenset[str]
@@ -64,6 +67,8 @@ def load_layout_words() -> LayoutWords:
         nothing_listed=_fold(data["nothing_listed"]),
         world_regions=_fold(data["world_regions"]),
         headings=_fold(data["headings"]),
+        short_countries=frozenset(data["short_countries"]),
+        around_countries=_fold(data["around_countries"]),
         labels={fold_text(word): question for question, words in data["section_labels"].items() for word in words},
         examples=_fold(data["examples"]),
         company_forms=_fold(data["company_forms"]),

@@ -6,10 +6,15 @@ whose values contradict its header, or whose header says only half of what it is
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
+
+import numpy as np
+from rapidfuzz.distance import OSA
 
 from questionnaires.form import JUDGED_KINDS, Questionnaire
 from questionnaires.issues import Issue, build_issue
@@ -21,21 +26,35 @@ from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import find_nearest, fold_text
 from questionnaires.validation.column_values import (
     MOST,
+    NUMBER,
     SEVERAL,
     Verdict,
     find_share,
     have_equal_values,
     is_country,
+    is_identifier,
     judge_values,
     list_ends,
     sample_texts,
 )
-from questionnaires.validation.headers import COMPOSED, HeaderReading, read_header
+from questionnaires.validation.headers import COMPOSED, PER_CENT, SEPARATOR, HeaderReading, read_header
+from questionnaires.validation.identifiers import IDENTIFIERS
+from questionnaires.validation.people_headers import SHARES
 
 IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row needs one of them
 # The questions that say who a row is about and where: a sheet that has the same header twice for one of them is unusable.
+NAMES = frozenset({"name", "name_local"})
 UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
+PLAIN_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 MIN_SIMILARITY = 86  # per cent, for a header to be proposed
+SHORTEST_SLIP, LONG_HEADER = 3, 11  # letters of a word of a misspelt header; letters of one with up to two slips
+# The questions of which a misspelt header is read unless the values contradict, and words that are no misspelt headers.
+MISSPELT = frozenset(
+    "name reference country region city address postal_code sector product parent facility_type registration_number"
+    " licence_number workers_total workers_migrant workers_female female_pct migrant_pct latitude longitude".split()
+)
+OTHER_WORDS = frozenset({"factor", "factors", "plan", "plans", "estate", "stat", "stats", "planet", "ministry"})
+QUANTITIES = ("number", "money", "percent")
 SAMPLES = 3  # values shown beside a column
 PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
 
@@ -111,7 +130,9 @@ class ColumnMatcher:
             index: ColumnReading(index, headers[index], question, "sure") for question, index in columns.items()
         }
         self.tied: set[str] = set()
+        self.numbers: list[int] = []  # columns of numbers under a header such as "Vendor"
         self.issues: list[Issue] = []
+        self.words = load_header_words()
         self.texts = cache(lambda index: sample_texts(sheet.columns[index], header_row - sheet.first_row))
 
     def match(self, doubted: Mapping[str, int | None]) -> ColumnMatch:
@@ -122,6 +143,7 @@ class ColumnMatcher:
         claims = self.collect_claims()
         for question, claimed in claims.items():
             self.settle_question(question, claimed)
+        self.settle_numbers()
         self.settle_shared_columns()
         for question, column in doubted.items():
             if column is not None and question not in self.columns:
@@ -152,11 +174,25 @@ class ColumnMatcher:
             if len(reading.questions) > 1:
                 self.shared[index] = reading
                 continue
-            (question,) = reading.questions
+            question = self.tell_share(reading.questions[0], index)
             if question not in self.columns and question not in self.decided:
                 verdict = self.judge(question, index, reading.rank)
                 claims.setdefault(question, []).append(Claim(reading.rank, index, reading.doubtful, verdict))
-        return claims
+        has_names = bool(NAMES & (claims.keys() | self.columns.keys()))
+        references = [claim for claim in claims.pop("reference", ()) if self.is_reference(claim.column, has_names)]
+        return claims | ({"reference": references} if references else {})
+
+    def is_reference(self, index: int, has_names: bool) -> bool:
+        """Return whether a column may be a reference: a bare "Code" is one only beside names, and as the number of each row."""
+        is_bare = fold_text(self.headers[index]) in self.words.bare_ids
+        return not is_bare or (has_names and self.identifies_rows(index))
+
+    def tell_share(self, question: str, index: int) -> str:
+        """Return the question of a column that counts people, or that of their share if its values are written in per cent."""
+        share = SHARES.get(question, "")
+        texts = self.texts(index)
+        is_share = share in self.form.by_id and bool(texts) and find_share(texts, PER_CENT.search) >= MOST
+        return share if is_share else question
 
     def judge(self, question: str, index: int, rank: int) -> Verdict:
         """Return what the values of a column say; nothing in a form of ours, whose headers are certain."""
@@ -164,16 +200,31 @@ class ColumnMatcher:
             return "neither"
         return judge_values(self.form.by_id[question], self.texts(index), rank, self.headers[index])
 
+    def identifies_rows(self, index: int) -> bool:
+        """Return whether a column has another text in each row, and does not just number them."""
+        texts = self.texts(index)
+        if texts and any(find_share(texts, partial(is_identifier, kind)) >= MOST for kind in IDENTIFIERS):
+            return False  # that is what it is then
+        codes = self.sheet.columns[index].codes[self.header_row - self.sheet.first_row + 1 :]
+        codes = codes[codes >= 0]
+        numbers = sorted(int(text) for text in texts if text.isascii() and text.isdigit() and text[0] != "0")
+        is_numbering = len(numbers) == len(texts) and bool(numbers) and numbers[0] <= 1 and numbers[-1] <= len(codes)
+        return len(np.unique(codes)) == len(codes) and not is_numbering
+
     def settle_question(self, question: str, claimed: Sequence[Claim]) -> None:
         """Give a question the best of the columns that claim it; ask about those that are in doubt."""
         usable = [claim for claim in claimed if claim.verdict != "contradicts" and self.is_certain(question, claim)]
         for claim in claimed:
-            if claim not in usable:
+            if question == "name" and usable and self.is_number_of(claim):
+                self.numbers.append(claim.column)
+            elif claim not in usable:
                 self.ask(
                     question, claim.column, "schema.values" if claim.verdict == "contradicts" else "schema.unclear"
                 )
         best = [claim for claim in usable if claim.rank == min(usable)[0]]
-        if len(best) > 1 and question == "name":
+        if question == "name":
+            best = self.order_names(usable if self.are_of_suppliers(best) else best)
+        elif len(best) > 1 and question == "reference":
             best = self.order_names(best)
         if len(best) > 1 and self.are_equal(question, best):
             best = best[:1]
@@ -184,22 +235,53 @@ class ColumnMatcher:
         elif best:
             self.report_tie(question, [claim.column for claim in best])
 
+    def is_number_of(self, claim: Claim) -> bool:
+        """Return whether a column under a word for suppliers or sites has the number of each: "Vendor" beside "Name"."""
+        texts = self.texts(claim.column)
+        is_number = claim.verdict == "contradicts" and find_share(texts, NUMBER.fullmatch) >= MOST
+        return is_number and self.names(claim.column, (*self.words.site_words, *self.words.supplier_words))
+
+    def settle_numbers(self) -> None:
+        """Read the only column of numbers of suppliers as their reference, if no other column says that."""
+        is_open = "reference" in self.form.by_id and "reference" not in self.columns.keys() | self.decided | self.tied
+        for index in self.numbers:
+            if is_open and len(self.numbers) == 1 and self.identifies_rows(index):
+                self.read("reference", index, "likely")
+            else:
+                self.ask("name", index, "schema.values")
+
     def is_certain(self, question: str, claim: Claim) -> bool:
         """Return whether a header says enough: all of it is understood, or the values show what it says in part."""
         if not claim.doubtful:
             return True
         if claim.rank < COMPOSED:  # the whole header is understood, and may still mean something else
+            before = self.readings.get(claim.column - 1)
+            if before is not None and before.question == self.words.told_by.get(question, "-"):
+                return True
             lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.texts(claim.column))
-            return lists_several and question in load_header_words().told_by_several
-        return claim.verdict == "supports"
+            return lists_several and question in self.words.told_by_several
+        if question == "name" and self.names(claim.column, self.words.site_words):
+            return True  # "Estate / Garden"
+        if self.form.by_id[question].type in QUANTITIES and SEPARATOR.search(self.headers[claim.column]):
+            return False  # any number would show that: "Workers (interviewed)"
+        return claim.verdict == "supports" and not (question in SHARES and self.may_be_share(claim.column))
+
+    def may_be_share(self, index: int) -> bool:
+        """Return whether all numbers of a column may be per cent."""
+        numbers = (text.replace(",", "").strip() for text in self.texts(index))
+        return all(float(text) <= 100 for text in numbers if PLAIN_NUMBER.fullmatch(text))
 
     def order_names(self, claims: Sequence[Claim]) -> list[Claim]:
         """Return those of several columns with names whose header says that they name sites; all if none or each does."""
-        words = load_header_words()
-        of_sites = [claim for claim in claims if self.names(claim.column, words.site_words)]
+        of_sites = [claim for claim in claims if self.names(claim.column, self.words.site_words)]
         others = [claim for claim in claims if claim not in of_sites]
-        are_suppliers = all(self.names(claim.column, words.supplier_words) for claim in others)
+        are_suppliers = all(self.names(claim.column, self.words.supplier_words) for claim in others)
         return of_sites if of_sites and are_suppliers else list(claims)
+
+    def are_of_suppliers(self, claims: Sequence[Claim]) -> bool:
+        """Return whether columns of names are of those who supply, and not of sites: the name of the site may be another one."""
+        of_suppliers = [self.names(claim.column, self.words.supplier_words) for claim in claims]
+        return all(of_suppliers) and not any(self.names(claim.column, self.words.site_words) for claim in claims)
 
     def names(self, index: int, words: Sequence[str]) -> bool:
         """Return whether a header contains one of some folded words."""
@@ -208,11 +290,12 @@ class ColumnMatcher:
 
     def read_supplier_of(self, site: Claim, claims: Sequence[Claim]) -> None:
         """Read the supplier beside the name of a site as the company that it belongs to, if no other column says that."""
-        words = load_header_words()
-        if not self.names(site.column, words.site_words) or "parent" not in self.form.by_id:
+        is_site = self.names(site.column, self.words.site_words)
+        if not is_site or "parent" not in self.form.by_id:
             return
-        others = [claim.column for claim in claims if claim != site and self.names(claim.column, words.supplier_words)]
-        others = [index for index in others if not self.names(index, words.site_words)]
+        others = [claim.column for claim in claims if claim != site]
+        others = [index for index in others if self.names(index, self.words.supplier_words)]
+        others = [index for index in others if not self.names(index, self.words.site_words)]
         if len(others) == 1 and "parent" not in self.columns and "parent" not in self.decided:
             claimed = any(
                 reading and reading.questions == ("parent",)
@@ -248,7 +331,9 @@ class ColumnMatcher:
         """Read or propose a column whose header is misspelt, or says nothing while its values do."""
         question = find_near_miss(self.headers[index], self.form, self.columns, self.tied | self.decided)
         if question:
-            if self.judge(question, index, COMPOSED) == "supports":
+            verdict = self.judge(question, index, COMPOSED)
+            is_told = verdict == "supports" and self.form.by_id[question].type not in QUANTITIES  # any number is one
+            if is_told or (verdict != "contradicts" and is_slip(self.headers[index], question, self.form)):
                 self.read(question, index, "likely")
             else:
                 self.ask(question, index, "schema.near_miss")
@@ -310,6 +395,34 @@ class ColumnMatcher:
         if self.form.kind not in JUDGED_KINDS or names_persons or any(map(detect_personal_data, texts)):
             return reading
         return replace(reading, samples=tuple(make_legible(text) for text in texts))
+
+
+def is_slip(header: str, question: str, form: Questionnaire) -> bool:
+    """Return whether a header is one of a question with a slip of the keys: a letter left out, doubled, or swapped with the next.
+
+    A letter that was replaced by another makes too many other words ("Patent", "Grade"), and so do other digits ("Address 2").
+    """
+    word = fold_text(header)
+    if (
+        question not in MISSPELT
+        or word in OTHER_WORDS
+        or any(len(part) < SHORTEST_SLIP for part in header.split() if part.casefold() not in ("of", "no"))
+    ):
+        return False
+    allowed = 1 if len(word) < LONG_HEADER else 2
+    known = [other for other, (_, id_) in form.headers.items() if id_ == question and other[0] == word[0]]
+    return any(
+        OSA.distance(word, other) <= allowed and _is_reordered(word, other)
+        for other in known
+        if len(other) > SHORTEST_SLIP
+    )
+
+
+def _is_reordered(word: str, other: str) -> bool:
+    """Return whether a word has the letters of another, in another order or but for some that are missing or added."""
+    letters, others = Counter(word), Counter(other)
+    surplus, missing = letters - others, others - letters
+    return not (surplus and missing) and not any(map(str.isdigit, (*surplus, *missing)))
 
 
 def find_near_miss(header: str, form: Questionnaire, columns: Mapping[str, int], tied: Iterable[str]) -> str | None:

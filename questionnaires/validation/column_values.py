@@ -53,7 +53,7 @@ CONTRADICTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person")),
     "address": (*NEVER, "country", "number"),
     "city": (*NEVER, "country", "number"),
-    "region": (*NEVER, "country"),
+    "region": (*NEVER, "country_name"),
     "sector": (*NEVER, "country", "person", "letter", "number"),
     "placement_sectors": (*NEVER, "country", "person", "letter", "number"),
 }  # fmt: skip
@@ -160,6 +160,7 @@ def is_person(text: str) -> bool:
 
 KINDS: dict[str, Callable[[str], object]] = {
     "country": is_country,
+    "country_name": lambda text: len(text) > 3 and is_country(text),  # "PA" is a state of several countries
     "date": DATE.fullmatch,
     "email": EMAIL.fullmatch,
     "page": PAGE.fullmatch,

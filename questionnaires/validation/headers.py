@@ -13,6 +13,7 @@ from typing import NamedTuple
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import load_header_words
 from questionnaires.text_normalize import fold_text
+from questionnaires.validation.people_headers import SHARES, read_people_header
 
 COMPOSED = 4  # the rank of a header that is understood in parts, after those of questionnaires.form
 MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
@@ -21,7 +22,11 @@ SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–�
 TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of a word in ASCII: "EmpName" is two
 BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
 PER_CENT = re.compile(r"[%٪％﹪]")
-SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
+OWN = ("your", "our")
+# Latin letters, from which on a header in another script beside them is one of its own: "国家Country".
+WITHOUT_BLANK = 4
+LATIN_WORD = re.compile(rf"[A-Za-z]{{{WITHOUT_BLANK},}}")
+SCRIPT_RUNS = re.compile(r"[\x00-\u024F]+|[^\x00-\u024F]+")  # of one word: Latin letters, and letters of another script
 NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
 
 
@@ -49,9 +54,16 @@ def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
 def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks, as a whole or in parts, whether it is a number or a share of people."""
     whole = _read_words(header, form)
-    if whole or form.kind not in load_header_words().prefixes:
+    if (whole and whole.rank < COMPOSED) or form.kind not in load_header_words().prefixes:
         return whole
-    parts = [part.strip() for part in SEPARATOR.split(NUMBERING.sub("", header, count=1)) if part.strip()]
+    bare = NUMBERING.sub("", header, count=1)
+    if people := _read_people(bare, form):
+        return people
+    if whole or (bare == header and header.isascii() and not SEPARATOR.search(header)):
+        return whole
+    if joined := _read_words(SEPARATOR.sub(" ", bare), form):
+        return joined
+    parts = [text for part in SEPARATOR.split(bare) for text in _divide_scripts(part) if text]
     readings = [(part, _read_words(part, form)) for part in parts]
     known = [(part, reading) for part, reading in readings if reading]
     questions = tuple(dict.fromkeys(question for _, reading in known for question in reading.questions))
@@ -64,16 +76,75 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     return HeaderReading(questions, COMPOSED, doubtful or any(reading.doubtful for _, reading in known))
 
 
+def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
+    """Return what a header asks about a number of people; the word for a group alone may also be a share, or one person."""
+    tokens = [token for part in SEPARATOR.split(header) for token in _list_tokens(part)]
+    tokens = [token for token in tokens if token not in load_header_words().question_words]
+    is_share = PER_CENT.search(header) is not None
+    people = read_people_header(tokens, is_share=is_share)
+    if people is None or people.question not in form.by_id:
+        return None
+    return HeaderReading((people.question,), COMPOSED, people.is_bare)
+
+
+def _divide_scripts(text: str) -> list[str]:
+    """Return the parts of a text in Latin letters and in other scripts: headers are often written twice, with no sign between."""
+    if text.isascii():
+        return [text]
+    parts: list[str] = []
+    for word in text.split():
+        for run in SCRIPT_RUNS.findall(word) if LATIN_WORD.search(word) else [word]:
+            scripts = {_find_script(run), _find_script(parts[-1]) if parts else ""} - {""}
+            if parts and len(scripts) < 2:
+                parts[-1] += f" {run}"
+            else:
+                parts.append(run)
+    return parts
+
+
 def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
-    """Return what a header of one part asks: by a word of the form, or by one between known prefixes and suffixes."""
+    """Return what a header of one part asks: by a word of the form, or by one between known prefixes and suffixes, also where
+    words are written short, or in the order of "Name of the supplier".
+    """
     words, word = load_header_words(), fold_text(text)
     if word in form.headers:
         rank, question = form.headers[word]
         is_unclear = words.unclear.get(form.kind, {}).get(word) == question
         return HeaderReading((question,), rank, is_unclear)
+    if form.kind not in words.prefixes:
+        return None
     tokens = _list_tokens(text)
-    prefixes = words.prefixes.get(form.kind)
-    if prefixes is None or not 1 < len(tokens) <= 8:
+    full = [words.abbreviations.get(token, token) for token in tokens]
+    asked = _drop_question_words(full, form.kind)
+    turned = asked[asked.index("of") + 1 :] + asked[: asked.index("of")] if "of" in asked[1:-1] else asked
+    for each in dict.fromkeys(map(tuple, (tokens, full, asked, turned))):
+        if reading := _read_tokens(each, form, word):
+            return reading
+    return None
+
+
+def _drop_question_words(tokens: Sequence[str], kind: str) -> list[str]:
+    """Return the words of a header that is a sentence ("What is the name of your company?") without those that only ask.
+
+    "Your" stays where it is not said whose it is: "Your name" is that of a person.
+    """
+    words = load_header_words()
+    return [
+        token
+        for token, after in zip(tokens, [*tokens[1:], ""], strict=False)
+        if token not in words.question_words and not (token in OWN and after in words.prefixes[kind])
+    ]
+
+
+def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> HeaderReading | None:
+    """Return what a header of some words asks; ``word``: the header as it is written, folded."""
+    words = load_header_words()
+    prefixes = words.prefixes[form.kind]
+    joined = "".join(tokens)
+    if joined != word and joined in form.headers:
+        question = form.headers[joined][1]
+        return HeaderReading((question,), COMPOSED, words.unclear.get(form.kind, {}).get(joined) == question)
+    if not 1 < len(tokens) <= 8:
         return None
     spans = [(begin, end) for begin in range(len(tokens)) for end in range(begin + 1, len(tokens) + 1)]
     for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
@@ -102,7 +173,8 @@ def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:
 def _is_qualifier(part: str, question: str) -> bool:
     """Return whether a part of a header only says how the answer is written: "(optional)", "(2025)"."""
     word = fold_text(part)
-    return word.isdigit() or word in load_header_words().suffixes.get(question, ())
+    words = load_header_words()
+    return word.isdigit() or word in words.qualifiers or word in words.suffixes.get(question, ())
 
 
 def _find_script(text: str) -> str:

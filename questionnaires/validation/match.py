@@ -28,6 +28,13 @@ HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not
 # In a header, these tell a list of suppliers from one of agencies.
 SUPPLIER_WORDS = ("supplier", "vendor", "factory", "facility")
 LICENCE_WORDS = ("licence", "license")
+LICENCE_QUESTIONS = {
+    "licence_number",
+    "licence_status",
+    "licence_expiry",
+    "licence_since",
+}  # what lists of agencies have
+SITE_QUESTIONS = {"product", "facility_type", "tier", "workers_line", "workers_female", "vessel_type", "flag", "imo"}
 CASE_QUESTIONS = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 
 
@@ -83,7 +90,8 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
 
     A sheet that has cases, findings and their phases holds case records. Else the only form in which a header is the name of
     the row decides; else a sheet name that mentions agencies; else a header that mentions suppliers; else it is a list of
-    agencies if their form knows at least two more of the headers, or one more and a header mentions agencies or licences.
+    agencies if it has licences and nothing that only sites have, or if their form knows at least two more of the headers, or
+    one more and a header mentions agencies or licences.
     """
     questions_by_kind = {kind: find_questions(headers, form) for kind, form in forms.items()}
     if questions_by_kind.pop("case", set()) >= CASE_QUESTIONS:
@@ -95,6 +103,8 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
         return "agency"
     if any(word in fold_text(header) for header in headers for word in SUPPLIER_WORDS):
         return "site"
+    if questions_by_kind["agency"] & LICENCE_QUESTIONS and not questions_by_kind["site"] & SITE_QUESTIONS:
+        return "agency"
     more = len(questions_by_kind["agency"]) - len(questions_by_kind["site"])
     agency_words = (*load_common_words().agencies, *LICENCE_WORDS)
     mentions_agencies = any(word in fold_text(header) for header in headers for word in agency_words)

@@ -23,6 +23,7 @@ FACTORIES = [
 ]
 PEOPLE = ["Maria Santos", "Nguyen Van An", "Juan Perez", "Ahmed Hassan", "Siti Aminah", "John Smith"]
 COUNTRIES = ["Thailand", "Viet Nam", "Malaysia", "Nepal", "India", "Qatar"]
+ASKED = ("?name", "?country", "?address", "?workers_total", "?parent")
 BRANDS = ["Nimbus", "Corvid", "Halyard", "Tamarack", "Wolfram", "Zephyrus"]
 
 
@@ -69,6 +70,25 @@ HEADERS = {
     "Lao động nữ (%)": "female_pct",
     "Migrant workers (%)": "migrant_pct",
     "Owner country": "owner_country",
+    "国家 Country": "country",
+    "Country国家": "country",
+    "Sup. Cd": "reference",
+    "Fty Addr.": "address",
+    "Name of the factory": "name",
+    "What is the name of your company?": "name",
+    "In which country is the site located?": "country",
+    "How many of them are migrant workers?": "workers_migrant",
+    "Workforce / Female": "workers_female",
+    "Total no. of employees": "workers_total",
+    "No. Wkrs": "workers_total",
+    "% Mig.": "migrant_pct",
+    "Share of foreign labour": "migrant_pct",
+    "Anzahl Mitarbeiter gesamt": "workers_total",
+    "Female migrant workers": None,
+    "Staff no.": None,
+    "Total production": None,
+    "Foreign": None,
+    "Your name": None,
     "Supplier status": None,
     "Client country": None,
     "DOSH no": None,
@@ -85,7 +105,15 @@ def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header
 
 @pytest.mark.parametrize(
     "header",
-    ["Reg no (DOSH)", "Brand / Country", "Name and address", "Nationality", "Country of origin", "Payment method"],
+    [
+        "Reg no (DOSH)",
+        "Workforce / Male",
+        "Brand / Country",
+        "Name and address",
+        "Nationality",
+        "Country of origin",
+        "Payment method",
+    ],
 )
 def test_a_header_that_is_understood_in_part_is_doubtful(header):
     assert read_header(header, SITE).doubtful
@@ -161,6 +189,9 @@ def test_one_header_of_the_agency_form_makes_no_list_of_agencies(headers):
 
 def test_a_list_with_licence_numbers_is_one_of_agencies():
     assert detect_kind(["Name", "Country", "Licence number"], "Sheet1", FORMS) == "agency"
+    register = ["Business name", "Trading name", "Address", "Country", "Licence status", "Sectors"]
+    assert detect_kind(register, "Sheet1", FORMS) == "agency"
+    assert detect_kind([*register, "Products"], "Sheet1", FORMS) == "site"
 
 
 def test_a_sheet_that_cannot_be_read_yet_shows_the_columns_that_are_understood():
@@ -175,6 +206,11 @@ def test_a_vendor_beside_a_factory_is_what_the_factory_belongs_to():
     matched = match(["Vendor", "Factory name", "Country"], "Gamma Trading", FACTORIES, COUNTRIES)
     assert get_questions(matched) == ["parent", "name", "country"]
     assert [(issue.code, issue.severity) for issue in matched.issues] == [("schema.read_as", "info")]
+
+
+@pytest.mark.parametrize("site", ["Estate / Garden", "Manufacturing location name"])
+def test_the_site_is_read_before_its_supplier_also_where_its_header_is_understood_in_parts(site):
+    assert get_questions(match(["Supplier", site], "Gamma Trading", FACTORIES)) == ["parent", "name"]
 
 
 def test_a_country_and_its_code_are_no_tie():
@@ -202,12 +238,81 @@ def test_a_column_map_may_name_one_header_for_two_questions_about_a_place_and_no
 
 
 def test_a_misspelt_header_is_read_where_the_values_agree():
-    matched = match(["Supplier", "Contry", "Adress"], FACTORIES, COUNTRIES, "1 Mill Road")
+    matched = match(["Supplier", "Cauntry name", "Streat address"], FACTORIES, COUNTRIES, "1 Mill Road")
     assert get_questions(matched) == ["name", "country", "?address"]
     assert [(issue.code, issue.cell) for issue in matched.issues] == [
         ("schema.read_as", "B1"),
         ("schema.near_miss", "C1"),
     ]
+
+
+def test_a_header_with_a_slip_of_the_keys_is_read_unless_the_values_contradict():
+    matched = match(["Suplier Nmae", "Contry", "Adress", "Numer of wokers"], FACTORIES, COUNTRIES, "1 Mill Road", "80")
+    assert get_questions(matched) == ["name", "country", "address", "workers_total"]
+    assert {issue.code for issue in matched.issues} == {"schema.read_as"}
+    assert get_questions(match(["Supplier", "Contry"], FACTORIES, BRANDS)) == ["name", "?country"]
+
+
+@pytest.mark.parametrize("header", ["Patent", "Factor", "Address 2", "Country B", "Ex-supplier", "Number of markets"])
+def test_another_word_is_no_slip_of_the_keys(header):
+    assert get_questions(match(["Reference", header], [f"S-{n}" for n in range(6)], FACTORIES))[1] in ("", *ASKED)
+    assert get_questions(match(["Reference", header], [f"S-{n}" for n in range(6)], "12"))[1] in ("", *ASKED)
+
+
+def test_a_word_for_a_group_of_people_counts_them_unless_the_numbers_may_be_per_cent():
+    assert (
+        get_questions(match(["Factory", "Female"], FACTORIES, ["340", "90", "12", "7", "55", "60"]))[1]
+        == "workers_female"
+    )
+    assert (
+        get_questions(match(["Factory", "Female"], FACTORIES, ["34", "90", "12", "7", "55", "60"]))[1]
+        == "?workers_female"
+    )
+    assert get_questions(match(["Factory", "Female"], FACTORIES, ["34%", "90%", "12%"] * 2))[1] == "female_pct"
+
+
+def test_a_number_of_people_with_a_word_that_is_not_understood_is_asked_about():
+    matched = match(["Factory", "Workers (interviewed)"], FACTORIES, ["12", "30", "25", "8", "14", "20"])
+    assert get_questions(matched) == ["name", "?workers_total"]
+
+
+def test_numbers_under_a_word_for_suppliers_are_their_reference_beside_their_names():
+    numbers = [f"10{number}" for number in range(6)]
+    assert get_questions(match(["Vendor", "Name 1"], numbers, FACTORIES)) == ["reference", "name"]
+    assert get_questions(match(["Vendor", "Name 1"], ["101", "102", "103"] * 2, FACTORIES)) == ["?name", "name"]
+
+
+@pytest.mark.parametrize("values", [["1", "2", "3", "4", "5", "6"], ["A", "A", "B", "C", "D", "E"]])
+def test_a_column_that_only_numbers_or_groups_the_rows_is_no_reference(values):
+    assert get_questions(match(["ID", "Factory"], values, FACTORIES)) == ["", "name"]
+    assert (
+        get_questions(match(["ID", "Factory"], ["F-7", "F-8", "G-1", "G-2", "H-1", "H-3"], FACTORIES))[0] == "reference"
+    )
+
+
+def test_of_two_references_that_of_the_site_is_read():
+    matched = match(
+        ["Supplier ID", "Factory ID", "Factory"], [f"S-{n}" for n in range(6)], [f"F-{n}" for n in range(6)], FACTORIES
+    )
+    assert matched.columns["reference"] == 1
+
+
+def test_codes_of_states_are_states_also_where_countries_have_the_same():
+    assert get_questions(match(["Factory", "State"], FACTORIES, ["PA", "MA", "CA", "GA", "IN", "AL"])) == [
+        "name",
+        "region",
+    ]
+
+
+def test_a_date_beside_the_number_of_a_licence_is_that_of_the_licence():
+    form, dates = FORMS["agency"], ["2027-01-01", "2027-02-01", "2027-03-01"] * 2
+    licences = [f"L-{n}" for n in range(6)]
+    beside = match(["Agency", "Licence no", "Valid until"], FACTORIES, licences, dates, form=form)
+    assert get_questions(beside)[2] == "licence_expiry"
+    apart = match(
+        ["Agency", "Licence no", "Last audit", "Valid until"], FACTORIES, licences, "2026-01-01", dates, form=form
+    )
+    assert get_questions(apart)[3] == "?licence_expiry"
 
 
 def test_identifiers_with_valid_check_digits_are_read_under_any_header():

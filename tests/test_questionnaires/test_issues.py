@@ -118,7 +118,7 @@ CASES = {
     "form.returned_unread": "| Supplier | Form version | Form returned |\n| A | 2026.1 | in spring |",
     "form.unknown_version": "| Supplier | Form version | Form returned |\n| A | 1999.7 | 2026-01-05 |",
     "schema.duplicate_column": "| Supplier | Jurisdiction | Country / Region |\n| A | TH | VN |",
-    "schema.near_miss": "| Supplier | Contry |\n| A | TH |",
+    "schema.near_miss": "| Supplier | Cauntry name |\n| A | TH |",
 }
 UNUSABLE = {
     "file.no_rows": "| Supplier | Country |\n| | \\u00a0 |",

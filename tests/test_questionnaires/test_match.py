@@ -111,10 +111,10 @@ def test_an_unknown_header_is_listed_as_unmapped():
 
 
 def test_a_header_with_a_similar_spelling_is_proposed_and_not_accepted():
-    matched = match_columns(build_table("| Supplier | Contry |\n| A | TH |"), 1, SITE)
+    matched = match_columns(build_table("| Supplier | Cauntry name |\n| A | TH |"), 1, SITE)
     assert matched.columns == {"name": 0}
     assert [(issue.code, issue.cell, issue.seen, issue.expected) for issue in matched.issues] == [
-        ("schema.near_miss", "B1", "Contry", "Country")
+        ("schema.near_miss", "B1", "Cauntry name", "Country")
     ]
 
 
@@ -130,7 +130,7 @@ def test_two_columns_for_one_question_are_a_tie_and_neither_is_read():
 
 def test_a_question_with_a_tie_is_not_proposed_for_a_third_column():
     matched = match_columns(
-        build_table("| Supplier | Jurisdiction | Country / Region | Contry |\n| A | TH | VN | TH |"), 1, SITE
+        build_table("| Supplier | Jurisdiction | Country / Region | Cauntry name |\n| A | TH | VN | TH |"), 1, SITE
     )
     assert [issue.code for issue in matched.issues] == ["schema.duplicate_column"]
 
@@ -179,8 +179,8 @@ def test_a_reference_or_a_local_name_identifies_a_row(header):
 
 
 def test_a_sheet_without_a_name_proposes_the_header_that_may_be_meant():
-    with pytest.raises(UnusableSheet, match=r"'Suplier' \(A1\) is close to 'Site name'"):
-        match_columns(build_table("| Suplier | Country |\n| A | TH |"), 1, SITE)
+    with pytest.raises(UnusableSheet, match=r"'Sapplier' \(A1\) is close to 'Site name'"):
+        match_columns(build_table("| Sapplier | Country |\n| A | TH |"), 1, SITE)
 
 
 def test_a_column_map_takes_precedence_over_the_words_of_the_headers():

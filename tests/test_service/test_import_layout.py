@@ -104,7 +104,7 @@ def test_what_is_said_of_a_sheet_goes_before_what_is_said_of_all(portal: Portal)
 
 
 def test_a_choice_for_one_column_leaves_the_question_about_another_open(portal: Portal):
-    rows = [["Supplier", "Where", "Registraton numbr"], ["Alder Nets", "Trat", "A-17"]]
+    rows = [["Supplier", "Where", "Registrotion number"], ["Alder Nets", "Trat", "A-17"]]
     address = send(portal, build_workbook(List=rows))
     assert get_sheet(portal, address)["columns"][2]["confidence"] == "ask"
     change(portal, address, "List", columns={"1": "city"})

@@ -1,0 +1,67 @@
+"""Read headers that count people: "No. of female employees", "Workforce / Migrant", "Share of foreign labour".
+
+Such a header is made of words for people, for a group of them, and for a number or a share (``lists/headers.toml``, ``people``).
+If it has any other word, it is not read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from questionnaires.lookups import load_header_words
+
+MAX_WORDS = 10
+LONGEST = 3  # words of one entry, such as "non national"
+SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
+COUNTS = ("count", "number", "share")
+
+
+class PeopleHeader(NamedTuple):
+    """The question of a header about people; ``is_bare``: whether it has nothing but the word for a group, such as "Female"."""
+
+    question: str
+    is_bare: bool
+
+
+def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader | None:
+    """Return what a header of some folded words asks about people; None if it has other words, or asks what no question asks.
+
+    ``is_share``: whether the header has a sign for per cent.
+    """
+    words = _divide_words(tokens)
+    roles = [load_header_words().people[word] for word in words]
+    groups = {role: word for role, word in zip(roles, words, strict=True) if role not in (*COUNTS, "noun")}
+    if len(groups) > 1 or not (groups or "noun" in roles) or not _is_counted_first(roles):
+        return None
+    is_share = is_share or "share" in roles
+    if not groups:
+        is_total = not is_share and not {"count", "number"}.isdisjoint(roles)
+        return PeopleHeader("workers_total", is_bare=False) if is_total else None
+    ((question, group),) = groups.items()
+    if "noun" not in roles and group in load_header_words().adjectives:
+        return None
+    if is_share:
+        return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None
+    return PeopleHeader(question, is_bare=set(roles) == {question})
+
+
+def _divide_words(tokens: Sequence[str]) -> list[str]:
+    """Return the words of a header about people, without those that say nothing; an empty list if one of them is not known."""
+    roles = load_header_words().people
+    found: list[str] = []
+    begin = 0
+    while begin < len(tokens) <= MAX_WORDS:
+        ends = range(min(begin + LONGEST, len(tokens)), begin, -1)
+        end = next((end for end in ends if "".join(tokens[begin:end]) in roles), None)
+        if end is None:
+            return []
+        found.append("".join(tokens[begin:end]))
+        begin = end
+    return [word for word in found if roles[word] != "filler"]
+
+
+def _is_counted_first(roles: Sequence[str]) -> bool:
+    """Return whether "No." comes before the people: the "Staff no." is that of one of them."""
+    people = [position for position, role in enumerate(roles) if role not in COUNTS]
+    return "number" not in roles or roles.index("number") < people[0]
