@@ -207,7 +207,7 @@ class ColumnMatcher:
             return False  # that is what it is then
         codes = self.sheet.columns[index].codes[self.header_row - self.sheet.first_row + 1 :]
         codes = codes[codes >= 0]
-        numbers = sorted(int(text) for text in texts if text.isascii() and text.isdigit() and text[0] != "0")
+        numbers = sorted(int(text) for text in texts if PLAIN_NUMBER.fullmatch(text) and str(int(float(text))) == text)
         is_numbering = len(numbers) == len(texts) and bool(numbers) and numbers[0] <= 1 and numbers[-1] <= len(codes)
         return len(np.unique(codes)) == len(codes) and not is_numbering
 

@@ -282,7 +282,9 @@ def test_numbers_under_a_word_for_suppliers_are_their_reference_beside_their_nam
     assert get_questions(match(["Vendor", "Name 1"], ["101", "102", "103"] * 2, FACTORIES)) == ["?name", "name"]
 
 
-@pytest.mark.parametrize("values", [["1", "2", "3", "4", "5", "6"], ["A", "A", "B", "C", "D", "E"]])
+@pytest.mark.parametrize(
+    "values", [["1", "2", "3", "4", "5", "6"], ["0", "1", "2", "3", "4", "5"], ["A", "A", "B", "C", "D", "E"]]
+)
 def test_a_column_that_only_numbers_or_groups_the_rows_is_no_reference(values):
     assert get_questions(match(["ID", "Factory"], values, FACTORIES)) == ["", "name"]
     assert (
