@@ -184,7 +184,7 @@ class ColumnMatcher:
 
     def is_reference(self, index: int, has_names: bool) -> bool:
         """Return whether a column may be a reference: a bare "Code" is one only beside names, and as the number of each row."""
-        is_bare = fold_text(self.headers[index]) in self.words.bare_ids
+        is_bare = any(fold_text(part) in self.words.bare_ids for part in SEPARATOR.split(self.headers[index]))
         return not is_bare or (has_names and self.identifies_rows(index))
 
     def tell_share(self, question: str, index: int) -> str:

@@ -148,8 +148,11 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> Heade
         return None
     spans = [(begin, end) for begin in range(len(tokens)) for end in range(begin + 1, len(tokens) + 1)]
     for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
-        _, question = form.headers.get("".join(tokens[begin:end]), (0, ""))
-        if not question or (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
+        known = "".join(tokens[begin:end])
+        _, question = form.headers.get(known, (0, ""))
+        if not question or known in words.bare_ids:  # the "Company code" is the buyer's own
+            continue
+        if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue
         if _is_made_of(tokens[:begin], prefixes) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
             return HeaderReading((question,), COMPOSED)

@@ -86,6 +86,8 @@ HEADERS = {
     "Anzahl Mitarbeiter gesamt": "workers_total",
     "Female migrant workers": None,
     "Staff no.": None,
+    "Company code": None,
+    "Emp ID": None,
     "Total production": None,
     "Foreign": None,
     "Your name": None,
