@@ -54,6 +54,7 @@ MISSPELT = frozenset(
     " licence_number workers_total workers_migrant workers_female female_pct migrant_pct latitude longitude".split()
 )
 OTHER_WORDS = frozenset({"factor", "factors", "plan", "plans", "estate", "stat", "stats", "planet", "ministry"})
+COORDINATES = ("latitude", "longitude")
 QUANTITIES = ("number", "money", "percent")
 SAMPLES = 3  # values shown beside a column
 PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
@@ -262,7 +263,8 @@ class ColumnMatcher:
             return lists_several and question in self.words.told_by_several
         if question == "name" and self.names(claim.column, self.words.site_words):
             return True  # "Estate / Garden"
-        if self.form.by_id[question].type in QUANTITIES and SEPARATOR.search(self.headers[claim.column]):
+        is_quantity = self.form.by_id[question].type in QUANTITIES and question not in COORDINATES
+        if is_quantity and SEPARATOR.search(self.headers[claim.column]):
             return False  # any number would show that: "Workers (interviewed)"
         return claim.verdict == "supports" and not (question in SHARES and self.may_be_share(claim.column))
 

@@ -278,6 +278,13 @@ def test_a_number_of_people_with_a_word_that_is_not_understood_is_asked_about():
     assert get_questions(matched) == ["name", "?workers_total"]
 
 
+def test_coordinates_with_other_words_are_read():
+    matched = match(
+        ["Factory", "GPS Coordinate (Latitude)"], FACTORIES, ["23.91", "24.0", "22.3", "21.7", "23.5", "24.4"]
+    )
+    assert get_questions(matched) == ["name", "latitude"]
+
+
 def test_numbers_under_a_word_for_suppliers_are_their_reference_beside_their_names():
     numbers = [f"10{number}" for number in range(6)]
     assert get_questions(match(["Vendor", "Name 1"], numbers, FACTORIES)) == ["reference", "name"]
