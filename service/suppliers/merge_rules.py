@@ -33,6 +33,7 @@ from service.suppliers.identity import REGION_NAMING
 Row = Mapping[str, Any]
 
 REPORTS = ("reported_harms", "worker_reported_items")  # reported by others; this stays until they report again
+REPORT_SOURCES = ("reported_by", "reported_on")
 # What the rules for one row hold against each other (questionnaires/validation/rules.py).
 WORKFORCE = ("workers_total", "workers_migrant", "migrant_pct", "uses_agencies", "agencies", "workers_by_agency")
 HARM = 0.5  # r from which an answer admits harm (method section 3)
@@ -307,7 +308,24 @@ def _merge_listing(
     return merged | record
 
 
+def _keep_reports(stored: Row, incoming: Row) -> dict[str, Any]:
+    """Return a returned form with the reports that are stored, and who made them and when.
+
+    No form asks a supplier what others reported, but its sheet can have a column for it: what it adds counts, and takes nothing
+    back.
+    """
+    row = dict(incoming)
+    reports = {question: stored[question] for question in REPORTS if isinstance(stored.get(question), list)}
+    for question, earlier in reports.items():
+        if (answer := incoming.get(question)) is not None:
+            added = answer if isinstance(answer, list) else []
+            row[question] = [*earlier, *(report for report in added if report not in earlier)]
+    return row | {question: stored[question] for question in REPORT_SOURCES if reports and question in stored}
+
+
 def _replace_answers(stored: Row, incoming: Row, risk_lookup: RiskLookup, kind: str) -> dict[str, Any]:
+    if incoming.get("form_returned") is not None:
+        incoming = _keep_reports(stored, incoming)
     lasting: dict[str, Any] = {}
     for question, answer in stored.items():
         is_superseded_report = question == "reported_by" and incoming.get("reported_harms") is not None

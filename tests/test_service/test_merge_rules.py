@@ -255,6 +255,20 @@ def test_a_supplier_is_found_by_its_reference_else_a_number_in_its_register_else
     assert (supplier_key(one_row) == supplier_key(other_row)) is is_one
 
 
+FORM = {"form_version": "site 2026.7", "form_returned": "2026-11-19"}
+
+
+def test_a_returned_form_takes_back_nothing_that_others_reported():
+    reported = {"reported_harms": ["violence"], "reported_by": "workers", "reported_on": "2026-10-01"}
+    claimed = {"reported_harms": ["worker_paid_fees"], "reported_by": "official", "reported_on": "2026-11-18"}
+    merged = merge({**WHO, **reported}, {**WHO, **FORM, **SAFE, **claimed})
+    assert merged == {**WHO, **FORM, **SAFE, **reported, "reported_harms": ["violence", "worker_paid_fees"]}
+    declined = merge({**WHO, **reported}, {**WHO, **FORM, **SAFE, "reported_harms": DECLINED})
+    assert declined == {**WHO, **FORM, **SAFE, **reported}
+    corrected = merge({**WHO, **reported}, {**WHO, **SAFE, **claimed})
+    assert corrected == {**WHO, **SAFE, **claimed}, "the buyer's own row replaces them"
+
+
 # ---------------------------------------------------------------- denials that stored answers contradict
 
 CONTRADICTED = [
