@@ -22,7 +22,8 @@ DECIMAL = {".": re.compile(r"[+-]?[0-9]*\.[0-9]+", re.ASCII), ",": re.compile(r"
 BLANK_GROUPS = re.compile(r"(?<=[0-9])[ '\u2019](?=[0-9]{3}(?![0-9]))", re.ASCII)
 SIGN = r"[$€£¥₩₹฿₫₱₨৳៛₭₽﷼]"
 WORD = r"(?i:Rs|Re|Tk|Taka|RM|Rp|Baht|บาท|đ|रु|रू|රු|ریال|درهم|دينار|руб|сум|元|円|원|บ)\.?"  # of a currency, in its own country
-CURRENCY = re.compile(rf"^(?:[A-Z]{{3}}|[A-Z]{{0,3}}{SIGN}|{WORD})\s?|\s?(?:[A-Z]{{3}}|{SIGN}|{WORD})$")
+CODE = r"(?!MAX|MIN|AVG|EST|ABT)[A-Z]{3}"  # of ISO 4217; MAX 100 is no amount
+CURRENCY = re.compile(rf"^(?:{CODE}|[A-Z]{{0,3}}{SIGN}|{WORD})\s?|\s?(?:{CODE}|{SIGN}|{WORD})$")
 NOTHING_AFTER = re.compile(r"(?<=[0-9])[/.,]-{1,2}$")  # 12,000/- has no paise and 3.500.000,- no sen
 PEOPLE = re.compile(
     r"(?<=[0-9])\s?(?:persons?|people|workers?|employees|staff|pax|nos\.?|คน|ราย|người|lao động|orang|tenaga kerja|នាក់|ဦး|ယောက်|ຄົນ"

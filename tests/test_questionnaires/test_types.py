@@ -157,7 +157,7 @@ def test_an_amount_may_name_its_currency(text):
 def test_an_amount_may_say_that_nothing_follows():
     assert parse_value(MoneyField(), "Rs 12,00,000/-") == 1_200_000
     assert parse_value(MoneyField(), "Rp3.500.000,-") == 3_500_000
-    assert parse_value(MoneyField(), "Max 100") == "number.invalid"
+    assert parse_column(MoneyField(), "Max 100", "MIN 100", "100 EST") == ["number.invalid"] * 3
 
 
 def test_a_percentage_must_be_between_0_and_100():
