@@ -127,7 +127,7 @@ REFUSALS = {
         "Save it without them, for example as a PDF, and upload the new file.",
     ),
     "proof.picture": (
-        "The picture is damaged or too large.",
+        "The image is damaged or too large.",
         "Save it again as a PNG or JPEG of up to 50 million pixels, and upload the new file.",
     ),
     "proof.too_large": ("The file is too large.", "Upload a smaller file, or split it into several."),

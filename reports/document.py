@@ -37,7 +37,7 @@ LEAST_POINTS = 0.05  # fewer points are shown as 0.0
 DRAFT = "Draft – awaiting supplier response"
 WORDING = (
     "Nothing in this report is a verdict on any person or company. It reports indicators consistent with harm, and what "
-    "has not been checked. A Low rating is not a clearance."
+    "has not been checked. A Low rating does not clear a supplier."
 )
 
 

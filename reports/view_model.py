@@ -56,17 +56,17 @@ SEVERITIES = {"error": "Not scored", "warning": "Scored with a warning", "info":
 ASKED = "row.asked_"  # codes of rows that are not read until the sender has decided what they are
 # The four parts of the plan, grouped by the three business priorities of the Bali Process forum.
 LEADS: dict[Priority, str] = {
-    "1": "Fair recruitment and employment: the employer pays recruitment costs, workers keep their own documents, and wages "
-    "and hours are as promised.",
-    "2": "Knowing who is in the supply chain (tiers, recruiters and their sub-agents, vessels) and getting the answers that are "
-    "still missing.",
+    "1": "Fair recruitment and employment: the employer pays recruitment costs, workers keep their own documents, "
+    "and wages and hours are as promised.",
+    "2": "Knowing who is in the supply chain (tiers, recruiters and their sub-agents, vessels) and getting the "
+    "answers that are still missing.",
     "3a": "Stopping harm to people at risk now, and preventing it from happening again through "
     "contracts, training and protection.",
     "3b": "Grievance channels that workers trust, and remedy for those already harmed.",
 }
 COPY_NOTE = (
-    "It is based only on the supplier's own answers and on public data. Its content does not depend on anything else the buyer "
-    "knows, and the buyer's own assessment may differ."
+    "It is based only on the supplier's own answers and on public data. Nothing else that the "
+    "buyer knows affects its content, and the buyer's own assessment may differ."
 )
 _MAX_NOT_CHECKED, _MAX_RANGES, _MAX_COMPANIES, _MAX_CASES, _MAX_ISSUES = 8, 12, 20, 40, 200
 _MAX_EMERGENCIES = 5
@@ -290,8 +290,10 @@ def confidence_sentences(results: Sequence[Headline]) -> list[str]:
     if len(results) == 1:
         (only,) = results
         return [
-            f"Confidence: {only.confidence:.0f}/100. {format_share(only.coverage)} of the key questions have been answered.",
-            f"Likely range: {format_range(only.best, only.worst)}, from the best to the worst case that the answers allow.",
+            f"Confidence: {only.confidence:.0f}/100. {format_share(only.coverage)} of the key questions have been "
+            "answered.",
+            f"Likely range: {format_range(only.best, only.worst)}, from the best to the worst case that the answers "
+            "allow.",
         ]
     confidence = sorted(headline.confidence for headline in results)
     low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]

@@ -97,7 +97,7 @@ def create_backup(
                         file_tally.add(_describe_file(digest, stored))
                         _add_member(tar, f"files/{digest}", stored)
                 except MissingBlob as error:
-                    raise BackupError(f"{error} It may just have been erased.") from error
+                    raise BackupError(f"{error} It may have been erased during the backup.") from error
                 except BlobTrouble as error:
                     raise BackupError(f"{error} Run `diligence check`.") from error
             manifest = {
@@ -163,14 +163,14 @@ def restore_backup(
     manifest = verify_backup(source, keys)
     if manifest["revision"] != get_revision(db.engine):
         raise BackupError(
-            f"{source} has database version {manifest['revision']}, but the database is at {get_revision(db.engine)}. Restore it "
-            "with the release that wrote it, then upgrade."
+            f"{source} has database version {manifest['revision']}, but the database is at "
+            f"{get_revision(db.engine)}. Restore it with the release that wrote it, then upgrade."
         )
     missing = sorted(set(manifest["secret_keys"]) - {get_key_id(secret_key) for secret_key in db.secret_keys})
     if missing:
         raise BackupError(
-            f"{source} contains texts that are encrypted with the secret key {missing[0]}. Add the line with this key to the "
-            "file of the secret keys, then restore the backup again."
+            f"{source} contains texts that are encrypted with the secret key {missing[0]}. Add the "
+            "line with this key to the secret key file, then restore the backup again."
         )
     with db.unscoped() as session:
         for table in TABLES:
@@ -267,7 +267,7 @@ def _open_tar(source: Path, keys: Sequence[bytes]) -> Iterator[tarfile.TarFile]:
                 yield tar
             return
         if not keys:
-            raise EncryptedFileError("it is encrypted; set DILIGENCE_BACKUP_KEY_FILE to the file of its key")
+            raise EncryptedFileError("it is encrypted; set DILIGENCE_BACKUP_KEY_FILE to the file that contains its key")
         with io.BufferedReader(EncryptedReader(file, keys, PURPOSE)) as reader:
             with tarfile.open(fileobj=reader, mode="r|gz") as tar:
                 yield tar

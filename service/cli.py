@@ -82,7 +82,8 @@ def _build_parser() -> argparse.ArgumentParser:
     assess.add_argument(
         "--buyer",
         metavar="FILE",
-        help="your answers about your own purchasing practices (form 'buyer'); they produce findings but no score",
+        help="your answers about your own purchasing practices (form 'buyer'); they lead to findings but not to a "
+        "score",
     )
     add_models_option(assess)
     assess.add_argument(
@@ -102,13 +103,13 @@ def _build_parser() -> argparse.ArgumentParser:
     assess.add_argument(
         "--brief",
         action="store_true",
-        help="also write the board brief, two pages about what has to be decided (brief.pdf, brief.docx, brief.html)",
+        help="also write the board brief, two pages on the decisions to be made (brief.pdf, brief.docx, brief.html)",
     )
     assess.add_argument(
         "--scorecard",
         metavar="REFERENCE",
-        help="also write the scorecard for the supplier or agency with this reference or name, from its own answers alone "
-        "(scorecard.pdf, scorecard.docx, scorecard.html)",
+        help="also write the scorecard of the supplier or agency with this reference or name, based "
+        "only on its own answers (scorecard.pdf, scorecard.docx, scorecard.html)",
     )
     layouts.add_layout_options(assess)
     assess.set_defaults(run=_assess)
@@ -134,25 +135,27 @@ def _build_parser() -> argparse.ArgumentParser:
     template.add_argument(
         "--country",
         metavar="ISO2",
-        help="country the questionnaire is sent to; questions that would be dangerous to answer there are left out",
+        help="country to which the questionnaire is sent; questions that would be dangerous to answer there are left "
+        "out",
     )
     template.add_argument(
         "--own-list",
         action="store_true",
-        help="write a list of sites or agencies that you fill in yourself; it also contains the questions for buyers, and a "
-        "blank counts as not asked",
+        help="write a list of sites or agencies for you to fill in yourself; it also "
+        "contains the questions for buyers, and a blank counts as not asked",
     )
     template.add_argument(
         "--layout",
         choices=("table", "questions", "xlsform", "pdf"),
         default="table",
-        help="table: a row per supplier; questions: a row per question; xlsform: for KoboToolbox and ODK; pdf: to print",
+        help="table: a row per supplier; questions: a row per question; xlsform: for KoboToolbox and ODK; pdf: for "
+        "printing",
     )
     template.add_argument(
         "--language",
         default="en",
         metavar="CODE",
-        help="language of the PDF, and the one that other layouts show first",
+        help="language of the PDF; other layouts show it first",
     )
     template.add_argument("--out", required=True, metavar="F")
     template.set_defaults(run=_write_template)
@@ -203,7 +206,9 @@ def _assess(arguments: argparse.Namespace) -> int:
     models = select_release(arguments.models, on)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
-        raise UsageError(f"--formats takes a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'.")
+        raise UsageError(
+            f"--formats requires a comma-separated list of {', '.join(FORMATS)}, not '{arguments.formats}'."
+        )
     paths = [*arguments.files, *([arguments.buyer] if arguments.buyer else [])]
     files = [(Path(path).name, read_bytes(Path(path))) for path in paths]
     confirmed = _find_confirmed_files(arguments.evidence_confirmed, arguments.files)
@@ -312,7 +317,7 @@ def _verify_assessment(arguments: argparse.Namespace) -> int:
     for discrepancy in discrepancies:
         print(discrepancy, file=sys.stderr)
     if not discrepancies:
-        print(f"{len(document['results'])} results recomputed from their answers; every number is identical.")
+        print(f"{len(document['results'])} results were recomputed from their answers; every number is identical.")
     return EXIT_PARTIAL if discrepancies else EXIT_SCORED
 
 
@@ -407,7 +412,8 @@ def _show_facts(arguments: argparse.Namespace) -> int:
                 f"{name} {value}" for name, value in scope.items() if value not in ("", "*", codes[0])
             )
             print(
-                f"  State-imposed labour ({row.grade}): {described or 'anywhere'}. Source: {row.publisher}, {row.source}"
+                f"  State-imposed labour ({row.grade}): {described or 'anywhere'}. Source: {row.publisher}, "
+                f"{row.source}"
             )
     return EXIT_SCORED
 

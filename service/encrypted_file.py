@@ -77,7 +77,7 @@ class EncryptedReader(io.RawIOBase):
         key_id, salt = self.header[len(MAGIC) : -SALT].decode("ascii", "replace"), self.header[-SALT:]
         secret_key = next((key for key in secret_keys if get_key_id(key) == key_id), None)
         if secret_key is None:
-            raise UnknownFileKey(f"it is encrypted with the key {key_id}, which is not among the keys given")
+            raise UnknownFileKey(f"it is encrypted with the key {key_id}, which is not one of the given keys")
         self.file, self.number, self.plain = file, 0, b""
         self.cipher = AESGCM(derive_key(secret_key, f"{purpose} {salt.hex()}"))
         self.sealed = file.read(CHUNK + TAG)

@@ -79,7 +79,8 @@ def find_pack_discrepancies(data: bytes, facts: Facts) -> list[str]:
         return ["the manifest names a different day, or different models or facts, from the assessment"]
     if manifest["audience"] == "external" and _contains_more_than_own_answers(document):
         return [
-            "the manifest says that it is for external readers, but it contains more than the suppliers' own answers"
+            "the manifest says that the pack is for external readers, but it contains more than the suppliers' own "
+            "answers"
         ]
     if _build_decisions(document, facts) != contents[DECISIONS]:
         return ["the decisions do not follow from the assessment"]
@@ -161,5 +162,5 @@ def _read_pack(data: bytes) -> dict[str, bytes]:
         raise InvalidPack(f"its format is not “{FORMAT}”")
     for name in (ASSESSMENT, DECISIONS):
         if listed.get(name) != describe_file(contents[name]):
-            raise InvalidPack(f"{name} was changed: its size or SHA-256 differs from the manifest")
+            raise InvalidPack(f"{name} has been changed: its size or SHA-256 differs from the manifest")
     return contents

@@ -120,7 +120,7 @@ def _find_secret(secret_keys: Sequence[bytes], value: str) -> bytes:
     for secret in secret_keys:
         if get_key_id(secret) == key_id:
             return secret
-    raise UnknownKey(f"the secret key {key_id} is not in the file of the secret keys")
+    raise UnknownKey(f"the secret key {key_id} is not in the secret key file")
 
 
 @lru_cache(maxsize=64)

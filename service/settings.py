@@ -56,8 +56,8 @@ class Settings:
         "File to which signed checkpoints of the audit trail are appended, best on a disk that the database cannot write to. "
         "Default: `audit-checkpoints.jsonl` in the data folder.",
     )
-    host: str = _setting("127.0.0.1", "Address that the web server listens on.")
-    port: int = _setting(8080, "Port that the web server listens on.")
+    host: str = _setting("127.0.0.1", "Address on which the web server listens.")
+    port: int = _setting(8080, "Port on which the web server listens.")
     hosts: tuple[str, ...] = _setting((), "Host names that the service accepts, separated by commas. Default: all.")
     proxies: int = _setting(
         0, "Number of reverse proxies in front of the service that report the caller's address and scheme."
@@ -71,11 +71,13 @@ class Settings:
     api_per_minute: int = _setting(600, "Maximum number of requests per minute for each API key.")
     workers: int = _setting(
         2,
-        "Number of jobs that `serve` or `worker` runs at the same time. If there are two or more, one takes short jobs only.",
+        "Number of jobs that `serve` or `worker` runs at the same time. If there are two or more, one is reserved "
+        "for short jobs.",
     )
     waiting_jobs: int = _setting(
         100,
-        "Maximum number of unfinished jobs for each organisation. An organisation that reaches it cannot upload or request more.",
+        "Maximum number of unfinished jobs for each organisation. An organisation that reaches it cannot upload or "
+        "request more.",
     )
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
     sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
@@ -98,11 +100,12 @@ class Settings:
     smtp_port: int = _setting(587, "Port of the mail server.")
     smtp_security: str = _setting(
         "starttls",
-        "Encryption of the connection to the mail server: `starttls`, `tls` from the first byte, or `none` on this machine.",
+        "Encryption of the connection to the mail server: `starttls`, `tls` from the first byte, or `none` on this "
+        "machine.",
     )
     smtp_user: str = _setting("", "User name for the mail server. Default: no sign-in.")
     smtp_password: str = _setting("", "Password for the mail server.", secret=True)
-    smtp_password_file: str = _setting("", "File that contains this password, instead of the variable.")
+    smtp_password_file: str = _setting("", "File that contains this password, used instead of the variable.")
     smtp_from: str = _setting("", "Sender address of emails.")
     smtp_ca_file: str = _setting(
         "", "File of certificates for checking the mail server's certificate. Default: the machine's own."

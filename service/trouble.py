@@ -55,14 +55,14 @@ BUSY = Kind(
     "database.busy",
     "Database busy",
     "The database is busy with other work. Nothing was saved. Try again in a moment.",
-    "Another process holds a lock on the database. Wait for it or end it, then try again.",
+    "Another process holds a lock on the database. Wait until it has finished, or end it, then try again.",
     5,
 )
 DAMAGED = Kind(
     "database.damaged",
     "Database damaged",
     "The database file is damaged. Nothing was saved. An administrator has to restore it from a backup.",
-    "Keep a copy of the damaged file and restore the last backup into an empty data folder.",
+    "Keep a copy of the damaged file, then restore the last backup into an empty data folder.",
     300,
 )
 FULL = Kind(
@@ -75,7 +75,8 @@ FULL = Kind(
 READ_ONLY = Kind(
     "storage.read_only",
     "Storage read-only",
-    "The server cannot write to its database or its data folder. Nothing was saved. An administrator has to restore access.",
+    "The server cannot write to its database or its data folder. Nothing was saved. An administrator has to restore "
+    "access.",
     "Make the data folder and the database writable for the user that runs Diligence.",
     60,
 )
@@ -96,22 +97,23 @@ FILE_MISSING = Kind(
 FILE_CHANGED = Kind(
     ChangedBlob.code,
     "Stored file changed",
-    "A stored file was changed or damaged on the server and is not shown. An administrator has to restore it from a backup.",
+    "A stored file has been changed or damaged on the server and is not shown. An administrator has to restore it "
+    "from a backup.",
     "Run `diligence check`, and restore the files that it lists from a backup.",
     300,
 )
 FILE_LOCKED = Kind(
     LockedBlob.code,
-    "Key of a stored file missing",
+    "Key for a stored file missing",
     "A stored file cannot be decrypted on the server. An administrator has to restore the secret key.",
-    "Add the secret key that `diligence check` names to the file of the secret keys again.",
+    "Add the secret key named by `diligence check` to the secret key file again.",
     300,
 )
 TEXT_LOCKED = Kind(
     UnknownKey.code,
     "Key of a stored text missing",
     "A stored text cannot be decrypted on the server. An administrator has to restore the secret key.",
-    "Add the secret key that `diligence check` names to the file of the secret keys again.",
+    "Add the secret key named by `diligence check` to the secret key file again.",
     300,
 )
 TEXT_CHANGED = Kind(
@@ -125,7 +127,8 @@ STORE_UNAVAILABLE = Kind(
     BlobStoreUnavailable.code,
     "File store unavailable",
     "The file store is not responding. Nothing was saved. Try again shortly.",
-    "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its permissions are correct.",
+    "Check that the bucket can be reached, and that DILIGENCE_BLOB_STORE_URL, the access key and its permissions "
+    "are correct.",
     10,
 )
 KINDS = (

@@ -78,7 +78,7 @@ def _iter_discrepancies(document: Document, facts: Facts) -> Iterator[str]:
     if snapshot is None:
         current_digest = facts.as_of(on).digest[:12]
         yield (
-            f"the facts differ: the file gives the digest {head['facts_digest'][:12]}, "
+            f"the facts differ: the file contains the digest {head['facts_digest'][:12]}, "
             f"but this release has {current_digest} for {on}"
         )
         return
@@ -167,8 +167,9 @@ def _check_digest(document: Document) -> Iterator[str]:
             yield "the digest of the document is missing"
     elif document["digest"] != compute_digest(document):
         yield (
-            "the digest does not match the document: every score follows from its answers, but something that cannot be "
-            "recomputed was changed (the input section, an option, the place of a row, or an answer that no score uses)"
+            "the digest does not match the document: every score follows from its answers, but something that "
+            "cannot be recomputed has been changed (the input section, an option, the location of a row, or an "
+            "answer that no score uses)"
         )
 
 

@@ -149,10 +149,10 @@ def check_local_header(data: bytes, local: int, expected: Header) -> int:
     if signature != b"PK\3\4" or own_method != method or (own_flags ^ flags) & (ENCRYPTED | SIZES_FOLLOW):
         raise FileRefused("archive.corrupt")
     if data[local + LOCAL.size :][:n_name] != name:
-        raise FileRefused("archive.corrupt", "A part has two different names.")
+        raise FileRefused("archive.corrupt", "Part of the workbook has two different names.")
     lengths = {(own_compressed, compressed), (own_size, size)}
     if not flags & SIZES_FOLLOW and (own_crc != crc or any(own not in (listed, ZIP64) for own, listed in lengths)):
-        raise FileRefused("archive.corrupt", "A part has two different sizes.")
+        raise FileRefused("archive.corrupt", "Part of the workbook has two different sizes.")
     return begin
 
 
@@ -170,11 +170,13 @@ def inflate(data: bytes, part: Part) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > part.size:
-            raise FileRefused("archive.expands_too_large", "A part is longer than the table of contents says.")
+            raise FileRefused(
+                "archive.expands_too_large", "Part of the workbook is longer than its table of contents says."
+            )
         crc = zlib.crc32(chunk, crc)
         yield chunk
     if size != part.size or crc != part.crc:
-        raise FileRefused("archive.corrupt", "The checksum of a part does not match.")
+        raise FileRefused("archive.corrupt", "The checksum of part of the workbook does not match.")
 
 
 def decompress(compressed: memoryview) -> Iterator[bytes]:
@@ -186,7 +188,7 @@ def decompress(compressed: memoryview) -> Iterator[bytes]:
             compressed = compressed if stream.unconsumed_tail else compressed[CHUNK:]
             chunk = stream.decompress(pending, CHUNK)
             if not pending and not chunk:
-                raise FileRefused("archive.corrupt", "A part ends too early.")
+                raise FileRefused("archive.corrupt", "Part of the workbook ends too early.")
             yield chunk
     except zlib.error:
         raise FileRefused("archive.corrupt") from None

@@ -93,7 +93,7 @@ class WorkbookScanner:
                 fonts += [False] if len(fonts) == MISSING_FONT else []
                 fonts.append(bool(record[2] & STRUCK_OUT))
         if self.version not in (0x500, 0x600):
-            raise FileRefused("file.type_not_allowed", "It was written by a version of Excel from before 1995.")
+            raise FileRefused("file.type_not_allowed", "It was written by a version of Excel older than Excel 95.")
         if any(sheet_type in MACRO_SHEETS for _, sheet_type in sheets):
             raise FileRefused("file.active_content")
         if len(sheets) > self.limits.sheets:

@@ -317,7 +317,9 @@ class SheetScanner:
     def add_shared_texts(self, numbers: Sequence[int]) -> None:
         """Measure shared texts. Refuse one that does not exist: the reading library would take the last one for it."""
         if max(numbers) >= len(self.texts):
-            raise FileRefused("file.corrupt", f"A cell refers to shared text {max(numbers)}, of {len(self.texts)}.")
+            raise FileRefused(
+                "file.corrupt", f"A cell refers to shared text {max(numbers)}, but there are only {len(self.texts)}."
+            )
         self.shared_text += sum(map(self.texts.__getitem__, numbers))
 
     def handle_start(self, name: str, attributes: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ from questionnaires.sheet import Sheet
 from questionnaires.tables import STORED, FileTables, TableOptions
 
 SECONDS, ELAPSED_SECONDS = 240, 2_400  # of CPU time, and in all: a marked file is read, changed and compressed again
-NOT_STORED = "Sheets and columns that contained personal data were not stored, so they are missing from this workbook."
+NOT_STORED = "Sheets and columns that contained personal data were not stored, so this workbook does not include them."
 
 
 def mark_file(

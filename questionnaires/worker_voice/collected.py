@@ -54,7 +54,7 @@ def read_submissions(
         raise UnreadableExport("The file cannot be read as a table.") from None
     columns = _find_columns(list(map(str, header)), form, texts)
     if CODE not in columns or not columns.keys() & {one.id for one in form.statements}:
-        raise UnreadableExport("The file has no column for the code, or none for a statement.")
+        raise UnreadableExport("The file lacks a column for the code or for a statement.")
     codes = _map_answers(form, texts)
     return [
         _read_row(number, row, columns, codes, form, texts)
@@ -73,7 +73,7 @@ def _list_rows(data: bytes, name: str, most_rows: int) -> Iterator[Sequence[Any]
                 raise FileRefused("limit.rows", f"The maximum is {most_rows:,} rows.")
             yield row
     else:
-        raise UnreadableExport("Only CSV and JSON files are read.")
+        raise UnreadableExport("Only CSV and JSON files can be read.")
 
 
 def _find_columns(header: Sequence[str], form: WorkerVoiceForm, texts: Sequence[SurveyTexts]) -> dict[str, int]:

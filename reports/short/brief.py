@@ -32,7 +32,7 @@ class Decision(NamedTuple):
 def build(report: Report) -> ShortDocument:
     """Return the brief on an internal report. Raises ValueError for a supplier's copy, which contains nothing to decide."""
     if report.audience != "internal":
-        raise ValueError("a board brief is internal and cannot be made from a supplier's copy")
+        raise ValueError("a board brief is internal and cannot be created from a supplier's copy")
     decisions = list_decisions(report)
     sections = [
         Section("Decisions needed", (_decision_table(decisions),)),
@@ -131,9 +131,10 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
     if step is None:
         return None
     return Decision(
-        f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by state-imposed labour",
+        f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by "
+        "state-imposed labour",
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
-        "A state imposes labour there. No audit or answer on site can show otherwise, and asking could harm workers.",
+        "A state imposes labour there. No audit or answer at the site can show otherwise, and asking could harm workers.",
         format_due(step),
     )
 
@@ -145,8 +146,10 @@ def _decide_on_exits(names: Sequence[str]) -> Decision | None:
     paper, state = ("exit paper", "It states") if len(names) == 1 else ("exit papers", "They state")
     return Decision(
         f"decide whether to stay with {suppliers} or leave",
-        f"Decide on the {paper} for {_join_names(names, len(names))}: stay and use our influence, or leave with remedy paid.",
-        f"{state} what was tried, how leaving affects workers, and how remedy is paid. Workers suffer first when a buyer leaves.",
+        f"Decide on the {paper} for {_join_names(names, len(names))}: stay and use our influence, or leave with "
+        "remedy paid.",
+        f"{state} what was tried, how leaving would affect workers, and how remedy would be paid. Workers are the "
+        "first to suffer when a buyer leaves.",
         "Next meeting",
     )
 
@@ -185,7 +188,9 @@ def _describe_people(report: Report) -> tuple[Paragraph | Table | Picture, ...]:
     by_level = count_by_level(report.results)
     picture = Picture(draw_level_counts("levels", by_level))
     if not any(headline.workers for headline in sites):
-        unknown = "The suppliers have not stated how many people work for them, so the number at risk is not known."
+        unknown = (
+            "The suppliers have not stated how many people work for them, so the number of people at risk is not known."
+        )
         return (Paragraph(unknown), picture)
     low = _sum_workers(headline for headline in sites if headline.level in URGENT)
     high = low + _sum_workers(headline for headline in sites if headline.level == "insufficient_evidence")
@@ -201,9 +206,11 @@ def _describe_people(report: Report) -> tuple[Paragraph | Table | Picture, ...]:
         if by_level[level]
     ]
     missing = len(concerned) - stated
-    stating = f"{missing:,} of these {len(concerned):,} sites give no number, so more people may be affected. " * bool(
-        missing
+    has = "has" if missing == 1 else "have"
+    stating = (
+        f"{missing:,} of these {len(concerned):,} sites {has} not given a number, so more people may be affected. "
     )
+    stating *= bool(missing)
     origin = f"The numbers come from the suppliers' own lists and answers. {stating}Agency workers are not counted."
     return (
         Paragraph(f"{_state_range(low, high)} {origin}"),
@@ -226,7 +233,7 @@ def _state_range(low: float, high: float) -> str:
 def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
     changes = report.changes
     if changes is None:
-        return (Paragraph("There is no earlier assessment to compare these results with."),)
+        return (Paragraph("There is no earlier assessment with which to compare these results."),)
     since = format_date(changes.since)
     added = f" {format_count(changes.added, 'supplier')} {'was' if changes.added == 1 else 'were'} added." * bool(
         changes.added

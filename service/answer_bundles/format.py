@@ -107,7 +107,7 @@ def read_bundle(data: bytes) -> Bundle:
         raise DomainError("bundle.signature", 422, "The signature of this file is not valid. Nothing was saved.")
     for name in (ANSWERS, WORKBOOK):
         if listed.get(name) != describe_file(files[name]):
-            raise DomainError("bundle.changed", 422, f"{name} was changed after it was signed. Nothing was saved.")
+            raise DomainError("bundle.changed", 422, f"{name} has been changed since it was signed. Nothing was saved.")
     return _parse_answers(files[ANSWERS], public_key)
 
 

@@ -67,10 +67,10 @@ def _find_key(session: Session, bundle: Bundle) -> AcceptedKey:
         raise DomainError(
             "bundle.unknown_key",
             403,
-            f"Nobody has accepted the key that signed these answers. Its fingerprint is {bundle.fingerprint}.",
+            f"The key that signed these answers has not been accepted. Its fingerprint is {bundle.fingerprint}.",
         )
     if key.revoked_at is not None:
-        raise DomainError("bundle.revoked_key", 403, "The key that signed these answers was revoked.")
+        raise DomainError("bundle.revoked_key", 403, "The key that signed these answers has been revoked.")
     return key
 
 
@@ -79,12 +79,14 @@ def _check(bundle: Bundle, supplier: Supplier, on: date) -> None:
         detail = f"This installation does not know version {bundle.form_version} of the form “{bundle.form}”."
         raise DomainError("bundle.form", 422, detail)
     if load_form(bundle.form, bundle.form_version).kind != supplier.kind:
-        raise DomainError("bundle.form", 422, "These answers are to a form for another kind of supplier.")
+        raise DomainError("bundle.form", 422, "These answers belong to a form for another kind of supplier.")
     if bundle.sent_on > on:
-        raise DomainError("bundle.date", 422, "These answers bear a date in the future.")
+        raise DomainError("bundle.date", 422, "These answers are dated in the future.")
     latest = (supplier.form_answers or {}).get("form_returned")
     if isinstance(latest, str) and latest > bundle.sent_on.isoformat():
-        detail = f"This supplier has returned a newer questionnaire, on {latest}. Its answers are not replaced by older ones."
+        detail = (
+            f"This supplier returned a newer questionnaire on {latest}. Its answers are not replaced by older ones."
+        )
         raise DomainError("bundle.outdated", 409, detail)
 
 

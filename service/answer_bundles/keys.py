@@ -69,5 +69,5 @@ def revoke_key(session: Session, key_id: str, by: str) -> AcceptedKey:
 
 
 def _build_invalid() -> DomainError:
-    detail = f"This is not a public key: enter {KEY_BYTES} bytes in Base64, as the other installation shows it."
+    detail = f"This is not a public key. Enter {KEY_BYTES} bytes in Base64, as shown by the other installation."
     return DomainError("key.invalid", 422, detail)

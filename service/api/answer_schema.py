@@ -26,8 +26,8 @@ TYPES: dict[str, list[str]] = {
 ASKING: Json = {
     "type": "string",
     "title": "Questionnaire request",
-    "description": "The ID of the questionnaire request that these answers respond to. The body is then a returned form, as with "
-    "`form_returned`: every question that it leaves out counts as declined.",
+    "description": "The ID of the questionnaire request that these answers respond to. The body then counts as a "
+    "returned form, as with `form_returned`: every question that it omits counts as declined.",
 }
 PIECE_OF_EVIDENCE: Json = {
     "type": "object",
@@ -42,8 +42,8 @@ PIECE_OF_EVIDENCE: Json = {
     "additionalProperties": False,
 }
 EVIDENCE_CONFIRMED: Json = {
-    "description": "Confirm the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the questions it "
-    "is confirmed for. Evidence in a returned form is never confirmed this way.",
+    "description": "Confirm the evidence in this body (scope `evidence:confirm`): `true`, or a reference and the "
+    "questions for which it is confirmed. Evidence in a returned form is never confirmed this way.",
     "oneOf": [
         {"type": ["boolean", "null"]},
         {"$ref": "#/components/schemas/EvidenceConfirmation"},  # the body that confirms one piece
@@ -105,8 +105,8 @@ def answers_schema(kind: str) -> Json:
     return {
         "type": "object",
         "description": "Answers by question ID. Omitted questions count as not asked, or as declined in a returned form (a "
-        "body with `form_returned` or `asking`). `declined` is always a valid answer; `not_applicable` only if another answer "
-        "shows it.",
+        "body with `form_returned` or `asking`). `declined` is always a valid answer; `not_applicable` only if "
+        "another answer shows it.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

@@ -62,7 +62,7 @@ def change_system(session: Session, system_id: str, body: Values) -> Reply:
 
 
 def delete_system(session: Session, system_id: str) -> Reply:
-    """Delete a connected system, with what it calls suppliers."""
+    """Delete a connected system, with its supplier identifiers."""
     check_version(str(systems.get_system(session, system_id, lock=True).version))
     systems.delete_system(session, system_id, get_caller().actor)
     return Reply(None, 204)
@@ -90,7 +90,7 @@ def list_refusals(session: Session, system_id: str) -> Reply:
 def download_file(system_id: str, format: str) -> Response:  # noqa: A002  the name in the address
     """Return the values of all suppliers that the system knows, as a file."""
     if format not in FORMATS:
-        raise not_found("There is no such format.")
+        raise not_found("This format is not available.")
     on = today(get_caller().time_zone)
     with read_session() as session:
         system = systems.get_system(session, system_id)

@@ -38,7 +38,7 @@ def key_of_request() -> str | None:
         return None
     if not (1 <= len(given) <= LONGEST and given.isascii() and given.isprintable()):
         raise DomainError(
-            "idempotency.key", 400, f"An Idempotency-Key must have 1 to {LONGEST} printable ASCII characters."
+            "idempotency.key", 400, f"An Idempotency-Key must consist of 1 to {LONGEST} printable ASCII characters."
         )
     return f"{get_caller().id}:{given}"
 
@@ -83,7 +83,8 @@ def stored_reply(session: Session, key: str, digest: str) -> Reply | None:
         raise DomainError(
             "idempotency.withdrawn",
             HTTPStatus.GONE,
-            "The request took effect, but its response was withdrawn, because its object has since been corrected or deleted.",
+            "The request took effect, but its response was withdrawn because the object has since been corrected or "
+            "deleted.",
         )
     return Reply(stored.body.encode(), stored.status, {**stored.headers, "Idempotency-Replayed": "true"})
 

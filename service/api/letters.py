@@ -35,7 +35,7 @@ def create_letter(session: Session, kind: str, supplier_id: str, body: Values) -
     chosen = set(body["findings"])
     found = [finding for finding in contents.list_findings_to_ask(session, supplier.id) if finding.id in chosen]
     if len(found) < len(chosen):
-        raise not_found("This finding is not among those to which the supplier can be asked to reply.")
+        raise not_found("The supplier cannot be asked to reply to this finding.")
     return Reply(
         _build(session, replies.ask_for_reply(session, supplier, found, body["text"], build_act(get_caller(), now()))),
         201,

@@ -18,7 +18,7 @@ def download_logo() -> Response:
     with read_session() as session:
         logo = logos.load_logo(session, get_blob_store())
     if logo is None:
-        raise DomainError("logo.none", 409, "There is no logo.")
+        raise DomainError("logo.none", 409, "No logo has been uploaded.")
     return attachment(logo.png, logos.MEDIA_TYPE, "logo.png")
 
 
@@ -38,12 +38,12 @@ def remove_logo(session: Session) -> Reply:
 def _read_file() -> bytes:
     """Return the file of the form. Raises DomainError, 415 or 422."""
     if request.mimetype != "multipart/form-data":
-        raise DomainError("content_type", 415, "Send the picture as multipart/form-data.")
+        raise DomainError("content_type", 415, "Send the image as multipart/form-data.")
     unknown = sorted((request.form.keys() | request.files.keys()) - LOGO_UPLOAD.fields.keys())
     if unknown:
         raise DomainError("field.unknown", 422, f"{make_legible(unknown[0])}: This field does not exist.")
     files = request.files.getlist("file")
     if len(files) != 1:
-        raise DomainError("field.required", 422, "file: Send one picture.")
+        raise DomainError("field.required", 422, "file: Send one image.")
     data: bytes = files[0].read()
     return data

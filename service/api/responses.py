@@ -87,11 +87,13 @@ def check_version(current: str | None) -> None:
     match, none_match = request.if_match, request.if_none_match
     if match and (current is None or not match.contains(current)):
         raise DomainError(
-            "precondition.failed", 412, "The current version is not the one given in If-Match. Read it again."
+            "precondition.failed",
+            412,
+            "The object has changed: its current version is not the one given in If-Match. Read it again.",
         )
     if none_match and current is not None and none_match.contains_weak(current):
         raise DomainError(
-            "precondition.failed", 412, "The object already exists, but If-None-Match requires that it does not."
+            "precondition.failed", 412, "The object already exists, but If-None-Match requires that it must not."
         )
 
 

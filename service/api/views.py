@@ -114,7 +114,9 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
     if found is None or found[1].kind != kind:
         raise DomainError("asking.unknown", 422, "asking: This questionnaire request does not exist.")
     if list_asked_back(session, data["asking"]):
-        detail = "asking: This is a request for clarification. The supplier answers it through its link or workbook."
+        detail = (
+            "asking: This is a request for clarification. The supplier has to answer it through its link or workbook."
+        )
         raise DomainError("asking.asked_back", 422, detail)
     sent, returned = found[0], found[0].returned_on or on
     answers = {name: value for name, value in data.items() if name != "asking"}
@@ -259,7 +261,9 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
         if existing is None or named_before != pairs.get_identity(supplier):
             pairs.propose_pairs(session, [supplier.id])
     except IntegrityError as error:
-        raise DomainError("supplier.at_work", 409, "Another request is saving this supplier. Try again.") from error
+        raise DomainError(
+            "supplier.at_work", 409, "Another request is saving this supplier at the same time. Try again."
+        ) from error
     location = {"Location": f"/api/v1/{PLURALS[kind]}/{supplier.id}"}
     known = load_gate_facts(session, supplier.id)
     values, tag = with_issues(_supplier(session, supplier, result, known), issues), etag(supplier, known)

@@ -73,8 +73,8 @@ def check_confirmed_pieces(confirmed: Sequence[Mapping[str, Any]], stored: Mappi
     known = list(map(_drop_blanks, stored.get(EVIDENCE) or ()))
     if any(_drop_blanks(piece) not in known for piece in confirmed):
         detail = (
-            "A piece may have 'confirmed' only if it is sent back exactly as it is stored. Leave 'confirmed' out to send the "
-            f"piece as claimed, or confirm the evidence with {FIELD}."
+            "A piece of evidence may contain 'confirmed' only if it is sent back exactly as stored. Leave "
+            f"'confirmed' out to send the evidence as claimed, or confirm it with {FIELD}."
         )
         raise refusal([error("evidence.part", EVIDENCE, detail, seen="confirmed")])
 

@@ -166,7 +166,7 @@ class _Gate:
             if self.plan is not None and not faults:
                 conditions = self._list_conditions_without(harms)
                 if not conditions and not self._is_emergency(harms):
-                    text = "An agreed plan covers each finding, its safety steps are done and no step is overdue."
+                    text = "An agreed plan covers every finding, its safety steps are done and no step is overdue."
                     return Decision(
                         "proceed_with_plan", ((("plan.on_time", text)), *self._describe_harm(harms)), next_step
                     )
@@ -185,8 +185,8 @@ class _Gate:
             reasons.append(
                 (
                     "state_imposed.documented",
-                    "State-imposed labour is documented for this place, for these goods or for the state that sends the workers. "
-                    "No answer, audit or plan on site can resolve this.",
+                    "State-imposed labour is documented for this place, for these goods or for the state that "
+                    "sends the workers. No answer, audit or plan at the site can resolve this.",
                 )
             )
         if level == "insufficient_evidence":
@@ -201,7 +201,10 @@ class _Gate:
         if result["sector"] is None:
             reasons.append(("sector.unknown", "The sector is not known."))
         if any(block.scores.place_open[0] for block in blocks):
-            text = "State-imposed labour is documented in a region of this country, and the supplier's region is not known."
+            text = (
+                "State-imposed labour is documented in a region of this country, and the supplier's region is not "
+                "known."
+            )
             reasons.append(("region.unknown", text))
         floors, states = assessed.get_floors(blocks[assessed.block_indexes[0]], POSITION)
         silent = [
@@ -218,7 +221,8 @@ class _Gate:
         worst = max(float(block.scores.worst_given[0]) for block in blocks)
         if round(worst, 6) >= WORST_OF_LOW and not all(block.scores.core_confirmed[0] for block in blocks):
             text = (
-                f"The worst-case score is {worst:.0f}. It must be below {WORST_OF_LOW:g}, or the evidence for every core "
+                f"The worst-case score is {worst:.0f}. It must be below {WORST_OF_LOW:g}, or the evidence for every "
+                "core"
                 "question must be confirmed."
             )
             reasons.append(("worst_case.open", text))
@@ -264,7 +268,7 @@ class _Gate:
                 "plan.none",
                 f"Serious harm was admitted or reported, the supplier has known about it for {days} days or more, and no plan "
                 "has been agreed.",
-                "The hold ends as soon as the supplier agrees to a plan that covers each finding.",
+                "The hold ends as soon as the supplier agrees to a plan that covers every finding.",
             )
         if self.plan.is_late(self.today):
             return (
@@ -342,7 +346,8 @@ class _Gate:
 _LEVELS: Final = ("low", "medium", "high", "critical", "insufficient_evidence")
 _ANSWERED: Final = (
     "answered",
-    "Every core question is answered and no indicator raises the level. This is not a clearance: review the supplier when due.",
+    "Every core question has been answered and no indicator raises the level. This does not clear the supplier: "
+    "review it when the next review is due.",
 )
 
 
@@ -414,8 +419,8 @@ def decide_by_level(result: Mapping[str, Any], model: Model) -> Decision:
         reasons.append(
             (
                 "level.critical",
-                "There are indicators consistent with severe harm, or the country and sector risk is critical. "
-                "Act on this first.",
+                "There are indicators consistent with severe harm, or the country "
+                "and sector risk is Critical. Act on this first.",
             )
         )
     if level == "insufficient_evidence":

@@ -62,7 +62,7 @@ def check_chains(session: Session, marks: Marks) -> Iterator[ChainCheck]:
             "audit.organisation_missing",
             chain,
             None,
-            "A checkpoint names this organisation, which no erasure explains.",
+            "A checkpoint names this organisation, but no erasure accounts for its absence.",
         )
         for chain in sorted(marks.keys() - {*organisations, *erased, SYSTEM})
     ]
@@ -86,7 +86,7 @@ class _Walk:
         if number == self.number + 1:
             return True
         last = f" to {number - 1}" if number > self.number + 2 else ""
-        self.report("audit.removed", self.number + 1, f"Event {self.number + 1}{last} is not there any more.")
+        self.report("audit.removed", self.number + 1, f"Event {self.number + 1}{last} is missing.")
         return False
 
     def step_to(self, number: int, end: str) -> None:
@@ -115,7 +115,7 @@ def _check_chain(session: Session, organisation_id: str, marks: Mapping[int, str
     for row in session.execute(_select_links(organisation_id).execution_options(yield_per=PORTION)):
         is_next = walk.is_next(row.number)
         if row.at is None:
-            walk.report("audit.removed", row.number, f"Event {row.number} (ID {row.event_id}) is not there any more.")
+            walk.report("audit.removed", row.number, f"Event {row.number} (ID {row.event_id}) is missing.")
         else:
             events += 1
             if is_next and hash_event(walk.hash, row.number, organisation_id, row, row.digest) != row.hash:
@@ -131,7 +131,7 @@ def _check_chain(session: Session, organisation_id: str, marks: Mapping[int, str
     for event_id in session.scalars(_select_unlinked(organisation_id)):
         walk.report("audit.added", None, f"The event with ID {event_id} was not recorded by the service.")
     if erased > recorded:
-        detail = f"The details of {erased} events are missing, and erasures explain {recorded} of them."
+        detail = f"The details of {erased} events are missing, but erasures account for only {recorded} of them."
         walk.report("audit.details_removed", None, detail)
     return ChainCheck(organisation_id, tuple(walk.breaks), events, erased)
 
@@ -176,7 +176,7 @@ def _explain(session: Session, walk: _Walk, number: int, event_id: int) -> tuple
                 f"Event {number} (ID {event_id}) was moved here; the one with ID {row.event_id} belongs in its place."
             )
             return "audit.moved", number, detail
-    return "audit.changed", number, f"Event {number} (ID {event_id}) is not what was recorded."
+    return "audit.changed", number, f"Event {number} (ID {event_id}) differs from what was recorded."
 
 
 def _check_end(session: Session, walk: _Walk) -> None:
@@ -187,7 +187,7 @@ def _check_end(session: Session, walk: _Walk) -> None:
     elif length < walk.number:
         walk.report("audit.added", length + 1, f"Event {length + 1} was not recorded by the service.")
     elif last != walk.hash:
-        walk.report("audit.changed", length, f"The last event, {length}, is not the one that was recorded.")
+        walk.report("audit.changed", length, f"The last event, number {length}, is not the one that was recorded.")
     else:
         walk.finish()
 
@@ -198,7 +198,7 @@ def _check_system_chain(session: Session, marks: Mapping[int, str], missing: lis
         is_next = walk.is_next(row.number)
         if is_next and hash_event(walk.hash, row.number, SYSTEM, row, digest_details("", row.details)) != row.hash:
             walk.report(
-                "audit.changed", row.number, f"Event {row.number} of the installation is not what was recorded."
+                "audit.changed", row.number, f"Event {row.number} of the installation differs from what was recorded."
             )
         walk.step_to(row.number, row.hash)
     walk.finish()

@@ -112,7 +112,7 @@ def read_checkpoints(
             detail = f"Entry {number} of the file is signed with the key {checkpoint.key}, which is not accepted here."
             breaks.append(Break("audit.unknown_key", checkpoint.chain, None, detail))
         elif not is_signed(public_keys[checkpoint.key], checkpoint.list_signed(), _decode(checkpoint.signature)):
-            detail = f"Entry {number} of the file was changed, or not signed by this installation."
+            detail = f"Entry {number} of the file has been changed or was not signed by this installation."
             breaks.append(Break("audit.checkpoint_forged", checkpoint.chain, None, detail))
         else:
             marks.setdefault(checkpoint.chain, {})[checkpoint.length] = checkpoint.hash

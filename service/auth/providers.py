@@ -123,7 +123,9 @@ def _check_form(session: Session, form: ProviderForm, settings: Settings) -> Non
         raise DomainError("provider.client", 422, "Enter the client ID and the client secret from your provider.")
     if not form.roles or len(form.roles) > MAX_GROUPS or set(form.roles.values()) - ACCESS.roles.keys():
         raise DomainError(
-            "provider.roles", 422, f"Name at least one group and one of these roles: {', '.join(ACCESS.roles)}."
+            "provider.roles",
+            422,
+            f"Enter at least one group, and give it one of these roles: {', '.join(ACCESS.roles)}.",
         )
     admin = session.get(User, form.break_glass_id) if form.break_glass_id else None
     if (form.required or form.break_glass_id) and (admin is None or not admin.active or admin.role != "admin"):
@@ -173,7 +175,7 @@ def admit(
     role = choose_role(claims.get(provider.group_claim), provider.roles)
     if role is None:
         raise DomainError(
-            "provider.no_role", 403, "Your groups give you no role in Diligence. Ask an admin to add one."
+            "provider.no_role", 403, "None of your groups has a role in Diligence. Ask an admin to add one."
         )
     subject, by, at = str(claims["sub"])[:255], ACTOR, now()
     account = session.scalars(

@@ -42,8 +42,8 @@ def set_session_limits(
         raise DomainError(
             "sign_in.session_limits",
             422,
-            f"Sessions may end after {SHORTEST_IDLE} to {settings.idle_minutes} minutes without use and after 1 to "
-            f"{settings.sign_in_hours} hours in all.",
+            f"Sessions must end after {SHORTEST_IDLE} to {settings.idle_minutes} minutes of "
+            f"inactivity, and after 1 to {settings.sign_in_hours} hours in total.",
         )
     organisation = session.get_one(Organisation, organisation_id)
     organisation.idle_minutes, organisation.session_hours = idle, hours

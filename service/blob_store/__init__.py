@@ -46,7 +46,7 @@ class ChangedBlob(BlobTrouble):
     code = "stored_file.changed"
 
     def __init__(self, digest: str) -> None:
-        super().__init__(f"The file {digest[:12]} was changed in the file store after it was stored.")
+        super().__init__(f"The file {digest[:12]} in the file store has been changed since it was stored.")
 
 
 class LockedBlob(BlobTrouble):
@@ -55,7 +55,7 @@ class LockedBlob(BlobTrouble):
     code = "stored_file.key_missing"
 
     def __init__(self, digest: str, reason: str) -> None:
-        super().__init__(f"The file {digest[:12]} of the file store cannot be decrypted: {reason}.")
+        super().__init__(f"The file {digest[:12]} in the file store cannot be decrypted: {reason}.")
 
 
 class BlobStoreUnavailable(BlobTrouble):

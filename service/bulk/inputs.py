@@ -55,7 +55,7 @@ def list_partitions(folder: Path) -> list[Partition]:
         raise InputFolderError(f"there is no folder {folder}.")
     paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
     if nested := [path.name for path in paths if path.is_dir()]:
-        raise InputFolderError(f"{folder} contains the folder {nested[0]}; put all files directly into {folder}.")
+        raise InputFolderError(f"{folder} contains a subfolder, {nested[0]}; put all files directly into {folder}.")
     if not paths:
         raise InputFolderError(f"{folder} contains no files.")
     return [Partition(index, path) for index, path in enumerate(paths)]

@@ -122,11 +122,15 @@ def save_sheet(session: Session, data: bytes, name: str, by: str, *, confirmed: 
         if not is_address(email):
             faults.append(f"{place}: “{email}” is not an email address. Enter one, such as office@supplier.example.")
         elif not found:
-            faults.append(f"{place}: no supplier is called “{key}”. Enter its reference as in the list of suppliers.")
+            faults.append(
+                f"{place}: there is no supplier called “{key}”. Enter the reference shown in the list of suppliers."
+            )
         elif len(found) > 1:
-            faults.append(f"{place}: several suppliers are called “{key}”. Enter the reference of one.")
+            faults.append(f"{place}: there are several suppliers called “{key}”. Enter the reference of one of them.")
         elif chosen.setdefault(found[0], email) != email:
-            faults.append(f"{place}: an earlier row gives this supplier {chosen[found[0]]}. Keep one of them.")
+            faults.append(
+                f"{place}: an earlier row gives this supplier the address {chosen[found[0]]}. Keep only one of the two."
+            )
     if faults:
         raise _refuse(" ".join(faults[:MOST_FAULTS]))
     known = load_contacts(session, [supplier.id for supplier in chosen])
@@ -149,7 +153,7 @@ def _read_rows(data: bytes, name: str) -> list[tuple[str, str, str]]:
     headers = [fold_text(column.values[code]) if (code := column.codes[0]) >= 0 else "" for column in sheet.columns]
     at = {field: i for i, header in enumerate(headers) for field, names in COLUMNS.items() if header in names}
     if "email" not in at or not at.keys() & {"reference", "name"}:
-        raise _refuse("The first row needs the headers Reference (or Name) and Email.")
+        raise _refuse("The first row must contain the headers Reference (or Name) and Email.")
     if sheet.n_rows - 1 > MOST_ROWS:
         raise _refuse(f"Split the file: at most {MOST_ROWS:,} rows are read at a time.")
     rows = []

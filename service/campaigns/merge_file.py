@@ -60,7 +60,9 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
         raise DomainError("merge_file.scope", 422, f"Choose which suppliers the file is for: {', '.join(SCOPES)}.")
     campaign = get_campaign(session, campaign_id, lock=True)
     if campaign.state != "running":
-        raise DomainError("campaign.not_running", 409, "This campaign is paused or cancelled: nothing is sent.")
+        raise DomainError(
+            "campaign.not_running", 409, "This campaign is paused or has been cancelled, so nothing can be sent."
+        )
     query = (
         select(CampaignSupplier, QuestionnaireRequest, Supplier)
         .join(QuestionnaireRequest, QuestionnaireRequest.id == CampaignSupplier.asking_id)
@@ -88,7 +90,9 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
         row.next_at = Calendar(row.due_at).find_next(at)
     if not lines:
         raise DomainError(
-            "merge_file.nobody", 409, "No supplier is waiting for a link. Choose all suppliers that have not answered."
+            "merge_file.nobody",
+            409,
+            "No supplier is still waiting for a link. Choose all suppliers that have not answered.",
         )
     record_event(session, by, "campaign.merge_file", "campaign", campaign.id, {"links": len(lines), "scope": scope})
     return lines

@@ -85,11 +85,13 @@ def change_suppliers(session: Session, campaign_id: str, ids: Sequence[str], cha
     if change.action in NEED_REASON and not change.reason.strip():
         raise DomainError("campaign.reason", 422, "Give the reason. It is shown next to the supplier.")
     if change.action == "refused" and change.how not in HOW_REFUSED:
-        raise DomainError("campaign.how", 422, f"Say how the supplier refused: {', '.join(HOW_REFUSED)}.")
+        raise DomainError("campaign.how", 422, f"Choose how the supplier refused: {', '.join(HOW_REFUSED)}.")
     check_text(change.reason)
     campaign = get_campaign(session, campaign_id, lock=True)
     if change.action in ("remind", "send_again", "ask") and campaign.state != "running":
-        raise DomainError("campaign.not_running", 409, "This campaign is paused or cancelled: nothing is sent.")
+        raise DomainError(
+            "campaign.not_running", 409, "This campaign is paused or has been cancelled, so nothing can be sent."
+        )
     was_asked = CampaignSupplier.asking_id.is_not(None)
     query = select(CampaignSupplier).where(
         CampaignSupplier.campaign_id == campaign_id,

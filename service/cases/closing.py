@@ -106,7 +106,7 @@ def decline_closing(
     _check_approver(is_approver)
     text = parse_answers({"note": reason.strip() or None}, ("note",), on).get("note")
     if not text:
-        raise DomainError("approval.reason", 422, "Say what is missing, so that the case handler can act on it.")
+        raise DomainError("approval.reason", 422, "Explain what is missing, so that the case handler can act on it.")
     case.closing, case.closing_declined = None, {"reason": text, "by": by, "at": at.isoformat()}
     record_event(session, by, "case.closing_declined", "case", case.id, {"proposed_by": closing["by"]})
     return case
@@ -123,7 +123,7 @@ def _get_proposed(session: Session, case_id: str, by: str) -> tuple[StoredCase, 
             "has to confirm it.",
         )
     if case.closing is None:
-        raise DomainError("case.not_proposed", 409, "Nobody has proposed closing this case.")
+        raise DomainError("case.not_proposed", 409, "No one has proposed closing this case.")
     if case.closing["by"] == by:
         raise DomainError("case.same_user", 409, "You proposed closing this case. A different user has to confirm it.")
     return case, case.closing
@@ -152,17 +152,17 @@ def _get_open_case(session: Session, case_id: str) -> StoredCase:
 
 def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, on: date) -> dict[str, Any]:
     """Return an outcome with the check behind it as JSON. Raises DomainError as :func:`close_case` does."""
-    needed = "the day on which someone spoke to the workers, how many there were, and who chose them"
+    needed = "the date on which someone spoke to the workers, how many there were, and who chose them"
     if check is None:
-        raise DomainError("case.closing_check", 422, f"To close an emergency, enter {needed}.")
+        raise DomainError("case.closing_check", 422, f"Before you close an emergency, enter {needed}.")
     if check.checked_on > on:
-        raise DomainError("date.future", 422, "The day on which someone spoke to the workers is in the future.")
+        raise DomainError("date.future", 422, "The date on which someone spoke to the workers is in the future.")
     if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
         raise DomainError(
             "case.closing_check", 422, "Someone must have spoken to the workers after the case was opened."
         )
     if check.chosen_by not in CHOSEN_BY:
-        raise DomainError("case.closing_check", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
+        raise DomainError("case.closing_check", 422, f"Choose who selected the workers: {', '.join(CHOSEN_BY)}.")
     if check.chosen_by == MANAGEMENT:
         raise DomainError(
             "case.chosen_by_management",

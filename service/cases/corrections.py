@@ -34,7 +34,7 @@ DELETION_REASONS = {
     "identifies_a_person": "It identifies a person",
     "erasure_request": "A person asked for it",
     "entered_by_mistake": "It was entered by mistake",
-    "duplicate": "It is recorded twice",
+    "duplicate": "It was recorded twice",
 }
 
 
@@ -80,7 +80,7 @@ def correct_case(
     case.cohort = {**case.cohort, **{name: changed[name] for name in COHORT_TEXTS if name in changed}}
     case.linked_reference = changed.get("linked_reference", case.linked_reference)
     case.linked_name = changed.get("linked_name", case.linked_name)
-    save_number(session, case, changed.get("case_id", case.number), "Use another number.")
+    save_number(session, case, changed.get("case_id", case.number), "Use a different number.")
     record_event(session, by, "case.corrected", "case", case.id, {"fields": sorted(changed)})
     _withdraw_replies(session, case)
     reassess_suppliers(session, link_unlinked_cases(session), on, at, by)

@@ -172,7 +172,7 @@ def open_case(
     parsed_findings = [_parse_finding(finding, on) for finding in findings]
     case = _build_case(session, number, group, lists, at, by)
     case.supplier_id = supplier_id
-    save_number(session, case, number, "Add the finding to it, or use another number.")
+    save_number(session, case, number, "Add the finding to that case, or use a different number.")
     record_event(session, by, "case.opened", "case", case.id, {})
     _add_findings(session, case, parsed_findings, on, at, by)
     link_unlinked_cases(session)

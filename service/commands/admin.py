@@ -54,9 +54,9 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="apply these erasures to the backup (default: erasures.jsonl in the data folder)",
     )
-    parser = add_command("check", _check, "check whether the database, the files and the audit trail are consistent")
+    parser = add_command("check", _check, "check that the database, the files and the audit trail are consistent")
     parser.add_argument(
-        "--repair", action="store_true", help="repair whatever can be repaired safely, and print what was done"
+        "--repair", action="store_true", help="repair whatever can be repaired safely, and print what was repaired"
     )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="format of the output (default: text)"
@@ -81,20 +81,24 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="rotate | reencrypt"
     )
     add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
-    about = "encrypt texts, files, credentials and sign-in secrets again with the newest secret key"
+    about = "re-encrypt texts, files, credentials and sign-in secrets with the newest secret key"
     add_command("reencrypt", _reencrypt, about, secret)
     audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
         required=True, metavar="verify | checkpoint | export"
     )
-    about = "find events that were changed, removed, moved, added or cut off, and name the first"
+    about = "find events that were changed, removed, moved, added or cut off, and print the first one"
     parser = add_command("verify", partial(_run_audit, "verify"), about, audit)
     parser.add_argument(
         "--checkpoints",
         metavar="FILE",
-        help="compare with the checkpoints in this file (default: the file of the settings)",
+        help="compare with the checkpoints in this file (default: the file given in the settings)",
     )
     parser.add_argument(
-        "--public-key", metavar="HEX", action="append", default=[], help="also accept checkpoints signed with this key"
+        "--public-key",
+        metavar="HEX",
+        action="append",
+        default=[],
+        help="also accept checkpoints that were signed with this key",
     )
     add_command("checkpoint", partial(_run_audit, "checkpoint"), "sign the current state of every chain now", audit)
     parser = add_command(
@@ -123,7 +127,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
 
     release = commands.add_parser(
-        "release", help="show, preview and plan the release of the method that an organisation uses"
+        "release", help="show, preview and plan which release of the method an organisation uses"
     ).add_subparsers(required=True, metavar="show | preview | set | cancel | reassess")
     for name, about in (
         ("show", "print the release in use, and the day from which the next one applies"),
@@ -176,12 +180,12 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--owner",
         metavar="EMAIL",
-        help="user who owns the key, which stops working when they lose access (default: none)",
+        help="user who owns the key; it stops working when they lose access (default: none)",
     )
     parser = add_command(
         "hand-over",
         _hand_over_key,
-        "make another user the owner of an API key; the key itself stays the same",
+        "make another user the owner of an API key; the key itself does not change",
         create["keys"],
     )
     parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
@@ -353,11 +357,12 @@ def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
 def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int:
     number = settings.add_secret_key()
     print(
-        f"{settings.secret_keys_path} has a new secret key and {number - 1} older. Every process of Diligence uses it now."
+        f"{settings.secret_keys_path} now contains a new secret key and {number - 1} older ones. "
+        "Every Diligence process uses the new key from now on."
     )
     print(
-        "Before you remove an older key, run diligence secret-key reencrypt and rotate the secrets of the webhook "
-        "endpoints (see docs/operate.md)."
+        "Before you remove an older key, run diligence secret-key reencrypt, and "
+        "rotate the secrets of the webhook endpoints (see docs/operate.md)."
     )
     return DONE
 
@@ -368,10 +373,10 @@ def _reencrypt(settings: Settings, arguments: argparse.Namespace) -> int:
 
     with open_current_database(settings) as db:
         done = reencrypt(db, open_blobs(settings))
-    print(f"Encrypted again: {done.changed:,}.")
+    print(f"Re-encrypted: {done.changed:,}.")
     if done.unreadable:
         print(
-            f"Encrypted with a key that is missing in {settings.secret_keys_path}: {done.unreadable:,}.",
+            f"Encrypted with a key that is missing from {settings.secret_keys_path}: {done.unreadable:,}.",
             file=sys.stderr,
         )
         return NOT_CONFIRMED
@@ -448,7 +453,7 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
             settings.one_time_password_hours,
         )
     print(f"Temporary password: {password}")
-    print(f"It can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
+    print(f"The password can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
     return DONE
 
 
@@ -458,7 +463,7 @@ def _reset_second_factor(settings: Settings, arguments: argparse.Namespace) -> i
 
     with open_current_database(settings) as database:
         reset_second_factor(database, arguments.organisation, arguments.email)
-    print(f"{arguments.email} has no second factor any more and can set up a new one after signing in.")
+    print(f"{arguments.email} no longer has a second factor and can set up a new one after signing in.")
     return DONE
 
 

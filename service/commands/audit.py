@@ -34,7 +34,7 @@ def verify(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         given = [bytes.fromhex(key) for key in arguments.public_key]
     except ValueError:
-        print("diligence: --public-key needs the 64 hexadecimal digits of an Ed25519 key.", file=sys.stderr)
+        print("diligence: --public-key requires the 64 hexadecimal digits of an Ed25519 key.", file=sys.stderr)
         return CANNOT
     accepted |= {fingerprint(key)[:KEY_ID]: key for key in given}
     marks, forged = read_checkpoints(Journal(path).read(), accepted)
@@ -48,7 +48,7 @@ def verify(settings: Settings, arguments: argparse.Namespace) -> int:
     confirmed = sum(map(len, marks.values()))
     print(f"Events: {events:,}. Details erased: {erased:,}. Checkpoints: {confirmed:,}. Problems: {len(breaks):,}.")
     if not confirmed:
-        print("There is no checkpoint to compare with, so events cut off at the end would not be noticed.")
+        print("There are no checkpoints to compare with, so events missing from the end would not be noticed.")
     return BROKEN if breaks else DONE
 
 
@@ -66,12 +66,12 @@ def export(settings: Settings, arguments: argparse.Namespace) -> int:
     """Write the audit trail of an organisation to a file."""
     path = Path(arguments.out)
     if path.suffix not in (".jsonl", ".xlsx"):
-        print("diligence: --out needs a file that ends in .jsonl or .xlsx.", file=sys.stderr)
+        print("diligence: --out requires a file name that ends in .jsonl or .xlsx.", file=sys.stderr)
         return CANNOT
     try:
         wanted = ExportFilter(_parse_day(arguments.since), _parse_day(arguments.until, is_last=True))
     except ValueError:
-        print("diligence: --since and --until need a date such as 2026-11-28.", file=sys.stderr)
+        print("diligence: --since and --until require a date such as 2026-11-28.", file=sys.stderr)
         return CANNOT
     with open_current_database(settings) as db:
         organisation_id = find_organisation(db, arguments.organisation)

@@ -33,7 +33,8 @@ def add_commands(commands: Any) -> None:
         required=True, metavar="assess | compare"
     )
     about = (
-        "score all suppliers and agencies in a folder and write the results as Parquet; an interrupted run is continued"
+        "score all suppliers and agencies in a folder and write the results as Parquet; continues a run that was "
+        "interrupted"
     )
     assess = bulk.add_parser("assess", help=about, description=about)
     assess.add_argument(
@@ -58,14 +59,14 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="address of a Dask scheduler, such as tcp://scheduler:8786; its workers must see the same folders",
+        help="address of a Dask scheduler, such as tcp://scheduler:8786; its workers need access to the same folders",
     )
     parser.add_argument(
         "--workers",
         type=int,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes on this machine, without a scheduler (default: one for each core; 0: only this process)",
+        help="number of processes on this machine, without a scheduler (default: one per core; 0: only this process)",
     )
     add_reading_options(parser)
 
@@ -77,7 +78,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         outcome = run_assessment(run, partitions, runner, report)
     _print_failures(outcome.failed)
     if not outcome.scored:
-        raise UsageError("no row of any file can be scored; the folder issues says why.")
+        raise UsageError("none of the rows can be scored; see the folder issues for the reasons.")
     print(f"{outcome.scored} of {outcome.rows} rows scored, {outcome.rejected} rejected. Written to {arguments.out}.")
     if outcome.digest is not None:
         print(f"Digest of the assessment: {outcome.digest}")
@@ -96,7 +97,7 @@ def _compare(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{error.args[0]}.") from error
     _print_failures(failed)
     if not sum(map(sum, document["matrix"])):
-        raise UsageError("no row of any file can be scored; the folder issues says why.")
+        raise UsageError("none of the rows can be scored; see the folder issues for the reasons.")
     print_comparison(document, "see the folder changes")
     return PARTIAL if failed else DONE
 
@@ -119,14 +120,14 @@ def _open_run(arguments: argparse.Namespace, release: str | None) -> Iterator[tu
         from service.bulk.run import prepare_folder
         from service.bulk.tasks import BulkRun, RunRefused, compute_rules_digest
     except ModuleNotFoundError as error:
-        raise UsageError(f"bulk work needs the package {error.name}: install diligence[bulk].") from error
+        raise UsageError(f"bulk assessment requires the package {error.name}: install diligence[bulk].") from error
     from questionnaires.issues import UnusableSheet
     from service.imports.pipeline import Choices
 
     on = parse_day(arguments.on)
     select_release(release, on)
     if arguments.workers < 0:
-        raise UsageError("--workers takes a number of processes, or 0 for this one alone.")
+        raise UsageError("--workers takes a number of processes, or 0 for this process alone.")
     out = Path(arguments.out).resolve()
     try:
         partitions = list_partitions(Path(arguments.folder).resolve())

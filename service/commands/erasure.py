@@ -46,7 +46,8 @@ def _erase_organisation(
         since = session.get_one(Organisation, organisation_id).created_at
     if not arguments.yes:
         print(
-            f"{arguments.organisation} has {format_counts(counts)}. Nothing was erased; use --yes to erase it permanently."
+            f"{arguments.organisation} has {format_counts(counts)}. Nothing has been erased; use --yes to erase it "
+            "permanently."
         )
         print(_describe_backups(settings, since))
         return NOT_CONFIRMED
@@ -67,9 +68,9 @@ def _erase_object(settings: Settings, database: Database, organisation_id: str, 
     print(_describe(preview))
     print(_describe_backups(settings, preview.since))
     if not arguments.yes:
-        print("Nothing was erased; use --yes to erase it permanently.")
+        print("Nothing has been erased; use --yes to erase it permanently.")
         return NOT_CONFIRMED
-    print("Erased. A worker now removes its files; the audit trail then records erasure.completed.")
+    print("Erased. A worker will now remove its files; the audit trail will then record erasure.completed.")
     return DONE
 
 
@@ -92,7 +93,7 @@ def _find_object(session: Session, arguments: argparse.Namespace) -> tuple[Previ
 
 def _describe(preview: Preview) -> str:
     lines = [f"{preview.object_type} {preview.object_id}", f"  erased: {format_counts(preview.erased)}"]
-    lines.append(f"  withdrawn, because they may show it: {format_counts(preview.withdrawn)}")
+    lines.append(f"  withdrawn because they may contain it: {format_counts(preview.withdrawn)}")
     if preview.kept:
         lines.append(f"  kept: {format_counts(preview.kept)}")
     return "\n".join(lines)
@@ -107,6 +108,6 @@ def _describe_backups(settings: Settings, since: Any) -> str:
     until = (
         f"until {holding.until:%Y-%m-%d}"
         if holding.until
-        else "for an unknown time: set DILIGENCE_BACKUP_DAYS to the number of days for which you keep backups"
+        else "for an unknown period: set DILIGENCE_BACKUP_DAYS to the number of days for which you keep backups"
     )
     return f"  backups that still contain it, {until}: {made}"

@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
     forms = commands.add_parser("forms", help="check the forms sent to suppliers, and compare versions").add_subparsers(
         required=True, metavar="check | changes"
     )
-    about = "check that forms are short, plain and complete, and count their translations"
+    about = "check that forms are short, plain and complete, and count their translated texts"
     forms.add_parser("check", help=about, description=about).set_defaults(run=partial(_run, _check))
     about = "list what a version of a form carries over, rewords, changes, adds and drops"
     changes = forms.add_parser("changes", help=about, description=about)
@@ -46,15 +46,16 @@ def _check(_: argparse.Namespace) -> int:
     reports = check_forms()
     for report in reports:
         print(
-            f"{report.form.id:<20} {report.form.version:<8} {report.questions:>3} questions in {report.minutes:.0f} minutes; "
-            f"core: {report.core_questions} in {report.core_minutes:.0f}; reading grade up to {report.grade:.1f}"
+            f"{report.form.id:<20} {report.form.version:<8} {report.questions:>3} questions in {report.minutes:.0f} "
+            f"minutes; core: {report.core_questions} in {report.core_minutes:.0f}; reading grade up to "
+            f"{report.grade:.1f}"
         )
         for code, count in report.translations.items():
             print(
                 f"    {load_language(code).english_name}: {count.translated} of {count.total} texts of the core translated, "
                 f"{count.confirmed} confirmed"
             )
-    print("All that suppliers and workers read, forms included:")
+    print("Everything that suppliers and workers read, including forms:")
     for code in list_text_languages():
         texts = load_shipped_texts(code)
         read = texts.count(list_texts())
@@ -76,7 +77,7 @@ def _list_changes(arguments: argparse.Namespace) -> int:
     before, after = (load_form(arguments.form, version) for version in (arguments.before, arguments.after))
     changes = compare_versions(before, after)
     print(f"{after.title}: from version {before.version} to {after.version}")
-    print(f"Carried over in the same words: {len(changes.carried)} questions")
+    print(f"Carried over unchanged: {len(changes.carried)} questions")
     for heading, questions in (("Reworded", changes.reworded), ("New", changes.new), ("Dropped", changes.dropped)):
         print(f"{heading}: {', '.join(questions) or 'none'}")
     print("Changed:" if changes.changed else "Changed: none")

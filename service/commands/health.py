@@ -29,7 +29,8 @@ def add_commands(commands: Any) -> None:
         nargs="?",
         choices=("web", "worker", "scheduler"),
         default="web",
-        help="web: can it serve requests (default)? worker, scheduler: has it written a heartbeat in the last two minutes?",
+        help="web (default): whether it can serve requests; worker, scheduler: whether it has written a heartbeat in "
+        "the last two minutes",
     )
     parser.set_defaults(run=_check_health)
 
@@ -61,7 +62,7 @@ def _ask_web_server(settings: Settings) -> str | None:
         connection.request("GET", "/health/ready", headers={"Host": settings.hosts[0]} if settings.hosts else {})
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
-        return f"The web server does not answer ({type(error).__name__})."
+        return f"The web server is not responding ({type(error).__name__})."
     finally:
         connection.close()
     return None if status == 200 else f"The web server cannot serve requests (status {status})."
@@ -73,4 +74,6 @@ def _find_heartbeat(settings: Settings, process: str) -> str | None:
     from service.heartbeats import is_beating
 
     with open_database(settings.system_database, settings.database) as db:
-        return None if is_beating(db, process) else f"The {process} has written no heartbeat in the last two minutes."
+        return (
+            None if is_beating(db, process) else f"The {process} has not written a heartbeat in the last two minutes."
+        )

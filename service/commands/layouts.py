@@ -48,7 +48,7 @@ def add_layout_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[SHEET!]N",
-        help="row to read as a supplier although it was left out (can be repeated)",
+        help="row to read as a supplier even though it was left out (can be repeated)",
     )
     parser.add_argument(
         "--leave-out-row",
@@ -91,7 +91,7 @@ def read_row_choices(arguments: argparse.Namespace) -> tuple[RowChoice, ...]:
             match = ROW.fullmatch(text)
             if match is None:
                 name = option.replace("_", "-")
-                raise UsageError(f"--{name} takes a row such as 12 or 'Suppliers!12', not '{text}'.")
+                raise UsageError(f"--{name} requires a row, such as 12 or 'Suppliers!12', not '{text}'.")
             chosen.append(RowChoice(int(match[2]), is_read, sheet=match[1] or ""))
     return tuple(chosen)
 

@@ -171,12 +171,13 @@ def print_comparison(document: Mapping[str, Any], full_list: str) -> None:
     for name, row in zip(names, matrix, strict=True):
         print(f"{name:<{width}}" + "".join(f"{count or '.':>{width}}" for count in row))
     print(
-        f"\n{changed} of {total} suppliers change level; "
-        f"for {document['changed_score']} others, only the score changes."
+        f"\nThe level changes for {changed} of {total} suppliers; for "
+        f"{document['changed_score']} others, only the score changes."
     )
     if document["changed_inherent_level"]:
         print(
-            f"Of the suppliers with insufficient evidence, {document['changed_inherent_level']} change inherent level."
+            "Among the suppliers with insufficient evidence, the inherent level changes for "
+            f"{document['changed_inherent_level']}."
         )
     if document["scored_by_one_alone"]:
         print(f"{document['scored_by_one_alone']} suppliers are scored by only one of the two versions.")
@@ -188,7 +189,8 @@ def print_comparison(document: Mapping[str, Any], full_list: str) -> None:
                 f"{rule['level_changes']:>8}"
             )
         print(
-            "(raises, lowers: suppliers; mean: average points over all suppliers; levels: changes of level mainly due to it)\n"
+            "(raises, lowers: suppliers; mean: average points over all suppliers; levels: changes of level mainly "
+            "due to it)\n"
         )
     titles = {rule["rule"]: rule["title"] for rule in document["rules"]}
     for change in movers[:MAX_LISTED]:
@@ -267,7 +269,7 @@ def _load_batches(arguments: argparse.Namespace, on: date) -> Sequence[Batch]:
     from service.verify import InvalidAssessmentFile, build_batches, parse_document
 
     if bool(arguments.files) == bool(arguments.portfolio):
-        raise CommandError("give spreadsheets or one assessment.json, or use --portfolio ORGANISATION.")
+        raise CommandError("specify spreadsheets or one assessment.json, or use --portfolio ORGANISATION.")
     if arguments.portfolio:
         return _load_portfolio(arguments)
     try:
@@ -340,7 +342,7 @@ def _parse_day(text: str | None) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise CommandError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
+        raise CommandError(f"--on requires a date as YYYY-MM-DD, not '{text}'.") from error
 
 
 def _write_text(text: str, out: str | None) -> None:

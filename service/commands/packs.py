@@ -18,7 +18,8 @@ def add_commands(commands: Any) -> None:
     pack.add_argument(
         "--external",
         action="store_true",
-        help="for external readers: assess the suppliers' own answers alone, without cases or anything workers reported",
+        help="for external readers: assess only the suppliers' own answers, without cases or anything that workers "
+        "reported",
     )
     pack.set_defaults(run=_write_pack)
 
@@ -36,9 +37,9 @@ def _write_pack(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     make_folder(out.parent)
     out.write_bytes(pack)
-    readers = "It is for internal readers only: it contains what workers reported."
+    readers = "The pack is for internal readers only, because it contains what workers reported."
     if arguments.external:
-        readers = "It is based on the suppliers' own answers alone, so its scores may differ from yours."
+        readers = "The pack is based on the suppliers' own answers alone, so its scores may differ from yours."
     print(f"Written to {out}. {readers}")
     return 0
 
@@ -55,7 +56,7 @@ def verify_bundle(data: bytes, name: str) -> int:
     print(
         f"{len(bundle.answers)} answers to {bundle.form} {bundle.form_version}, sent on {bundle.sent_on.isoformat()}."
     )
-    print(f"Nobody has changed them since they were signed with the key {bundle.fingerprint}.")
+    print(f"They have not been changed since they were signed with the key {bundle.fingerprint}.")
     return 0
 
 
@@ -72,5 +73,5 @@ def verify_pack(data: bytes, name: str) -> int:
     for discrepancy in discrepancies:
         print(discrepancy, file=sys.stderr)
     if not discrepancies:
-        print("The files match the manifest. Every number and decision was recomputed and is identical.")
+        print("The files match the manifest. Every number and decision was recomputed, and all are identical.")
     return int(bool(discrepancies))

@@ -29,8 +29,8 @@ def add_reading_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--answered-by",
         choices=("supplier", "buyer"),
-        help="who filled in the sheets: your suppliers (returned questionnaires, in which a blank counts as declined) or "
-        "you (default: detected for each sheet)",
+        help="who filled in the sheets: your suppliers (returned questionnaires, in which a blank counts as "
+        "declined) or you (default: detected for each sheet)",
     )
 
 
@@ -57,7 +57,7 @@ def parse_day(text: str | None) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--on takes a date as YYYY-MM-DD, not '{text}'.") from error
+        raise UsageError(f"--on requires a date as YYYY-MM-DD, not '{text}'.") from error
 
 
 def select_release(release: str | None, on: date) -> tuple[Model, ...]:
@@ -74,5 +74,7 @@ def select_release(release: str | None, on: date) -> tuple[Model, ...]:
         known = ", ".join(sorted({model.version for model in load_models()}))
         raise UsageError(f"there is no release '{release}' of the models; the releases are {known}.")
     if min(effective) > on:
-        raise UsageError(f"release {release} of the models is in force from {min(effective)}, which is after {on}.")
+        raise UsageError(
+            f"release {release} of the models is not in force until {min(effective)}, which is after {on}."
+        )
     return list_models_up_to(release)

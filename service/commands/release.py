@@ -103,7 +103,7 @@ def cancel_release(settings: Settings, arguments: argparse.Namespace) -> int:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:
             organisation_models.cancel_next_release(session, now, ACTOR)
-    print("The date has been removed. The release in use stays the same.")
+    print("The date has been removed. The release in use does not change.")
     return 0
 
 

@@ -47,7 +47,8 @@ def _find(batches: Sequence[Batch], wanted: str) -> tuple[Batch, int]:
         ]
         if len(found) > 1:
             raise UsageError(
-                f"--scorecard: {len(found)} rows are called '{wanted}'. Enter a reference that only one has."
+                f"--scorecard: {len(found)} rows are called '{wanted}'. Enter a reference that belongs to only one "
+                "of them."
             )
         if found:
             return found[0]

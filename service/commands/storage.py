@@ -53,10 +53,10 @@ def restore(settings: Settings, arguments: argparse.Namespace) -> int:
 def _describe_applied(journal: Journal, applied: int) -> str:
     if not journal.path.exists():
         return (
-            f"{journal.path} does not exist, so no erasures are known. If anything was erased after this backup was made, "
-            "erase it again (see docs/operate.md)."
+            f"{journal.path} does not exist, so there is no record of erasures. If anything was "
+            "erased after this backup was made, erase it again (see docs/operate.md)."
         )
-    return f"Erasures applied again, because they were made after the backup: {applied}."
+    return f"Erasures made after the backup and applied again: {applied}."
 
 
 def check(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -92,7 +92,7 @@ def _print_findings(repaired: list[Finding], found: list[Finding], *, repair: bo
     print(
         f"{len(wrong)} inconsistencies found.{hint}"
         if wrong or not repaired
-        else "Everything that was found has been repaired."
+        else "All inconsistencies have been repaired."
     )
 
 

@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
     validate.add_argument(
         "--issues-csv",
         metavar="OUT.csv",
-        help="write all issues, including corrections, to a table, even if no row can be used",
+        help="write all issues, including corrections, to a table, even if none of the rows can be used",
     )
     add_reading_options(validate)
     add_layout_options(validate)
@@ -75,5 +75,5 @@ def _validate(arguments: argparse.Namespace) -> int:
         out = Path(arguments.marked)
         make_folder(out.parent)
         out.write_bytes(marked)
-        print(f"Written to {out}. Correct the marked cells, and then use that file.", file=sys.stderr)
+        print(f"Written to {out}. Correct the marked cells, then use that file.", file=sys.stderr)
     return 0 if is_usable else 1

@@ -42,7 +42,7 @@ def import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
     for issue in [issue for issue in parsed.issues if issue.severity == "error"][:MAX_LISTED]:
         print(f"- {issue.describe()}", file=sys.stderr)
     if job is None:
-        print(f"{name}: {_format_counts(parsed)}. The list already has these entries, so nothing was changed.")
+        print(f"{name}: {_format_counts(parsed)}. The list already contains these entries, so nothing was changed.")
     elif job.state != "done":
         raise DomainError("watchlist.not_loaded", 500, f"{name} could not be loaded and is unchanged. {job.message}")
     else:

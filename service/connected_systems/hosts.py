@@ -107,7 +107,7 @@ def get_host(kind: str) -> Host:
     """Return a kind of system. Raises DomainError, 404."""
     host = load_hosts().get(kind)
     if host is None:
-        raise not_found("There is no such kind of system.")
+        raise not_found("This kind of system does not exist.")
     return host
 
 
@@ -117,23 +117,22 @@ def check_mapping(host: Host, mapping: Mapping[str, str]) -> dict[str, str]:
     Raises DomainError ``system.mapping``, 422: it names the field, and says what the host takes.
     """
     if not 1 <= len(mapping) <= host.fields:
-        raise _refuse(f"Map between 1 and {host.fields} fields: {host.title} takes no more for a supplier.")
+        raise _refuse(f"Map between 1 and {host.fields} fields: {host.title} does not accept more for each supplier.")
     values = load_values()
     for field, chosen in mapping.items():
         if re.fullmatch(host.field, field) is None:
-            raise _refuse(
-                f"'{field[:80]}' is not the name of a field in {host.title}. An example: {host.field_example}."
-            )
+            raise _refuse(f"'{field[:80]}' is not a valid field name in {host.title}. Example: {host.field_example}.")
         if chosen not in values:
             raise _refuse(f"{field}: choose one of these values: {', '.join(values)}.")
         if values[chosen].kind not in host.kinds:
             taken = " or ".join(sorted(host.kinds))
             raise _refuse(
-                f"{field}: {host.title} takes only {taken} values here, and {chosen} is a {values[chosen].kind}."
+                f"{field}: {host.title} accepts only {taken} values here, and {chosen} is a {values[chosen].kind}."
             )
         if host.no_personal_fields and detect_personal_column(field) is not None:
             raise _refuse(
-                f"'{field}' reads as if it held personal data, which {host.title} does not accept. Rename the field."
+                f"The name '{field}' suggests personal data, which must not be written to {host.title}. Rename the "
+                "field."
             )
     return dict(sorted(mapping.items()))
 
@@ -149,7 +148,7 @@ def check_options(host: Host, options: Mapping[str, str]) -> dict[str, str]:
     entered = {id_: str(options.get(id_, option.default)).strip() for id_, option in host.options.items()}
     for id_, option in host.options.items():
         if re.fullmatch(option.pattern, entered[id_]) is None:
-            raise DomainError("system.option", 422, f"{option.title}: enter it as {host.title} shows it.")
+            raise DomainError("system.option", 422, f"{option.title}: enter the value shown in {host.title}.")
     return entered
 
 

@@ -93,7 +93,7 @@ def remove_identifier(session: Session, supplier: Supplier, system_id: str, by: 
     system = get_system(session, system_id)
     stored = session.scalars(_select(system.id).where(SystemIdentifier.supplier_id == supplier.id)).all()
     if not stored:
-        raise not_found("This supplier has no identifier in that system.")
+        raise not_found("This supplier does not have an identifier in that system.")
     for identifier in stored:
         session.delete(identifier)
     record_event(session, by, "system_identifier.removed", supplier.kind, supplier.id, {"system": system.id})
@@ -122,14 +122,18 @@ def import_identifiers(session: Session, system_id: str, text: str, at: datetime
         if fault is None and not _is_identifier(identifier):
             fault = ("identifier", "system.identifier", f"Enter up to {MAX_IDENTIFIER} characters.")
         if fault is None and line_of.setdefault(identifier, number) != number:
-            fault = ("identifier", "system.identifier_twice", f"Line {line_of[identifier]} has it as well.")
+            fault = ("identifier", "system.identifier_twice", f"It is also in line {line_of[identifier]}.")
         if fault is None and rows.setdefault(supplier_id, identifier) != identifier:
-            fault = ("reference", "system.supplier_twice", "An earlier line gives this supplier another identifier.")
+            fault = (
+                "reference",
+                "system.supplier_twice",
+                "An earlier line gives this supplier a different identifier.",
+            )
         if fault is not None:
             faults.append(_describe(number, line, *fault))
     for identifier in rows.values():
         if holders.get(identifier, "") not in rows and identifier in holders:
-            fix = "Another supplier that is not in the file has it. Change that one first."
+            fix = "A supplier that is not in the file already has it. Change the identifier of that supplier first."
             line = {"reference": "", "identifier": identifier}
             faults.append(_describe(line_of[identifier], line, "identifier", "system.identifier_used", fix))
     if faults:
@@ -176,10 +180,10 @@ def _read_lines(text: str) -> list[tuple[int, dict[str, str]]]:
         body = StringIO(text.removeprefix("\ufeff"), newline="")
         lines = list(csv.reader(body, delimiter=max(DELIMITERS, key=first.count), strict=True))
     except csv.Error as error:
-        raise _refuse(f"The file is not valid CSV ({error}). Save it as 'CSV UTF-8', and upload it again.") from error
+        raise _refuse(f"The file is not valid CSV ({error}). Save it as 'CSV UTF-8' and upload it again.") from error
     columns = [fold_text(cell) for cell in lines[0]] if lines else []
     if not {"reference", "identifier"} <= set(columns) <= {"reference", "identifier", "kind"}:
-        raise _refuse("The first row must be: reference, identifier and, if you want, kind.")
+        raise _refuse("The first row must contain these headers: reference, identifier and, optionally, kind.")
     rows = [
         (number, {"kind": "", "reference": "", "identifier": ""} | dict(zip(columns, map(_clean, line), strict=False)))
         for number, line in enumerate(lines[1:], 2)
@@ -222,7 +226,7 @@ def _match(line: Mapping[str, str], found: Mapping[tuple[str, str], str]) -> tup
     if not ids:
         return "", ("reference", "system.unknown_reference", "No supplier has this reference.")
     if len(ids) > 1:
-        return "", ("kind", "system.kind", "A supplier and an agency have this reference. Say which one you mean.")
+        return "", ("kind", "system.kind", "Both a supplier and an agency have this reference. Specify the kind.")
     return ids[0], None
 
 

@@ -238,13 +238,13 @@ def _check_address(address: str, *, plain_http: bool) -> None:
     except DomainError as error:
         raise DomainError("system.address", 422, error.detail) from error
     if parts.query:
-        raise DomainError("system.address", 422, "Enter the address without a question mark and what follows it.")
+        raise DomainError("system.address", 422, "Enter the address without the question mark and anything after it.")
 
 
 def _check_credentials(host: Host, credentials: Credentials) -> None:
     entered = (credentials.client_id, credentials.secret)
     if credentials.sign_in not in host.sign_in:
-        raise DomainError("system.credentials", 422, f"{host.title} signs in with {' or '.join(host.sign_in)}.")
+        raise DomainError("system.credentials", 422, f"For {host.title}, sign in with {' or '.join(host.sign_in)}.")
     if not all(1 <= len(text) <= MAX_SECRET and text.isprintable() for text in entered):
         raise DomainError("system.credentials", 422, "Enter the client ID and secret, or the user name and password.")
     api_key = credentials.api_key

@@ -17,7 +17,7 @@ from service.db.tables import Base, Owned, new_id
 
 
 class RemedyAccount(EncryptedTexts, Owned, Base):
-    """A repayment calculation that was saved for a supplier: what its workers are owed, and what has been paid since.
+    """A repayment calculation saved for a supplier: what its workers are owed, and what has been paid since.
 
     ``rules_version`` and ``rules_digest``: the rules of the calculation. ``complete``: nothing in its input was left out.
     ``low``, ``central`` and ``high``: what is owed; the instalments pay the central figure. ``cohorts``: each with its number of

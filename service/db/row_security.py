@@ -23,7 +23,7 @@ OWN_ROWS, ALL_ROWS = "rows_of_organisation", "all_organisations"  # the policies
 WITHOUT_ORGANISATION: Mapping[str, str] = {
     "alembic_version": "the revision of the schema",
     "heartbeat": "the loops of the processes, which work for all organisations",
-    "sign_in_attempt": "attempts to sign in, counted before it is known whose they are; addresses are hashed",
+    "sign_in_attempt": "sign-in attempts, counted before the user is known; addresses are hashed",
     "system_event": "events of the installation, such as the erasure of an organisation",
 }
 MIN_VERSION_OF_MAINTAIN = 170_000  # the first PostgreSQL on which a role that is not the owner can be allowed to vacuum
@@ -173,8 +173,8 @@ def _grant_to_system(connection: Connection, role: str) -> None:
     version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
     if version < MIN_VERSION_OF_MAINTAIN:
         raise RowSecurityError(
-            "Before version 17 of PostgreSQL, only the owner of the tables can remove what is left of deleted rows. Let "
-            "DILIGENCE_SYSTEM_DATABASE_URL name the owner, and leave out DILIGENCE_OWNER_DATABASE_URL."
+            "Before PostgreSQL 17, only the owner of the tables can remove the remains of deleted rows. Set "
+            "DILIGENCE_SYSTEM_DATABASE_URL to the URL for the owner, and leave out DILIGENCE_OWNER_DATABASE_URL."
         )
     schema, to = _get_schema(connection), _quote(connection, role)
     for rights in (

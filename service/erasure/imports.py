@@ -68,7 +68,7 @@ def erase_import(
         raise DomainError(
             "erasure.import_running",
             409,
-            "This import is still being read or assessed. Cancel it, or try again when it is finished.",
+            "This import is still being read or assessed. Cancel it, or try again once it has finished.",
         )
     erased: Sequence[Supplier] = ()
     kept = 0

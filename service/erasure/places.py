@@ -26,7 +26,7 @@ class Place:
 
 PLACES: Mapping[str, Place] = {
     "accepted_key": Place("no_subject", "Keys of other installations; no supplier is named."),
-    "answer_decision": Place("deleted", "What was decided about an answer is deleted with its review."),
+    "answer_decision": Place("deleted", "Decisions on answers are deleted with their review."),
     "access_token": Place("no_subject", "Tokens belong to keys of the organisation."),
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
     "answer_file": Place(
@@ -37,56 +37,59 @@ PLACES: Mapping[str, Place] = {
     "audit_chain": Place("no_subject", "The length and the hash of the audit trail."),
     "audit_event": Place(
         "withdrawn",
-        "Who did what and when is evidence. Events hold ids, codes and counts, and no text; their details are erased.",
+        "The record of who did what and when is evidence. Events contain IDs, codes and counts, but no text; their "
+        "details are erased.",
     ),
-    "audit_link": Place("withdrawn", "The hash of an event stays, and the salt of its details is erased with them."),
-    "buyer_answers": Place("no_subject", "The organisation answers about itself."),
+    "audit_link": Place("withdrawn", "The hash of an event is kept; the salt is erased together with the details."),
+    "buyer_answers": Place("no_subject", "These are the organisation's answers about itself."),
     "calendar_link": Place("no_subject", "Calendar links of users; their entries name no supplier."),
-    "campaign": Place("withdrawn", "A campaign stays, and its due date replaces a name that mentions the subject."),
-    "campaign_supplier": Place("deleted", "What became of a questionnaire at a supplier is deleted with it."),
+    "campaign": Place(
+        "withdrawn", "A campaign is kept, but if its name mentions the subject, the name is replaced by its due date."
+    ),
+    "campaign_supplier": Place("deleted", "The state of a questionnaire is deleted with its supplier."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
     "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
     "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
-    "connected_system": Place("no_subject", "Systems of the organisation, and which fields they get."),
+    "connected_system": Place("no_subject", "Systems of the organisation, and the fields that are written to them."),
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "edition_entry": Place(
         "deleted",
-        "Its differences between two lists are deleted, and all of them if the later list was never confirmed.",
+        "The supplier's differences between two lists are deleted; if the later list was never confirmed, all "
+        "differences are.",
     ),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
-    "erasure": Place("no_subject", "It records an erased organisation without a name."),
+    "erasure": Place("no_subject", "It records that an organisation was erased, without its name."),
     "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
     "exit_paper": Place("deleted", "Exit papers are deleted with the supplier."),
     "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
-    "finding": Place(
-        "deleted", "What was found at a supplier is deleted with it, and a finding of a case with the case."
-    ),
+    "finding": Place("deleted", "Findings about a supplier are deleted with it, and findings of a case with the case."),
     "firing": Place("no_subject", "Runs of schedules name no supplier."),
     "heartbeat": Place("no_subject", "It is about the processes of the service."),
     "identity_provider": Place("no_subject", "It is about how users sign in."),
     "idempotent": Place(
         "withdrawn", "Stored replies that mention the subject are emptied; repeated requests return 410."
     ),
-    "identity_proposal": Place("deleted", "Pairs in which the supplier was are deleted with it."),
-    "imported_bundle": Place("deleted", "Which signed answers were imported is deleted with the supplier."),
+    "identity_proposal": Place("deleted", "Pairs that include the supplier are deleted with it."),
+    "imported_bundle": Place("deleted", "The record of imported signed answers is deleted with the supplier."),
     "import": Place(
         "withdrawn",
-        "Every import that may have contained the subject loses its files, its preview and its issues, since cells and names "
-        "of files may be about the subject. What it brought about others stays. An import that is erased itself is deleted.",
+        "Every import that may have contained the subject loses its files, its preview and its issues, because "
+        "cells and file names may be about the subject. What it contained about others is kept. If the import "
+        "itself is erased, it is deleted.",
     ),
     "job": Place("withdrawn", "Reports that may show the subject are withdrawn, and job parameters are emptied."),
     "logo": Place("no_subject", "The logo of the organisation."),
     "reviewed_text": Place(
-        "no_subject", "Translations of texts for suppliers and workers, and who checked them, by role."
+        "no_subject", "Translations of texts for suppliers and workers, and the role of whoever checked them."
     ),
-    "mail_text": Place("no_subject", "The wording of emails, in which placeholders stand for what they are about."),
+    "mail_text": Place("no_subject", "The wording of emails; placeholders stand for their subjects."),
     "merged_key": Place("deleted", "The keys of records that were merged into the supplier are deleted with it."),
     "message": Place(
         "deleted", "Messages about the supplier or case are deleted with it, whether they have been sent or not."
     ),
     "organisation": Place("no_subject", "It is the customer."),
-    "plan_version": Place("deleted", "What was agreed with the supplier is deleted with it."),
+    "plan_version": Place("deleted", "Agreements with the supplier are deleted with it."),
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
     "questionnaire_review": Place("deleted", "A review is deleted with the questionnaire request."),
     "provider_account": Place("no_subject", "It is about users."),
@@ -98,9 +101,9 @@ PLACES: Mapping[str, Place] = {
         "deleted", "Records of what a supplier's workers are owed and have been paid are deleted with it."
     ),
     "remedy_instalment": Place("deleted", "Instalments are deleted with their account."),
-    "reply": Place("deleted", "What the supplier was asked and answered is deleted with it."),
+    "reply": Place("deleted", "The supplier's questions and answers are deleted with it."),
     "reply_finding": Place("deleted", "It is deleted with the reply and with the finding."),
-    "referral_contact": Place("no_subject", "Who helps workers in a country; no supplier is named."),
+    "referral_contact": Place("no_subject", "Organisations that help workers in a country; no supplier is named."),
     "result": Place(
         "deleted",
         "The results of the supplier are deleted. Those of others are kept, but without the name of the withdrawn file. "
@@ -108,7 +111,8 @@ PLACES: Mapping[str, Place] = {
     ),
     "retaliation_check": Place("deleted", "Checks are deleted with their watch."),
     "retaliation_watch": Place(
-        "deleted", "Whether workers of a supplier suffered for what they reported is deleted with the supplier."
+        "deleted",
+        "Records of whether a supplier's workers suffered for what they reported are deleted with the supplier.",
     ),
     "saved_filter": Place("deleted", "Saved filters that search for the subject are deleted."),
     "schedule": Place("no_subject", "Schedules select by date, not by supplier."),
@@ -120,26 +124,24 @@ PLACES: Mapping[str, Place] = {
     "step_comment": Place("deleted", "Comments are deleted with the step."),
     "step_evidence": Place("deleted", "Evidence is deleted with the step, and its file with it."),
     "step_finding": Place("deleted", "It is deleted with the step and with the finding."),
-    "step_proposal": Place("deleted", "What the supplier proposed is deleted with the step."),
+    "step_proposal": Place("deleted", "The supplier's proposals are deleted with the step."),
     "step_request": Place("deleted", "Requests to an approver are deleted with the step."),
     "step_verification": Place("deleted", "Verifications are deleted with the step."),
-    "supplier": Place(
-        "deleted", "The supplier is deleted. What other suppliers say about it is their answer and is kept."
-    ),
+    "supplier": Place("deleted", "The supplier is deleted. Mentions of it in the answers of other suppliers are kept."),
     "supplier_contact": Place("deleted", "The address for questionnaires is deleted with the supplier."),
-    "supplier_count": Place("no_subject", "Numbers of suppliers, which change when one is deleted."),
+    "supplier_count": Place("no_subject", "Counts of suppliers, which change when one is deleted."),
     "supplier_link": Place("deleted", "Its links are deleted with the supplier and no longer open anything."),
-    "supplier_merge": Place("deleted", "What is recorded about suppliers that were merged into it is deleted with it."),
-    "supplier_word": Place("deleted", "The words that find a supplier are deleted with it."),
+    "supplier_merge": Place("deleted", "Records of the suppliers that were merged into it are deleted with it."),
+    "supplier_word": Place("deleted", "The search terms of a supplier are deleted with it."),
     "transition": Place("deleted", "The history of a finding or step is deleted with it."),
-    "system_event": Place("no_subject", "It is about the installation: ids and counts."),
+    "system_event": Place("no_subject", "It is about the installation and contains only IDs and counts."),
     "system_identifier": Place(
         "deleted",
-        "What other systems call the supplier, and the record of what was sent to them, are deleted with it. They keep what "
-        "they received until someone deletes it there.",
+        "The supplier's identifiers in other systems, and the record of what was sent to them, are "
+        "deleted with it. Those systems keep what they received until someone deletes it there.",
     ),
     "system_push": Place("no_subject", "Attempts to push: codes and counts."),
-    "unfinished_upload": Place("deleted", "Files that have not arrived completely are deleted with their link."),
+    "unfinished_upload": Place("deleted", "Files whose upload is incomplete are deleted with their link."),
     "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "survey_code": Place("deleted", "Unused codes are deleted with their survey."),

@@ -29,8 +29,8 @@ from service.jobs import kinds
 from service.suppliers import editions
 
 WITHDRAWN = {"withdrawn": True}  # the result of a report that was withdrawn
-REPORT_WITHDRAWN = "This report was withdrawn, because a supplier or case in it was erased. Request it again."
-IMPORT_WITHDRAWN = "The files were deleted, because a supplier or case that may be in them was erased."
+REPORT_WITHDRAWN = "This report was withdrawn because a supplier or case in it was erased. Request it again."
+IMPORT_WITHDRAWN = "The files were deleted because a supplier or case that may be in them was erased."
 ACTIVE = ("queued", "running")
 RUNNING = ("waiting", "running")  # states of an import whose files are being read or assessed
 PLAIN_CHOICES = (
@@ -77,7 +77,7 @@ def check_no_import_runs(session: Session) -> None:
         raise DomainError(
             "erasure.import_running",
             409,
-            "Files are being imported that may contain what you want to erase. Try again when the import is finished.",
+            "Files that are being imported may contain what you want to erase. Try again once the import has finished.",
         )
 
 

@@ -38,7 +38,7 @@ def decide_pair(
         select(IdentityProposal).where(IdentityProposal.id == proposal_id).with_for_update()
     ).first()
     if proposal is None:
-        raise not_found("There is no such pair. It may have been settled by a merge.")
+        raise not_found("This pair does not exist. It may have been resolved by a merge.")
     if decision not in DECISIONS or keep not in KEEP:
         raise DomainError("proposal.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     if proposal.state != "open" and decision == proposal.state:

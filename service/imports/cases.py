@@ -26,7 +26,7 @@ from service.imports.pipeline import ParsedUpload
 from service.suppliers import repository as suppliers
 
 UNLINKED = "case.unlinked"
-REMOVED = "No copy of the file was kept."
+REMOVED = "No copy of the file has been kept."
 
 
 def find_refusal(

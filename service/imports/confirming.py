@@ -34,7 +34,9 @@ def confirm_import(
     import_ = get_import(session, import_id)
     if import_.state != "previewed":
         raise DomainError(
-            "import.state", 409, f"The import is {import_.state}; only an import with a preview can be confirmed."
+            "import.state",
+            409,
+            f"The state of this import is {import_.state}; only an import with a preview can be confirmed.",
         )
     unknown = sorted(set(choices) - set(CHOICES))
     if unknown:
@@ -55,7 +57,7 @@ def confirm_import(
         )
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     elif layouts.needs_layout(import_):
-        raise DomainError("import.needs_layout", 409, "First specify what the columns of the file contain.")
+        raise DomainError("import.needs_layout", 409, "Specify what the columns of the file contain first.")
     else:
         start_assessment(session, import_, by)
     return import_

@@ -141,7 +141,8 @@ def check_previous(session: Session, choices: Mapping[str, Any]) -> None:
         raise DomainError(
             "import.previous",
             422,
-            f"previous: Enter the ID of a finished import that was not undone, or '{NO_PREVIOUS}' for a list of its own.",
+            f"previous: Enter the ID of a finished import that has not been undone, or '{NO_PREVIOUS}' if there is "
+            "no previous list.",
         )
 
 
@@ -313,7 +314,7 @@ def decide_gone(
         raise DomainError("edition.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     import_ = session.get_one(Import, import_id)
     if import_.state != "done":
-        raise DomainError("import.state", 409, "Confirm the import first; decisions are recorded after it.")
+        raise DomainError("import.state", 409, "Confirm the import first. Decisions can be recorded after that.")
     ids = sorted(set(entry_ids))
     query = select(EditionEntry).where(EditionEntry.import_id == import_id, EditionEntry.state == "gone")
     entries = [one for chunk in chunks(ids) for one in session.scalars(query.where(EditionEntry.id.in_(chunk)))]

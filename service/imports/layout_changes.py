@@ -85,7 +85,7 @@ def _collect(said: Mapping[tuple[str, str], Mapping[str, Any]], known: Iterable[
 def _describe_sheet(change: Mapping[str, Any]) -> dict[str, Any]:
     country = change.get("country")
     if country and country not in load_countries().names:
-        raise DomainError("layout.country", 422, f"'{country}' is not the ISO code of a country.")
+        raise DomainError("layout.country", 422, f"'{country}' is not an ISO country code.")
     settings = {name: change[name] or None for name in ("kind", "country", "sector") if name in change}
     return settings | ({"read": change["read"]} if "read" in change else {})
 
@@ -125,7 +125,7 @@ def _change_table(
     entry = by_table.setdefault(table["table"], {"table": table["table"], "header_rows": None, "headers": []})
     header_rows = list(change.get("header_rows") or table["header_rows"])
     if tuple(header_rows) != NO_HEADERS and not 0 < header_rows[0] <= header_rows[1] <= MAX_ROW:
-        raise DomainError("layout.header_row", 422, "Enter the first and the last row of the headers.")
+        raise DomainError("layout.header_row", 422, "Enter the first and last header rows.")
     is_new = header_rows != list(table["header_rows"])
     if is_new or not table["kinds"]:  # nobody found a table there, so its headers have to be named
         entry["header_rows"] = header_rows

@@ -40,7 +40,7 @@ def find_file(session: Session, import_: Import, name: str | None = None) -> Sto
         raise DomainError("import.file_deleted", 410, detail)
     if name is None and len(uploads) > 1:
         names = ", ".join(f"'{upload.name}'" for upload in uploads)
-        raise DomainError("file.ambiguous", 422, f"This import has several files. Name one of them: {names}.")
+        raise DomainError("file.ambiguous", 422, f"This import has several files. Choose one of them: {names}.")
     upload = next((upload for upload in uploads if name in (None, upload.name)), None)
     if upload is None:
         raise not_found("This import has no file with that name.")

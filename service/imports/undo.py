@@ -86,12 +86,12 @@ def request_undo(session: Session, import_id: str, at: datetime, by: str) -> Imp
         raise DomainError("undo.state", 409, f"The import is {import_.state}; only a finished import can be undone.")
     if contains_cases(import_):
         raise DomainError(
-            "undo.cases", 409, "This import contains case records. Delete each of them on its page, with a reason."
+            "undo.cases",
+            409,
+            "This import contains case records. First delete each of them on its own page, giving a reason.",
         )
     if at > get_deadline(import_):
-        raise DomainError(
-            "undo.too_late", 409, f"An import can be undone for {PERIOD.days} days after it has finished."
-        )
+        raise DomainError("undo.too_late", 409, f"An import can be undone only within {PERIOD.days} days of finishing.")
     import_.undo = {"state": "running", "requested_at": at.isoformat(), "finished_at": None, **_count_nothing()}
     enqueue(session, UNDO_IMPORT, {"import_id": import_.id}, by, short=import_.accepted <= SHORT_ROWS)
     record_event(session, by, "import.undo_requested", "import", import_.id, {})

@@ -41,7 +41,7 @@ def find_missing_protection(installation: Installation) -> Iterator[Finding]:
     with engine.connect() as connection:
         missing = audit_triggers.list_missing(connection)
     for name in missing:
-        detail = "The database no longer refuses changes to the audit trail. Find out who removed this trigger."
+        detail = "The database no longer rejects changes to the audit trail. Find out who removed this trigger."
         yield Finding("audit.unprotected", f"trigger {name}", detail, repair)
 
 

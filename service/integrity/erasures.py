@@ -26,7 +26,7 @@ def find_unapplied_erasures(installation: Installation) -> Iterator[Finding]:
         yield Finding(
             "erasure.not_applied",
             f"{erasure.object_type} {erasure.object_id}",
-            "It was erased, but is stored again because a copy of the database was restored.",
+            "It was erased, but it is back because a copy of the database was restored.",
             partial(_apply, installation, erasure),
         )
 
@@ -48,7 +48,7 @@ def find_unrecorded_erasures(installation: Installation) -> Iterator[Finding]:
             yield Finding(
                 "erasure.not_recorded",
                 f"{erasure.object_type} {erasure.object_id}",
-                "The journal of erasures does not contain it, so an earlier backup would bring it back.",
+                "The journal of erasures does not list it, so restoring an earlier backup would bring it back.",
                 partial(_record, installation, erasure),
                 is_information=True,
             )

@@ -34,7 +34,7 @@ def find_unused_files(installation: Installation) -> Iterator[Finding]:
         yield Finding(
             "stored_file.unused",
             f"file {digest}",
-            "No row refers to this file. It is deleted by the next run of the scheduler.",
+            "No row refers to this file. The scheduler will delete it during its next run.",
             lambda: delete_unused_files(installation.db, installation.blobs, before),
         )
 
@@ -42,7 +42,7 @@ def find_unused_files(installation: Installation) -> Iterator[Finding]:
 def find_leftovers(installation: Installation) -> Iterator[Finding]:
     """Yield what killed processes left behind in the file store."""
     for name in installation.blobs.list_leftovers():
-        detail = "A process that was killed left this behind. It is removed by the next run of the scheduler."
+        detail = "A process that was killed left this behind. The scheduler will remove it during its next run."
         yield Finding("stored_file.leftover", f"leftover {name}", detail, installation.blobs.clean)
 
 

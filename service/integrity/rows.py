@@ -132,7 +132,7 @@ def find_stuck_imports(installation: Installation) -> Iterator[Finding]:
             )
         ).all()
     for import_ in stuck:
-        detail = f"It is {import_.state}, but there is no job to continue it."
+        detail = f"Its state is {import_.state}, but there is no job to continue it."
         yield Finding("import.stuck", f"import {import_.id}", detail, _build_import_repair(installation.db, import_))
     for import_ in mismatched:
         detail = f"It is {import_.state}, but {'not all' if import_.finished_at is None else 'already'} finished."
@@ -154,7 +154,9 @@ def _build_import_repair(db: Database, stuck: Import) -> Any:
             import_ = next((one for one in _list_stuck_imports(session) if one.id == stuck.id), None)
             if import_ is None:
                 return
-            detail = "The job of this import was lost. What it had saved is kept. Upload the files again."
+            detail = (
+                "The job of this import was lost. Everything saved until then has been kept. Upload the files again."
+            )
             import_.state, import_.finished_at = "failed", now()
             import_.problem = build_problem("import.failed", 500, detail)
             record_event(session, ACTOR, "import.failed", "import", import_.id, {"reason": "import.stuck"})
@@ -179,7 +181,7 @@ def find_lost_jobs(installation: Installation) -> Iterator[Finding]:
             select(Job.id).where(Job.state.not_in(ACTIVE), Job.finished_at.is_(None)).order_by(Job.id)
         ).all()
     for job in unleased:
-        detail = "It is running, but no worker holds it."
+        detail = "It is running, but no worker is processing it."
         yield Finding("job.lost", f"job {job.id}", detail, _build_job_repair(installation.db, job))
     for job_id in unended:
         yield Finding("job.state", f"job {job_id}", "It has ended, but the time at which it ended is missing.")
@@ -210,7 +212,7 @@ def find_wrong_watchlists(installation: Installation) -> Iterator[Finding]:
     with installation.db.unscoped(write=False) as session:
         wrong = session.execute(select(Watchlist.id, Watchlist.entries, count).where(Watchlist.entries != count))
         for watchlist_id, said, counted in wrong:
-            detail = f"It should have {said} entries, but has {counted}. Load the list again."
+            detail = f"It should have {said} entries but has {counted}. Load the list again."
             yield Finding("watchlist.entries", f"watchlist {watchlist_id}", detail)
         unused = session.execute(_select_unused_editions()).all()
     for watchlist_id, edition in unused:

@@ -11,8 +11,8 @@ from service.integrity.finding import Finding, Installation
 from service.secret_keys import DamagedValue, UnknownKey
 
 PORTION = 500  # rows that are read at once
-ADD_KEY = "Add this key to the file of the secret keys again."
-RESTORE = "It was changed, or it belongs to another row. Restore it from a backup."
+ADD_KEY = "Add this key to the secret key file again."
+RESTORE = "It has been changed, or it belongs to another row. Restore it from a backup."
 
 
 def find_unreadable_texts(installation: Installation) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ def check_quota(session: Session, max_waiting: int | None, *, lock: bool = True)
     raise DomainError(
         "jobs.too_many",
         429,
-        f"{waiting:,} uploads and reports of your organisation are waiting or running; the limit is {max_waiting:,}. "
+        f"{waiting:,} of your organisation's uploads and reports are waiting or running; the limit is {max_waiting:,}. "
         "Wait until some of them are done, then try again.",
         headers={
             "Retry-After": str(RETRY_SECONDS),

@@ -106,7 +106,7 @@ def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
         raise DomainError(
             "questionnaire.sent",
             409,
-            "This questionnaire has already been sent, so its answers can no longer be changed here.",
+            "This questionnaire has already been submitted, so its answers can no longer be changed here.",
         )
     if request.returned_on is not None:
         raise DomainError(

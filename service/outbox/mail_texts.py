@@ -125,7 +125,7 @@ def save_text(session: Session, event: str, language: str, subject: str, body: s
     get_text_to_change(session, event, language)
     subject, body = subject.strip(), body.replace("\r\n", "\n").strip() + "\n"
     if not 1 <= len(subject) <= MAX_SUBJECT or not subject.isprintable():
-        raise DomainError("mail_text.subject", 422, f"Enter a subject of one line and up to {MAX_SUBJECT} characters.")
+        raise DomainError("mail_text.subject", 422, f"Enter a subject of up to {MAX_SUBJECT} characters on one line.")
     if not 1 <= len(body.strip()) <= MAX_BODY:
         raise DomainError("mail_text.body", 422, f"Enter a text of up to {MAX_BODY:,} characters.")
     for text in (subject, body):

@@ -85,7 +85,9 @@ def retry_message(session: Session, message_id: str, by: str, *, endpoint_id: st
     if message.state == "sending":
         raise DomainError("message.sending", 409, "The message is currently being delivered.")
     if message.state == "sent" and message.kind == "mail":
-        raise DomainError("message.sent", 409, "The email was sent. A copy would confuse its recipient.")
+        raise DomainError(
+            "message.sent", 409, "This email has already been sent. A second copy would confuse the recipient."
+        )
     at = now()
     message.state, message.next_attempt_at, message.give_up_at = "queued", at, at + LIFETIME
     message.code = message.finished_at = None

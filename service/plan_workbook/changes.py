@@ -99,7 +99,7 @@ def _change_steps(session: Session, table: Table, act: Act, *, lock: bool) -> tu
                 step = loaded.get_step(row)
                 earlier = seen.setdefault(step.id, row.number)
                 if earlier != row.number:
-                    fix = f"Row {earlier} is about the same step. Keep one of the two."
+                    fix = f"Row {earlier} is about the same step. Keep only one of the two rows."
                     raise _Refused("step_id", "plan_workbook.twice", fix)
                 _take_row(session, row, step, loaded, outcome, act)
             except _Refused as refused:
@@ -176,7 +176,10 @@ def _find_changes(row: Row, base: Exported, owners: Owners) -> dict[str, Any]:
     present = {"owner": base.owner_id, "due": base.due, "state": base.state}
     changes = {name: value for name, value in wanted.items() if value != present[name]}
     if row.texts["reason"] and not changes.keys() & {"due", "state"}:
-        fix = f"Neither the state nor the due date changes. Move this text to '{TITLES['done']}', or delete it."
+        fix = (
+            f"Neither the state nor the due date changes in this row. Move this text to '{TITLES['done']}', or "
+            "delete it."
+        )
         raise _Refused("reason", "plan_workbook.reason", fix)
     if row.texts["evidence_kind"] or row.texts["evidence_reference"]:
         kind = _parse_choice(row, "evidence_kind", EVIDENCE_KINDS)
@@ -236,7 +239,7 @@ def _make_changes(
 def _explain(step: Step, name: str, refused: DomainError) -> _Refused:
     """Return a refusal in terms of the file."""
     if refused.code == "transition.reason":
-        return _Refused("reason", refused.code, "Say why the state or the due date changes.")
+        return _Refused("reason", refused.code, "Explain why the state or the due date changes.")
     if refused.code == "transition.not_allowed":
         following = ", ".join(STATES[code] for code in list_next_states("step", step.state)) or "nothing"
         fix = f"'{STATES[step.state]}' can be followed by: {following}. Steps are verified on their own pages."

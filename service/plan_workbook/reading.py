@@ -131,7 +131,10 @@ def _find_table(sheets: Sequence[Sheet]) -> tuple[Sheet, Mapping[str, int]]:
             continue
         missing = [TITLES[field] for word, field in wanted.items() if headers.count(word) != 1]
         if missing:
-            detail = f"Sheet '{sheet.name}' needs each of these columns once: {', '.join(missing)}. Download the workbook again."
+            detail = (
+                f"The sheet '{sheet.name}' must contain each of these columns exactly once: {', '.join(missing)}. "
+                "Download the workbook again."
+            )
             raise DomainError(FILE, 422, detail)
         return sheet, {field: headers.index(word) for word, field in wanted.items()}
     detail = (
@@ -161,7 +164,7 @@ def _list_formulas(sheet: Sheet, table: Table) -> list[dict[str, Any]]:
     fields = {index: field for field, index in table.columns.items()}
     rows = {row.number: row for row in table.rows}
     cells = sorted({*sheet.formulas, *sheet.errors})
-    fix = "Enter the value itself. Formulas are not read."
+    fix = "Enter the value itself instead of a formula. Formulas are not read."
     return [
         table.describe_fault(rows.get(number, Row(number, {})), fields[column], "plan_workbook.formula", "a value", fix)
         for number, column in cells

@@ -51,17 +51,19 @@ LISTS = "_lists"
 DAY, EARLIEST = "yyyy-mm-dd", 40_000  # a day number of spreadsheets: in 2009
 GREY, YELLOW, PALE = "#e4e8ec", "#ffe08a", "#fff8e1"
 HOW_TO = (
-    "Fill in the yellow columns of the sheet 'Steps', and upload the file in Diligence under Remediation, Action plan workbook. "
-    "You see every change before it is saved.",
+    "Fill in the yellow columns of the sheet 'Steps', then upload the file in Diligence under "
+    "Remediation, Action plan workbook. You will see every change before it is saved.",
     "State: choose from the list in the cell. It offers only the possible next states. Steps are verified on their own "
     "pages, by a second user.",
-    "Owner: choose from the list. Due: a new date needs a reason in the same row. Only an approver or an admin can move a step "
-    "that protects people to a later date.",
-    "What was done: is added to the step as a comment, which the supplier never sees.",
-    "Kind of evidence, Where the evidence is kept: fill in both to submit evidence. The step then waits for verification.",
+    "Owner: choose from the list. Due: a new date requires a reason in the same row. "
+    "Only an approver or an admin can postpone a step that protects people.",
+    "What was done: this text is added to the step as a comment, which the supplier never sees.",
+    "Kind of evidence, Where the evidence is kept: fill in both columns to submit evidence. The step then waits for "
+    "verification.",
     "Do not enter anyone's name. Formulas are not read.",
     "Rows can be sorted, filtered and deleted. Missing or unchanged rows have no effect.",
-    "If someone else has changed a step since this file was downloaded, your changes to that step are listed and not saved.",
+    "If someone else has changed a step since this file was downloaded, your changes to that step are listed but "
+    "not saved.",
 )
 CAUTION = "This file contains steps that are known only from workers. Do not forward it."
 

@@ -46,7 +46,7 @@ LEVELS_NOTE = N_("All assessed suppliers and agencies. Insufficient evidence doe
 CHARTS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     (
         N_("Open and overdue steps"),
-        N_("Steps that are not yet verified, and those of them whose due date has passed."),
+        N_("Steps that have not been verified yet, and how many of them are past their due date."),
         (progress.OPEN, progress.OVERDUE),
     ),
     (
@@ -62,7 +62,8 @@ CHARTS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     (
         N_("Workers reached"),
         N_(
-            "Workers spoken to when steps were checked, in the year before each day. Someone asked twice is counted twice."
+            "Workers spoken to when steps were checked, in the year before each day. Anyone spoken to twice is "
+            "counted twice."
         ),
         (progress.REACHED,),
     ),

@@ -159,7 +159,7 @@ def compute_what_if(
     """
     fixed = [question for question in changed if question in FIXED_QUESTIONS]
     if fixed:
-        raise ValueError(f"{fixed[0]} cannot be changed, because that would make it a different supplier")
+        raise ValueError(f"{fixed[0]} cannot be changed, because it identifies the supplier")
     if grade is not None and grade not in GRADES:
         raise ValueError(f"{grade} is not a grade of evidence")
     now = baseline.assess([baseline.answers])

@@ -46,7 +46,7 @@ def close_clarification(session: Session, request: QuestionnaireRequest, closed_
     clarification, or was returned or closed.
     """
     if closed_as not in ENDS:
-        raise DomainError("clarification.closed_as", 422, f"Choose why it ends: {', '.join(ENDS)}.")
+        raise DomainError("clarification.closed_as", 422, f"Choose why the request ends: {', '.join(ENDS)}.")
     lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == request.id).with_for_update()
     session.scalars(lock.execution_options(populate_existing=True)).one()
     if not list_asked_back(session, request.id) or request.returned_on is not None or request.closed_as is not None:

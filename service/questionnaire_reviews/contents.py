@@ -94,7 +94,9 @@ def load_review(session: Session, request: QuestionnaireRequest, on: date, *, se
     belong to the review that they were asked in.
     """
     if list_asked_back(session, request.id):
-        raise DomainError("review.follow_up", 404, "These answers are reviewed with the questionnaire they belong to.")
+        raise DomainError(
+            "review.follow_up", 404, "These answers are reviewed together with the questionnaire that they belong to."
+        )
     result = find_result(session, request)
     if result is None:
         detail = (

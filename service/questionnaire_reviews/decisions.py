@@ -78,7 +78,7 @@ def decide(
     session.flush()
     for choice in choices:
         if choice.question not in answers:
-            raise DomainError("review.question", 422, f"“{choice.question}” is not an answer of this questionnaire.")
+            raise DomainError("review.question", 422, f"This questionnaire has no answer to “{choice.question}”.")
         answer, reason = answers[choice.question], choice.reason.strip()
         if choice.decision not in (ACCEPTED, ASKED_BACK):
             raise DomainError("review.decision", 422, f"Choose what to do: {ACCEPTED} or {ASKED_BACK}.")
@@ -144,7 +144,9 @@ def send_asked_back(
 def _check_asking(answer: ReviewedAnswer, reason: str) -> None:
     if not reason:
         raise DomainError(
-            "review.reason", 422, f"Say what needs clarifying about “{answer.question.title}”. The supplier reads it."
+            "review.reason",
+            422,
+            f"Explain what needs clarifying about “{answer.question.title}”. The supplier will read this text.",
         )
     check_text(reason, MAX_REASON)
     if answer.state == "asked_back":
@@ -158,8 +160,8 @@ def _check_asking(answer: ReviewedAnswer, reason: str) -> None:
     if fold_text(reason) in asked_before:
         title = answer.question.title
         detail = (
-            f"Clarification of “{title}” was requested for this reason, and the answer is the same. Accept it, or give "
-            "another reason."
+            f"Clarification of “{title}” has already been requested for this reason, and the "
+            "answer has not changed. Accept it, or give a different reason."
         )
         raise DomainError("review.asked_before", 409, detail)
 

@@ -56,7 +56,7 @@ def create_request(
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
-        raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire in at most 200 characters.")
+        raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire, in at most 200 characters.")
     request = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,

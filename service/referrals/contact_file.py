@@ -110,7 +110,7 @@ def _read_rows(data: bytes, on: date) -> list[tuple[dict[str, Any], date | None]
         called_on, fault = _parse_call(texts.get("called_on", "").strip(), on)
         key = (values["country"], values["kind"], fold_text(values["name"]))
         if not found and (earlier := seen.setdefault(key, number)) != number:
-            fix = f"Line {earlier} is about the same organisation. Keep one of the two."
+            fix = f"Line {earlier} is about the same organisation. Keep only one of the two lines."
             found.append(Fault("name", "referral.twice", values["name"], "each organisation once", fix))
         faults += [_place(each, number) for each in (*found, *([fault] if fault else []))]
         rows.append((values, called_on))
@@ -129,7 +129,9 @@ def _match_headers(headers: list[str]) -> list[str]:
         raise _refuse(f"There is no column '{unknown[:60]}'. The columns are: {', '.join(TITLES.values())}.")
     missing = [TITLES[field] for field in ("country", "kind", "name", "reach") if field not in columns]
     if missing or len(set(columns)) < len(columns):
-        raise _refuse(f"The first row must have each of these columns once: {', '.join(missing or TITLES.values())}.")
+        raise _refuse(
+            f"The first row must contain each of these columns exactly once: {', '.join(missing or TITLES.values())}."
+        )
     return columns
 
 

@@ -183,7 +183,7 @@ def check_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _confirm(session: Session, contact: ReferralContact, called_on: date, on: date, by: str) -> None:
     if called_on > on:
-        raise DomainError("date.future", 422, "The day of the call is in the future.")
+        raise DomainError("date.future", 422, "The date of the call is in the future.")
     contact.called_on, contact.called_by = called_on, by
     details = {"country": contact.country, "kind": contact.kind, "called_on": called_on.isoformat()}
     record_event(session, by, "referral_contact.called", "referral_contact", contact.id, details)

@@ -55,7 +55,7 @@ def ask_to_withhold(session: Session, step: Step, reason: str, act: Act) -> Step
 
 def _ask(session: Session, step: Step, request: StepRequest, reason: str, act: Act) -> StepRequest:
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot ask an approver; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot request an approval; a user has to.")
     check_reason(reason)
     earlier = select(StepRequest).where(
         StepRequest.step_id == step.id, StepRequest.kind == request.kind, StepRequest.state == "open"
@@ -74,7 +74,7 @@ def _ask(session: Session, step: Step, request: StepRequest, reason: str, act: A
 
 def _check_open(step: Step) -> None:
     if step.state in DONE:
-        raise DomainError("approval.done", 409, "This step is done. Nothing remains to be decided.")
+        raise DomainError("approval.done", 409, "This step is done, so there is nothing left to decide.")
 
 
 def get_request(session: Session, request_id: str) -> StepRequest:

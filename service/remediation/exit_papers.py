@@ -39,7 +39,7 @@ MAX_LEVERAGE, MAX_TRIED = 20, 500  # entries, and characters of each
 
 @dataclass(frozen=True)
 class Attempt:
-    """Something that was tried to change the situation, and the day."""
+    """A measure taken to change the situation, and its date."""
 
     on: date
     tried: str
@@ -99,7 +99,7 @@ def start_paper(session: Session, supplier: Supplier, content: ExitContent, act:
     session.scalars(select(Supplier.id).where(Supplier.id == supplier.id).with_for_update()).one()
     if any(paper.state != "withdrawn" for paper in list_papers(session, supplier.id)):
         raise DomainError(
-            "exit.exists", 409, "There is already an exit paper for this supplier. Change or withdraw that one."
+            "exit.exists", 409, "There is already an exit paper for this supplier. Change or withdraw that paper."
         )
     paper = ExitPaper(
         supplier_id=supplier.id,
@@ -157,12 +157,12 @@ def _check_content(content: ExitContent, act: Act) -> None:
         check_text(getattr(content, text))
     if len(content.leverage) > MAX_LEVERAGE or not all(each.tried.strip() for each in content.leverage):
         raise DomainError(
-            "exit.leverage", 422, f"Enter up to {MAX_LEVERAGE} things that were tried, each with its date."
+            "exit.leverage", 422, f"Enter up to {MAX_LEVERAGE} measures that were tried, each with its date."
         )
     for each in content.leverage:
         check_text(each.tried, MAX_TRIED)
         if each.on > act.on:
-            raise DomainError("date.future", 422, "The date on which something was tried cannot be in the future.")
+            raise DomainError("date.future", 422, "The date of a measure that was tried cannot be in the future.")
     if content.spokesperson and content.spokesperson not in SPOKESPEOPLE:
         raise DomainError("exit.consulted", 422, f"Choose who spoke for the workers: {', '.join(SPOKESPEOPLE)}.")
     if bool(content.spokesperson) != (content.consulted_on is not None):

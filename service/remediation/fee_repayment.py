@@ -115,7 +115,7 @@ def _parse_day(name: str, text: str) -> date:
 def _parse_number(name: str, text: str) -> Decimal:
     if not NUMBER.fullmatch(text):
         raise TermsError(
-            f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is not a number such as 1250.50."
+            f"{name.replace('_', ' ').capitalize()}: '{make_legible(text)}' is not a valid number. Example: 1250.50."
         )
     return Decimal(text)
 

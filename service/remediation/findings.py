@@ -92,8 +92,8 @@ def _check_set_aside(finding: Finding, steps: Sequence[Step]) -> None:
         raise DomainError(
             "finding.not_set_aside",
             409,
-            "What workers reported, and what calls for a step that protects people, cannot be set aside. It is closed when the "
-            "steps are verified.",
+            "A finding that workers reported, or that calls for a step that protects people, "
+            "cannot be set aside. It is closed once its steps have been verified.",
         )
 
 
@@ -111,7 +111,9 @@ def _check_remedied(session: Session, finding: Finding, steps: Sequence[Step]) -
     still_open = [step for step in taken if step.state not in DONE]
     if still_open or not (taken or finding.case_id):
         names = ", ".join(sorted(step.action for step in still_open))
-        detail = f"Not every step is verified: {names}." if names else "No step of this finding has been verified."
+        detail = (
+            f"Some steps have not been verified: {names}." if names else "No step of this finding has been verified."
+        )
         raise DomainError("finding.steps_open", 409, detail)
     if taken and any(step.safety or step.needs_workers for step in steps):
         worker_side = load_rules()["verification"]["worker_side"]
@@ -122,7 +124,7 @@ def _check_remedied(session: Session, finding: Finding, steps: Sequence[Step]) -
         )
         if session.scalars(query).first() is None:
             raise DomainError(
-                "finding.steps_open", 409, "Nobody on the workers' side has confirmed that this was put right."
+                "finding.steps_open", 409, "No one on the workers' side has confirmed that this has been put right."
             )
 
 

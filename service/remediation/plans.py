@@ -66,7 +66,7 @@ def lock_plan(session: Session, supplier_id: str, version: int | None = None) ->
     plan = get_plan(session, supplier_id)
     if version is not None and version != (plan.version if plan else 0):
         raise DomainError(
-            "plan.changed", 409, "Someone else has recorded an agreement in the meantime. Check it first."
+            "plan.changed", 409, "Someone else has recorded an agreement in the meantime. Check that agreement first."
         )
     return plan
 
@@ -104,7 +104,7 @@ def save_agreement(session: Session, supplier: Supplier, agreement: Agreement, a
 def _check(agreement: Agreement, on: date) -> None:
     for day in (agreement.agreed_on, agreement.workers_agreed_on):
         if day is not None and day > on:
-            raise DomainError("date.future", 422, "A plan cannot have been agreed in the future.")
+            raise DomainError("date.future", 422, "The date of an agreement cannot be in the future.")
     if (agreement.agreed_on is None) != (agreement.agreed_how is None) or (
         agreement.agreed_how is not None and agreement.agreed_how not in AGREED_HOW
     ):

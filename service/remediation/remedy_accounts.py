@@ -143,7 +143,7 @@ def record_payment(session: Session, account: RemedyAccount, number: int, paymen
         raise DomainError("remedy.workers", 422, detail)
     if not payment.proof.strip():
         raise DomainError(
-            "remedy.proof", 422, "Say where the proof of payment is kept, and give a document or file number."
+            "remedy.proof", 422, "Enter where the proof of payment is kept, and a document or file number."
         )
     check_text(payment.proof, MAX_REFERENCE)
     instalment.paid_on, instalment.paid = payment.paid_on, _parse_amount(payment.amount)
@@ -176,7 +176,10 @@ def confirm_payment(
     if confirmation.on < instalment.paid_on:
         raise DomainError("remedy.too_early", 422, "Workers have to be asked after the payment.")
     if not (confirmation.asked > 0 and 0 <= confirmation.confirming <= confirmation.asked <= instalment.workers):
-        detail = f"Enter how many workers were asked, from 1 to {instalment.workers:,}, and how many of them were paid in full."
+        detail = (
+            f"Enter how many workers were asked, from 1 to {instalment.workers:,}, and how many of them were paid in "
+            "full."
+        )
         raise DomainError("remedy.workers", 422, detail)
     instalment.confirmed_on, instalment.confirmed_source = confirmation.on, confirmation.source
     instalment.workers_asked, instalment.workers_confirming = confirmation.asked, confirmation.confirming
@@ -200,7 +203,7 @@ def explain_unpaid(
         detail = f"Enter how many workers were not found, from 0 to {account.workers:,}."
         raise DomainError("remedy.workers", 422, detail)
     if not set(chosen) <= set(allowed) or (not_found and not chosen):
-        detail = f"Say what was done for the workers who were not found: {', '.join(allowed)}."
+        detail = f"Choose what was done for the workers who could not be found: {', '.join(allowed)}."
         raise DomainError("remedy.measures", 422, detail)
     check_text(still_owed)
     account.not_found, account.measures, account.still_owed = not_found, chosen, still_owed.strip() or None
@@ -229,7 +232,7 @@ def _get_instalment(session: Session, account: RemedyAccount, number: int) -> Re
 def _parse_amount(text: str) -> str:
     amount = Decimal(text.strip()).quantize(CENT) if NUMBER.fullmatch(text.strip()) else Decimal(0)
     if not amount:
-        raise DomainError("remedy.amount", 422, "Enter the amount that was paid as a number such as 1250.50.")
+        raise DomainError("remedy.amount", 422, "Enter the amount that was paid as a number, such as 1250.50.")
     return str(amount)
 
 

@@ -106,8 +106,8 @@ def check_repaid(session: Session, step: Step) -> None:
                 "remedy.owed",
                 409,
                 f"Workers are still owed money under the calculation of {account.calculated_on.isoformat()}: "
-                f"{_describe_debt(account, totals)} Or say in the remedy account why they are still owed and what was done for "
-                "those who were not found.",
+                f"{_describe_debt(account, totals)} Alternatively, explain in the remedy account why they are still owed "
+                "money and what was done for those who could not be found.",
             )
 
 
@@ -116,7 +116,7 @@ def _describe_debt(account: RemedyAccount, totals: Totals) -> str:
     if totals.workers_owed:
         return f"{totals.workers_owed:,} of {totals.workers:,} have not been paid in full. Record the payments."
     if totals.is_contradicted:
-        return "some of those who were asked had not been paid in full. Pay them, and ask again."
+        return "some of the workers who were asked had not been paid in full. Pay them, then ask again."
     if not account.complete:
         return "the calculation leaves out some of the uploaded data. Save a complete one."
     return "not every instalment has been paid in full to all its workers. Record the payments."

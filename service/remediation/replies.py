@@ -39,7 +39,7 @@ def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Findi
         raise DomainError(
             "reply.worker_derived",
             422,
-            "The supplier must not learn anything known only from workers. Leave that finding out.",
+            "The supplier must not learn anything that is known only from workers. Leave that finding out.",
         )
     if not text.strip():
         raise DomainError("reply.text", 422, "Describe what was found without identifying anyone.")
@@ -96,7 +96,7 @@ def note_delivery(session: Session, reply: Reply, delivered_at: datetime, note: 
     if reply.delivered_at is not None:
         raise DomainError("reply.delivered", 409, "The delivery has already been recorded.")
     if not note.strip():
-        raise DomainError("reply.delivery", 422, "Say how the letter was delivered.")
+        raise DomainError("reply.delivery", 422, "Choose how the letter was delivered.")
     check_text(note, 300)
     if delivered_at > act.at:
         raise DomainError("date.future", 422, "The letter cannot have been delivered in the future.")
@@ -120,9 +120,9 @@ def record_answer(session: Session, reply: Reply, answer: str, act: Act) -> None
     Raises DomainError: ``reply.answered``, 409; ``reply.answer``, ``text.too_long``, ``person.*``, 422.
     """
     if reply.answered_at is not None:
-        raise DomainError("reply.answered", 409, "The answer has been recorded already.")
+        raise DomainError("reply.answered", 409, "The reply has already been recorded.")
     if not answer.strip():
-        raise DomainError("reply.answer", 422, "Enter what the supplier answered.")
+        raise DomainError("reply.answer", 422, "Enter the supplier's reply.")
     check_text(answer, MAX_TEXT)
     reply.answer, reply.answered_at, reply.answered_by = answer.strip(), act.at, act.actor.name
     reply.version += 1
@@ -137,7 +137,7 @@ def respond(session: Session, reply: Reply, response: str, act: Act) -> None:
     ``text.too_long``, ``person.*``, 422.
     """
     if reply.answered_at is None:
-        raise DomainError("reply.not_answered", 409, "The supplier has not answered yet.")
+        raise DomainError("reply.not_answered", 409, "The supplier has not replied yet.")
     if not response.strip():
         raise DomainError("reply.response", 422, "Enter your response.")
     check_text(response, MAX_TEXT)

@@ -109,7 +109,7 @@ def check_transition(
         check_approver(actor)
     if "other" in permitted.needs and actor.name == last_actor:
         raise DomainError(
-            "transition.same_user", 403, "You made the change before this one. A different user has to make this one."
+            "transition.same_user", 403, "You made the previous change. A different user has to make this one."
         )
 
 
@@ -147,7 +147,9 @@ def check_text(text: str | None, longest: int = MAX_REASON) -> None:
     code = None if isinstance(text, SearchedText) else detect_personal_data(text)
     if code is not None:
         raise DomainError(
-            code, 422, "This text seems to identify a person. Remove anything that does. Nothing was saved."
+            code,
+            422,
+            "This text seems to identify a person. Remove anything that could identify someone. Nothing was saved.",
         )
 
 

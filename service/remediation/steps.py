@@ -216,11 +216,11 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     if evidence.kind not in EVIDENCE_KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(EVIDENCE_KINDS)}.")
     if not evidence.reference.strip() and evidence.file is None:
-        detail = "Choose a file, or say where the evidence is kept, and give a document or case number."
+        detail = "Choose a file, or enter where the evidence is kept and a document or case number."
         raise DomainError("evidence.reference", 422, detail)
     check_text(evidence.reference, MAX_REFERENCE)
     if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
-        raise DomainError("evidence.period", 422, "The period ends before it begins.")
+        raise DomainError("evidence.period", 422, "The end of the period is before its beginning.")
     stored = StepEvidence(
         id=new_id(),
         step_id=step.id,

@@ -109,7 +109,7 @@ def _unknown_source() -> DomainError:
 
 def _check_chosen_by(check: Check) -> None:
     if check.chosen_by not in CHOSEN_BY:
-        raise DomainError("verification.workers", 422, f"Say who chose the workers: {', '.join(CHOSEN_BY)}.")
+        raise DomainError("verification.workers", 422, f"Choose who selected the workers: {', '.join(CHOSEN_BY)}.")
 
 
 def _check_workers(check: Check) -> None:
@@ -132,11 +132,12 @@ def _check_workers(check: Check) -> None:
         raise DomainError(
             "verification.confirmed",
             422,
-            f"Enter the percentage of them who confirm it. If it is below {least}, reject the step and say what is missing.",
+            f"Enter the percentage of these workers who confirm it. If it is below {least}, reject the step and "
+            "explain what is missing.",
         )
     if not check.asked_about_retaliation:
         raise DomainError(
-            "verification.retaliation", 422, "Workers have to be asked whether anyone has suffered for speaking up."
+            "verification.retaliation", 422, "Ask the workers whether anyone has suffered for speaking up."
         )
 
 

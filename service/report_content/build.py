@@ -63,29 +63,34 @@ MAX_DETAILS = 12  # the number of results explained in full
 CASE_EVIDENCE_TITLES = ("none recorded", "signals", "pattern", "emergency")  # in the order of their strength
 
 METHOD_NOTES = (
-    "Four things are shown separately: inherent risk (the facts about a country, a sector and a migration corridor), practice "
-    "(the supplier's answers), case evidence (what workers, unions and officials reported), and confidence in the data.",
-    "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, depending on its "
-    "weight and on the evidence behind it. Minimum-score rules raise the score if a serious indicator was admitted or reported, "
-    "or if the question about it was left blank. Apart from rounding, these points add up to the score.",
-    "Since models 2026.4, evidence counts only once the buyer has confirmed it, and where labour imposed by a state is "
-    "documented, no answer lowers the risk. Reasons are shown in two parts: what the supplier can change, and what it cannot.",
+    "Four things are shown separately: inherent risk (the facts about a country, a sector and a migration "
+    "corridor), practice (the supplier's answers), case evidence (what workers, unions and officials reported), and "
+    "confidence in the data.",
+    "Every point is explained. The facts make up the inherent risk. Each answer raises or lowers the score, "
+    "depending on its weight and on the evidence behind it. Minimum-score rules raise the score if a serious "
+    "indicator was admitted or reported, or if the question about it was left blank. Apart from rounding, these "
+    "points add up to the score.",
+    "Since models 2026.4, evidence counts only once the buyer has confirmed it, and where labour imposed by a state "
+    "is documented, no answer lowers the risk. Reasons are shown in two parts: what the supplier can change, and "
+    "what it cannot.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "
     "a good one: a question that was not asked is assumed to be typical of the country and sector, and a question that was "
     "left blank counts as if the problem existed.",
-    "Insufficient evidence replaces the level if fewer than half of the key questions were asked and answered, or if the country "
-    "or sector is not known. It does not clear a supplier: it means that questions have to be asked first.",
+    "Insufficient evidence replaces the level if fewer than half of the key questions were asked and answered, or "
+    "if the country or sector is not known. It does not clear a supplier: it means that questions have to be asked "
+    "first.",
 )
 LIMITATIONS = (
     "Country and sector risk shows where to look; it does not show that harm is present. A person's nationality is never a risk "
     "factor; migration corridors and legal status are.",
-    "A tier in the Trafficking in Persons Report rates a government's response, and a fisheries card rates fisheries control. "
-    "Lists of goods favour traded goods and closely monitored countries; goods that are not listed are not cleared.",
+    "A tier in the Trafficking in Persons Report rates a government's response, and a fisheries card rates "
+    "fisheries control. Lists of goods focus on traded goods and closely monitored countries; a product that is not "
+    "listed has not been cleared.",
     "If no figure is available for a country, the report uses the value for the most similar countries, and says so.",
-    "Not every standard that the rules cite has been checked against its original text. The register of sources shows which "
-    "have. For most operational indicators of trafficking, the strength comes from a single table that quotes it; we have not "
-    "seen the strengths in the ILO's survey guidelines. Minimum-score rules and case readings that combine these indicators "
-    "are therefore based on our own interpretation.",
+    "Not every standard cited by the rules has been checked against its original text. The register of sources shows "
+    "which ones have. For most operational indicators of trafficking, the strength is taken from a single table that "
+    "quotes it; we have not seen the strengths in the ILO's survey guidelines. Minimum-score rules and case readings "
+    "that combine these indicators are therefore based on our own interpretation.",
 )
 
 
@@ -380,7 +385,7 @@ def _build_other_sector_floor(
         return ()
     title_text, explanation = (
         "A higher score in another of the supplier's sectors",
-        "A supplier active in several sectors is scored for each",
+        "A supplier that is active in several sectors is scored for each of them",
     )
     if not has_known_sector(block.answers.take([position]).to_rows()[0]):
         title_text = "A higher score when assessed for another sector"

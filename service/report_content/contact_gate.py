@@ -25,10 +25,10 @@ from service.report_content.labels import get_country_name
 REFERRAL = "prepare_referral"  # the action by which the buyer has help ready
 HOURS_END = 1.0  # days: a step that is due earlier is due in hours
 UNKNOWN_TEXT = (
-    "Some steps that contact workers are not shown, because it is not known in which country the workers are. Enter the country "
-    "first, so that help can be arranged for them there."
+    "Some steps that involve contacting workers are not shown, because the country in which the workers "
+    "are is not known. Enter the country first, so that help can be arranged for them there."
 )
-SUPPLIER_TEXT = "Steps in which someone speaks with workers will be listed once help for workers has been arranged."
+SUPPLIER_TEXT = "Steps that involve speaking with workers will be listed once help for workers has been arranged."
 
 
 @cache
@@ -97,8 +97,9 @@ class ContactGate:
         missing = self.gaps.get(lacking[0], self.required) if len(lacking) == 1 else self.required
         each = "" if len(lacking) == 1 else " for each of these countries"
         return (
-            f"Steps that contact workers in {names} are not shown until the referral directory has {format_list(missing)}{each}, "
-            f"verified by a call within the last {self.days} days. Add them to the referral directory."
+            f"Steps that involve contacting workers in {names} are not shown until the referral directory has "
+            f"{format_list(missing)}{each}, verified by a call within the last {self.days} days. Add them to the "
+            "referral directory."
         )
 
     def apply(self, assessed: AssessedBatch) -> GatedBatch:

@@ -35,18 +35,18 @@ def prepare_logo(data: bytes) -> tuple[bytes, int, int]:
     if len(data) > MAX_BYTES:
         detail = f"A logo can have at most {MAX_BYTES // 1_000_000} MB. Save it with fewer pixels."
         raise DomainError("logo.too_large", 413, detail)
-    wrong_type = DomainError("logo.type", 422, "Upload the logo as a PNG or JPEG picture.")
+    wrong_type = DomainError("logo.type", 422, "Upload the logo as a PNG or JPEG file.")
     try:
         checked = read_proof(data)
     except FileRefused as refused:
         if refused.code == "proof.picture":
-            raise DomainError("logo.damaged", 422, "The picture is damaged or has too many pixels.") from refused
+            raise DomainError("logo.damaged", 422, "The image is damaged or has too many pixels.") from refused
         raise wrong_type from refused
     if checked.type not in ("png", "jpeg"):
         raise wrong_type
     with Image.open(io.BytesIO(checked.data)) as picture:
         if picture.width * picture.height > MAX_PIXELS:
-            raise DomainError("logo.damaged", 422, "The picture is damaged or has too many pixels.")
+            raise DomainError("logo.damaged", 422, "The image is damaged or has too many pixels.")
         picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
         drawn = io.BytesIO()
         picture.save(drawn, "PNG", optimize=True)
@@ -68,7 +68,7 @@ def remove_logo(session: Session, by: str) -> None:
     """Remove the logo of an organisation; its file is deleted with the others that nothing refers to. Raises DomainError, 409."""
     logo = get_logo(session)
     if logo is None:
-        raise DomainError("logo.none", 409, "There is no logo.")
+        raise DomainError("logo.none", 409, "No logo has been uploaded.")
     record_event(session, by, "logo.removed", "logo", logo.id)
     session.delete(logo)
 

@@ -97,7 +97,7 @@ def request_report(
     elif (
         document == SCORECARD and len(list_supplier_ids(session, filter_ or SupplierFilter(), today())) > MAX_SCORECARDS
     ):
-        text = f"At most {MAX_SCORECARDS:,} scorecards can be made at once. Choose fewer suppliers with a filter."
+        text = f"At most {MAX_SCORECARDS:,} scorecards can be created at once. Use a filter to select fewer suppliers."
         raise DomainError("report.too_many", 422, text)
     check_quota(session, max_waiting)
     payload = {

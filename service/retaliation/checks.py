@@ -97,9 +97,9 @@ def _check_day(session: Session, watch: RetaliationWatch, check: RetaliationChec
     early = timedelta(days=0 if is_last else load_watch_rules()["checks"]["early_days"])
     first = watch.started_on if outcome.result == SIGNS else check.due - early
     if outcome.checked_on < first:
-        detail = f"A check without signs counts only from {first.isoformat()}. Signs can be recorded at any time."
+        detail = f"A check that finds no signs counts only from {first.isoformat()}. Signs can be recorded at any time."
         if outcome.result == SIGNS:
-            detail = "This was before the watch began. Add it to the case record instead."
+            detail = "This date is before the watch began. Add the finding to the case record instead."
         raise DomainError("check.too_early", 409, detail)
 
 
@@ -120,8 +120,8 @@ def _check_content(outcome: Outcome) -> None:
         raise DomainError(
             "check.figures",
             422,
-            f"Enter how many workers each sign concerns, 0 for none: {', '.join(list_signs())}. If this is not known, the "
-            "check was not possible.",
+            f"Enter the number of workers affected by each sign, or 0 for none: {', '.join(list_signs())}. "
+            "If the numbers are not known, record that a check was not possible.",
         )
     if any(figures.values()) != (outcome.result == SIGNS):
         raise DomainError(

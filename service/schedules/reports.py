@@ -51,7 +51,7 @@ def validate_report(session: Session, report: Mapping[str, Any], *, sees_worker_
         raise DomainError("schedule.format", 422, f"Choose one of these formats for this report: {choice}.")
     worker_derived = bool(report.get("worker_derived", False))
     if worker_derived and not sees_worker_derived:
-        detail = "You do not have access to what workers reported, so you cannot have it sent to others."
+        detail = "You do not have access to what workers reported, so you cannot schedule a report that contains it."
         raise DomainError("schedule.worker_derived", 403, detail)
     if worker_derived and document == ACTION_PLAN:
         detail = (

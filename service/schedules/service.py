@@ -61,7 +61,7 @@ def validate_rule(rule: Rule, time_zone: str) -> dict[str, Any]:
     surplus = sorted(rule.keys() - complete.keys())
     if surplus:
         raise DomainError(
-            "schedule.unknown_field", 422, f"This kind of schedule only has the fields {', '.join(complete)}."
+            "schedule.unknown_field", 422, f"This kind of schedule has only these fields: {', '.join(complete)}."
         )
     return complete
 
@@ -72,9 +72,7 @@ def _parse_day(every: str, day: object) -> str | int:
             raise DomainError("schedule.day", 422, f"Choose a day of the week: {', '.join(WEEKDAYS)}.")
         return day
     if not isinstance(day, int | float) or isinstance(day, bool) or day not in range(1, LAST_DAY + 1):
-        raise DomainError(
-            "schedule.day", 422, f"Choose a day from 1 to {LAST_DAY}, because it must exist in every month."
-        )
+        raise DomainError("schedule.day", 422, f"Choose a day from 1 to {LAST_DAY}, so that it exists in every month.")
     return int(day)  # 5.0 is a whole number too, in JSON
 
 

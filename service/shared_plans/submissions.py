@@ -134,7 +134,7 @@ def report_obstacle(session: Session, step: Step, text: str, cost_shared_by: str
     Raises DomainError, 422: ``proposal.text``, ``proposal.cost``, ``text.too_long``, ``person.*``; ``proposal.too_many``, 409.
     """
     if not text.strip():
-        raise DomainError("proposal.text", 422, "Say what your company cannot do, and why.")
+        raise DomainError("proposal.text", 422, "Explain what your company cannot do, and why.")
     if cost_shared_by is not None and cost_shared_by not in COST_SHARING:
         raise DomainError(
             "proposal.cost",

@@ -53,9 +53,9 @@ def check_piece(upload: UnfinishedUpload, offset: int, length: int) -> None:
     Raises DomainError: ``upload.offset``, 409; ``upload.too_long``, 413.
     """
     if offset != upload.received:
-        raise DomainError("upload.offset", 409, f"{upload.received} bytes have arrived. Continue from there.")
+        raise DomainError("upload.offset", 409, f"{upload.received} bytes have been received. Continue from there.")
     if offset + length > upload.size or len(upload.pieces) >= MOST_PIECES:
-        raise DomainError("upload.too_long", 413, f"This upload was announced with {upload.size} bytes.")
+        raise DomainError("upload.too_long", 413, f"This upload was announced as {upload.size} bytes.")
 
 
 def add_piece(upload: UnfinishedUpload, offset: int, length: int, digest: str, at: datetime) -> None:
@@ -69,7 +69,7 @@ def add_piece(upload: UnfinishedUpload, offset: int, length: int, digest: str, a
 def read_file(upload: UnfinishedUpload, blobs: BlobStore) -> bytes:
     """Return the bytes of a file that has arrived. Raises DomainError ``upload.incomplete``, 409."""
     if upload.received != upload.size:
-        raise DomainError("upload.incomplete", 409, "This file did not arrive completely. Send it again.")
+        raise DomainError("upload.incomplete", 409, "This file was not received completely. Send it again.")
     return b"".join(map(blobs.get, upload.pieces))
 
 

@@ -106,11 +106,13 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError(
             "evidence.self_declared",
             422,
-            "A self-declaration is not supported by any evidence that could be confirmed.",
+            "A self-declaration has no supporting evidence that could be confirmed.",
         )
     if day is None:
         return DomainError(
-            "evidence.undated", 422, "This evidence has no full date, so it has no effect and cannot be confirmed."
+            "evidence.undated",
+            422,
+            "This evidence does not have a complete date, so it has no effect and cannot be confirmed.",
         )
     if day > voucher.on:
         return DomainError(
@@ -120,7 +122,8 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError(
             "evidence.covers_required",
             422,
-            "List the questions that this evidence is about. Only an audit or a certificate can be confirmed for all questions.",
+            "List the questions that this evidence covers. Only an audit or a certificate can be confirmed for all "
+            "questions.",
         )
     return None
 
@@ -128,7 +131,7 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
 def check_reference(reference: str | None) -> None:
     """Raise DomainError ``evidence.reference``, 422, for a reference that is too long or may identify a person."""
     if reference is not None and len(reference) > MAX_SOURCE_LENGTH:
-        raise DomainError("evidence.reference", 422, f"A reference can have at most {MAX_SOURCE_LENGTH} characters.")
+        raise DomainError("evidence.reference", 422, f"A reference can be at most {MAX_SOURCE_LENGTH} characters long.")
     if reference is not None and contains_personal_data(reference, reference=True):
         raise DomainError(
             "evidence.reference", 422, "The reference looks like personal data. Enter a document number instead."

@@ -136,8 +136,8 @@ def _check_exits(session: Session, source: Supplier, target: Supplier) -> None:
         raise DomainError(
             "merge.exited",
             409,
-            f"An exit paper is approved for {name or 'one of the two'}, and would then apply to both. Withdraw the exit paper "
-            "before you merge them, or approve one for the other supplier too.",
+            f"An exit paper has been approved for {name or 'one of the two'} and would apply to both after the "
+            "merge. Withdraw it before you merge them, or approve one for the other supplier too.",
         )
 
 

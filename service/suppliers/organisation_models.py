@@ -70,7 +70,7 @@ def set_next_release(session: Session, release: str, day: date, today: date, by:
     """
     organisation = get_organisation(session, lock=True)
     if release != find_next_release(organisation, today):
-        raise DomainError("release.unknown", 409, f"{release} is not a release that this organisation can move to.")
+        raise DomainError("release.unknown", 409, f"This organisation cannot move to release {release}.")
     if day < today:
         raise DomainError("release.day", 409, "Choose today or a later day: results from earlier days do not change.")
     previous = _get_planned_day(organisation, today)

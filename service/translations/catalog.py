@@ -215,14 +215,14 @@ def _list_form_texts() -> Iterable[Text]:
                     yield Text("forms", english, comment=f"{form.id}: {question.id}")
             yield Text("forms", form.title, comment=f"Title of the form {form.id}")
     for english in UNIVERSAL_ANSWERS:
-        yield Text("forms", english, comment="Beside the choices of a question")
+        yield Text("forms", english, comment="Shown next to the choices of a question")
     for english in list_fixed_texts():
-        yield Text("forms", english, comment="Beside the questions, in forms as files")
+        yield Text("forms", english, comment="Shown next to the questions in downloadable forms")
 
 
 def _list_voice_texts() -> Iterable[Text]:
     for english in load_worker_voice_form().list_texts():
-        yield Text("voice", english, comment="Workers read this in a survey")
+        yield Text("voice", english, comment="Shown to workers in a survey")
 
 
 def _read_template() -> Iterable[Text]:
@@ -272,15 +272,15 @@ def find_fault(text: Text, forms: Sequence[str]) -> str:
     for form in forms:
         found = set(PLACEHOLDER.findall(form))
         if wrong := sorted(found - expected):
-            return f"{', '.join(wrong)} is not a placeholder of this text."
+            return f"{', '.join(wrong)} is not a placeholder in this text."
         if lacking := sorted(expected - found - optional):
             return f"The placeholder {', '.join(lacking)} is missing."
         if text.kind == "pages" and "%" in PLACEHOLDER.sub("", form):
-            return "A percent sign is not possible here. Write the word."
+            return "A percent sign cannot be used here. Write the word instead."
         if text.kind in ("answers", "mails", "scorecards", "notices", "voice") and set("{}") & set(
             PLACEHOLDER.sub("", form)
         ):
-            return "Braces are only for placeholders."
+            return "Braces can be used only for placeholders."
         if "\n" in form and "\n" not in text.english:
-            return "The translation has to be in one line, as the English is."
+            return "The translation must be on one line, like the English."
     return ""

@@ -107,7 +107,7 @@ def save_reviews(session: Session, language: str, reviews: Sequence[Review], rev
     """
     check_language(language)
     if reviewer not in REVIEWERS:
-        raise DomainError("translation.reviewer", 422, f"Say who checked the texts: {', '.join(REVIEWERS)}.")
+        raise DomainError("translation.reviewer", 422, f"Choose who checked the texts: {', '.join(REVIEWERS)}.")
     shipped = load_shipped_texts(language)
     current = load_texts(session, language)
     rows = {row.key: row for row in _list_rows(session, language)}
@@ -156,7 +156,7 @@ def get_text(key: str) -> Text:
     """Return a text by its key. Raises DomainError ``not_found``, 404."""
     text = get_texts_by_key().get(key)
     if text is None:
-        raise not_found("Text not found. Its English may have changed.")
+        raise not_found("Text not found. The English may have changed.")
     return text
 
 

@@ -82,7 +82,7 @@ def build_template() -> Catalog:
     for text, comments in _read_code():
         catalog.add(text, auto_comments=comments)
     for code in FILE_REFUSALS:
-        catalog.add(" ".join(REFUSALS[code]), auto_comments=["Why a file is not accepted"])
+        catalog.add(" ".join(REFUSALS[code]), auto_comments=["Reason why a file is not accepted"])
     for kind, english, comment in (
         *_read_issues(),
         *_read_mails(),

@@ -105,7 +105,7 @@ def decide_match(
         raise DomainError("match.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     note = note.strip()
     if not 1 <= len(note) <= MAX_NOTE or "\0" in note:
-        raise DomainError("match.note", 422, f"Describe what you compared, in a note of up to {MAX_NOTE} characters.")
+        raise DomainError("match.note", 422, f"Describe what you compared in a note of up to {MAX_NOTE} characters.")
     if fingerprint is not None and fingerprint != match.fingerprint:
         raise DomainError(
             "match.changed", 409, "The supplier or the entry has changed in the meantime. Review the match again."

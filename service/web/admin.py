@@ -260,7 +260,7 @@ def change_organisation() -> AnyResponse:
             retention.set_retention(session, get_caller().organisation_id, months, get_caller().actor)
     except DomainError as error:
         return _render_organisation(error)
-    return _redirect_with_message("organisation.show", _("Saved. The new period applies from the next clean-up."))
+    return _redirect_with_message("organisation.show", _("Saved. The new period will apply from the next clean-up."))
 
 
 @organisation_pages.get("/logo", endpoint="logo")
@@ -269,7 +269,7 @@ def show_logo() -> Response:
     with read_session() as session:
         logo = logos.load_logo(session, get_blob_store())
     if logo is None:
-        raise DomainError("logo.none", 409, "There is no logo.")
+        raise DomainError("logo.none", 409, "No logo has been uploaded.")
     return Response(logo.png, content_type=logos.MEDIA_TYPE)
 
 

@@ -24,7 +24,7 @@ system_pages = Blueprint("systems", __name__, url_prefix="/connected-systems")
 BLANK_ROWS = 3  # for further fields, below those that are mapped
 ENDS = {
     "nothing_changed": lazy_gettext("Nothing had changed."),
-    "sign_in_refused": lazy_gettext("The system refused the credentials. Enter them again."),
+    "sign_in_refused": lazy_gettext("The system rejected the credentials. Enter them again."),
     "sign_in_failed": lazy_gettext("The system returned no token. Check the address and the OAuth settings there."),
     "credentials_lost": lazy_gettext("The stored credentials can no longer be read. Enter them again."),
     "webhook.url": lazy_gettext("Calls to this address are not allowed. Enter a different address."),
@@ -36,12 +36,12 @@ ENDS = {
     "too_long": lazy_gettext("The system's response was too long."),
     "answer_unreadable": lazy_gettext("The system's response could not be read."),
     "refused": lazy_gettext("The system accepted none of the suppliers. Check the fields."),
-    "given_up": lazy_gettext("The system has accepted nothing for a day. Diligence now tries once a day."),
+    "given_up": lazy_gettext("The system has not accepted anything for a day. Diligence now tries once a day."),
     "internal_error": lazy_gettext("An error occurred in Diligence. The log gives the details."),
-    "http.401": lazy_gettext("The system did not accept the sign-in."),
+    "http.401": lazy_gettext("The system rejected the sign-in."),
     "http.403": lazy_gettext("The system does not allow this user to write the fields."),
     "http.404": lazy_gettext("Nothing was found at this address. Check the address and the options."),
-    "http.429": lazy_gettext("The system is busy and has asked us to wait."),
+    "http.429": lazy_gettext("The system is busy and has asked Diligence to wait."),
 }
 
 
@@ -51,7 +51,7 @@ def describe_end(code: str) -> str:
         return str(ENDS[code])
     status = code.removeprefix("http.")
     return str(
-        _("Taken.") if status.startswith("2") else _("The system answered with status %(status)s.", status=status)
+        _("Taken.") if status.startswith("2") else _("The system returned the status %(status)s.", status=status)
     )
 
 
@@ -154,7 +154,7 @@ def push_now(system_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_system(system_id, error)
-    flash(_("The scores will now be pushed."))
+    flash(_("The scores are now being pushed."))
     return redirect(url_for("systems.show", system_id=system_id), 303)
 
 

@@ -119,5 +119,5 @@ def _read_session_id(claims: dict[str, Any]) -> str | None:
 
 def _render_failure(provider: IdentityProvider, code: str) -> Response:
     log.warning("provider_sign_in_failed", code=code)
-    error = _("%(name)s did not sign you in. Try again, or ask an admin.", name=provider.name)
+    error = _("You could not be signed in with %(name)s. Try again, or ask an admin.", name=provider.name)
     return render_sign_in_error("", error, 502)

@@ -76,7 +76,7 @@ def cancel() -> AnyResponse:
     """Remove the day from which the next release applies."""
     with write_session() as session:
         organisation_models.cancel_next_release(session, _today(), get_caller().actor)
-    flash(_("The date has been removed. The release in use stays the same."))
+    flash(_("The date has been removed. The release in use does not change."))
     return redirect(url_for("release.show"), 303)
 
 

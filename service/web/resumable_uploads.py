@@ -66,7 +66,7 @@ def begin(token: str) -> Response:
     _check_version()
     size = _read_number("Upload-Length")
     if not 0 < size <= PROOF_BYTES:
-        raise DomainError("proof.too_large", 413, f"A file must have from 1 to {PROOF_BYTES} bytes.")
+        raise DomainError("proof.too_large", 413, f"A file must be from 1 to {PROOF_BYTES} bytes long.")
     link = get_link()
     with get_database().for_organisation(link.organisation_id) as session:
         upload = uploads.begin_upload(session, link.id, size, now())
@@ -86,7 +86,7 @@ def add(token: str, upload_id: str) -> Response:
     """Take the next piece of an upload."""
     _check_version()
     if request.mimetype != PIECE:
-        raise DomainError("media_type.unsupported", 415, f"Send a piece as {PIECE}.")
+        raise DomainError("media_type.unsupported", 415, f"Send each piece as {PIECE}.")
     offset, data, link = _read_number("Upload-Offset"), request.get_data(), get_link()
     with get_database().for_organisation(link.organisation_id, write=False) as session:
         uploads.check_piece(uploads.get_upload(session, link.id, upload_id, now()), offset, len(data))
@@ -164,7 +164,7 @@ def _check_version() -> None:
 def _read_number(header: str) -> int:
     text = request.headers.get(header, "")
     if not (text.isascii() and text.isdigit() and len(text) < 12):
-        raise DomainError("upload.header", 400, f"The header {header} has to be a number of bytes.")
+        raise DomainError("upload.header", 400, f"The header {header} must be a number of bytes.")
     return int(text)
 
 

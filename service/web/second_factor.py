@@ -189,7 +189,7 @@ def _finish_setup() -> AnyResponse:
     """Show recovery codes to a user who has none yet, and otherwise return to the page of the account."""
     with write_session() as db_session:
         if second_factors.count_recovery_codes(db_session, get_caller().id):
-            flash(_("Added. You can use it the next time you sign in."))
+            flash(_("Added. You can use this passkey the next time you sign in."))
             return redirect(url_for("account.security"), 303)
         codes = second_factors.replace_recovery_codes(db_session, get_caller().id)
     return make_response(render_template("recovery_codes.html", codes=codes, home_url=get_home_url()))

@@ -46,7 +46,7 @@ def show_own_sign_in() -> str:
 def end_own_session(session_id: str) -> AnyResponse:
     """End one of the user's own sessions."""
     _end_session(get_caller().id, session_id)
-    flash(_("Signed out there."))
+    flash(_("Signed out of that browser."))
     return redirect(url_for("account.security"), 303)
 
 
@@ -64,7 +64,7 @@ def show_sign_in(user_id: str) -> str:
 def end_session(user_id: str, session_id: str) -> AnyResponse:
     """End one session of a user."""
     _end_session(user_id, session_id)
-    flash(_("Signed out there."))
+    flash(_("Signed out of that browser."))
     return redirect(url_for("users.sign_in", user_id=user_id), 303)
 
 
@@ -133,7 +133,7 @@ def save_provider() -> AnyResponse:
             providers.save_provider(session, entered, get_settings(), get_caller().actor)
     except DomainError as error:
         return _render_rules(error)
-    flash(_("Saved. Try it in another browser before you require it."))
+    flash(_("Saved. Try signing in this way in another browser before you require it."))
     return redirect(url_for("sign_in_rules.show"), 303)
 
 

@@ -31,7 +31,7 @@ supplier_texts.register(pages)
 SAVED = {
     "reply": "Your reply has been sent.",
     "agreement": "Your agreement has been recorded.",
-    "progress": "The step is marked as in progress.",
+    "progress": "The step has been marked as in progress.",
     "proposal": "Your proposal has been sent.",
     "obstacle": "Your message has been sent.",
     "file": "Your file has been received.",

@@ -98,9 +98,9 @@ def _handle_http_error(error: HTTPException) -> Response:
     }
     detail = {
         404: _("This page was not found, or you do not have access to it."),
-        405: _("%(method)s is not allowed at this address.", method=request.method),
+        405: _("%(method)s is not allowed for this URL.", method=request.method),
         413: _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length),
-        415: _("This address does not accept this content type."),
+        415: _("This URL does not accept this content type."),
         429: _("Too many requests. Wait a moment and try again."),
     }.get(status, _("The request is invalid."))
     code = CODES.get(status, f"http.{status}")

@@ -228,8 +228,8 @@ def check_secret_keys(db: Database, settings: Settings) -> None:
         key_id = find_unknown_key(session, (StoredCase, StoredFinding, StepComment, Upload), db.secret_keys)
     if key_id is not None:
         raise MissingSecretKey(
-            f"Texts of cases are encrypted with the secret key {key_id}, which is not in {settings.secret_keys_path}. "
-            "Add the line with this key to the file again."
+            f"The texts of cases are encrypted with the secret key {key_id}, which is not in "
+            "{settings.secret_keys_path}. Add the line with this key to the file again."
         )
 
 
@@ -239,7 +239,8 @@ def _create_server(app: Flask, settings: Settings) -> Server:
         return Server(app, settings)
     except OSError as error:
         raise StartError(
-            f"Cannot listen on {settings.host}, port {settings.port} ({error.strerror}). Choose another port with --port."
+            f"Cannot listen on {settings.host}, port {settings.port} ({error.strerror}). Choose another port with "
+            "--port."
         ) from error
 
 

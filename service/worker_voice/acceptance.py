@@ -82,7 +82,7 @@ def accept(session: Session, survey: WorkerSurvey, statements: Collection[str], 
     ``survey.nothing_to_support``, 409; ``survey.statements``, 422.
     """
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot accept what workers answered; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot accept workers' answers; a user has to.")
     if survey.state != CLOSED:
         raise DomainError("survey.not_closed", 409, "Close the survey first.")
     chosen = [reading for reading in read_survey(survey) if reading.statement.id in statements]
@@ -91,7 +91,9 @@ def accept(session: Session, survey: WorkerSurvey, statements: Collection[str], 
     if any(reading.statement.id in survey.accepted for reading in chosen):
         raise DomainError("survey.accepted", 409, "This has already been accepted.")
     if any(reading.effect is None for reading in chosen):
-        raise DomainError("survey.no_effect", 409, "These figures change nothing, so there is nothing to accept.")
+        raise DomainError(
+            "survey.no_effect", 409, "These figures do not change anything, so there is nothing to accept."
+        )
     supporting = [reading for reading in chosen if reading.effect == SUPPORTS]
     if supporting:
         _add_evidence(session, survey, supporting, by_name, act)
@@ -118,7 +120,7 @@ def _add_evidence(
         raise DomainError(
             "survey.nothing_to_support",
             409,
-            f"The supplier gave no answer that these figures could support. Untick: {' '.join(unanswered)}",
+            f"The supplier has not given any answer that these figures could support. Deselect: {' '.join(unanswered)}",
         )
     pieces = [
         (

@@ -72,7 +72,9 @@ def _load_texts(session: Session, survey: WorkerSurvey, form: WorkerVoiceForm, o
     usable = load_usable_languages(session, form)
     languages = [usable[code] for code in survey.languages if code in usable]
     if not languages:
-        raise DomainError("survey.language_locked", 409, "None of the languages of this survey is confirmed.")
+        raise DomainError(
+            "survey.language_locked", 409, "The translations into the languages of this survey have not been confirmed."
+        )
     organisation = session.get_one(Organisation, survey.organisation_id).name
     contacts = [one for one in choose_contacts(session, survey.country, on) if not one.not_safe_for]
     listed = [f"{one.name}: {one.reach}{f' ({one.hours})' if one.hours else ''}" for one in contacts]

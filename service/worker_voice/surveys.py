@@ -171,12 +171,12 @@ def _check_plan(supplier: Supplier, plan: SurveyPlan, form: WorkerVoiceForm, act
         raise DomainError("survey.chosen_by", 422, "Say who selected the workers to be surveyed.")
     if not least <= plan.workers <= MAX_WORKERS:
         raise DomainError(
-            "survey.workers", 422, f"Enter how many workers there are. There is no survey of fewer than {least}."
+            "survey.workers", 422, f"Enter how many workers there are. A survey requires at least {least}."
         )
     _check_cut(plan, form)
     longest = rules["survey"]["longest_days"]
     if plan.opens_on < act.on or not timedelta(0) <= plan.closes_on - plan.opens_on < timedelta(days=longest):
-        detail = f"A survey opens today or later, and is open for at most {longest} days."
+        detail = f"A survey can open today or later, and stay open for at most {longest} days."
         raise DomainError("survey.days", 422, detail)
 
 
@@ -185,21 +185,23 @@ def _check_languages(session: Session, plan: SurveyPlan, form: WorkerVoiceForm) 
         detail = f"Choose one or more of these languages: {', '.join(list_voice_languages())}."
         raise DomainError("survey.languages", 422, detail)
     if locked := sorted(set(plan.languages) - load_usable_languages(session, form).keys()):
-        detail = f"Nobody has confirmed the translation into {', '.join(locked)} yet, so workers cannot be asked in it."
+        detail = (
+            f"The translation into {', '.join(locked)} has not been confirmed yet, so it cannot be used in a survey."
+        )
         raise DomainError("survey.language_locked", 422, detail)
 
 
 def _check_cut(plan: SurveyPlan, form: WorkerVoiceForm) -> None:
     if plan.cut is not None and plan.cut not in form.cuts:
-        raise DomainError("survey.cut", 422, f"Choose how to divide the answers: {', '.join(form.cuts)}.")
+        raise DomainError("survey.cut", 422, f"Choose how to group the answers: {', '.join(form.cuts)}.")
     most = load_survey_rules()["survey"]["most_groups"]
     countries = set(plan.groups)
     known = countries <= load_countries().names.keys() and len(countries) == len(plan.groups)
     if plan.cut == ORIGIN and not (1 <= len(plan.groups) <= most and known):
-        raise DomainError("survey.groups", 422, f"Choose one to {most} countries that workers come from.")
+        raise DomainError("survey.groups", 422, f"Choose up to {most} countries that workers come from.")
     if plan.cut != ORIGIN and plan.groups:
         raise DomainError(
-            "survey.groups", 422, "Choose countries only if the answers are divided by where workers come from."
+            "survey.groups", 422, "Choose countries only if the answers are grouped by country of origin."
         )
 
 
@@ -214,14 +216,17 @@ def _check_no_overlap(session: Session, supplier: Supplier, plan: SurveyPlan) ->
     for other in list_surveys(session, supplier.id):
         if other.state == OPEN:
             raise DomainError(
-                "survey.open", 409, "A survey of this supplier is still open. Close it before you set up another one."
+                "survey.open",
+                409,
+                "Another survey of this supplier is still open. Close it before you set up a new one.",
             )
         first = (other.closed_on or other.closes_on) + timedelta(days=days)
         if any(one.figures for one in read_published(other)) and plan.opens_on < first:
             raise DomainError(
                 "survey.too_soon",
                 409,
-                f"The figures of two surveys must not be compared too soon. The next one may open on {first.isoformat()}.",
+                f"The next survey may not open before {first.isoformat()}: comparing two surveys in quick succession "
+                "could reveal the answers of individual workers.",
             )
 
 
@@ -243,7 +248,7 @@ def get_survey(session: Session, survey_id: str, *, version: int | None = None, 
     if survey is None:
         raise not_found("Survey not found.")
     if version is not None and survey.version != version:
-        raise DomainError("survey.changed", 409, "Someone else has changed this survey. Load the page again.")
+        raise DomainError("survey.changed", 409, "Someone else has changed this survey. Reload the page.")
     return survey
 
 

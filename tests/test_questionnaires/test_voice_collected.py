@@ -102,8 +102,8 @@ def test_the_same_answers_come_back_from_kobo_and_odk_with_names_or_labels_in_an
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [
-        (b"code,country\nACDEF-GHJKL,TH\n", "export.csv", "no column for the code"),
-        (b"own_papers\ntrue\n", "export.csv", "no column for the code"),
+        (b"code,country\nACDEF-GHJKL,TH\n", "export.csv", "lacks a column for the code"),
+        (b"own_papers\ntrue\n", "export.csv", "lacks a column for the code"),
         (b"", "export.csv", "cannot be read"),
         (b'code,own_papers\n"A,true\n', "export.csv", "ends at line"),
         (b'{"value": [', "export.json", "damaged"),

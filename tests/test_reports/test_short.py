@@ -160,7 +160,7 @@ def test_numbers_of_people_come_with_a_range_and_their_origin():
     )
     text = brief_text(make_report(*results))
     assert "Between 400 and 650 people may be affected" in text
-    assert "1 of these 3 sites give no number, so more people may be affected" in text
+    assert "1 of these 3 sites has not given a number, so more people may be affected" in text
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "not stated"), (9, "fewer than 10"), (10, "10"), (1234, "1,234")])

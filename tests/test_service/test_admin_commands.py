@@ -227,7 +227,7 @@ def test_an_organisation_is_erased_only_with_yes(data: Path, capsys: pytest.Capt
     run("migrate")
     run("organisations", "create", "Harbour Foods")
     run("erase", "--organisation", "Harbour Foods", status=1)
-    assert "Nothing was erased" in capsys.readouterr().out
+    assert "Nothing has been erased" in capsys.readouterr().out
     assert count_organisations(database(data)) == 1
     run("erase", "--organisation", "Harbour Foods", "--yes")
     assert count_organisations(database(data)) == 0
@@ -249,7 +249,7 @@ def test_one_object_is_erased_after_a_preview_that_names_its_backups_and_a_resto
     run("erase", *name, "--supplier", "S-1", status=1)
     shown = capsys.readouterr().out
     assert "erased: 1 result\n" in shown
-    assert "backups that still contain it, for an unknown time: set DILIGENCE_BACKUP_DAYS" in shown
+    assert "backups that still contain it, for an unknown period: set DILIGENCE_BACKUP_DAYS" in shown
     assert str(backup) in shown
     monkeypatch.setenv("DILIGENCE_BACKUP_DAYS", "30")
     run("erase", *name, "--supplier", "S-1", "--yes")
@@ -259,11 +259,11 @@ def test_one_object_is_erased_after_a_preview_that_names_its_backups_and_a_resto
     run_jobs(database(data), blobs, build_handlers(blobs, erasures))
 
     run("restore", backup, "--data", tmp_path / "other", "--erasures", erasures.path)
-    assert "Erasures applied again, because they were made after the backup: 1." in capsys.readouterr().out
+    assert "Erasures made after the backup and applied again: 1." in capsys.readouterr().out
     assert read_all_rows(database(tmp_path / "other"))["supplier"] == []
     run("check", "--data", tmp_path / "other")
     run("restore", backup, "--data", tmp_path / "third")
-    assert "no erasures are known" in capsys.readouterr().out
+    assert "there is no record of erasures" in capsys.readouterr().out
     assert len(read_all_rows(database(tmp_path / "third"))["supplier"]) == 1
 
 

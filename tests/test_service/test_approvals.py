@@ -106,7 +106,7 @@ def test_an_emergency_is_closed_by_an_approver_and_by_no_other_user(office: Offi
 
 def test_an_approver_sends_a_proposal_back_with_a_reason(office: Office):  # noqa: F811
     case_id = propose_closing(office, "ben")
-    assert "Say what is missing" in decide(office, "dee", f"cases/{case_id}", "decline")[1]
+    assert "Explain what is missing" in decide(office, "dee", f"cases/{case_id}", "decline")[1]
     assert decide(office, "dee", f"cases/{case_id}", "decline", "Ask the night shift as well.")[0] == 303
     assert (get_case(office, case_id).state, get_case(office, case_id).closing) == ("open", None)
     assert "Ask the night shift as well." in office.read("ben", f"/cases/{case_id}")

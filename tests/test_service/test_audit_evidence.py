@@ -110,7 +110,7 @@ def test_the_command_finds_a_trail_that_was_cut_off_by_the_checkpoints_and_names
         organisation_id = make_organisation(db, NAME)
         record(db, organisation_id, *"123456")
         status, said = run("verify")
-        assert (status, "There is no checkpoint" in said) == (0, True)
+        assert (status, "There are no checkpoints" in said) == (0, True)
         assert run("checkpoint")[0] == 0
         assert run("verify") == (0, "Events: 6. Details erased: 0. Checkpoints: 1. Problems: 0.\n")
         tamper(db, *cut_off(organisation_id))

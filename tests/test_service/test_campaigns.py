@@ -626,9 +626,12 @@ def test_addresses_come_from_a_sheet_all_or_none(desk: Desk):
     with desk.session() as session, pytest.raises(DomainError) as refused:
         contacts.save_sheet(session, bad, "a.csv", "user:ana", confirmed=True)
     assert refused.value.code == "contact.file"
-    assert "C3: no supplier is called “S-9”" in refused.value.detail
+    assert "C3: there is no supplier called “S-9”" in refused.value.detail
     assert "C4: “not an address” is not an email address" in refused.value.detail
-    assert "C5: an earlier row gives this supplier desk@one.example. Keep one of them." in refused.value.detail
+    assert (
+        "C5: an earlier row gives this supplier the address desk@one.example. Keep only one of the two."
+        in refused.value.detail
+    )
     with desk.session() as session:
         assert {one.email for one in session.scalars(select(SupplierContact))} == {
             "office@one.example",

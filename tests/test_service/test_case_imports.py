@@ -276,7 +276,7 @@ def test_the_rejection_says_where_personal_data_was_found_and_what_to_do(
         "person.name", "c.csv", ["D3"], "Job",
     )  # fmt: skip
     assert "by role" in issue["cure"]
-    assert "No copy of the file was kept." in import_.problem["detail"]
+    assert "No copy of the file has been kept." in import_.problem["detail"]
 
 
 def test_a_rejected_file_stays_stored_if_another_upload_uses_it(database: Database, blobs: BlobStore, harbour: str):

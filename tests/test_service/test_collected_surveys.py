@@ -80,7 +80,7 @@ def test_the_form_has_only_confirmed_languages_and_names_the_helplines_and_group
     groups = [row[1:] for row in book["choices"].iter_rows(values_only=True) if row[0] == "group"]
     assert groups[:2] == [("MM", "Myanmar (Burma)"), ("KH", "Cambodia")]
     surveyed.survey.languages = ["th"]
-    with pytest.raises(DomainError, match="None of the languages"):
+    with pytest.raises(DomainError, match="The translations into the languages"):
         collecting.build_form(quick, surveyed.survey, ON, has_recordings=False)
 
 

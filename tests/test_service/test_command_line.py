@@ -317,9 +317,9 @@ def test_the_importer_is_asked_who_filled_in_a_sheet_with_the_headers_of_a_quest
     answers = dict.fromkeys(titles, "") | {titles[-1]: "Yes"}
     file = write(tmp_path / "filled.csv", [{"Name": "Invented Mill", "Country": "TH", **answers}])
     cli.main(["assess", str(file), "--out", str(tmp_path / "out"), "--formats", "json"])
-    assert "Say who filled it in" in capsys.readouterr().err
+    assert "specify who filled it in" in capsys.readouterr().err
     cli.main(["assess", str(file), "--out", str(tmp_path / "own"), "--formats", "json", "--answered-by", "buyer"])
-    assert "Say who filled it in" not in capsys.readouterr().err
+    assert "specify who filled it in" not in capsys.readouterr().err
 
 
 def test_the_scorecard_of_one_supplier_is_written_with_the_other_results(tmp_path: Path) -> None:

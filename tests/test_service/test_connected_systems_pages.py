@@ -59,7 +59,7 @@ def test_an_admin_connects_a_system_on_pages_and_an_officer_only_pushes(app: Fla
     page = send(admin, "/connected-systems", **address).location
     fields = {"name": "Coupa", **address, "sign_in_id": "diligence", "secret": "s3cret"}
     refused = send(admin, page, **fields, field="number-field-11", value="score")
-    assert (refused.status_code, "is not the name of a field" in refused.text) == (422, True)
+    assert (refused.status_code, "is not a valid field name" in refused.text) == (422, True)
     send(admin, page, **fields, field="number-field-01", value="score")
     send(admin, f"{page}/enable", enabled="1")
     assert "s3cret" not in admin.get(page).text
@@ -77,7 +77,7 @@ def test_an_admin_connects_a_system_on_pages_and_an_officer_only_pushes(app: Fla
         assert (system.mapping, system.enabled) == ({"number-field-01": "score"}, True)
         identifier.due_since, identifier.refused_code, identifier.refused_at = None, "http.422", system.created_at
         identifier.refused_text = "Supplier must exist."
-    assert "The system says: Supplier must exist." in officer.get(page).text
+    assert "Message from the system: Supplier must exist." in officer.get(page).text
 
 
 def test_credentials_are_encrypted_again_with_a_new_secret_key(sqlite_database: Database, blobs: BlobStore):

@@ -132,11 +132,11 @@ def test_the_workers_of_an_agency_are_where_it_places_them() -> None:
 def test_the_text_says_what_is_missing_and_where_to_add_it() -> None:
     gate = build_gate("MY")
     assert gate.describe(["TH"]) == (
-        "Steps that contact workers in Thailand are not shown until the referral directory has a shelter or an NGO, verified by "
-        "a call within the last 90 days. Add them to the referral directory."
+        "Steps that involve contacting workers in Thailand are not shown until the referral directory has a shelter or an NGO, "
+        "verified by a call within the last 90 days. Add them to the referral directory."
     )
     assert "in Qatar and Thailand" in gate.describe(["TH", "QA", "MY"])
-    assert "not known in which country" in gate.describe([None])
+    assert "the country in which the workers are is not known" in gate.describe([None])
     assert gate.describe(["MY"]) == gate.describe([]) == ""
 
 

@@ -37,7 +37,7 @@ def list_codes(decision: Decision) -> list[str]:
 def test_a_low_or_medium_level_with_all_core_questions_answered_proceeds(level: str) -> None:
     decision = decide_with(level=level)
     assert (decision.decision, list_codes(decision)) == ("proceed", ["answered"])
-    assert "not a clearance" in decision.reasons[0][1]
+    assert "does not clear the supplier" in decision.reasons[0][1]
 
 
 def test_a_critical_level_holds() -> None:

@@ -95,7 +95,7 @@ def test_a_questionnaire_that_two_people_send_at_once_is_sent_once(questionnaire
 
 def test_nothing_is_saved_once_the_questionnaire_was_sent(questionnaire: Questionnaire):
     questionnaire.send()
-    with pytest.raises(DomainError, match="already been sent"):
+    with pytest.raises(DomainError, match="already been submitted"):
         questionnaire.answer(workers_total="120")
     until = now() + timedelta(days=1)
     with questionnaire.database.for_organisation(questionnaire.organisation_id) as session:

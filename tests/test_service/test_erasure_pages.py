@@ -65,7 +65,7 @@ def test_the_page_does_not_announce_the_deletion_of_files_that_are_no_longer_sto
     import_id = portal.import_file("cases.xlsx", workbook(*rows), kind="case", confirm="true")["id"]
     admin = make_browser(app, make_user(app.extensions["database"], harbour, "admin"))
     page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
-    assert "No uploaded files are stored any more." in page
+    assert "No uploaded files are stored." in page
     assert "0 stored" not in page
 
 

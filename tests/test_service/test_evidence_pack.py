@@ -53,7 +53,7 @@ def test_a_pack_is_written_and_verified_on_the_command_line(
     assert cli.main(["pack", str(assessment), "--out", str(out)]) == 0
     assert out.read_bytes() == pack
     assert cli.main(["verify", str(out)]) == 0
-    assert "Every number and decision was recomputed and is identical." in capsys.readouterr().out
+    assert "Every number and decision was recomputed, and all are identical." in capsys.readouterr().out
 
 
 def test_a_pack_contains_the_decision_on_every_result_and_its_reasons(pack: bytes) -> None:

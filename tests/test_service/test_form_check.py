@@ -78,7 +78,7 @@ def test_the_command_prints_each_form_with_its_core_and_languages(capsys: pytest
 def test_the_command_lists_what_changes_between_two_versions(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["forms", "changes", "site", "2026.4", "2026.6"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Site: from version 2026.4 to 2026.6\nCarried over in the same words: ")
+    assert out.startswith("Site: from version 2026.4 to 2026.6\nCarried over unchanged: ")
     assert "New: questions_shown\n" in out
     assert cli.main(["forms", "changes", "site", "2020.1"]) == 2
     assert "there is no such form" in capsys.readouterr().err

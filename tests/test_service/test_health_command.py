@@ -59,7 +59,7 @@ def test_a_web_server_that_does_not_answer_is_not_healthy(
         pass
     monkeypatch.setenv("DILIGENCE_PORT", str(port))
     assert main(["health"]) == 1
-    assert "The web server does not answer" in capsys.readouterr().err
+    assert "The web server is not responding" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("process", ["worker", "scheduler"])
@@ -77,7 +77,7 @@ def test_a_process_is_healthy_for_two_minutes_after_its_own_heartbeat(
     monkeypatch.undo()
     monkeypatch.setenv("DILIGENCE_DATABASE_URL", address)
     assert main(["health", process]) == 1
-    assert f"The {process} has written no heartbeat" in capsys.readouterr().err
+    assert f"The {process} has not written a heartbeat" in capsys.readouterr().err
 
     Pulse(database, process).write()
     assert main(["health", process]) == 0

@@ -163,7 +163,7 @@ def test_groups_without_a_role_open_nothing_and_a_changed_group_changes_the_role
     provider.set_user("mia", **{**MIA, "groups": ["canteen"]})
     client, answer = enter(app, database, provider)
     assert answer.status_code == 403
-    assert "Your groups give you no role" in answer.get_data(as_text=True)
+    assert "None of your groups has a role" in answer.get_data(as_text=True)
     assert find_user(database) is None
     provider.set_user("mia", **MIA)
     enter(app, database, provider)

@@ -96,7 +96,7 @@ def test_a_column_that_is_chosen_in_the_layout_is_read(capsys, tmp_path):
     [
         (["--layout", "{folder}/nothing.json"], "there is no file"),
         (["--layout", "{folder}/bad.json"], "is not a layout"),
-        (["--read-row", "Suppliers!first"], "takes a row such as 12"),
+        (["--read-row", "Suppliers!first"], "requires a row, such as 12"),
     ],
 )
 def test_a_layout_or_row_that_cannot_be_used_is_refused_with_one_sentence(file, capsys, tmp_path, options, sentence):

@@ -82,5 +82,5 @@ def test_an_upload_over_the_quota_is_refused_by_the_api_and_the_page_and_nothing
     fields = {"csrf_token": form_token(browser), "files": (BytesIO(LIST), "list.csv")}
     page = browser.post("/upload", data=fields, content_type="multipart/form-data")
     assert page.status_code == 429
-    assert "2 uploads and reports of your organisation are waiting or running; the limit is 2." in page.text
+    assert "2 of your organisation&#39;s uploads and reports are waiting or running; the limit is 2." in page.text
     assert blobs.list_digests() == ()

@@ -108,7 +108,7 @@ def test_an_admin_uploads_a_logo_on_the_page_of_the_organisation(app: Flask, dat
     admin = make_browser(app, make_user(database, harbour, "admin"))
     refused = send(admin, "/organisation/logo", file=(BytesIO(b"<svg/>"), "logo.svg"))
     assert refused.status_code == 422
-    assert "Upload the logo as a PNG or JPEG picture." in refused.get_data(as_text=True)
+    assert "Upload the logo as a PNG or JPEG file." in refused.get_data(as_text=True)
     assert send(admin, "/organisation/logo", file=(BytesIO(draw_logo()), "logo.png")).status_code == 303
     assert 'alt="Logo of Harbour Foods"' in admin.get("/organisation").get_data(as_text=True)
     assert admin.get("/organisation/logo").content_type == "image/png"

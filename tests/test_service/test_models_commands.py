@@ -25,7 +25,10 @@ from service.suppliers import repository as suppliers
 
 ON = date(2026, 11, 20)
 FACTS = load_facts().as_of(ON)
-SHEET = "Supplier,Country,Sector,Do workers pay for the job?\nBlue Lagoon Seafoods,Thailand,1020,\nNordic Pier,Norway,6201,\n"
+SHEET = (
+    "Supplier,Country,Sector,Do workers pay for the job?\nBlue Lagoon Seafoods,Thailand,1020,\nNordic "
+    "Pier,Norway,6201,\n"
+)
 
 
 def batch(*rows: dict[str, object]) -> Batch:
@@ -120,9 +123,9 @@ def test_an_assessment_is_compared_like_the_sheet_it_was_made_from(
     ("arguments", "sentence"),
     [
         (["compare", "2026.1", "1999", "FILE"], "there is no version 1999"),
-        (["compare", "2026.1", "2026.1"], "give spreadsheets"),
+        (["compare", "2026.1", "2026.1"], "specify spreadsheets"),
         (["compare", "2026.1", "2026.1", "absent.csv"], "cannot be read"),
-        (["sensitivity", "FILE", "--on", "soon"], "takes a date"),
+        (["sensitivity", "FILE", "--on", "soon"], "requires a date"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

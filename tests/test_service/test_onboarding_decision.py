@@ -104,7 +104,7 @@ HELD_IN_DEBT = {**HELD, "worker_debt": get_admission(INDICATORS["debt_bondage"])
 def test_a_site_with_every_answer_confirmed_proceeds() -> None:
     decision = decide_on(answer_well())
     assert (decision.answer, decision.decision, list_codes(decision)) == ("proceed", "proceed", ["answered"])
-    assert "not a clearance" in decision.reasons[0][1]
+    assert "does not clear the supplier" in decision.reasons[0][1]
 
 
 def test_good_answers_that_nobody_confirmed_wait_for_evidence() -> None:

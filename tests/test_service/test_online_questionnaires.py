@@ -304,9 +304,9 @@ def test_a_form_with_a_core_asks_further_questions_only_while_they_can_change_th
     core = {question.id for question in load_form("site").questions if question.core}
     assert core - {"name", "reference"} <= first
     assert len(first) <= len(core) + 5, "besides the core, only what is known already"
-    assert "Once these questions are answered" in case.see()
+    assert "Once you have answered these questions" in case.see()
     answer_core(case)
-    assert "Once these questions are answered" not in case.see()
+    assert "Once you have answered these questions" not in case.see()
     case.send()
     answers = case.load_supplier().answers
     never_shown = [q.id for q in load_form("site").questions if q.is_practice and q.id not in answers]

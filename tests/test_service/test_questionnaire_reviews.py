@@ -135,7 +135,7 @@ def test_what_is_asked_back_goes_out_as_one_small_form_and_returns_into_the_same
     sections = re.findall(r'/sections/\d+(?=")', page)
     assert len(sections) == 2
     shown = "".join(case.see(path, token) for path in sections)
-    assert "Why we ask again: Who paid the agency in Dhaka?" in shown
+    assert "Why we are asking again: Who paid the agency in Dhaka?" in shown
     assert "family_debt" not in shown
     for path in sections:
         part = case.see(path, token)
@@ -225,7 +225,7 @@ def test_on_its_page_an_officer_accepts_what_nothing_speaks_against_and_asks_the
     fields = {"decision-recruitment_fees": "asked_back", "reason-recruitment_fees": "Who paid the agency?"}
     assert send(browser, f"{path}/review", then="accept_rest", **fields).status_code == 303
     page = browser.get(f"{path}/review").get_data(as_text=True)
-    assert "1 answer to be clarified" in page
+    assert "1 answer to clarify" in page
     sent = send(browser, f"{path}/ask-back").get_data(as_text=True)
     assert re.search(r"http://localhost/questionnaire/[\w-]{43}", sent)
     assert "Clarification requested" in browser.get(f"/suppliers/{case.supplier_id}").get_data(as_text=True)

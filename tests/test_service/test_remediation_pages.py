@@ -93,7 +93,7 @@ def test_a_rejection_says_who_chose_the_workers_that_were_spoken_to(office: Offi
     office.change("ana", "state", state="agreed")
     office.change("ana", "evidence", kind="document", reference="Receipts 1 to 80")
     rejection = check(outcome="rejected", reason="Two workers have no receipt.")
-    assert "Say who chose the workers" in office.change("ben", "verification", **{**rejection, "chosen_by": ""})
+    assert "Choose who selected the workers" in office.change("ben", "verification", **{**rejection, "chosen_by": ""})
     assert "from 0 to 100" in office.change("ben", "verification", **{**rejection, "confirmed_percent": "101"})
     assert office.change("ben", "verification", **{**rejection, "confirmed_percent": "40"}) == ""
     assert "40% of them confirm it." in office.read("ben")

@@ -236,8 +236,9 @@ def test_the_same_sheet_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "output"),
     [
-        (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "not a number"),
-        (["--interest", "101"], "0 and 100%"), (["--instalments", "13"], "1 (a lump sum"), (["--instalments", "1.5"], "whole"),
+        (["--currency", "dollar"], "three capital letters"), (["--interest", "abc"], "not a valid number"),
+        (["--interest", "101"], "0 and 100%"), (["--instalments", "13"],
+            "1 (a lump sum"), (["--instalments", "1.5"], "whole"),
         (["--on", "2026-02-30"], "YYYY-MM-DD"), (["--first-payment", "2020-01-01"], "first payment"),
         (["--currency", "EUR"], "per_eur"), (["--sheet", "Nowhere"], "no sheet 'Nowhere'"),
     ],

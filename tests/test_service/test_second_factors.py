@@ -79,7 +79,7 @@ def test_a_code_is_accepted_once_and_never_an_earlier_one(database: Database, mo
     with database.for_organisation(organisation_id) as session:
         second_factors.add_totp(session, user_id, SECRET, show_code(steps=-1), KEYS)
     for steps, accepted in ((0, True), (0, False), (-1, False), (1, True), (0, False), (3, False)):
-        expected = nullcontext() if accepted else pytest.raises(DomainError, match="wrong or has been used")
+        expected = nullcontext() if accepted else pytest.raises(DomainError, match="wrong or has already been used")
         with expected, database.for_organisation(organisation_id) as session:
             second_factors.check_code(session, user_id, show_code(steps=steps), KEYS)
 

@@ -90,7 +90,7 @@ def test_a_link_is_mailed_only_to_an_address_that_was_confirmed_and_the_address_
         assert send(browser, path, **fields, **refused).status_code == 422
     assert list_actions(database, organisation_id) == []
     shown = send(browser, path, **fields, email="boss@pier.example", confirmed="yes").get_data(as_text=True)
-    assert "There is no mail server" in shown
+    assert "No mail server is set up" in shown
     address = re.search(r"http://localhost/shared/[^\"]+", shown)[0]
     with database.for_organisation(organisation_id) as session:
         (message,) = session.scalars(select(Message))

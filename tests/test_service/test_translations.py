@@ -222,7 +222,7 @@ def test_a_reviewer_confirms_texts_on_a_page_and_in_a_file(app: Flask, database:
         f"wording-{CONTINUE.key}": "ไปต่อ",
         f"state-{CONTINUE.key}": "confirmed",
     }
-    assert "Say who checked the texts" in browser.post("/languages/th", data=form).get_data(as_text=True)
+    assert "Choose who checked the texts" in browser.post("/languages/th", data=form).get_data(as_text=True)
     assert browser.post("/languages/th", data={**form, "reviewer": "translator"}).status_code == 303
     with database.for_organisation(organisation) as session:
         assert is_confirmed(session, "th", [CONTINUE])

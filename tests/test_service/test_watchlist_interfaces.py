@@ -102,7 +102,8 @@ def test_the_api_lists_lists_and_matches(portal: Portal):
     [match] = portal.get("/matches").json["items"]
     assert (match["reference"], match["watchlist"], match["state"]) == ("S-1", "Held", "open")
     assert match["why"] == {
-        "by": "name", "role": "site", "given": "Blue Pier Fishing", "listed": "Blue Pier Fishing Co., Ltd.", "score": 1.0,
+        "by": "name", "role": "site", "given": "Blue Pier Fishing", "listed":
+            "Blue Pier Fishing Co., Ltd.", "score": 1.0,
         "agreed": [["blue", "blue"], ["pier", "pier"], ["fishing", "fishing"]], "countries": "agree",
     }  # fmt: skip
     assert (match["entry"]["list"], match["entry"]["reason"]) == ("Held at the border", "Debt bondage")
@@ -204,7 +205,7 @@ def test_the_command_imports_lists_and_removes(office: Database, tmp_path: Path,
     assert output[0].startswith(
         "Sanctions: 1 of 2 rows loaded, 0 rejected; left out: 1 of kind Airplane. The suppliers will be"
     )
-    assert output[1].endswith("The list already has these entries, so nothing was changed.")
+    assert output[1].endswith("The list already contains these entries, so nothing was changed.")
     assert re.fullmatch(r"Sanctions +1 entries  20\d\d-\d\d-\d\d \d\d:\d\d UTC", output[2])
     run("remove", "Sanctions", "--organisation", "Harbour Foods")
     with office.unscoped(write=False) as session:

@@ -79,7 +79,7 @@ def test_a_removed_answer_counts_as_not_asked() -> None:
 
 @pytest.mark.parametrize("question", ["country", "sector", "name"])
 def test_country_and_sector_cannot_be_changed(question: str) -> None:
-    with pytest.raises(ValueError, match="different supplier"):
+    with pytest.raises(ValueError, match="identifies the supplier"):
         compute_what_if(on_ground(HARMED), {question: "VN"})
 
 

@@ -60,7 +60,7 @@ def test_there_is_no_notice_until_the_directory_of_the_country_is_complete(
             build_notice(session, site, today())
         assert refused.value.code == "notice.no_help"
         site.answers = {key: value for key, value in SITE.items() if key != "country"}
-        with pytest.raises(DomainError, match="not known in which country the workers are"):
+        with pytest.raises(DomainError, match="the country in which the workers are is not known"):
             build_notice(session, site, today())
 
 
@@ -132,7 +132,7 @@ def test_pages_and_api_offer_the_notice_or_say_what_is_missing(app: Flask, datab
     with database.for_organisation(organisation) as session:
         site = save(session, SITE).id
     page = f"/suppliers/{site}/worker-notice"
-    assert "Steps that contact workers in Thailand are not shown" in browser.get(page).get_data(as_text=True)
+    assert "Steps that involve contacting workers in Thailand are not shown" in browser.get(page).get_data(as_text=True)
     assert browser.get(f"{page}.pdf").status_code == 409
     assert portal.get(page).json["code"] == "notice.no_help"
     with database.for_organisation(organisation) as session:

@@ -130,7 +130,7 @@ def test_a_note_that_may_point_to_one_person_is_saved_once_its_writer_confirms_i
     add.get_by_label("Finding").select_option("violence")
     add.get_by_label("Note").fill("room 14, bed 12")
     add.get_by_role("button", name="Add finding").click()
-    expect(handler.get_by_role("alert")).to_contain_text("may identify one person")
+    expect(handler.get_by_role("alert")).to_contain_text("may identify an individual")
     expect(findings).not_to_contain_text("bed 12")
     assert faults(handler, "case, note to confirm") == []
     add.get_by_label("Save it as it is").check()
@@ -175,7 +175,7 @@ def test_a_case_is_deleted_for_a_reason(office: Office, handler: Page) -> None:
         case_service.open_case(session, {"case_id": number}, [held], now().date(), now(), "user:web")
     handler.goto("/cases")
     handler.get_by_role("link", name=number, exact=True).click()
-    handler.get_by_label("It is recorded twice").check()
+    handler.get_by_label("It was recorded twice").check()
     handler.get_by_role("button", name="Delete case").click()
     expect(handler.get_by_text("Case deleted.")).to_be_visible()
     expect(handler.get_by_role("link", name=number, exact=True)).to_have_count(0)
@@ -227,7 +227,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     handler.get_by_role("button", name="Add finding").click()
     expect(handler.locator("section[aria-labelledby=findings] tbody tr")).to_have_count(2)
     expect(
-        handler.get_by_text("These findings are not used in the results below, because no phase was given:")
+        handler.get_by_text("These findings are not used in the results below, because no phase was specified:")
     ).to_be_visible()
     handler.get_by_label("Remedied, as the people concerned confirm").check()
     handler.get_by_label("Date on which someone spoke to the workers").fill(now().date().isoformat())
@@ -246,7 +246,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     admin.get_by_role("link", name=case).click()
     assert faults(admin, "case, to be confirmed") == []
     admin.get_by_role("button", name="Confirm and close case").click()
-    expect(admin.get_by_text("An approver closed this case, as another user had proposed.")).to_be_visible()
+    expect(admin.get_by_text("An approver closed this case, as proposed by another user.")).to_be_visible()
     handler.reload()
     expect(handler.get_by_text("Protect people first")).to_have_count(0)
     assert faults(handler, "case, closed") == []
@@ -283,7 +283,7 @@ def test_a_sheet_of_cases_is_previewed_confirmed_and_saved(handler: Page, office
 def test_a_sheet_in_which_a_person_can_be_read_is_refused_with_its_cell_and_fix(handler: Page) -> None:
     sent(handler, "november.csv", NAMED)
     expect(handler.get_by_role("heading", name="This upload could not be imported")).to_be_visible()
-    expect(handler.locator("main")).to_contain_text("No copy of the file was kept.")
+    expect(handler.locator("main")).to_contain_text("No copy of the file has been kept.")
     expect(handler.locator("main")).to_contain_text("A2")
     expect(handler.locator("main")).to_contain_text("refer to the person by role")
     expect(handler.locator("main")).not_to_contain_text("Somchai")

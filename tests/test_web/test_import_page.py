@@ -154,7 +154,7 @@ def test_a_form_that_is_out_of_date_changes_nothing(app: Flask):
 def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_specified(app: Flask, header_row: int):
     rows = [["", "Alpha", "Beta"], ["", "Gamma", "Delta"], ["", "Epsilon", "Zeta"], ["", "Alder Nets", "Trat"]]
     officer, address = upload(app, build_workbook(List=rows[header_row - 1 :] if header_row == 1 else rows))
-    assert "we cannot read it as a table yet" in officer.get(address).get_data(as_text=True)
+    assert "but not yet read as a table" in officer.get(address).get_data(as_text=True)
     changes = {"header-first-0-0": str(header_row), "header-last-0-0": str(header_row), "column-0-0-1": "name"}
     page = correct(app, officer, address, **changes)
     assert f"{4 - header_row} row" in page.split('id="confirm"')[1]

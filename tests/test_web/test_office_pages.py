@@ -118,11 +118,11 @@ def test_remembered_columns_are_named_on_the_page_of_an_import_and_forgotten_on_
         path, mapping_path = f"/imports/{import_.id}", f"/column-mappings/{mapping.id}/delete"
     client = sign_in_as(app, "officer")
     page = client.get(path).get_data(as_text=True)
-    assert "Columns as confirmed on" in page
+    assert "Columns as confirmed by" in page
     assert page.count('<span class="tag">remembered</span>') == 1
     assert mapping_path in client.get("/column-mappings").get_data(as_text=True)
     assert client.post(mapping_path, data={"csrf_token": form_token(client)}).status_code == 303
-    assert "No columns are remembered yet." in client.get("/column-mappings").get_data(as_text=True)
+    assert "No column mappings have been remembered yet." in client.get("/column-mappings").get_data(as_text=True)
 
 
 def test_every_text_of_the_pages_is_in_the_translation_template(tmp_path: Path):

@@ -67,10 +67,10 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     for expected in (
         "1 practice needs to change", "Whether prices cover legal wages: Some prices are too low.", "SD-62",
         "Pay a price that covers legal wages", "Suppliers pay for our changes left blank",
-        "1 practice without concerns", "Answers from Outdoor wear", "entered on this page, form 2026.5",
+        "1 practice raises no concerns", "Answers from Outdoor wear", "entered on this page, form 2026.5",
     ):  # fmt: skip
         assert expected in text
-    assert "Steep seasonal peaks" in text.partition("Unanswered questions")[2].partition("without concerns")[0]
+    assert "Steep seasonal peaks" in text.partition("Unanswered questions")[2].partition("no concerns")[0]
 
 
 def test_an_invalid_answer_is_reported_beside_its_question_and_nothing_is_lost(app: Flask, harbour: str) -> None:

@@ -60,7 +60,8 @@ def test_the_result_is_shown_with_its_workbook(app: Flask) -> None:
     ("data", "fields", "expected"),
     [
         (None, {}, "Choose a cohorts file"), (b"nothing", {}, "cohorts.xlsx"),
-        (cohorts.sheet(), {"interest": "much"}, "is not a number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
+        (cohorts.sheet(), {"interest": "much"},
+            "is not a valid number"), (cohorts.sheet(), {"currency": "EUR"}, "per_eur"),
         (cohorts.sheet(), {"instalments": "99"}, "lump sum"),
         (cohorts.sheet(*[f"{row} | Xyz" for row in cohorts.ROWS], headers=(*cohorts.HEADERS, "Worker name")), {}, "Remove the"),
     ],
@@ -100,7 +101,7 @@ def test_an_officer_sends_cohorts_reads_the_figures_and_downloads_the_workbook(a
     expect(ana.get_by_text("is 3.00 times as high")).to_be_visible()
     cohort = ana.locator("details.reason", has_text="NP-19").first
     cohort.locator("summary").click()
-    expect(cohort.get_by_text("counted in part (0.50) because of a zero-fee policy")).to_be_visible()
+    expect(cohort.get_by_text("partly counted (0.50) because of a zero-fee policy")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Download workbook").click()
     download.value.save_as(tmp_path / "repayment.xlsx")

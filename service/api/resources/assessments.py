@@ -14,7 +14,7 @@ ROUTES: tuple[Route, ...] = (
           "Calculate what cohorts of workers are owed for recruitment fees. Nothing is saved.", RepaymentSchema(),
           body=RepaymentRequestSchema()),
     Route("GET", "/assessments/<result_id>", "get_assessment", views.get_result,
-          "Get a result as of its assessment date, with the reasons for it.",
+          "Get a result and the reasons for it, as of its assessment date.",
           AssessmentSchema()),
     Route("GET", "/assessments/<result_id>/moves", "get_score_changes", overview.get_moves,
           "Explain how the score has changed since the previous assessment.", ScoreChangeSchema()),

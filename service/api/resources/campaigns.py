@@ -21,7 +21,7 @@ from service.api.schemas.campaigns import (
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/campaigns", "list_campaigns", campaigns.list_campaigns,
-          "List the campaigns in which many suppliers are asked to answer a questionnaire, newest first.", CAMPAIGNS),
+          "List campaigns, newest first. A campaign asks many suppliers to answer a questionnaire.", CAMPAIGNS),
     Route("POST", "/campaign-preview", "preview_campaign", campaigns.preview_campaign,
           "Preview a campaign: who would be asked, who would be left out, and why. Nothing is sent.", CampaignPreviewSchema(),
           body=CampaignPlanSchema()),
@@ -29,7 +29,7 @@ ROUTES: tuple[Route, ...] = (
           "Start a campaign: each supplier is sent a link to its questionnaire, and reminders until it has answered.",
           CampaignSchema(), (201,), "write", body=NewCampaignSchema(sent_as="NewCampaign"), reading="suppliers:read"),
     Route("GET", "/campaigns/<campaign_id>", "get_campaign", campaigns.get_campaign,
-          "Get a campaign, with how many of its suppliers are in each state.", CampaignSchema()),
+          "Get a campaign, with the number of its suppliers in each state.", CampaignSchema()),
     Route("PATCH", "/campaigns/<campaign_id>", "change_campaign", campaigns.change_campaign,
           "Pause, resume or cancel a campaign. Cancelling revokes its links for good.", CampaignSchema(), transaction="write",
           body=CampaignChangeSchema(), reading="suppliers:read"),
@@ -37,9 +37,10 @@ ROUTES: tuple[Route, ...] = (
           "List the suppliers of a campaign, with the state of each questionnaire.", CAMPAIGN_SUPPLIERS,
           query=CampaignSuppliersQuerySchema()),
     Route("POST", "/campaigns/<campaign_id>/suppliers", "change_campaign_suppliers", campaigns.change_suppliers,
-          "Remind suppliers, ask them after all, cancel, or mark them as bounced, refused or declined.", ChangedSuppliersSchema(),
+          "Remind suppliers, ask those that were left out, cancel, or mark suppliers as bounced, refused or declined.",
+          ChangedSuppliersSchema(),
           transaction="write", body=CampaignSuppliersChangeSchema()),
     Route("POST", "/campaigns/<campaign_id>/links", "create_campaign_links", campaigns.create_links,
-          "Create a new link for each supplier, to send it yourself. The links are returned only once.", CAMPAIGN_LINKS,
+          "Create a new link for each supplier, for you to send. The links are returned only once.", CAMPAIGN_LINKS,
           transaction="write", body=CampaignLinksRequestSchema(), secret=True),
 )  # fmt: skip

@@ -31,7 +31,7 @@ ROUTES: tuple[Route, ...] = (
           "Undo a merge: separate two suppliers, each with its own history.", SupplierMergeSchema(), transaction="write",
           reading="suppliers:read"),
     Route("GET", "/identity/weak-keys", "list_weak_keys", identity.list_weak_keys,
-          "List suppliers that were stored under an entry that identifies no supplier.", WEAKLY_KEYED_LIST),
+          "List suppliers that were stored under a reference or number that does not identify any supplier.", WEAKLY_KEYED_LIST),
     Route("GET", "/matches", "list_matches", watchlists.list_matches,
           "List possible matches between suppliers and watchlist entries, with reasons (default: open matches).", MATCH_PAGE,
           query=MatchQuerySchema()),

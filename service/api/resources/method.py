@@ -8,7 +8,8 @@ from service.api.schemas.method import MODELS, SOURCES, MethodSchema, ModelSchem
 from service.api.schemas.questionnaires import FORMS, FormFileQuerySchema
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/forms", "list_forms", questionnaire_requests.list_forms, "List the forms that can be sent to suppliers.",
+    Route("GET", "/forms", "list_forms", questionnaire_requests.list_forms,
+        "List the forms that can be sent to suppliers.",
           FORMS),
     Route("GET", "/forms/<form_id>/template", "download_form", questionnaire_requests.blank_form,
           "Get a blank form as a workbook or PDF.", FileTypes.of("xlsx", "pdf"), transaction="own", query=FormFileQuerySchema()),

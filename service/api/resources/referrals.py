@@ -34,8 +34,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/referral-directory/contacts.csv", "download_referral_contacts", referrals.download_contacts,
           "Download the referral directory as a CSV file.", FileTypes.of("csv"), transaction="own"),
     Route("POST", "/referral-directory/import", "upload_referral_contacts", referrals.upload_contacts,
-          "Add and change contacts from a CSV file. If anything in it is wrong, nothing is saved.", ReferralImportSchema(),
+          "Add and change contacts from a CSV file. If the file contains any error, nothing is saved.", ReferralImportSchema(),
           transaction="write", body=ReferralFileSchema()),
     Route("GET", "/referral-directory", "list_referral_readiness", referrals.list_readiness,
-          "List what the referral directory lacks in each country.", REFERRAL_READINESS),
+          "List what is missing from the referral directory in each country.", REFERRAL_READINESS),
 )  # fmt: skip

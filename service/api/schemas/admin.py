@@ -54,14 +54,17 @@ USERS = page_of(UserSchema, "UserList")
 
 
 class FilterSchema(TableFilterSchema):
-    """A supplier filter saved by a user. Its fields are sent individually and returned together in ``wanted``."""
+    """A supplier filter saved by a user.
+
+    Requests contain its fields individually; responses return them together in ``wanted``.
+    """
 
     id = fields.String(dump_only=True)
     name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
     wanted = fields.Dict(attribute="query", dump_only=True)
 
     class Meta(ApiSchema.Meta):
-        """The fields that are sent individually and returned in ``wanted``."""
+        """The fields that clients send individually and that responses return in ``wanted``."""
 
         load_only = tuple(TableFilterSchema().fields)
 
@@ -131,7 +134,7 @@ ACTIVITY_PAGE = page_of(AuditEventSchema, "ActivityPage")
 
 
 class ActivityQuerySchema(ApiSchema):
-    """The parameters for listing who did what about a supplier. ``object_type``: such as step or asking."""
+    """The parameters for listing the activity on a supplier. ``object_type`` is, for example, `step` or `asking`."""
 
     actor = StrictString(80)
     object_type = StrictString(40)
@@ -154,7 +157,7 @@ class AuditQuerySchema(ApiSchema):
 
 
 class OrganisationSchema(ApiSchema):
-    """The organisation that the API key belongs to, and how long it keeps data."""
+    """The organisation that the API key belongs to, and its retention period."""
 
     id = fields.String(dump_only=True)
     name = fields.String(dump_only=True)
@@ -171,7 +174,7 @@ class SessionSchema(ApiSchema):
     created_at = fields.DateTime()
     seen_at = fields.DateTime()
     authenticated_at = fields.DateTime(
-        allow_none=True, metadata={"description": "When the user last entered the password or another proof."}
+        allow_none=True, metadata={"description": "When the user last entered a password or another factor."}
     )
 
 
@@ -179,17 +182,20 @@ SESSIONS = page_of(SessionSchema, "SessionList")
 
 
 class SignInRulesSchema(ApiSchema):
-    """How the users of the organisation sign in. The installation sets the longest times after which a session ends."""
+    """The sign-in rules of the organisation. The installation limits how long sessions may last."""
 
     idle_minutes = StrictInteger(sign_in_rules.SHORTEST_IDLE, required=True)
     session_hours = StrictInteger(1, required=True)
     second_factor = StrictBoolean(
-        required=True, metadata={"description": "Whether admins and case handlers need a second factor now."}
+        required=True, metadata={"description": "Whether admins and case handlers currently need a second factor."}
     )
     second_factor_from = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "From when they need one; null if the organisation does not require it."},
+        metadata={
+            "description": "The time from which admins and case handlers need a second factor; null if the organisation does "
+            "not require one."
+        },
     )
 
 
@@ -203,7 +209,9 @@ class IdentityProviderSchema(ApiSchema):
     name = StrictString(80, required=True, documented_pattern=NOT_BLANK)
     issuer = StrictString(500, required=True)
     client_id = StrictString(200, required=True, documented_pattern=NOT_BLANK)
-    client_secret = StrictString(500, load_only=True, metadata={"description": "Without it, the stored one stays."})
+    client_secret = StrictString(
+        500, load_only=True, metadata={"description": "If omitted, the stored secret is kept."}
+    )
     group_claim = StrictString(80)
     roles = StrictDict(
         keys=StrictString(200),
@@ -211,15 +219,19 @@ class IdentityProviderSchema(ApiSchema):
         required=True,
         metadata={"description": "The role of each group."},
     )
-    required = StrictBoolean(metadata={"description": "Whether everyone has to sign in through it."})
+    required = StrictBoolean(metadata={"description": "Whether all users must sign in through this provider."})
     break_glass_id = StrictString(
-        36, allow_none=True, metadata={"description": "The admin who may still use a password then."}
+        36,
+        allow_none=True,
+        metadata={
+            "description": "The admin who may still sign in with a password when all other users must use this provider."
+        },
     )
     changed_at = fields.DateTime(dump_only=True)
 
 
 class LogoSchema(ApiSchema):
-    """The logo of the organisation, as a PNG of this many pixels."""
+    """The organisation's logo, a PNG file with this width and height in pixels."""
 
     sha256 = fields.String()
     width = StrictInteger(1)
@@ -228,7 +240,7 @@ class LogoSchema(ApiSchema):
 
 
 class LogoUploadSchema(ApiSchema):
-    """The part of an upload: the picture."""
+    """The image file to upload."""
 
     file = fields.String(required=True, metadata={"format": "binary"})
 

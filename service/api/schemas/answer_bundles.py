@@ -26,7 +26,7 @@ SENDER_KEYS = page_of(SenderKeySchema, "SenderKeyList")
 
 
 class AnswerBundleUploadSchema(ApiSchema):
-    """The part of an upload: the file of signed answers."""
+    """The file of signed answers to upload."""
 
     file = fields.String(required=True, metadata={"format": "binary"})
 
@@ -38,8 +38,10 @@ class ImportedBundleSchema(ApiSchema):
     """Signed answers that were imported."""
 
     id = fields.String()
-    key_id = fields.String(metadata={"description": "The accepted key that signed them."})
+    key_id = fields.String(metadata={"description": "The accepted key that the answers were signed with."})
     form = fields.String()
     form_version = fields.String()
-    answered_on = fields.Date(metadata={"description": "The day on which the supplier sent them to the other buyer."})
+    answered_on = fields.Date(
+        metadata={"description": "The day on which the supplier submitted these answers to the other buyer."}
+    )
     imported_at = fields.DateTime()

@@ -12,26 +12,25 @@ CHANGES = ("due", "withheld")
 
 
 class ApprovalSchema(ApiSchema):
-    """A decision that waits for an approver. A person makes it on the page Approvals, never a program."""
+    """A decision waiting for an approver. Only a person can make it, on the Approvals page; the API cannot."""
 
     kind = CurrentChoice(
         KINDS,
         metadata={
-            "description": "A change to a step that protects people, a later date that a supplier proposes for one, an exit "
-            "paper, closing an emergency, or ending a retaliation watch early."
+            "description": "What has to be decided: a change to a step that protects people, a later date proposed by a "
+            "supplier for such a step, an exit paper, the closure of an emergency, or the early end of a "
+            "retaliation watch."
         },
     )
     id = fields.String(metadata={"description": "The ID of the request, proposal, exit paper, case or watch."})
     supplier_id = fields.String(allow_none=True)
     step_id = fields.String(allow_none=True)
     case_id = fields.String(allow_none=True)
-    change = CurrentChoice(
-        CHANGES, allow_none=True, metadata={"description": "The change to the step that is requested."}
-    )
-    due = fields.Date(allow_none=True, metadata={"description": "The date that is requested."})
+    change = CurrentChoice(CHANGES, allow_none=True, metadata={"description": "The requested change to the step."})
+    due = fields.Date(allow_none=True, metadata={"description": "The requested date."})
     reason = fields.String(
         allow_none=True,
-        metadata={"description": "Null for callers without access to what workers reported, if it might reveal that."},
+        metadata={"description": "Null if it might reveal what workers reported and the caller has no access to that."},
     )
     asked_at = fields.DateTime()
 

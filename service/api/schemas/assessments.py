@@ -61,24 +61,29 @@ class ReasonForDecisionSchema(ApiSchema):
 
 
 class NextStepOfDecisionSchema(ApiSchema):
-    """The next step: the ID of an action, and a description."""
+    """The next step: an action ID and a description."""
 
     action = fields.String(allow_none=True)
     text = fields.String()
 
 
 class DecisionDetailsSchema(ApiSchema):
-    """The onboarding decision as one of four answers, with its reasons.
+    """The onboarding decision in its four-value form, with its reasons.
 
-    `proceed` and `proceed_with_plan` allow orders to continue, `ask` means that answers are needed first, and `hold` stops new
-    orders.
+    `proceed` and `proceed_with_plan` allow orders to continue, `ask` means that answers are needed first, and `hold`
+    means that no new orders should be placed.
     """
 
     answer = StrictChoice(ANSWERS)
     reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
-    ends_when = fields.String(allow_none=True, metadata={"description": "What ends a hold. Null for other answers."})
+    ends_when = fields.String(
+        allow_none=True, metadata={"description": "What would end the hold. Null for all other decisions."}
+    )
     meanwhile = fields.String(
-        allow_none=True, metadata={"description": "What you still owe during a hold, such as payment for work done."}
+        allow_none=True,
+        metadata={
+            "description": "What you still owe the supplier during a hold, such as payment for work already done."
+        },
     )
     next_step = fields.Nested(NextStepOfDecisionSchema, allow_none=True)
 
@@ -94,8 +99,8 @@ class CorrectivePlanSchema(ApiSchema):
     """A corrective action plan agreed with a supplier. `next_due` is the due date of its next step, or null once all steps are
     done.
 
-    `covers` lists the indicators that the plan addresses (`case_records` stands for findings in case records that no indicator
-    reads). `steps` lists its safety steps.
+    `covers` lists the indicators that the plan addresses (`case_records` covers findings in case records
+    that do not affect any indicator). `steps` lists its safety steps.
     """
 
     agreed_on = StrictDay(required=True)
@@ -105,9 +110,11 @@ class CorrectivePlanSchema(ApiSchema):
 
 
 class DecisionRequestSchema(ApiSchema):
-    """The plan agreed with a supplier, and the day on which it was informed of the findings. Nothing is saved.
+    """The plan agreed with a supplier, and the day on which the supplier was
 
-    Anything omitted is taken from the plan and letters stored for the supplier.
+    informed of the findings. Nothing is saved. Values that you omit are
+
+    taken from the supplier's stored plan and letters.
     """
 
     plan = StrictNested(CorrectivePlanSchema, allow_none=True)
@@ -115,7 +122,7 @@ class DecisionRequestSchema(ApiSchema):
 
 
 class IssueSchema(ApiSchema):
-    """An answer in the request that cannot be used, with the same issue code as for a sheet."""
+    """An answer in the request that could not be used, with the same issue codes as for uploaded files."""
 
     question = fields.String()
     code = fields.String()
@@ -128,8 +135,8 @@ class IssueSchema(ApiSchema):
 def issues() -> fields.List[Any]:
     """Return the field that lists the answers that were sent but cannot be used."""
     about = (
-        "Answers in the request that cannot be used, with the same issue codes as for a sheet. Included only in responses to "
-        "requests that contain answers."
+        "The answers in the request that could not be used, with the same issue codes as "
+        "for uploaded files. Included only if the request contained answers."
     )
     return fields.List(fields.Nested(IssueSchema), metadata={"description": about})
 
@@ -140,7 +147,8 @@ _ResultSchema = ApiSchema.from_dict({name: of_contract(name) for name in RESULT}
 def withheld() -> fields.String:
     """Return the field with the text that replaces steps that contact workers."""
     about = (
-        "What the referral directory lacks, if steps that contact workers are left out because of it. Null if none are."
+        "What is missing from the referral directory, if steps that involve contacting workers were left out for "
+        "that reason. Null if no steps were left out."
     )
     return fields.String(allow_none=True, dump_only=True, metadata={"description": about})
 
@@ -155,7 +163,9 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
     decision_details = fields.Nested(
         DecisionDetailsSchema,
         allow_none=True,
-        metadata={"description": "The decision as one of four answers. Null for results from models before method 4."},
+        metadata={
+            "description": "The decision in its four-value form. Null for results of models earlier than method 4."
+        },
     )
 
 
@@ -169,7 +179,7 @@ class AssessmentSchema(DecidedResultSchema):
 
 
 class ResultLineSchema(ApiSchema):
-    """An earlier or current result, as returned in a supplier's history."""
+    """A current or earlier result in a supplier's history."""
 
     id = fields.String()
     cause = fields.String()
@@ -196,7 +206,7 @@ class ContributionSchema(ApiSchema):
 
 
 class CountedStepSchema(ApiSchema):
-    """A closed step whose outcome counts as evidence from an assessment on, or a reopened step whose outcome no longer counts."""
+    """A closed step whose outcome counts as evidence from this assessment on, or a reopened step whose outcome no longer does."""
 
     step_id = fields.String()
     title = fields.String()

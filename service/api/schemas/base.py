@@ -61,17 +61,19 @@ class ApiSchema(Schema):
 
 
 class WrittenSchema(ApiSchema):
-    """What a request that changed an object returns to a key without the scope to read it."""
+    """The response to a request that changed an object, for API keys without the scope to read that object."""
 
     optional = frozenset({"id", "version", "issues"})
     id = fields.String()
     version = fields.Integer()
-    issues = fields.List(fields.Dict(), metadata={"description": "Answers and notes that could not be used as sent."})
+    issues = fields.List(
+        fields.Dict(), metadata={"description": "Answers and notes that could not be used as they were sent."}
+    )
 
 
 def page_of(items: type[ApiSchema], name: str, **more: fields.Field[Any]) -> ApiSchema:
     """Return the schema of a page of a list: ``items``, ``next``, the address of the next page, and what else it says."""
-    following = {"description": "Address of the next page; null on the last page."}
+    following = {"description": "The URL of the next page; null on the last page."}
     parts: dict[str, fields.Field[Any]] = {
         "items": StrictList(StrictNested(items)),
         "next": StrictString(allow_none=True, metadata=following),

@@ -31,7 +31,7 @@ CHANNELS = (MAIL, MERGE_FILE)
 
 
 class SupplierContactSchema(ApiSchema):
-    """The address to which questionnaires for a supplier go: a shared mailbox of its management, never that of a worker."""
+    """The address to which a supplier's questionnaires are sent: a shared mailbox of its management, never a worker's address."""
 
     email = StrictString(254, required=True)
     language = StrictString(
@@ -39,36 +39,39 @@ class SupplierContactSchema(ApiSchema):
         allow_none=True,
         metadata={
             "enum": [*list_default_texts(), None],
-            "description": "The language that the respondent chose; null for the default of its country.",
+            "description": "The language chosen by the respondent; null if it is the default for the supplier's country.",
         },
     )
     confirmed = StrictBoolean(
         load_only=True,
         required=True,
-        metadata={"description": "You have confirmed that the address belongs to the supplier's management."},
+        metadata={"description": "True if you have confirmed that the address belongs to the supplier's management."},
     )
     confirmed_at = fields.DateTime(dump_only=True)
 
 
 class CampaignPlanSchema(ApiSchema):
-    """The suppliers to ask, the due date, and how they are asked."""
+    """Which suppliers to ask, the due date, and how to ask them."""
 
     name = StrictString(100, required=True, documented_pattern=NOT_BLANK)
     due_on = StrictDay(required=True)
     channel = StrictChoice(CHANNELS, load_default=MAIL)
-    filter = StrictNested(TableFilterSchema, metadata={"description": "Which suppliers to ask; by default all."})
+    filter = StrictNested(
+        TableFilterSchema, metadata={"description": "The filter that selects the suppliers to ask (default: all)."}
+    )
     suppliers = StrictList(
-        StrictString(36, "^[0-9a-f-]+$"), metadata={"description": "Ask these suppliers only, at most 50 IDs."}
+        StrictString(36, "^[0-9a-f-]+$"), metadata={"description": "Ask only these suppliers (at most 50 IDs)."}
     )
     site_form = StrictString(
-        40, metadata={"enum": FORMS["site"], "description": "By default, the form for the sector of each site."}
+        40,
+        metadata={"enum": FORMS["site"], "description": "The form to send (default: the form for each site's sector)."},
     )
     agency_form = StrictString(40, metadata={"enum": FORMS["agency"]})
     first = StrictInteger(
         1,
         load_rules()["most"],
         metadata={
-            "description": "Ask only this many suppliers, in the order of the filter: by default, highest risk first."
+            "description": "Ask at most this many suppliers, in the order of the filter (default: highest risk first)."
         },
     )
     again = StrictBoolean(metadata={"description": "Also ask suppliers that were asked recently."})
@@ -79,27 +82,33 @@ class NewCampaignSchema(CampaignPlanSchema):
 
     digest = StrictString(
         16,
-        metadata={"description": "The digest of the preview: the campaign starts only if its list is still the same."},
+        metadata={
+            "description": "The digest returned by the preview. The campaign starts only if the list of suppliers has not "
+            "changed since."
+        },
     )
 
 
 class CampaignPreviewSchema(ApiSchema):
-    """Who would be asked by a campaign, and who would be left out."""
+    """Which suppliers a campaign would ask, and which it would leave out."""
 
     digest = fields.String()
-    asked = StrictList(fields.String(), metadata={"description": "IDs of the suppliers."})
+    asked = StrictList(fields.String(), metadata={"description": "The IDs of the suppliers."})
     no_address = StrictList(fields.String())
     asked_recently = StrictList(fields.String())
     sensitive = StrictInteger(
         0,
-        metadata={"description": "How many get the form without questions that could endanger whoever answers them."},
+        metadata={
+            "description": "The number of suppliers that would be sent the form without the questions that could endanger the "
+            "person answering."
+        },
     )
-    forms = fields.Dict(metadata={"description": "How many suppliers get each form."})
-    languages = fields.Dict(metadata={"description": "How many emails are in each language."})
+    forms = fields.Dict(metadata={"description": "The number of suppliers that would be sent each form."})
+    languages = fields.Dict(metadata={"description": "The number of emails in each language."})
 
 
 class CampaignSchema(ApiSchema):
-    """A campaign, with how many of its suppliers are in each state."""
+    """A campaign, with the number of its suppliers in each state."""
 
     id = fields.String()
     name = fields.String()
@@ -108,11 +117,11 @@ class CampaignSchema(ApiSchema):
     state = StrictChoice(("running", "paused", "cancelled"))
     created_by = fields.String()
     created_at = fields.DateTime()
-    counts = fields.Dict(metadata={"description": f"By state: {', '.join(STATES)}."})
+    counts = fields.Dict(metadata={"description": f"The number of suppliers in each state: {', '.join(STATES)}."})
 
 
 class CampaignLineSchema(ApiSchema):
-    """A campaign in the list."""
+    """A campaign, as returned in a list."""
 
     id = fields.String()
     name = fields.String()
@@ -128,7 +137,7 @@ CAMPAIGNS = page_of(CampaignLineSchema, "CampaignList")
 
 
 class CampaignSupplierSchema(ApiSchema):
-    """A supplier of a campaign, and what became of its questionnaire."""
+    """A supplier in a campaign, and the state of its questionnaire."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -137,24 +146,28 @@ class CampaignSupplierSchema(ApiSchema):
     form_version = fields.String()
     state = StrictChoice(STATES)
     reason = fields.String(allow_none=True)
-    due_at = fields.DateTime(metadata={"description": "When the due date ends in the supplier's time zone."})
+    due_at = fields.DateTime(
+        metadata={"description": "The time at which the due date ends in the supplier's time zone."}
+    )
     answered = StrictInteger(0)
     questions = StrictInteger(0)
     opened_at = fields.DateTime(allow_none=True)
     returned_on = fields.Date(allow_none=True)
     review = StrictChoice(
-        REVIEW_STATES, allow_none=True, metadata={"description": "How far its review has got; null before it."}
+        REVIEW_STATES, allow_none=True, metadata={"description": "The state of the review; null if it has not started."}
     )
     declined_on = fields.Date(allow_none=True)
     level = fields.String(allow_none=True)
-    level_before = fields.String(allow_none=True, metadata={"description": "Its level when the campaign started."})
+    level_before = fields.String(
+        allow_none=True, metadata={"description": "The supplier's level when the campaign started."}
+    )
 
 
 CAMPAIGN_SUPPLIERS = page_of(CampaignSupplierSchema, "CampaignSupplierList")
 
 
 class CampaignSuppliersQuerySchema(PageQuerySchema):
-    """The state of the suppliers to list, and the page."""
+    """The parameters for listing the suppliers of a campaign."""
 
     state = StrictChoice(STATES)
 
@@ -166,30 +179,31 @@ class CampaignChangeSchema(ApiSchema):
 
 
 class CampaignSuppliersChangeSchema(ApiSchema):
-    """What to do about some suppliers of a campaign, by their IDs in it."""
+    """An action on some suppliers of a campaign, given by their IDs in the campaign."""
 
     ids = StrictList(StrictString(36, "^[0-9a-f-]+$"), required=True)
     action = StrictChoice(ACTIONS, required=True)
-    reason = StrictString(2000, metadata={"description": "Required for bounced, refused and declined."})
+    reason = StrictString(2000, metadata={"description": "Required for `bounced`, `refused` and `declined`."})
     how = StrictChoice(
-        HOW_REFUSED, metadata={"description": "How the supplier refused: by email, or to one of your officers."}
+        HOW_REFUSED,
+        metadata={"description": "How the supplier refused: by email or in conversation with one of your officers."},
     )
 
 
 class ChangedSuppliersSchema(ApiSchema):
-    """How many suppliers were changed; the state of the others does not allow it."""
+    """The number of suppliers changed. The others are in a state that does not allow the action."""
 
     changed = StrictInteger(0)
 
 
 class CampaignLinksRequestSchema(ApiSchema):
-    """The suppliers that get a new link: those without one so far, or all that have not returned the questionnaire."""
+    """Which suppliers get a new link: those that have none yet, or all that have not returned the questionnaire."""
 
     scope = StrictChoice(SCOPES, load_default="unsent")
 
 
 class CampaignLinkSchema(ApiSchema):
-    """A new link for a supplier, to send it yourself."""
+    """A new link for a supplier, for you to send."""
 
     supplier_id = fields.String()
     supplier = fields.String()

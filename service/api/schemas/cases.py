@@ -33,7 +33,7 @@ def _codes(question: str) -> tuple[str, ...]:
 
 
 class FindingSchema(ApiSchema):
-    """A finding in a case: something that was looked for, and whether it was found."""
+    """A finding in a case: what was looked for, and whether it was found."""
 
     number = StrictInteger(0, dump_only=True)
     finding = CurrentChoice(_codes("finding"), required=True)
@@ -46,7 +46,7 @@ class FindingSchema(ApiSchema):
 
 
 class FirstStepSchema(ApiSchema):
-    """One of the first steps to take in a case, and the time by which it is due."""
+    """One of the first steps to take in a case, and when it is due."""
 
     id = fields.String()
     within_hours = StrictNumber()
@@ -54,22 +54,24 @@ class FirstStepSchema(ApiSchema):
 
 
 class CaseClosingSchema(ApiSchema):
-    """How a case is closed. An emergency requires all fields: when someone spoke to workers, how many there were, and who chose
-    them.
-
-    For an emergency, the request only proposes closure. A user has to adopt the proposal, and an approver confirms it.
+    """Details of the closure of a case. For an emergency, all fields are
+    required: when someone spoke to workers, how many, and who chose them.
+    The request then only proposes the closure: a user has to adopt the
+    proposal, and an approver has to confirm it.
     """
 
     outcome = CurrentChoice(closing.list_outcomes(), required=True)
     checked_on = StrictDay()
     workers = StrictInteger(
-        0, 100_000, metadata={"description": "How many workers were spoken to. 0 only for a case entered by mistake."}
+        0,
+        100_000,
+        metadata={"description": "The number of workers spoken to. 0 is allowed only for a case entered by mistake."},
     )
-    chosen_by = CurrentChoice(CHOSEN_BY, metadata={"description": "Who chose these workers."})
+    chosen_by = CurrentChoice(CHOSEN_BY, metadata={"description": "Who chose the workers who were spoken to."})
 
 
 class ProposedClosingSchema(ApiSchema):
-    """A proposal to close an emergency that no approver has confirmed yet."""
+    """A proposal to close an emergency, not yet confirmed by an approver."""
 
     outcome = fields.String()
     checked_on = fields.Date()
@@ -96,14 +98,16 @@ class CaseLineSchema(ApiSchema):
         ProposedClosingSchema,
         dump_only=True,
         allow_none=True,
-        metadata={"description": "A proposal to close the emergency, waiting for an approver to confirm it."},
+        metadata={"description": "A proposal to close the emergency, not yet confirmed by an approver."},
     )
 
 
 class CaseSchema(CaseLineSchema):
-    """What was found about one group of people, and how it is interpreted.
+    """What was found about one group of people, and how the
 
-    This is never a verdict and never contains personal data.
+    rules interpret it. A case is never a verdict and
+
+    never contains personal data.
     """
 
     optional = frozenset({"issues", "warnings"})
@@ -130,18 +134,19 @@ class CaseSchema(CaseLineSchema):
         fields.Nested(IssueSchema),
         dump_only=True,
         metadata={
-            "description": "Notes in the request that contained personal data. The findings were saved without them."
+            "description": "The notes in the request that contained personal data. The findings were saved without these "
+            "notes."
         },
     )
     warnings = fields.List(
         fields.Nested(IssueSchema),
         dump_only=True,
-        metadata={"description": "Notes in the request that were saved but may identify one person."},
+        metadata={"description": "The notes in the request that were saved but may identify an individual."},
     )
 
 
 class CaseCorrectionSchema(ApiSchema):
-    """The texts of a case that can be corrected. A field that is not sent stays as it is; an empty text removes it."""
+    """The texts of a case that can be corrected. Fields that you omit are not changed; an empty string removes the text."""
 
     number = StrictString(LONGEST["case_id"])
     linked_reference = StrictString(LONGEST["linked_reference"], shortest=0)
@@ -154,13 +159,13 @@ class CaseCorrectionSchema(ApiSchema):
 
 
 class NoteCorrectionSchema(ApiSchema):
-    """The note that replaces the note of a finding; an empty text removes it."""
+    """The new note for a finding. An empty string removes the note."""
 
     note = StrictString(LONGEST["note"], shortest=0, required=True)
 
 
 class CaseDeletionQuerySchema(ApiSchema):
-    """Why a case is deleted."""
+    """The reason for deleting a case."""
 
     reason = StrictChoice(tuple(corrections.DELETION_REASONS), required=True)
 

@@ -31,7 +31,7 @@ class SystemSourceSchema(ApiSchema):
 
 
 class SystemOptionSchema(ApiSchema):
-    """Something that has to be entered about a system of a kind."""
+    """A setting that systems of this kind require."""
 
     id = fields.String()
     title = fields.String()
@@ -39,33 +39,39 @@ class SystemOptionSchema(ApiSchema):
 
 
 class SystemKindSchema(ApiSchema):
-    """A kind of system that scores can be written to, with its limits and where they come from."""
+    """A kind of system that scores can be written to, with its limits and their sources."""
 
     id = fields.String()
     title = fields.String()
-    identifier = fields.String(metadata={"description": "What it names suppliers by."})
-    batch = fields.Integer(metadata={"description": "The most suppliers in a request."})
+    identifier = fields.String(metadata={"description": "The identifier that this kind of system uses for suppliers."})
+    batch = fields.Integer(metadata={"description": "The maximum number of suppliers in a request."})
     fields_ = fields.Integer(
-        attribute="fields", data_key="fields", metadata={"description": "The most fields of a supplier."}
+        attribute="fields", data_key="fields", metadata={"description": "The maximum number of fields for a supplier."}
     )
-    kinds = fields.List(fields.String(), metadata={"description": "The kinds of values that its fields take."})
+    kinds = fields.List(fields.String(), metadata={"description": "The kinds of values that its fields accept."})
     sign_in = fields.List(fields.String())
     options = fields.List(fields.Nested(SystemOptionSchema))
-    mapping = fields.Dict(metadata={"description": "The mapping of a new system."})
+    mapping = fields.Dict(metadata={"description": "The default mapping for a new system."})
     sources = fields.List(fields.Nested(SystemSourceSchema))
 
 
 class SystemCredentialsSchema(ApiSchema):
-    """How Diligence signs in to a connected system. They are stored encrypted and never returned."""
+    """The credentials with which Diligence signs in to a connected system. They are stored encrypted and never returned."""
 
     sign_in = StrictChoice(SIGN_INS, required=True)
-    client_id = StrictString(MAX_SECRET, required=True, metadata={"description": "Or the user name."})
-    secret = StrictString(MAX_SECRET, required=True, metadata={"description": "The client secret, or the password."})
+    client_id = StrictString(
+        MAX_SECRET, required=True, metadata={"description": "The client ID, or the user name for basic authentication."}
+    )
+    secret = StrictString(
+        MAX_SECRET,
+        required=True,
+        metadata={"description": "The client secret, or the password for basic authentication."},
+    )
     api_key = StrictString(MAX_SECRET, metadata={"description": "The application key, for SAP Ariba."})
 
 
 class ConnectedSystemSchema(ApiSchema):
-    """A system of your organisation to which scores are written, and how pushing to it goes."""
+    """A system of your organisation to which scores are written, and the state of its pushes."""
 
     id = fields.String(dump_only=True)
     kind = StrictChoice(load_hosts(), required=True)
@@ -75,22 +81,28 @@ class ConnectedSystemSchema(ApiSchema):
     mapping = StrictDict(
         keys=StrictString(100),
         values=StrictChoice(load_values()),
-        metadata={"description": "Which value goes into each of its fields."},
+        metadata={"description": "The value to be written to each field of the system."},
     )
     credentials = StrictNested(
         SystemCredentialsSchema,
         load_only=True,
-        metadata={"description": "Without them, the stored ones stay, unless the address changes."},
+        metadata={"description": "If omitted, the stored credentials are kept, unless the address changes."},
     )
-    enabled = StrictBoolean(metadata={"description": "Whether scores are pushed to it."})
+    enabled = StrictBoolean(metadata={"description": "Whether scores are pushed to the system."})
     has_credentials = fields.Boolean(dump_only=True)
     code = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "How the last push failed, if it did."}
+        dump_only=True, allow_none=True, metadata={"description": "Why the last push failed; null if it did not."}
     )
     failing_since = fields.DateTime(dump_only=True, allow_none=True)
-    known = fields.Integer(dump_only=True, metadata={"description": "Suppliers with an identifier."})
-    waiting = fields.Integer(dump_only=True, metadata={"description": "Suppliers whose values are to be pushed."})
-    refused = fields.Integer(dump_only=True, metadata={"description": "Suppliers that it did not take last time."})
+    known = fields.Integer(
+        dump_only=True, metadata={"description": "The number of suppliers that have an identifier in the system."}
+    )
+    waiting = fields.Integer(
+        dump_only=True, metadata={"description": "The number of suppliers whose values have yet to be pushed."}
+    )
+    refused = fields.Integer(
+        dump_only=True, metadata={"description": "The number of suppliers that the system rejected last time."}
+    )
     last_sent_at = fields.DateTime(dump_only=True, allow_none=True)
     created_at = fields.DateTime(dump_only=True)
 
@@ -105,25 +117,27 @@ SYSTEM_KINDS = page_of(SystemKindSchema, "SystemKindList")
 
 
 class SystemPushRequestSchema(ApiSchema):
-    """What is pushed now."""
+    """What to push."""
 
-    everything = StrictBoolean(metadata={"description": "Also what the system has accepted already."})
+    everything = StrictBoolean(metadata={"description": "Also push values that the system has already accepted."})
 
 
 class SystemPushSchema(ApiSchema):
-    """An attempt to push: how it ended, and for how many suppliers."""
+    """A push attempt: its outcome, and the number of suppliers."""
 
     number = fields.Integer()
     at = fields.DateTime()
     code = fields.String()
-    status = fields.Integer(allow_none=True, metadata={"description": "The HTTP status; null if there was no reply."})
+    status = fields.Integer(
+        allow_none=True, metadata={"description": "The HTTP status; null if there was no response."}
+    )
     accepted = fields.Integer()
     refused = fields.Integer()
     milliseconds = fields.Integer()
 
 
 class SystemRefusalSchema(ApiSchema):
-    """A supplier whose values a system did not take, and why, in the system's own words."""
+    """A supplier whose values a system rejected, with the system's own error message."""
 
     supplier_id = fields.String()
     kind = fields.String()
@@ -139,7 +153,7 @@ SYSTEM_REFUSALS = page_of(SystemRefusalSchema, "SystemRefusalList")
 
 
 class SystemIdentifierSchema(ApiSchema):
-    """What a connected system calls a supplier. ``waiting``: its values are to be pushed."""
+    """A supplier's identifier in a connected system. ``waiting`` means that its values have yet to be pushed."""
 
     system_id = fields.String(dump_only=True)
     system = fields.String(dump_only=True, metadata={"description": "The name of the system."})
@@ -155,13 +169,13 @@ SYSTEM_IDENTIFIERS = page_of(SystemIdentifierSchema, "SystemIdentifierList")
 
 
 class IdentifierFileSchema(ApiSchema):
-    """A CSV file with the columns reference, identifier and, if needed, kind."""
+    """The text of a CSV file with the columns `reference`, `identifier` and, if needed, `kind`."""
 
     csv = StrictString(MOST_CHARACTERS, required=True)
 
 
 class IdentifierImportSchema(ApiSchema):
-    """What a file of identifiers changed."""
+    """What was changed by a file of identifiers."""
 
     added = StrictInteger(0, MOST_ROWS)
     changed = StrictInteger(0, MOST_ROWS)

@@ -12,7 +12,7 @@ from service.imports.editions import DECISIONS, STATES
 
 
 class EditionCountsSchema(ApiSchema):
-    """How many suppliers of a list are in each state, compared with the list before it."""
+    """The number of suppliers on a list in each state, compared with the previous list."""
 
     new = StrictInteger(0)
     changed = StrictInteger(0)
@@ -24,16 +24,19 @@ class EditionCountsSchema(ApiSchema):
 
 
 class EditionSchema(ApiSchema):
-    """What an import was compared with, and the outcome. Without an earlier list, only doubtful rows of a preview are counted."""
+    """The list that an import was compared with, and the outcome.
+
+    If there is no previous list, only the doubtful rows of a preview are counted.
+    """
 
     previous_id = fields.String(
-        allow_none=True, metadata={"description": "The ID of the import with the list before it."}
+        allow_none=True, metadata={"description": "The ID of the import that contains the previous list."}
     )
     counts = fields.Nested(EditionCountsSchema)
 
 
 class ChangedAnswerSchema(ApiSchema):
-    """A difference between two lists: the question, and what each list says; null for an empty cell."""
+    """A difference between two lists: the question and the answer in each list. Null means that the cell is empty."""
 
     question = fields.String()
     before = fields.Raw(allow_none=True)
@@ -41,23 +44,25 @@ class ChangedAnswerSchema(ApiSchema):
 
 
 class EditionEntrySchema(ApiSchema):
-    """A supplier in which a list differs from the one before it."""
+    """A supplier whose entry differs between a list and the previous one."""
 
     id = fields.String()
     kind = StrictChoice(KINDS)
     state = StrictChoice(STATES)
     name = fields.String()
     supplier_id = fields.String(
-        allow_none=True, metadata={"description": "Null for a new supplier of an import that is not confirmed."}
+        allow_none=True, metadata={"description": "Null for a new supplier if the import has not been confirmed."}
     )
     before_id = fields.String(
         allow_none=True,
         metadata={
-            "description": "The stored supplier that a `doubtful` one may be; if the two were merged, the remaining one."
+            "description": "The stored supplier that a `doubtful` entry may refer to or, if the two have been merged, the one "
+            "that remains."
         },
     )
     reasons = fields.List(
-        StrictChoice(REASONS), metadata={"description": "For `doubtful`: why the two may be the same."}
+        StrictChoice(REASONS),
+        metadata={"description": "Why a `doubtful` entry and the stored supplier may be the same."},
     )
     changes = fields.List(fields.Nested(ChangedAnswerSchema))
     decision = StrictChoice(DECISIONS, allow_none=True)
@@ -75,13 +80,13 @@ class EditionQuerySchema(PageQuerySchema):
 
 
 class GoneDecisionSchema(ApiSchema):
-    """The decision about suppliers that are no longer on a list: `kept`, or `ended` if they no longer supply you."""
+    """The decision about suppliers that are no longer on a list: `kept` if they still supply you, otherwise `ended`."""
 
     entries = StrictList(StrictString(36), required=True, metadata={"minItems": 1, "maxItems": 200})
     decision = StrictChoice(DECISIONS, required=True)
 
 
 class GoneDecidedSchema(ApiSchema):
-    """How many suppliers a decision was recorded for."""
+    """The number of suppliers for which the decision was recorded."""
 
     decided = StrictInteger(0)

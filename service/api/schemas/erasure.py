@@ -11,46 +11,53 @@ SUPPLIERS = ("keep", "erase")
 
 
 class HoldingBackupsSchema(ApiSchema):
-    """The backups made with `diligence backup` that may still hold an object, oldest first. Other copies are not recorded."""
+    """The backups made with `diligence backup` that may still contain an object, oldest first. Other copies are not tracked."""
 
     made_at = StrictList(fields.DateTime())
     kept_days = StrictInteger(
-        0, allow_none=True, metadata={"description": "For how many days backups are kept; null if that is not known."}
+        0, allow_none=True, metadata={"description": "The number of days for which backups are kept; null if unknown."}
     )
     until = fields.DateTime(
         allow_none=True,
-        metadata={"description": "When the last of them is deleted; null if that is not known or there is none."},
+        metadata={
+            "description": "When the last of these backups will be deleted; null if this is unknown or there are none."
+        },
     )
 
 
 class ErasurePreviewSchema(ApiSchema):
-    """What erasing an object would do. Nothing is erased."""
+    """A preview of what erasing an object would do. Nothing is erased."""
 
     object_type = StrictChoice(("site", "agency", "case", "import"))
     id = StrictString()
     erased = fields.Dict(
         keys=fields.String(),
         values=StrictInteger(0),
-        metadata={"description": "How many of each are erased for good, such as results, cases and files."},
+        metadata={
+            "description": "The number of objects of each kind, such as results, cases and files, that would be permanently "
+            "erased."
+        },
     )
     withdrawn = fields.Dict(
         keys=fields.String(),
         values=StrictInteger(0),
         metadata={
-            "description": "How many imports, reports, responses and saved filters are emptied or deleted because they may "
-            "show it."
+            "description": "The number of imports, reports, responses and saved filters that would "
+            "be emptied or deleted because they may contain the object."
         },
     )
     kept = fields.Dict(
         keys=fields.String(),
         values=StrictInteger(0),
-        metadata={"description": "How many of each are kept although they came from this import."},
+        metadata={
+            "description": "The number of objects of each kind that would be kept although they came from this import."
+        },
     )
     backups = StrictNested(HoldingBackupsSchema)
 
 
 class ImportErasureQuerySchema(ApiSchema):
-    """Whether the suppliers that came only from an import are erased with it."""
+    """What happens to the suppliers that came only from the import to be erased."""
 
     suppliers = StrictChoice(
         SUPPLIERS,

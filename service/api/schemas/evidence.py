@@ -26,7 +26,7 @@ STATES = ("claimed", "confirmed")
 GRADES = tuple(grade for grade in GRADE_TITLES if grade != SELF_DECLARED)
 MAX_QUESTIONS = 300
 PIECE_ID = "^[0-9a-f]{12}(-[0-9]{1,3})?$"
-COVERS = {"description": "Question IDs. Only an audit or a certificate may be confirmed without listing any."}
+COVERS = {"description": "The IDs of the questions. They may be omitted only for an audit or a certificate."}
 
 
 def _covers() -> StrictList:
@@ -34,7 +34,7 @@ def _covers() -> StrictList:
 
 
 class ConfirmationSchema(ApiSchema):
-    """Who confirmed a piece of evidence, when, under which reference and for which questions."""
+    """Who confirmed a piece of evidence, when, with which reference and for which questions."""
 
     by = fields.String()
     on = fields.String(metadata={"format": "date"})
@@ -43,7 +43,7 @@ class ConfirmationSchema(ApiSchema):
 
 
 class EvidencePieceSchema(ApiSchema):
-    """A piece of evidence about a supplier. Under method 4, it counts only for the questions it is confirmed for."""
+    """A piece of evidence about a supplier. Under method 4, it counts only for the questions for which it has been confirmed."""
 
     id = fields.String()
     state = StrictChoice(STATES)
@@ -54,7 +54,7 @@ class EvidencePieceSchema(ApiSchema):
     source = fields.String(allow_none=True)
     confirmed = fields.Nested(ConfirmationSchema, allow_none=True)
     can_be_confirmed_for = fields.List(
-        fields.String(), metadata={"description": "The answered questions that it can be confirmed for."}
+        fields.String(), metadata={"description": "The answered questions for which the evidence can be confirmed."}
     )
 
 
@@ -109,7 +109,7 @@ class MatchingPiecesSchema(ApiSchema):
 
 
 class RefusedPieceSchema(ApiSchema):
-    """A piece of evidence that was not confirmed, and why."""
+    """A piece of evidence that could not be confirmed, and the reason."""
 
     supplier_id = fields.String()
     piece = fields.String()
@@ -118,7 +118,10 @@ class RefusedPieceSchema(ApiSchema):
 
 
 class BulkOutcomeSchema(ApiSchema):
-    """How many pieces of evidence were confirmed, for how many suppliers, and which were not. `more`: whether others match."""
+    """The number of pieces of evidence confirmed, the number of suppliers concerned, and the pieces that were not confirmed.
+
+    `more` is true if other pieces match the filter.
+    """
 
     confirmed = StrictInteger(0)
     suppliers = StrictInteger(0)
@@ -127,7 +130,9 @@ class BulkOutcomeSchema(ApiSchema):
 
 
 class ClaimedPieceSchema(ApiSchema):
-    """A claimed piece of evidence, its supplier, and a code for what prevents its confirmation without a list of questions."""
+    """A piece of claimed evidence, its supplier, and a code for the reason, if any, why it cannot be confirmed without
+    a list of questions.
+    """
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)
@@ -138,7 +143,7 @@ class ClaimedPieceSchema(ApiSchema):
 
 
 class ClaimedPiecesSchema(ApiSchema):
-    """Claimed pieces of evidence, in the order of the supplier list. `more` says whether others match."""
+    """Pieces of claimed evidence, in the order of the supplier list. `more` is true if other pieces match the filter."""
 
     items = fields.List(fields.Nested(ClaimedPieceSchema))
     more = StrictBoolean()

@@ -12,7 +12,7 @@ from service.remediation.rules import EXIT_STATES, MAX_REASON
 
 
 class LeverageEntrySchema(ApiSchema):
-    """Something that was tried to change the situation, and the day."""
+    """A measure taken to change the situation, and its date."""
 
     on = StrictDay(required=True)
     tried = StrictString(MAX_TRIED, required=True)
@@ -23,28 +23,31 @@ def _text(description: str) -> StrictString:
 
 
 class ExitPaperSchema(ApiSchema):
-    """A proposal to end the relationship with a supplier. Only an approver who did not write it can approve it, on its page."""
+    """A proposal to end the relationship with a supplier.
+
+    It can be approved only on its page, by an approver who did not write it.
+    """
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)
     state = CurrentChoice(EXIT_STATES, dump_only=True)
     ground = StrictChoice(list_grounds(), allow_none=True)
     leverage = StrictList(StrictNested(LeverageEntrySchema(sent_as="NewLeverageEntry")), 0, MAX_LEVERAGE)
-    effect = _text("The effect of leaving on the workers.")
-    remedy = _text("The funded remedy for workers.")
-    payment_after = _text("How remedy is paid after the exit.")
+    effect = _text("How ending the relationship would affect the workers.")
+    remedy = _text("The remedy for workers, and how it is funded.")
+    payment_after = _text("How the remedy will be paid after the exit.")
     spokesperson = StrictChoice(
         SPOKESPEOPLE,
         allow_none=True,
-        metadata={"description": "What kind of people were consulted for the workers, never a name."},
+        metadata={"description": "The kind of people consulted on behalf of the workers, never a name."},
     )
     consulted_on = StrictDay(allow_none=True)
-    reason = _text("Why the relationship ends.")
+    reason = _text("Why the relationship is to end.")
     ends_on = StrictDay(allow_none=True)
     submitted_at = fields.DateTime(dump_only=True, allow_none=True)
     decided_at = fields.DateTime(dump_only=True, allow_none=True)
     response = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "Why it was approved, returned or withdrawn."}
+        dump_only=True, allow_none=True, metadata={"description": "Why the paper was approved, returned or withdrawn."}
     )
     version = fields.Integer(dump_only=True)
     created_at = fields.DateTime(dump_only=True)

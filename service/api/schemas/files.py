@@ -43,13 +43,12 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "confirm": ("true", "false"),
 }
 COLUMNS = (
-    'An object that maps each question ID to the header of the column that answers it, or to "" if there is none. The mapping '
-    "applies to every sheet with that header. To map individual sheets, send an array with one object per sheet. Each object "
-    "names a file and a sheet (omit either to match any) and maps the columns in the same way."
+    "applies to every sheet with that header. To map individual sheets, send an array with one object per sheet. "
+    "Each object names a file and a sheet (omit either to match any) and maps the columns in the same way."
 )
 PREVIOUS = (
-    "The ID of the import with the list before this one, or `none` for a list of its own. By default, this is the import that "
-    "shares most suppliers with the list, if it shares at least half."
+    "The ID of the import that contains the previous list, or `none` if there is no previous list. By default, this is the "
+    "import that has the most suppliers in common with the list, provided that it has at least half of them."
 )
 _NAME = {"type": "string", "maxLength": 1000, "pattern": PRINTED_OR_EMPTY.regex.pattern}
 COLUMN_MAP = {"type": "object", "additionalProperties": _NAME}
@@ -101,12 +100,14 @@ class ColumnMappingSchema(ApiSchema):
     kind = fields.String()
     headers = fields.List(
         fields.String(),
-        metadata={"description": "The headers of the sheet, without those of columns of personal data."},
+        metadata={"description": "The headers of the sheet, except those of columns with personal data."},
     )
     columns = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
-        metadata={"description": 'By question ID: the header of the column that answers it, or `""` if none does.'},
+        metadata={
+            "description": 'For each question ID, the header of the column that answers it, or `""` if none does.'
+        },
     )
     confirmed_by = fields.String()
     confirmed_at = fields.DateTime()
@@ -116,7 +117,7 @@ COLUMN_MAPPINGS = page_of(ColumnMappingSchema, "ColumnMappingList")
 
 
 class UsedMappingSchema(ApiSchema):
-    """A remembered mapping that was used for a sheet of an import, with the columns that were read according to it."""
+    """A remembered mapping that was applied to a sheet of an import, and the columns that were read with it."""
 
     file = fields.String()
     sheet = fields.String()
@@ -143,7 +144,9 @@ IMPORT_PAGE = page_of(ImportLineSchema, "ImportPage")
 
 
 class KeptSupplierSchema(ApiSchema):
-    """A supplier that keeps something after its import was undone: why, and the questions that were answered since."""
+    """A supplier that was kept in full or in part when its import was undone, with the reason and the questions
+    answered since.
+    """
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)
@@ -152,7 +155,7 @@ class KeptSupplierSchema(ApiSchema):
 
 
 class UndoSchema(ApiSchema):
-    """What happened to the suppliers in an import that was undone. At most 1,000 of those that were kept are listed."""
+    """What happened to the suppliers in an import that was undone. Of the suppliers that were kept, at most 1,000 are listed."""
 
     state = StrictChoice(("running", "done"))
     requested_at = fields.String()
@@ -164,7 +167,7 @@ class UndoSchema(ApiSchema):
 
 
 class IssueGroupSchema(ApiSchema):
-    """The issues of one kind: how many there are, and in how many cells."""
+    """The issues of one kind: their number, and the number of cells affected."""
 
     code = fields.String()
     severity = StrictChoice(("error", "warning", "info"))
@@ -174,7 +177,7 @@ class IssueGroupSchema(ApiSchema):
 
 
 class ImportSchema(ImportLineSchema):
-    """The progress of an import, what was found in its files, and the outcome."""
+    """The progress of an import, the issues found in its files, and the outcome."""
 
     files = fields.List(fields.Dict())
     job = fields.Nested(JobProgressSchema, allow_none=True)
@@ -188,8 +191,9 @@ class ImportSchema(ImportLineSchema):
     left_out = fields.List(
         fields.Dict(),
         metadata={
-            "description": "Rows that are not suppliers, or may not be: their number and ranges, by sheet and reason. "
-            "With the accepted and rejected rows, these are all rows that are neither blank nor headers."
+            "description": "Rows that are not suppliers or may not be: their number and ranges, by sheet and reason. Together "
+            "with the accepted and rejected rows, they account for every row that is neither blank nor a "
+            "header."
         },
     )
     remembered = fields.List(
@@ -199,16 +203,17 @@ class ImportSchema(ImportLineSchema):
     edition = fields.Nested(
         EditionSchema,
         allow_none=True,
-        metadata={"description": "How the list differs from the one before it; see `GET /imports/{id}/edition`."},
+        metadata={"description": "How the list differs from the previous one; see `GET /imports/{id}/edition`."},
     )
     undo = fields.Nested(UndoSchema, allow_none=True)
     undo_until = fields.DateTime(
-        allow_none=True, metadata={"description": "Until when the import can be undone; null if it cannot be undone."}
+        allow_none=True,
+        metadata={"description": "The time until which the import can be undone; null if it cannot be undone."},
     )
     problem = fields.Dict(
         allow_none=True,
         metadata={
-            "description": "Problem details: why the import was refused, or why changed options could not be used."
+            "description": "Problem details that explain why the import was refused, or why changed options could not be used."
         },
     )
 
@@ -220,20 +225,24 @@ class ImportQuerySchema(PageQuerySchema):
 
 
 class MarkedFileQuerySchema(ApiSchema):
-    """The parameters for downloading a file of an import with its problems marked."""
+    """The parameters for downloading a file of an import with the problems marked in it."""
 
-    file = StrictString(255, metadata={"description": "The name of the file. Required if the import has several."})
+    file = StrictString(
+        255, metadata={"description": "The name of the file. Required if the import has several files."}
+    )
 
 
 class LayoutRowSchema(ApiSchema):
-    """A row of a sheet as it is in the file. Text that looks like personal data is masked."""
+    """A row of a sheet as it appears in the file. Text that looks like personal data is masked."""
 
     row = StrictInteger(1)
     cells = fields.List(fields.String())
 
 
 class LayoutColumnSchema(ApiSchema):
-    """A column of a sheet: its number (from 0), its header, the question it answers, how certain that is, and some values."""
+    """A column of a sheet: its number (from 0), its header, the question it answers, the certainty of this mapping,
+    and sample values.
+    """
 
     column = StrictInteger(0)
     header = fields.String()
@@ -243,7 +252,10 @@ class LayoutColumnSchema(ApiSchema):
         allow_none=True, metadata={"description": "`sure`, `likely`, or `ask` if the column needs a decision."}
     )
     proposed = fields.String(
-        allow_none=True, metadata={"description": "The question that a column with `ask` may answer. It is not read."}
+        allow_none=True,
+        metadata={
+            "description": "The question that the column may answer, if its certainty is `ask`. The column is not read."
+        },
     )
     origin = StrictChoice(
         ORIGINS,
@@ -252,24 +264,24 @@ class LayoutColumnSchema(ApiSchema):
 
 
 class RowExcerptSchema(ApiSchema):
-    """The number of a row and the beginning of its text. Text that looks like personal data is masked."""
+    """A row number and the beginning of the row's text. Text that looks like personal data is masked."""
 
     row = StrictInteger(1)
     text = fields.String()
 
 
 class LeftOutRowsSchema(ApiSchema):
-    """Rows that are not read, as first and last row of each range, and the reason."""
+    """Rows that are not read, as the first and last row of each range, and the reason."""
 
     reason = fields.String()
     rows = fields.List(fields.List(fields.Integer()))
     count = StrictInteger(0)
-    can_be_read = fields.Boolean(metadata={"description": "Whether these rows can be named in `read_rows`."})
+    can_be_read = fields.Boolean(metadata={"description": "Whether these rows may be included in `read_rows`."})
     examples = fields.List(fields.Nested(RowExcerptSchema))
 
 
 class LayoutTableSchema(ApiSchema):
-    """A table of a sheet: where its headers are, and its columns. `direction` is `across` if each column is a supplier."""
+    """A table in a sheet: its header rows and its columns. `direction` is `across` if each column is a supplier."""
 
     table = StrictInteger(0)
     kinds = fields.List(fields.String())
@@ -280,7 +292,7 @@ class LayoutTableSchema(ApiSchema):
 
 
 class CellCorrectionSchema(ApiSchema):
-    """The text of cells that answer a question, as issues quote it, and the text that is read instead."""
+    """The text of cells that answer a question, as quoted in issues, and the text that is read instead."""
 
     question = fields.String()
     seen = fields.String()
@@ -288,7 +300,7 @@ class CellCorrectionSchema(ApiSchema):
 
 
 class SheetLayoutSchema(ApiSchema):
-    """A sheet of an import: whether it is read, what applies to all its rows, and its columns."""
+    """A sheet of an import: whether it is read, the values that apply to all its rows, and its columns."""
 
     file = fields.String()
     sheet = fields.String()
@@ -307,13 +319,13 @@ class SheetLayoutSchema(ApiSchema):
     left_out = fields.List(fields.Nested(LeftOutRowsSchema))
     read_rows = fields.List(
         fields.List(fields.Integer()),
-        metadata={"description": "Ranges of rows that are read at the sender's request."},
+        metadata={"description": "The ranges of rows that are read because a request asked for them."},
     )
     corrections = fields.List(fields.Nested(CellCorrectionSchema))
 
 
 class LayoutSchema(ApiSchema):
-    """How the files of an import were read, sheet by sheet."""
+    """How the files of an import were read, for each sheet."""
 
     import_id = fields.String()
     state = StrictChoice(STATES)
@@ -324,7 +336,9 @@ class LayoutSchema(ApiSchema):
 _QUESTION_BY_COLUMN: dict[str, Any] = {
     "keys": fields.String(validate=validate.Regexp("^[0-9]{1,4}$", error="field.value")),
     "values": StrictString(100, shortest=0),
-    "metadata": {"description": 'By column number: the ID of the question that it answers, or `""` for none.'},
+    "metadata": {
+        "description": 'For each column number, the ID of the question that the column answers, or `""` for none.'
+    },
 }
 
 
@@ -335,7 +349,7 @@ class TableChangeSchema(ApiSchema):
     header_rows = StrictList(
         StrictInteger(0),
         metadata={
-            "description": "The first and the last row of the headers; 0 and 0 if the sheet has none.",
+            "description": "The first and last header rows; 0 and 0 if the sheet has no headers.",
             "minItems": 2,
             "maxItems": 2,
         },
@@ -344,7 +358,7 @@ class TableChangeSchema(ApiSchema):
 
 
 class NewCellCorrectionSchema(ApiSchema):
-    """A correction to be made: the text of cells that answer a question, as issues quote it, and the text to read instead."""
+    """A correction: the text of cells that answer a question, as quoted in issues, and the text to read instead."""
 
     question = StrictString(100, required=True)
     seen = StrictString(200, required=True)
@@ -352,7 +366,10 @@ class NewCellCorrectionSchema(ApiSchema):
 
 
 class SheetChangeSchema(ApiSchema):
-    """Changes to a sheet. Omitted fields stay as they are; an empty `kind`, `country` or `sector` is detected."""
+    """Changes to a sheet.
+
+    Fields that you omit are not changed; an empty `kind`, `country` or `sector` means that it is detected.
+    """
 
     file = StrictString(255, required=True)
     sheet = StrictString(255, shortest=0, required=True)
@@ -360,16 +377,16 @@ class SheetChangeSchema(ApiSchema):
     kind = StrictString(10, "^(site|agency|buyer)?$", shortest=0)
     country = StrictString(2, "^([A-Z]{2})?$", shortest=0)
     sector = StrictString(200, shortest=0)
-    header_row = StrictInteger(1, metadata={"description": "The row of the headers of the first table."})
+    header_row = StrictInteger(1, metadata={"description": "The header row of the first table."})
     columns = StrictDict(**_QUESTION_BY_COLUMN)
     tables = StrictList(StrictNested(TableChangeSchema))
-    left_out = StrictList(StrictInteger(1), metadata={"description": "All rows that are not to be read."})
+    left_out = StrictList(StrictInteger(1), metadata={"description": "All rows to leave out."})
     read_rows = StrictList(
-        StrictInteger(1), metadata={"description": "All rows that are to be read although they were left out."}
+        StrictInteger(1), metadata={"description": "All rows to read even though they were left out."}
     )
     corrections = StrictList(
         StrictNested(NewCellCorrectionSchema),
-        metadata={"description": "All corrections of texts in cells of the sheet."},
+        metadata={"description": "All corrections to the texts of cells in the sheet."},
     )
 
 
@@ -394,7 +411,7 @@ class ImportConfirmationSchema(ApiSchema):
 
 
 class UploadSchema(ApiSchema):
-    """The parts of an upload: the files, and options for reading them. An empty part counts as omitted."""
+    """The files to upload, and options for reading them. Empty parts are treated as omitted."""
 
     file = fields.List(
         fields.String(metadata={"format": "binary"}),
@@ -409,8 +426,8 @@ class UploadSchema(ApiSchema):
     answered_by = fields.String(
         metadata={
             "enum": list(CHOICES["answered_by"]),
-            "description": "Who filled in the files: `supplier` (returned questionnaires) or `buyer` (your own list). By "
-            "default, this is detected for each sheet.",
+            "description": "Who filled in the files: `supplier` (returned questionnaires) or "
+            "`buyer` (your own list). Detected for each sheet by default.",
         }
     )
     evidence_confirmed = fields.String(
@@ -440,7 +457,7 @@ SPREADSHEETS = (
 
 
 class ReportSchema(ApiSchema):
-    """A report that was requested, and its progress."""
+    """A requested report and its progress."""
 
     id = fields.String(dump_only=True)
     state = StrictChoice(JOB_STATES, dump_only=True)

@@ -13,7 +13,7 @@ REASONS = ("same_name", "near_name", "same_address", "near_address", "same_city"
 
 
 class ComparedSupplierSchema(ApiSchema):
-    """What identifies a supplier in a pair."""
+    """The details that identify a supplier in a pair."""
 
     id = fields.String()
     reference = fields.String(allow_none=True)
@@ -24,7 +24,7 @@ class ComparedSupplierSchema(ApiSchema):
 
 
 class ProposalSchema(ApiSchema):
-    """Two suppliers that may be the same, and why. `first` was stored earlier."""
+    """Two suppliers that may be the same, and the reasons. `first` is the one that was stored earlier."""
 
     id = fields.String(dump_only=True)
     kind = StrictChoice(KINDS, dump_only=True)
@@ -58,7 +58,7 @@ class PairDecisionSchema(ApiSchema):
 
 
 class SupplierMergeSchema(ApiSchema):
-    """A merge: the remaining supplier, and the id and the name of the one that was merged into it."""
+    """A merge: the remaining supplier, and the ID and name of the supplier that was merged into it."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -72,7 +72,10 @@ MERGE_PAGE = page_of(SupplierMergeSchema, "MergePage")
 
 
 class WeaklyKeyedSchema(ApiSchema):
-    """A supplier that was stored under an entry that identifies no supplier. `mixed`: it has had clearly different names."""
+    """A supplier that was stored under a reference or number that does not identify any supplier.
+
+    `mixed` is true if it has had clearly different names.
+    """
 
     supplier_id = fields.String()
     kind = StrictChoice(KINDS)

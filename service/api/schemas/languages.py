@@ -10,8 +10,8 @@ from service.translations.catalog import KINDS
 
 
 class TextCountSchema(ApiSchema):
-    """How many texts of a kind there are. `missing` are shown in English; the others are drafts, were checked by translating
-    them back, or are confirmed.
+    """The number of texts of a kind. `missing` texts are shown in English. The others are
+    drafts, have been checked by back-translation, or have been confirmed.
     """
 
     kind = StrictChoice(KINDS)
@@ -23,7 +23,7 @@ class TextCountSchema(ApiSchema):
 
 
 class LanguageSchema(ApiSchema):
-    """A language into which texts are translated. `code` is a BCP 47 tag, such as `zh-Hans`."""
+    """A language that texts are translated into. `code` is a BCP 47 tag, such as `zh-Hans`."""
 
     code = fields.String()
     name = fields.String()

@@ -21,7 +21,7 @@ class FindingAnswerSchema(ApiSchema):
 
 
 class LetterSchema(ApiSchema):
-    """Findings that were put to a supplier, when the letter was delivered, and the supplier's reply."""
+    """Findings put to a supplier, the date on which the letter was delivered, and the supplier's reply."""
 
     id = fields.String(dump_only=True)
     text = fields.String(dump_only=True)
@@ -35,7 +35,7 @@ class LetterSchema(ApiSchema):
         allow_none=True,
         metadata={
             "enum": ["opened", "noted", None],
-            "description": "How it was delivered: the supplier opened it, or a user recorded how it arrived.",
+            "description": "How the letter was delivered: the supplier opened it, or a user recorded how it was delivered.",
         },
     )
     answered_at = fields.DateTime(dump_only=True, allow_none=True)
@@ -58,7 +58,7 @@ class LetterResponseSchema(ApiSchema):
 
 
 class StepProposalSchema(ApiSchema):
-    """What a supplier proposed for a step: another date, or what it cannot do and who should share the cost."""
+    """A supplier's proposal for a step: another date, or what it cannot do and who should share the cost."""
 
     id = fields.String(dump_only=True)
     step_id = fields.String(dump_only=True)
@@ -79,7 +79,7 @@ class StepProposalDecisionSchema(ApiSchema):
 
 
 class ProofSchema(ApiSchema):
-    """A file that a supplier sent to prove that a step was taken."""
+    """A file sent by a supplier to prove that a step was taken."""
 
     id = fields.String(dump_only=True)
     step_id = fields.String(dump_only=True)
@@ -90,7 +90,7 @@ class ProofSchema(ApiSchema):
     personal_columns = fields.Integer(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "How many columns of a sheet have headers that indicate personal data."},
+        metadata={"description": "The number of columns in a sheet whose headers indicate personal data."},
     )
     submitted_at = fields.DateTime(dump_only=True)
 

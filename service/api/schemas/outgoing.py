@@ -10,7 +10,7 @@ from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
 from service.outbox import addresses, endpoints, mail_texts, messages
 from service.outbox.events import list_events
 
-DISABLED = "Why the endpoint receives nothing; null if it is in use. It is one of: " + ", ".join(
+DISABLED = "Why no events are sent to the endpoint; null if it is in use. One of: " + ", ".join(
     (endpoints.BY_HAND, endpoints.FAILING, endpoints.GONE, endpoints.SECRET_LOST)
 )
 
@@ -26,12 +26,12 @@ class WebhookSchema(ApiSchema):
     failing_since = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "When calls began to fail; null if the last one was delivered."},
+        metadata={"description": "The time since which calls have failed; null if the last call was delivered."},
     )
     previous_until = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "Until when calls are also signed with the previous secret."},
+        metadata={"description": "The time until which calls are also signed with the previous secret."},
     )
     created_at = fields.DateTime(dump_only=True)
 
@@ -54,13 +54,13 @@ class AttemptSchema(ApiSchema):
     at = fields.DateTime()
     code = fields.String()
     status = fields.Integer(
-        allow_none=True, metadata={"description": "The HTTP or SMTP status; null if there was no reply."}
+        allow_none=True, metadata={"description": "The HTTP or SMTP status; null if there was no response."}
     )
     milliseconds = fields.Integer()
 
 
 class MessageSchema(ApiSchema):
-    """An email or a webhook call. Its payload holds IDs, codes, numbers and dates."""
+    """An email or a webhook call. Its payload contains IDs, codes, numbers and dates."""
 
     id = fields.String(dump_only=True)
     kind = fields.String(dump_only=True)
@@ -70,7 +70,7 @@ class MessageSchema(ApiSchema):
     endpoint_id = fields.String(dump_only=True, allow_none=True)
     state = StrictChoice(messages.STATES, dump_only=True)
     code = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "How the last attempt failed, if it did."}
+        dump_only=True, allow_none=True, metadata={"description": "Why the last attempt failed; null if it did not."}
     )
     attempts = fields.Integer(dump_only=True)
     next_attempt_at = fields.DateTime(dump_only=True)

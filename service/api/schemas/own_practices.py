@@ -34,7 +34,7 @@ class DueActionSchema(ApiSchema):
 
 
 class PracticeSchema(ApiSchema):
-    """A practice in one of the buyer's own units, and the finding about it."""
+    """A practice of one of the buyer's own units, and the finding about it."""
 
     practice = fields.String()
     title = fields.String()

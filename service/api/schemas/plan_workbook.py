@@ -13,7 +13,10 @@ YES_OR_NO = ("false", "true")
 
 
 class PlanWorkbookQuerySchema(ApiSchema):
-    """Which open steps the workbook contains. `from_workers`: also those known only from workers, if you may see them."""
+    """Which open steps the workbook contains.
+
+    `from_workers` adds the steps known only from workers, if you have access to them.
+    """
 
     supplier_id = StrictString(36)
     party = StrictChoice(PARTIES)
@@ -21,14 +24,14 @@ class PlanWorkbookQuerySchema(ApiSchema):
 
 
 class PlanWorkbookUploadSchema(ApiSchema):
-    """The parts of an upload: the workbook, and whether its changes are only shown (`preview`) and not saved."""
+    """The workbook to upload, and whether to show its changes without saving them (`preview`)."""
 
     file = fields.String(required=True, metadata={"format": "binary"})
     preview = fields.String(metadata={"enum": list(YES_OR_NO)})
 
 
 class PlanWorkbookChangeSchema(ApiSchema):
-    """A cell of the workbook that changes a step. `before` is empty if something is added."""
+    """A cell of the workbook that changes a step. `before` is empty if the value is new."""
 
     step_id = fields.String()
     row = StrictInteger(1)
@@ -38,14 +41,18 @@ class PlanWorkbookChangeSchema(ApiSchema):
 
 
 class StaleStepSchema(ApiSchema):
-    """A row whose step has changed since the workbook was downloaded. It is left out."""
+    """A row that was skipped because its step has changed since the workbook was downloaded."""
 
     row = StrictInteger(1)
     step_id = fields.String()
 
 
 class PlanWorkbookChangesSchema(ApiSchema):
-    """The changes in a workbook. `unchanged`: how many rows have none. `unread`: headers of columns that are not part of it."""
+    """The changes in a workbook.
+
+    `unchanged` is the number of rows without changes. `unread` lists the headers of columns that do not belong to the
+    workbook.
+    """
 
     changes = StrictList(StrictNested(PlanWorkbookChangeSchema))
     stale = StrictList(StrictNested(StaleStepSchema))

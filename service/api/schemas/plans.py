@@ -10,16 +10,23 @@ from service.remediation.plans import AGREED_HOW, SPOKESPEOPLE
 
 
 class AgreedPlanSchema(ApiSchema):
-    """What was agreed with a supplier. Each agreement is a new version; what a request omits was not agreed."""
+    """What was agreed with a supplier.
+
+    Each agreement creates a new version; anything that a request omits counts as not agreed.
+    """
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)
     version = fields.Integer(dump_only=True)
     agreed_on = StrictDay(allow_none=True)
-    agreed_how = StrictChoice(AGREED_HOW, allow_none=True, metadata={"description": "How the supplier agreed."})
+    agreed_how = StrictChoice(
+        AGREED_HOW, allow_none=True, metadata={"description": "How the supplier gave its agreement."}
+    )
     workers_agreed_on = StrictDay(allow_none=True)
     spokesperson = StrictChoice(
-        SPOKESPEOPLE, allow_none=True, metadata={"description": "What kind of people agreed for the workers."}
+        SPOKESPEOPLE,
+        allow_none=True,
+        metadata={"description": "The kind of people who agreed on behalf of the workers, never a name."},
     )
     cost = StrictString(24, allow_none=True, metadata={"description": "A decimal number."})
     currency = StrictString(3, "^[A-Z]{3}$", 3, allow_none=True)

@@ -13,7 +13,8 @@ from service.questionnaire_reviews.decisions import ACCEPTED, ASKED_BACK, MAX_RE
 
 ANSWER_STATES = ("open", "accepted", "to_ask", "asked_back")
 REASON = {
-    "description": "Required to request clarification (`asked_back`). The supplier reads it: do not quote workers or name anyone."
+    "description": "Required to request clarification (`asked_back`). The supplier will read this text, so do not quote "
+    "workers or name anyone."
 }
 
 
@@ -25,12 +26,12 @@ class ReviewPointSchema(ApiSchema):
 
 
 class AnswerDecisionSchema(ApiSchema):
-    """What was decided about an answer."""
+    """The decision on an answer."""
 
     decision = StrictChoice((ACCEPTED, ASKED_BACK))
     reason = fields.String(allow_none=True)
     follow_up_id = fields.String(
-        allow_none=True, metadata={"description": "The questionnaire request that asks for the clarification."}
+        allow_none=True, metadata={"description": "The questionnaire request in which clarification is requested."}
     )
     decided_by = fields.String()
     decided_at = fields.DateTime()
@@ -41,15 +42,17 @@ class ReviewedAnswerSchema(ApiSchema):
 
     question = fields.String()
     title = fields.String()
-    answer = fields.Raw(metadata={"description": "As in the answers of a supplier."})
-    text = fields.String(metadata={"description": "The answer in words."})
+    answer = fields.Raw(metadata={"description": "The answer in the form used for a supplier's answers."})
+    text = fields.String(metadata={"description": "The answer as a person would read it."})
     earlier = fields.String(
-        metadata={"description": "The answer before this questionnaire in words; empty if there was none."}
+        metadata={"description": "The previous answer as a person would read it; empty if there was none."}
     )
     state = StrictChoice(ANSWER_STATES)
     points = StrictList(StrictNested(ReviewPointSchema))
-    evidence = StrictList(fields.String(), metadata={"description": "IDs of the pieces of evidence that cover it."})
-    files = StrictList(fields.String(), metadata={"description": "IDs of the documents that were sent with it."})
+    evidence = StrictList(
+        fields.String(), metadata={"description": "The IDs of the pieces of evidence that cover the answer."}
+    )
+    files = StrictList(fields.String(), metadata={"description": "The IDs of the documents sent with the answer."})
     decisions = StrictList(StrictNested(AnswerDecisionSchema))
 
 
@@ -57,15 +60,17 @@ class QuestionnaireReviewSchema(ApiSchema):
     """The review of a returned questionnaire. Accepting an answer changes no score."""
 
     asking_id = fields.String()
-    state = StrictChoice(REVIEW_STATES, allow_none=True, metadata={"description": "null: nothing was decided yet."})
+    state = StrictChoice(
+        REVIEW_STATES, allow_none=True, metadata={"description": "Null if no decision has been made yet."}
+    )
     follow_ups = StrictList(
-        fields.String(), metadata={"description": "Questionnaire requests that ask for clarification."}
+        fields.String(), metadata={"description": "The questionnaire requests in which clarification is requested."}
     )
     answers = StrictList(StrictNested(ReviewedAnswerSchema))
 
 
 class AnswerChoiceSchema(ApiSchema):
-    """What to do about the answer to a question."""
+    """The decision to record on the answer to a question."""
 
     question = StrictString(80, required=True)
     decision = StrictChoice((ACCEPTED, ASKED_BACK), required=True)
@@ -73,15 +78,17 @@ class AnswerChoiceSchema(ApiSchema):
 
 
 class AnswerChoicesSchema(ApiSchema):
-    """What to do about some answers: all of it is saved, or none."""
+    """The decisions to record on some answers. Either all of them are saved or none."""
 
     decisions = StrictList(StrictNested(AnswerChoiceSchema), required=True)
 
 
 class ClarificationEndSchema(ApiSchema):
-    """Why no reply to a request for clarification is expected any more."""
+    """Why a reply to a request for clarification is no longer expected."""
 
-    closed_as = StrictChoice(ENDS, required=True, metadata={"description": "refused: the supplier said so."})
+    closed_as = StrictChoice(
+        ENDS, required=True, metadata={"description": "`refused` means that the supplier said it would not reply."}
+    )
 
 
 class AskedBackSchema(ApiSchema):
@@ -92,5 +99,6 @@ class AskedBackSchema(ApiSchema):
     questions = StrictList(fields.String())
     address = fields.String(metadata=ONCE)
     email = fields.String(
-        allow_none=True, metadata={"description": "Where the link is sent; null if no address is confirmed."}
+        allow_none=True,
+        metadata={"description": "The address to which the link is sent; null if no address has been confirmed."},
     )

@@ -28,9 +28,11 @@ FORMS = page_of(FormSchema, "FormList")
 
 
 class FormFileQuerySchema(ApiSchema):
-    """How a blank form is laid out: a row per supplier, a row per question, an XLSForm for KoboToolbox and ODK, or a PDF.
+    """The layout of a blank form: a row per supplier, a row per question, an
 
-    `language`: of the PDF; in the other layouts with several languages it is the first.
+    XLSForm for KoboToolbox and ODK, or a PDF. `language` is the language of the
+
+    PDF; in layouts with several languages, it comes first.
     """
 
     layout = StrictChoice(LAYOUTS, load_default="table")
@@ -38,7 +40,7 @@ class FormFileQuerySchema(ApiSchema):
 
 
 class RequestFileQuerySchema(FormFileQuerySchema):
-    """How the form of a request is laid out: in one row, with a row per question, or as a PDF to print."""
+    """The layout of the form for a request: all questions in one row, a row per question, or a PDF to print."""
 
     layout = StrictChoice(REQUEST_LAYOUTS, load_default="table")
 
@@ -53,48 +55,56 @@ class QuestionnaireRequestSchema(ApiSchema):
     sent_on = fields.Date(dump_only=True)
     returned_on = fields.Date(dump_only=True, allow_none=True)
     submitted_at = fields.DateTime(
-        dump_only=True, allow_none=True, metadata={"description": "When it was answered and sent through a link."}
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When the questionnaire was submitted through a link."},
     )
     state = fields.String(
         dump_only=True,
         metadata={
             "enum": list(STATES),
-            "description": "part: at least half of the questions have an answer. Answers are visible once it is returned.",
+            "description": "`part` means that at least half of the questions have been answered. The answers become visible "
+            "once the questionnaire is returned.",
         },
     )
     answered = fields.Integer(
-        dump_only=True, metadata={"description": "Questions that were answered through a link so far."}
+        dump_only=True, metadata={"description": "The number of questions answered so far through a link."}
     )
     asked = fields.Integer(dump_only=True)
     opened_at = fields.DateTime(
-        dump_only=True, allow_none=True, metadata={"description": "When a link to it was first opened."}
+        dump_only=True, allow_none=True, metadata={"description": "When a link to the questionnaire was first opened."}
     )
     due_on = fields.Date(dump_only=True)
-    is_late = fields.Boolean(dump_only=True, metadata={"description": "It is due and was not returned."})
+    is_late = fields.Boolean(
+        dump_only=True,
+        metadata={"description": "True if the questionnaire is past its due date and has not been returned."},
+    )
     review = StrictChoice(
         REVIEW_STATES,
         dump_only=True,
         allow_none=True,
-        metadata={"description": "How far the review of its answers has got; null before it."},
+        metadata={"description": "The state of the review of the answers; null if it has not started."},
     )
     asked_back = StrictList(
         fields.String(),
         dump_only=True,
-        metadata={"description": "The answers it asks to clarify; empty for a whole questionnaire."},
+        metadata={"description": "The answers that need clarification; empty for a full questionnaire."},
     )
     reminded_at = fields.DateTime(
-        dump_only=True, allow_none=True, metadata={"description": "When the last reminder of a clarification was sent."}
+        dump_only=True,
+        allow_none=True,
+        metadata={"description": "When the last reminder about a clarification was sent."},
     )
     closed_as = fields.String(
         dump_only=True,
         allow_none=True,
         metadata={
             "enum": [*ENDS, None],
-            "description": "Why no reply to a request for clarification is expected any more.",
+            "description": "Why a reply to a request for clarification is no longer expected.",
         },
     )
     language = fields.String(
-        dump_only=True, allow_none=True, metadata={"description": "The language that the respondent chose."}
+        dump_only=True, allow_none=True, metadata={"description": "The language chosen by the respondent."}
     )
     version = StrictString(20, load_only=True)
 
@@ -103,7 +113,7 @@ QUESTIONNAIRE_REQUESTS = page_of(QuestionnaireRequestSchema, "QuestionnaireReque
 
 
 class AnswerFileSchema(ApiSchema):
-    """A document that a supplier sent with the answer to a question."""
+    """A document sent by a supplier with its answer to a question."""
 
     id = fields.String(dump_only=True)
     asking_id = fields.String(dump_only=True)
@@ -116,7 +126,7 @@ class AnswerFileSchema(ApiSchema):
     personal_columns = fields.Integer(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "How many columns of a sheet have headers that indicate personal data."},
+        metadata={"description": "The number of columns in a sheet whose headers indicate personal data."},
     )
     sent_at = fields.DateTime(dump_only=True)
 

@@ -17,8 +17,11 @@ GROUPS = tuple(load_directory_rules()["groups"])
 class ReferralContactSchema(ApiSchema):
     """An organisation that helps workers in a country. Never enter a person.
 
-    `called_on` is the day on which someone last called it and confirmed that the entry is correct. If you change the
-    country, kind, name or contact details, the contact has to be called again.
+    `called_on` is the day on which someone last called the organisation and
+
+    confirmed that the entry is correct. If you change the country, kind, name
+
+    or contact details, someone has to call again.
     """
 
     id = fields.String(dump_only=True)
@@ -53,7 +56,7 @@ class ReferralFileSchema(ApiSchema):
 
 
 class ReferralImportSchema(ApiSchema):
-    """What a file changed in the directory."""
+    """What was changed in the directory by a file."""
 
     added = StrictInteger(0, MOST_ROWS)
     changed = StrictInteger(0, MOST_ROWS)
@@ -61,10 +64,13 @@ class ReferralImportSchema(ApiSchema):
 
 
 class ReferralReadinessSchema(ApiSchema):
-    """Whether steps that contact workers in a country are shown.
+    """Whether steps that involve contacting workers in a country are shown.
 
-    `missing` names what the directory lacks, or what was not called within the last 90 days. `until` is the last day
-    on which the calls made so far count.
+    `missing` lists the kinds of contacts that are not in the directory or
+
+    have not been called within the last 90 days. `until` is the last day on
+
+    which the calls made so far are still valid.
     """
 
     country = fields.String()

@@ -13,13 +13,15 @@ from service.api.schemas.suppliers import TABLE_FORMATS
 from service.model_governance.rule_effects import NEWER_FACTS, RULES
 
 RELEASE_PATTERN = r"^[0-9]{4}\.[0-9]{1,3}$"
-AVAILABLE = {"description": "The newest release in force, if the organisation does not use it yet; otherwise null."}
-OUTDATED = {"description": "Number of suppliers last assessed under a release other than the one in use."}
+AVAILABLE = {"description": "The newest release in force if the organisation is not using it yet; otherwise null."}
+OUTDATED = {"description": "The number of suppliers last assessed under a release other than the one in use."}
 OUTDATED_FACTS = {
-    "description": "Number of suppliers last assessed under the release in use, but with facts that are out of date."
+    "description": "The number of suppliers last assessed under the release in use, but with facts that are out of date."
 }
-PLANNED = {"description": "The release set to apply from `day`. Null once that day arrives, or if no day is set."}
-MATRIX = {"description": "Number of suppliers by level before (rows) and after (columns), in the order of `levels`."}
+PLANNED = {"description": "The release that will apply from `day`. Null from that day on, or if no day has been set."}
+MATRIX = {
+    "description": "The number of suppliers by level before (rows) and after (columns), in the order of `levels`."
+}
 
 
 class ReleaseDaySchema(ApiSchema):
@@ -53,7 +55,9 @@ class ReleaseMoveSchema(ApiSchema):
 
 
 class RuleSummarySchema(ApiSchema):
-    """How one rule affects the portfolio: how many scores rise and fall, and how many levels change mainly because of it."""
+    """How one rule affects the portfolio: the number of scores that rise and fall, and the number of levels that
+    change mainly because of it.
+    """
 
     rule = StrictChoice((*RULES, NEWER_FACTS))
     title = fields.String()
@@ -78,8 +82,8 @@ class ReleaseSummarySchema(ApiSchema):
 
 
 class ReleasePreviewSchema(ApiSchema):
-    """A preview of the next release: its progress and, once done, whose level would change. At most 200 suppliers are listed;
-    the file lists all of them.
+    """A preview of the next release: its progress and, once it is ready, the suppliers whose level
+    would change. At most 200 suppliers are listed; the file contains all of them.
     """
 
     id = fields.String()

@@ -17,7 +17,7 @@ FINDING_KINDS = ("indicator", "floor", "case")
 
 
 class RemediationFindingSchema(ApiSchema):
-    """Something that was found at a supplier and has to be put right. `about` is the id of the indicator, rule or case."""
+    """Something that was found at a supplier and has to be put right. `about` is the ID of the indicator, rule or case."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -26,9 +26,9 @@ class RemediationFindingSchema(ApiSchema):
     source_class = fields.String()
     grade = fields.String(allow_none=True)
     found_on = fields.Date()
-    raised_on = fields.Date(metadata={"description": "The date of the latest assessment that found it."})
+    raised_on = fields.Date(metadata={"description": "The date of the latest assessment that identified the finding."})
     worker_derived = fields.Boolean(
-        metadata={"description": "It is known from workers, and the supplier never sees it."}
+        metadata={"description": "True if the finding is known only from workers. The supplier never sees it."}
     )
     scale = StrictInteger(1, 4, allow_none=True)
     scope = StrictInteger(1, 4, allow_none=True)
@@ -51,7 +51,7 @@ class FindingChangeSchema(ApiSchema):
 
 
 class RemediationStepSchema(ApiSchema):
-    """A step that findings call for: an action from the library, its owner, its due date and its state."""
+    """A step to be taken because of findings: an action from the library, with its owner, due date and state."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -63,10 +63,10 @@ class RemediationStepSchema(ApiSchema):
     state = CurrentChoice(STEP_STATES)
     safety = fields.Boolean()
     needs_workers = fields.Boolean(
-        metadata={"description": "It can be verified only by asking workers or someone independent."}
+        metadata={"description": "True if the step can be verified only by asking workers or someone independent."}
     )
     worker_derived = fields.Boolean(
-        metadata={"description": "It is based only on what workers said, and the supplier never sees it."}
+        metadata={"description": "True if the step is based only on what workers said. The supplier never sees it."}
     )
     findings = StrictList(fields.String())
     version = fields.Integer()
@@ -74,16 +74,21 @@ class RemediationStepSchema(ApiSchema):
 
 
 class StepChangeSchema(ApiSchema):
-    """A change to a step, and the reason. A new date requires a reason. Only a person can verify or close a step, on its page."""
+    """A change to a step, and the reason, which is required for a new date.
+
+    Only a person can verify or close a step, on its page.
+    """
 
     state = StrictChoice(STEP_STATES)
     due = StrictDay()
-    owner_id = StrictString(36, shortest=0, metadata={"description": "The ID of a user; empty for no owner."})
+    owner_id = StrictString(
+        36, shortest=0, metadata={"description": "The ID of a user, or an empty string for no owner."}
+    )
     reason = StrictString(MAX_REASON)
 
 
 class StepEvidenceSchema(ApiSchema):
-    """Evidence that a step was taken: its kind, and where it is kept."""
+    """Evidence that a step was taken: its kind and its location."""
 
     kind = StrictChoice(EVIDENCE_KINDS, required=True)
     reference = StrictString(MAX_REFERENCE, required=True)

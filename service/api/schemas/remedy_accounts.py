@@ -16,7 +16,7 @@ STAFF = ("current", "past", "all")
 
 
 class RemedyCohortSchema(ApiSchema):
-    """A group of workers, and what they are owed together."""
+    """A group of workers, and the total they are owed."""
 
     cohort = fields.String()
     origin = fields.String(allow_none=True)
@@ -26,11 +26,11 @@ class RemedyCohortSchema(ApiSchema):
 
 
 class RemedyInstalmentSchema(ApiSchema):
-    """A payment that is due, what was paid, and what workers say about it."""
+    """A payment due, the amount paid, and what workers report about it."""
 
     number = fields.Integer()
     due = fields.Date()
-    cohort = fields.String(metadata={"description": "Empty for money that is not divided by cohort."})
+    cohort = fields.String(metadata={"description": "Empty if the payment is not divided by cohort."})
     staff = StrictChoice(STAFF)
     workers = fields.Integer()
     amount = money()
@@ -45,7 +45,7 @@ class RemedyInstalmentSchema(ApiSchema):
 
 
 class RemedyAccountSchema(ApiSchema):
-    """A repayment calculation that was saved for a supplier: what its workers are owed, and what has been paid since."""
+    """A repayment calculation saved for a supplier: what its workers are owed, and what has been paid since."""
 
     id = fields.String()
     supplier_id = fields.String()
@@ -53,19 +53,25 @@ class RemedyAccountSchema(ApiSchema):
     rules_digest = fields.String()
     calculated_on = fields.Date()
     deadline = fields.Date()
-    complete = fields.Boolean(metadata={"description": "Nothing in the input of the calculation was left out."})
+    complete = fields.Boolean(metadata={"description": "True if no input to the calculation was left out."})
     currency = fields.String()
-    owed = fields.Nested(AmountRangeSchema, metadata={"description": "The instalments pay the central figure."})
+    owed = fields.Nested(
+        AmountRangeSchema, metadata={"description": "The central figure is the one paid in instalments."}
+    )
     paid = money()
     confirmed = fields.String(
-        metadata={"description": "The share of each payment that the workers who were asked had received in full."}
+        metadata={
+            "description": "Of the workers who were asked about each payment, the share who had received it in full."
+        }
     )
     workers = fields.Integer()
-    workers_paid = fields.Integer(metadata={"description": "Workers who were paid each of their instalments in full."})
+    workers_paid = fields.Integer(
+        metadata={"description": "The number of workers who were paid each of their instalments in full."}
+    )
     workers_owed = fields.Integer()
     not_found = fields.Integer()
     measures = StrictList(StrictChoice(MEASURES))
-    still_owed = fields.String(allow_none=True, metadata={"description": "Why workers have not been paid."})
+    still_owed = fields.String(allow_none=True, metadata={"description": "Why workers are still owed money."})
     cohorts = StrictList(StrictNested(RemedyCohortSchema))
     instalments = StrictList(StrictNested(RemedyInstalmentSchema))
     version = fields.Integer()
@@ -73,7 +79,9 @@ class RemedyAccountSchema(ApiSchema):
 
 
 class RemedyAccountChangeSchema(ApiSchema):
-    """How many workers were not found, what was done for them, and why workers are still owed money (empty if none are)."""
+    """The number of workers who could not be found, what was done for them, and why workers are still owed money
+    (empty if none are).
+    """
 
     not_found = StrictInteger(0)
     measures = StrictList(StrictChoice(MEASURES), 0, len(MEASURES))
@@ -81,7 +89,7 @@ class RemedyAccountChangeSchema(ApiSchema):
 
 
 class PaymentSchema(ApiSchema):
-    """A payment of an instalment: the day, the amount, how many workers received it, and where its proof is kept."""
+    """The payment of an instalment: the date, the amount, the number of workers who received it, and where the proof is kept."""
 
     paid_on = StrictDay(required=True)
     amount = StrictString(24, "^[0-9]{1,12}([.][0-9]{1,2})?$", required=True)

@@ -95,7 +95,7 @@ class RepaymentTermsSchema(ApiSchema):
 
 
 class RepaymentInputSchema(ApiSchema):
-    """The rows that were sent, and the number of rows that were used."""
+    """The rows in the request, and the number of rows that were used."""
 
     file = fields.String(allow_none=True)
     sha256 = fields.String(allow_none=True)
@@ -106,7 +106,7 @@ class RepaymentInputSchema(ApiSchema):
 
 
 class WorkerCountsSchema(ApiSchema):
-    """The number of workers who are owed money, and the number left out of the calculation."""
+    """The number of workers who are owed money, and the number of workers left out of the calculation."""
 
     current = StrictInteger(0)
     past = StrictInteger(0)
@@ -114,7 +114,7 @@ class WorkerCountsSchema(ApiSchema):
 
 
 class ManagementFigureSchema(ApiSchema):
-    """Management's own figure, and how it compares with the result."""
+    """The figure given by management, and how it compares with the result."""
 
     figure = money(allow_none=True)
     ratio = fields.String(allow_none=True)
@@ -198,7 +198,7 @@ class RepaymentStepSchema(ApiSchema):
 
 
 class FaultSchema(ApiSchema):
-    """A row or cohort that could not be counted exactly as sent."""
+    """A row or cohort that could not be counted exactly as it was sent."""
 
     code = fields.String()
     severity = StrictChoice(("error", "warning"))

@@ -60,8 +60,8 @@ RULE_FIELDS = RuleFieldsSchema()
 
 
 class RuleField(fields.Raw):
-    """The rule of a schedule. Any object with these fields is accepted here, so that the use case can reject invalid rules with
-    its own codes; the OpenAPI document shows the valid rules.
+    """The rule of a schedule. Any object with these fields passes this check, so that invalid rules can be
+    rejected with their own error codes; the OpenAPI document shows which rules are valid.
     """
 
     default_error_messages = CODES
@@ -77,7 +77,7 @@ class RuleField(fields.Raw):
 
 
 class TimeZoneField(fields.String):
-    """A time zone from the IANA time zone database. That list changes, so it is not reproduced here."""
+    """A time zone from the IANA time zone database. The database changes over time, so its names are not listed here."""
 
     default_error_messages = CODES
 
@@ -105,7 +105,7 @@ class ScheduleRunSchema(ApiSchema):
 
 
 class ScheduleSchema(ApiSchema):
-    """A schedule with its next five dates and its most recent runs: of reviews, or of the report that it sends."""
+    """A schedule for reviews or for a report, with its next five dates and its most recent runs."""
 
     id = fields.String(dump_only=True)
     name = StrictString(required=True, documented_pattern=NOT_BLANK)

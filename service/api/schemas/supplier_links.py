@@ -13,42 +13,45 @@ from service.translations.catalog import list_text_languages
 
 
 class SupplierLinkSchema(ApiSchema):
-    """A link for a supplier, without its address."""
+    """A link for a supplier, without its URL."""
 
     id = fields.String(dump_only=True)
     purpose = fields.String(dump_only=True, metadata={"enum": [PLAN, QUESTIONNAIRE]})
     asking_id = StrictString(
         36,
         allow_none=True,
-        metadata={"description": "The questionnaire request that the link opens; without it, the link opens the plan."},
+        metadata={"description": "The questionnaire request that the link opens. If omitted, the link opens the plan."},
     )
     section = fields.String(
         dump_only=True,
         allow_none=True,
         metadata={
-            "description": "The only section of the questionnaire that the link opens, handed over by the supplier."
+            "description": "The only section of the questionnaire that the link opens, if the supplier has delegated that "
+            "section."
         },
     )
     parent_id = fields.String(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "The link through which the section was handed over."},
+        metadata={"description": "The link through which the section was delegated."},
     )
     addressee = StrictChoice(
         ADDRESSEES,
         required=True,
-        metadata={"description": "The function of the person that the link is for, never a name."},
+        metadata={"description": "The job title or function of the person whom the link is for, never a name."},
     )
     days = StrictInteger(1, LONGEST_DAYS, required=True, load_only=True)
     email = StrictString(
         254,
         load_only=True,
-        metadata={"description": "Send the link to this address. You have confirmed that it belongs to the supplier."},
+        metadata={
+            "description": "The address to send the link to. By entering it, you confirm that it belongs to the supplier."
+        },
     )
     language = StrictChoice(
         (ENGLISH, *list_text_languages()),
         load_only=True,
-        metadata={"description": "The language of the pages and of the email; the supplier can choose another one."},
+        metadata={"description": "The language of the pages and the email. The supplier can choose another one."},
     )
     created_at = fields.DateTime(dump_only=True)
     expires_at = fields.DateTime(dump_only=True)
@@ -56,12 +59,12 @@ class SupplierLinkSchema(ApiSchema):
     opened_at = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "When somebody first continued past the cover page of the link."},
+        metadata={"description": "When someone first continued past the cover page of the link."},
     )
 
 
 class SupplierLinkWithAddressSchema(SupplierLinkSchema):
-    """A new link for a supplier, including its address."""
+    """A new link for a supplier, including its URL."""
 
     address = fields.String(dump_only=True, metadata=ONCE)
 

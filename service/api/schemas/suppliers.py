@@ -22,18 +22,21 @@ from service.queries.supplier_filter import FALLS, INHERENT_LEVELS, REVIEWS, SOR
 
 PLURALS = dict(zip(KINDS, ("suppliers", "agencies"), strict=True))
 TABLE_FORMATS = ("csv", "xlsx")
-UP_TO = "Only declined answers raise the value this high, so it is an upper bound and not a finding."
+UP_TO = "The value is this high only because of declined answers, so it is an upper bound and not a finding."
 UNANSWERED = (
-    "Most of the minimum-score rules that apply were triggered only by unanswered questions. Without those rules, the level "
-    "would be lower: most of the risk has not been confirmed, but it cannot be ruled out."
+    "True if most of the minimum-score rules that apply were triggered only by unanswered questions and the level "
+    "would be lower without them. Most of the risk has not been confirmed, but it cannot be ruled out."
 )
 ENDED_ON = (
-    "When someone recorded that it no longer supplies you, because it was missing from a list. A later list that includes it "
-    "clears this."
+    "When a user recorded that a supplier missing from a list no longer supplies "
+    "you. A later list that includes the supplier clears this value."
 )
-EXITED_ON = "The last day of the relationship, if an approved exit paper ends it."
-FELL_ON = "When its level fell without a known cause. Null again once the level changes or a closed step confirms its answers."
-UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed by an older version."
+EXITED_ON = "The last day of the business relationship, if an approved exit paper ends it."
+FELL_ON = (
+    "When the supplier's level fell without a known cause. Reset to null once the level changes or a closed step "
+    "confirms the answers."
+)
+UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed with an older version."
 
 
 class AlsoFoundUnderSchema(ApiSchema):
@@ -116,7 +119,7 @@ COMPANY_PAGE = page_of(CompanySchema, "CompanyPage")
 
 
 class ChangeSchema(ApiSchema):
-    """A change to a supplier."""
+    """A change to a supplier, as listed in the change feed."""
 
     at = fields.DateTime()
     kind = fields.String()
@@ -132,15 +135,15 @@ class ChangePageSchema(ApiSchema):
 
 
 class NamedAgencySchema(ApiSchema):
-    """An agency that a site names, and the agency record with that name."""
+    """An agency named by a site, and the agency record with that name."""
 
     named = fields.String()
     agency = fields.Nested(SupplierLineSchema, allow_none=True)
 
 
 class ReachSchema(ApiSchema):
-    """The number of sites that name an agency, how many of these sites state the number of workers it supplied, and the total
-    they state."""
+    """The number of sites that name an agency, the number of these sites that give the
+    number of workers it supplied, and the total of the numbers they give."""
 
     sites = StrictInteger(0)
     tell = StrictInteger(0, attribute="reporting_sites")
@@ -213,7 +216,7 @@ class MoverSchema(ApiSchema):
 
 
 class PortfolioSchema(ApiSchema):
-    """The portfolio: counts, queues, risk by country and sector, and level changes."""
+    """An overview of the portfolio: counts, queues, risk by country and sector, and level changes."""
 
     counts = fields.Nested(LevelCountsSchema)
     kinds = fields.Nested(KindCountsSchema)
@@ -229,9 +232,11 @@ class PortfolioSchema(ApiSchema):
 
 
 class SeriesSchema(ApiSchema):
-    """The values of a figure on each day; null where it is not known, or withheld because it describes fewer than ten workers.
+    """The values of a figure on each day; null where it is unknown, or withheld because it describes
 
-    ``part``: what the figure covers: empty for everything, a level, a currency, or the Bali Process priority or stage of steps.
+    fewer than ten workers. ``part`` is what the figure covers: a level, a currency, or the Bali
+
+    Process priority or stage of steps; empty if it covers everything.
     """
 
     figure = StrictChoice(FIGURES)
@@ -247,7 +252,7 @@ class ProgressSchema(ApiSchema):
 
 
 class NextStepSchema(ApiSchema):
-    """An action, the number of suppliers it concerns, and those at highest risk."""
+    """An action, the number of suppliers that need it, and those at highest risk."""
 
     action = fields.Dict()
     total = StrictInteger(0)
@@ -267,7 +272,7 @@ class SupplierFilterSchema(ApiSchema):
     text = StrictString()
     review = StrictChoice(REVIEWS)
     fell = StrictChoice(
-        FALLS, metadata={"description": "`unexplained`: suppliers whose level fell without a known cause."}
+        FALLS, metadata={"description": "`unexplained` selects suppliers whose level fell without a known cause."}
     )
     step = StrictString(60, "^[a-z0-9_]+$")
     imported = StrictString(36, "^[0-9a-f-]+$")

@@ -27,7 +27,7 @@ WATCHLISTS = page_of(WatchlistSchema, "WatchlistList")
 
 
 class MatchReasonSchema(ApiSchema):
-    """Why a supplier may match an entry in a watchlist."""
+    """A reason why a supplier may match a watchlist entry."""
 
     by = StrictChoice(MATCH_KINDS)
     role = StrictChoice(ROLES)
@@ -55,7 +55,10 @@ class WatchlistEntrySchema(ApiSchema):
 
 
 class MatchSchema(ApiSchema):
-    """A possible match between a supplier and a watchlist entry. It provides context and a next step; it is never a verdict."""
+    """A possible match between a supplier and a watchlist entry.
+
+    A match provides context and a next step; it is never a verdict.
+    """
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)

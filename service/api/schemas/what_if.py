@@ -23,7 +23,7 @@ class WhatIfStateSchema(ApiSchema):
 
 
 class WhatIfMoveSchema(ApiSchema):
-    """A reason whose points or state would be different after the change."""
+    """A reason whose points or state would differ after the change."""
 
     kind = fields.String()
     title = fields.String()
@@ -50,14 +50,14 @@ class WhatIfSchema(ApiSchema):
     moves = fields.List(fields.Nested(WhatIfMoveSchema))
     supposed_confirmed = fields.List(
         fields.String(),
-        metadata={"description": "The evidence that this result assumes you have confirmed."},
+        metadata={"description": "The evidence that you are assumed to have confirmed for this result."},
     )
     if_confirmed = fields.Nested(
         WhatIfStateSchema,
         allow_none=True,
         metadata={
-            "description": "The result if you confirmed all claimed evidence that lists its questions or is an audit; null "
-            "if there is none, or if the model counts evidence without confirmation."
+            "description": "The result if you confirmed all claimed evidence that lists its questions or is an audit; null if "
+            "there is none, or if the model counts evidence without confirmation."
         },
     )
     fewest = fields.Nested(FewestActionsSchema)

@@ -8,7 +8,7 @@ from service.worker_notice.notice import ENGLISH, RENDERERS, list_notice_languag
 
 
 class WorkerNoticeQuerySchema(ApiSchema):
-    """Options for the notice. `country`: for an agency that places workers in several countries, the one to use."""
+    """Options for the notice. `country` is the country to use for an agency that places workers in several countries."""
 
     format = StrictChoice(tuple(RENDERERS), load_default="pdf")
     language = StrictChoice(list_notice_languages(), load_default=ENGLISH)

@@ -32,7 +32,7 @@ class SurveyGroupFigureSchema(ApiSchema):
 
 
 class SurveyFigureSchema(ApiSchema):
-    """What was published about a statement. A figure about too few workers is withheld and never counted in another one."""
+    """The published figures for a statement. A figure about too few workers is withheld and never included in another figure."""
 
     statement = fields.String()
     text = fields.String(metadata={"description": "The statement as workers read it in English."})
@@ -41,18 +41,23 @@ class SurveyFigureSchema(ApiSchema):
     )
     indicator = fields.String(metadata={"description": "The indicator that the statement is about."})
     groups = StrictList(StrictNested(SurveyGroupFigureSchema))
-    withheld = StrictList(fields.String(), metadata={"description": "Groups of which too few workers answered."})
+    withheld = StrictList(fields.String(), metadata={"description": "The groups in which too few workers answered."})
     effect = CurrentChoice(
         (RAISES, SUPPORTS),
         allow_none=True,
-        metadata={"description": "What accepting it does: raise the risk, or support the supplier's answers."},
+        metadata={
+            "description": "The effect of accepting the result: it raises the risk, or supports the supplier's answers."
+        },
     )
-    reason = fields.String(metadata={"description": "Why it has this effect or none, as a code."})
-    accepted = fields.Boolean(metadata={"description": "Whether a case handler has accepted it."})
+    reason = fields.String(metadata={"description": "A code for the reason why the result has this effect, or none."})
+    accepted = fields.Boolean(metadata={"description": "Whether a case handler has accepted the result."})
 
 
 class WorkerSurveySchema(ApiSchema):
-    """A survey among the workers of a supplier, which never sees it. Until it is closed, nobody sees how many have answered."""
+    """A survey among the workers of a supplier.
+
+    The supplier never sees it, and until it is closed no one can see how many workers have answered.
+    """
 
     id = fields.String(dump_only=True)
     supplier_id = fields.String(dump_only=True)
@@ -65,35 +70,39 @@ class WorkerSurveySchema(ApiSchema):
         metadata={"description": "Who hands out the codes; never management."},
     )
     runner = StrictString(
-        MAX_RUNNER, required=True, metadata={"description": "The organisation that runs it, as workers read it."}
+        MAX_RUNNER,
+        required=True,
+        metadata={"description": "The name of the organisation that runs the survey, as shown to workers."},
     )
     chosen_by = StrictChoice(
         [code for code in CHOSEN_BY if code != NO_ONE],
         required=True,
-        metadata={"description": "Who chose the workers that are asked."},
+        metadata={"description": "Who chose the workers to be surveyed."},
     )
     languages = StrictList(
         StrictChoice(list_voice_languages()),
         1,
         required=True,
-        metadata={"description": "Only languages whose translation somebody has confirmed can be used."},
+        metadata={"description": "Only languages whose translations have been confirmed can be used."},
     )
     workers = StrictInteger(
         load_publication_rules()["least"],
         MAX_WORKERS,
         required=True,
-        metadata={"description": "How many workers there are."},
+        metadata={"description": "The number of workers at the supplier."},
     )
     cut = StrictChoice(
         load_worker_voice_form().cuts,
         allow_none=True,
-        metadata={"description": "How answers are divided; null if they are not."},
+        metadata={"description": "How answers are grouped; null if they are not."},
     )
     groups = StrictList(
         StrictString(20),
         0,
         MOST_GROUPS,
-        metadata={"description": "Countries of origin, if the answers are divided by them. In responses: every group."},
+        metadata={
+            "description": "The countries of origin, if answers are grouped by country of origin. Responses list every group."
+        },
     )
     opens_on = StrictDay(required=True)
     closes_on = StrictDay(required=True)
@@ -101,26 +110,26 @@ class WorkerSurveySchema(ApiSchema):
     codes_issued = fields.Integer(dump_only=True)
     closed_on = fields.Date(dump_only=True, allow_none=True)
     figures = StrictList(
-        StrictNested(SurveyFigureSchema), dump_only=True, metadata={"description": "Empty until it is closed."}
+        StrictNested(SurveyFigureSchema), dump_only=True, metadata={"description": "Empty until the survey is closed."}
     )
     version = fields.Integer(dump_only=True)
     created_at = fields.DateTime(dump_only=True)
 
 
 class SurveyCodeRequestSchema(ApiSchema):
-    """How many codes to issue: together with earlier ones, at most one for each worker."""
+    """The number of codes to issue. Together with earlier codes, there can be at most one per worker."""
 
     codes = StrictInteger(1, MAX_WORKERS, required=True)
 
 
 class SurveyFormQuerySchema(ApiSchema):
-    """Whether the XLSForm names a recording of each statement."""
+    """Whether the XLSForm refers to a recording of each statement."""
 
     recordings = StrictChoice(("yes", "no"), load_default="no")
 
 
 class SurveyCodesSchema(ApiSchema):
-    """New codes of a survey, each for one worker, and the address of the page where they are entered."""
+    """New codes for a survey, one for each worker, and the URL of the page where workers enter them."""
 
     address = fields.String()
     codes = StrictList(fields.String())

@@ -107,7 +107,7 @@ CONFIG = ServiceProviderConfig(
         AuthenticationScheme(
             type=AuthenticationScheme.Type.oauthbearertoken,
             name="API key",
-            description="An API key of Diligence with the scope scim, as a bearer token.",
+            description="A Diligence API key with the scope scim, sent as a bearer token.",
             primary=True,
         )
     ],
@@ -164,7 +164,7 @@ class Storage(ScimStorage):
     ) -> SearchPage:
         """Return a page of users or of groups. Raises NotImplementedException for a search for both at once."""
         if len(resource_types) != 1:
-            raise NotImplementedException(detail="Search /Users or /Groups.")
+            raise NotImplementedException(detail="Only /Users and /Groups can be searched.")
         found: list[Resource[Any]] = (
             [_build_user(each) for each in provisioning.list_accounts(self.session, *_narrow(search_request))]
             if resource_types[0].name == "User"

@@ -50,10 +50,10 @@ REASON_TITLES = {
 CHANGE_TITLES = {
     "remind": lazy_gettext("Send a reminder now"),
     "send_again": lazy_gettext("Send again to the corrected address"),
-    "ask": lazy_gettext("Ask after all"),
+    "ask": lazy_gettext("Ask anyway"),
     "bounced": lazy_gettext("Mark as bounced"),
     "refused": lazy_gettext("Mark as refused"),
-    "declined": lazy_gettext("Count no response as declined"),
+    "declined": lazy_gettext("Count missing responses as declined"),
     "cancel": lazy_gettext("Cancel"),
 }
 HOW_TITLES = {"mailbox": lazy_gettext("by email"), "officer": lazy_gettext("to one of our staff")}
@@ -139,8 +139,8 @@ def change_suppliers(campaign_id: str) -> AnyResponse:
     if count < len(ids):
         flash(
             ngettext(
-                "%(num)s supplier was left as it is: its state does not allow this.",
-                "%(num)s suppliers were left as they are: their states do not allow this.",
+                "%(num)s supplier was not changed, because its state does not allow this.",
+                "%(num)s suppliers were not changed, because their states do not allow this.",
                 len(ids) - count,
             )
         )

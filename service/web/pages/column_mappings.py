@@ -24,5 +24,5 @@ def delete_mapping(mapping_id: str) -> AnyResponse:
     """Forget a mapping. Raises DomainError, 404."""
     with write_session() as session:
         mappings.delete_mapping(session, mapping_id, get_caller().actor)
-    flash(_("The columns will no longer be remembered. Suppliers that were already imported stay as they are."))
+    flash(_("This mapping will no longer be remembered. Suppliers that have already been imported do not change."))
     return redirect(url_for("pages.column_mappings"), 303)

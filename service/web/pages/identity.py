@@ -48,7 +48,7 @@ def undo_merge(merge_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_page(error)
-    flash(_("The two are separate again, each with its own results and cases."))
+    flash(_("The two suppliers are separate again, each with its own results and cases."))
     return redirect(url_for(f"pages.{kept.kind}", supplier_id=kept.id), 303)
 
 

@@ -336,7 +336,7 @@ def _parse_corrections(import_: Import) -> dict[str, Any]:
     changed: dict[str, Any] = {name: value for name, value in choices.items() if value != import_.choices.get(name)}
     if import_.state == "previewed" and request.form.get("version") != _get_layout_version(import_):
         message = _(
-            "The files were read again in the meantime. Check how they are read now, and make your changes again."
+            "The files have been read again in the meantime. Check the new result, then make your changes again."
         )
         raise DomainError("precondition.failed", 412, message)
     changes = import_layout.parse_changes(request.form, import_layout.list_sheet_forms(import_))
@@ -415,7 +415,7 @@ def erase_import(import_id: str) -> AnyResponse:
         ).erased
     message = _("The import and its files were erased. The audit trail shows when and by whom.")
     if erased:
-        message += " " + ngettext("%(num)s supplier was erased too.", "%(num)s suppliers were erased too.", erased)
+        message += " " + ngettext("%(num)s supplier was also erased.", "%(num)s suppliers were also erased.", erased)
     flash(message)
     return redirect(url_for("pages.imports"), 303)
 

@@ -67,7 +67,7 @@ PARTY_TITLES = {
 SEVERITY_TITLES = {
     "scale": lazy_gettext("Scale"),
     "scope": lazy_gettext("Scope"),
-    "irremediability": lazy_gettext("How hard it is to put right"),
+    "irremediability": lazy_gettext("How hard it is to remedy"),
 }
 INVOLVEMENT_TITLES = {
     "caused": lazy_gettext("we caused it"),
@@ -139,7 +139,7 @@ def change_selected() -> AnyResponse:
     owner, due, state = (request.form.get(name, "") for name in ("owner", "due", "state"))
     try:
         if not ids or not (owner or due or state):
-            raise DomainError("steps.nothing", 422, _("Select at least one step, and say what to change."))
+            raise DomainError("steps.nothing", 422, _("Select at least one step, and choose what to change."))
         with write_session() as session:
             act = build_act(get_caller(), now())
             for step in steps.get_steps(session, ids, act):

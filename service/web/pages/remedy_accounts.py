@@ -32,8 +32,8 @@ STAFF_TITLES = {
 }
 MEASURE_TITLES = {
     "searching": lazy_gettext("The search continues"),
-    "union_ngo_asked": lazy_gettext("A union or an NGO is looking for them in their home area"),
-    "notice_published": lazy_gettext("A notice was published in their home area"),
+    "union_ngo_asked": lazy_gettext("A union or an NGO is looking for the workers in their home area"),
+    "notice_published": lazy_gettext("A notice was published in the workers' home area"),
     "held_in_trust": lazy_gettext("An independent party holds their money for them"),
     "family_paid": lazy_gettext("Their families were paid, with the workers' consent or after their death"),
 }
@@ -127,7 +127,7 @@ def confirm_payment(account_id: str, number: int) -> AnyResponse:
 
 
 def explain_unpaid(account_id: str) -> AnyResponse:
-    """Record how many workers were not found, what was done for them, and why workers are still owed money."""
+    """Record how many workers could not be found, what was done for them, and why workers are still owed money."""
     form = request.form
 
     def explain(session: Session, account: RemedyAccount, act: Act) -> None:

@@ -41,7 +41,7 @@ def revoke(key_id: str) -> AnyResponse:
     """Revoke an accepted key for good."""
     with write_session() as session:
         keys.revoke_key(session, key_id, get_caller().actor)
-    flash(_("Key revoked. Nothing more can be imported with it."))
+    flash(_("Key revoked. Answers signed with it can no longer be imported."))
     return redirect(url_for("pages.sender_keys"), 303)
 
 

@@ -104,7 +104,7 @@ def respond(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
             replies.respond(session, reply, request.form.get("response", ""), build_act(get_caller(), now()))
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
-    return _redirect(kind, supplier_id, _("Your answer has been saved. The supplier sees it through its link."))
+    return _redirect(kind, supplier_id, _("Your response has been saved. The supplier can see it through its link."))
 
 
 def note_delivery(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
@@ -137,7 +137,9 @@ def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyRe
             )
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
-    return _redirect(kind, supplier_id, _("Decision saved. The supplier sees it, with your reason, through its link."))
+    return _redirect(
+        kind, supplier_id, _("Decision saved. The supplier can see it, with your reason, through its link.")
+    )
 
 
 def download_proof(kind: str, supplier_id: str, evidence_id: str) -> Response:

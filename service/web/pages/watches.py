@@ -88,7 +88,9 @@ def record(watch_id: str) -> AnyResponse:
 
     text = _("Check recorded.")
     if outcome == "signs":
-        text = _("Check recorded. Findings that had been resolved are open again, and the signs are in a case record.")
+        text = _(
+            "Check recorded. Resolved findings have been reopened, and the signs have been added to a case record."
+        )
     return _change(watch_id, add, text)
 
 

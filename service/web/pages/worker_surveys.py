@@ -45,12 +45,14 @@ RUN_BY_TITLES = {
 REASON_TITLES = {
     "too_few": lazy_gettext("Too few answers in every group."),
     "adverse": lazy_gettext("If accepted, this becomes a finding in a case record and raises the risk."),
-    "between": lazy_gettext("Changes nothing: too few adverse answers for a finding, too many for confidence."),
+    "between": lazy_gettext(
+        "No effect: too few adverse answers for a finding, but too many to support the supplier's answers."
+    ),
     "chosen_by_management": lazy_gettext(
-        "Changes nothing: management chose these workers, so their answers never lower the risk."
+        "No effect: management chose these workers, so their answers can never lower the risk."
     ),
     "few_of_workers": lazy_gettext(
-        "Changes nothing: fewer than one worker in ten answered, so the answers cannot lower the risk."
+        "No effect: fewer than one worker in ten answered, so the answers cannot lower the risk."
     ),
     "good": lazy_gettext("If accepted, this becomes evidence for the supplier's answers."),
 }
@@ -139,7 +141,7 @@ def _render_survey(survey_id: str, error: DomainError | None) -> Response:
         run_by=RUN_BY_TITLES,
         chosen_by=CHOSEN_BY,
         languages=[load_voice_language(code).english_name for code in survey.languages],
-        cut=form.cuts[survey.cut].title if survey.cut else _("Not divided"),
+        cut=form.cuts[survey.cut].title if survey.cut else _("Not grouped"),
         publication=load_publication_rules(),
         names=names,
         today=act.on,
