@@ -109,7 +109,7 @@ def test_the_same_answers_come_back_from_kobo_and_odk_with_names_or_labels_in_an
         (b'{"value": [', "export.json", "damaged"),
         (b"code,own_papers\n" + b"A,true\n" * 101, "export.csv", "maximum is 100"),
         (b"PK\x03\x04", "export.xlsx", "Only CSV and JSON"),
-        (b'[{"country": -1' + b"0" * 400 + b"}]", "export.json", "no column for the code"),
+        (b'[{"country": -1' + b"0" * 400 + b"}]", "export.json", "lacks a column for the code"),
         (b"[" * 100_000, "export.json", "damaged"),
     ],
 )
