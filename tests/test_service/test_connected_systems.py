@@ -375,7 +375,7 @@ def test_a_supplier_with_insufficient_evidence_gets_no_number_that_reads_as_low(
     [
         ("coupa", {f"number-field-{n:02d}": "score" for n in range(1, 12)}, "between 1 and 10 fields"),
         ("coupa", {"number-field-11": "score"}, "not a valid field name"),
-        ("coupa", {"number-field-01": "level"}, "takes only decimal or integer values"),
+        ("coupa", {"number-field-01": "level"}, "accepts only decimal or integer values"),
         ("ariba", {"Worker name": "score"}, "personal data"),
         ("salesforce", {"Diligence Score": "score"}, "not a valid field name"),
         ("servicenow", {"u_name": "name"}, "choose one of these values"),
