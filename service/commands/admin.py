@@ -10,15 +10,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from service.commands.counts import format_counts
+
 if TYPE_CHECKING:
     from service.settings import Settings
 
-ACTOR = "system:command_line"
 DONE, NOT_CONFIRMED, CANNOT, TROUBLE = 0, 1, 2, 69  # 69: "service unavailable" in sysexits.h
 Command = Callable[["Settings", argparse.Namespace], int]
 
@@ -299,20 +300,6 @@ def _migrate(settings: Settings, arguments: argparse.Namespace) -> int:
         else f"The database was upgraded from {before or 'empty'} to {now}."
     )
     return DONE
-
-
-def format_counts(counts: Mapping[str, int]) -> str:
-    """Return counts in words, without those that are 0."""
-    return ", ".join(f"{count:,} {_decline(name, count)}" for name, count in counts.items() if count) or "nothing"
-
-
-def _decline(name: str, count: int) -> str:
-    """Return the name of a count in the number that fits it: some names, such as those of tables, are singular, others plural."""
-    words = name.replace("_", " ")
-    one = f"{words[:-3]}y" if words.endswith("ies") else words.removesuffix("s")
-    if count == 1 or one.endswith("evidence"):
-        return one
-    return f"{one[:-1]}ies" if one.endswith("y") and not one.endswith("ey") else f"{one}s"
 
 
 def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.auth.accounts import find_organisation
+from service.auth.accounts import ACTOR, find_organisation
 from service.cases import service as case_service
 from service.clock import now
-from service.commands.admin import ACTOR, DONE, NOT_CONFIRMED, format_counts
+from service.commands.counts import format_counts
 from service.db.session import Database
 from service.db.tables import Organisation
 from service.erasure import erase as erasure
@@ -27,6 +27,8 @@ from service.journal import Journal
 from service.settings import Settings
 from service.suppliers import repository as suppliers
 from service.wiring.processes import open_blobs, open_current_database
+
+DONE, NOT_CONFIRMED = 0, 1
 
 
 def erase(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from service.backup import BackupError, restore_backup
 from service.blob_store import BlobTrouble
 from service.blob_store.address import open_blob_store
 from service.clock import now
-from service.commands.admin import format_counts
+from service.commands.counts import format_counts
 from service.db.deleted_rows import remove_deleted_rows
 from service.erasure.record import list_erasures, to_erasure
 from service.integrity.check import find_inconsistencies, repair_inconsistencies, to_rows

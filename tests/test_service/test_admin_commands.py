@@ -21,7 +21,7 @@ from service.auth import keys
 from service.blob_store.address import open_blob_store
 from service.blob_store.folder import FolderStore
 from service.clock import now, today
-from service.commands import admin
+from service.commands.counts import format_counts
 from service.db.account_tables import ApiKey, User
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase
@@ -373,5 +373,5 @@ def test_the_release_of_an_organisation_is_shown_previewed_planned_and_cancelled
 def test_counts_are_printed_with_the_singular_or_plural_of_what_is_counted():
     counts = {"results": 1, "supplier": 2, "agency_name": 2, "api_key": 2, "replies": 1, "step_evidence": 3, "cases": 0}
     expected = "1 result, 2 suppliers, 2 agency names, 2 api keys, 1 reply, 3 step evidence"
-    assert admin.format_counts(counts) == expected
-    assert admin.format_counts({"cases": 0}) == "nothing"
+    assert format_counts(counts) == expected
+    assert format_counts({"cases": 0}) == "nothing"
