@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 import structlog
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
@@ -32,6 +32,8 @@ from service.settings import Settings
 
 SECRET_PURPOSE, REFRESH_PURPOSE, ID_TOKEN_PURPOSE = "client secret", "refresh token", "ID token"
 CHECK_EVERY = timedelta(seconds=45)
+# By which the clocks of two machines differ at most: a check that lies further ahead was made before a clock was set back.
+MAX_SKEW = timedelta(minutes=10)
 # For so long, users go on while their provider does not answer.
 OFFLINE_GRACE = timedelta(minutes=15)
 # Which role a user gets whose groups have several.
@@ -246,7 +248,8 @@ def check_account(database: Database, account: ProviderAccount, settings: Settin
         return False
     if account.refresh_token is None:
         return True
-    if at - account.checked_at >= CHECK_EVERY and _claim_check(database, account, at):
+    is_recent = at - CHECK_EVERY < account.checked_at <= at + MAX_SKEW
+    if not is_recent and _claim_check(database, account, at):
         try:
             _ask(database, account, settings)
         except ProviderRefused as error:
@@ -270,9 +273,9 @@ def check_account(database: Database, account: ProviderAccount, settings: Settin
 
 
 def _claim_check(database: Database, account: ProviderAccount, at: datetime) -> bool:
-    claim = update(ProviderAccount).where(
-        ProviderAccount.id == account.id, ProviderAccount.checked_at <= at - CHECK_EVERY
-    )
+    checked_at = ProviderAccount.checked_at
+    is_due = or_(checked_at <= at - CHECK_EVERY, checked_at > at + MAX_SKEW)
+    claim = update(ProviderAccount).where(ProviderAccount.id == account.id, is_due)
     with database.for_organisation(account.organisation_id) as session:
         return cast(CursorResult[None], session.execute(claim.values(checked_at=at))).rowcount == 1
 

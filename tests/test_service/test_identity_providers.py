@@ -225,6 +225,15 @@ def test_a_leaver_is_out_within_a_minute_with_sessions_keys_and_calendars_until_
     assert app.test_client().get("/api/v1/suppliers", headers=header).status_code == 200
 
 
+def test_a_leaver_is_out_though_the_clock_was_set_back_meanwhile(
+    app: Flask, database: Database, provider: Provider, organisation_id: str, monkeypatch: pytest.MonkeyPatch
+):
+    client, _answer = enter(app, database, provider)
+    provider.remove_user("mia")
+    freeze_time(monkeypatch, now() - timedelta(hours=1))
+    assert client.get("/suppliers").location.startswith("/sign-in")
+
+
 def test_while_the_provider_does_not_answer_users_go_on_for_a_quarter_of_an_hour(
     app: Flask, database: Database, provider: Provider, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
