@@ -6,6 +6,9 @@ What is signed counts only with an algorithm that uses a public key, so that nob
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -31,6 +34,8 @@ LISTS = ("scopes_supported", "token_endpoint_auth_methods_supported")  # in the 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _loaded: dict[str, tuple[float, dict[str, Any], dict[str, Any]]] = {}
 _failed: dict[str, float] = {}
+_asking: Counter[str] = Counter()  # threads that wait for a provider to say whether a user may go on
+MOST_ASKING = 2
 _lock = Lock()
 
 
@@ -105,9 +110,33 @@ class Client:
         )
 
     def refresh(self, refresh_token: str) -> dict[str, Any]:
-        """Return new tokens for a refresh token. Raises ProviderRefused (``invalid_grant``), ProviderUnreachable."""
-        metadata = self.load_metadata()[0]
-        return self._ask(lambda client: client.refresh_token(metadata["token_endpoint"], refresh_token))
+        """Return new tokens for a refresh token. Raises ProviderRefused (``invalid_grant``), ProviderUnreachable.
+
+        A provider that does not answer must not keep those of other organisations waiting: only so many threads ask it at once,
+        and it is left alone for a while.
+        """
+        with self._take_turn():
+            metadata = self.load_metadata()[0]
+            return self._ask(lambda client: client.refresh_token(metadata["token_endpoint"], refresh_token))
+
+    @contextmanager
+    def _take_turn(self) -> Iterator[None]:
+        with _lock:
+            failed_at = _failed.get(self.issuer)
+            if failed_at is not None and time.monotonic() - failed_at < REST_SECONDS:
+                raise ProviderUnreachable("resting")
+            if _asking[self.issuer] >= MOST_ASKING:
+                raise ProviderUnreachable("busy")
+            _asking[self.issuer] += 1
+        try:
+            yield
+        except ProviderUnreachable:
+            with _lock:
+                _failed[self.issuer] = time.monotonic()
+            raise
+        finally:
+            with _lock:
+                _asking[self.issuer] -= 1
 
     def read_id_token(self, tokens: dict[str, Any], nonce: str) -> dict[str, Any]:
         """Return the claims of the ID token among the tokens. Raises ProviderRefused ``id_token``, ProviderUnreachable."""

@@ -234,9 +234,31 @@ def test_a_leaver_is_out_though_the_clock_was_set_back_meanwhile(
     assert client.get("/suppliers").location.startswith("/sign-in")
 
 
+def test_a_provider_that_does_not_answer_holds_up_few_threads_and_is_left_alone(
+    provider: Provider, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    client = openid.Client(provider.issuer, "diligence", "s3cret", ProviderSession(settings.provider_hosts))
+    asked = []
+
+    def hang(*_: object, **__: object) -> None:
+        asked.append("hangs")
+        if len(asked) < 5:  # while this one waits, others ask as well
+            with pytest.raises(ProviderUnreachable):
+                client.refresh("another token")
+        raise ProviderUnreachable("unreachable")
+
+    monkeypatch.setattr(openid, "_failed", {})
+    monkeypatch.setattr(ProviderSession, "post", hang)
+    for _ in range(3):
+        with pytest.raises(ProviderUnreachable):
+            client.refresh("token")
+    assert len(asked) == openid.MOST_ASKING
+
+
 def test_while_the_provider_does_not_answer_users_go_on_for_a_quarter_of_an_hour(
     app: Flask, database: Database, provider: Provider, organisation_id: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(openid, "_failed", {})
     client, _answer = enter(app, database, provider)
     monkeypatch.setattr(ProviderSession, "post", lambda *_, **__: (_ for _ in ()).throw(ProviderUnreachable("away")))
     start = now()
