@@ -46,7 +46,7 @@ class ChangedBlob(BlobTrouble):
     code = "stored_file.changed"
 
     def __init__(self, digest: str) -> None:
-        super().__init__(f"The file {digest[:12]} in the file store has been changed since it was stored.")
+        super().__init__(f"The file {digest[:12]} has been changed in the file store since it was stored.")
 
 
 class LockedBlob(BlobTrouble):

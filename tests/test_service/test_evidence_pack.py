@@ -87,7 +87,7 @@ def test_an_internal_pack_that_claims_to_be_for_others_is_noticed(pack: bytes) -
 @pytest.mark.parametrize("name", [ASSESSMENT, DECISIONS])
 def test_a_file_that_was_changed_is_noticed(pack: bytes, name: str) -> None:
     files = read_files(pack)
-    with pytest.raises(InvalidPack, match=f"{name} was changed"):
+    with pytest.raises(InvalidPack, match=f"{name} has been changed"):
         find_pack_discrepancies(write_files(files | {name: files[name] + b" "}), load_facts())
 
 

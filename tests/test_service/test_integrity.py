@@ -381,7 +381,7 @@ def test_every_code_is_explained_to_administrators():
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("plant", "reason"), [(plant_lost_file, "is missing from"), (plant_changed_file, "has been changed since")]
+    ("plant", "reason"), [(plant_lost_file, "is missing from"), (plant_changed_file, "has been changed in")]
 )
 def test_an_import_whose_file_is_missing_or_changed_fails_at_once_and_says_so(
     database: Database, blobs: FolderStore, harbour: str, plant: Plant, reason: str

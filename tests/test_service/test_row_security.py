@@ -278,5 +278,5 @@ def test_before_version_17_the_system_role_has_to_own_the_tables(
     postgresql: databases.Empty, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(row_security, "MIN_VERSION_OF_MAINTAIN", 999_999)
-    with postgresql() as engine, pytest.raises(RowSecurityError, match="version 17"):
+    with postgresql() as engine, pytest.raises(RowSecurityError, match="PostgreSQL 17"):
         migrate(engine, None, engine.url.set(username="pg_monitor"))
