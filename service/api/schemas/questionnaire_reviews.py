@@ -57,7 +57,7 @@ class ReviewedAnswerSchema(ApiSchema):
 
 
 class QuestionnaireReviewSchema(ApiSchema):
-    """The review of a returned questionnaire. Accepting an answer changes no score."""
+    """The review of a returned questionnaire. Accepting an answer does not change the score."""
 
     asking_id = fields.String()
     state = StrictChoice(

@@ -120,5 +120,5 @@ def ask(step_id: str) -> AnyResponse:
         if error.code == "not_found":
             raise
         return render_step(step_id, error)
-    flash(_("Your request is waiting for an approver. Until then, the step stays as it is."))
+    flash(_("Your request is waiting for an approver. Until then, the step will not change."))
     return redirect(url_for("pages.step", step_id=step_id), 303)
