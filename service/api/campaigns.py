@@ -11,7 +11,7 @@ from service.api.body import parse_day
 from service.api.responses import Reply
 from service.api.schemas.base import Resource
 from service.api.views import filter_from, page_reply, whole_list
-from service.auth.caller import get_caller, get_settings
+from service.auth.caller import get_caller, get_service_address
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes
 from service.campaigns.outcomes import Change
 from service.campaigns.selection import Plan, preview
@@ -90,7 +90,7 @@ def change_suppliers(session: Session, campaign_id: str, body: Values) -> Reply:
 
 def create_links(session: Session, campaign_id: str, body: Values) -> Reply:
     """Create links to send to suppliers yourself. They appear only in this response."""
-    address = get_settings().address
+    address = get_service_address()
     return whole_list(merge_file.create_links(session, campaign_id, body["scope"], address, get_caller().actor))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply, attachment, check_version
 from service.api.schemas.base import Resource
 from service.api.views import whole_list
-from service.auth.caller import get_caller, get_settings, read_session
+from service.auth.caller import get_caller, get_service_address, get_settings, read_session
 from service.clock import now, today
 from service.connected_systems import identifiers, systems
 from service.connected_systems.files import FORMATS, MEDIA_TYPES, build_file
@@ -94,7 +94,7 @@ def download_file(system_id: str, format: str) -> Response:  # noqa: A002  the n
     on = today(get_caller().time_zone)
     with read_session() as session:
         system = systems.get_system(session, system_id)
-        data = build_file(session, system, cast(Literal["csv", "jsonl"], format), get_settings().address, on)
+        data = build_file(session, system, cast(Literal["csv", "jsonl"], format), get_service_address(), on)
     return attachment(data, MEDIA_TYPES[format], f"{system.kind}_{on.isoformat()}.{format}")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.api.responses import Reply, attachment, check_version
 from service.api.schemas.base import Resource
 from service.api.views import next_page, whole_list
-from service.auth.caller import get_caller, get_settings, read_session
+from service.auth.caller import get_caller, get_service_address, get_settings, read_session
 from service.db.outbox_tables import Message, WebhookEndpoint
 from service.outbox import endpoints, mail_texts, messages
 
@@ -103,7 +103,7 @@ def download_message(message_id: str) -> Response:
     """Return an email as a file."""
     settings = get_settings()
     with read_session() as session:
-        data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, settings.address)
+        data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, get_service_address())
     return attachment(data, messages.MEDIA_TYPE, f"message_{message_id}.eml")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flask import current_app, g
+from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from service.auth.access import ACCESS
@@ -117,6 +117,11 @@ def get_settings() -> Settings:
     """Return the settings of the application."""
     settings: Settings = current_app.extensions["settings"]
     return settings
+
+
+def get_service_address() -> str:
+    """Return the address of the service for links: that of the settings or, if there is none, the one of this request."""
+    return get_settings().address or request.host_url.rstrip("/")
 
 
 def get_blob_store() -> BlobStore:

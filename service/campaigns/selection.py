@@ -102,7 +102,9 @@ class Preview:
     @property
     def digest(self) -> str:
         """Return what identifies the list: whoever starts the campaign must have seen this one."""
-        lines = (f"{one.supplier.id} {one.reason} {one.email} {one.form.version}" for one in self.candidates)
+        lines = (
+            f"{one.supplier.id} {one.reason} {one.email} {one.form.id} {one.form.version}" for one in self.candidates
+        )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

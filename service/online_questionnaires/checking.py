@@ -9,7 +9,7 @@ what it is asked: neither what others reported nor what the buyer knows shows in
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -23,11 +23,12 @@ from risk_models.facts.facts import load_facts
 from service.assessment.next_questions import choose_next_questions, is_open
 from service.db.tables import QuestionnaireRequest, Result, Supplier
 from service.online_questionnaires.drafts import Draft, load_drafts
-from service.online_questionnaires.questions import OnlineForm, Section, load_online_form
+from service.online_questionnaires.questions import OnlineForm, Section, format_answer, load_online_form
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.requests import UnreadCell
 
 SENT_CAUSE = "questionnaire"  # of the results of a questionnaire that was sent through a link
+CONTRADICTED = "answer.contradicted"
 UNFINISHED = "answer.unsupported"  # the other question may still be answered
 
 
@@ -109,7 +110,7 @@ def check_drafts(
             asked |= further
             read, answers = _validate(form, texts, asked, on)
     messages = {
-        question: tuple(Message(issue, issue.severity != "info") for issue in issues)
+        question: tuple(Message(_name_choices(form, question, issue), issue.severity != "info") for issue in issues)
         for question, issues in read.issues.items()
     }
     return Check(
@@ -121,6 +122,16 @@ def check_drafts(
         {question: draft.text for question, draft in drafts.items()},
         is_core_open,
     )
+
+
+def _name_choices(form: OnlineForm, question: str, issue: Issue) -> Issue:
+    """Return an issue with answers as people read them: the form stores the codes of choices."""
+    if issue.code != CONTRADICTED or question not in form.by_id:
+        return issue
+    text, _, header = issue.expected.partition("' under *")
+    other = next((one for one in form.questions if one.title == header.removesuffix("*")), None)
+    expected = f"'{format_answer(other, text[1:])}' under *{header}" if other else issue.expected
+    return replace(issue, seen=format_answer(form.by_id[question], issue.seen), expected=expected)
 
 
 def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:
@@ -137,7 +148,7 @@ def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:
     form = load_online_form(request, supplier, list_asked_back(session, request.id), is_same_record=True)
     check = check_drafts(form, load_drafts(session, request.id, form), result.on, sending=True)
     return [
-        UnreadCell("", form.by_id[question].title, check.texts[question])
+        UnreadCell("", form.by_id[question].title, format_answer(form.by_id[question], check.texts[question]))
         for question, messages in check.messages.items()
         if question in form.by_id and any(message.is_problem for message in messages)
     ]

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import load_combined_form, load_form
-from questionnaires.issues import parse_issue
+from questionnaires.issues import Issue, parse_issue
 from questionnaires.question import Question
 from questionnaires.validation.text_answers import describe_to_respondent
 from questionnaires.workbook import list_outgoing_questions
@@ -27,7 +27,7 @@ from service.db.remediation_tables import Finding
 from service.db.review_tables import AnswerDecision, QuestionnaireReview
 from service.db.tables import QuestionnaireRequest, Result, Supplier
 from service.errors import DomainError
-from service.online_questionnaires.checking import SENT_CAUSE, check_drafts
+from service.online_questionnaires.checking import CONTRADICTED, SENT_CAUSE, check_drafts
 from service.online_questionnaires.drafts import load_drafts
 from service.online_questionnaires.files import list_files
 from service.online_questionnaires.questions import load_online_form
@@ -234,7 +234,7 @@ def _load_messages(session: Session, request: QuestionnaireRequest, result: Resu
         form = load_online_form(request, supplier, {}, is_same_record=True)
         check = check_drafts(form, load_drafts(session, request.id, form), result.on, sending=True)
         return {
-            question: [Point(one.code, one.text) for one in messages if one.is_problem]
+            question: [Point(one.code, _describe_to_reviewer(one.issue)) for one in messages if one.is_problem]
             for question, messages in check.messages.items()
         }
     found: dict[str, list[Point]] = {}
@@ -262,7 +262,12 @@ def _iter_import_messages(session: Session, result: Result) -> Iterator[tuple[st
         if (issue.file, issue.sheet) != (file, sheet) or not is_of_row or issue.severity == "info":
             continue
         if issue.header in columns:
-            yield columns[issue.header], Point(issue.code, describe_to_respondent(issue))
+            yield columns[issue.header], Point(issue.code, _describe_to_reviewer(issue))
+
+
+def _describe_to_reviewer(issue: Issue) -> str:
+    """Describe an issue to a reviewer: what the respondent reads about two contradicting answers says how to correct them."""
+    return issue.sentence.replace("*", "") if issue.code == CONTRADICTED else describe_to_respondent(issue)
 
 
 def _covers(entry: EvidenceEntry, question: str) -> bool:

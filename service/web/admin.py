@@ -11,9 +11,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from service import audit, retention
-from service.auth import keys, users
+from service.auth import keys, sessions, users
 from service.auth.access import ACCESS
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
+from service.auth.middleware import get_sign_in
 from service.clock import now
 from service.db.tables import Organisation
 from service.errors import DomainError
@@ -118,6 +119,7 @@ def _render_users(error: DomainError | None = None, credentials: Credentials | N
         users=all_users,
         roles=ACCESS.roles,
         error=error,
+        must_confirm=not sessions.is_recent(get_sign_in()),
         credentials=credentials,
         now=now(),
         password_hours=get_settings().one_time_password_hours,
@@ -193,6 +195,7 @@ def _render_keys(error: DomainError | None = None, new_key: NewKey | None = None
         scopes=ACCESS.scopes,
         days=[days for days in KEY_DAYS if days <= get_settings().key_days],
         now=now(),
+        must_confirm=not sessions.is_recent(get_sign_in()),
         error=error,
         new_key=new_key,
         values=request.form,

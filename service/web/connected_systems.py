@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext, ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.auth.access import ACCESS
-from service.auth.caller import get_caller, get_settings, read_session, write_session
+from service.auth.caller import get_caller, get_service_address, get_settings, read_session, write_session
 from service.clock import now, today
 from service.connected_systems import identifiers, systems
 from service.connected_systems.files import FORMATS, MEDIA_TYPES, build_file
@@ -166,7 +166,7 @@ def download_file(system_id: str, format: str) -> Response:  # noqa: A002  the n
     on = today(get_caller().time_zone)
     with read_session() as session:
         system = systems.get_system(session, system_id)
-        data = build_file(session, system, cast(Literal["csv", "jsonl"], format), get_settings().address, on)
+        data = build_file(session, system, cast(Literal["csv", "jsonl"], format), get_service_address(), on)
     return build_download(data, MEDIA_TYPES[format], f"{system.kind}_{on.isoformat()}.{format}")
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from babel.dates import format_date
 from babel.numbers import format_decimal
+from flask import g
 from flask_babel import get_domain, get_locale, gettext, to_user_timezone
 
 from reports.formatting import format_iso_date, format_number, format_short_date
@@ -43,8 +44,14 @@ def format_partial_date(text: str) -> str:
 
 
 def format_moment(at: datetime) -> str:
-    """Return a moment as "27 Nov 2026, 14:05", in the reader's time zone."""
-    return f"{format_day(at)}, {to_user_timezone(at):%H:%M}"
+    """Return a moment as "27 Nov 2026, 14:05", in the reader's time zone.
+
+    Suppliers, whose time zone is unknown, see the one of the organisation, with its offset: "27 Nov 2026, 14:05 (UTC+07:00)".
+    """
+    local = to_user_timezone(at)
+    offset = f"{local:%z}"
+    zone = f" (UTC{offset[:3]}:{offset[3:]})" if g.get("link") is not None else ""
+    return f"{format_day(at)}, {local:%H:%M}{zone}"
 
 
 def format_plural(singular: str, plural: str, num: int, **values: object) -> str:

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.auth.caller import get_caller, get_settings, read_session, write_session
+from service.auth.caller import get_caller, get_service_address, get_settings, read_session, write_session
 from service.db.account_tables import User
 from service.errors import DomainError
 from service.outbox import endpoints, mail_texts, messages
@@ -57,7 +57,13 @@ def show_message(message_id: str) -> str:
     with read_session() as session:
         message = messages.get_message(session, message_id)
         attempts = messages.list_attempts(session, message_id)
-    return render_template("message.html", message=message, attempts=attempts, events=list_events())
+    return render_template(
+        "message.html",
+        message=message,
+        attempts=attempts,
+        events=list_events(),
+        has_mail_server=bool(get_settings().smtp_host),
+    )
 
 
 @message_pages.post("/<message_id>/retry", endpoint="retry")
@@ -83,7 +89,7 @@ def download_message(message_id: str) -> Response:
     """Return an email as a file that mail programs open."""
     settings = get_settings()
     with read_session() as session:
-        data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, settings.address)
+        data = messages.build_file(session, message_id, settings.smtp_from or messages.NO_SENDER, get_service_address())
     return build_download(data, messages.MEDIA_TYPE, f"message_{message_id}.eml")
 
 

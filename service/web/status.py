@@ -15,8 +15,11 @@ status_pages = Blueprint("status", __name__, url_prefix="/status")
 @status_pages.get("", endpoint="show")
 def show_status() -> Response:
     """Show the last heartbeat and failure of each loop, and the age of the oldest job of each lane."""
-    database = get_database()
+    database, stale_before = get_database(), now() - STALE
+    heartbeats = sorted(
+        list_heartbeats(database), key=lambda row: row.at < stale_before
+    )  # those that stopped come last
     page = render_template(
-        "status.html", heartbeats=list_heartbeats(database), lanes=measure_lanes(database), stale_before=now() - STALE
+        "status.html", heartbeats=heartbeats, lanes=measure_lanes(database), stale_before=stale_before
     )
     return make_response(page)

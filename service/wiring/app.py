@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import structlog
 from flask import Flask, Response, g, request
@@ -93,6 +96,7 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
         "web/static"  # set here: given to Flask() it would add its route before the application is configured
     )
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
+    app.url_defaults(_version_static_file)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.globals.update(list_menu=navigation.list_menu)
     app.session_interface = FormSessions()
@@ -157,8 +161,21 @@ def _select_language() -> str:
     return (request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]).replace("-", "_")
 
 
+def _version_static_file(endpoint: str, values: dict[str, object]) -> None:
+    """Add a version to the addresses of static files: after an upgrade, no browser may show new pages with old styles."""
+    if endpoint == "static":
+        values["v"] = _hash_static_files()
+
+
+@cache
+def _hash_static_files() -> str:
+    files = sorted((Path(__file__).parents[1] / "web/static").iterdir())
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()[:8]
+
+
 def _select_time_zone() -> str:
-    return g.caller.time_zone if g.get("caller") is not None else "UTC"
+    who = g.get("caller") or g.get("link")  # a supplier's link has the time zone of the organisation that sent it
+    return who.time_zone if who is not None else "UTC"
 
 
 def _start_request() -> None:

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import re
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from callers import form_token, make_browser, make_organisation, make_user
@@ -13,9 +14,14 @@ from openpyxl import load_workbook
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from service.campaigns import sending
+from service.clock import now
 from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.jobs.kinds import RUN_CAMPAIGN
+from service.jobs.table import claim_job
+from service.jobs.worker import Handler, run_job
 from service.queries.supplier_filter import PAGE
 from service.reporting.stored_reports import build_internal_report
 from service.suppliers import repository as suppliers
@@ -214,6 +220,22 @@ def test_a_role_is_offered_only_the_bulk_actions_it_may_use(
     assert ('formaction="/campaigns/new"' in page) == may_change
     assert 'formaction="/suppliers.csv"' in page
     assert 'formaction="/reports"' in page
+
+
+def test_without_a_mail_server_a_campaign_is_sent_with_links_that_people_can_open(
+    database: Database, officer: FlaskClient
+):
+    page = officer.get("/campaigns/new", query_string={"text": "Alder", "kind": "site"}).text
+    assert "Start with 1 supplier" in page
+    started = re.search(r'formaction="(/campaigns\?[^"]*)"', page)[1].replace("&amp;", "&")
+    due = now().date() + timedelta(days=20)
+    fields = {"text": "Alder", "kind": "site", "name": "Mills", "due_on": due.isoformat(), "channel": "merge_file"}
+    board = post(officer, started, **fields)
+    assert f"due {due.day} {due:%b %Y}" in re.sub(r"<[^>]+>", "", board.text), "a day changed after the preview counts"
+    run_job(database, claim_job(database, "worker", kinds=[RUN_CAMPAIGN]), Handler(sending.run_campaign))
+    data = post(officer, f"{board.request.path}/links", scope="unsent", format="csv").text
+    (row,) = csv.DictReader(io.StringIO(data.lstrip("\ufeff")))
+    assert row["Link"].startswith("http://localhost/questionnaire/")
 
 
 def test_no_address_holds_the_token_of_a_form(officer: FlaskClient, ids: dict[str, str]):

@@ -223,3 +223,10 @@ def test_a_page_refuses_a_nul_that_the_database_could_not_look_for(database: Dat
     form = {"csrf_token": form_token(client), "filter_name": "a\0b"}
     assert client.post("/suppliers/filters", data=form).status_code == 400
     assert app.test_client().get("/api/v1/suppliers/a%00b").status_code == 404
+
+
+def test_style_sheets_have_another_address_after_an_upgrade(app: Flask):
+    page = app.test_client().get("/sign-in").text
+    (address,) = re.findall(r'href="(/static/app\.css\?v=[0-9a-f]{8})"', page)
+    with app.test_client().get(address) as reply:
+        assert reply.status_code == 200

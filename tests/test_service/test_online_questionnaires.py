@@ -1,5 +1,6 @@
 """What a supplier sees and sends when it answers a questionnaire through a link, and what its buyer gets."""
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from service.clock import now
 from service.db.link_tables import AnswerFile, DraftAnswer, SupplierLink
 from service.db.outbox_tables import Message
 from service.db.session import Database
-from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
+from service.db.tables import AuditEvent, Organisation, QuestionnaireRequest, Result, Supplier
 from service.erasure.erase import erase_supplier
 from service.online_questionnaires.progress import describe_progress
 from service.questionnaires_sent.requests import create_request
@@ -211,6 +212,39 @@ def test_an_answer_that_cannot_be_used_is_named_before_it_is_sent_and_still_show
     case.send()
     assert "workers_total" not in case.load_supplier().answers
     assert "a few" in case.see()
+
+
+def test_answers_that_contradict_each_other_are_named_as_people_read_them(case: Case):
+    case.post("/open")
+    case.save(open_section(case, "Recruitment"), {"worker_debt": "bound"})
+    case.save(open_section(case, "Freedom"), {"freedom_to_resign": "free"})
+    form = load_form("site")
+    bound, free = (
+        next(choice.title for choice in form.by_id[question].choices if choice.code == code)
+        for question, code in (("worker_debt", "bound"), ("freedom_to_resign", "free"))
+    )
+    assert f"'{free}' does not agree with '{bound}' under" in html.unescape(case.see("/review"))
+    case.send()
+    path = f"/suppliers/{case.supplier_id}"
+    officer = make_browser(case.app, make_user(case.database, case.organisation_id))
+    assert f"“{free}”" in html.unescape(officer.get(path).text)
+    review = html.unescape(officer.get(f"{path}/askings/{case.asking_id}/review").text)
+    assert f"'{free}' cannot count as reassuring" in review
+    assert "Please correct one of them" not in review, "that is for whoever answers"
+
+
+def test_suppliers_read_moments_in_the_time_zone_of_the_buyer_and_which_one_that_is(case: Case):
+    with case.database.unscoped() as session:
+        session.get_one(Organisation, case.organisation_id).time_zone = "Asia/Bangkok"
+    case.post("/open")
+    case.send()
+    assert re.search(r"received it on \d+ \w+ \d{4}, \d\d:\d\d \(UTC\+07:00\)\.", case.see())
+
+
+def test_the_overview_leads_to_the_first_section_with_an_open_question(case: Case):
+    case.post("/open")
+    first = re.search(r'href="([^"]*/sections/\d+)[^"]*">Continue<', case.see())[1]
+    assert first.endswith(find_section(case, "Site"))
 
 
 def test_a_country_that_is_none_has_to_be_corrected_before_the_questionnaire_is_sent(case: Case):

@@ -108,7 +108,7 @@ class Form:
         return [attributes["name"] or "" for tag, attributes in self.fields if is_text(tag, attributes)]
 
     def fill_in(self, words: Iterator[str], at: datetime) -> tuple[dict[str, Any], dict[str, str]]:
-        """What is sent: a new word in every text, and the first of each choice; and the words by the name of their field."""
+        """What is sent: a new word in every text, and the chosen or first of each choice; and the words by their field."""
         sent, planted = dict[str, Any](), dict[str, str]()
         for tag, attributes in self.fields:
             name, kind = attributes.get("name"), attributes.get("type")
@@ -125,6 +125,8 @@ class Form:
                 sent[name] = addresses.get(kind or "", word)
             elif tag == "select":
                 sent[name] = next((option for option in self.options.get(name, ()) if option), "")
+            elif kind == "radio" and "checked" in attributes:
+                sent[name] = value
             elif tag == "button" or kind in ("radio", "checkbox"):
                 sent.setdefault(name, value or "on")
             elif kind == "date":
@@ -172,6 +174,11 @@ class Forms(HTMLParser):
         if tag in ("input", "textarea", "select", "button") and "disabled" not in attributes and not is_other_button:
             owner.fields.append((tag, attributes))
             self._select = attributes.get("name") or "" if tag == "select" else ""
+        if (
+            tag == "button" and attributes.get("formmethod") == "post" and owner not in self.forms
+        ):  # a search that it sends
+            other = {"method": "post", "action": attributes["formaction"]}
+            self.forms.append(Form(other, [*owner.fields, (tag, attributes)], owner.options))
         if tag == "option" and "disabled" not in attributes:
             owner.options.setdefault(self._select, []).append(attributes.get("value") or "")
 

@@ -132,7 +132,7 @@ def test_what_is_asked_back_goes_out_as_one_small_form_and_returns_into_the_same
     case.post("/open", token)
     page = case.see("", token)
     assert "Housing" not in page
-    sections = re.findall(r'/sections/\d+(?=")', page)
+    sections = sorted(set(re.findall(r'/sections/\d+(?=")', page)))
     assert len(sections) == 2
     shown = "".join(case.see(path, token) for path in sections)
     assert "Why we are asking again: Who paid the agency in Dhaka?" in shown

@@ -111,12 +111,17 @@ def test_what_cannot_be_undone_asks_for_the_password_after_ten_minutes(
     start = now()
     freeze_time(monkeypatch, start + timedelta(minutes=11))
     before = admin.get_cookie("diligence").value
+    for path in ("/keys", "/users"):
+        page = admin.get(path).text
+        assert f'action="{path}"' not in page, "nobody fills in a form that is then lost"
+        assert f'href="/sign-in/again?next={path}"' in page
     headers = {"Referer": "http://localhost/keys"}
     asked = admin.post("/keys", data={"csrf_token": form_token(admin), **fields}, headers=headers)
     assert asked.location == "/sign-in/again?next=/keys"
     assert send(admin, "/sign-in/again", password="not the password", next="/keys").status_code == 422
     assert send(admin, "/sign-in/again", password=PASSWORD, next="/keys").location == "/keys"
     assert admin.get_cookie("diligence").value != before
+    assert 'action="/keys"' in admin.get("/keys").text
     assert "dk_" in send(admin, "/keys", **fields).get_data(as_text=True)
 
 

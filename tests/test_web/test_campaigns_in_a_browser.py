@@ -41,11 +41,10 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page) -> No
     asked = int(ana.get_by_role("heading", name=re.compile(r"suppliers? will be asked")).inner_text().split()[0])
     assert asked > 0
     assert find_accessibility_faults(ana, "preview of a campaign") == []
-    ana.get_by_role("button", name=re.compile(f"^Send {asked} emails?$")).click()
+    ana.get_by_role("button", name=re.compile(f"^Start with {asked} suppliers?$")).click()  # there is no mail server
     expect(ana.get_by_text("The campaign has started.")).to_be_visible()
     expect(ana.get_by_role("heading", name=re.compile("^Questionnaires, "))).to_be_visible()
     expect(ana.locator("tbody tr").filter(has_not_text="Left out")).to_have_count(asked)
-    expect(ana.locator("tbody tr").filter(has_text="Left out")).not_to_have_count(0)  # the agency has no address
     assert find_accessibility_faults(ana, "board of a campaign") == []
 
 
@@ -53,7 +52,7 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page) -> No
 def test_a_campaign_can_be_paused_and_resumed(ana: Page) -> None:
     ana.goto("/suppliers?country=VN")
     ana.get_by_role("link", name="Send questionnaires to this list").click()
-    ana.get_by_role("button", name=re.compile("^Send ")).click()
+    ana.get_by_role("button", name=re.compile("^Start with ")).click()
     ana.get_by_role("button", name="Pause", exact=True).click()
     expect(ana.get_by_text("The campaign is paused.")).to_be_visible()
     ana.get_by_role("button", name="Resume").click()

@@ -6,7 +6,9 @@ import pytest
 from flask import Flask
 from flask_babel import Babel, force_locale
 
+from service.jobs import kinds
 from service.web.formatting import describe_actor, format_day, format_moment, format_partial_date, format_plural
+from service.web.pages.imports import JOB_TITLES
 
 
 @pytest.fixture
@@ -53,3 +55,7 @@ def test_a_date_of_a_day_a_month_or_a_year_is_shown_like_other_dates(text: str, 
 def test_who_did_something_is_shown_in_words_and_never_as_a_code(app: Flask, actor: str | None, shown: str) -> None:
     with app.test_request_context(), force_locale("en_GB"):
         assert describe_actor(actor, {"u1": "Ana Marín"}) == shown
+
+
+def test_every_kind_of_job_has_a_title_for_people() -> None:
+    assert set(JOB_TITLES) == {value for name, value in vars(kinds).items() if name.isupper()}

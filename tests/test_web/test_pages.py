@@ -136,11 +136,12 @@ def test_no_page_queries_the_database_once_per_supplier(app: Flask) -> None:
 
 @pytest.mark.parametrize("address", ["/", "/suppliers"])
 def test_a_page_offers_a_report_in_every_format_and_no_other(app: Flask, address: str):
+    titles = {"report": "Full report", "brief": "Board brief", "scorecard": "Scorecards for suppliers (ZIP)"}
     page = sign_in_as(app, "officer").get(address).text
     select = re.search(r'<select[^>]* name="format">(.*?)</select>', page, re.DOTALL)[1]
     offered = re.findall(r'<option value="([\w.]+)">([^<]+)</option>', select)
     assert offered == [
-        (name if document == "report" else f"{document}.{name}", format_.title)
+        (name if document == "report" else f"{document}.{name}", f"{titles[document]}: {format_.title}")
         for document, kind in KINDS.items()
         for name, format_ in kind.formats.items()
     ]

@@ -144,3 +144,14 @@ def test_states_are_distinguished_on_the_page_of_a_supplier(app: Flask) -> None:
     assert "this does not apply here" in line_of(text, "Poor housing")
     unchecked = text.partition('aria-labelledby="unchecked"')[2].partition("</section>")[0]
     assert "Isolation" in unchecked
+
+
+def test_a_question_about_agencies_that_was_left_blank_names_none(app: Flask) -> None:
+    with app.extensions["database"].for_organisation(app.extensions["harbour"]) as session:
+        answers = {"reference": "S-2", "name": "Heron Mill", "country": "TH", "agencies": "declined"}
+        supplier, _ = suppliers.save_supplier(
+            session, "site", answers, date(2026, 11, 20), now() - timedelta(days=1), "system:test", "api"
+        )
+        path = f"/suppliers/{supplier.id}/what-if"
+    text = sign_in_as(app, "officer").get(path).text
+    assert re.search(r'name="agencies" value=""', text)

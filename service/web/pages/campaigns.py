@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
 from reports.formats import FORMATS
-from service.auth.caller import get_caller, get_settings, read_session, write_session
+from service.auth.caller import get_caller, get_service_address, get_settings, read_session, write_session
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes
 from service.campaigns.outcomes import Change
 from service.campaigns.rules import load_rules
@@ -24,8 +24,10 @@ from service.db.tables import new_id
 from service.errors import DomainError
 from service.queries import supplier_filter
 from service.suppliers import repository as suppliers
+from service.translations.catalog import get_locale
 from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
+from service.web.formatting import format_day
 from service.web.pages.suppliers import REVIEW_STATES, build_query, read_filter_fields
 
 STATE_TITLES = {
@@ -85,7 +87,7 @@ def start() -> AnyResponse:
     """Start a campaign and show its board; an error is shown above the form."""
     try:
         with write_session() as session:
-            campaign_id, digest = request.form.get("campaign_id") or None, request.form.get("digest", "")
+            campaign_id, digest = request.args.get("campaign_id") or None, request.args.get("digest", "")
             campaign = campaigns.start_campaign(session, _read_plan(), digest, get_caller().actor, campaign_id)
     except DomainError as error:
         return _render_form(error)
@@ -152,7 +154,7 @@ def download_merge_file(campaign_id: str) -> AnyResponse:
     scope, format_ = request.form.get("scope", ""), request.form.get("format", "")
     try:
         with write_session() as session:
-            address, by = get_settings().address, get_caller().actor
+            address, by = get_service_address(), get_caller().actor
             lines = merge_file.create_links(session, campaign_id, scope, address, by)
             data = merge_file.write_merge_file(lines, format_)
     except DomainError as error:
@@ -203,9 +205,9 @@ def _read_plan() -> Plan:
     filter_ = supplier_filter.parse_filter(read_filter_fields(fields), own_answers_only=not caller.sees_worker_derived)
     due = fields.get("due_on", "")
     return Plan(
-        name=fields.get("name", "").strip() or _("Questionnaires, %(day)s", day=on.isoformat()),
+        name=fields.get("name", "").strip() or _("Questionnaires, %(day)s", day=format_day(on)),
         due_on=parse_day(due) if due else on + timedelta(days=load_rules()["usual_days"]),
-        channel=fields.get("channel", MAIL),
+        channel=fields.get("channel") or (MAIL if get_settings().smtp_host else MERGE_FILE),
         filter=filter_,
         forms={kind: fields.get(f"{kind}_form", "") for kind in ("site", "agency")},
         first=parse_number(fields.get("first", "")) or None,
@@ -221,6 +223,9 @@ def _render_form(error: DomainError | None) -> Response:
         plan=plan,
         query=build_query(plan.filter) | ({"kind": plan.filter.kind} if plan.filter.kind else {}),
         preview=seen,
+        languages={get_locale(code).english_name or code: count for code, count in seen.languages.items()}
+        if seen
+        else {},
         forms={
             kind: [form for form in map(load_form, list_form_ids()) if form.kind == kind] for kind in ("site", "agency")
         },

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import lazy_gettext, ngettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
@@ -43,6 +43,7 @@ from service.imports import (
     sample,
     undo,
 )
+from service.jobs import kinds
 from service.jobs import table as jobs
 from service.queries import supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_list import MEDIA_TYPES
@@ -52,6 +53,25 @@ from service.web.holding_backups import find_holding_backups
 from service.web.pages import import_layout
 from service.web.pages.editions import describe_edition
 
+JOB_TITLES = {
+    kinds.READ_IMPORT: lazy_gettext("Reading files"),
+    kinds.ASSESS_IMPORT: lazy_gettext("Assessing imported suppliers"),
+    kinds.FIND_SAME_SUPPLIERS: lazy_gettext("Looking for suppliers that may be the same"),
+    kinds.UNDO_IMPORT: lazy_gettext("Undoing an import"),
+    kinds.RENDER_REPORT: lazy_gettext("Creating a report"),
+    kinds.REVIEW_SUPPLIERS: lazy_gettext("Reassessing suppliers due for review"),
+    kinds.PREVIEW_RELEASE: lazy_gettext("Previewing a method release"),
+    kinds.REASSESS_ALL: lazy_gettext("Reassessing all suppliers using a new release"),
+    kinds.FOLLOW_AGENCIES: lazy_gettext("Reassessing sites after a change in an agency's score"),
+    kinds.COUNT_VERIFIED_STEPS: lazy_gettext("Reassessing a supplier after a step was closed or reopened"),
+    kinds.STORE_FIGURES: lazy_gettext("Saving the day's figures"),
+    kinds.LOAD_WATCHLIST: lazy_gettext("Importing a watchlist"),
+    kinds.REMOVE_ERASED_BYTES: lazy_gettext("Removing files after an erasure"),
+    kinds.SCREEN_SUPPLIERS: lazy_gettext("Screening suppliers against watchlists"),
+    kinds.TAKE_FINDINGS: lazy_gettext("Recording findings and planning steps"),
+    kinds.RUN_CAMPAIGN: lazy_gettext("Sending questionnaires and reminders"),
+    kinds.ERASE_ORGANISATION: lazy_gettext("Erasing an organisation"),
+}
 LISTED_SUPPLIERS = 200  # of which something stays after an import was undone
 CHOICES = ("kind", "country", "sector", "sheet", "date_order", "answered_by", "on")
 
@@ -139,6 +159,7 @@ def show_imports() -> str:
     with read_session() as session:
         return render_template(
             "imports.html",
+            job_titles=JOB_TITLES,
             imports=records.list_imports(session),
             jobs=jobs.list_jobs(session, limit=30),
             contains_cases=import_cases.contains_cases,

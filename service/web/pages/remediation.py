@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request, url_for
@@ -14,12 +13,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from reports.document import PRIORITIES
-from risk_models.model import load_models
 from service.auth.caller import get_blob_store, get_caller, read_session, write_session
 from service.case_reading.worker_selection import CHOSEN_BY
 from service.clock import now
 from service.db.account_tables import User
 from service.db.remediation_tables import Finding, Step
+from service.db.tables import Supplier
 from service.errors import DomainError
 from service.queries import remediation as queries
 from service.queries import watches
@@ -29,6 +28,7 @@ from service.remediation.remedy_totals import repays_workers
 from service.remediation.rules import DONE, list_next_states
 from service.remediation.steps import Act, Evidence, build_act
 from service.remediation.verification import Check
+from service.shared_plans.contents import FindingTitles
 from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
 
@@ -192,6 +192,7 @@ def render_step(step_id: str, error: DomainError | None) -> Response:
             today=act.on,
             error=error,
             values=request.form,
+            finding_title=name_findings(session, record.supplier),
             **get_titles(),
         )
     return make_response(html, error.status if error else 200)
@@ -295,6 +296,7 @@ def show_finding(finding_id: str) -> str:
             "finding.html",
             record=record,
             finding=finding,
+            finding_title=name_findings(session, record.supplier),
             sees_worker_derived=act.sees_worker_derived,
             today=act.on,
             **get_titles(),
@@ -345,22 +347,10 @@ def get_titles() -> dict[str, object]:
         "chosen_by": CHOSEN_BY,
         "severities": SEVERITY_TITLES,
         "involvements": INVOLVEMENT_TITLES,
-        "finding_title": get_finding_title,
     }
 
 
-def get_finding_title(finding: Finding) -> str:
-    """Return what a finding is about, in words."""
-    if finding.kind == "case":
-        return str(_("Case record"))
-    return _load_titles().get((finding.kind, finding.about), finding.about)
-
-
-@cache
-def _load_titles() -> Mapping[tuple[str, str], str]:
-    """Return the titles of indicators and floors, those of the newest models last."""
-    titles: dict[tuple[str, str], str] = {}
-    for model in sorted(load_models(), key=lambda model: model.effective):
-        titles |= {("indicator", one.id): one.title for one in model.indicators}
-        titles |= {("floor", floor.id): floor.title for floor in model.floors}
-    return titles
+def name_findings(session: Session, supplier: Supplier) -> Callable[[Finding], str]:
+    """Return a function that says what a finding about a supplier is about, in the words of the model that assessed it."""
+    titles = FindingTitles(session, supplier)
+    return lambda finding: str(_("Case record")) if finding.kind == "case" else titles.get_title(finding)

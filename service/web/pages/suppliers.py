@@ -39,11 +39,12 @@ from service.questionnaires_sent.form_files import REQUEST_LAYOUTS, build_reques
 from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
+from service.translations.catalog import get_locale
 from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
 from service.web.pages.agreements import get_agreement_titles
 from service.web.pages.exits import EXIT_STATE_TITLES
-from service.web.pages.remediation import get_titles
+from service.web.pages.remediation import get_titles, name_findings
 from service.web.svg import build_waterfall, draw_range_plot, draw_scale
 
 TABLES = {"suppliers": "", "agencies": "agency"}  # kind of supplier by path; the first table lists both kinds
@@ -166,6 +167,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
             sees_worker_derived=caller.sees_worker_derived,
             sees_papers=ACCESS.may_open(caller.role or "", f"pages.{kind}_exit"),
         )
+        finding_title = name_findings(session, view.supplier)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
@@ -187,7 +189,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         campaigns=campaigns,
         contact=contact,
         connected=connected,
-        mail_languages=list(list_default_texts()),
+        mail_languages={code: get_locale(code).english_name or code for code in list_default_texts()},
         cases=cases,
         remediation=remediation,
         strengths=STRENGTHS,
@@ -196,6 +198,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         evidence=list_evidence_items(view.supplier, on, sees_worker_derived=caller.sees_worker_derived),
         evidence_needs_confirmation=needs_confirmation(get_model_version(view.result.model, view.result.model_version)),
         answered_questions=list_answered_questions(view.supplier, on),
+        finding_title=finding_title,
         **get_titles(),
         **get_agreement_titles(),
         exit_states=EXIT_STATE_TITLES,

@@ -96,9 +96,14 @@ def _render_page(kind: str, supplier_id: str, form: dict[str, str] | None) -> st
             action for action in block.plan.actions if closed_indicators.get(action.id) and not action.ends_relationship
         ],
         questions=_list_questions(kind, baseline),
-        agencies="; ".join(map(str, baseline.answers.get("agencies") or ())) if kind == "site" else "",
+        agencies=_format_agencies(baseline.answers.get("agencies")) if kind == "site" else "",
         AS_NOW=AS_NOW,
     )
+
+
+def _format_agencies(answer: object) -> str:
+    """Return the agencies that an answer names; none if it is declined or does not apply."""
+    return "; ".join(map(str, answer)) if isinstance(answer, list) else ""
 
 
 def _list_questions(kind: str, baseline: Baseline) -> list[QuestionOptions]:

@@ -27,12 +27,12 @@ document.addEventListener("keydown", (event) => {
 // Lists: "select all", the number of selected suppliers, and menus that close. Without this script, suppliers are ticked one by one.
 document.documentElement.classList.add("scripted");
 const countSelected = () => {
-  const count = document.querySelector(".bulk-count b");
-  if (!count) return;
+  const all = document.querySelector("#select-all");
+  if (!all) return;
   const picks = [...document.querySelectorAll(".pick")];
   const selected = picks.filter((pick) => pick.checked).length;
-  count.textContent = selected;
-  const all = document.querySelector("#select-all");
+  const count = document.querySelector(".bulk-count b");
+  if (count) count.textContent = selected;
   all.checked = selected === picks.length;
   all.indeterminate = selected > 0 && selected < picks.length;
 };
@@ -46,7 +46,7 @@ document.addEventListener("keydown", (event) => {
   // Pressing Enter on a checkbox moves to the buttons above the list, so that users need not tab through all the rows to reach them.
   if (event.key === "Enter" && event.target.matches(".pick")) {
     event.preventDefault();
-    document.querySelector("#selection button:not([disabled])").focus();
+    document.querySelector("#selection button:not([disabled])")?.focus();
   }
   const menu = event.key === "Escape" && event.target.closest(".menu[open]");
   if (menu) {
