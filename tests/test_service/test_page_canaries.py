@@ -52,6 +52,7 @@ CODES = {
     "amount": "400",
     "leave-out-0": "",
     "option-api_version": "62.0",
+    "client_secret": "s3cret",  # asked for again where the issuer changes
     "sign_in_id": "",  # credentials are stored encrypted, and only with a password
     "public_key": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 }
