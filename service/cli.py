@@ -155,7 +155,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "--language",
         default="en",
         metavar="CODE",
-        help="language of the PDF; other layouts show it first",
+        help="language of the PDF; in other layouts, this language comes first",
     )
     template.add_argument("--out", required=True, metavar="F")
     template.set_defaults(run=_write_template)

@@ -93,7 +93,7 @@ def check_version(current: str | None) -> None:
         )
     if none_match and current is not None and none_match.contains_weak(current):
         raise DomainError(
-            "precondition.failed", 412, "The object already exists, but If-None-Match requires that it must not."
+            "precondition.failed", 412, "The object already exists, but If-None-Match requires that it does not."
         )
 
 

@@ -144,7 +144,7 @@ def preview(session: Session, plan: Plan) -> Preview:
 def _check(plan: Plan, on: date) -> None:
     rules = load_rules()
     if not 1 <= len(plan.name.strip()) <= 100 or not plan.name.isprintable():
-        raise DomainError("campaign.name", 422, "Enter a name for the campaign in at most 100 characters.")
+        raise DomainError("campaign.name", 422, "Enter a name of at most 100 characters for the campaign.")
     first, last = (on + timedelta(days=rules[name]) for name in ("shortest_days", "longest_days"))
     if not first <= plan.due_on <= last:
         raise DomainError("campaign.due_on", 422, f"Choose a due date from {first.isoformat()} to {last.isoformat()}.")

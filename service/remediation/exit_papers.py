@@ -125,7 +125,7 @@ def change_paper(session: Session, paper: ExitPaper, content: ExitContent, act: 
     ``exit.ground``, ``exit.leverage``, ``exit.consulted``, ``date.future``, ``text.too_long``, ``person.*``, 422.
     """
     if paper.state not in CHANGEABLE:
-        raise DomainError("exit.not_changeable", 409, "Only drafts and papers that were returned can be changed.")
+        raise DomainError("exit.not_changeable", 409, "Only drafts and returned papers can be changed.")
     _fill(paper, content, act)
     record_event(session, act.actor.name, "exit_paper.saved", "exit_paper", paper.id, {"supplier": paper.supplier_id})
     session.flush()
@@ -134,7 +134,9 @@ def change_paper(session: Session, paper: ExitPaper, content: ExitContent, act: 
 def _fill(paper: ExitPaper, content: ExitContent, act: Act) -> None:
     if act.actor.person is None:
         raise DomainError(
-            "evidence.nobody", 403, "No user is responsible for this API key, so it cannot write an exit paper."
+            "evidence.nobody",
+            403,
+            "This API key does not belong to any user, so it cannot be used to write an exit paper.",
         )
     _check_content(content, act)
     for name, value in asdict(content).items():

@@ -128,7 +128,7 @@ def _check_cost(agreement: Agreement) -> None:
             cost = Decimal(-1)
         if not (cost.is_finite() and 0 <= cost < Decimal(10) ** 15 and is_currency):
             raise DomainError(
-                "plan.cost", 422, "Enter the cost as a number, and its currency as three letters such as USD."
+                "plan.cost", 422, "Enter the cost as a number and its currency as a three-letter code, such as USD."
             )
     shares = [getattr(agreement, name) for name in SHARES]
     given = [share for share in shares if share is not None]

@@ -131,7 +131,7 @@ def record_payment(session: Session, account: RemedyAccount, number: int, paymen
     """
     if act.actor.person is None:
         raise DomainError(
-            "evidence.nobody", 403, "No user is responsible for this API key, so it cannot submit evidence."
+            "evidence.nobody", 403, "This API key does not belong to any user, so it cannot be used to submit evidence."
         )
     instalment = _get_instalment(session, account, number)
     if instalment.is_confirmed:

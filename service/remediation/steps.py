@@ -211,7 +211,7 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
     """
     if act.actor.person is None:
         raise DomainError(
-            "evidence.nobody", 403, "No user is responsible for this API key, so it cannot submit evidence."
+            "evidence.nobody", 403, "This API key does not belong to any user, so it cannot be used to submit evidence."
         )
     if evidence.kind not in EVIDENCE_KINDS:
         raise DomainError("evidence.kind", 422, f"Choose one of these kinds: {', '.join(EVIDENCE_KINDS)}.")

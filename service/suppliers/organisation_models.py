@@ -72,7 +72,7 @@ def set_next_release(session: Session, release: str, day: date, today: date, by:
     if release != find_next_release(organisation, today):
         raise DomainError("release.unknown", 409, f"This organisation cannot move to release {release}.")
     if day < today:
-        raise DomainError("release.day", 409, "Choose today or a later day: results from earlier days do not change.")
+        raise DomainError("release.day", 409, "Choose today or a later date; results from earlier dates do not change.")
     previous = _get_planned_day(organisation, today)
     organisation.models_release = get_release_on(organisation, today)
     organisation.next_models_release, organisation.next_models_from = release, day

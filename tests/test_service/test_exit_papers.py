@@ -171,7 +171,7 @@ def test_a_supplier_has_one_paper_at_a_time_and_staying_takes_no_approval(quick:
 def test_a_key_of_a_user_writes_a_draft_and_one_of_nobody_does_not(quick: Leaving):
     quick.start(by=act_on(ON, "ana", None))
     nobody = replace(AUTHOR, actor=replace(AUTHOR.actor, person=None, role=None))
-    with pytest.raises(DomainError, match="No user is responsible"):
+    with pytest.raises(DomainError, match="does not belong to any user"):
         exit_papers.change_paper(quick.session, quick.session.scalars(select(ExitPaper)).one(), COMPLETE, nobody)
 
 

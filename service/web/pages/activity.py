@@ -39,7 +39,7 @@ SENTENCES: Mapping[str, Any] = {
     "case.read": lazy_gettext("read a case record"),
     "contact.confirmed": lazy_gettext("confirmed the email address of the supplier"),
     "contact.deleted": lazy_gettext("deleted the email address of the supplier"),
-    "ended": lazy_gettext("recorded that it no longer supplies"),
+    "ended": lazy_gettext("recorded that the supplier no longer supplies us"),
     "evidence.downloaded": lazy_gettext("downloaded evidence"),
     "evidence_added": lazy_gettext("added evidence"),
     "evidence_confirmed": lazy_gettext("confirmed evidence"),
