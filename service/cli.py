@@ -111,6 +111,9 @@ def _build_parser() -> argparse.ArgumentParser:
         help="also write the scorecard of the supplier or agency with this reference or name, based "
         "only on its own answers (scorecard.pdf, scorecard.docx, scorecard.html)",
     )
+    assess.add_argument(
+        "--language", default="en", metavar="CODE", help="language of the scorecard, such as th (default: English)"
+    )
     layouts.add_layout_options(assess)
     assess.set_defaults(run=_assess)
 
@@ -204,6 +207,8 @@ def _assess(arguments: argparse.Namespace) -> int:
 
     on = parse_day(arguments.on)
     models = select_release(arguments.models, on)
+    if arguments.language != "en":
+        scorecards.check_language(arguments.language, arguments.scorecard)
     formats = tuple(f.strip() for f in arguments.formats.split(",") if f.strip())
     if not formats or not set(formats) <= set(FORMATS):
         raise UsageError(
@@ -235,7 +240,9 @@ def _assess(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{error.args[0]}.") from error
         copy = None
         if arguments.scorecard is not None:
-            copy = scorecards.build_scorecard_copy(parsed.batches, arguments.scorecard, facts, on, models)
+            copy = scorecards.build_scorecard_copy(
+                parsed.batches, arguments.scorecard, arguments.language, facts, on, models
+            )
         out = Path(arguments.out)
         with write_folder(out) as folder:
             if "json" in formats:

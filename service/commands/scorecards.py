@@ -18,22 +18,34 @@ NAMES = ("name", "name_local", "trade_name")
 
 
 def build_scorecard_copy(
-    batches: Sequence[Batch], wanted: str, facts: FactSnapshot, on: date, models: Sequence[Model]
+    batches: Sequence[Batch], wanted: str, language: str, facts: FactSnapshot, on: date, models: Sequence[Model]
 ) -> Report:
-    """Return the copy for the supplier with a reference or name, from its own answers alone. Raises UsageError if there is none,
-    or several.
+    """Return the copy for the supplier with a reference or name, from its own answers alone, in a language. Raises UsageError if
+    there is none, or several.
 
     Steps that contact workers are withheld, because without a referral directory nothing says that help is arranged for them.
     """
     from service.assessment.assess import assess_batch
     from service.report_content.contact_gate import ContactGate
     from service.report_content.supplier_copy import build_copy, build_own_batch
+    from service.translations.catalog import load_shipped_texts
 
     batch, position = _find(batches, wanted)
     (answers,) = batch.take([position]).answers.to_rows()
     own = build_own_batch(batch.kind, answers, answers if "form_returned" in answers else None)
     nothing_arranged = ContactGate(frozenset(), {}, (), 0)
-    return build_copy(assess_batch(own, facts, on, {}, models), facts, on, nothing_arranged)
+    texts = load_shipped_texts(language)
+    return build_copy(assess_batch(own, facts, on, {}, models), facts, on, nothing_arranged, texts=texts)
+
+
+def check_language(language: str, wanted: str | None) -> None:
+    """Raise UsageError for a language that there are no scorecards in, or where no scorecard is wanted."""
+    from service.reporting.scorecards import SCORECARD_LANGUAGES
+
+    if wanted is None:
+        raise UsageError("--language is the language of the scorecard. Add --scorecard REFERENCE.")
+    if language not in SCORECARD_LANGUAGES:
+        raise UsageError(f"--language: the languages of scorecards are {', '.join(SCORECARD_LANGUAGES)}.")
 
 
 def _find(batches: Sequence[Batch], wanted: str) -> tuple[Batch, int]:

@@ -26,19 +26,14 @@ from service.jobs.table import ClaimedJob, enqueue, get_job, job_transaction
 from service.outbox.queue import Event, queue_events
 from service.queries.supplier_filter import SupplierFilter, parse_filter
 from service.queries.supplier_list import has_suppliers, list_supplier_ids
-from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
 from service.reporting import scorecards, stored_reports
 from service.reporting.logos import load_logo
 from service.schedules.reports import build_payload, list_recipients
-from service.translations.catalog import get_locale, list_text_languages
+from service.translations.catalog import get_locale
 
 AUDIENCES = ("internal", "supplier")
 BRIEF, SCORECARD = "brief", "scorecard"
-REPORT_LANGUAGES = (
-    scorecards.OF_SUPPLIER,
-    ENGLISH,
-    *(code for code in list_text_languages() if code not in UNPRINTED_LANGUAGES),
-)
+REPORT_LANGUAGES = (scorecards.OF_SUPPLIER, *scorecards.SCORECARD_LANGUAGES)
 MAX_SCORECARDS = 5_000  # in one archive; each is rendered by itself
 COMPARED_WITH = timedelta(days=90)  # a brief says what has changed since then, as boards usually meet every quarter
 

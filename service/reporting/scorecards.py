@@ -34,11 +34,12 @@ from service.queries.supplier_list import list_supplier_ids
 from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
 from service.reporting import stored_reports
 from service.reporting.logos import load_logo
-from service.translations.catalog import list_texts
+from service.translations.catalog import list_text_languages, list_texts
 from service.translations.review import load_all_texts
 
 PORTION = 25  # scorecards rendered between two checkpoints
 MEDIA_TYPE = "application/zip"
+SCORECARD_LANGUAGES = (ENGLISH, *(code for code in list_text_languages() if code not in UNPRINTED_LANGUAGES))
 OF_SUPPLIER = "supplier"  # each scorecard in the language of its supplier
 MAX_NAME = 60  # characters of a supplier's name in the name of its file
 _UNDATED = (1980, 1, 1, 0, 0, 0)  # so that the same scorecards give the same archive

@@ -333,6 +333,21 @@ def test_the_scorecard_of_one_supplier_is_written_with_the_other_results(tmp_pat
     assert "Kalahari Fish" not in page
 
 
+def test_the_scorecard_is_in_the_language_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sites = write(tmp_path / "sites.csv", SITES[:3])
+    assert assess(tmp_path, sites, scorecard="dune builders", language="th")[0] == 0
+    page = (tmp_path / "out/scorecard.html").read_text(encoding="utf-8")
+    assert 'lang="th"' in page
+    assert "ความเสี่ยง" in page
+    assert "Managed risk" not in page
+    for refused, because in (
+        ({"scorecard": "x", "language": "xx"}, "languages of scorecards"),
+        ({"language": "th"}, "Add --scorecard"),
+    ):
+        assert assess(tmp_path, sites, **refused)[0] == 2
+        assert because in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("wanted", "because"), [("Nobody", "has the reference or name"), ("Dune Builders", "2 rows")])
 def test_without_exactly_one_such_supplier_no_file_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wanted: str, because: str
