@@ -22,8 +22,23 @@ PART = re.compile("[/-]")  # between the groups of a field: "/" in Kobo, "-" in 
 MOST_COLUMNS = 300
 
 
+# Why a file cannot be read.
+UNREADABLE = {
+    "kind": "Only CSV and JSON files can be read.",
+    "table": "The file cannot be read as a table.",
+    "damaged": "The file is damaged. Export it again.",
+    "rows": "The file has more rows than the survey has workers: the maximum is %(most)s.",
+    "columns": "The file lacks a column for the code or for a statement.",
+}
+DAMAGED = ("csv.unterminated_quote", "json.corrupt")
+
+
 class UnreadableExport(Exception):
-    """A file that is no export of the form of a survey; its text says why."""
+    """A file that is no export of the form of a survey. ``template`` says why, with ``values`` in the place of ``%(name)s``."""
+
+    def __init__(self, reason: str, **values: object) -> None:
+        self.template, self.values = UNREADABLE[reason], values
+        super().__init__(self.template % values)
 
 
 @dataclass(frozen=True)
@@ -49,12 +64,14 @@ def read_submissions(
     try:
         header, *rows = _list_rows(data, name, most_rows)
     except FileRefused as refused:
-        raise UnreadableExport(refused.detail) from None
+        if refused.code == "limit.rows":
+            raise UnreadableExport("rows", most=f"{most_rows:,}") from None
+        raise UnreadableExport("damaged" if refused.code in DAMAGED else "table") from None
     except (MisquotedText, ValueError):
-        raise UnreadableExport("The file cannot be read as a table.") from None
+        raise UnreadableExport("table") from None
     columns = _find_columns(list(map(str, header)), form, texts)
     if CODE not in columns or not columns.keys() & {one.id for one in form.statements}:
-        raise UnreadableExport("The file lacks a column for the code or for a statement.")
+        raise UnreadableExport("columns")
     codes = _map_answers(form, texts)
     return [
         _read_row(number, row, columns, codes, form, texts)
@@ -70,10 +87,10 @@ def _list_rows(data: bytes, name: str, most_rows: int) -> Iterator[Sequence[Any]
     elif name.lower().endswith(".csv"):
         for count, row in enumerate(iter_records(decode_table(data, "csv"), limits)):
             if count > most_rows:
-                raise FileRefused("limit.rows", f"The maximum is {most_rows:,} rows.")
+                raise FileRefused("limit.rows")
             yield row
     else:
-        raise UnreadableExport("Only CSV and JSON files can be read.")
+        raise UnreadableExport("kind")
 
 
 def _find_columns(header: Sequence[str], form: WorkerVoiceForm, texts: Sequence[SurveyTexts]) -> dict[str, int]:

@@ -41,6 +41,7 @@ TEMPLATES = (
     "error.html",
     "supplier_page_macros.html",
     "upload_macros.html",
+    "voice_export.html",
 )
 MODULES = (
     "online_questionnaires/*.py",
@@ -50,12 +51,14 @@ MODULES = (
     "web/questionnaire*.py",
     "web/resumable_uploads.py",
     "web/shared_plan.py",
+    "web/voice.py",
     "wiring/error_handlers.py",
 )
 # In Python, the words of a refusal are the third argument of DomainError, or the first of not_found.
 KEYWORDS: dict[str, Any] = {"_": None, "gettext": None, "ngettext": (1, 2), "DomainError": (3,), "not_found": None}
 # Words of the pages that are constants of a module.
 CONSTANTS = {
+    "questionnaires/worker_voice/collected.py": ("UNREADABLE",),
     "service/online_questionnaires/files.py": ("KINDS",),
     "service/outbox/mail_texts.py": ("TRANSLATED",),
     "service/report_content/contact_gate.py": ("SUPPLIER_TEXT",),

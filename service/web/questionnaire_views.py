@@ -89,7 +89,9 @@ def load(session: Session) -> Opened:
     choose_language(session, sent.language)
     supplier = session.get_one(Supplier, sent.supplier_id)
     asked_back = list_asked_back(session, sent.id)
-    form = load_online_form(sent, supplier, asked_back, is_same_record=link.record_id == supplier.id)
+    form = load_online_form(
+        sent, supplier, asked_back, is_same_record=link.record_id == supplier.id, language=get_language()
+    )
     current = drafts.load_drafts(session, sent.id, form)
     sending = is_sending() or sent.submitted_at is not None
     return Opened(sent, supplier, form, current, check_drafts(form, current, today(link.time_zone), sending=sending))

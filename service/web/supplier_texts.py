@@ -1,4 +1,5 @@
-"""The language of the pages for suppliers: the one that the address names, in the words of the organisation that sent the link.
+"""The language of the pages for suppliers, and for those who survey workers: the one that the address names, in the words of the
+organisation that sent the link.
 
 The address names it, since these pages set no cookie. A questionnaire remembers the last one that was chosen on its pages.
 """
@@ -15,7 +16,7 @@ from service.auth.caller import get_database, get_link
 from service.translations.catalog import Kind, Texts, get_name, list_text_languages, list_texts, load_shipped_texts
 from service.translations.review import load_texts
 
-BLUEPRINTS = ("shared", "questionnaire")
+BLUEPRINTS = ("shared", "questionnaire", "voice")
 ENGLISH_LOCALE = "en_GB"
 
 
@@ -58,7 +59,7 @@ def register(pages: Blueprint) -> None:
     """Have the pages of a blueprint be in the language that their address names, and their links name it too."""
     pages.before_request(_load_texts)
     pages.url_defaults(_keep_language)
-    pages.context_processor(_describe_language)
+    pages.context_processor(describe_language)
 
 
 def choose_language(session: Session, code: str | None) -> None:
@@ -69,10 +70,15 @@ def choose_language(session: Session, code: str | None) -> None:
         g.supplier_texts = load_texts(session, get_language())
 
 
-def _load_texts() -> None:
+def load_own_texts(organisation_id: str) -> None:
+    """Use the words of the organisation that sent the link."""
     if (code := get_language()) != ENGLISH:
-        with get_database().for_organisation(get_link().organisation_id, write=False) as session:
+        with get_database().for_organisation(organisation_id, write=False) as session:
             g.supplier_texts = load_texts(session, code)
+
+
+def _load_texts() -> None:
+    load_own_texts(get_link().organisation_id)
 
 
 def _keep_language(endpoint: str, values: dict[str, object]) -> None:
@@ -80,7 +86,8 @@ def _keep_language(endpoint: str, values: dict[str, object]) -> None:
         values.setdefault("language", get_language())
 
 
-def _describe_language() -> dict[str, object]:
+def describe_language() -> dict[str, object]:
+    """Return what the frame of a page and its choice of languages need."""
     texts = get_texts()
     offered = dict.fromkeys((ENGLISH, *list_languages(), texts.code))
     return {

@@ -27,6 +27,8 @@ from service.clock import today
 from service.db.worker_voice_tables import WorkerSurvey
 from service.errors import DomainError
 from service.referrals.readiness import choose_contacts
+from service.web import supplier_texts
+from service.web.formatting import describe_error
 from service.web.link_headers import HEADERS
 from service.worker_voice import answering, collecting, surveys
 
@@ -37,6 +39,7 @@ CLEAR = '"cache", "cookies", "storage"'
 
 def register(app: Flask) -> None:
     """Register these pages on the application."""
+    pages.context_processor(supplier_texts.describe_language)
     app.register_blueprint(pages)
 
 
@@ -130,18 +133,20 @@ def count_export(address: str) -> AnyResponse:
 def _render_export(
     address: str, counted: collecting.Counted | None = None, error: DomainError | None = None
 ) -> AnyResponse:
-    texts = load_worker_voice_form().texts
+    supplier_texts.load_own_texts(get_survey_link().organisation_id)
+    translate = supplier_texts.get_texts().voice_language.translate
+    words = {name: translate(text) for name, text in load_worker_voice_form().texts.items()}
     rows: dict[str, list[int]] = {}
     for row, code in counted.refused if counted else ():
-        rows.setdefault(texts[code.removeprefix("survey.")], []).append(row)
+        rows.setdefault(words[code.removeprefix("survey.")], []).append(row)
     page = render_template(
         "voice_export.html",
         address=address,
-        language=load_voice_language(ENGLISH),
-        words=texts,
+        words=words,
+        keep=_keep_language(),
         counted=counted,
         rows=rows,
-        error=error,
+        error=translate(describe_error(error)) if error else "",
     )
     return make_response(page, error.status if error else 200)
 

@@ -26,11 +26,12 @@ from service.db.referral_tables import ReferralContact
 from service.db.remediation_tables import Step
 from service.db.tables import Organisation, Supplier
 from service.errors import DomainError
+from service.questionnaires_sent.form_files import UNPRINTED_LANGUAGES
 from service.referrals.contacts import load_directory_rules
 from service.referrals.readiness import choose_contacts, load_gate
 from service.report_content.contact_gate import list_worker_places
 from service.suppliers.imposed_labour import is_labour_imposed
-from service.translations.catalog import Texts, list_text_languages, list_texts, load_shipped_texts
+from service.translations.catalog import Texts, get_locale, list_text_languages, list_texts, load_shipped_texts
 from service.translations.review import load_texts
 
 FOLDER = Path(__file__).parent
@@ -115,10 +116,14 @@ def render_notice(
 ) -> Rendered:
     """Return a notice as a file, whose name reveals no supplier, with the logo of the organisation that it is from.
 
-    Raises DomainError ``format.unknown``, 422.
+    Raises DomainError, 422: ``format.unknown``; ``notice.language`` for a PDF in a script that no font is installed for.
     """
     if format not in RENDERERS:
         raise DomainError("format.unknown", 422, f"Choose one of these formats: {', '.join(RENDERERS)}.")
+    if format == "pdf" and notice.document.language in UNPRINTED_LANGUAGES:
+        name = get_locale(notice.document.language).english_name
+        text = f"There is no PDF in {name}, because no font for its script is installed. Choose HTML."
+        raise DomainError("notice.language", 422, text)
     name = f"worker_notice_{notice.document.on.isoformat()}.{format}"
     return Rendered(RENDERERS[format](replace(notice.document, logo=logo)), FORMATS[format].media_type, name)
 

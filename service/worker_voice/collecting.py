@@ -101,7 +101,7 @@ def read_export(session: Session, survey: WorkerSurvey, data: bytes, name: str, 
     try:
         submissions = read_submissions(data, name, form, texts, survey.workers)
     except UnreadableExport as unreadable:
-        raise DomainError("survey.file", 422, str(unreadable)) from None
+        raise DomainError("survey.file", 422, unreadable.template, values=unreadable.values) from None
     unused = find_unused_codes(session, survey, [one.code for one in submissions])
     refused = {
         one.row: "survey.wrong_code" if one.agreed else "survey.not_agreed"

@@ -105,7 +105,7 @@ def test_the_same_answers_come_back_from_kobo_and_odk_with_names_or_labels_in_an
         (b"code,country\nACDEF-GHJKL,TH\n", "export.csv", "lacks a column for the code"),
         (b"own_papers\ntrue\n", "export.csv", "lacks a column for the code"),
         (b"", "export.csv", "cannot be read"),
-        (b'code,own_papers\n"A,true\n', "export.csv", "ends at line"),
+        (b'code,own_papers\n"A,true\n', "export.csv", "damaged"),
         (b'{"value": [', "export.json", "damaged"),
         (b"code,own_papers\n" + b"A,true\n" * 101, "export.csv", "maximum is 100"),
         (b"PK\x03\x04", "export.xlsx", "Only CSV and JSON"),

@@ -28,6 +28,7 @@ from service.web.downloads import build_download
 
 KIND_TITLES = {
     "forms": lazy_gettext("Questions"),
+    "sectors": lazy_gettext("Sectors"),
     "answers": lazy_gettext("Remarks on answers"),
     "pages": lazy_gettext("Pages"),
     "mails": lazy_gettext("Emails"),
