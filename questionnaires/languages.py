@@ -14,10 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from questionnaires.lookups import DataFileError
+from questionnaires.lookups import TRANSLATIONS_DIR, DataFileError, load_sectors, read_translations
 from questionnaires.question import Choice, Question
 
-TRANSLATIONS_DIR = Path(__file__).parent / "translations"
 ENGLISH = "en"
 YES_NO = ("Yes", "No")
 DIRECTIONS = ("ltr", "rtl")
@@ -104,6 +103,18 @@ def list_form_texts(questions: Iterable[Question]) -> list[str]:
     return list(filter(None, texts))
 
 
+def list_sector_names(language: Language) -> Mapping[str, str]:
+    """Return the names of the sectors that have one in a language, by code, in the order of ISIC.
+
+    All have one in English and in the languages into which forms are translated completely. The others name the divisions and the
+    groups and classes whose risk differs most from theirs.
+    """
+    names = load_sectors().names
+    if language.code == ENGLISH:
+        return names
+    return {code: language.texts[name].text for code, name in names.items() if name in language.texts}
+
+
 @cache
 def list_languages(folder: Path = TRANSLATIONS_DIR) -> tuple[str, ...]:
     """List the codes of the languages that forms are translated into, in alphabetical order; English is not among them."""
@@ -119,7 +130,7 @@ def load_language(code: str, folder: Path = TRANSLATIONS_DIR) -> Language:
     if code not in list_languages(folder):
         raise DataFileError(file, code, "there is no such language", f"There are {', '.join(list_languages(folder))}.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_translations(path)
     except tomllib.TOMLDecodeError as error:
         raise DataFileError(file, "the file", f"is not valid TOML: {error}", "Correct the line given above.") from error
     return build_language(data, code, file)

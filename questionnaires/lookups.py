@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from babel import Locale
 from rapidfuzz import process
@@ -27,6 +27,7 @@ OTHER = r"[^\x00-\u024f]"
 COUNTRY_PARTS = re.compile(rf"[-–—/|(),:;=\[\]（）\n]|(?<={OTHER})\s*(?=[A-Za-z])|(?<=[A-Za-z])\s*(?={OTHER})")
 
 LISTS_DIR = Path(__file__).parent / "lists"
+TRANSLATIONS_DIR = Path(__file__).parent / "translations"
 
 
 class DataFileError(Exception):
@@ -304,6 +305,34 @@ def keep_broadest(codes: Iterable[str], section_by_code: Mapping[str, str]) -> t
         )
 
     return tuple(code for code in distinct if not is_nested(code))
+
+
+@cache
+def read_translations(path: Path) -> Mapping[str, Any]:
+    """Read the file of a language (:mod:`questionnaires.languages`). Raises tomllib.TOMLDecodeError."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+@cache
+def load_translated_sectors() -> Mapping[str, tuple[str, ...]]:
+    """Load the codes of sectors by their names in the languages of the forms, folded: the broader ones if several have a name."""
+    sectors = load_sectors()
+    found: dict[str, list[str]] = {}
+    for path in sorted(TRANSLATIONS_DIR.glob("*.toml")):
+        data = read_translations(path)
+        texts = dict(data.get("draft", {}))
+        for confirmation in data.get("confirmed", ()):
+            texts |= confirmation["texts"]
+        for code, name in sectors.names.items():
+            if name in texts:
+                found.setdefault(fold_text(texts[name]), []).append(code)
+    return {name: keep_broadest(codes, sectors.section_by_code) for name, codes in found.items()}
+
+
+def find_sectors(text: str) -> tuple[str, ...]:
+    """Return the codes of the sectors that a word stands for, in any language; empty if there are none."""
+    folded = fold_text(text)
+    return load_sectors().by_word.get(folded) or load_translated_sectors().get(folded, ())
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ AUDIENCES = ("supplier", "buyer", "case_handler")
 # Keys of earlier forms: ours = true means audience = "buyer"; asked_unless lists the answers that make a question irrelevant.
 EARLIER_KEYS = {"ours", "asked_unless"}
 CHOICE_KEYS = {"code", "title", "spellings"}
-COUNTED_UNITS = {"workers", "people"}  # units of which there are only whole numbers
 NOT_APPLICABLE_KEYS = {"when", "because", "sources"}
 DATE_QUESTIONS = ("form_returned", "answered_on", "evidence_date")  # the dates that tell the age of a row's answers
 
@@ -163,7 +162,6 @@ class Question:
             case "number" | "money" | "percent":
                 bounds = {"minimum": self.min, "maximum": self.max}
                 kwargs |= {name: float(bound) for name, bound in bounds.items() if bound is not None}
-                kwargs |= {"whole": True} if self.unit in COUNTED_UNITS else {}
                 number_fields: dict[str, type[NumberField]] = {
                     "number": NumberField, "money": MoneyField, "percent": PercentField,
                 }  # fmt: skip

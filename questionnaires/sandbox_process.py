@@ -30,10 +30,18 @@ from questionnaires.languages import list_languages, load_language
 from questionnaires.layout.document import Layout
 from questionnaires.layout.words import load_layout_words
 from questionnaires.limits import FileRefused, Limits
-from questionnaires.lookups import load_cities, load_countries, load_header_words, load_regions, load_sectors
+from questionnaires.lookups import (
+    load_cities,
+    load_countries,
+    load_header_words,
+    load_regions,
+    load_sectors,
+    load_translated_sectors,
+)
 from questionnaires.marking.marked_file import build_marked_file
 from questionnaires.marking.own_marks import drop_own_marks
 from questionnaires.offline.collected import load_export_words, read_export
+from questionnaires.offline.labels import load_country_codes
 from questionnaires.offline.row_workbook import read_codes, read_row_workbook
 from questionnaires.parse.evidence import load_spellings
 from questionnaires.person_detection import detect_personal_data
@@ -61,7 +69,7 @@ PIPE_BYTES = 1 << 20
 
 def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
     """Return the sheets of a file, for :func:`questionnaires.sheet.read_sheets`."""
-    return encode_sheets(drop_own_marks(_read_file(data, kind, name, limits)))
+    return encode_sheets(drop_own_marks(_read_file(data, kind, name, limits, {})))
 
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
@@ -101,17 +109,19 @@ def _load_sheets(
 ) -> tuple[tuple[Sheet, ...], Mapping[str, Any]]:
     """Return the sheets of a file and the options to read them with; a file that was stored without its notes has its layout."""
     if kind != STORED:
-        return _read_file(data, kind, name, limits), options
+        return _read_file(data, kind, name, limits, options["own_words"]), options
     layout, given = decode_layout(data), options["layout"]
     if layout is not None and given is not None:
         layout = Layout.from_json(layout).with_changes(Layout.from_json(given)).to_json()
     return decode_sheets(data, name, limits), {**options, "layout": layout or given}
 
 
-def _read_file(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
+def _read_file(
+    data: bytes, kind: str, name: str, limits: Limits, own_words: Mapping[str, Sequence[str]]
+) -> tuple[Sheet, ...]:
     sheets = load_sheets(data, kind, name, limits)
     codes = read_codes(sheets)
-    return tuple(read_export(read_row_workbook(sheet, codes)) for sheet in apply_stamp(sheets))
+    return tuple(read_export(read_row_workbook(sheet, codes), own_words) for sheet in apply_stamp(sheets))
 
 
 def read_proof(data: bytes, limits: Limits) -> bytes:
@@ -144,6 +154,8 @@ def load_lists() -> None:
         load_template_texts,
         load_layout_words,
         load_export_words,
+        load_translated_sectors,
+        load_country_codes,
     ):
         load()
     detect_personal_data("")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +44,8 @@ class TableOptions:
     and as the spreadsheet numbers them, and whether each is read, whatever its layout says. ``corrections``: a sheet, a question,
     the text of cells as issues quote it, and the text that is read instead.
     ``names_all_cells``: whether issues name all their cells. ``keeps_sheet_names``: whether names of sheets with personal data
-    stay, because what is read goes back to the sender and is not stored.
+    stay, because what is read goes back to the sender and is not stored. ``own_words``: how the organisation words texts of
+    forms, in any language, by their English text.
     """
 
     as_of: str
@@ -63,6 +64,7 @@ class TableOptions:
     corrections: Sequence[tuple[str, str, str, str]] = ()
     names_all_cells: bool = False
     keeps_sheet_names: bool = False
+    own_words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def with_renamed_sheets(self, renamed: Mapping[str, str]) -> TableOptions:
         """Return the options with the names that replace those of some sheets."""

@@ -13,13 +13,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from questionnaires.form import Questionnaire, list_form_ids, list_versions, load_form, parse_version
 from questionnaires.lookups import LISTS_DIR
-from questionnaires.offline.labels import SEPARATOR, load_codes_by_label, load_questions_by_label, make_answer_reader
+from questionnaires.offline.labels import (
+    SEPARATOR,
+    OwnWords,
+    list_own_codes,
+    list_own_labels,
+    load_codes_by_label,
+    load_questions_by_label,
+    make_answer_reader,
+)
 from questionnaires.offline.xlsform import VERSION_QUESTION
 from questionnaires.sheet import Codes, Column, Sheet
 from questionnaires.text_normalize import fold_text
@@ -27,6 +36,7 @@ from questionnaires.text_normalize import fold_text
 NAME = re.compile(r"[A-Za-z_][\w.]*(?:[/-][\w.]+)*", re.ASCII)  # of a field, with its groups: "/" in Kobo, "-" in ODK
 PART = re.compile("[/-]")  # between the groups of a field
 VERSION = re.compile(r"(\w{1,40}) ([0-9]{4}\.[0-9]{1,3})", re.ASCII)
+NO_WORDS: OwnWords = MappingProxyType({})
 MAX_HEADER, MAX_PARTS = 2_000, 12  # characters of a header, and its parts between slashes
 
 
@@ -44,8 +54,11 @@ class Header(NamedTuple):
     choice: str = ""
 
 
-def read_export(sheet: Sheet) -> Sheet:
-    """Return a sheet that Kobo or ODK exported with ids as headers and codes as answers; any other sheet as it is."""
+def read_export(sheet: Sheet, own_words: OwnWords = NO_WORDS) -> Sheet:
+    """Return a sheet that Kobo or ODK exported with ids as headers and codes as answers; any other sheet as it is.
+
+    ``own_words``: how the organisation words the texts of forms.
+    """
     headers = [next(_list_cells(column), "") for column in sheet.columns]
     if not load_export_words()["signs"] & set(headers):
         return sheet
@@ -56,9 +69,10 @@ def read_export(sheet: Sheet) -> Sheet:
     if not versions:
         return sheet
     form = load_form(*max(versions, key=lambda version: parse_version(version[1])))
-    meanings = [_find_meaning(header, form) for header in headers]
+    questions = {**load_questions_by_label(form.id, form.version), **list_own_labels(form, own_words)}
+    meanings = [_find_meaning(header, form, questions, own_words) for header in headers]
     columns = [
-        _read_column(column, header, meaning, form)
+        _read_column(column, header, meaning, form, own_words)
         for column, header, meaning in zip(sheet.columns, headers, meanings, strict=True)
     ]
     for question in {meaning.question for meaning in meanings if meaning and meaning.choice}:
@@ -78,26 +92,32 @@ def _find_versions(column: Column) -> list[tuple[str, str]]:
     return known if len({form_id for form_id, _ in known}) == 1 else []
 
 
-def _find_meaning(header: str, form: Questionnaire) -> Header | None:
+def _find_meaning(header: str, form: Questionnaire, questions: Mapping[str, str], own_words: OwnWords) -> Header | None:
     """Return what a header means; None if it is not about the supplier or not known."""
     if len(header) > MAX_HEADER:
         return None
     parts = PART.split(header) if NAME.fullmatch(header) else header.split("/")
     if len(parts) > MAX_PARTS:
         return None
-    names = load_questions_by_label(form.id, form.version)
     for first, end in sorted(combinations(range(len(parts) + 1), 2), key=lambda span: (-span[1], span[0])):
-        question = names.get(fold_text("/".join(parts[first:end])))
+        question = questions.get(fold_text("/".join(parts[first:end])))
         rest = "/".join(parts[end:])
         if question and not rest:
             return Header(question)
-        code = question and load_codes_by_label(form.id, form.version, question).get(fold_text(rest))
+        code = question and _find_code(rest, question, form, own_words)
         if question and code:
             return Header(question, code)
     return None
 
 
-def _read_column(column: Column, header: str, meaning: Header | None, form: Questionnaire) -> Column:
+def _find_code(text: str, question: str, form: Questionnaire, own_words: OwnWords) -> str | None:
+    own = list_own_codes(form.by_id[question], own_words)
+    return own.get(fold_text(text)) or load_codes_by_label(form.id, form.version, question).get(fold_text(text))
+
+
+def _read_column(
+    column: Column, header: str, meaning: Header | None, form: Questionnaire, own_words: OwnWords
+) -> Column:
     """Return a column with the id of its question as header and codes as answers; emptied where it describes the submission."""
     if meaning is None:
         is_described = PART.split(header)[0] in load_export_words()["described"]
@@ -106,7 +126,7 @@ def _read_column(column: Column, header: str, meaning: Header | None, form: Ques
         chosen = load_export_words()["chosen"]
         return _change(column, "", lambda text: meaning.choice if text.strip().casefold() in chosen else "")
     question = form.by_id[meaning.question]
-    return _change(column, question.id, make_answer_reader(question, form))
+    return _change(column, question.id, make_answer_reader(question, form, list_own_codes(question, own_words)))
 
 
 def _change(column: Column, header: str, read: Callable[[str], str]) -> Column:

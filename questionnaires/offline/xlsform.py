@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import xlsxwriter
 
 from questionnaires.form import Questionnaire
-from questionnaires.languages import ENGLISH_LANGUAGE, Language
+from questionnaires.languages import ENGLISH_LANGUAGE, Language, list_sector_names
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.offline.labels import RESERVED_TEXTS
 from questionnaires.parse.answer import DECLINED
@@ -52,7 +52,8 @@ class Choice(NamedTuple):
 def build_xlsform(form: Questionnaire, languages: Sequence[Language] = (ENGLISH_LANGUAGE,)) -> bytes:
     """Build the bytes of an XLSForm of a form, with its texts in some languages; the first one is shown first.
 
-    It asks what is put to suppliers anywhere. A question that is sensitive in some countries is shown only in the others.
+    It asks what is put to suppliers anywhere. A question that is sensitive in some countries is shown only in the others. The
+    sectors to choose from are those that have a name in each of the languages.
     """
     versions = list(map(form.in_language, languages))
     asked = {question.id for question in list_outgoing_questions(form)} - {VERSION_QUESTION, DAY_QUESTION}
@@ -179,19 +180,17 @@ def _list_choice_rows(
             named = [load_countries().list_names(language.code) for language in languages]
             codes = sorted(named[0], key=named[0].__getitem__)
             lists[name] = [Choice(name, code, tuple(names[code] for names in named)) for code in codes]
+        elif name == SECTORS:
+            sectors = list(map(list_sector_names, languages))
+            shared = [code for code in load_sectors().names if all(code in each for each in sectors)]
+            lists[name] = [Choice(name, code, tuple(f"{code} {each[code]}" for each in sectors)) for code in shared]
         else:
-            lists[name] = [translate(name, code, text) for code, text in _SHARED[name]().items()]
+            lists[name] = [translate(name, code, text) for code, text in (("yes", "Yes"), ("no", "No"))]
     return [
         {"list_name": choice.list_name, "name": choice.code, **label("label", languages, choice.labels)}
         for choices in lists.values()
         for choice in choices
     ]
-
-
-_SHARED: Mapping[str, Any] = {
-    YES_NO: lambda: {"yes": "Yes", "no": "No"},
-    SECTORS: lambda: {code: f"{code} {name}" for code, name in load_sectors().names.items()},
-}
 
 
 def label(column: str, languages: Sequence[Language], texts: Sequence[str]) -> dict[str, str]:

@@ -41,20 +41,14 @@ class NumberField(AnswerField):
     """A finite number between ``minimum`` and ``maximum``.
 
     Blanks and apostrophes group thousands; "229,932.50" and "475 009,12" reveal their decimal sign; "1,234" and "1.234" do
-    not, and are accepted only if another value in the column does, or if the numbers are ``whole``, as those of people.
+    not, and are accepted only if another value in the column does.
     """
 
     def __init__(
-        self,
-        *,
-        minimum: float | None = None,
-        maximum: float | None = None,
-        decimal_sign: str = "",
-        whole: bool = False,
-        **kwargs: Any,
+        self, *, minimum: float | None = None, maximum: float | None = None, decimal_sign: str = "", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.minimum, self.maximum, self.decimal_sign, self.whole = minimum, maximum, decimal_sign, whole
+        self.minimum, self.maximum, self.decimal_sign = minimum, maximum, decimal_sign
 
     def fit_to_column(self, texts: Sequence[str], date_order: str | None = None) -> tuple[Self, AnswerError | None]:
         """Return a field that reads ambiguous numbers with the one decimal sign that the rest of the column proves."""
@@ -78,7 +72,7 @@ class NumberField(AnswerField):
     def copy_with(self, **changes: Any) -> Self:
         """Return a copy of the field with other arguments."""
         arguments = {"minimum": self.minimum, "maximum": self.maximum, "decimal_sign": self.decimal_sign}
-        return type(self)(**{**arguments, "whole": self.whole, "reserved": self.reserved, **changes})
+        return type(self)(**{**arguments, "reserved": self.reserved, **changes})
 
     def strip_unit(self, text: str) -> str:
         """Return the text without its unit (people) and without blanks between groups of thousands."""
@@ -87,7 +81,7 @@ class NumberField(AnswerField):
     def parse_text(self, text: str) -> float:
         """Return the number of a text, in the digits of any script.
 
-        Of two readings, the one in range wins, then the one the column proves, then the whole number if only that makes sense.
+        Of two readings, the one in range wins, then the one the column proves.
         """
         bare = self.strip_unit(read_digits(text)) if len(text) <= 60 else ""
         signs = find_decimal_signs(bare)
@@ -98,8 +92,6 @@ class NumberField(AnswerField):
             raise AnswerError("number.invalid", text)
         if len(readings) > 1:
             readings = {sign: number for sign, number in readings.items() if self.is_in_range(number)} or readings
-        if len(readings) > 1 and self.whole and self.decimal_sign not in readings:
-            readings = {sign: number for sign, number in readings.items() if number.is_integer()} or readings
         if len(readings) > 1 and self.decimal_sign not in readings:
             raise AnswerError("number.ambiguous", text)
         return self.check_range(readings[self.decimal_sign] if len(readings) > 1 else readings.popitem()[1], text)

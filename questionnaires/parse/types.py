@@ -15,7 +15,7 @@ from typing import Any, Self
 from marshmallow import ValidationError
 
 from questionnaires.issues import ISSUES
-from questionnaires.lookups import keep_broadest, load_common_words, load_countries, load_sectors
+from questionnaires.lookups import find_sectors, keep_broadest, load_common_words, load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text
 from questionnaires.parse.dates import detect_order, parse_day
 from questionnaires.places import find_region_named_as_country, find_regions
@@ -359,7 +359,7 @@ class SectorField(MultiValueField):
 
     def parse_part(self, text: str) -> tuple[str, ...]:
         """Return the ISIC codes of a code or a word."""
-        by_word = load_sectors().by_word.get(fold_text(text), ())
+        by_word = find_sectors(text)
         reversed_match = TITLE_WITH_CODE.fullmatch(text)  # the code in brackets after its title
         match = CODE_WITH_TITLE.fullmatch(
             f"{reversed_match[2]} {reversed_match[1].rstrip()}" if reversed_match else text.removesuffix(".0")
@@ -389,6 +389,6 @@ def is_same_branch(codes: tuple[str, ...], words: str) -> bool:
     sectors = load_sectors()
     return any(
         len(keep_broadest((*codes, word_code), sectors.section_by_code)) == 1
-        for word_code in sectors.by_word.get(fold_text(words), ())
+        for word_code in find_sectors(words)
         if codes
     )

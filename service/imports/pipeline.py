@@ -89,6 +89,8 @@ class Choices:
     rows: tuple[RowChoice, ...] = ()
     corrections: tuple[Correction, ...] = ()
     names_all_cells: bool = False  # whether the issues name all their cells
+    # How the organisation words texts of forms, in any language, by their English text.
+    own_words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def for_file(self, file: str) -> Choices:
         """Return the choices for one file; the buyer's own file is read as such, and choices made for suppliers do not apply
@@ -117,6 +119,7 @@ class Choices:
             rows=[(row.sheet, row.row, row.is_read) for row in self.rows if row.file in ("", file)],
             corrections=[correction[1:] for correction in self.corrections if correction.file == file],
             names_all_cells=self.names_all_cells,
+            own_words=self.own_words,
         )
 
     def to_options(self) -> dict[str, Any]:

@@ -38,7 +38,9 @@ from service.imports.supplier_rows import (
 )
 from service.jobs.table import ClaimedJob, job_transaction
 from service.suppliers.organisation_models import list_organisation_models
+from service.translations.review import list_own_words
 
+FOUND_ANEW = ("remembered", "own_words")  # choices that are made whenever files are read
 REDACTION_CODES = (
     personal_data.REMOVED_NOTE,
     personal_columns.DROPPED,
@@ -55,8 +57,10 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, previous_input = load_files(session, blobs, import_), import_.found
-        choices = {name: value for name, value in import_.choices.items() if name != "remembered"}
+        choices = {name: value for name, value in import_.choices.items() if name not in FOUND_ANEW}
         choices_before = import_.choices_before
+        if own_words := list_own_words(session):
+            choices["own_words"] = own_words
         models = list_organisation_models(session, parse_assessment_date(choices))
     may_bring = bool(claimed.payload.get("cases"))
     on = parse_assessment_date(choices)

@@ -42,6 +42,7 @@ def parse_choices(choices: Mapping[str, Any]) -> Choices:
     if choices.get("evidence_confirmed"):
         options["vouching"] = Vouching(choices["evidence_confirmed"])
     options["layouts"] = choices.get("layouts") or {}
+    options["own_words"] = choices.get("own_words") or {}
     options["rows"] = tuple(
         RowChoice(row, is_read, one["file"], one["sheet"])
         for one in choices.get("rows") or ()

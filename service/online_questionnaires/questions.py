@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from questionnaires.form import Questionnaire, load_form
+from questionnaires.languages import ENGLISH
 from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.question import Question
@@ -92,16 +93,22 @@ class OnlineForm:
 
 
 def load_online_form(
-    request: QuestionnaireRequest, supplier: Supplier, asked_back: Mapping[str, str], *, is_same_record: bool
+    request: QuestionnaireRequest,
+    supplier: Supplier,
+    asked_back: Mapping[str, str],
+    *,
+    is_same_record: bool,
+    language: str = ENGLISH,
 ) -> OnlineForm:
     """Load the questions of a request for its supplier.
 
     ``asked_back``: the questions that it asks back, with the reasons; empty for a whole form. ``is_same_record``: whether the
-    request was sent to this record. After a merge, nothing known about the other is filled in.
+    request was sent to this record. After a merge, nothing known about the other is filled in. ``language``: of what is
+    filled in.
     """
     form = load_form(request.form, request.form_version)
     country = supplier.answers.get("country")
-    known = {question: text for question, text in list_prefilled(supplier).items() if text}
+    known = {question: text for question, text in list_prefilled(supplier, language).items() if text}
     questions = tuple(q for q in list_outgoing_questions(form, country) if q.id not in FIXED or q.id not in known)
     shown = {question.id for question in form.questions} if is_same_record else set(FIXED)
     given = {question: text for question, text in known.items() if question in shown}

@@ -95,7 +95,7 @@ def build_request_file(
             stamp = {"reference": supplier.reference or "", "asking": request.id}
             questions = list_outgoing_questions(form, country)
             languages = load_form_languages(session, language)
-            data = build_row_workbook(form, questions, languages, list_prefilled(supplier), stamp)
+            data = build_row_workbook(form, questions, languages, list_prefilled(supplier, language), stamp)
         case "pdf":
             printed_in = load_texts(session, language).form_language
             data = build_printed_form(form, request.sent_on, language=printed_in, country=country)

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.form import Questionnaire, list_form_ids, list_versions, load_form
+from questionnaires.languages import ENGLISH, list_sector_names, load_language
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.sheet import STAMP_SHEET
@@ -119,19 +120,25 @@ def build_request_workbook(
     return buffer.getvalue()
 
 
-def list_prefilled(supplier: Supplier) -> dict[str, str]:
-    """Return the texts with which the questions about a supplier's identity are filled in for it; "" for what is not known."""
-    return {question: _format_answer(question, supplier.answers.get(question)) for question in PREFILLED_QUESTIONS}
+def list_prefilled(supplier: Supplier, language: str = ENGLISH) -> dict[str, str]:
+    """Return the texts with which the questions about a supplier's identity are filled in for it; "" for what is not known.
+
+    ``language``: of the names of countries and sectors. They are those that Diligence comes with, which are read back.
+    """
+    return {
+        question: _format_answer(question, supplier.answers.get(question), language) for question in PREFILLED_QUESTIONS
+    }
 
 
-def _format_answer(question: str, answer: Any) -> str:
+def _format_answer(question: str, answer: Any, language: str) -> str:
     """Return an answer as text that the form reader understands; "" if there is none."""
     if not answer or answer in RESERVED_ANSWERS:
         return ""
     if question == "sector":
         codes = [code for code in answer if code in load_sectors().names]
-        return f"{codes[0]} {load_sectors().names[codes[0]]}" if len(codes) == 1 else "; ".join(codes)
-    return load_countries().names.get(answer, "") if question in ("country", "flag") else str(answer)
+        names = list_sector_names(load_language(language))
+        return f"{codes[0]} {names.get(codes[0], '')}".rstrip() if len(codes) == 1 else "; ".join(codes)
+    return load_countries().list_names(language).get(answer, "") if question in ("country", "flag") else str(answer)
 
 
 def _write_text(sheet: Worksheet, row: int, column: int, text: str) -> None:

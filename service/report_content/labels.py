@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+from babel import Locale
+from babel.dates import format_date
+
 from questionnaires.form import Questionnaire
+from questionnaires.languages import ENGLISH
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE
 from reports.document import LEVEL_TITLES, Step
@@ -30,7 +34,7 @@ def get_sector_title(code: str | None) -> str:
 
 
 def format_answer(form: Questionnaire, question: str, answer: object) -> str:
-    """Return an answer in the words of its form.
+    """Return an answer in the words of its form, and in its language but for evidence and for what was not answered.
 
     Codes become titles, countries and sectors names; numbers get their unit, and dates are spelled out; evidence becomes its
     grade, date and source.
@@ -59,13 +63,20 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
         return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
     if asked_question is None:
         return str(answer)
+    language = form.language
     if asked_question.type in ("country", "countries"):
-        return get_country_name(str(answer))
+        return load_countries().list_names(language.code).get(str(answer)) or get_country_name(str(answer))
     if asked_question.type == "sector":
-        return get_sector_title(str(answer))
+        return language.translate(get_sector_title(str(answer)))
     if asked_question.type == "date":
-        return format_iso_date(str(answer))
+        return _format_date(str(answer), language.code)
     return next((choice.title for choice in asked_question.choices if choice.code == answer), str(answer))
+
+
+def _format_date(text: str, language: str) -> str:
+    if language == ENGLISH:
+        return format_iso_date(text)
+    return str(format_date(date.fromisoformat(text), locale=Locale.parse(language, sep="-")))
 
 
 def format_reason_value(reason: Reason, model: Model, form: Questionnaire, facts: FactSnapshot) -> str:

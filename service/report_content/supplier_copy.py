@@ -100,14 +100,18 @@ def translate_detail(detail: Detail, assessed: AssessedBatch, texts: Texts) -> D
         question = form.by_id.get(asked.get(reason.title, "")) if reason.kind == "answer" else None
         text = reason.text
         if question is not None and question.id in answers:
-            text = f"{question.ask} – {format_answer(form, question.id, answers[question.id])}"
+            answer = texts.translate("scorecards", format_answer(form, question.id, answers[question.id]))
+            text = f"{question.ask} – {answer}"
         return replace(reason, title=texts.translate("plans", reason.title), text=text)
 
-    country = detail.headline.country or ""
-    country_name = texts.locale.territories.get(country, detail.headline.country_name)
+    headline = detail.headline
     return replace(
         detail,
-        headline=replace(detail.headline, country_name=country_name),
+        headline=replace(
+            headline,
+            country_name=texts.locale.territories.get(headline.country or "", headline.country_name),
+            sector_title=texts.translate("sectors", headline.sector_title),
+        ),
         reasons=tuple(map(translate, detail.reasons)),
         steps=tuple(
             replace(step, title=texts.translate("plans", step.title), do=texts.translate("plans", step.do))

@@ -26,13 +26,13 @@ from babel.support import NullTranslations, Translations
 from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
 from questionnaires.languages import (
     ENGLISH,
-    TRANSLATIONS_DIR,
     Language,
     Translation,
     list_form_texts,
     list_languages,
     load_language,
 )
+from questionnaires.lookups import TRANSLATIONS_DIR, load_sectors
 from questionnaires.workbook import UNIVERSAL_ANSWERS, list_fixed_texts, list_outgoing_questions
 from questionnaires.worker_voice.form import TRANSLATIONS as VOICE_TRANSLATIONS
 from questionnaires.worker_voice.form import load_worker_voice_form
@@ -40,8 +40,8 @@ from questionnaires.worker_voice.form import load_worker_voice_form
 FOLDER = Path(__file__).parent
 State = Literal["draft", "back_translated", "confirmed"]
 STATES: tuple[State, ...] = ("draft", "back_translated", "confirmed")
-Kind = Literal["forms", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice"]
-KINDS: tuple[Kind, ...] = ("forms", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice")
+Kind = Literal["forms", "sectors", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice"]
+KINDS: tuple[Kind, ...] = ("forms", "sectors", "answers", "pages", "mails", "plans", "scorecards", "notices", "voice")
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 NUMBER = "%(num)s"
 
@@ -132,21 +132,21 @@ class Texts:
 
     @cached_property
     def form_language(self) -> Language:
-        """Return the language of the questions."""
-        return self._build_language("forms")
+        """Return the language of the questions, and of the sectors to choose from."""
+        return self._build_language("forms", "sectors")
 
     @cached_property
     def voice_language(self) -> Language:
         """Return the language of the statements of worker surveys."""
         return self._build_language("voice")
 
-    def _build_language(self, of: Kind) -> Language:
+    def _build_language(self, *kinds: Kind) -> Language:
         if self.code == ENGLISH:
             return load_language(ENGLISH)
         texts = {
             english: Translation(one.forms[0], one.reviewer, one.on if one.state == "confirmed" else None)
             for (kind, english), one in self.wordings.items()
-            if kind == of
+            if kind in kinds
         }
         return Language(self.code, get_name(self.code), self.locale.english_name or "", self.direction, texts)
 
@@ -197,7 +197,7 @@ def list_texts(kind: Kind | None = None) -> tuple[Text, ...]:
     """List the English texts of a kind, or all, in the order of their kinds."""
     if kind is not None:
         return tuple(text for text in list_texts() if text.kind == kind)
-    found = dict.fromkeys((*_list_form_texts(), *_read_template(), *_list_voice_texts()))
+    found = dict.fromkeys((*_list_form_texts(), *_list_sectors(), *_read_template(), *_list_voice_texts()))
     return tuple(sorted(found, key=lambda text: KINDS.index(text.kind)))
 
 
@@ -218,6 +218,11 @@ def _list_form_texts() -> Iterable[Text]:
         yield Text("forms", english, comment="Shown next to the choices of a question")
     for english in list_fixed_texts():
         yield Text("forms", english, comment="Shown next to the questions in downloadable forms")
+
+
+def _list_sectors() -> Iterable[Text]:
+    for code, english in load_sectors().names.items():
+        yield Text("sectors", english, comment=f"Sector {code} (ISIC Rev.4)")
 
 
 def _list_voice_texts() -> Iterable[Text]:
@@ -246,9 +251,11 @@ def get_forms(message: Message) -> tuple[str, ...]:
 def load_shipped_texts(code: str) -> Texts:
     """Load the translations that Diligence comes with. Those of forms and surveys may be confirmed; all others are drafts."""
     wordings: dict[tuple[str, str], Wording] = {}
-    for kind, folder in (("forms", TRANSLATIONS_DIR), ("voice", VOICE_TRANSLATIONS)):
+    sectors = frozenset(load_sectors().names.values())
+    for of_folder, folder in (("forms", TRANSLATIONS_DIR), ("voice", VOICE_TRANSLATIONS)):
         if code in list_languages(folder):
             for english, one in load_language(code, folder).texts.items():
+                kind = "sectors" if of_folder == "forms" and english in sectors else of_folder
                 state: State = "confirmed" if one.is_confirmed else "draft"
                 wordings[kind, english] = Wording((one.text,), state, one.confirmed_by, one.confirmed_on)
     path = FOLDER / "locale" / f"{code}.po"

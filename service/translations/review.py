@@ -65,6 +65,15 @@ def load_all_texts(session: Session) -> dict[str, Texts]:
     return {code: _apply(rows.get(code, ()), load_shipped_texts(code)) for code in list_text_languages()}
 
 
+def list_own_words(session: Session) -> dict[str, list[str]]:
+    """Return how the session's organisation words the texts of forms in any language, by their English text."""
+    query = select(ReviewedText).where(ReviewedText.is_own, ReviewedText.kind.in_(("forms", "sectors")))
+    words: dict[str, list[str]] = {}
+    for row in session.scalars(query.order_by(ReviewedText.language, ReviewedText.key)):
+        words.setdefault(row.english, []).append(row.wording[0])
+    return words
+
+
 def _apply(rows: Sequence[ReviewedText], shipped: Texts) -> Texts:
     """Return the texts of a language with what reviewers said about them, where that still counts."""
     if not rows:

@@ -33,13 +33,13 @@ from service.web.link_headers import HEADERS
 from service.worker_voice import answering, collecting, surveys
 
 pages = Blueprint("voice", __name__, url_prefix="/voice")
+pages.context_processor(supplier_texts.describe_language)
 # The browser forgets the pages of this site, also those to which its button "back" would lead.
 CLEAR = '"cache", "cookies", "storage"'
 
 
 def register(app: Flask) -> None:
     """Register these pages on the application."""
-    pages.context_processor(supplier_texts.describe_language)
     app.register_blueprint(pages)
 
 

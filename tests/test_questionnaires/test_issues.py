@@ -96,7 +96,7 @@ CASES = {
     "evidence.undated": "| Supplier | Evidence pieces |\n| A | audit; ref SMETA-123 |",
     "evidence.twice": "| Supplier | Evidence pieces |\n| A | audit; document |",
     "identifier.invalid": "| Supplier | IMO number |\n| A | 9074728 |",
-    "number.ambiguous": "| Supplier | Migrant workers |\n| A | 1,234 |",
+    "number.ambiguous": "| Supplier | Workers |\n| A | 1,234 |",
     "number.invalid": "| Supplier | Workers |\n| A | about fifty |",
     "number.range": "| Supplier | Workers |\n| A | -3 |",
     "percent.ambiguous": "| Supplier | % migrant workers |\n| A | 1 |",

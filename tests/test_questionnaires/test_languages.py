@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from questionnaires.form import Questionnaire, list_versions, load_form
-from questionnaires.languages import Translation, list_form_texts, list_languages, load_language
-from questionnaires.lookups import DataFileError
+from questionnaires.languages import Translation, list_form_texts, list_languages, list_sector_names, load_language
+from questionnaires.lookups import DataFileError, find_sectors, load_sectors
 from questionnaires.offline.labels import load_codes_by_label
 from questionnaires.question import Question
 from questionnaires.text_normalize import fold_text
@@ -16,6 +16,8 @@ from questionnaires.workbook import UNIVERSAL_ANSWERS, list_fixed_texts, list_ou
 
 COMPLETE_LANGUAGES = ["id", "th", "vi", "zh-Hans"]  # the others have the core questions
 FORMS = ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"]
+LATIN_SCRIPT = ["fil", "id", "ms", "vi"]
+LATIN_WORD = re.compile(r"\b(?!IT\b)[A-Za-z]{2,}")  # IT is used in Khmer
 FILE = """
 code = "xx"
 name = "Xish"
@@ -109,9 +111,44 @@ def test_every_question_is_translated_into_each_language(form: str, code: str) -
 
 @pytest.mark.parametrize("code", list_languages())
 def test_the_words_beside_the_questions_are_translated_into_each_language(code: str) -> None:
-    evidence = load_template_texts()["answers"]["evidence"]  # no core question asks for it
-    promised = [text for text in list_fixed_texts() if text != evidence or code in COMPLETE_LANGUAGES]
-    assert [text for text in promised if text not in load_language(code).texts] == []
+    assert [text for text in list_fixed_texts() if text not in load_language(code).texts] == []
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_evidence_is_asked_for_in_each_language_with_the_words_that_are_read(code: str) -> None:
+    language = load_language(code)
+    notation = language.translate(load_template_texts()["answers"]["evidence"])
+    assert "audit; 2026-03-01; covers recruitment_fees; ref SMETA-123; until 2027-03-01" in notation
+    for kind in ("self-declared", "document", "audit", "certificate", "worker voice", "official"):
+        assert re.search(rf"{kind} ?[(（]\w", notation), kind
+    question = load_form("site").by_id["evidence"]
+    assert [text for text in list_form_texts([question]) if text not in language.texts] == []
+
+
+@pytest.mark.parametrize("code", list_languages())
+def test_a_sector_has_a_name_in_each_language(code: str) -> None:
+    sectors, named = load_sectors().names, list_sector_names(load_language(code))
+    assert named.keys() >= {code for code in sectors if len(code) == 2}, "the divisions"
+    assert code not in COMPLETE_LANGUAGES or list(named) == list(sectors)
+    assert {"0311", "0126", "2219", "2392"} <= named.keys(), "where the risk differs from that of the division"
+    for number, name in named.items():
+        (read,) = find_sectors(name)
+        assert sectors[read] == sectors[number] or number.startswith(read), name
+
+
+@pytest.mark.parametrize("code", list_languages())
+@pytest.mark.parametrize("form", FORMS)
+def test_no_answer_to_choose_from_in_a_core_question_is_in_english(form: str, code: str) -> None:
+    language, english = load_language(code), load_form(form)
+    translated = english.in_language(language)
+    pairs = list(zip(UNIVERSAL_ANSWERS, map(language.translate, UNIVERSAL_ANSWERS), strict=True))
+    for question in (each for each in list_outgoing_questions(english) if each.core):
+        after = translated.by_id[question.id]
+        pairs += [(one.title, other.title) for one, other in zip(question.choices, after.choices, strict=True)]
+        if question.type == "sector":
+            pairs += [(load_sectors().names[number], name) for number, name in list_sector_names(language).items()]
+    assert [before for before, after in pairs if before == after] == []
+    assert code in LATIN_SCRIPT or [after for _, after in pairs if LATIN_WORD.search(after)] == []
 
 
 @pytest.mark.parametrize("code", list_languages())
@@ -162,4 +199,5 @@ def test_translations_contain_the_numbers_of_the_english_text(code: str) -> None
 def test_no_translation_is_left_over_from_an_earlier_text(code: str) -> None:
     texts = {text for form in FORMS for each in list_sent_versions(form) for text in list_form_texts(each.questions)}
     texts |= {load_form(form).title for form in FORMS} | {*UNIVERSAL_ANSWERS, *list_fixed_texts()}
+    texts |= set(load_sectors().names.values())
     assert load_language(code).texts.keys() <= texts

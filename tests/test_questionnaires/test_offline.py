@@ -238,6 +238,45 @@ def test_the_wording_of_a_reviewer_is_in_the_workbook_and_the_xlsform_and_is_rea
     assert (question.id, first.code, reworded[first.title]) in choices.iter_rows(max_col=3, values_only=True)
 
 
+def test_labels_of_an_export_in_the_words_of_an_organisation_are_read():
+    form = load_form("site_construction")
+    one = next(each for each in list_questions(form) if each.type == "choice" and each.core)
+    several = form.by_id["camp_faults"]
+    own_words = {
+        one.ask: ["คำถามของเรา"],
+        one.choices[0].title: ["คำตอบของเรา"],
+        several.choices[1].title: ["ตัวเลือกของเรา"],
+        "Oil palm, coconut and olive growing": ["สวนปาล์มของเรา"],
+    }
+    row = {VERSION_QUESTION: f"{form.id} {form.version}", "name": "Invented Works", "country": "TH"}
+    row |= {"คำถามของเรา": "คำตอบของเรา", f"{several.ask}/ตัวเลือกของเรา": "1", "sector/0126 สวนปาล์มของเรา": "1"}
+    data = write_csv({**row, "__version__": "vK2", "_uuid": "5f2c"})
+    (table,) = read_tables(data, "export.csv", replace(OPTIONS, own_words=own_words)).tables
+    read = {question: column.values for question, column in table.submission.answers.items()}
+    assert read[one.id] == [one.choices[0].code]
+    assert read[several.id] == [(several.choices[1].code,)]
+    assert read["sector"] == [("0126",)]
+
+
+def test_sectors_and_countries_to_choose_from_are_named_in_every_language_and_read_by_these_names():
+    form, languages = load_form("site"), [load_language(code) for code in ("th", "km")]
+    book = load_workbook(io.BytesIO(build_xlsform(form, languages)))
+    choices = {(row[0], row[1]): row[2:] for row in book["choices"].iter_rows(values_only=True)}
+    assert choices["sector", "0311"] == ("0311 การประมงทะเล", "0311 នេសាទសមុទ្រ")
+    assert choices["country", "NP"] == ("เนปาล", "នេប៉ាល់")
+    assert ("sector", "7722") not in choices, "which has no name in Khmer"
+    row = {VERSION_QUESTION: f"{form.id} {form.version}", "name": "Invented Works", "country": "TH"}
+    origins = form.by_id["worker_origin_countries"].ask
+    row |= {
+        "sector": "0311 การประมงทะเล 1020 ការកែច្នៃត្រី និងអាហារសមុទ្រ",
+        f"{origins}/เนปาล": "1",
+        f"{origins}/เมียนมา (พม่า)": "1",
+    }
+    answers, issues = read_row(write_csv({**row, "__version__": "vK2", "_uuid": "5f2c"}), "export.csv")
+    assert (answers["sector"], set(answers["worker_origin_countries"])) == (("0311", "1020"), {"NP", "MM"})
+    assert not [issue for issue in issues if issue[1] in ("sector", "worker_origin_countries")]
+
+
 def test_the_words_beside_the_questions_are_in_the_language_of_the_reader_and_run_from_right_to_left_in_arabic():
     form, arabic = load_form("site"), load_language("ar")
     sheet = load_workbook(io.BytesIO(build_row_workbook(form, list_questions(form), [arabic])))["Questionnaire"]

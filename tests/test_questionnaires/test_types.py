@@ -74,13 +74,6 @@ def test_another_value_of_the_column_proves_the_decimal_sign():
     assert parse_column(NumberField(), "1,234", "12,5", "12.5")[0] == "number.ambiguous"
 
 
-def test_a_number_of_people_is_whole_unless_the_column_proves_otherwise():
-    assert parse_column(NumberField(whole=True), "1,234", "350") == [1234, 350]
-    assert parse_column(NumberField(whole=True), "1.200", "350") == [1200, 350]
-    assert parse_column(NumberField(whole=True), "1,234", "12,5") == [1.234, 12.5]
-    assert parse_column(load_combined_form("site").by_id["workers_total"].build_field(), "1,234") == [1234]
-
-
 def test_of_two_readings_the_one_in_range_is_used():
     assert parse_value(NumberField(minimum=-90, maximum=90), "13.756") == 13.756
 

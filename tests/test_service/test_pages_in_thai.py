@@ -28,7 +28,7 @@ NAMES = {
 MEANT = {
     "ISIC", "NACE", "NAICS", "HS",  # classifications
     "PDF", "PNG", "JPEG", "XLSX", "DOCX", "CSV", "JSON", "ODK", "KoboToolbox", "kB", "MB",  # formats, programs, units
-    "Diligence",
+    "Diligence", "UTC",
     "Recruitment", "fees",  # the finding of the plan: no model knows it, so that it goes by its id
 }  # fmt: skip
 

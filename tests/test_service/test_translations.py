@@ -33,6 +33,7 @@ from service.translations.catalog import (
 from service.translations.review import Review, is_confirmed, list_outdated, load_texts, save_reviews
 from service.translations.template import TEMPLATE, write_template
 from tests.test_service.callers import form_token, make_browser, make_organisation, make_user
+from tests.test_service.portal import make_portal
 
 ON = date(2026, 11, 28)
 CONTINUE = Text("pages", "Continue")
@@ -132,6 +133,26 @@ def test_the_wording_of_an_organisation_stands_in_its_forms_as_files(database: D
             assert "Apa nama resmi agensi Anda?" in [cell.value for sheet in book for row in sheet for cell in row]
         printed = build_form_file(form, "pdf", ON, languages=languages).data
         assert "Apa nama resmi agensi Anda?" in PdfReader(BytesIO(printed)).pages[0].extract_text()
+
+
+def test_an_export_with_labels_in_the_wording_of_an_organisation_is_read_when_it_is_imported(app: Flask):
+    organisation = make_organisation(app.extensions["database"])
+    form = load_form("site")
+    asked = form.by_id["recruitment_fees"]
+    with app.extensions["database"].for_organisation(organisation) as session:
+        confirm(session, Text("forms", asked.ask), "คำถามของเรา")
+        confirm(session, Text("forms", asked.choices[0].title), "คำตอบของเรา")
+    export = f"form_version,name,country,คำถามของเรา,_uuid\nsite {form.version},Invented Works,TH,คำตอบของเรา,5f2c\n"
+    portal = make_portal(app, organisation)
+    imported = portal.import_file("export.csv", export.encode(), confirm="true")
+    assert imported["state"] == "done"
+    (supplier,) = portal.get("/suppliers").json["items"]
+    answers = portal.get(f"/suppliers/{supplier['id']}").json["answers"]
+    assert answers["recruitment_fees"] == asked.choices[0].code
+    other = make_portal(app, make_organisation(app.extensions["database"], "Other Foods"))
+    other.import_file("export.csv", export.encode(), confirm="true")
+    (supplier,) = other.get("/suppliers").json["items"]
+    assert "recruitment_fees" not in other.get(f"/suppliers/{supplier['id']}").json["answers"]
 
 
 def edit_file(data: bytes, *changes: tuple[str, str, bool]) -> bytes:
