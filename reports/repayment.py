@@ -22,7 +22,7 @@ Document = Mapping[str, Any]
 Row = Sequence[Value | Decimal]
 MONEY, COUNT, DAY = "#,##0.00", "#,##0", "d mmm yyyy"
 READINGS = ("low", "central", "high")
-GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not divided by cohort"}
+GROUPS = {"current": "Current workers", "past": "Past workers", "not told apart": "Not broken down by cohort"}
 EVIDENCE = {
     "self_declared": "Statement by the employer or agency",
     "document": "Receipts or documents",

@@ -205,7 +205,7 @@ def _check_person(session: Session, person: Person, user_id: str | None) -> None
 
 def _check_external_id(external_id: str | None) -> None:
     if external_id is not None and len(external_id) > MAX_EXTERNAL_ID:
-        raise DomainError("scim.external_id", 422, f"An externalId has up to {MAX_EXTERNAL_ID} characters.")
+        raise DomainError("scim.external_id", 422, f"An externalId can have up to {MAX_EXTERNAL_ID} characters.")
 
 
 def _check_members(session: Session, added: set[str]) -> None:

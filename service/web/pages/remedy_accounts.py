@@ -28,7 +28,7 @@ from service.web.pages.repayment import calculate_uploaded
 STAFF_TITLES = {
     "current": lazy_gettext("Current workers"),
     "past": lazy_gettext("Past workers"),
-    "all": lazy_gettext("Not divided by cohort"),
+    "all": lazy_gettext("Not broken down by cohort"),
 }
 MEASURE_TITLES = {
     "searching": lazy_gettext("The search continues"),
