@@ -30,7 +30,7 @@ class RemedyInstalmentSchema(ApiSchema):
 
     number = fields.Integer()
     due = fields.Date()
-    cohort = fields.String(metadata={"description": "Empty if the payment is not divided by cohort."})
+    cohort = fields.String(metadata={"description": "Empty if the payment is not broken down by cohort."})
     staff = StrictChoice(STAFF)
     workers = fields.Integer()
     amount = money()
