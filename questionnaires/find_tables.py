@@ -39,6 +39,7 @@ from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnReading
+from questionnaires.validation.column_values import sample_texts
 from questionnaires.validation.headers import read_header
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
@@ -423,7 +424,10 @@ def _find_table(place: _TablePlace, *, among_several: bool) -> _FoundTable:
         # The supposed header may be a row of any data, so it is not repeated.
         raise UnusableSheet(replace(unusable.issue, seen="", cure=build_issue(unusable.issue.code).cure)) from None
     name_index = matched.columns.get("name")
-    people = find_people_beside_names(headers[name_index], dropped) if name_index is not None else ""
+    people = ""
+    if name_index is not None:
+        names = sample_texts(sheet.columns[name_index], header_row - sheet.first_row)
+        people = find_people_beside_names(headers[name_index], names, dropped)
     if people:
         raise UnusableSheet(build_issue("sheet.of_people", file=sheet.file, sheet=sheet.name, seen=people))
     if (

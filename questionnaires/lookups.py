@@ -346,9 +346,10 @@ class HeaderWords:
     ``abbreviations``: the words that short ones stand for. ``qualifiers``: words that only say how any answer is written.
     ``question_words``: words that only ask. ``told_by``: by question, that of the column before which shows what an unclear
     header means.
-    ``bare_ids``: headers of numbers that may be those of the rows. ``people``: what each word says in a header about people:
-    "noun", "count", "number" (before the noun), "share", or the question that asks for a group of them; ``adjectives`` need
-    a noun.
+    ``bare_ids``: headers of numbers that may be those of the rows; after the words ``id_owners`` they are. ``not_a_sector``:
+    values that are no sector. ``wide_regions``: words for the wider of two parts of a country. ``people``: what each word says
+    in a header about people: "noun", "count", "number" (before the noun), "share", or the question that asks for a group of
+    them; ``adjectives`` need a noun.
     """
 
     headers: Mapping[str, Mapping[str, str]]
@@ -363,6 +364,9 @@ class HeaderWords:
     abbreviations: Mapping[str, str]
     qualifiers: frozenset[str]
     bare_ids: frozenset[str]
+    id_owners: frozenset[str]
+    not_a_sector: frozenset[str]
+    wide_regions: tuple[str, ...]
     question_words: frozenset[str]
     told_by: Mapping[str, str]
     people: Mapping[str, str]
@@ -406,6 +410,9 @@ def load_header_words() -> HeaderWords:
         abbreviations={fold_text(short): word for word, listed in data["abbreviations"].items() for short in listed},
         qualifiers=frozenset(map(fold_text, data["qualifiers"]["words"])),
         bare_ids=frozenset(map(fold_text, data["bare_ids"]["headers"])),
+        id_owners=frozenset(map(fold_text, data["bare_ids"]["after"])),
+        not_a_sector=frozenset(map(fold_text, data["not_a_sector"]["names"])),
+        wide_regions=tuple(map(fold_text, data["region_order"]["wide"])),
         question_words=frozenset(map(fold_text, data["question_words"]["words"])),
         told_by={entry["question"]: entry["told_by"] for entry in data["unclear"] if "told_by" in entry},
         people={

@@ -7,24 +7,23 @@ whose values contradict its header, or whose header says only half of what it is
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
-from rapidfuzz.distance import OSA
 
 from questionnaires.form import JUDGED_KINDS, Questionnaire
 from questionnaires.issues import Issue, build_issue
 from questionnaires.lookups import load_countries, load_header_words
 from questionnaires.parse.answer import make_legible
-from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.person_detection import detect_personal_column, detect_personal_data, has_company_word
 from questionnaires.question import Question
 from questionnaires.sheet import Sheet
-from questionnaires.text_normalize import find_nearest, fold_text
+from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_values import (
+    MIN_TEXTS,
     MOST,
     NUMBER,
     SEVERAL,
@@ -37,8 +36,9 @@ from questionnaires.validation.column_values import (
     list_ends,
     sample_texts,
 )
-from questionnaires.validation.headers import COMPOSED, PER_CENT, SEPARATOR, HeaderReading, read_header
+from questionnaires.validation.headers import COMPOSED, PER_CENT, PLACE_QUESTIONS, SEPARATOR, HeaderReading, read_header
 from questionnaires.validation.identifiers import IDENTIFIERS
+from questionnaires.validation.near_misses import find_near_miss, is_slip
 from questionnaires.validation.people_headers import SHARES
 
 IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row needs one of them
@@ -46,15 +46,9 @@ IDENTIFYING_QUESTIONS = ("name", "name_local", "reference", "case_id")  # a row 
 NAMES = frozenset({"name", "name_local"})
 UNIQUE_QUESTIONS = (*IDENTIFYING_QUESTIONS, "country", "sector")
 PLAIN_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-MIN_SIMILARITY = 86  # per cent, for a header to be proposed
-SHORTEST_SLIP, LONG_HEADER = 3, 11  # letters of a word of a misspelt header; letters of one with up to two slips
-# The questions of which a misspelt header is read unless the values contradict, and words that are no misspelt headers.
-MISSPELT = frozenset(
-    "name reference country region city address postal_code sector product parent facility_type registration_number"
-    " licence_number workers_total workers_migrant workers_female female_pct migrant_pct latitude longitude".split()
-)
-OTHER_WORDS = frozenset({"factor", "factors", "plan", "plans", "estate", "stat", "stats", "planet", "ministry"})
 COORDINATES = ("latitude", "longitude")
+HEADQUARTERS = ("hq", "headquarter", "headoffice")
+VESSEL_QUESTIONS = frozenset({"call_sign", "flag", "gear", "imo", "vessel_type"})
 QUANTITIES = ("number", "money", "percent")
 SAMPLES = 3  # values shown beside a column
 PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
@@ -142,6 +136,7 @@ class ColumnMatcher:
         ``doubted``: columns that answered a question in an earlier file, and whose values contradict that now.
         """
         claims = self.collect_claims()
+        self.has_country = "country" in claims.keys() | self.columns.keys()
         for question, claimed in claims.items():
             self.settle_question(question, claimed)
         self.settle_numbers()
@@ -175,7 +170,12 @@ class ColumnMatcher:
             if len(reading.questions) > 1:
                 self.shared[index] = reading
                 continue
-            question = self.tell_share(reading.questions[0], index)
+            question = self.tell_by_values(reading.questions[0], index)
+            if question in PLACE_QUESTIONS and self.is_of_headquarters(index):
+                self.ask(question, index, "schema.unclear")
+                continue
+            if question == "registration_number" and self.is_of_vessel(index):
+                question, reading = "fleet_register_number", reading._replace(rank=COMPOSED)
             if question not in self.columns and question not in self.decided:
                 verdict = self.judge(question, index, reading.rank)
                 claims.setdefault(question, []).append(Claim(reading.rank, index, reading.doubtful, verdict))
@@ -188,10 +188,26 @@ class ColumnMatcher:
         is_bare = any(fold_text(part) in self.words.bare_ids for part in SEPARATOR.split(self.headers[index]))
         return not is_bare or (has_names and self.identifies_rows(index))
 
-    def tell_share(self, question: str, index: int) -> str:
-        """Return the question of a column that counts people, or that of their share if its values are written in per cent."""
+    def is_of_headquarters(self, index: int) -> bool:
+        """Return whether a column says where the headquarters are, in a sheet that names sites: these may be elsewhere."""
+        has_sites = any(self.names(other, self.words.site_words) for other in range(len(self.headers)))
+        return has_sites and self.names(index, HEADQUARTERS)
+
+    def is_of_vessel(self, index: int) -> bool:
+        """Return whether a registration number is that of a vessel: other columns are of vessels, and it is not a company's."""
+        asked = {question for header in self.headers for question in find_asked(header, self.form)}
+        return bool(asked & VESSEL_QUESTIONS) and not self.names(index, self.words.supplier_words)
+
+    def tell_by_values(self, question: str, index: int) -> str:
+        """Return the question of a column that counts people, or that of their share if its values are written in per cent; for
+        a contact, that of phone numbers or of names of companies if these are its values.
+        """
         share = SHARES.get(question, "")
         texts = self.texts(index)
+        if question == "contact_name" and texts and find_share(texts, is_phone) >= MOST:
+            return "contact_phone"
+        if question == "contact_name" and len(texts) >= MIN_TEXTS and find_share(texts, has_company_word) >= MOST:
+            return "name"
         is_share = share in self.form.by_id and bool(texts) and find_share(texts, PER_CENT.search) >= MOST
         return share if is_share else question
 
@@ -227,6 +243,8 @@ class ColumnMatcher:
             best = self.order_names(usable if self.are_of_suppliers(best) else best)
         elif len(best) > 1 and question == "reference":
             best = self.order_names(best)
+        elif len(best) > 1 and question == "region":
+            best = [claim for claim in best if self.names(claim.column, self.words.wide_regions)] or best
         if len(best) > 1 and self.are_equal(question, best):
             best = best[:1]
         if len(best) == 1:
@@ -253,6 +271,8 @@ class ColumnMatcher:
 
     def is_certain(self, question: str, claim: Claim) -> bool:
         """Return whether a header says enough: all of it is understood, or the values show what it says in part."""
+        if question == "region" and not self.has_country and self.has_country_codes(claim.column):
+            return False  # "SG", "CN" and "JP" as the regions of suppliers
         if not claim.doubtful:
             return True
         if claim.rank < COMPOSED:  # the whole header is understood, and may still mean something else
@@ -268,6 +288,12 @@ class ColumnMatcher:
             return False  # any number would show that: "Workers (interviewed)"
         return claim.verdict == "supports" and not (question in SHARES and self.may_be_share(claim.column))
 
+    def has_country_codes(self, index: int) -> bool:
+        """Return whether all texts of a column are codes of countries, and its header does not say that they are of states."""
+        texts = self.texts(index)
+        is_state = self.names(index, self.words.wide_regions)
+        return not is_state and len(texts) >= MIN_TEXTS and all(map(is_country_code, texts))
+
     def may_be_share(self, index: int) -> bool:
         """Return whether all numbers of a column may be per cent."""
         numbers = (text.replace(",", "").strip() for text in self.texts(index))
@@ -277,8 +303,16 @@ class ColumnMatcher:
         """Return those of several columns with names whose header says that they name sites; all if none or each does."""
         of_sites = [claim for claim in claims if self.names(claim.column, self.words.site_words)]
         others = [claim for claim in claims if claim not in of_sites]
+        if any(self.identifies_rows(claim.column) for claim in others) and all(map(self.repeats, of_sites)):
+            return list(claims)  # each supplier once, and few plants: those may be the buyer's own
         are_suppliers = all(self.names(claim.column, self.words.supplier_words) for claim in others)
         return of_sites if of_sites and are_suppliers else list(claims)
+
+    def repeats(self, claim: Claim) -> bool:
+        """Return whether a column says the same in half of the rows or more."""
+        codes = self.sheet.columns[claim.column].codes[self.header_row - self.sheet.first_row + 1 :]
+        codes = codes[codes >= 0]
+        return 2 * len(np.unique(codes)) <= len(codes)
 
     def are_of_suppliers(self, claims: Sequence[Claim]) -> bool:
         """Return whether columns of names are of those who supply, and not of sites: the name of the site may be another one."""
@@ -399,39 +433,17 @@ class ColumnMatcher:
         return replace(reading, samples=tuple(make_legible(text) for text in texts))
 
 
-def is_slip(header: str, question: str, form: Questionnaire) -> bool:
-    """Return whether a header is one of a question with a slip of the keys: a letter left out, doubled, or swapped with the next.
-
-    A letter that was replaced by another makes too many other words ("Patent", "Grade"), and so do other digits ("Address 2").
-    """
-    word = fold_text(header)
-    if (
-        question not in MISSPELT
-        or word in OTHER_WORDS
-        or any(len(part) < SHORTEST_SLIP for part in header.split() if part.casefold() not in ("of", "no"))
-    ):
-        return False
-    allowed = 1 if len(word) < LONG_HEADER else 2
-    known = [other for other, (_, id_) in form.headers.items() if id_ == question and other[0] == word[0]]
-    return any(
-        OSA.distance(word, other) <= allowed and _is_reordered(word, other)
-        for other in known
-        if len(other) > SHORTEST_SLIP
-    )
+def find_asked(header: str, form: Questionnaire) -> tuple[str, ...]:
+    """Return the questions that a header asks, none if it is not understood."""
+    reading = read_header(header, form)
+    return reading.questions if reading else ()
 
 
-def _is_reordered(word: str, other: str) -> bool:
-    """Return whether a word has the letters of another, in another order or but for some that are missing or added."""
-    letters, others = Counter(word), Counter(other)
-    surplus, missing = letters - others, others - letters
-    return not (surplus and missing) and not any(map(str.isdigit, (*surplus, *missing)))
+def is_country_code(text: str) -> bool:
+    """Return whether a text is written as the code of a country; states of other countries have the same."""
+    return len(text) <= 3 and text.isupper() and is_country(text)
 
 
-def find_near_miss(header: str, form: Questionnaire, columns: Mapping[str, int], tied: Iterable[str]) -> str | None:
-    """Return the question, still without a column, that a header may have been meant to name; None if there is none."""
-    word = fold_text(header)
-    if word in form.headers or len(word) < 4:
-        return None
-    free = [header for header, (_, id_) in form.headers.items() if id_ not in columns and id_ not in tied]
-    nearest = find_nearest(word, free, MIN_SIMILARITY)
-    return form.headers[nearest][1] if nearest else None
+def is_phone(text: str) -> bool:
+    """Return whether a text is a number of a telephone, and no name."""
+    return len(text) > 6 and NUMBER.fullmatch(text.removeprefix("+")) is not None

@@ -54,7 +54,7 @@ CONTRADICTING: dict[str, tuple[str, ...]] = {
     "address": (*NEVER, "country", "number"),
     "city": (*NEVER, "country", "number"),
     "region": (*NEVER, "country_name"),
-    "sector": (*NEVER, "country", "person", "letter", "number"),
+    "sector": (*NEVER, "country", "person", "letter", "number", "no_sector"),
     "placement_sectors": (*NEVER, "country", "person", "letter", "number"),
 }  # fmt: skip
 
@@ -158,6 +158,13 @@ def is_person(text: str) -> bool:
     return is_short and not has_company_word(text) and detect_personal_data(text) == "person.name"
 
 
+def is_no_region(text: str) -> bool:
+    """Return whether a text is a part of the world or a status, and no province: "Asia", "NA-East", "Active"."""
+    first, *others = re.split(r"[-/ ]", text.strip())
+    names = load_header_words().not_a_region
+    return fold_text(text) in names or (bool(others) and first.isupper() and fold_text(first) in names)
+
+
 KINDS: dict[str, Callable[[str], object]] = {
     "country": is_country,
     "country_name": lambda text: len(text) > 3 and is_country(text),  # "PA" is a state of several countries
@@ -169,7 +176,8 @@ KINDS: dict[str, Callable[[str], object]] = {
     "letter": LETTER.fullmatch,
     "person": is_person,
     "yes_no": lambda text: fold_text(text) in load_common_words().yes_no and not text.isdigit(),
-    "no_region": lambda text: fold_text(text) in load_header_words().not_a_region,
+    "no_region": is_no_region,
+    "no_sector": lambda text: fold_text(text) in load_header_words().not_a_sector,
 }
 
 

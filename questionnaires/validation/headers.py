@@ -27,6 +27,7 @@ OWN = ("your", "our")
 WITHOUT_BLANK = 4
 LATIN_WORD = re.compile(rf"[A-Za-z]{{{WITHOUT_BLANK},}}")
 SCRIPT_RUNS = re.compile(r"[\x00-\u024F]+|[^\x00-\u024F]+")  # of one word: Latin letters, and letters of another script
+PLURAL = re.compile(r"(?<=[a-z])\((e?s)\)", re.IGNORECASE)  # "Agent(s)"
 NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
 
 
@@ -44,7 +45,7 @@ def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks in a form; None if nothing in it is known."""
     if not header or len(header) > MAX_HEADER:
         return None
-    reading = _read_parts(header, form)
+    reading = _read_parts(PLURAL.sub(r"\1", header), form)
     if reading and PER_CENT.search(header):
         questions = (SHARES.get(question, question) for question in reading.questions)
         return reading._replace(questions=tuple(questions))
@@ -150,7 +151,9 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> Heade
     for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
         known = "".join(tokens[begin:end])
         _, question = form.headers.get(known, (0, ""))
-        if not question or known in words.bare_ids:  # the "Company code" is the buyer's own
+        if not question or (known in words.bare_ids and not _is_made_of(tokens[:begin], words.id_owners)):
+            continue  # the "Company code" is the buyer's own
+        if "address" in tokens[:begin] and question not in PLACE_QUESTIONS:  # an "Address name" is none of a supplier
             continue
         if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue

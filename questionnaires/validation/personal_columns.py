@@ -18,6 +18,7 @@ from questionnaires.person_detection import (
     announces_personal_data,
     detect_personal_column,
     detect_personal_data,
+    has_company_word,
 )
 from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
@@ -66,11 +67,14 @@ def drop_personal_columns(
     return (replace(sheet, columns=tuple(columns)), tuple(issues)) if issues else (sheet, ())
 
 
-def find_people_beside_names(name_header: str, dropped: Sequence[Issue]) -> str:
+def find_people_beside_names(name_header: str, names: Sequence[str], dropped: Sequence[Issue]) -> str:
     """Return what shows that a sheet is a list of people, "" if nothing does: document numbers or dates of birth beside names.
 
-    ``name_header``: the header of the names, which may be those of companies if it says so; ``dropped``: the issues of columns.
+    ``name_header``: the header of the ``names``, which may be those of companies if it or most of them say so; ``dropped``: the
+    issues of columns.
     """
+    if names and 2 * sum(map(has_company_word, names)) > len(names):
+        return ""  # beside companies, an account number may look like the number of a document
     shown = [KINDS[code] for code in ("person.identity_number", "person.birth_date")]
     beside = [issue.seen for issue in dropped if issue.seen in shown]
     return beside[0] if beside and detect_personal_column(name_header) == "person.name" else ""

@@ -84,6 +84,17 @@ HEADERS = {
     "% Mig.": "migrant_pct",
     "Share of foreign labour": "migrant_pct",
     "Anzahl Mitarbeiter gesamt": "workers_total",
+    "Labour Supply Agent(s)": "agencies",
+    "contractor_id": "reference",
+    "lieferant_id": "reference",
+    "hq_city": "city",
+    "RegAddress.PostTown": "city",
+    "RegAddress.AddressLine1": "address",
+    "DUNS Nummer": "duns",
+    "Standard Smelter Name": "name",
+    "EstName": "name",
+    "Number of workers employed by factory (all buildings)": "workers_total",
+    "Address company name": None,
     "Female migrant workers": None,
     "Staff no.": None,
     "Company code": None,
@@ -306,6 +317,58 @@ def test_of_two_references_that_of_the_site_is_read():
         ["Supplier ID", "Factory ID", "Factory"], [f"S-{n}" for n in range(6)], [f"F-{n}" for n in range(6)], FACTORIES
     )
     assert matched.columns["reference"] == 1
+
+
+def test_of_two_parts_of_a_country_the_wider_one_is_the_region():
+    matched = match(
+        ["Factory", "District", "Province"], FACTORIES, ["Siak", "Kunak", "Miri"] * 2, ["Riau", "Sabah"] * 3
+    )
+    assert matched.columns["region"] == 2
+
+
+def test_codes_of_countries_under_the_word_region_are_asked_about_unless_a_country_is_given():
+    codes = ["SG", "DE", "CN", "JP", "KR", "MY"]
+    assert get_questions(match(["Supplier", "Region"], FACTORIES, codes)) == ["name", "?region"]
+    assert get_questions(match(["Supplier", "Region", "Country"], FACTORIES, codes, "Brazil"))[1:] == [
+        "region",
+        "country",
+    ]
+
+
+def test_the_country_of_headquarters_is_that_of_suppliers_and_may_not_be_that_of_their_sites():
+    assert get_questions(match(["Supplier", "HQ country"], FACTORIES, COUNTRIES)) == ["name", "country"]
+    assert get_questions(match(["Factory", "HQ country"], FACTORIES, COUNTRIES)) == ["name", "?country"]
+
+
+@pytest.mark.parametrize("values", [["NA-East", "NA-West", "EMEA-Europe"], ["Activo", "Inactivo", "Activo"]])
+def test_a_part_of_the_world_or_a_status_is_no_region(values):
+    assert get_questions(match(["Supplier", "Region"], FACTORIES, values * 2)) == ["name", "?region"]
+
+
+def test_a_legal_form_is_no_sector():
+    forms = ["Private limited company", "Public limited company", "Partnership"] * 2
+    assert get_questions(match(["Factory", "Company category"], FACTORIES, forms)) == ["name", "?sector"]
+
+
+def test_few_plants_beside_suppliers_that_occur_once_are_asked_about_as_the_buyers_may_be_meant():
+    plants = ["Plant North", "Plant South"] * 3
+    assert get_questions(match(["Supplier", "Primary plant"], FACTORIES, plants)) == ["?name", "?name"]
+    assert get_questions(match(["Supplier", "Plant"], plants, FACTORIES)) == ["parent", "name"]
+
+
+def test_the_registration_number_of_a_vessel_is_not_that_of_a_company():
+    numbers, signs = [f"CT7-{n}" for n in range(6)], [f"BI24{n}" for n in range(6)]
+    vessels = match(["Name of vessel", "Registration number", "Call sign"], BRANDS, numbers, signs)
+    assert get_questions(vessels) == ["name", "fleet_register_number", "call_sign"]
+    assert get_questions(match(["Factory", "Registration number"], FACTORIES, numbers))[1] == "registration_number"
+
+
+def test_a_contact_is_a_phone_number_or_a_company_where_the_values_are():
+    numbers = [f"987654320{n}" for n in range(6)]
+    assert get_questions(match(["Factory", "Contact"], FACTORIES, numbers)) == ["name", "contact_phone"]
+    licences = [f"AGRI000{n}" for n in range(6)]
+    agencies = match(["Licence holder", "Licence number"], FACTORIES, licences, form=FORMS["agency"])
+    assert get_questions(agencies) == ["name", "licence_number"]
 
 
 def test_codes_of_states_are_states_also_where_countries_have_the_same():

@@ -99,6 +99,14 @@ def test_a_list_of_people_is_not_read_as_a_list_of_suppliers():
     assert "Zelwa" not in repr(caught.value.issues)
 
 
+def test_companies_beside_their_bank_accounts_are_no_list_of_people():
+    rows = (
+        "| Name | Bank | Country |",
+        *(f"| Zelwa {number} GmbH | DE00{number} | DE |" for number in range(123_456, 123_460)),
+    )
+    assert parse(workbook(*rows)).received["accepted"] == 4
+
+
 def test_a_sheet_of_people_that_is_not_read_is_reported_and_not_stored():
     people = "\n".join(("| No | Worker name | Passport no |", "| 1 | Zelwa | MB1234567 |", "| 2 | Qadiri | P7654321 |"))
     parsed = parse(workbook(*SITES, name="Sites", People=people))
