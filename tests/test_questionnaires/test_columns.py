@@ -91,6 +91,8 @@ HEADERS = {
     "RegAddress.PostTown": "city",
     "RegAddress.AddressLine1": "address",
     "DUNS Nummer": "duns",
+    "Address - Region Code": "region",
+    "Total employees (peak)": "workers_total",
     "Standard Smelter Name": "name",
     "EstName": "name",
     "Number of workers employed by factory (all buildings)": "workers_total",
