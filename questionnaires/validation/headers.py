@@ -118,6 +118,8 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
     full = [words.abbreviations.get(token, token) for token in tokens]
     asked = _drop_question_words(full, form.kind)
     turned = asked[asked.index("of") + 1 :] + asked[: asked.index("of")] if "of" in asked[1:-1] else asked
+    if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
+        turned = [*asked[1:], asked[0]]  # "id_proveedor"
     for each in dict.fromkeys(map(tuple, (tokens, full, asked, turned))):
         if reading := _read_tokens(each, form, word):
             return reading
@@ -151,13 +153,14 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> Heade
     for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
         known = "".join(tokens[begin:end])
         _, question = form.headers.get(known, (0, ""))
-        if not question or (known in words.bare_ids and not _is_made_of(tokens[:begin], words.id_owners)):
-            continue  # the "Company code" is the buyer's own
+        if not question or (known in words.bare_ids and not begin):
+            continue
+        owners = words.id_owners if known in words.bare_ids else prefixes  # the "Company code" is the buyer's own
         if "address" in tokens[:begin] and question not in PLACE_QUESTIONS:  # an "Address name" is none of a supplier
             continue
         if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue
-        if _is_made_of(tokens[:begin], prefixes) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
+        if _is_made_of(tokens[:begin], owners) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
             return HeaderReading((question,), COMPOSED)
     return None
 
