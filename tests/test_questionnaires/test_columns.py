@@ -205,6 +205,11 @@ def test_one_header_of_the_agency_form_makes_no_list_of_agencies(headers):
     assert detect_kind(headers, "Business partners", FORMS) == "site"
 
 
+@pytest.mark.parametrize("header", ["Status", "Current status", "CompanyStatus", "URN"])
+def test_a_status_or_number_of_any_company_makes_no_list_of_agencies(header):
+    assert detect_kind(["Company name", "Country", header], "Sheet1", FORMS) == "site"
+
+
 def test_a_list_with_licence_numbers_is_one_of_agencies():
     assert detect_kind(["Name", "Country", "Licence number"], "Sheet1", FORMS) == "agency"
     register = ["Business name", "Trading name", "Address", "Country", "Licence status", "Sectors"]
