@@ -146,7 +146,7 @@ class FormSessions(SecureCookieSessionInterface):
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Return what signs and checks the cookie of the session."""
-        newest, *older = app.extensions["settings"].get_secret_keys()
+        newest, *older = app.extensions["database"].secret_keys
         app.config.update(
             SECRET_KEY=newest,
             SECRET_KEY_FALLBACKS=older,

@@ -229,7 +229,7 @@ def check_secret_keys(db: Database, settings: Settings) -> None:
     if key_id is not None:
         raise MissingSecretKey(
             f"The texts of cases are encrypted with the secret key {key_id}, which is not in "
-            "{settings.secret_keys_path}. Add the line with this key to the file again."
+            f"{settings.secret_keys_path}. Add the line with this key to the file again."
         )
 
 

@@ -99,7 +99,7 @@ def test_the_command_compares_a_sheet_and_writes_all_of_it(tmp_path: Path, capsy
     sheet, out = tmp_path / "list.csv", tmp_path / "moved.json"
     sheet.write_text(SHEET, encoding="utf-8")
     assert cli.main(["models", "compare", "2026.1", "2026.1", str(sheet), "--on", "2026-11-20", "--out", str(out)]) == 0
-    assert "0 of 2 suppliers change level" in capsys.readouterr().out
+    assert "The level changes for 0 of 2 suppliers" in capsys.readouterr().out
     document = json.loads(out.read_text(encoding="utf-8"))
     assert np.sum(document["matrix"]) == 2
     assert document["movers"] == []
@@ -179,6 +179,6 @@ def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.Ca
     database.engine.dispose()
     command = ["models", "compare", "2026.1", "2026.1", "--portfolio", "Harbour Foods", *data]
     assert cli.main(command) == 0
-    assert "0 of 2 suppliers change level" in capsys.readouterr().out
+    assert "The level changes for 0 of 2 suppliers" in capsys.readouterr().out
     assert cli.main([*command[:-3], "Nobody", *data]) == 2
     assert "no organisation called Nobody" in capsys.readouterr().err

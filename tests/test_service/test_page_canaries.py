@@ -83,6 +83,7 @@ OTHERS = {
     "pages.accept_sender_key",
     "pages.answer_buyer",
     "pages.create_schedule",
+    "pages.start_campaign",
     # A case about no stored supplier.
     "pages.open_case",
     "pages.correct_case",
@@ -217,6 +218,10 @@ class Walk:
             sent, planted = form.fill_in(self.words, now())
             self.planted |= {word: (endpoint, name) for name, word in planted.items()}
             reply = browser.post(action, data=sent)
+            if reply.status_code == 409 and "digest=" in action:  # the choices change the preview, which is then shown
+                shown = Forms(reply.get_data(as_text=True)).forms
+                action = next(other for form in shown if "digest=" in (other := form.attributes["action"] or ""))
+                reply = browser.post(action, data=sent)
             if reply.status_code in (200, 303):
                 self.accepted.add(endpoint)
                 self.refused.pop(endpoint, None)

@@ -197,7 +197,7 @@ def test_a_step_that_is_listed_twice_or_a_file_without_a_column_is_refused(plan:
     twice = sheet.fill(3, step_id=sheet.read(2, "Step ID"))
     assert [fault["code"] for fault in plan.refuse(twice)] == ["plan_workbook.twice"]
     sheet.sheet.cell(1, sheet.columns["Due"]).value = "Until"
-    with pytest.raises(DomainError, match="needs each of these columns once: Due"):
+    with pytest.raises(DomainError, match="must contain each of these columns exactly once: Due"):
         plan.save(sheet.fill(2))
     with pytest.raises(DomainError, match="This is not an action plan workbook"):
         plan.save(b"name,country\nBlue Pier,TH\n", name="list.csv")

@@ -195,7 +195,7 @@ def test_other_sheets_are_skipped_and_never_repeated(tmp_path: Path, capsys: Any
 
 
 def test_a_header_spelt_almost_right_is_proposed(tmp_path: Path, capsys: Any) -> None:
-    assert repay(tmp_path, cohorts.sheet(headers=("Cohortt", *cohorts.HEADERS[1:]))) == (2, None)
+    assert repay(tmp_path, cohorts.sheet(headers=("Cohort X", *cohorts.HEADERS[1:]))) == (2, None)
     assert "is close to 'Cohort'" in capsys.readouterr().err
 
 

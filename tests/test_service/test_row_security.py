@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import databases
@@ -179,7 +180,7 @@ def read_ids(engine: Engine) -> list[str]:
 
 
 def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
-    postgresql: databases.Empty, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    postgresql: databases.Empty, tmp_path: Path, written: StringIO
 ):
     with postgresql() as superuser:
         with superuser.begin() as connection:
@@ -197,7 +198,8 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
             log_row_security(database)
             found = find_inconsistencies(database, FolderStore(tmp_path), now())
             assert [finding.code for finding in found] == ["row_security.not_effective"]
-            assert "row_security_not_effective" in capfd.readouterr().err
+            assert "row_security_not_effective" in written.getvalue()
+            written.truncate(0)
             # Then an application role is added.
             application = engine.url.set(username="later_role", password="x' OR 1")
             with pytest.raises(RowSecurityError, match="no role later_role"):
@@ -223,7 +225,7 @@ def test_an_installation_with_one_role_goes_on_and_gets_a_weaker_barrier(
                 with separate.for_organisation(ours) as session:
                     assert session.scalars(select(Organisation.name)).all() == ["Harbour Foods"]
                 assert (read_ids(other), read_ids(engine)) == ([], sorted([ours, theirs]))
-            assert "row_security_not_effective" not in capfd.readouterr().err
+            assert "row_security_not_effective" not in written.getvalue()
         with superuser.begin() as connection:
             hashed = connection.exec_driver_sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'later_role'")
             assert hashed.scalar_one().startswith("SCRAM-SHA-256$")

@@ -84,7 +84,7 @@ def test_claimed_evidence_says_so_and_an_officer_confirms_and_withdraws_it(app: 
     audit = piece_id(text, "Audit")
     text = send(officer, f"{address}/evidence/{audit}/confirm", covers=["papers_retention"], reference="file 7")
     on = today("UTC")
-    confirmed = f"Confirmed by Ana Marín on {on.day} {on:%b %Y}, reference file 7. It supports 1 answer."
+    confirmed = f"Confirmed by Ana Marín on {on.day} {on:%b %Y}, reference file 7. This evidence supports 1 answer."
     assert confirmed in evidence_of(text)
     assert score_of(app) < before
     text = send(officer, f"{address}/evidence/{audit}/withdraw")
@@ -102,7 +102,9 @@ def test_a_piece_is_confirmed_for_ticked_questions_only(app: Flask):
     refused = officer.post(path, data={"csrf_token": form_token(officer)})
     assert refused.status_code == 422
     assert "Tick at least one question" in refused.get_data(as_text=True)
-    assert "It supports 2 answers" in evidence_of(send(officer, path, covers=["papers_retention", "wage_payment"]))
+    assert "This evidence supports 2 answers" in evidence_of(
+        send(officer, path, covers=["papers_retention", "wage_payment"])
+    )
 
 
 def test_a_case_handler_enters_what_workers_found(app: Flask):
@@ -110,7 +112,7 @@ def test_a_case_handler_enters_what_workers_found(app: Flask):
     fields = {"grade": "worker_voice", "date": "2026-10-09", "covers": ["papers_retention"], "reference": "visit 3"}
     text = evidence_of(send(handler, f"{address}/evidence", **fields))
     assert "Workers, union or NGO, 9 Oct 2026" in text
-    assert "reference visit 3. It supports 1 answer." in text
+    assert "reference visit 3. This evidence supports 1 answer." in text
 
 
 def test_a_viewer_sees_no_evidence_and_no_list_of_it(app: Flask):
