@@ -59,6 +59,15 @@ def create_user(
     return password
 
 
+def reset_password(database: Database, organisation: str, email: str, hours: int = ONE_TIME_PASSWORD_HOURS) -> str:
+    """Give a user of an organisation a new one-time password and return it; the user's sessions end.
+
+    Raises DomainError ``user.unknown``.
+    """
+    with database.for_organisation(find_organisation(database, organisation)) as session:
+        return users.reset_password(session, _find_user_id(session, email), ACTOR, hours)
+
+
 def create_key(
     database: Database,
     organisation: str,

@@ -149,7 +149,11 @@ def add_commands(commands: Any) -> None:
         name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar=subcommands)
         for name, about, subcommands in (
             ("organisations", "create an organisation", "create"),
-            ("users", "create a user, or remove a user's second factor", "create | reset-second-factor"),
+            (
+                "users",
+                "create a user, reset a password or remove a second factor",
+                "create | reset-password | reset-second-factor",
+            ),
             ("keys", "create an API key, or hand it over to another user", "create | hand-over"),
         )
     }
@@ -163,6 +167,14 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
+    parser = add_command(
+        "reset-password",
+        _reset_password,
+        "give a user who cannot sign in a new temporary password, and end the user's sessions",
+        create["users"],
+    )
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+    parser.add_argument("--email", required=True)
     parser = add_command(
         "reset-second-factor",
         _reset_second_factor,
@@ -439,9 +451,25 @@ def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
             arguments.role,
             settings.one_time_password_hours,
         )
+    _print_one_time_password(password, settings)
+    return DONE
+
+
+def _reset_password(settings: Settings, arguments: argparse.Namespace) -> int:
+    from service.auth.accounts import reset_password
+    from service.wiring.processes import open_current_database
+
+    with open_current_database(settings) as database:
+        password = reset_password(
+            database, arguments.organisation, arguments.email, settings.one_time_password_hours
+        )
+    _print_one_time_password(password, settings)
+    return DONE
+
+
+def _print_one_time_password(password: str, settings: Settings) -> None:
     print(f"Temporary password: {password}")
     print(f"The password can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
-    return DONE
 
 
 def _reset_second_factor(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -33,7 +33,7 @@ from service.online_questionnaires.files import list_files
 from service.online_questionnaires.questions import load_online_form
 from service.questionnaire_reviews.rules import Known, Point, find_points
 from service.questionnaires_sent.asked_back import list_asked_back
-from service.questionnaires_sent.requests import PREFILLED_QUESTIONS
+from service.questionnaires_sent.requests import IDENTITY_QUESTIONS
 from service.report_content.labels import format_answer
 from service.shared_plans.contents import FindingTitles
 from service.suppliers.evidence import list_visible_entries
@@ -43,7 +43,7 @@ from service.suppliers.organisation_models import list_organisation_models
 State = Literal["open", "accepted", "to_ask", "asked_back"]
 RETURN_CAUSES = ("import", "api", SENT_CAUSE)
 DONE_FINDINGS = ("remedied", "closed")
-NOT_REVIEWED = {*PREFILLED_QUESTIONS, EVIDENCE}  # identity is matched, and evidence is confirmed where it is listed
+NOT_REVIEWED = {*IDENTITY_QUESTIONS, EVIDENCE}  # identity is matched, and evidence is confirmed where it is listed
 NO_ANSWER = "no answer"
 
 

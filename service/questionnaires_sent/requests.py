@@ -41,10 +41,12 @@ KIND_PLURALS = {"site": "sites", "agency": "agencies"}
 ANSWER_PERIOD_DAYS = 14  # days after which a form that was not returned is overdue
 # A supplier's identity, location and trade are filled in for it: its form is matched by them, and they are kept if it leaves
 # them unchanged. Answers about its practice are not filled in, so that they do not influence what it answers.
-PREFILLED_QUESTIONS = (
+IDENTITY_QUESTIONS = (
     "reference", "name", "name_local", "trade_name", "parent", "country", "region", "city", "address", "postal_code", "sector",
     "tax_number", "duns", "mmsi", "call_sign", "flag", *IDENTIFIERS,
 )  # fmt: skip
+# Its products are filled in as well, as a blank would decline what the buyer's list says. A change is reviewed like any answer.
+PREFILLED_QUESTIONS = (*IDENTITY_QUESTIONS, "product")
 
 
 def create_request(
@@ -121,7 +123,7 @@ def build_request_workbook(
 
 
 def list_prefilled(supplier: Supplier, language: str = ENGLISH) -> dict[str, str]:
-    """Return the texts with which the questions about a supplier's identity are filled in for it; "" for what is not known.
+    """Return the texts with which the questions about a supplier's identity and trade are filled in for it; "" if not known.
 
     ``language``: of the names of countries and sectors. They are those that Diligence comes with, which are read back.
     """
@@ -254,7 +256,7 @@ def complete_asked_back(
     The rest stays as it was, and as old: an answer that is put right makes no other answer newer. Rules that compare answers are
     applied to the whole form again.
     """
-    known = {question: supplier.answers[question] for question in PREFILLED_QUESTIONS if question in supplier.answers}
+    known = {question: supplier.answers[question] for question in IDENTITY_QUESTIONS if question in supplier.answers}
     earlier = {**(supplier.form_answers or supplier.answers), **known}
     shown = earlier.get(QUESTIONS_SHOWN)
     for question in asked_back:

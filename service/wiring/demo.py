@@ -110,7 +110,7 @@ def _assess_earlier(db: Database, organisation_id: str, files: Sequence[tuple[st
 
 def _drop_half_of_answers(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the identity answers of a supplier, and half of its other answers."""
-    rest = [question for question in row if question not in questionnaire_requests.PREFILLED_QUESTIONS]
+    rest = [question for question in row if question not in questionnaire_requests.IDENTITY_QUESTIONS]
     dropped = set(rest[len(rest) // 2 :])
     return {question: answer for question, answer in row.items() if question not in dropped}
 

@@ -6,7 +6,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from service.auth import passwords, users
-from service.auth.accounts import create_organisation, create_user
+from service.auth.accounts import create_organisation, create_user, reset_password
 from service.db.account_tables import User
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation
@@ -27,6 +27,23 @@ def test_a_new_user_signs_in_with_the_password_that_was_shown_and_chooses_their_
     bo = app.test_client()
     assert send(bo, "/sign-in", email="bo@harbour.example", password=password).status_code == 303
     assert bo.get("/password").status_code == 200
+
+
+def test_a_locked_out_admin_gets_a_new_one_time_password_on_the_command_line(app: Flask, database: Database):
+    organisation_id = create_organisation(database, "Harbour Foods")
+    first = create_user(database, "Harbour Foods", "ana@harbour.example", "Ana", "admin")
+    ana = app.test_client()
+    send(ana, "/sign-in", email="ana@harbour.example", password=first)
+    second = reset_password(database, "Harbour Foods", " Ana@Harbour.example")
+    assert ana.get("/password").status_code == 303, "the session has ended"
+    assert send(ana, "/sign-in", email="ana@harbour.example", password=first).status_code == 403
+    assert send(ana, "/sign-in", email="ana@harbour.example", password=second).status_code == 303
+    assert ana.get("/suppliers").location == "/password", "Ana has to choose her own password"
+    with database.for_organisation(organisation_id) as session:
+        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "user.password_reset")).one()
+        assert event.actor == "system:command_line"
+    with pytest.raises(DomainError, match="no user with the email address bo@harbour"):
+        reset_password(database, "Harbour Foods", "bo@harbour.example")
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,20 @@ def test_a_questionnaire_that_is_sent_is_assessed_and_marked_returned(case: Case
     assert "Your result" in page
 
 
+def test_products_that_the_buyer_knows_are_on_the_page_and_stay_unless_the_supplier_clears_them(
+    app: Flask, database: Database
+):
+    kept, cleared = (create_case(app, database, buyer=buyer, product="canned tuna") for buyer in ("Harbour", "Pier"))
+    for case, changes in ((kept, {}), (cleared, {"product": ""})):
+        case.post("/open")
+        page = open_section(case, "Site")
+        assert read_fields(page)["product"] == "canned tuna"
+        case.save(page, {"city": "Ranong", **changes})
+        case.send()
+    assert kept.load_supplier().answers["product"] == "canned tuna"
+    assert cleared.load_supplier().answers["product"] == "declined"
+
+
 def test_a_page_that_was_open_for_long_takes_back_nothing_that_others_answered_meanwhile(case: Case):
     case.post("/open")
     mine, theirs = open_section(case, "Workforce"), open_section(case, "Workforce")

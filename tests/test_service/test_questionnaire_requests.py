@@ -131,11 +131,12 @@ def test_a_form_for_a_place_where_answering_is_dangerous_leaves_the_question_out
         assert (FORM.by_id["state_placement"].ask in " ".join(cells)) is is_asked
 
 
-def test_prefilled_identity_answers_are_read_back_unchanged(session: Session):
+def test_prefilled_answers_are_read_back_unchanged(session: Session):
     known = {
         "country": "TW", "sector": ["0311", "1020"], "imo": "9074729", "flag": "PA", "call_sign": "BVXY", "parent": "Pearl Group",
         "city": "Kaohsiung", "tax_number": "007", "mmsi": "416004321", "duns": "150483782", "region": "South",
         "postal_code": "80641", "address": "1 Dock Road", "name_local": "藍碼頭", "trade_name": "Blue Pier",
+        "product": "frozen tuna; 0303",
     }  # fmt: skip
     vessel = make_supplier(session, papers_retention="held", **known)
     request = questionnaire_requests.create_request(session, vessel, "site_fishing", "the desk", SENT, "user:1")
