@@ -81,6 +81,7 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     model = max(report.models, key=lambda used: used.results, default=none)
     models = {used.id: used for used in report.models}
     total = len(report.results)
+    is_only = total == 1
     more = len(report.not_checked) - _MAX_NOT_CHECKED
     explained = {
         _get_key(detail.headline): f"explained-{place}" for place, detail in enumerate(report.details[:explain], 1)
@@ -143,13 +144,13 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "progress": build_progress_view(report.progress) if report.progress else None,
         "any_steps": bool(report.plan),
         "withheld": report.withheld,
-        "urgent": [_step_view(step) for step in report.plan if step.safety],
+        "urgent": [_step_view(step, is_only=is_only) for step in report.plan if step.safety],
         "priorities": [
             {
                 "id": id_,
                 "title": title,
                 "lead": LEADS[id_],
-                "steps": [_step_view(step) for step in report.plan if step.priority == id_],
+                "steps": [_step_view(step, is_only=is_only) for step in report.plan if step.priority == id_],
             }
             for id_, title in PRIORITIES.items()
         ],
@@ -379,8 +380,11 @@ def _name_language(headline: Headline) -> str:
     return EAST_ASIAN.get(headline.country or "", "zh-Hans") if east_asian else ""
 
 
-def _step_view(step: Step, of: Headline | None = None) -> Tree:
-    """Return an action in words. In a plan ``of`` an agency, the steps of a supplier are the agency's responsibility."""
+def _step_view(step: Step, of: Headline | None = None, *, is_only: bool = False) -> Tree:
+    """Return an action in words. In a plan ``of`` an agency, the steps of a supplier are the agency's responsibility.
+
+    ``is_only``: the report is about one supplier, which is not named again with each action.
+    """
     if step.within_hours is not None:
         when = f"within {step.within_hours:g} hours"
     else:
@@ -393,8 +397,8 @@ def _step_view(step: Step, of: Headline | None = None) -> Tree:
         "owner": OWNERS["agency" if of and of.kind == "agency" and step.owner == "supplier" else step.owner],
         "stage": step.stage.capitalize(),
         "sources": list(step.sources),
-        "concerns": format_count(step.suppliers, "supplier") if step.suppliers else "",
-        "names": concerned,
+        "concerns": format_count(step.suppliers, "supplier") if step.suppliers and not is_only else "",
+        "names": "" if is_only else concerned,
         "within_hours": "",
         "own_due": "",
         "own_within_hours": "",

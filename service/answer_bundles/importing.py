@@ -96,7 +96,9 @@ def _read_answers(bundle: Bundle, supplier: Supplier) -> dict[str, object]:
     """
     form = load_form(bundle.form, bundle.form_version)
     asked = {question.id for question in list_outgoing_questions(form, supplier.answers.get("country"))}
-    known = {question: text for question, text in list_prefilled(supplier).items() if text and question in IDENTITY_QUESTIONS}
+    known = {
+        question: text for question, text in list_prefilled(supplier).items() if text and question in IDENTITY_QUESTIONS
+    }
     shown = [question for question in bundle.shown if question in asked]
     texts = {question: text for question, text in bundle.answers.items() if question in asked}
     read = validate_texts(form, {**texts, **known}, bundle.sent_on, shown=shown)

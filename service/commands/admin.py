@@ -460,9 +460,7 @@ def _reset_password(settings: Settings, arguments: argparse.Namespace) -> int:
     from service.wiring.processes import open_current_database
 
     with open_current_database(settings) as database:
-        password = reset_password(
-            database, arguments.organisation, arguments.email, settings.one_time_password_hours
-        )
+        password = reset_password(database, arguments.organisation, arguments.email, settings.one_time_password_hours)
     _print_one_time_password(password, settings)
     return DONE
 
