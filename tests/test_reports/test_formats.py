@@ -201,7 +201,9 @@ def test_one_urgent_result_among_several_is_spoken_of_as_one():
 def test_the_name_of_a_company_keeps_its_words_together_in_the_pdf():
     name = "Lone Heron Shrimp (fictional)"
     report = make_report(
-        make_headline(), companies=(Company(name, 2, "insufficient_evidence", "Insufficient evidence", 56.25, 58.5),)
+        make_headline(),
+        make_headline(reference="S-02"),
+        companies=(Company(name, 2, "insufficient_evidence", "Insufficient evidence", 56.25, 58.5),),
     )
     lines = pdf_text(render(report, "pdf").data).splitlines()
     assert [line for line in lines if "Lone Heron" in line], lines
