@@ -17,7 +17,7 @@ import numpy as np
 
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import LISTS_DIR, DataFileError
-from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, RESERVED_ANSWERS, Value
+from questionnaires.parse.answer import CANNOT_APPLY, DECLINED, NOT_APPLICABLE, RESERVED_ANSWERS, Value
 from questionnaires.validation.context import IssueText, Mask, ValidationContext
 from questionnaires.validation.returned_forms import ReturnedForms
 
@@ -184,6 +184,21 @@ def has_contradiction(kind: str, answers: Mapping[str, Value], as_of: str) -> bo
         for contradiction in list_contradictions_of(kind)
         if contradiction.question in answers
     )
+
+
+def list_unsupported_denials(kind: str, answers: Mapping[str, Value], as_of: str) -> set[str]:
+    """List the questions of one row whose answer denies what another answer reveals, or could reveal if it were not declined."""
+    return {
+        contradiction.question
+        for contradiction in list_contradictions_of(kind)
+        if contradiction.question in answers
+        and contradiction.denies.is_met(answers[contradiction.question], as_of, by_all=True)
+        and any(
+            answers[question] == DECLINED or condition.is_met(answers[question], as_of)
+            for question, condition in contradiction.contradicted_by.items()
+            if question in answers
+        )
+    }
 
 
 def iter_migrant_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:

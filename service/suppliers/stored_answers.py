@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from questionnaires.form import load_combined_form
-from questionnaires.validation.contradictions import has_contradiction
+from questionnaires.validation.contradictions import has_contradiction, list_unsupported_denials
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE
 from service.suppliers.merge_rules import RiskLookup, merge_answers
@@ -33,16 +33,18 @@ def merge_with_stored(
 ) -> dict[str, Any]:
     """Merge a new row into stored answers (:func:`service.suppliers.merge_rules.merge_answers`), without contradictions.
 
-    A denial that stored answers contradict is read as a blank, so that it takes back neither harm nor a refusal. For
-    ``entered_on`` see merge_answers.
+    A denial that stored answers contradict, or that only a stored refusal supports, is read as a blank, so that it takes back
+    neither harm nor a refusal. For ``entered_on`` see merge_answers.
     """
     merged = merge_answers(stored, incoming, risk_lookup, kind, entered_on)
     checked = recheck_merged(kind, merged, on)
+    unsupported = list_unsupported_denials(kind, _hashable({**stored, **incoming}), on.isoformat())
     blank = {
         question
         for question, answer in incoming.items()
         if question in stored
-        and merged.get(question) == answer != checked.get(question)
+        and merged.get(question) == answer
+        and (answer != checked.get(question) or question in unsupported)
         and (stored[question] == DECLINED or risk_lookup.admits_harm(question, stored[question]))
     }
     if not blank:

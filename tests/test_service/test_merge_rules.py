@@ -302,3 +302,15 @@ def test_a_denial_that_stored_answers_contradict_takes_back_neither_harm_nor_a_r
 
 def test_a_denial_of_harm_that_nothing_contradicts_answers_the_question():
     assert merge_with_stored("site", {**WHO, **HELD}, {**WHO, **SAFE}, SITE, ON) == {**WHO, **SAFE}
+
+
+def test_a_denial_sent_again_outside_a_form_takes_back_no_refusal_while_what_it_rests_on_is_declined():
+    refused = {**WHO, **FORM, "freedom_to_resign": DECLINED, "worker_debt": DECLINED}
+    again = merge_with_stored("site", refused, {**WHO, "freedom_to_resign": "free"}, SITE, ON)
+    assert again["freedom_to_resign"] == DECLINED
+    admitted = {**WHO, "freedom_to_resign": "put_off", "worker_debt": DECLINED}
+    again = merge_with_stored("site", admitted, {**WHO, "freedom_to_resign": "free"}, SITE, ON)
+    assert again["freedom_to_resign"] == "put_off"
+    answers = {**WHO, "freedom_to_resign": "free", "worker_debt": "none_checked"}
+    both = merge_with_stored("site", refused, answers, SITE, ON)
+    assert (both["freedom_to_resign"], both["worker_debt"]) == ("free", "none_checked")
