@@ -45,6 +45,7 @@ def preview_campaign(session: Session, body: Values) -> Reply:
             "asked": [one.supplier.id for one in seen.asked],
             "no_address": left_out.get("no_address", []),
             "asked_recently": left_out.get("asked_recently", []),
+            "state_imposed": left_out.get("asking.state_imposed", []),
             "sensitive": seen.sensitive,
             "forms": seen.forms,
             "languages": seen.languages,

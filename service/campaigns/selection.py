@@ -23,10 +23,12 @@ from service.db.session import chunks
 from service.db.tables import Organisation, QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.queries.supplier_filter import SORTS, SupplierFilter, build_filter_conditions
+from service.questionnaires_sent.requests import STATE_IMPOSED
+from service.suppliers.imposed_labour import find_imposed_labour
 
 MAIL, MERGE_FILE = "mail", "merge_file"
 SENT = "questionnaire.sent"
-Reason = Literal["no_address", "asked_recently"]
+Reason = Literal["no_address", "asked_recently", "asking.state_imposed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +118,9 @@ def preview(session: Session, plan: Plan) -> Preview:
     _check(plan, today(organisation.time_zone))
     suppliers = _list_suppliers(session, plan)
     recent = set() if plan.again else _find_recently_asked(session, [one.id for one in suppliers])
-    if plan.first is not None:  # those who were asked recently make room for others
-        suppliers = [one for one in suppliers if one.id not in recent][: plan.first]
+    imposed = find_imposed_labour(session, suppliers, now().date())
+    if plan.first is not None:  # those who were asked recently, or cannot be asked, make room for others
+        suppliers = [one for one in suppliers if one.id not in recent | imposed][: plan.first]
     contacts = load_contacts(session, [one.id for one in suppliers])
     forms = {kind: _load_forms(kind, plan.forms.get(kind, "")) for kind in {one.kind for one in suppliers}}
     candidates = []
@@ -126,6 +129,8 @@ def preview(session: Session, plan: Plan) -> Preview:
         reason: Reason | None = "asked_recently" if supplier.id in recent else None
         if reason is None and contact is None and plan.channel == MAIL:
             reason = "no_address"
+        if supplier.id in imposed:
+            reason = STATE_IMPOSED
         form = _choose_form(forms[supplier.kind], supplier)
         candidates.append(
             Candidate(

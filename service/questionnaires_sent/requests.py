@@ -9,7 +9,7 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from string import ascii_uppercase
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from openpyxl import load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -35,8 +35,14 @@ from service.errors import DomainError, not_found
 from service.questionnaires_sent.asked_back import note_return
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS as REPORTS
 from service.suppliers.identity import IDENTIFIERS
+from service.suppliers.imposed_labour import is_labour_imposed
 from service.suppliers.stored_answers import validate_stored
 
+STATE_IMPOSED: Final = "asking.state_imposed"
+IMPOSED = (
+    "A state imposes labour here, and people may be punished for what they answer, so no questionnaire is sent. Assess the "
+    "supplier from outside, and decide whether to continue buying there."
+)
 KIND_PLURALS = {"site": "sites", "agency": "agencies"}
 ANSWER_PERIOD_DAYS = 14  # days after which a form that was not returned is overdue
 # A supplier's identity, location and trade are filled in for it: its form is matched by them, and they are kept if it leaves
@@ -54,12 +60,15 @@ def create_request(
 ) -> QuestionnaireRequest:
     """Record that a form (by default its newest version) is sent to a supplier.
 
-    Raises DomainError, 422, for an unknown form or version, a form for another kind of supplier, or an empty or overlong
-    recipient.
+    Raises DomainError: 422 for an unknown form or version, a form for another kind of supplier, or an empty or overlong
+    recipient; ``asking.state_imposed``, 409, where a state imposes the labour: places where answering is dangerous are assessed
+    from outside (method, fourth release, section 10; RM-16).
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
         raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire, in at most 200 characters.")
+    if is_labour_imposed(session, supplier, sent_on):
+        raise DomainError(STATE_IMPOSED, 409, IMPOSED)
     request = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,

@@ -31,6 +31,7 @@ from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
 from service.outbox.mail_texts import list_default_texts
 from service.queries.supplier_filter import SupplierFilter
+from service.questionnaires_sent.requests import create_request
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
@@ -197,13 +198,29 @@ def test_the_first_suppliers_by_inherent_risk_are_asked_and_the_next_ones_later(
     desk.add_suppliers(2, "DE")
     with desk.session() as session:
         incoming = [
-            suppliers.IncomingSupplier({"reference": "S-9", "name": "Harbour 9", "country": "KP", "sector": ["0311"]})
+            suppliers.IncomingSupplier({"reference": "S-9", "name": "Harbour 9", "country": "YE", "sector": ["0311"]})
         ]
         suppliers.save_suppliers(session, "site", incoming, suppliers.Origin(START.date(), START, "user:ana", "import"))
         desk.give_address(session, session.scalars(select(Supplier).where(Supplier.reference == "S-9")).one())
     campaign_id = desk.start(first=1)
     assert desk.get_states(campaign_id) == {"S-9": "queued"}
     assert "S-9" not in desk.get_states(desk.start(name="The next", first=1))
+
+
+def test_no_questionnaire_goes_to_a_place_where_a_state_imposes_the_labour(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    freeze_time(monkeypatch, datetime(2026, 12, 1, 9, tzinfo=UTC))  # before, no model knew of such places
+    due_on = date(2026, 12, 20)
+    ids = desk.add_suppliers(2, addresses=False)
+    with desk.session() as session:
+        mill, other = (session.get_one(Supplier, supplier_id) for supplier_id in ids)
+        mill.answers = {**mill.answers, "country": "CN", "region": "Xinjiang", "sector": ["1311"]}
+        seen = preview(session, Plan(name="Mills", due_on=due_on, channel=MERGE_FILE))
+        first = preview(session, Plan(name="Mills", due_on=due_on, channel=MERGE_FILE, first=1))
+        with pytest.raises(DomainError) as refused:
+            create_request(session, mill, "site", "the manager", date(2026, 12, 1), "user:ana")
+    assert [one.supplier.id for one in seen.left_out["asking.state_imposed"]] == [mill.id]
+    assert [one.supplier.id for one in (*seen.asked, *first.asked)] == [other.id, other.id]
+    assert (refused.value.code, refused.value.status) == ("asking.state_imposed", 409)
 
 
 def test_each_supplier_gets_the_form_for_its_trade_and_sensitive_questions_stay_out(desk: Desk):

@@ -96,6 +96,13 @@ class CampaignPreviewSchema(ApiSchema):
     asked = StrictList(fields.String(), metadata={"description": "The IDs of the suppliers."})
     no_address = StrictList(fields.String())
     asked_recently = StrictList(fields.String())
+    state_imposed = StrictList(
+        fields.String(),
+        metadata={
+            "description": "Suppliers at which a state imposes labour. People there may be punished for what they answer, so "
+            "these suppliers are assessed from outside."
+        },
+    )
     sensitive = StrictInteger(
         0,
         metadata={

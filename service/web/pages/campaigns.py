@@ -46,6 +46,7 @@ STATE_TITLES = {
 REASON_TITLES = {
     "no_address": lazy_gettext("No confirmed address"),
     "asked_recently": lazy_gettext("Asked recently"),
+    "asking.state_imposed": lazy_gettext("A state imposes labour there"),
     "link.too_many": lazy_gettext("Too many valid links"),
     "exited": lazy_gettext("An approved exit paper ends the relationship"),
 }
