@@ -247,4 +247,7 @@ def test_an_officer_undoes_an_import_on_its_page_and_a_viewer_cannot(portal: Por
     work(portal)
     page = officer.get(path).text
     assert "This import was undone" in page
+    assert "Import undone" in page
+    assert "Import complete" not in page
+    assert "suppliers scored" not in page
     assert "a questionnaire was sent" in page
