@@ -250,6 +250,7 @@ def test_an_officer_schedules_a_report_on_the_page_and_changes_who_gets_it(app: 
         "time_zone": "UTC",
     }
     refused = send(browser, "/schedules", **fields, report="brief.pdf")
+    assert 'value="rolling" checked' in refused.get_data(as_text=True), "the form for reviews stays as it was"
     assert refused.status_code == 422
     assert "Choose 1 to 50 active users" in refused.get_data(as_text=True)
     assert send(browser, "/schedules", **fields, report="brief.pdf", recipients=ben).status_code == 303
