@@ -37,6 +37,7 @@ PAGE = re.compile(r"(?:https?://|www\.)\S{1,400}", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?[0-9][0-9 ,.'’]{0,20}%?")
 PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}")
 SEVERAL = re.compile(r"[;|/,]")
+PART = re.compile(r"[-/ ]")
 LETTER = re.compile(r"[A-Za-z]")
 
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
@@ -160,7 +161,7 @@ def is_person(text: str) -> bool:
 
 def is_no_region(text: str) -> bool:
     """Return whether a text is a part of the world or a status, and no province: "Asia", "NA-East", "Active"."""
-    first, *others = re.split(r"[-/ ]", text.strip())
+    first, *others = PART.split(text.strip())
     names = load_header_words().not_a_region
     return fold_text(text) in names or (bool(others) and first.isupper() and fold_text(first) in names)
 
