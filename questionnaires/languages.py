@@ -69,6 +69,7 @@ class Language:
 
     def translate_question(self, question: Question) -> Question:
         """Return a question in the language. The English words for it are still understood in what is returned."""
+        na = question.not_applicable
         return replace(
             question,
             section=self.translate(question.section),
@@ -77,6 +78,7 @@ class Language:
             note=self.translate(question.note),
             evidence_wanted=self.translate(question.evidence_wanted),
             unit=self.translate(question.unit),
+            not_applicable=na and replace(na, because=self.translate(na.because)),
             synonyms=(*question.synonyms, question.title),
             choices=tuple(map(self._translate_choice, question.choices)),
         )
@@ -100,6 +102,7 @@ def list_form_texts(questions: Iterable[Question]) -> list[str]:
     for question in questions:
         texts += [question.section, question.title, question.evidence_wanted, question.unit, *question.list_texts()]
         texts += YES_NO if question.type == "yes_no" else ()
+        texts += [question.not_applicable.because] if question.not_applicable else []
     return list(filter(None, texts))
 
 

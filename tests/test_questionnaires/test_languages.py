@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from questionnaires.form import Questionnaire, list_versions, load_form
+from questionnaires.issues import ISSUES
 from questionnaires.languages import Translation, list_form_texts, list_languages, list_sector_names, load_language
 from questionnaires.lookups import DataFileError, find_sectors, load_sectors
 from questionnaires.offline.labels import load_codes_by_label
 from questionnaires.question import Question
 from questionnaires.text_normalize import fold_text
+from questionnaires.validation.text_answers import load_respondent_wordings
 from questionnaires.workbook import UNIVERSAL_ANSWERS, list_fixed_texts, list_outgoing_questions, load_template_texts
 
 COMPLETE_LANGUAGES = ["id", "th", "vi", "zh-Hans"]  # the others have the core questions
@@ -201,3 +203,10 @@ def test_no_translation_is_left_over_from_an_earlier_text(code: str) -> None:
     texts |= {load_form(form).title for form in FORMS} | {*UNIVERSAL_ANSWERS, *list_fixed_texts()}
     texts |= set(load_sectors().names.values())
     assert load_language(code).texts.keys() <= texts
+
+
+def test_whoever_answers_on_a_page_reads_of_no_cell_or_row_about_people_and_evidence() -> None:
+    codes = {code for code in ISSUES if code.startswith(("person.", "evidence."))} - {"person.column"}
+    wordings = load_respondent_wordings()
+    assert codes <= wordings.keys()
+    assert not [text for text in wordings.values() if re.search(r"\b(cell|row|column|sheet)s?\b", text)]
