@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from callers import form_token, make_browser, make_organisation, make_user
-from databases import SECRET_KEYS, Empty
+from databases import Empty
 from sqlalchemy import select
 
 from service.auth.second_factors import TOTP_PURPOSE
@@ -23,7 +23,7 @@ def test_a_form_that_was_open_while_the_key_was_rotated_is_accepted_until_the_ol
 ):
     settings = Settings(data=tmp_path, plain_http=True)
     with sqlite() as engine:
-        database = Database(engine, SECRET_KEYS)
+        database = Database(engine, settings.open_secret_keys())
         browser = make_browser(
             create_app(settings, database), make_user(database, make_organisation(database), "admin")
         )
@@ -40,7 +40,7 @@ def test_a_form_that_was_open_while_the_key_was_rotated_is_accepted_until_the_ol
 def test_web_servers_accept_at_once_what_another_signed_with_a_new_key(tmp_path: Path, sqlite: Empty):
     settings = Settings(data=tmp_path, plain_http=True)
     with sqlite() as engine:
-        database = Database(engine, SECRET_KEYS)
+        database = Database(engine, settings.open_secret_keys())
         one, other = create_app(settings, database), create_app(settings, database)
         browser = make_browser(one, make_user(database, make_organisation(database), "admin"))
         settings.add_secret_key()
