@@ -9,7 +9,7 @@ always given, and the names of suppliers are invented.
 No test reaches the network: a connection to another machine fails the test that tried. No test asks how long something
 took (`patience.py`). Warnings are errors.
 
-There are two levels. `scripts/test` takes some minutes. `scripts/test --long` also runs the tests that are marked `long`, and
+There are two levels. `scripts/test` takes about 20 minutes. `scripts/test --long` also runs the tests that are marked `long`, and
 draws ten times as many examples in property tests (`examples.py`). On both levels the examples are the same on every run,
 so that a red run can be repeated and a green one means the same everywhere; HYPOTHESIS_PROFILE=search draws new ones.
 """
