@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from service.durable_files import sync_folder
+
 Entry = Mapping[str, Any]
 
 
@@ -36,7 +38,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         if is_new:
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
 
     def read(self) -> list[Entry]:
         """Return the entries in their order; a line that was not written completely is left out."""
@@ -55,11 +57,3 @@ class Journal:
 
 def _ends_with_newline(descriptor: int, size: int) -> bool:
     return os.pread(descriptor, 1, size - 1) == b"\n"
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from service.durable_files import sync_folder
+
 PREFIX = "DILIGENCE_"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ONE_TIME_PASSWORD_HOURS = 72
@@ -224,7 +226,7 @@ class Settings:
         keys = self.get_secret_keys()
         draft = _write_secret_keys(self.secret_keys_path, keys)
         draft.replace(self.secret_keys_path)
-        _sync_folder(draft.parent)
+        sync_folder(draft.parent)
         return len(keys) + 1
 
 
@@ -274,7 +276,7 @@ def _create_secret_key(path: Path) -> None:
     draft = _write_secret_keys(path, ())
     try:
         os.link(draft, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         pass
     finally:
@@ -289,15 +291,6 @@ def _write_secret_keys(path: Path, older: Sequence[bytes]) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return draft
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the name of a new file durable, before anything is encrypted with the key in it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

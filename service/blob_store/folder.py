@@ -29,6 +29,7 @@ from service.blob_store import (
     is_intact,
     open_plain,
 )
+from service.durable_files import sync_folder
 from service.encrypted_file import EncryptedFileError, is_encrypted_with
 
 DRAFTS = "drafts"
@@ -45,7 +46,7 @@ class FolderStore:
         if not self.drafts.is_dir():
             self.drafts.mkdir(parents=True, exist_ok=True)
             for parent in (folder, folder.parent):
-                _sync_folder(parent)
+                sync_folder(parent)
 
     def put(self, data: bytes | BinaryIO) -> str:
         """Store bytes, or the rest of a file, durably and return their sha256; a damaged copy is replaced."""
@@ -63,7 +64,7 @@ class FolderStore:
                 if not is_stored:
                     Path(draft.name).replace(target)
                 for folder in (target.parent, self.folder):
-                    _sync_folder(folder)
+                    sync_folder(folder)
         return digest
 
     def open(self, digest: str) -> BinaryIO:
@@ -113,7 +114,7 @@ class FolderStore:
                     used = target.stat().st_mtime_ns  # it is not in use any longer because of this
                     os.utime(draft.name, ns=(used, used))
                     Path(draft.name).replace(target)
-                    _sync_folder(target.parent)
+                    sync_folder(target.parent)
         return True
 
     def delete_unless_put_since(self, digest: str, moment: datetime) -> bool:
@@ -124,7 +125,7 @@ class FolderStore:
                 return False
             if target.exists():
                 target.unlink()
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         return True
 
     def was_put_since(self, digest: str, moment: datetime) -> bool:
@@ -154,7 +155,7 @@ class FolderStore:
                     path.replace(target)
                 else:
                     path.unlink(missing_ok=True)
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         return len(leftovers)
 
     def _iterate_leftovers(self) -> Iterator[Path]:
@@ -204,11 +205,3 @@ def _is_abandoned(draft: Path) -> bool:
             return True
     except (BlockingIOError, FileNotFoundError):
         return False
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
