@@ -56,12 +56,17 @@ def _describe_fixed(detail: Detail) -> str:
 
 
 def _describe_changeable(detail: Detail) -> str:
-    """Return the heading of the answers, with the points that they add or take off, and the most that the score could fall."""
+    """Return the heading of the answers: what they and a rule add or take off, and the most that the score could fall.
+
+    With the points of the facts, those in the heading add up to the score.
+    """
     title = "What the supplier can change: its answers, their evidence and its agencies"
     if detail.headline.inherent is None:
         return title
     now = f"{format_points(detail.answer_points)} points now"
-    return f"{title} ({now}; could fall by up to {format_score(detail.could_win - (detail.headline.uplift or 0.0))})"
+    if detail.headline.uplift:
+        now += f", and {format_points(detail.headline.uplift)} from a minimum-score rule"
+    return f"{title} ({now}; could fall by up to {format_score(detail.could_win)})"
 
 
 def _group_answers(answers: Sequence[Reason]) -> list[Tree]:

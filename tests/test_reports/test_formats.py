@@ -108,6 +108,20 @@ def test_what_a_supplier_cannot_change_is_headed_by_its_points(name):
 
 
 @pytest.mark.parametrize("name", ["html", "pdf"])
+def test_the_points_of_both_headings_add_up_to_the_score(name):
+    detail = next(one for one in sample().details if one.headline.uplift)
+    report = replace(sample(), details=(detail,))
+    data = render(report, name).data
+    text = re.sub(r"\s+", " ", html_text(data) if name == "html" else pdf_text(data))
+    pattern = (
+        r"law and goods \(([0-9.]+) points\)|([+−][0-9.]+) points now, and ([+−][0-9.]+) from a minimum-score rule"
+    )
+    points = [float(number.replace("−", "-")) for found in re.findall(pattern, text) for number in found if number]
+    assert len(points) == 3
+    assert sum(points) == pytest.approx(detail.headline.score, abs=0.16)  # three rounded figures
+
+
+@pytest.mark.parametrize("name", ["html", "pdf"])
 def test_page_one_names_the_cases_in_which_people_may_be_in_danger(name):
     lines = [
         CaseLine(f"CR-{n}", "Quiet Gull (vessel)", "9 people", strength, 1, ())
