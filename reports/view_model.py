@@ -301,9 +301,9 @@ def confidence_sentences(results: Sequence[Headline]) -> list[str]:
     low_coverage = sum(headline.coverage < 0.5 for headline in results)
     have = "has" if low_coverage == 1 else "have"
     width = statistics.median(headline.worst - headline.best for headline in results)
+    middle = f"{low:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"between {low:.0f} and {high:.0f}"
     return [
-        f"Median confidence: {statistics.median(confidence):.0f}/100. For the middle half of suppliers it is between "
-        f"{low:.0f} and {high:.0f}.",
+        f"Median confidence: {statistics.median(confidence):.0f}/100. For the middle half of suppliers it is {middle}.",
         f"{low_coverage:,} of {len(results):,} suppliers {have} answered fewer than half of the key questions.",
         f"The median likely range is {width:.0f} points wide, from the best to the worst case that the answers allow.",
     ]
