@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from math import ceil, inf
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,13 +202,13 @@ def build_plan(scores: Scores, cells: Cells, model: Model, flags: Mapping[str, F
 
     reasons = {name: circumstances.get(name, findings.get((name, "harm"))) for name in library.conditions}
     reached = {name: called for name, called in reasons.items() if called is not None and called.any()}
-    for a in library.conditional:
-        for name in library.actions[a].withheld_for:
-            if name in reached:
-                plan.days[a, reached[name]] = inf
-        if only_for := library.actions[a].only_for:
-            where = [reached[name] for name in only_for if name in reached]
-            plan.days[a, ~np.logical_or.reduce([np.zeros_like(scores.harm), *where])] = inf
+    nowhere = np.zeros_like(scores.harm)
+    for withheld_for, only_for, actions in library.conditional:
+        withheld = np.logical_or.reduce([nowhere, *(reached[name] for name in withheld_for if name in reached)])
+        if only_for:
+            withheld |= ~np.logical_or.reduce([nowhere, *(reached[name] for name in only_for if name in reached)])
+        if withheld.any():
+            plan.days[np.ix_(actions, withheld)] = inf
     protect_contacts(plan.days, library.actions, circumstances[STATE_IMPOSED])
     return replace(plan, state_imposed=circumstances[STATE_IMPOSED])
 
@@ -347,17 +348,25 @@ def find_circumstances(answers: Answers, model: Model, agency_scores: Mapping[st
 Calls = Mapping[Finding, Sequence[tuple[int, float]]]
 
 
+class _Conditional(NamedTuple):
+    """Actions (positions) with the same findings for which they are withheld, and for which alone they are called for."""
+
+    withheld_for: tuple[str, ...]
+    only_for: tuple[str, ...]
+    actions: NDArray[np.intp]
+
+
 @dataclass(frozen=True)
 class _Library:
     """The actions that a model uses, indexed.
 
     ``calls``: by finding, the actions (positions) that address it, and within how many days; ``conditional``: the actions that
-    are withheld for some of the findings ``conditions``, or only for them called for.
+    are withheld for some of the findings ``conditions``, or only for them called for, grouped by these findings.
     """
 
     actions: tuple[Action, ...]
     calls: Calls
-    conditional: tuple[int, ...]
+    conditional: tuple[_Conditional, ...]
     conditions: frozenset[str]
 
 
@@ -369,6 +378,10 @@ def _load_library(model: Model) -> _Library:
         for finding in action.addresses:
             for state in action.states:
                 calls.setdefault((finding, state), []).append((a, action.due_days[state]))
-    conditional = tuple(a for a, action in enumerate(actions) if action.withheld_for or action.only_for)
-    conditions = frozenset(name for a in conditional for name in (*actions[a].withheld_for, *actions[a].only_for))
+    grouped: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+    for a, action in enumerate(actions):
+        if action.withheld_for or action.only_for:
+            grouped.setdefault((action.withheld_for, action.only_for), []).append(a)
+    conditional = tuple(_Conditional(*names, np.array(positions)) for names, positions in grouped.items())
+    conditions = frozenset(name for withheld_for, only_for in grouped for name in (*withheld_for, *only_for))
     return _Library(actions, calls, conditional, conditions)

@@ -18,22 +18,25 @@ from questionnaires.question import DATE_QUESTIONS
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validation.column_matcher import ColumnMatch
 from questionnaires.validation.context import AnswerColumn, ValidationContext
-from questionnaires.validation.contradictions import load_contradictions
+from questionnaires.validation.contradictions import has_contradiction, load_contradictions
 from questionnaires.validation.rules import NEVER_ZERO, apply_rules
 from questionnaires.validation.validate import SheetOptions, fill_derived_answers
 
-# The questions that trigger a rule: answers without any of them, and without "not applicable", need no validation.
+# The questions that trigger a rule other than a contradiction.
 RULE_QUESTIONS = {
     "workers_total", "workers_migrant", "workers_female", "migrant_pct", "agencies", "workers_by_agency", "address", "city",
     "region", "form_version", "evidence", "evidence_grade", *DATE_QUESTIONS, *NEVER_ZERO,
-    *(contradiction.question for contradiction in load_contradictions()),
 }  # fmt: skip
 DERIVED_QUESTIONS = {"name_local", "naics"}
 TRIGGERS = frozenset(RULE_QUESTIONS | DERIVED_QUESTIONS)
-# The other questions that the rules read; for blanks in a returned form they look at all answers.
+# The other questions that these rules read; for blanks in a returned form they look at all answers.
 RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "uses_agencies", "questions_shown"}
-RULE_INPUTS = TRIGGERS | RELATED_QUESTIONS.union(
-    *(contradiction.contradicted_by for contradiction in load_contradictions())
+COMPARED_QUESTIONS = TRIGGERS | RELATED_QUESTIONS
+CONTRADICTIONS = [(each.question, other) for each in load_contradictions() for other in each.contradicted_by]
+RULE_INPUTS = COMPARED_QUESTIONS.union(*CONTRADICTIONS)
+# If no answers contradict each other as given, only those can that another rule changes.
+UNCONTRADICTED_INPUTS = COMPARED_QUESTIONS.union(
+    *(pair for pair in CONTRADICTIONS if not COMPARED_QUESTIONS.isdisjoint(pair))
 )
 NOT_APPLICABLE_ANSWERS = (CANNOT_APPLY, NOT_APPLICABLE)
 
@@ -49,11 +52,13 @@ def validate_answers(
     given = {question: answer for question, answer in answers.items() if answer is not None}
     is_returned = given.get("form_returned", CANNOT_APPLY) not in NOT_APPLICABLE_ANSWERS
     has_not_applicable = any(answer in NOT_APPLICABLE_ANSWERS for answer in given.values())
-    if not (is_returned or has_not_applicable or TRIGGERS & given.keys()):
+    reads_all = is_returned or has_not_applicable
+    is_contradicted = not reads_all and has_contradiction(form.kind, given, as_of)
+    if not (reads_all or is_contradicted or TRIGGERS & given.keys()):
         return given, ()
     read = answers if is_returned else given  # a null is a blank of a returned form
-    reads_all = is_returned or has_not_applicable
-    inputs = {question: answer for question, answer in read.items() if reads_all or question in RULE_INPUTS}
+    needed = RULE_INPUTS if is_contradicted else UNCONTRADICTED_INPUTS
+    inputs = {question: answer for question, answer in read.items() if reads_all or question in needed}
     questions = tuple(inputs)
     # A sheet of a header and one row, whose cells are the answers.
     cell_codes = np.array([0, 1], dtype=np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from questionnaires.form import build_answers_schema, load_combined_form
 from questionnaires.issues import Issue
 from questionnaires.parse.answer import EvidencePiece
+from questionnaires.parse.types import ChoiceField
 from questionnaires.validation.json_answers import validate_answers
 from service.api.validation import DETAILS, error, errors_of, refusal
 from service.auth.caller import get_caller
@@ -38,14 +40,18 @@ def load_answers(kind: str, data: Mapping[str, Any]) -> LoadedAnswers:
     Raises DomainError, 422: ``field.read_only``, ``field.unknown``, ``field.type``, or the code of the catalogue of issues.
     """
     on = today(get_caller().time_zone).isoformat()
-    fields = _schema(kind, on).fields
+    fields, codes = _schema(kind, on).fields, _list_codes(kind, on)
     loaded: dict[str, Any] = {}
     messages: dict[str, Any] = {name: ["field.unknown"] for name in data if name not in fields}
     # This gives the same result as loading the whole schema, but processes only the few fields that were sent, out of over a
     # hundred.
     for name in sorted(data.keys() - messages.keys(), key=_order(kind).__getitem__):
+        value = data[name]
+        if isinstance(value, str) and value in codes.get(name, ()):  # what most answers are
+            loaded[name] = value
+            continue
         try:
-            loaded[name] = fields[name].deserialize(data[name], name, data)
+            loaded[name] = fields[name].deserialize(value, name, data)
         except ValidationError as fault:
             messages[name] = fault.messages
     messages |= {name: ["field.required"] for name in _required(kind) if name not in data}
@@ -83,6 +89,12 @@ def _order(kind: str) -> Mapping[str, int]:
 @cache
 def _required(kind: str) -> tuple[str, ...]:
     return tuple(question.id for question in load_combined_form(kind).questions if question.required)
+
+
+@lru_cache(maxsize=12)
+def _list_codes(kind: str, on: str) -> Mapping[str, AbstractSet[str]]:
+    """Return the codes of the choices that are answers as they are, by question."""
+    return {name: field.codes for name, field in _schema(kind, on).fields.items() if isinstance(field, ChoiceField)}
 
 
 @lru_cache(maxsize=12)  # a few kinds, and the dates that are current in some time zone

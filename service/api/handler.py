@@ -59,16 +59,16 @@ def handler(route: Route) -> Callable[..., Response]:
             arguments.update(route.prepare())
         written = route.transaction == "write" or key
         with write_session() if written else read_session(snapshot=route.transaction == "read") as session:
-            sent = json.dumps(data, sort_keys=True).encode()
-            digest = idempotency.request_digest(sent, *_read_parts()) if key else ""
+            digest = idempotency.request_digest(*_list_parts(data)) if key else ""
             reply = idempotency.run_once(session, key, digest, lambda: _dumped(route, session, arguments))
         return response(reply)
 
     return handle
 
 
-def _read_parts() -> Iterator[bytes]:
-    """Yield the parts of a multipart form, which the view can read again."""
+def _list_parts(data: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the body of a request: its JSON, and the parts of a multipart form, which the view can read again."""
+    yield json.dumps(data, sort_keys=True).encode()
     for name, text in sorted(request.form.items()):
         yield f"{name}={text}".encode()
     for name, file in sorted(request.files.items()):

@@ -1,5 +1,6 @@
 """One entity's answers as JSON are validated by the rules of sheets; answers that no rule reads skip them."""
 
+import random
 from typing import Any
 
 import pytest
@@ -56,6 +57,28 @@ def test_every_answer_that_a_rule_reads_is_passed_to_the_rules(kind: str, monkey
     (answers,) = calls
     assert {"country", "recruitment_fees", "fees_repaid"} <= answers.read
     assert answers.read & set(form.by_id) <= json_answers.RULE_INPUTS
+
+
+@pytest.mark.parametrize("kind", ["site", "agency"])
+def test_answers_that_contradict_nothing_are_left_out_of_the_rules_without_effect(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    form, chance = load_combined_form(kind), random.Random(1)
+    chosen = [
+        {
+            question: form.by_id[question].choices[chance.randrange(len(form.by_id[question].choices))].code
+            if form.by_id[question].type == "choice"
+            else answer
+            for question, answer in answer_everything(form).items()
+            if chance.random() < 0.2
+        }
+        for _ in range(40)
+    ]
+    by_need = [json_answers.validate_answers(form, answers, "2026-11-29") for answers in chosen]
+    monkeypatch.setattr(json_answers, "UNCONTRADICTED_INPUTS", frozenset(form.by_id))
+    monkeypatch.setattr(json_answers, "RULE_INPUTS", frozenset(form.by_id))
+    assert by_need == [json_answers.validate_answers(form, answers, "2026-11-29") for answers in chosen]
+    assert len({issue.code for _, issues in by_need for issue in issues}) > 1
 
 
 def test_valid_answers_keep_their_order():
