@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date
 from hashlib import sha256
-from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
-import numpy as np
 import orjson
-from flask import request
+from flask import current_app, request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
-from risk_models.answers import from_rows
-from risk_models.facts.facts import FactSnapshot, load_facts
 from service.api.answers import load_answers
 from service.api.body import parse_day
 from service.api.responses import Reply, check_version
@@ -31,9 +27,8 @@ from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
 from service.api.validation import load_body
 from service.api.vouching import check_confirmed_pieces, take_confirmed_pieces, take_voucher, vouch
-from service.assessment.assess import AssessedBatch, Batch, assess_batch
-from service.assessment.decision import CorrectivePlan, decide
-from service.assessment.export_json import ENGINE_VERSION, iter_result_json
+from service.assessment.decision import CorrectivePlan
+from service.assessment.export_json import ENGINE_VERSION
 from service.auth.caller import get_caller, get_settings
 from service.clock import now, today
 from service.db import change_feed
@@ -52,15 +47,13 @@ from service.questionnaires_sent.asked_back import list_asked_back
 from service.referrals.readiness import load_gate
 from service.remediation.gate import NOTHING_KNOWN, GateFacts, load_gate_facts
 from service.report_content import redaction
+from service.report_content.decided import Onboarding, decide_result
 from service.reporting import report_jobs
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
-from service.suppliers.organisation_models import list_organisation_models
+from service.suppliers.organisation_models import get_organisation, get_release_on
 
 Values = Mapping[str, Any]
-# Concurrent assessments would compete for the interpreter at every call of numpy: each would take half as long again, and all
-# of them would finish later.
-TURN = Lock()
 DECISION_REQUEST = DecisionRequestSchema()
 
 
@@ -94,13 +87,12 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     plan, informed_on = _load_plan(load_body(DECISION_REQUEST, given), on)
     voucher = take_voucher(kind, data)
     data = _as_returned_form(session, kind, data, on)
-    with TURN:
-        answers, issues = vouch(kind, load_answers(kind, data), voucher)
-        scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
-        batch = Batch(kind, from_rows([answers]), "", "", np.array([1]))
-        facts = load_facts().as_of(on)
-        assessed = assess_batch(batch, facts, on, scores, list_organisation_models(session, on))
-        return Reply(with_issues(decided_result(assessed, facts, on, plan, informed_on), issues))
+    answers, issues = vouch(kind, load_answers(kind, data), voucher)
+    scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
+    release = get_release_on(get_organisation(session), on)
+    sees_all = get_caller().sees_worker_derived
+    supplier = Onboarding(kind, answers, on, scores, release, plan, informed_on, sees_all)
+    return Reply(with_issues(current_app.extensions["decide"](supplier), issues))
 
 
 def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: date) -> dict[str, Any]:
@@ -162,53 +154,6 @@ def with_issues(values: dict[str, Any], issues: list[dict[str, str]]) -> dict[st
     return {**values, "issues": issues} if issues else values
 
 
-def decided_result(
-    assessed: AssessedBatch,
-    facts: FactSnapshot,
-    on: date,
-    plan: CorrectivePlan | None = None,
-    informed_on: date | None = None,
-    shown: AssessedBatch | None = None,
-    exited_on: date | None = None,
-) -> dict[str, Any]:
-    """Return the result of one supplier as far as the caller may see it, with the onboarding decision.
-
-    ``plan``, ``informed_on`` and ``exited_on``: as for :func:`service.assessment.decision.decide`. ``shown``:
-    the assessment without the steps that may not be shown, by default the whole of it; the decision always knows all steps.
-    """
-    sees_all = get_caller().sees_worker_derived
-    shown = shown or assessed
-    planned = shown if sees_all else redaction.with_supplier_visible_plan(shown)
-    result = orjson.loads(next(iter_result_json(planned, on)))
-    now_on = today(get_caller().time_zone)
-    decision = decide(
-        assessed,
-        result,
-        facts,
-        on,
-        plan,
-        informed_on,
-        today=now_on,
-        sees_worker_derived=sees_all,
-        exited_on=exited_on,
-    )
-    reasons = [{"code": code, "text": text} for code, text in decision.reasons]
-    visible = result if sees_all else redaction.redact_result(result)
-    in_full = {
-        "answer": decision.answer,
-        "reasons": reasons,
-        "ends_when": decision.ends_when,
-        "meanwhile": decision.meanwhile,
-        "next_step": decision.next_step,
-    }
-    return {
-        **visible,
-        "decision": decision.decision,
-        "decision_reasons": reasons,
-        "decision_details": in_full if decision.four_answers else None,
-    }
-
-
 def _supplier(session: Session, supplier: Supplier, result: Result, known: GateFacts) -> dict[str, Any]:
     """Return a supplier or agency with its latest result, the decision, and what else it is found under."""
     names = ("id", "version", "silent", "assessed_at", "review_due", "ended_on", "fell_on")
@@ -224,11 +169,11 @@ def _supplier(session: Session, supplier: Supplier, result: Result, known: GateF
 def _result(session: Session, result: Result, known: GateFacts = NOTHING_KNOWN) -> dict[str, Any]:
     """Return a stored result without the steps that the referral directory does not allow yet, and what replaces them."""
     assessed, facts = stored_results.reassess_result(result)
-    gate = load_gate(session, today(get_caller().time_zone))
-    sees_all = get_caller().sees_worker_derived
+    now_on, sees_all = today(get_caller().time_zone), get_caller().sees_worker_derived
+    gate = load_gate(session, now_on)
     gated = gate.apply(assessed if sees_all else redaction.with_supplier_visible_plan(assessed))
     given = (known.plan, known.informed_on, gated.assessed, known.exited_on)
-    decided = decided_result(assessed, facts, result.on, *given)
+    decided = decide_result(assessed, facts, result.on, *given, today=now_on, sees_worker_derived=sees_all)
     return {**decided, "actions_withheld": gate.describe(gated.places) or None}
 
 

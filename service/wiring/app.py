@@ -26,6 +26,7 @@ from service.db.account_tables import ApiKey
 from service.db.calendar_tables import CalendarLink
 from service.db.link_tables import SupplierLink
 from service.db.session import Database, open_database
+from service.decision_process import decide_here
 from service.heartbeats import Pulse
 from service.settings import Settings
 from service.supplier_links import links
@@ -134,6 +135,7 @@ def connect(app: Flask, settings: Settings, database: Database) -> None:
         settings=settings,
         database=database,
         blob_store=open_blob_store(settings.blob_store, database.secret_keys),
+        decide=decide_here,
         rate_limiter=RateLimiter(database, settings.api_per_minute, ApiKey),
         link_limiter=RateLimiter(database, links.REQUESTS_PER_MINUTE, SupplierLink),
         calendar_limiter=RateLimiter(database, calendar_links.REQUESTS_PER_MINUTE, CalendarLink),

@@ -31,6 +31,7 @@ from service.db.migrations import get_newest_revision, get_revision, migrate
 from service.db.remediation_tables import StepComment
 from service.db.row_security import RowSecurityError, is_effective, is_prepared
 from service.db.session import Database, open_database
+from service.decision_process import DecisionProcess
 from service.jobs.worker import run_workers
 from service.journal import Journal
 from service.outbox.delivery import Channels, run_delivery
@@ -42,7 +43,7 @@ from service.wiring import demo
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 from service.wiring.scheduler import run_scheduler
-from service.wiring.server import Server
+from service.wiring.server import THREADS, Server
 
 GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
 NEW_OBJECTS = (
@@ -245,10 +246,14 @@ def _create_server(app: Flask, settings: Settings) -> Server:
 
 
 def preload_data(app: Flask | None = None) -> None:
-    """Load models, facts, forms and the page templates of an app before the first request or job: it takes a second or two."""
+    """Load models, facts, forms and the page templates of an app before the first request or job: it takes a second or two.
+
+    An app also gets the process that makes its decisions.
+    """
     if app is not None:
         for page in app.jinja_env.list_templates(extensions=["html"]):
             app.jinja_env.get_template(page)
+        app.extensions["decide"] = DecisionProcess(THREADS).decide
     load_models()
     load_facts()
     for kind in KINDS:

@@ -116,7 +116,7 @@ def test_a_gate_that_breaks_says_ask_and_never_proceed(portal: Portal, monkeypat
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("service.api.views.assess_batch", broken)
+    monkeypatch.setattr("service.report_content.decided.assess_batch", broken)
     answer = portal.post("/assessments", well_answered())
     assert (answer.status_code, answer.mimetype) == (500, "application/problem+json")
     assert (answer.json["code"], answer.json["decision"]) == ("fault", "ask")

@@ -10,9 +10,9 @@ from flask import Flask
 from portal import Portal, make_portal
 
 from risk_models.model import Model, load_models
-from service.api import views
 from service.clock import now
 from service.db.session import Database
+from service.report_content import decided
 from service.suppliers.organisation_models import list_release_models
 from tests.test_service.test_onboarding_decision import HELD_IN_DEBT, PLACE
 
@@ -22,7 +22,7 @@ TODAY = now().date()
 @pytest.fixture
 def portal(app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch) -> Portal:
     """Return a caller whose organisation uses the models of 2026.4."""
-    monkeypatch.setattr(views, "list_organisation_models", lambda *_: list_models_of_method_4())
+    monkeypatch.setattr(decided, "list_models_up_to", lambda _: list_models_of_method_4())
     return make_portal(app, make_organisation(database))
 
 
@@ -86,7 +86,7 @@ def test_a_result_of_an_older_model_has_three_answers_only(
 ):
     older = list_release_models("2026.3")
     assert all(model.method < 4 for model in older)
-    monkeypatch.setattr(views, "list_organisation_models", lambda *_: older)
+    monkeypatch.setattr(decided, "list_models_up_to", lambda _: older)
     portal = make_portal(app, make_organisation(database))
     body = portal.post("/assessments", {**PLACE, "evidence": [], "sector": "1020", "country": "TH"}).json
     assert body["decision"] == "ask"
