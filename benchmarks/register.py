@@ -197,7 +197,11 @@ def copy_rows(connection: Connection, table: Table, copy: int) -> None:
         changed |= {"id": f"'{copy:03}' || substr(id, 4)"}
     changed |= {name: f"{name} || ' {copy}'" for name in ("name", "sort_name", "reference", "key", "company_key")}
     changed |= {name: f"{name} + {copy / 1000}" for name in ("score", "inherent")} if table.name == "supplier" else {}
-    names = [column.name for column in table.columns if table.name != "change" or column.name != "id"]
+    names = [
+        column.name
+        for column in table.columns
+        if column.computed is None and (table.name != "change" or column.name != "id")
+    ]
     owner = "id" if table.name == "supplier" else "supplier_id"
     connection.exec_driver_sql(
         f"INSERT INTO {table.name} ({', '.join(quoted(names))}) "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, dataclass, field, fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -207,8 +209,10 @@ class Settings:
     def open_secret_keys(self) -> KeyFile:
         """Return the secret keys as they are in their file at each moment. Raises SettingError as get_secret_keys does."""
         path = self.secret_keys_path
-        if path not in _key_files and not path.exists():
-            _create_secret_key(path)
+        if path not in _key_files:
+            if not path.exists():
+                _create_secret_key(path)
+            _remove_draft(path)
         key_file = _key_files.setdefault(path, KeyFile(path))
         len(key_file)  # reads it
         return key_file
@@ -222,11 +226,20 @@ class Settings:
         return self.get_secret_keys()[0]
 
     def add_secret_key(self) -> int:
-        """Add a new secret key before the others, and return how many there are now. Raises SettingError, OSError."""
-        keys = self.get_secret_keys()
-        draft = _write_secret_keys(self.secret_keys_path, keys)
-        draft.replace(self.secret_keys_path)
-        sync_folder(draft.parent)
+        """Add a new secret key before the others, and return how many there are now. Raises SettingError, OSError.
+
+        Two commands take turns: a key that one of them added and the other left out would be lost, with all that was encrypted
+        with it by then.
+        """
+        self.open_secret_keys()
+        path = self.secret_keys_path
+        with _lock_key_file(path):
+            keys = _read_keys(path)
+            draft = _get_draft(path)
+            draft.unlink(missing_ok=True)
+            _write_secret_keys(draft, keys)
+            draft.replace(path)
+            sync_folder(path.parent)
         return len(keys) + 1
 
 
@@ -273,7 +286,8 @@ def _read_keys(path: Path) -> tuple[bytes, ...]:
 def _create_secret_key(path: Path) -> None:
     # Written to a draft and linked into place, so that two processes that start at once both read one whole key.
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = _write_secret_keys(path, ())
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    _write_secret_keys(draft, ())
     try:
         os.link(draft, path)
         sync_folder(path.parent)
@@ -283,14 +297,37 @@ def _create_secret_key(path: Path) -> None:
         draft.unlink()
 
 
-def _write_secret_keys(path: Path, older: Sequence[bytes]) -> Path:
-    """Write a new secret key and the older ones to a draft beside a file, and return the path of the draft."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+def _write_secret_keys(path: Path, older: Sequence[bytes]) -> None:
+    """Write a new secret key and the older ones to a new file."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(b"\n".join((secrets.token_hex(32).encode(), *older)) + b"\n")
         file.flush()
         os.fsync(file.fileno())
-    return draft
+
+
+def _get_draft(path: Path) -> Path:
+    """Return the path at which a key file is written before it replaces the one in use."""
+    return path.with_name(f"{path.name}.draft")
+
+
+def _remove_draft(path: Path) -> None:
+    """Remove the draft that a command left behind when it was killed; its new key never took effect."""
+    if not _get_draft(path).exists():
+        return
+    with suppress(OSError), _lock_key_file(path):  # whoever is writing it finishes first
+        _get_draft(path).unlink(missing_ok=True)
+
+
+@contextmanager
+def _lock_key_file(path: Path) -> Iterator[None]:
+    """Keep others from replacing a key file. Raises OSError."""
+    while True:
+        with path.open("r+b") as file:  # a network file system locks only what may be written
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                yield
+                return
+        # it was replaced in the meantime
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

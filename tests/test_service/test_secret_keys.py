@@ -1,11 +1,20 @@
 """Keys derived from the secret keys of an installation: signing, encryption, and what a newer key changes."""
 
+import os
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import rotating
 from callers import make_organisation
+from examples import TIMES
+from processes import ROOT
 
-from service import secret_keys
+from service import secret_keys, settings
 from service.clock import now
 from service.connected_systems.systems import Credentials, SystemForm, create_system, read_credentials
 from service.db.session import Database
@@ -65,6 +74,41 @@ def test_the_file_of_the_secret_keys_may_hold_several_newest_first(tmp_path: Pat
     other.secret_keys_path.write_bytes(NEW + b"\nshort\n")
     with pytest.raises(SettingError, match="at least 32 characters"):
         other.get_secret_keys()
+
+
+def test_of_keys_that_are_added_at_the_same_time_none_is_lost(tmp_path: Path):
+    settings = Settings(data=tmp_path)
+    (first,) = settings.get_secret_keys()
+    with ThreadPoolExecutor(8) as pool:
+        counts = [adding.result() for adding in [pool.submit(settings.add_secret_key) for _ in range(8)]]
+    assert sorted(counts) == list(range(2, 10))
+    *added, last = settings.get_secret_keys()
+    assert (len(set(added)), last) == (8, first)
+
+
+@pytest.mark.fault
+def test_a_rotation_that_is_killed_loses_no_key_and_leaves_no_draft_for_the_next_start(tmp_path: Path):
+    kept = Settings(data=tmp_path).get_secret_keys()
+    draws = random.Random(9)
+    for _ in range(2 if TIMES == 1 else 40):
+        with subprocess.Popen(
+            [sys.executable, rotating.__file__, str(tmp_path)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            process.stdout.readline()
+            time.sleep(draws.uniform(0, 0.02))
+            process.kill()
+        keys = Settings(data=tmp_path).get_secret_keys()
+        assert keys[-len(kept) :] == kept
+        assert len(keys) > len(kept)
+        kept = keys
+    draft = tmp_path / "secret-key.draft"
+    draft.write_bytes(NEW + b"\n" + b"\n".join(kept))
+    settings._key_files.clear()  # as in a new process
+    assert Settings(data=tmp_path).get_secret_keys() == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["secret-key"]
 
 
 def test_a_key_that_is_added_to_the_file_is_used_without_a_restart(tmp_path: Path):
