@@ -228,7 +228,13 @@ def find_few(session: Session, matches: Matches, on: date, order: Order) -> Sequ
     """Return the ids, confidence, coverage and sort values of all suppliers that match, in order; None if they are many."""
     if matches.found > (SEARCHED if matches.narrowed else FEW):
         return None
-    found = _sort(session, build_filter_conditions(matches.filter_, on, matches.by_index), order)
+    if matches.by_index == ("text",) and len(fold_words(matches.filter_.text)) > 1:
+        # In one statement, PostgreSQL would read all suppliers before their words: it takes them for far fewer than they are.
+        ids = session.scalars(select(find_by_words(matches.filter_, SEARCHED).c.id).distinct()).all()
+        others = build_filter_conditions(replace(matches.filter_, text=""), on, ())
+        found = _sort(session, (*others, Supplier.id.in_(ids)), order)
+    else:
+        found = _sort(session, build_filter_conditions(matches.filter_, on, matches.by_index), order)
     return found if len(found) <= FEW else None
 
 
@@ -336,10 +342,10 @@ def count_matches(session: Session, matches: Matches, on: date) -> tuple[int, bo
     return count_first(session, matches.filter_, matches.by_index, on), True
 
 
-def find_by_words(filter_: SupplierFilter) -> Any:
-    """Return the subquery of the ids of suppliers with all words of a text among the first FEW with the rarest of them."""
+def find_by_words(filter_: SupplierFilter, most: int = FEW) -> Any:
+    """Return the subquery of the ids of suppliers with all words of a text among the first ``most`` with the rarest of them."""
     first, *others = fold_words(filter_.text)
-    rows = select(SupplierWord.supplier_id.label("id")).where(is_found_by(first, filter_.kind)).limit(FEW).subquery()
+    rows = select(SupplierWord.supplier_id.label("id")).where(is_found_by(first, filter_.kind)).limit(most).subquery()
     return select(rows.c.id).where(*(has_word(word, rows.c.id) for word in others)).subquery()
 
 
