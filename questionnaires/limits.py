@@ -13,7 +13,8 @@ class Limits:
     archive, ``sheets``; ``rows`` and ``columns`` of one sheet, ``cells`` of the rectangles of all sheets together;
     characters of a cell above which its row is rejected (``cell_text``) or the file refused (``longest_text``), and
     ``all_text`` bytes of text in all cells; CPU ``seconds`` and bytes of ``memory`` of the sandboxed process, and the seconds
-    after which it is ended even if a busy machine gave it less CPU time (``elapsed_seconds``).
+    after which it is ended even if a busy machine gave it less CPU time (``elapsed_seconds``), or sooner if it used none at all
+    for a while (``idle_seconds``): there is nothing that it could be waiting for.
     """
 
     bytes: int = 50_000_000
@@ -29,6 +30,7 @@ class Limits:
     all_text: int = 256_000_000
     seconds: int = 60
     elapsed_seconds: int = 600
+    idle_seconds: int = 30
     memory: int = 2_000_000_000
 
     @property

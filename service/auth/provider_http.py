@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from service.errors import DomainError
 from service.outbox.addresses import AddressRefused, parse_url, resolve
-from service.outbox.exchange import PORTS, hang_up, prepare_connection
+from service.outbox.exchange import PORTS, connect, hang_up, prepare_connection
 from service.settings import LOOPBACK
 
 TOTAL_SECONDS = 5.0  # for a request: somebody is waiting for it
@@ -87,11 +87,13 @@ class ProviderSession:
             connection = prepare_connection(parts, resolve(host, port, networks), port, TOTAL_SECONDS)
         except (DomainError, AddressRefused) as error:
             raise ProviderUnreachable(error.code) from error
-        end = Timer(TOTAL_SECONDS, hang_up, [connection, Event()])
+        hung_up = Event()
+        end = Timer(TOTAL_SECONDS, hang_up, [connection, hung_up])
         end.start()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             with closing(connection):
+                connect(connection, hung_up)
                 connection.request(method, path, body, {"Host": parts.netloc, **headers}, preload_content=False)
                 response = connection.getresponse()
                 content = response.read(MAX_BODY + 1)

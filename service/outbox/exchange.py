@@ -60,7 +60,9 @@ def exchange(
     try:
         parts = parse_url(url, plain_http=receiving.plain_http)
         port = parts.port or PORTS[parts.scheme]
-        connection = prepare_connection(parts, resolve(str(parts.hostname), port, receiving.networks), port)
+        connection = prepare_connection(
+            parts, resolve(str(parts.hostname), port, receiving.networks), port, SILENCE_SECONDS
+        )
     except (DomainError, AddressRefused) as error:
         raise CallFailed(error.code) from error
     hung_up = Event()
@@ -68,6 +70,7 @@ def exchange(
     end.start()
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
+        connect(connection, hung_up)
         connection.request(method, path, body, {"Host": parts.netloc, **headers}, preload_content=False)
         response = connection.getresponse()
         content = response.read(max_body + 1) if max_body else b""
@@ -102,7 +105,7 @@ def read_wait(retry_after: str, date: str) -> float:
         return 0.0
 
 
-def prepare_connection(parts: SplitResult, address: str, port: int, silence: float = SILENCE_SECONDS) -> HTTPConnection:
+def prepare_connection(parts: SplitResult, address: str, port: int, silence: float) -> HTTPConnection:
     """Return a connection to an IP address that expects the certificate of the host that was resolved to it."""
     if parts.scheme == "http":
         return HTTPConnection(address, port, timeout=silence)
@@ -113,6 +116,13 @@ def prepare_connection(parts: SplitResult, address: str, port: int, silence: flo
         ssl_context=ssl.create_default_context(),
         server_hostname=parts.hostname,
     )
+
+
+def connect(connection: HTTPConnection, hung_up: Event) -> None:
+    """Open a connection. Raises TimeoutError if the call should have ended by then: no other thread can end a TLS handshake."""
+    connection.connect()
+    if hung_up.is_set():
+        raise TimeoutError
 
 
 def hang_up(connection: HTTPConnection, hung_up: Event) -> None:

@@ -83,9 +83,16 @@ def test_a_task_that_ends_badly_is_a_refused_file_and_the_next_one_is_done(state
 
 
 @pytest.mark.fault
-def test_a_task_that_sleeps_is_ended_at_last_and_the_next_one_is_done():
-    assert get_refusal_code("signal.pause()", Limits(memory=1_000_000_000, elapsed_seconds=1)) == "limit.time"
+@pytest.mark.parametrize("limit", ["elapsed_seconds", "idle_seconds"])
+def test_a_task_that_sleeps_is_ended_and_the_next_one_is_done(limit):
+    limits = Limits(memory=1_000_000_000, **{limit: 1})
+    assert get_refusal_code("signal.pause()", limits) == "limit.time"
     assert run("pass") == b"done"
+
+
+def test_a_task_that_uses_the_processor_now_and_then_is_not_taken_for_one_that_sleeps():
+    statement = "import time; [(time.sleep(0.3), sum(range(200_000))) for _ in range(5)]"
+    assert run(statement, Limits(memory=1_000_000_000, idle_seconds=1)) == b"done"
 
 
 def test_a_task_that_must_wait_for_the_processor_longer_than_it_may_use_it_is_done():

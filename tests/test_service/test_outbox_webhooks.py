@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
+from service.auth import provider_http
 from service.clock import now
 from service.db.outbox_tables import DeliveryAttempt, Message, WebhookEndpoint
 from service.db.session import Database
@@ -356,20 +357,61 @@ def test_endpoints_take_turns(sqlite_database: Database, address: str, receiver:
     assert "/hook/second" in [path for path, _, _ in receiver.got[:2]]
 
 
-def test_a_call_ends_if_the_receiver_responds_too_slowly(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.fault
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("beginning", [b"H", b"\x16\x03\x03\x40\x00", b""], ids=["text", "handshake", "nothing"])
+def test_a_call_ends_if_the_receiver_responds_too_slowly(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, beginning: bytes
+):
     monkeypatch.setattr(exchange, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(exchange, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(provider_http, "TOTAL_SECONDS", 0.3)
+    with slow_server(beginning) as port:
+        receiving = Receiving(plain_http=True, networks=LOCAL.networks)
+        outcome = webhooks.post(f"{scheme}://127.0.0.1:{port}/", b"{}", {}, receiving)
+        assert outcome.end == "retry"
+        assert outcome.code in ("timeout", "tls")  # text is no handshake
+        with pytest.raises(provider_http.ProviderUnreachable):
+            provider_http.ProviderSession(("127.0.0.1",)).get_json(f"{scheme}://127.0.0.1:{port}/")
 
-    def drip(server: socket.socket) -> None:
-        connected, _ = server.accept()
+
+@pytest.mark.fault
+def test_a_call_that_should_have_ended_during_the_handshake_is_not_made(
+    address: str, receiver: type[Receiver], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(exchange, "TOTAL_SECONDS", 0.1)
+    shake_hands = ssl.SSLSocket.do_handshake
+
+    def shake_hands_slowly(self: ssl.SSLSocket, *arguments: object) -> None:
+        if not self.server_side:
+            sleep(0.3)
+        shake_hands(self, *arguments)
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", shake_hands_slowly)
+    assert webhooks.post(address, b"{}", {}, LOCAL).code == "timeout"
+    assert receiver.got == []
+
+
+@contextmanager
+def slow_server(beginning: bytes) -> Iterator[int]:
+    """Serves a port at which whoever connects gets a beginning and then a byte now and then; or nothing, if that is empty."""
+
+    def drip(connected: socket.socket) -> None:
         with connected, suppress(OSError):
-            while connected.send(b"H"):
+            connected.sendall(beginning)
+            while beginning and connected.send(b"H"):
                 sleep(0.01)
+            while connected.recv(1 << 16):
+                pass
+
+    def accept(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        Thread(target=drip, args=(server,), daemon=True).start()
-        receiving = Receiving(plain_http=True, networks=LOCAL.networks)
-        outcome = webhooks.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, receiving)
-    assert (outcome.end, outcome.code) == ("retry", "timeout")
+        Thread(target=accept, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
 
 
 @examples(50)

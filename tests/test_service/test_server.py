@@ -113,7 +113,11 @@ def test_a_request_that_does_not_arrive_in_time_is_disconnected(
     with served(small_app, tmp_path) as server:
         with monkeypatch.context() as hasty:
             hasty.setattr(serving, "HEADER_SECONDS", 0)
-            for beginning in (b"GET /health/live HT", head("POST", "/sign-in", "Content-Length: 9000") + b"x" * 10):
+            for beginning in (
+                b"GET /health/live HT",
+                head("POST", "/sign-in", "Content-Length: 9000") + b"x" * 10,
+                head("POST", "/scim/v2/Users", "Transfer-Encoding: chunked") + b"1\r\n{\r\n",
+            ):
                 with connect(server) as stranger:
                     stranger.sendall(beginning)
                     assert is_disconnected(stranger)
