@@ -89,6 +89,7 @@ class DecisionProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", CODE, ",".join(map(str, numbers)), *path],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             pass_fds=numbers,
             env={**environment, "OPENBLAS_NUM_THREADS": "1"},
             cwd="/",
