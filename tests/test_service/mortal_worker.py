@@ -1,68 +1,47 @@
-"""A process that runs import jobs, and whose children kill themselves on request.
+"""A worker that kills itself (SIGKILL) at a given write. An import is saved in chunks of two suppliers."""
 
-    python mortal_worker.py URL FOLDER     FOLDER: the blob store
-
-Each line of its input is what a child dies of: "write 7" at its seventh statement that writes or commit, "commit 3" at its third
-commit, "never". The child runs the jobs that wait, one after another, and kills itself with SIGKILL at that point; the process
-then writes "killed" or "ended". Children are forks, so that dying costs no start. An import is saved in chunks of two suppliers.
-"""
-
-import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from dying import die_at
+from dying import run_until
 from sqlalchemy import update
 from stored_keys import SECRET_KEYS
 
-from questionnaires.form import load_combined_form
-from risk_models.facts.facts import load_facts
-from risk_models.model import load_models
+from questionnaires import sandbox
 from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.job_tables import Job
-from service.db.session import Database, open_engine
+from service.db.session import Database
 from service.erasure import organisation
 from service.imports import saving
 from service.jobs import table, worker
 from service.journal import Journal
-from service.log import configure_logging
 from service.wiring.job_handlers import build_handlers
 
 CHUNK = 2
 
-
-def run_jobs(url: str, blobs: FolderStore, what: str, number: int) -> None:
-    """Run the waiting jobs. The jobs of a killed worker are taken over at once."""
-    engine = open_engine(url)
-    db = Database(engine, SECRET_KEYS)
-    with db.unscoped() as session:
-        session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
-    if what != "never":
-        die_at(engine, what, number)
-    handlers = build_handlers(blobs, Journal(blobs.folder.parent / "erasures.jsonl"))
-    while (claimed := table.claim_job(db, "mortal")) is not None:
-        worker.run_job(db, claimed, handlers[claimed.kind])
+Kill = Callable[[str], str]
 
 
-def main(url: str, folder: str) -> None:
-    """The process itself."""
-    configure_logging()
-    saving.CHUNK, organisation.CHUNK, table.BACK_OFF = CHUNK, CHUNK, 0.0
-    load_models()
-    load_facts()
-    for kind in ("site", "agency"):
-        load_combined_form(kind)
-    for line in sys.stdin:
-        what, _, number = line.strip().partition(" ")
-        child = os.fork()
-        if child == 0:
-            run_jobs(url, FolderStore(Path(folder), SECRET_KEYS), what, int(number or 0))
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "ended\n" if status == 0 else "failed\n")
-        sys.stdout.flush()
+def mortal(database: Database, folder: Path) -> Kill:
+    """Return a function that has a worker run the jobs that wait, one after another, until it dies of what `dying.begin` is
+    told, and returns how it ended. ``folder``: the blob store.
+    """
+    reader = sandbox._take_template()  # the workers come one after another: each may use it, and none has to start one
+    sandbox._idle.append(reader)
 
+    def run_jobs(db: Database) -> None:
+        saving.CHUNK, organisation.CHUNK, table.BACK_OFF = CHUNK, CHUNK, 0.0
+        reader.process.poll = lambda: None  # it runs, but only its parent can ask
+        sandbox._idle.append(reader)
+        blobs = FolderStore(folder, SECRET_KEYS)
+        handlers = build_handlers(blobs, Journal(folder.parent / "erasures.jsonl"))
+        while (claimed := table.claim_job(db, "mortal")) is not None:
+            worker.run_job(db, claimed, handlers[claimed.kind])
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    def kill(until: str) -> str:
+        with database.unscoped() as session:  # the jobs of a killed worker are taken over at once
+            session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
+        return run_until(database, until, run_jobs)
+
+    return kill

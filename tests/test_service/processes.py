@@ -1,10 +1,15 @@
 """Workers and schedulers as separate processes, to be killed, stopped, or run with a clock that is set.
 
-    python processes.py work URL LEASE     runs jobs of kind "count" until it is ended
-    python processes.py tick URL DAYS      stops itself; then ticks at 06:00 of these days (numbers), one right after the other
-    python processes.py drain URL FOLDER   two workers that stop on SIGTERM; their grace period is half a second
-    python processes.py live URL FOLDER    a worker that counts where a schedule asks for a review, and a scheduler that
-                                           ticks five times a second
+What a process does (`PROCESSES`):
+
+    work LEASE       runs jobs of kind "count" until it is ended
+    tick DAYS        stops itself; then ticks at 06:00 of these days (numbers), one right after the other
+    drain FOLDER     two workers that stop on SIGTERM; their grace period is half a second
+    live FOLDER      a worker that counts where a schedule asks for a review, and a scheduler that ticks five times a second
+
+They are forks of the test, so that none has to start and import everything first. One with a clock of its own has to start:
+
+    python processes.py live URL FOLDER
 
 A job of kind "count" has as many effects as its payload says (`of`): the change "counted" with its number, and the number as
 the checkpoint. At its first attempt it pauses where its payload says: within an effect, when it is written and not committed
@@ -18,12 +23,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Event, Thread
-from typing import IO, Any
+from typing import Any, TextIO
 
 from sqlalchemy import select
 from stored_keys import SECRET_KEYS
@@ -76,47 +84,68 @@ def job(database: Database, job_id: str) -> Job:
 
 
 @contextmanager
-def started(
-    role: str, database: Database, *arguments: object, log: IO[Any] | None = None, **environment: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own on a database; killed at the end if it still runs. Its log goes to a file if one is given."""
+def started(role: str, database: Database, *arguments: object, log: TextIO | None = None) -> Iterator[BaseProcess]:
+    """A process on a database; killed at the end if it still runs. Its log goes to a file if one is given."""
     url = database.engine.url.render_as_string(hide_password=False)
-    command = [sys.executable, __file__, role, url, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    process = subprocess.Popen(command, env=environment, stderr=log or subprocess.DEVNULL)
+    database.close()  # a process must not use the connections of another
+    process = get_context("fork").Process(target=run, args=(role, url, *arguments), kwargs={"log": log})
+    process.start()
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGCONT)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGCONT)
+        process.kill()
+        process.join()
+
+
+@contextmanager
+def started_with_clock(database: Database, folder: Path, clock: Mapping[str, str]) -> Iterator[None]:
+    """A `live` process whose clock is set by variables of the environment; killed at the end."""
+    url = database.engine.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **clock}
+    command = [sys.executable, __file__, "live", url, str(folder)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
         process.kill()
         process.wait()
 
 
-def main(role: str, url: str, *arguments: str) -> None:
+def run(role: str, url: str, *arguments: Any, log: TextIO | None = None) -> None:
     """The process itself."""
-    configure_logging()
+    configure_logging(stream=log or StringIO())
     worker.POLL_SECONDS = worker.DATABASE_RETRY_SECONDS = table.BACK_OFF = 0.1
-    db = Database(open_engine(url), SECRET_KEYS)
-    if role == "tick":
-        with db.unscoped(write=False) as session:
-            session.execute(select(1))  # connected
-        os.kill(os.getpid(), signal.SIGSTOP)
-        for day in map(int, arguments):
-            scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
-        return
-    if role == "work":
-        worker.run_worker(db, {"count": worker.Handler(count)}, Event(), float(arguments[0]))
-    if role == "drain":
-        handlers = {"count": worker.Handler(lambda db, claimed: count(db, claimed, Path(arguments[0]) / "pause"))}
-        worker.run_workers(db, handlers, stop_on_signals(), 2, 0.5)
-        return
+    PROCESSES[role](Database(open_engine(url), SECRET_KEYS), *arguments)
+
+
+def work(db: Database, lease: float) -> None:
+    worker.run_worker(db, {"count": worker.Handler(count)}, Event(), lease)
+
+
+def tick(db: Database, *days: int) -> None:
+    with db.unscoped(write=False) as session:
+        session.execute(select(1))  # connected
+    os.kill(os.getpid(), signal.SIGSTOP)
+    for day in days:
+        scheduler.trigger_due_schedules(db, FIRST_DAY + timedelta(days=day))
+
+
+def drain(db: Database, folder: Path) -> None:
+    handlers = {"count": worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))}
+    worker.run_workers(db, handlers, stop_on_signals(), 2, 0.5)
+
+
+def live(db: Database, folder: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    folder = Path(arguments[0])
-    ticking = (db, FolderStore(folder / "files"), Event(), timedelta(seconds=0.2))
+    ticking = (db, FolderStore(Path(folder) / "files"), Event(), timedelta(seconds=0.2))
     Thread(target=scheduler.run_scheduler, args=ticking, daemon=True).start()
-    reviews = worker.Handler(lambda db, claimed: count(db, claimed, folder / "pause"))
+    reviews = worker.Handler(lambda db, claimed: count(db, claimed, Path(folder) / "pause"))
     worker.run_worker(db, {"review_suppliers": reviews}, Event())
 
 
+PROCESSES = {"work": work, "tick": tick, "drain": drain, "live": live}
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run(*sys.argv[1:])

@@ -1,37 +1,36 @@
 """Two hundred suppliers asked by email through a real mail server, by two schedulers that are killed again and again."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-import mortal_campaign
 import pytest
 from callers import freeze_time, make_organisation
+from dying import begin, wait_for
 from mail_server import Inbox, serve_mail
-from processes import ROOT
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from service.campaigns import board, campaigns
+from service.campaigns import board, campaigns, sending
 from service.campaigns.outcomes import note_all_deliveries
 from service.campaigns.selection import Plan
+from service.clock import now
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
 from service.db.job_tables import Job
 from service.db.link_tables import SupplierLink
 from service.db.outbox_tables import Message
 from service.db.session import Database
 from service.db.tables import QuestionnaireRequest, Supplier
+from service.jobs import kinds, table, worker
 from service.outbox.delivery import Channels, deliver_next
 from service.outbox.exchange import Receiving
 from service.outbox.mail import MailServer
 from service.suppliers import repository as suppliers
+from service.wiring.job_handlers import build_handlers
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
 DUE = date(2026, 11, 16)
 SUPPLIERS, UNKNOWN, RETURNED, OPENED = 200, 20, 100, 5
+PORTION = 20
 
 
 @pytest.fixture(scope="module")
@@ -58,41 +57,29 @@ def add_suppliers(database: Database, organisation_id: str) -> None:
         )
 
 
-Run = Callable[[datetime, str], None]
+def do_what_is_due(db: Database, at: datetime) -> None:
+    """Do, as scheduler and worker, what is due in campaigns at a moment. The jobs of a killed process are taken over at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        freeze_time(patch, at)
+        sending.PORTION, table.BACK_OFF = PORTION, 0.0
+        with db.unscoped() as session:
+            session.execute(update(Job).where(Job.state == "running").values(lease_until=now()))
+        note_all_deliveries(db)
+        sending.queue_due_campaigns(db, now())
+        handlers = build_handlers(None)
+        while (claimed := table.claim_job(db, "mortal", kinds=[kinds.RUN_CAMPAIGN])) is not None:
+            worker.run_job(db, claimed, handlers[claimed.kind])
 
 
-@contextmanager
-def two_schedulers(database: Database) -> Iterator[Run]:
-    """Two processes that die in different places and are started again, until nothing is left to do at a moment."""
-    url = database.engine.url.render_as_string(hide_password=False)
-    both = [
-        subprocess.Popen(
-            [sys.executable, mortal_campaign.__file__, url],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-
-    def run(at: datetime, *deaths: str) -> None:
-        rounds = [[*points, "never 0", "never 0"] for points in (deaths, deaths[::-1])]
-        for process, points in zip(both, rounds, strict=True):
-            process.stdin.write("".join(f"{point} {at.isoformat()}\n" for point in points))
-            process.stdin.flush()
-        ends = [process.stdout.readline().strip() for process, points in zip(both, rounds, strict=True) for _ in points]
-        assert set(ends) == {"killed", "ended"}
-        with database.unscoped(write=False) as session:
-            assert not set(session.scalars(select(Job.state))) & {"queued", "running"}
-
-    try:
-        yield run
-    finally:
-        for process in both:
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
+def run(database: Database, at: datetime, *deaths: str) -> None:
+    """Let two processes at a time do what is due, which die in different places, until nothing is left to do."""
+    ends = set()
+    for pair in zip([*deaths, "never", "never"], [*deaths[::-1], "never", "never"], strict=True):
+        both = [begin(database, until, lambda db: do_what_is_due(db, at)) for until in pair]
+        ends |= {wait_for(process) for process in both}
+    assert ends == {"killed", "ended"}
+    with database.unscoped(write=False) as session:
+        assert not set(session.scalars(select(Job.state))) & {"queued", "running"}
 
 
 def deliver(database: Database, server: MailServer) -> None:
@@ -120,38 +107,37 @@ def test_a_campaign_of_two_hundred_reaches_each_supplier_once(
     with database.for_organisation(organisation_id) as session:
         campaign_id = campaigns.start_campaign(session, Plan(name="Canneries", due_on=DUE), None, "user:ana").id
 
-    with two_schedulers(database) as run:
-        run(START, "write 40", "commit 3", "write 300")
-        assert (
-            count(database, QuestionnaireRequest.id)
-            == count(database, SupplierLink.id)
-            == count(database, Message.id)
-            == SUPPLIERS
-        )
-        deliver(database, mail_server)
-        received = Counter(str(mail["To"]) for mail in inbox.mails)
-        assert len(received) == SUPPLIERS - UNKNOWN
-        assert set(received.values()) == {1}
-        assert not received.keys() & inbox.unknown
-        assert len({mail["Message-ID"] for mail in inbox.mails}) == SUPPLIERS - UNKNOWN
-        note_all_deliveries(database)
-        asked = take_states(database, organisation_id, campaign_id)
-        assert (asked["sent"], asked["bounced"]) == (SUPPLIERS - UNKNOWN, UNKNOWN)
+    run(database, START, "write 40", "commit 3", "write 300")
+    assert (
+        count(database, QuestionnaireRequest.id)
+        == count(database, SupplierLink.id)
+        == count(database, Message.id)
+        == SUPPLIERS
+    )
+    deliver(database, mail_server)
+    received = Counter(str(mail["To"]) for mail in inbox.mails)
+    assert len(received) == SUPPLIERS - UNKNOWN
+    assert set(received.values()) == {1}
+    assert not received.keys() & inbox.unknown
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == SUPPLIERS - UNKNOWN
+    note_all_deliveries(database)
+    asked = take_states(database, organisation_id, campaign_id)
+    assert (asked["sent"], asked["bounced"]) == (SUPPLIERS - UNKNOWN, UNKNOWN)
 
-        answer(database, organisation_id)
-        before = count(database, Message.id)
-        reminders_at = datetime(2026, 11, 9, 9, tzinfo=UTC)
-        run(reminders_at, "write 10", "commit 3")
-        assert count(database, Message.id) - before == SUPPLIERS - UNKNOWN - RETURNED
-        with database.unscoped(write=False) as session:
-            reminded = session.scalars(select(Message.recipient).where(Message.event == "questionnaire.reminder")).all()
-        assert len(set(reminded)) == len(reminded)
-        assert not inbox.unknown & set(reminded)
+    answer(database, organisation_id)
+    before = count(database, Message.id)
+    reminders_at = datetime(2026, 11, 9, 9, tzinfo=UTC)
+    run(database, reminders_at, "write 10", "commit 3")
+    assert count(database, Message.id) - before == SUPPLIERS - UNKNOWN - RETURNED
+    with database.unscoped(write=False) as session:
+        reminded = session.scalars(select(Message.recipient).where(Message.event == "questionnaire.reminder")).all()
+    assert len(set(reminded)) == len(reminded)
+    assert not inbox.unknown & set(reminded)
 
-        with database.unscoped() as session:
-            for message in session.scalars(select(Message).where(Message.state == "queued")):
-                message.state, message.finished_at = "sent", reminders_at
-        run(datetime(2026, 12, 1, 9, tzinfo=UTC), "write 10", "commit 2")
+    with database.unscoped() as session:
+        for message in session.scalars(select(Message).where(Message.state == "queued")):
+            message.state, message.finished_at = "sent", reminders_at
+    run(database, datetime(2026, 12, 1, 9, tzinfo=UTC), "write 10", "commit 2")
     freeze_time(monkeypatch, datetime(2026, 12, 1, 9, tzinfo=UTC))
     late = take_states(database, organisation_id, campaign_id)
     assert (late["returned"], late["bounced"], late["late"]) == (RETURNED, UNKNOWN, SUPPLIERS - UNKNOWN - RETURNED)

@@ -3,31 +3,24 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from subprocess import PIPE
 from threading import Thread
 from typing import Any
 
-import mortal_pusher
 import pytest
 from callers import freeze_time, make_organisation
+from dying import run_until
 from examples import TIMES
 from host_systems import Ariba, Coupa, HostSystem, Salesforce, ServiceNow, serve
-from mortal_pusher import KEY, LOCAL, PUSHER
-from processes import ROOT
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from service.connected_systems import identifiers, pushing, systems
 from service.connected_systems.calls import Caller
 from service.connected_systems.files import build_file
 from service.connected_systems.hosts import check_mapping, get_host, load_hosts, load_values
-from service.connected_systems.pushing import push_next
+from service.connected_systems.pushing import Pusher, push_next
 from service.connected_systems.senders import Item, send
 from service.connected_systems.systems import Credentials, SystemForm
 from service.db.session import Database
@@ -41,6 +34,9 @@ from service.suppliers import repository as suppliers
 
 EVERY = 3 if TIMES == 1 else 1  # of the writes of a push, so many are skipped in the suite: none with --long
 AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
+KEY = b"k" * 32
+LOCAL = Receiving(plain_http=True, networks=("127.0.0.0/8",))
+PUSHER = Pusher(LOCAL, (KEY,), "https://diligence.example")
 CREDENTIALS = Credentials("oauth2", "diligence", "s3cret")
 RATED = {"country": "TH", "sector": ["1020"], "papers_retention": "held", "movement": "locked", "violence": "open"}
 
@@ -276,20 +272,21 @@ def test_a_push_of_a_process_that_was_killed_is_made_by_another(database: Databa
     assert ([row.due_since for row in rows], [push.number for push in pushes]) == ([None, None], [2])
 
 
-@pytest.mark.fault(suite="sqlite")
+@pytest.mark.fault
+@pytest.mark.suite("sqlite")
 def test_a_push_that_is_killed_at_any_write_is_finished_by_another_process(database: Database):
     organisation, references = make_organisation(database), {"S-1", "S-2", "S-3"}
     make_suppliers(database, organisation, *references)
     system = build_systems(references)["servicenow"]
-    with serve(system) as address, mortal_pusher_on(database) as kill:
+    with serve(system) as address:
         system_id = connect(database, organisation, "servicenow", address, *references)
         number, outcome = 1, "killed"
         while outcome == "killed":
             system.rows.clear()
             with database.for_organisation(organisation) as session:
                 systems.push_now(session, system_id, "user:ana", everything=True)
-            outcome = kill(f"write {number}")
-            assert outcome == "ended" or kill("never") == "ended"
+            outcome = run_until(database, f"write {number}", push_everything)
+            assert outcome == "ended" or run_until(database, "never", push_everything) == "ended"
             connected, rows, pushes = read(database)
             assert (system.rows.keys(), connected.lease_until, connected.code) == (references, None, None), number
             assert [(row.due_since, bool(row.sent)) for row in rows] == [(None, True)] * 3, number
@@ -298,22 +295,12 @@ def test_a_push_that_is_killed_at_any_write_is_finished_by_another_process(datab
     assert number > 4
 
 
-@contextmanager
-def mortal_pusher_on(database: Database) -> Iterator[Callable[[str], str]]:
-    """Return a function that has everything pushed by a process that dies of what it is given, and returns how it ended."""
-    url = database.engine.url.render_as_string(hide_password=False)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, mortal_pusher.__file__, url]
-    with subprocess.Popen(command, env=environment, stdin=PIPE, stdout=PIPE, text=True) as process:
-
-        def kill(what: str) -> str:
-            process.stdin.write(f"{what}\n")
-            process.stdin.flush()
-            return process.stdout.readline().strip()
-
-        yield kill
-        process.stdin.close()
-        assert process.wait() == 0
+def push_everything(database: Database) -> None:
+    """Push until nothing is due. The lease of a process that was killed ends at once."""
+    own = Database(database.engine, (KEY,))
+    with own.unscoped() as session:
+        session.execute(update(ConnectedSystem).values(lease_until=None))
+    push_all(own)
 
 
 @pytest.mark.fault

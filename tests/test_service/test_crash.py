@@ -12,7 +12,7 @@ import pytest
 from callers import make_organisation
 from databases import Empty, connect
 from patience import PATIENCE, wait_until
-from processes import FIRST_DAY, counted, job, started
+from processes import FIRST_DAY, counted, job, started, started_with_clock
 from sqlalchemy import select
 
 from service.clock import now
@@ -66,7 +66,7 @@ def test_a_job_whose_worker_is_killed_is_resumed_and_each_effect_is_written_once
     with started("work", database, 1) as first:
         wait_until(lambda: len(counted(database, job_id)) == 5)
         os.kill(first.pid, signal.SIGKILL)
-        first.wait()
+        first.join()
         assert counted(database, job_id) == list(range(5))
         with started("work", database, 1):
             wait_until(lambda: job(database, job_id).state == "done")
@@ -79,7 +79,7 @@ def test_a_worker_that_stalled_and_comes_back_after_another_took_over_writes_not
 ):
     # Stopped between two effects: a process stopped within one holds its lock, so that no other can take over.
     job_id, log = make_job(database, of=12, stops_before=3), tmp_path / "log"
-    with log.open("wb") as into, started("work", database, 60, log=into) as stalled:
+    with log.open("w") as into, started("work", database, 60, log=into) as stalled:
         wait_until(lambda: os.waitpid(stalled.pid, os.WNOHANG | os.WUNTRACED) != (0, 0))
         let_the_lease_run_out(database, job_id)
         with started("work", database, 60):
@@ -122,8 +122,10 @@ def test_three_schedulers_whose_clocks_are_set_forth_and_back_do_each_scheduled_
         processes = [stack.enter_context(started("tick", database, *days)) for days in clocks]
         assert all(os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1]) for process in processes)
         for process in processes:  # at the same moment
-            process.send_signal(signal.SIGCONT)
-        assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
+            os.kill(process.pid, signal.SIGCONT)
+        for process in processes:
+            process.join(PATIENCE)
+        assert [process.exitcode for process in processes] == [0, 0, 0]
     with database.unscoped(write=False) as session:
         jobs = [job for job in session.scalars(select(Job)) if job.payload["schedule_id"] == schedule_id]
     done = Counter(slot for job in jobs for slot in (job.payload["slot"], *job.payload["missed"]))
@@ -135,8 +137,9 @@ def test_a_worker_that_is_stopped_returns_its_job_without_using_up_an_attempt(da
     pause.touch()
     with started("drain", database, tmp_path) as worker:
         wait_until(lambda: counted(database, job_id) == [0])
-        worker.send_signal(signal.SIGTERM)  # it does not get a step further in time
-        assert worker.wait(PATIENCE) == 0
+        os.kill(worker.pid, signal.SIGTERM)  # it does not get a step further in time
+        worker.join(PATIENCE)
+        assert worker.exitcode == 0
     left = job(database, job_id)
     assert (left.state, left.attempt, left.checkpoint) == ("queued", 0, {"counted": 1})
     pause.unlink()
@@ -177,7 +180,7 @@ def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anythi
             return list(session.scalars(select(Job).where(Job.kind == REVIEW_SUPPLIERS).order_by(Job.created_at)))
 
     clock.set(days[0] - timedelta(seconds=1))
-    with started("live", database, tmp_path, **clock.environment):
+    with started_with_clock(database, tmp_path, clock.environment):
         wait_until(lambda: fired(database, schedule_id) == days[:1])
         wait_until(lambda: jobs()[0].state == "done")
 
@@ -205,7 +208,7 @@ def test_a_clock_set_forward_and_back_by_a_day_neither_stalls_nor_repeats_anythi
 def test_a_clock_set_forward_by_a_year_is_caught_up_by_one_job(database: Database, tmp_path: Path):
     clock, schedule_id = Clock(tmp_path), make_schedule(database, make_organisation(database))
     clock.set(FIRST_DAY)
-    with started("live", database, tmp_path, **clock.environment):  # which has not the memory for all ticks of a year
+    with started_with_clock(database, tmp_path, clock.environment):  # which has not the memory for all ticks of a year
         wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY])
         clock.set(FIRST_DAY + 365 * DAY)
         wait_until(lambda: fired(database, schedule_id) == [FIRST_DAY, FIRST_DAY + DAY])

@@ -4,8 +4,8 @@ import pytest
 from callers import make_organisation
 from examples import TIMES
 from full_organisation import create_full_organisation, read_all_rows
+from mortal_worker import mortal
 from sqlalchemy import select
-from test_crash_imports import mortal
 
 from service.blob_store.folder import FolderStore
 from service.clock import now
@@ -19,7 +19,7 @@ from service.erasure.record import COMPLETED, list_erasures
 from service.journal import Journal
 from service.suppliers import repository as suppliers
 
-EVERY = 25 if TIMES == 1 else 1  # of the writes of an erasure, so many are skipped in the suite: none with --long
+EVERY = 40 if TIMES == 1 else 1  # of the writes of an erasure, so many are skipped in the suite: none with --long
 GROWING = ("erasure", "heartbeat", "system_event")  # tables in which an erasure leaves something
 BY = "user:1"
 NAME = "Quokkavale"
@@ -40,30 +40,30 @@ def test_an_organisation_whose_erasure_is_killed_at_any_write_is_erased_by_the_n
     database: Database, blobs: FolderStore
 ):
     other = create_full_organisation(database, blobs, "Hill Builders")
-    with mortal(database, blobs.folder) as kill:
-        assert kill("never") == "ended"  # nothing of the others is left to do
-        others, files = read_all_rows(database), blobs.list_digests()
-        number, outcome = 1, "killed"
-        while outcome == "killed":
-            organisation_id = create_full_organisation(database, blobs, NAME, f"list {number}".encode())
-            with database.for_organisation(organisation_id) as session:
-                begin_erasure(session, organisation_id, BY)
-            outcome = kill(f"write {number}")
-            is_erased = organisation_id in list_erased_organisations(database)
-            with database.unscoped(write=False) as session:
-                assert (session.get(Organisation, organisation_id) is None) == is_erased, number
-            assert not is_erased or blobs.list_digests() == files, number
-            if outcome == "killed":
-                assert kill("never") == "ended"
-            rows = read_all_rows(database)
-            assert {name: stored for name, stored in rows.items() if name not in GROWING} == {
-                name: stored for name, stored in others.items() if name not in GROWING
-            }, number
-            assert organisation_id in list_erased_organisations(database)
-            assert NAME not in repr(rows)
-            assert blobs.list_digests() == files
-            assert read_journal(blobs)[-1] == organisation_id
-            number += EVERY
+    kill = mortal(database, blobs.folder)
+    assert kill("never") == "ended"  # nothing of the others is left to do
+    others, files = read_all_rows(database), blobs.list_digests()
+    number, outcome = 1, "killed"
+    while outcome == "killed":
+        organisation_id = create_full_organisation(database, blobs, NAME, f"list {number}".encode())
+        with database.for_organisation(organisation_id) as session:
+            begin_erasure(session, organisation_id, BY)
+        outcome = kill(f"write {number}")
+        is_erased = organisation_id in list_erased_organisations(database)
+        with database.unscoped(write=False) as session:
+            assert (session.get(Organisation, organisation_id) is None) == is_erased, number
+        assert not is_erased or blobs.list_digests() == files, number
+        if outcome == "killed":
+            assert kill("never") == "ended"
+        rows = read_all_rows(database)
+        assert {name: stored for name, stored in rows.items() if name not in GROWING} == {
+            name: stored for name, stored in others.items() if name not in GROWING
+        }, number
+        assert organisation_id in list_erased_organisations(database)
+        assert NAME not in repr(rows)
+        assert blobs.list_digests() == files
+        assert read_journal(blobs)[-1] == organisation_id
+        number += EVERY
     assert number > 50
     assert other not in list_erased_organisations(database)
 
@@ -74,19 +74,19 @@ def test_an_organisation_whose_erasure_is_killed_at_any_write_is_erased_by_the_n
 def test_an_erasure_killed_at_any_write_of_its_job_is_said_to_be_complete_once_it_is(
     database: Database, blobs: FolderStore, what: str
 ):
-    with mortal(database, blobs.folder) as kill:
-        number, outcome = 1, "killed"
-        while outcome == "killed":
-            organisation_id, object_id = erase_one(database, blobs, what, f"Killed at write {number}")
-            outcome = kill(f"write {number}")
-            if COMPLETED in list_actions(database, organisation_id, object_id):
-                assert blobs.list_digests() == ()
-                assert object_id in read_journal(blobs)
-            while COMPLETED not in list_actions(database, organisation_id, object_id):
-                assert kill("never") == "ended"
+    kill = mortal(database, blobs.folder)
+    number, outcome = 1, "killed"
+    while outcome == "killed":
+        organisation_id, object_id = erase_one(database, blobs, what, f"Killed at write {number}")
+        outcome = kill(f"write {number}")
+        if COMPLETED in list_actions(database, organisation_id, object_id):
             assert blobs.list_digests() == ()
             assert object_id in read_journal(blobs)
-            number += 1
+        while COMPLETED not in list_actions(database, organisation_id, object_id):
+            assert kill("never") == "ended"
+        assert blobs.list_digests() == ()
+        assert object_id in read_journal(blobs)
+        number += 1
     assert number > 4
 
 

@@ -54,12 +54,12 @@ def fill(folder: Path, whole_disk: bool, pid: int) -> Callable[[], None]:
 
 def test_a_job_on_a_full_disk_keeps_whole_effects_only_and_ends_once_there_is_room(tmp_path: Path):
     folder, log = tmp_path / "disk", tmp_path / "log"
-    with small_disk(folder) as is_a_disk, log.open("wb") as into:
+    with small_disk(folder) as is_a_disk, log.open("w") as into:
         engine = open_engine(f"sqlite:///{folder / 'test.db'}")
         Base.metadata.create_all(engine)
         database = Database(engine, SECRET_KEYS)
         organisation_id = make_organisation(database)
-        with started("work", database, 1, 0, 0, log=into) as worker:
+        with started("work", database, 1, log=into) as worker:
             wait_until(lambda: b"worker_begun" in log.read_bytes())
             make_room = fill(folder, is_a_disk, worker.pid)
             with database.for_organisation(organisation_id) as session:

@@ -1,18 +1,11 @@
 """A worker is killed (SIGKILL) at any write of an import: the import is complete, absent or still running, and ends whole."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import mortal_worker
 import pytest
 from callers import make_organisation
 from examples import TIMES
-from processes import ROOT
+from mortal_worker import mortal
 from sqlalchemy import select
 
 from questionnaires.sheet import Limits
@@ -33,34 +26,6 @@ SITES = (
 FILES = [("agencies.csv", AGENCIES.encode()), ("sites.csv", SITES.encode())]
 SUPPLIERS = 9
 EVERY = 12 if TIMES == 1 else 1  # of the writes of an import, so many are skipped in the suite: none with --long
-
-Kill = Callable[[str], str]
-
-
-@contextmanager
-def mortal(database: Database, folder: Path) -> Iterator[Kill]:
-    """Workers that are killed at a given write; see `mortal_worker.py`."""
-    url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [sys.executable, mortal_worker.__file__, url, folder],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-    def run(until: str) -> str:
-        process.stdin.write(f"{until}\n")
-        process.stdin.flush()
-        return process.stdout.readline().strip()
-
-    try:
-        yield run
-    finally:
-        process.stdin.close()
-        process.wait()
-        process.stdout.close()
 
 
 def send(database: Database, blobs: FolderStore, name: str) -> tuple[str, str]:
@@ -106,33 +71,33 @@ def is_complete_absent_or_running(seen: dict[str, object]) -> bool:
 def test_an_import_that_is_killed_at_any_write_is_finished_as_if_nothing_had_happened(
     database: Database, blobs: FolderStore
 ):
-    with mortal(database, blobs.folder) as kill:
-        organisation_id, _ = send(database, blobs, "Undisturbed")
-        assert kill("never") == "ended"
-        undisturbed = look(database, organisation_id)
-        assert (undisturbed["state"], len(undisturbed["suppliers"])) == ("done", SUPPLIERS)
-        number, outcome = 1, "killed"
-        while outcome == "killed":
-            organisation_id, _ = send(database, blobs, f"Killed at write {number}")
-            outcome = kill(f"write {number}")
-            assert is_complete_absent_or_running(look(database, organisation_id)), number
-            while not has_ended(database, organisation_id):
-                assert kill("never") == "ended"
-            assert look(database, organisation_id) == undisturbed, number
-            number += EVERY
+    kill = mortal(database, blobs.folder)
+    organisation_id, _ = send(database, blobs, "Undisturbed")
+    assert kill("never") == "ended"
+    undisturbed = look(database, organisation_id)
+    assert (undisturbed["state"], len(undisturbed["suppliers"])) == ("done", SUPPLIERS)
+    number, outcome = 1, "killed"
+    while outcome == "killed":
+        organisation_id, _ = send(database, blobs, f"Killed at write {number}")
+        outcome = kill(f"write {number}")
+        assert is_complete_absent_or_running(look(database, organisation_id)), number
+        while not has_ended(database, organisation_id):
+            assert kill("never") == "ended"
+        assert look(database, organisation_id) == undisturbed, number
+        number += EVERY
     assert number > 50
 
 
 @pytest.mark.fault
 @pytest.mark.suite("sqlite")
 def test_an_import_that_is_killed_after_each_chunk_ends_whole(database: Database, blobs: FolderStore):
-    with mortal(database, blobs.folder) as kill:
-        organisation_id, _ = send(database, blobs, "Harbour Foods")
-        kills = 0
-        while (outcome := kill("commit 3")) == "killed":  # it claims the job, saves a chunk, and dies saving the next
-            kills += 1
-            assert is_complete_absent_or_running(look(database, organisation_id))
-        assert (outcome, look(database, organisation_id)["state"]) == ("ended", "done")
+    kill = mortal(database, blobs.folder)
+    organisation_id, _ = send(database, blobs, "Harbour Foods")
+    kills = 0
+    while (outcome := kill("commit 3")) == "killed":  # it claims the job, saves a chunk, and dies saving the next
+        kills += 1
+        assert is_complete_absent_or_running(look(database, organisation_id))
+    assert (outcome, look(database, organisation_id)["state"]) == ("ended", "done")
     assert kills > MAX_ATTEMPTS
     assert len(look(database, organisation_id)["suppliers"]) == SUPPLIERS
 
@@ -142,10 +107,10 @@ def test_an_import_that_is_killed_after_each_chunk_ends_whole(database: Database
 def test_an_import_that_never_gets_to_its_first_chunk_is_given_up_with_nothing_saved(
     database: Database, blobs: FolderStore
 ):
-    with mortal(database, blobs.folder) as kill:
-        organisation_id, import_id = send(database, blobs, "Harbour Foods")
-        assert [kill("commit 2") for _ in range(MAX_ATTEMPTS)] == ["killed"] * MAX_ATTEMPTS
-        assert kill("never") == "ended"
+    kill = mortal(database, blobs.folder)
+    organisation_id, import_id = send(database, blobs, "Harbour Foods")
+    assert [kill("commit 2") for _ in range(MAX_ATTEMPTS)] == ["killed"] * MAX_ATTEMPTS
+    assert kill("never") == "ended"
     seen = look(database, organisation_id)
     assert (seen["state"], seen["suppliers"]) == ("failed", [])
     with database.for_organisation(organisation_id, write=False) as session:

@@ -1,15 +1,13 @@
 """A process is killed (SIGKILL) at any write of a change of a step: the change is made with all that belongs to it, or not."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable
 
-import mortal_user
 import pytest
 from callers import make_organisation, make_user
+from dying import run_until
 from examples import TIMES
-from processes import ROOT
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from test_reminders import add_steps
 
 from service.clock import now
@@ -18,9 +16,34 @@ from service.db.remediation_tables import Step, StepEvidence, StepVerification, 
 from service.db.session import Database
 from service.db.tables import AuditEvent
 from service.outbox import endpoints
+from service.remediation import steps, verification
+from service.remediation.rules import Actor
+from service.remediation.steps import Act, Evidence
+from service.remediation.verification import Check
 
 EVERY = 3 if TIMES == 1 else 1  # of the writes of a change, so many are skipped in the suite: none with --long
-CHANGES = ("evidence", "verify", "close", "reopen")
+
+
+def list_changes(step_id: str, owner: str, verifier: str) -> dict[str, Callable[[Session], object]]:
+    """The changes that two users make to a step, in order."""
+    at = now()
+    ana, ben = (
+        Act(Actor(f"user:{user}", "officer", user), at.date(), at, sees_worker_derived=True)
+        for user in (owner, verifier)
+    )
+
+    def get_step(session: Session) -> Step:
+        return steps.get_step(session, step_id, ana)
+
+    check = Check("union_ngo", at.date(), 8, "worker_organisation", 100, asked_about_retaliation=True)
+    return {
+        "evidence": lambda session: steps.add_evidence(
+            session, get_step(session), Evidence("document", "Report 7"), ana
+        ),
+        "verify": lambda session: verification.verify_step(session, get_step(session), check, ben),
+        "close": lambda session: steps.change_state(session, get_step(session), "closed", None, ana),
+        "reopen": lambda session: steps.change_state(session, get_step(session), "reopened", "It is back.", ana),
+    }
 
 
 def read_stored(database: Database, step_id: str) -> dict[str, object]:
@@ -50,30 +73,22 @@ def test_a_change_of_a_step_that_is_killed_at_any_write_has_not_begun(database: 
             "user:ana",
         )
     (step_id,) = add_steps(database, organisation_id, due=now().date(), created_at=now())
-    url = database.engine.url.render_as_string(hide_password=False)
-    user = subprocess.Popen(
-        [sys.executable, mortal_user.__file__, url, organisation_id, step_id, *users],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    for change in CHANGES:
+    for name, change in list_changes(step_id, *users).items():
+
+        def make_change(db: Database, change=change) -> None:
+            with db.for_organisation(organisation_id) as session:
+                change(session)
+
         before, number, outcome = read_stored(database, step_id), 1 - EVERY, "killed"
         while outcome == "killed":
             number += EVERY
-            user.stdin.write(f"{change} write {number}\n")
-            user.stdin.flush()
-            outcome = user.stdout.readline().strip()
+            outcome = run_until(database, f"write {number}", make_change)
             if outcome == "killed":
-                assert read_stored(database, step_id) == before, (change, number)
+                assert read_stored(database, step_id) == before, (name, number)
         assert outcome == "ended"
         assert number > 3
         after = read_stored(database, step_id)
         assert (after["version"], after["transition"]) == (before["version"] + 1, before["transition"] + 1)
-    user.stdin.close()
-    user.stdout.close()
-    assert user.wait() == 0
     assert after == {
         "state": "reopened", "version": 5, "transition": 4, "step_evidence": 1, "step_verification": 1, "message": 3,
         "audit_event": 5,

@@ -1,18 +1,14 @@
 """Those who see to a step are reminded of it before, on and after its due date: once for each step and occasion."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
-import mortal_scheduler
 import pytest
 from callers import make_organisation, make_user
+from dying import begin, wait_for
 from examples import TIMES, examples
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import ROOT
 from sample_objects import make_supplier
 from sqlalchemy import func, select
 
@@ -183,29 +179,15 @@ def test_two_schedulers_that_are_killed_queue_200_overdue_steps_once_each(databa
         )
     add_steps(database, organisation_id, 100, owner_id=owner)
     add_steps(database, organisation_id, 100, owner_id=owner, safety=True)
-    url = database.engine.url.render_as_string(hide_password=False)
     points = ["write 1", "commit 1", "write 3"] + (
         [f"{what} {n}" for what in ("write", "commit") for n in (2, 4, 5)] if TIMES > 1 else []
     )
-    schedulers = [
-        subprocess.Popen(
-            [sys.executable, mortal_scheduler.__file__, url, TODAY.isoformat()],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    for scheduler, lines in zip(schedulers, (points, points[::-1]), strict=True):
-        scheduler.stdin.write("\n".join([*lines, "never"]) + "\n")
-        scheduler.stdin.close()
-    ends = [scheduler.stdout.read().split() for scheduler in schedulers]
-    for scheduler in schedulers:
-        scheduler.stdout.close()
-        assert scheduler.wait() == 0
-    assert "killed" in ends[0] + ends[1]
-    assert [each[-1] for each in ends] == ["ended", "ended"]
+    ends = []
+    for pair in zip([*points, "never"], [*points[::-1], "never"], strict=True):
+        schedulers = [begin(database, until, lambda db: queue_all_reminders(db, NOON)) for until in pair]
+        ends.append({wait_for(scheduler) for scheduler in schedulers})
+    assert set.union(*ends) == {"killed", "ended"}
+    assert ends[-1] == {"ended"}
     assert Counter(recipient for *_, recipient in list_queued(database)) == {owner: 200, second: 100, endpoint.id: 200}
     with database.unscoped(write=False) as session:
         assert session.scalars(select(func.count(Message.occasion.distinct()))).one() == 200
