@@ -130,7 +130,7 @@ NOT_SAID_BY_SCHEMA = {
         ["decide_on_supplier", "decide_on_agency"], "which days a calendar has, and that these days are past"
     ),
 }
-EXAMPLES = 4 if TIMES == 1 else 120  # of each operation; with --long, the boundaries of its schema are tried as well
+EXAMPLES = 2 if TIMES == 1 else 120  # of each operation; with --long, the boundaries of its schema are tried as well
 NAMED = ("application/json", "application/problem+json", "multipart/form-data")
 
 
@@ -337,4 +337,4 @@ def test_every_answer_is_as_the_document_says(app: Flask, address: str, key: dic
             ]
     assert not failures, "\n\n".join(failures[:20])
     assert app.test_client().get("/api/v1/keys", headers=key).status_code == 200
-    assert requests > (500 if TIMES == 1 else 10_000)
+    assert requests > (200 if TIMES == 1 else 10_000)

@@ -26,6 +26,9 @@ from service.suppliers import merging
 from service.suppliers import repository as suppliers
 from service.wiring.job_handlers import build_handlers
 
+# What loads and removes it, an import and its erasure, is tested on both databases.
+pytestmark = pytest.mark.suite("postgresql")
+
 BY = "user:ana"
 OWN_LIST = """
     | Reference | Name | Country | Sector |
