@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ class World:
     other_admin: str
     other_ids: str
 
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """Every route of the application, as access.toml writes it."""
+        rules = self.app.url_map.iter_rules()
+        return {format_route(method, rule.endpoint): rule for rule in rules for method in rule.methods or ()}
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -51,14 +58,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     database.engine.dispose()
 
 
-def rules(app: Flask) -> dict[str, Rule]:
-    """Every route of the application, as access.toml writes it."""
-    routes = {}
-    for rule in app.url_map.iter_rules():
-        routes.update({format_route(method, rule.endpoint): rule for method in rule.methods or ()})
-    return routes
-
-
 def variables(rule: Rule) -> set[str]:
     """The variables in the address of a route."""
     return rule.arguments - (rule.defaults or {}).keys()
@@ -67,7 +66,7 @@ def variables(rule: Rule) -> set[str]:
 def call(world: World, client: FlaskClient, route: str, objects: dict[str, str], **more: object) -> TestResponse:
     """Calls a route of the file with these objects in its address."""
     method, endpoint = route.split(" ")
-    rule = rules(world.app)[route]
+    rule = world.rules[route]
     requested = variables(rule)
     unknown = requested - objects.keys() - WORDS.keys()
     assert not unknown, f"tests/test_service/sample_objects.py cannot make {unknown}, which {route} asks for"
@@ -76,14 +75,19 @@ def call(world: World, client: FlaskClient, route: str, objects: dict[str, str],
     return client.open(address, method=method, **more)
 
 
+def sent_by_page(route: str, client: FlaskClient) -> dict[str, dict[str, str]]:
+    """What a page sends with a call of a route: the token of its form, where it sends a form."""
+    return {} if route.startswith("GET ") else {"data": {"csrf_token": form_token(client)}}
+
+
 def test_every_route_has_a_line_and_every_line_a_route(world: World):
-    assert rules(world.app).keys() == {*ACCESS.open, *ACCESS.machines, *ACCESS.links, *ACCESS.pages, *ACCESS.api}
+    assert world.rules.keys() == {*ACCESS.open, *ACCESS.machines, *ACCESS.links, *ACCESS.pages, *ACCESS.api}
 
 
 @pytest.mark.parametrize(("route", "role"), PAGES)
 def test_a_page_is_open_to_its_listed_roles_only(world: World, route: str, role: str):
     client = make_browser(world.app, world.users[role])
-    answer = call(world, client, route, build_unknown_ids(), data={"csrf_token": form_token(client)})
+    answer = call(world, client, route, build_unknown_ids(), **sent_by_page(route, client))
     assert (answer.status_code == 403) == (role not in ACCESS.pages[route])
     assert answer.status_code < 500
 
@@ -125,10 +129,10 @@ def test_an_api_route_accepts_keys_and_no_cookies(world: World, route: str):
 
 @pytest.mark.parametrize("route", CALLED)
 def test_an_object_of_another_organisation_is_not_found(world: World, route: str):
-    if not variables(rules(world.app)[route]) & OBJECTS.keys():
+    if not variables(world.rules[route]) & OBJECTS.keys():
         return
     client = make_browser(world.app, world.other_admin)
-    more = {"data": {"csrf_token": form_token(client)}}
+    more = sent_by_page(route, client)
     if route in ACCESS.api:
         more = {"headers": make_key(world.database, world.other_ids, *ACCESS.scopes)}
     answers = []
