@@ -1,7 +1,7 @@
 """What an organisation's reviewers say about translations: they confirm them, or word them in another way.
 
-A review belongs to one English text and one translation: it no longer counts once either has changed. ``reviewer`` is a role,
-never a name; the audit trail has the user.
+A review belongs to one English text and one translation: it no longer counts once either has changed. In a form that was sent out
+before the English changed, the review still counts. ``reviewer`` is a role, never a name; the audit trail has the user.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from service.db.translation_tables import ReviewedText
 from service.errors import DomainError, not_found
 from service.translations.catalog import (
     STATES,
+    Kind,
     State,
     Text,
     Texts,
@@ -80,9 +81,9 @@ def _apply(rows: Sequence[ReviewedText], shipped: Texts) -> Texts:
         return shipped
     wordings, texts = dict(shipped.wordings), get_texts_by_key()
     for row in rows:
-        text = texts.get(row.key)
-        current = shipped.find(text) if text else None
-        if text and (row.is_own or (current and current.forms == tuple(row.wording))):
+        text = texts.get(row.key) or Text(cast("Kind", row.kind), row.english)  # in forms that were sent out earlier
+        current = shipped.find(text)
+        if text.key == row.key and (row.is_own or (current and current.forms == tuple(row.wording))):
             wordings[text.kind, text.english] = Wording(
                 tuple(row.wording), cast("State", row.state), row.reviewer, row.reviewed_on, row.is_own
             )

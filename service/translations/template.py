@@ -165,7 +165,7 @@ def _read_plans() -> Iterator[tuple[str, str, str]]:
     for model in sorted(load_models(), key=lambda one: get_version_key(one.version)):
         versions[model.id].append(model)
     for model_id in sorted(versions):
-        for model in versions[model_id][-3:]:  # earlier ones are in force for a while
+        for model in versions[model_id][-4:]:  # the one in force, and those that follow it
             for title in (*(part.title for part in model.indicators), *(part.title for part in model.floors)):
                 yield "plans", title, "Title of a finding"
 

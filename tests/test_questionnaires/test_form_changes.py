@@ -82,7 +82,7 @@ def test_every_answer_is_either_carried_or_reviewed(answers: dict[str, str]) -> 
 
 @pytest.mark.parametrize(
     ("before", "after", "new", "at_least"),
-    [("2026.5", "2026.6", ("questions_shown",), 20), ("2026.6", "2026.7", (), 6)],
+    [("2026.5", "2026.6", ("questions_shown",), 20), ("2026.6", "2026.7", (), 6), ("2026.7", "2026.8", (), 15)],
 )
 @pytest.mark.parametrize("form", ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"])
 def test_forms_since_2026_6_only_reword(

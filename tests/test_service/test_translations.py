@@ -106,6 +106,22 @@ def test_a_confirmation_falls_away_when_the_english_or_the_translation_changes(d
         assert is_confirmed(session, "en", [CONTINUE]), "English needs no confirmation"
 
 
+def test_a_confirmation_counts_in_a_form_that_was_sent_out_before_its_text_was_reworded(
+    database: Database, organisation: str
+):
+    title, reworded = (
+        next(c.title for c in load_form("site", version).by_id["freedom_to_resign"].choices if c.code == "free")
+        for version in ("2026.7", "2026.8")
+    )
+    shipped = load_shipped_texts("th").translate("forms", title)
+    with database.for_organisation(organisation) as session:
+        confirm(session, Text("forms", title), shipped)
+        texts = load_texts(session, "th").form_language.texts
+    assert texts[title].is_confirmed
+    assert texts[reworded].text == shipped, "the draft is taken over"
+    assert not texts[reworded].is_confirmed, "nobody has compared it with the new English"
+
+
 def test_the_wording_of_an_organisation_stands_in_its_emails_and_in_no_others(database: Database, organisation: str):
     other_organisation = make_organisation(database, "Another buyer")
     subject = Text("mails", mail_texts.list_default_texts()["en"]["questionnaire.sent"].subject)

@@ -66,7 +66,7 @@ def test_saved_answers_are_shown_with_reasons_actions_and_open_questions(app: Fl
     text = text_of(client)
     for expected in (
         "1 practice needs to change", "Whether prices cover legal wages: Some prices are too low.", "SD-62",
-        "Pay a price that covers legal wages", "Suppliers pay for our changes left blank",
+        "Pay prices that cover legal wages", "Suppliers pay for our changes left blank",
         "1 practice raises no concerns", "Answers from Outdoor wear", "entered on this page, form 2026.5",
     ):  # fmt: skip
         assert expected in text
