@@ -198,7 +198,7 @@ def test_a_hold_where_a_state_imposes_the_labour_asks_no_worker_whether_they_are
     cases, row = record_case("emergency", "movement_restricted"), answer_well(country="CN", region="Xinjiang")
     decision = decide_on(row, cases=cases)
     assert decision.answer == "hold"
-    assert "contact nobody there" in decision.ends_when
+    assert "do not contact anyone there" in decision.ends_when
     assert decision.next_step.action == "help_through_others"
 
 

@@ -108,7 +108,7 @@ def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> 
     page = html_text((out / "report.html").read_bytes())
     assert "How our own buying practices contribute" in page
     assert "Whether prices cover legal wages: " in page
-    assert "Pay prices that cover legal wages" in page
+    assert "Pay a price that covers legal wages" in page
     rows = workbook_rows((out / "report.xlsx").read_bytes(), "Buyer")
     assert [row["State"] for row in rows[:3]] == ["Change needed", "Change needed", "Left blank"]
 

@@ -41,13 +41,13 @@ REASONS = {
     "chosen": lazy_gettext("Left out at your request"),
     "nameless": lazy_gettext("Neither a name nor a reference, and hardly any other value"),
     "outside": lazy_gettext("Values only in columns that are not read"),
-    "asked_sum_or_supplier": lazy_gettext("A total or a supplier?"),
-    "asked_note_or_supplier": lazy_gettext("A note or a supplier?"),
-    "asked_heading_or_supplier": lazy_gettext("A heading or a supplier?"),
-    "asked_number_or_supplier": lazy_gettext("Only a number: a supplier?"),
-    "asked_kind": lazy_gettext("A site or an agency?"),
-    "asked_several": lazy_gettext("Several suppliers in one cell?"),
-    "asked_example": lazy_gettext("An example or a supplier?"),
+    "asked_sum_or_supplier": lazy_gettext("Is this a total or a supplier?"),
+    "asked_note_or_supplier": lazy_gettext("Is this a note or a supplier?"),
+    "asked_heading_or_supplier": lazy_gettext("Is this a heading or a supplier?"),
+    "asked_number_or_supplier": lazy_gettext("Is this number a supplier?"),
+    "asked_kind": lazy_gettext("Is this a site or an agency?"),
+    "asked_several": lazy_gettext("Are these several suppliers in one cell?"),
+    "asked_example": lazy_gettext("Is this an example or a supplier?"),
 }
 
 
