@@ -223,21 +223,29 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
         return Answers(
             1, {question: _build_single_column(_normalize_value(question, value)) for question, value in answers}
         )
-    distinct: dict[str, dict[Any, int]] = {question: {} for row in suppliers for question in row}
-    codes = [
-        [
-            -1
-            if (value := row.get(question)) is None
-            else code_by_value.setdefault(
-                value if type(value) is str else _normalize_value(question, value), len(code_by_value)
-            )
-            for row in suppliers
-        ]
-        for question, code_by_value in distinct.items()
-    ]
-    table = np.array(codes, dtype=np.int32).reshape(len(distinct), len(suppliers))
-    columns = {
-        question: Column(tuple(code_by_value), row)
-        for (question, code_by_value), row in zip(distinct.items(), table, strict=True)
-    }
-    return Answers(len(suppliers), columns)
+    questions = dict.fromkeys(question for row in suppliers for question in row)
+    return Answers(
+        len(suppliers),
+        {question: _encode_column(question, [row.get(question) for row in suppliers]) for question in questions},
+    )
+
+
+class _CodeByValue(dict[Any, int]):
+    """The code of each distinct answer, which gets the next one when it is first looked up; -1 for None."""
+
+    def __missing__(self, value: Any) -> int:
+        code = self[value] = len(self) - 1
+        return code
+
+
+def _encode_column(question: str, answers: Sequence[Any]) -> Column:
+    """Return a column of answers in hashable form or as JSON values."""
+    try:
+        if question == EVIDENCE:
+            raise TypeError  # its tuples are pieces of evidence as well
+        code_by_value = _CodeByValue({None: -1})
+        codes = list(map(code_by_value.__getitem__, answers))
+    except TypeError:  # a list
+        code_by_value = _CodeByValue({None: -1})
+        codes = [code_by_value[_normalize_value(question, answer)] for answer in answers]
+    return Column(tuple(code_by_value)[1:], np.array(codes, dtype=np.int32))

@@ -173,7 +173,7 @@ def iter_pairs(context: ValidationContext, form: Questionnaire, *, answered_only
 
 def has_contradiction(kind: str, answers: Mapping[str, Value], as_of: str) -> bool:
     """Return whether one row of answers holds "not applicable", or a denial that another of its answers contradicts."""
-    if any(answer in NOT_APPLICABLE_ANSWERS for answer in answers.values()):
+    if not NOT_APPLICABLE_ANSWERS.isdisjoint(answers.values()):
         return True
     return any(
         contradiction.denies.is_met(answers[contradiction.question], as_of, by_all=True)

@@ -232,11 +232,19 @@ class FactSnapshot:
     def list_goods_of(self, isic_codes: Iterable[str]) -> tuple[str, ...]:
         """Return the goods that belong to sectors: those of the same, a broader or a narrower ISIC code."""
         codes = tuple(isic_codes)
-        return tuple(
-            name
-            for name, good in self.goods.items()
-            if any(code.startswith(good.isic) for code in codes) or any(isic.startswith(codes) for isic in good.isic)
-        )
+        if codes not in self._goods_by_sectors:
+            self._goods_by_sectors[codes] = tuple(
+                name
+                for name, good in self.goods.items()
+                if any(code.startswith(good.isic) for code in codes)
+                or any(isic.startswith(codes) for isic in good.isic)
+            )
+        return self._goods_by_sectors[codes]
+
+    @cached_property
+    def _goods_by_sectors(self) -> dict[tuple[str, ...], tuple[str, ...]]:
+        """Return what :meth:`list_goods_of` has found so far."""
+        return {}
 
     @cached_property
     def _goods_index(self) -> tuple[dict[str, list[str]], int, list[tuple[str, str]]]:

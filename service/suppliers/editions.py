@@ -46,6 +46,8 @@ def list_changes(before: Listed, after: Listed, questions: Collection[str]) -> l
 
     An empty cell is None. Texts that differ only in case, spaces or punctuation are the same.
     """
+    if before.answers == after.answers and before.given == after.given:
+        return []
     pairs = [(question, _get(before, question), _get(after, question)) for question in sorted(questions)]
     return [
         {"question": question, "before": old, "after": new}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.name_normalize import name_key
@@ -76,13 +76,24 @@ def have_different_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> bo
 
     Without a name on either side, and where the names are in different scripts, nothing is clear.
     """
-    pairs = list(product(_list_names(one), _list_names(other)))
-    return bool(pairs) and all(is_other_name(a, b) for a, b in pairs)
+    return _are_all_different(_compare_names(one, other))
+
+
+def _compare_names(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[float | None]:
+    """Return the similarity of each name of one supplier to each of another."""
+    return [_compare(a, b) for a, b in product(_list_names(one), _list_names(other))]
+
+
+def _are_all_different(similarities: Sequence[float | None]) -> bool:
+    return bool(similarities) and all(similarity is not None and similarity < OTHER for similarity in similarities)
 
 
 def _list_names(answers: Mapping[str, Any]) -> list[str]:
-    texts = (answers.get(question) for question in NAMES)
-    return [text for text in texts if isinstance(text, str) and text not in RESERVED_ANSWERS and name_key(text)]
+    return [text for question in NAMES if _is_name(text := answers.get(question))]
+
+
+def _is_name(text: Any) -> TypeGuard[str]:
+    return isinstance(text, str) and text not in RESERVED_ANSWERS and bool(name_key(text))
 
 
 def may_be_another(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -90,11 +101,12 @@ def may_be_another(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     partly alike and their addresses are those of different places. Numbers of lists are given away again, and row numbers are
     taken for references.
     """
-    if have_different_names(one, other):
+    if any(one.get(question) == other.get(question) and _is_name(one.get(question)) for question in NAMES):
+        return False
+    similarities = _compare_names(one, other)
+    if _are_all_different(similarities):
         return True
-    pairs = list(product(_list_names(one), _list_names(other)))
-    similarities = [_compare(a, b) for a, b in pairs]
-    if not pairs or any(similarity is None or similarity >= NEAR for similarity in similarities):
+    if not similarities or any(similarity is None or similarity >= NEAR for similarity in similarities):
         return False
     return have_different_places(one, other)
 

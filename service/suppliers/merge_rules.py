@@ -171,7 +171,8 @@ def merge_duplicates(rows: Sequence[Row], risk_lookup: RiskLookup, kind: str) ->
     other cases, the first answer counts.
     """
     if len(rows) == 1:
-        return MergedRows({question: answer for question, answer in rows[0].items() if answer is not None}, (), ())
+        given = rows[0] if None not in rows[0].values() else {q: a for q, a in rows[0].items() if a is not None}
+        return MergedRows(dict(given), (), ())
     merged: dict[str, Any] = {}
     contradicted: dict[str, None] = {}
     differing: dict[str, None] = {}
@@ -267,7 +268,7 @@ def _answered_on(record: Row) -> str | None:
 
 def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
     """Return whether stored answers have no date at all: these count as given on the day they were entered."""
-    return bool(risk_lookup.list_evidenced_questions(stored)) and _answered_on(stored) is None
+    return _answered_on(stored) is None and bool(risk_lookup.list_evidenced_questions(stored))
 
 
 def merge_answers(

@@ -31,14 +31,19 @@ def merge_with_stored(
     on: date,
     entered_on: date | None = None,
 ) -> dict[str, Any]:
-    """Merge a new row into stored answers (:func:`service.suppliers.merge_rules.merge_answers`), without contradictions.
+    """Merge a new row, valid as of a day, into stored answers (:func:`service.suppliers.merge_rules.merge_answers`), without
+    contradictions.
 
     A denial that stored answers contradict, or that only a stored refusal supports, is read as a blank, so that it takes back
     neither harm nor a refusal. For ``entered_on`` see merge_answers.
     """
     merged = merge_answers(stored, incoming, risk_lookup, kind, entered_on)
+    if merged == incoming == stored:  # nothing new, and the row was valid on that day when it came in
+        return merged
     checked = recheck_merged(kind, merged, on)
     unsupported = list_unsupported_denials(kind, _hashable({**stored, **incoming}), on.isoformat())
+    if not unsupported and checked == merged:  # as in most rows
+        return checked
     blank = {
         question
         for question, answer in incoming.items()
@@ -75,5 +80,5 @@ def _hashable(answers: Mapping[str, Any]) -> dict[str, Any]:
     return {
         question: tuple(answer) if isinstance(answer, list) else answer
         for question, answer in answers.items()
-        if answer not in (None, "", [], ()) and question != EVIDENCE
+        if (answer or isinstance(answer, int | float)) and question != EVIDENCE
     }
