@@ -147,9 +147,14 @@ def read_tables(data: bytes, name: str, options: TableOptions, *, stored: bool =
     ``stored``: the file is one that was stored without its notes (``FileTables.redacted``). Raises FileRefused, and
     :class:`UnusableSheet` if no sheet is a table.
     """
+    return decode_tables(read_encoded_tables(data, name, options, stored=stored))
+
+
+def read_encoded_tables(data: bytes, name: str, options: TableOptions, *, stored: bool = False) -> bytes:
+    """Return what :func:`read_tables` decodes, for whoever stores it. Raises FileRefused."""
     limits = Limits()
     kind = STORED if stored else check_file(data, name, limits)
-    return decode_tables(sandbox.run("tables", [kind, name, asdict(options)], data, limits))
+    return sandbox.run("tables", [kind, name, asdict(options)], data, limits)
 
 
 # ------------------------------------------------------------ as bytes, between the processes

@@ -29,6 +29,7 @@ from service.db.encrypted import list_key_ids
 from service.db.migrations import get_revision
 from service.db.session import Database
 from service.db.sign_in_tables import AccessToken
+from service.db.supplier_counts import recount
 from service.db.tables import Base, UTCTime
 from service.encrypted_file import EncryptedFileError, EncryptedReader, EncryptedWriter, is_encrypted
 from service.erasure.files import list_used_files
@@ -181,6 +182,7 @@ def restore_backup(
         by_name = {table.name: table for table in TABLES}
         for name, file in _iterate_files_of(source, "rows/", keys):  # the tables are in the order of their foreign keys
             _insert_rows(session, by_name[name[:-6]], file)
+        recount(session)
         for table in TABLES:
             tally = Tally()
             for line in _iterate_lines(session, table):

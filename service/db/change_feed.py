@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, cast, column, func, insert, select, table
+from sqlalchemy import ColumnElement, Integer, cast, column, func, select, table
 from sqlalchemy.dialects.postgresql import REGCLASS
 from sqlalchemy.orm import Session
 
+from service.db.bulk_rows import insert_rows
 from service.db.tables import Change
 from service.errors import DomainError
 
@@ -63,7 +64,7 @@ def write_all(session: Session, kind: str, changes: Sequence[tuple[str, Mapping[
         }
         for supplier_id, data in changes
     ]
-    session.execute(insert(Change), rows)
+    insert_rows(session, Change, rows)
 
 
 def read(session: Session, since: str | None = None, limit: int = 100) -> Page:

@@ -1,4 +1,7 @@
-"""Keep the counts of suppliers (``SupplierCount``) in the database itself, in the transaction of every change.
+"""Keep the counts of suppliers (``SupplierCount``) in the database itself, in the transaction of every change and deletion.
+
+New suppliers are counted together by ``supplier_counts.count_new``: on SQLite, a trigger on inserts would make each of them cost
+twice as much, since a statement that also writes to another table keeps a copy of every page that it changes.
 
 A migration that changes what is counted has to drop the triggers, count again and create them anew; so does one that makes the
 table of suppliers anew, since SQLite drops a table with its triggers.
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 LEVELS, PLACES, STEPS, OWN_STEPS, REVIEWS, CONFIDENCE = "level", "place", "step", "own_step", "review", "confidence"
 LOW_COVERAGE = "low"
 KEY = "organisation_id, facet, kind, value, detail"
+SHARDS = {"sqlite": "0", "postgresql": "txid_current()"}  # to which a transaction adds
 
 # What each facet counts by, for both databases or for each; {row} stands for the row of the supplier.
 FACETS: dict[str, tuple[str | dict[str, str], str]] = {
@@ -33,7 +37,7 @@ FACETS: dict[str, tuple[str | dict[str, str], str]] = {
 
 
 def select_counts(row: str, dialect: str, n: int, *, facets: Sequence[str] = tuple(FACETS), condition: str = "") -> str:
-    """Return the select of what one supplier, or all, add to the counts of some facets."""
+    """Return the select of what one supplier ("OLD" or "NEW"), or those of a table, add to the counts of some facets."""
     parts = []
     for facet in facets:
         value, detail = build_key(row, facet, dialect)
@@ -41,7 +45,7 @@ def select_counts(row: str, dialect: str, n: int, *, facets: Sequence[str] = tup
         parts.append(
             f"SELECT {row}.organisation_id AS organisation_id, '{facet}' AS facet, {row}.kind AS kind, "
             f"{value} AS value, {detail} AS detail, {n} AS n"
-            f"{' FROM supplier' if row == 'supplier' else ''} WHERE {' AND '.join(conditions)}"
+            f"{'' if row in ('OLD', 'NEW') else f' FROM {row}'} WHERE {' AND '.join(conditions)}"
         )
     return " UNION ALL ".join(parts)
 
@@ -67,7 +71,6 @@ def build_triggers(dialect: str) -> list[str]:
     if dialect == "sqlite":
         create = "CREATE TRIGGER IF NOT EXISTS supplier_counted_on"
         return [
-            f"{create}_insert AFTER INSERT ON supplier BEGIN {add_rows(select_counts('NEW', dialect, 1), '0')}; END",
             f"{create}_delete AFTER DELETE ON supplier BEGIN {add_rows(select_counts('OLD', dialect, -1), '0')}; END",
             *(f"{create}_update_of_{facet} AFTER UPDATE ON supplier {_count_change(facet)}" for facet in FACETS),
         ]
@@ -75,8 +78,8 @@ def build_triggers(dialect: str) -> list[str]:
     if dialect == "postgresql":
         return [
             "CREATE OR REPLACE FUNCTION count_supplier() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"{add_rows(f'{old} UNION ALL {new}', 'txid_current()')}; RETURN NULL; END $$",
-            "CREATE OR REPLACE TRIGGER supplier_counted AFTER INSERT OR UPDATE OR DELETE ON supplier "
+            f"{add_rows(f'{old} UNION ALL {new}', SHARDS[dialect])}; RETURN NULL; END $$",
+            "CREATE OR REPLACE TRIGGER supplier_counted AFTER UPDATE OR DELETE ON supplier "
             "FOR EACH ROW EXECUTE FUNCTION count_supplier()",
         ]
     raise ValueError(f"unsupported kind of database: {dialect}")

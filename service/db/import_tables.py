@@ -16,6 +16,8 @@ class Upload(EncryptedTexts, Owned, Base):
     """An uploaded file; its bytes are in the blob store under their digest.
 
     ``redacted``: the bytes are its sheets without the notes in which personal data was detected, not the file itself.
+    ``reading_sha256``: what was read from it for the preview of its import, until that is assessed
+    (service/imports/stored_readings.py).
     """
 
     __tablename__ = "upload"
@@ -24,6 +26,7 @@ class Upload(EncryptedTexts, Owned, Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size: Mapped[int]
     redacted: Mapped[bool | None]
+    reading_sha256: Mapped[str | None] = mapped_column(String(64))
     created_by: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime]
 

@@ -68,6 +68,15 @@ NOTE_PATIENCE = 0.2  # seconds for what a request notes besides, such as when a 
 # KiB of pages that a connection to SQLite keeps at most. A new supplier changes a page in each of some twenty indexes; with the
 # usual 2,000 these are read and written again and again.
 SQLITE_CACHE = 16_000
+SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    # A row with a trigger is written under a journal of its own, by default in a temporary file: that took as long as the row.
+    "temp_store=MEMORY",
+    f"cache_size=-{SQLITE_CACHE}",
+)
 MAX_REQUEST_STATEMENT = (
     60.0  # seconds after which PostgreSQL ends a statement of a request: nobody waits for it any more
 )
@@ -136,8 +145,7 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
         "lower", 1, _lower, deterministic=True
     )  # SQLite's built-in function leaves "Ü" and "Ж" unchanged
     cursor = connection.cursor()
-    cache = f"cache_size=-{SQLITE_CACHE}"
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", cache):
+    for pragma in SQLITE_PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -1,20 +1,25 @@
-"""Counts of the assessed suppliers of each organisation, kept by triggers with every write (``service.db.count_triggers``).
+"""Counts of the assessed suppliers of each organisation.
+
+Whoever inserts suppliers counts them (``count_new``); changes and deletions are counted by triggers
+(``service.db.count_triggers``).
 
 A count is the sum of its rows. On PostgreSQL each transaction adds to rows of its own (``shard`` is its number), so that no
 writer waits for another, and ``fold_counts`` adds them up later. SQLite lets one transaction write at a time, and the shard is
-always 0. The triggers are part of the transaction that changes the supplier: whatever becomes of it becomes of the counts.
+always 0. Counting is part of the transaction that changes the supplier: whatever becomes of it becomes of the counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from service.db.count_triggers import KEY, REVIEWS, add_rows, select_counts
+from service.db.count_triggers import KEY, REVIEWS, SHARDS, add_rows, select_counts
 from service.db.derived_tables import SupplierCount
+from service.db.session import chunks
 
 FOLD_LOCK = 0x464F4C44  # of the process that folds on PostgreSQL
 
@@ -60,6 +65,16 @@ def fold_counts(session: Session) -> None:
             f"ORDER BY {KEY} ON CONFLICT ({KEY}, shard) DO UPDATE SET n = supplier_count.n + excluded.n"
         ))  # fmt: skip
     session.execute(text("DELETE FROM supplier_count WHERE shard = 0 AND n = 0"))
+
+
+def count_new(session: Session, supplier_ids: Sequence[str]) -> None:
+    """Add suppliers to the counts, in the transaction that has inserted them."""
+    connection = session.connection()
+    dialect = connection.dialect.name
+    rows = f"WITH added AS (SELECT * FROM supplier WHERE id IN :ids) {select_counts('added', dialect, 1)}"
+    statement = text(add_rows(rows, SHARDS[dialect])).bindparams(bindparam("ids", expanding=True))
+    for some in chunks(supplier_ids):
+        connection.execute(statement, {"ids": some})
 
 
 class Miscount(NamedTuple):

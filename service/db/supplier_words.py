@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.orm import Session, aliased
 
+from service.db.bulk_rows import insert_rows
 from service.db.derived_tables import WORD, SupplierWord
 from service.db.session import chunks
 from service.db.tables import SORT_NAME, MergedKey, Supplier
@@ -91,5 +92,5 @@ def add_words(session: Session, kind: str, texts: Mapping[str, Sequence[str | No
         for supplier_id, own in texts.items()
         for word in list_words(own)
     ]
-    if rows:  # in the order of the index, so that each of its pages is changed once
-        session.execute(insert(SupplierWord), sorted(rows, key=lambda row: row["word"]))
+    # In the order of the index, so that each of its pages is changed once.
+    insert_rows(session, SupplierWord, sorted(rows, key=lambda row: row["word"]))

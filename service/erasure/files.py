@@ -20,10 +20,12 @@ from service.jobs.kinds import PREVIEW_RELEASE, RENDER_REPORT
 
 
 def list_used_files(session: Session) -> set[str]:
-    """Return the digests of all files that a row refers to: uploads, logos, evidence of steps and answers, and the pieces of
-    what is being sent, finished reports and previews of a release, and the portions of reports that are being rendered.
+    """Return the digests of all files that a row refers to: uploads and what was read from them, logos, evidence of steps and
+    answers, and the pieces of what is being sent, finished reports and previews of a release, and the portions of reports that
+    are being rendered.
     """
     used = set(session.scalars(select(Upload.sha256)))
+    used.update(digest for digest in session.scalars(select(Upload.reading_sha256)) if digest is not None)
     used.update(session.scalars(select(StoredLogo.sha256)))
     used.update(digest for digest in session.scalars(select(StepEvidence.sha256)) if digest is not None)
     used.update(session.scalars(select(AnswerFile.sha256)))

@@ -110,7 +110,7 @@ def _erase_in_portions(db: Database, blobs: BlobStore, claimed: ClaimedJob, prog
 def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
     """Select the ids of the next rows to delete, with what says which files they refer to."""
     files: dict[Any, list[Any]] = {
-        Upload: [Upload.sha256],
+        Upload: [Upload.sha256, Upload.reading_sha256],
         StepEvidence: [StepEvidence.sha256],
         AnswerFile: [AnswerFile.sha256],
         StoredLogo: [StoredLogo.sha256],
@@ -123,7 +123,9 @@ def _select_portion(table: Any, claimed: ClaimedJob) -> Any:
 
 def _list_digests(table: Any, row: Any) -> list[str]:
     """Return the digests of the files that a row refers to."""
-    if table in (Upload, StepEvidence, AnswerFile, StoredLogo):
+    if table is Upload:
+        return [digest for digest in (row.sha256, row.reading_sha256) if digest]
+    if table in (StepEvidence, AnswerFile, StoredLogo):
         return [row.sha256] if row.sha256 else []
     if table is UnfinishedUpload:
         return list(row.pieces)

@@ -253,7 +253,7 @@ def delete_uploads(session: Session, import_: Import) -> list[str]:
     import_.uploads = []
     for upload in uploads:
         session.delete(upload)
-    return [upload.sha256 for upload in uploads]
+    return [digest for upload in uploads for digest in (upload.sha256, upload.reading_sha256) if digest]
 
 
 def delete_changes(session: Session, supplier_ids: Collection[str]) -> None:

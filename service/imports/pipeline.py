@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.document import Layout, TableLayout
@@ -33,6 +33,14 @@ from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
 from service.suppliers.confirmations import Voucher
 
 COUNTS = ("rows", "accepted", "rejected")
+
+
+class ReadTables(Protocol):
+    """What reads the tables of a file, as :func:`questionnaires.tables.read_tables` does."""
+
+    def __call__(self, data: bytes, name: str, options: TableOptions, *, stored: bool = False) -> FileTables:
+        """Return the tables of a file. Raises FileRefused and UnusableSheet."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -232,17 +240,18 @@ def parse_files(
     allow_buyer_only: bool = False,
     models: tuple[Model, ...] | None = None,
     is_request: Callable[[str], bool] = lambda _: True,
+    read: ReadTables = read_tables,
 ) -> ParsedUpload:
     """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
     ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted. ``models``: those that say which
     of two answers counts, by default all. ``is_request``: whether a questionnaire request of this id is known; by default,
-    every one is.
+    every one is. ``read``: what reads the tables of a file.
     """
     parsed: list[_ParsedFile] = []
     for name, data in files:
         progress(f"reading {name}")
-        parsed.append(_parse_file(name, data, choices.for_file(name), on, is_request))
+        parsed.append(_parse_file(name, data, choices.for_file(name), on, is_request, read))
     issues = [issue for file in parsed for issue in file.issues]
     total: dict[str, Any] = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
     total["left_out"] = _list_left_out(parsed)
@@ -330,14 +339,19 @@ class _ParsedFile:
 
 
 def _parse_file(
-    name: str, data: bytes | RedactedFile, choices: Choices, on: date, is_request: Callable[[str], bool]
+    name: str,
+    data: bytes | RedactedFile,
+    choices: Choices,
+    on: date,
+    is_request: Callable[[str], bool],
+    read: ReadTables,
 ) -> _ParsedFile:
     """Parse one file; one that cannot be read gives an issue and no tables."""
     content = data.data if isinstance(data, RedactedFile) else data
     entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "sheets": []}
     stored = isinstance(data, RedactedFile)
     try:
-        found = _read_tables(content, name, choices.to_table_options(name, on), is_request, stored=stored)
+        found = _read_tables(content, name, choices.to_table_options(name, on), is_request, read, stored=stored)
     except FileRefused as error:
         issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
         return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
@@ -372,13 +386,19 @@ def _parse_file(
 
 
 def _read_tables(
-    data: bytes, name: str, options: TableOptions, is_request: Callable[[str], bool], *, stored: bool
+    data: bytes,
+    name: str,
+    options: TableOptions,
+    is_request: Callable[[str], bool],
+    read: ReadTables,
+    *,
+    stored: bool,
 ) -> FileTables:
     """Read the tables of a file; a workbook that names a request we do not know is read again, as a plain list."""
-    found = read_tables(data, name, options, stored=stored)
+    found = read(data, name, options, stored=stored)
     if all(table.request_id is None or is_request(table.request_id) for table in found.tables):
         return found
-    return read_tables(data, name, replace(options, is_request=False), stored=stored)
+    return read(data, name, replace(options, is_request=False), stored=stored)
 
 
 def _list_left_out(files: Sequence[_ParsedFile]) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ from service.imports.records import (
     parse_assessment_date,
     parse_choices,
 )
+from service.imports.stored_readings import load_readings, replace_readings
 from service.imports.supplier_rows import (
     group_by_supplier,
     list_known_supplier_issues,
@@ -57,6 +58,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, previous_input = load_files(session, blobs, import_), import_.found
+        readings = load_readings(session, blobs, import_)
         choices = {name: value for name, value in import_.choices.items() if name not in FOUND_ANEW}
         choices_before = import_.choices_before
         if own_words := list_own_words(session):
@@ -71,6 +73,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         allow_buyer_only=True,
         models=models,
         is_request=find_requests(db, claimed.organisation_id),
+        read=readings.read,
     )
     earlier_notes = [issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] in REDACTION_CODES]
     try:
@@ -99,11 +102,13 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
         )
         return
+    stored_readings = readings.put_new()
     edition, recognised = (None, {}) if choices.get("confirm") else _preview_edition(db, claimed, parsed)
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
         import_ = session.get_one(Import, import_id)
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
         import_.needs_layout = False
+        replaced = replace_readings(session, import_, {**readings.stored, **stored_readings})
         import_.found = {
             **parsed.received,
             "layout": layouts.describe(parsed.seen),
@@ -122,6 +127,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             editions.store(session, import_, edition)
         if choices.get("confirm"):
             start_assessment(session, import_, claimed.actor)
+    delete_files(db, blobs, replaced)
 
 
 def _preview_edition(

@@ -19,6 +19,7 @@ from service.clock import now
 from service.db.import_tables import Import
 from service.db.session import Database
 from service.db.tables import new_id
+from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.imports import cases as import_cases
 from service.imports import editions
@@ -30,6 +31,7 @@ from service.imports.records import (
     load_files,
     parse_choices,
 )
+from service.imports.stored_readings import load_readings, replace_readings
 from service.imports.supplier_rows import (
     SupplierRows,
     group_by_supplier,
@@ -48,7 +50,7 @@ from service.suppliers.stored_answers import recheck_merged
 from service.trouble import find_trouble
 from service.watchlists.lists import request_screening
 
-CHUNK = 1000  # suppliers saved in one transaction
+CHUNK = 2000  # suppliers saved in one transaction
 ATTEMPTS_TOGETHER = 2  # attempts at saving a chunk in one transaction; then its suppliers are saved one by one
 MAX_UNSAVED = 20  # suppliers that an import leaves out because they cannot be saved; if there are more, it is not they
 log = structlog.get_logger("service.imports")
@@ -65,11 +67,18 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with db.for_organisation(claimed.organisation_id) as session:
         import_ = session.get_one(Import, import_id)
         files, choices = load_files(session, blobs, import_), dict(import_.choices)
+        readings = load_readings(session, blobs, import_)
         on = get_assessment_date(import_)
         models = list_organisation_models(session, on)
     is_request = find_requests(db, claimed.organisation_id)
     parsed: ParsedUpload = parse_files(
-        files, parse_choices(choices), on, allow_buyer_only=True, models=models, is_request=is_request
+        files,
+        parse_choices(choices),
+        on,
+        allow_buyer_only=True,
+        models=models,
+        is_request=is_request,
+        read=readings.read,
     )
     checkpoint = dict(claimed.checkpoint)
     if parsed.cases and "cases" not in checkpoint:
@@ -117,6 +126,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     with job_transaction(db, claimed, result={"rows": parsed.received["accepted"] - unsaved_rows}) as session:
         import_ = session.get_one(Import, import_id)
         import_.state, import_.finished_at = "done", now()
+        unused = replace_readings(session, import_, {})
         editions.store(session, import_, edition)
         _report_unsaved(import_, checkpoint.get("unsaved", ()))
         if parsed.cases:  # the files are no longer needed; the next purge deletes them
@@ -127,6 +137,7 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         own = [row for batch in parsed.buyer_batches for row in batch.answers.to_rows()]
         own_practices.save_answers(session, own, on, now(), claimed.actor, import_id)
         record_event(session, claimed.actor, "import.done", "import", import_id, {"rows": import_.accepted})
+    delete_files(db, blobs, unused)
 
 
 def _save_chunk(

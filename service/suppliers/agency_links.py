@@ -7,11 +7,12 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAME_QUESTIONS
+from service.db.bulk_rows import insert_rows
 from service.db.session import chunks
 from service.db.tables import AgencyName, Engagement, new_id
 from service.jobs.kinds import FOLLOW_AGENCIES
@@ -47,11 +48,12 @@ def replace_links(
     """Write the links of suppliers of a kind, given as rows by supplier id (:func:`build_link_rows`), in place of those of
     ``stored_ids``. Links that are the same as before stay.
     """
+    table: type[AgencyName] | type[Engagement]
     columns: tuple[InstrumentedAttribute[str], ...]
     if kind == "agency":
-        columns = AgencyName.agency_id, AgencyName.key
+        table, columns = AgencyName, (AgencyName.agency_id, AgencyName.key)
     else:
-        columns = Engagement.site_id, Engagement.agency_key, Engagement.named
+        table, columns = Engagement, (Engagement.site_id, Engagement.agency_key, Engagement.named)
     stored: dict[str, set[tuple[str, ...]]] = {}
     for chunk in chunks(stored_ids):
         for supplier_id, *link in session.execute(select(*columns).where(columns[0].in_(chunk))):
@@ -62,10 +64,8 @@ def replace_links(
         if {tuple(row[column.key] for column in columns[1:]) for row in rows} != stored.get(supplier_id, set())
     }
     for chunk in chunks([supplier_id for supplier_id in changed if supplier_id in stored]):
-        session.execute(delete(columns[0].class_).where(columns[0].in_(chunk)))
-    new = list(chain.from_iterable(changed.values()))
-    if new:
-        session.execute(insert(columns[0].class_), new)
+        session.execute(delete(table).where(columns[0].in_(chunk)))
+    insert_rows(session, table, list(chain.from_iterable(changed.values())))
 
 
 def get_name_keys(session: Session, agency_ids: Sequence[str]) -> dict[str, set[str]]:

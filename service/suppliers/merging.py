@@ -21,6 +21,7 @@ from service.db.redress_tables import RemedyAccount
 from service.db.remediation_tables import Finding, PlanVersion, Reply, Step
 from service.db.retaliation_tables import RetaliationWatch
 from service.db.session import chunks
+from service.db.supplier_counts import count_new
 from service.db.supplier_words import replace_words
 from service.db.system_tables import SystemIdentifier
 from service.db.tables import AgencyName, MergedKey, QuestionnaireRequest, Result, Supplier, UTCTime
@@ -206,6 +207,7 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
     source.version, source.updated_at = source.version + 1, at
     session.add(source)
     session.flush()
+    count_new(session, [source.id])
     _move_back(session, record, target, source)
     editions.follow_undone_merge(session, record.moved.get("edition_entry", {}), source.id)
     names = record.moved["agency_name"]

@@ -13,8 +13,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, func, insert, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from risk_models.agencies import count_workers_from_agency
 from risk_models.answers import EVIDENCE, Answers, from_rows
@@ -24,7 +25,9 @@ from risk_models.name_normalize import name_key
 from service.assessment.assess import Batch, assess_batch
 from service.audit import record_event
 from service.db import change_feed
+from service.db.bulk_rows import insert_rows, update_rows
 from service.db.session import chunks
+from service.db.supplier_counts import count_new
 from service.db.supplier_words import add_words, build_sort_name, replace_words
 from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
 from service.errors import DomainError
@@ -128,8 +131,9 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     previous_ids = {supplier.id: supplier.latest_id for supplier in save.stored.values()}
     former_names = get_name_keys(session, list(before)) if kind == "agency" else {}
     lasting_names = {
-        supplier.id: former_names.get(supplier.id, set()) - set(own_name_keys(supplier.answers))
+        supplier.id: former_names[supplier.id] - set(own_name_keys(supplier.answers))
         for supplier in save.stored.values()
+        if supplier.id in former_names
     }
     new_cases = case_evidence.match_unlinked_cases(session, kind, save.ids, save.answers)
     cases = case_evidence.get_case_evidence(session, save.ids, origin.on, new_cases)
@@ -160,7 +164,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     _mark_falls(save, moved, supported, origin.on)
     for case, supplier_id in new_cases:
         case.supplier_id = supplier_id
-    session.execute(insert(Result), results)
+    insert_rows(session, Result, results)
     other_names = [
         (*lasting_names.get(supplier_id, ()), *row.other_names, *save.alias_names.get(key, ()))
         for key, supplier_id, row in zip(save.keys, save.ids, incoming, strict=True)
@@ -247,6 +251,7 @@ def _write_suppliers(
 ) -> None:
     """Update the stored suppliers and insert the new ones."""
     new: list[Columns] = []
+    changed: dict[tuple[str, ...], list[Columns]] = {}  # by the columns that change
     renamed: dict[str, tuple[str | None, ...]] = {}
     for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
         latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
@@ -259,15 +264,21 @@ def _write_suppliers(
             stored = save.stored[key]
             if (stored.name, stored.reference) != (columns["name"], columns["reference"]):
                 renamed[supplier_id] = (columns["name"], columns["reference"])
-            for column, value in columns.items():
-                if getattr(stored, column) != value:
-                    setattr(stored, column, value)
-            stored.version += 1
+            loaded = vars(stored)  # a look at an attribute that is not loaded would load it, and takes longer
+            changes = {
+                column: value for column, value in columns.items() if column not in loaded or loaded[column] != value
+            } | {"version": stored.version + 1}
+            changed.setdefault(tuple(changes), []).append({"id": supplier_id, **changes})
+            for column, value in changes.items():
+                set_committed_value(stored, column, value)
         else:
             first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
             new.append(first | {"form_answers": None} | columns)
-    if new:  # as rows, not objects: those take longer to write than to score
-        session.execute(insert(Supplier).execution_options(render_nulls=True), new)
+    for rows in changed.values():
+        update_rows(session, Supplier, rows)
+    if new:
+        insert_rows(session, Supplier, new)
+        count_new(session, [str(columns["id"]) for columns in new])
         add_words(session, save.kind, {str(columns["id"]): (columns["name"], columns["reference"]) for columns in new})
     if renamed:
         replace_words(session, save.kind, renamed)

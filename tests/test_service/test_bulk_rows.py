@@ -1,0 +1,40 @@
+"""Rows that are inserted below the object-relational layer are those of the session's organisation, and read back as written."""
+
+from datetime import UTC, datetime
+
+import pytest
+from callers import make_organisation
+from sqlalchemy import select
+
+from service.db.bulk_rows import insert_rows
+from service.db.session import Database, MissingOrganisation, UnfilteredStatement
+from service.db.tables import Change
+
+AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
+ROWS = [
+    {"at": AT, "kind": "level_moved", "supplier_id": number, "data": {"to": level}, "level_before": level}
+    for number, level in (("s1", "high"), ("s2", None))
+]
+
+
+def test_inserted_rows_get_the_owner_of_the_session_and_read_back_as_written(database: Database):
+    own, other = make_organisation(database), make_organisation(database, "Quay Textiles")
+    with database.for_organisation(own) as session:
+        insert_rows(session, Change, ROWS)
+        insert_rows(session, Change, [])
+    with database.for_organisation(own, write=False) as session:
+        stored = session.scalars(select(Change).order_by(Change.id)).all()
+        assert [{name: getattr(change, name) for name in ROWS[0]} for change in stored] == ROWS
+        assert {change.organisation_id for change in stored} == {own}
+    with database.for_organisation(other, write=False) as session:
+        assert session.scalars(select(Change)).all() == []
+
+
+def test_no_row_is_inserted_for_nobody_for_another_organisation_or_in_a_session_that_reads(sqlite_database: Database):
+    own = make_organisation(sqlite_database)
+    with sqlite_database.unscoped() as session, pytest.raises(MissingOrganisation):
+        insert_rows(session, Change, ROWS)
+    with sqlite_database.for_organisation(own) as session, pytest.raises(MissingOrganisation):
+        insert_rows(session, Change, [{**row, "organisation_id": "other"} for row in ROWS])
+    with sqlite_database.for_organisation(own, write=False) as session, pytest.raises(UnfilteredStatement):
+        insert_rows(session, Change, ROWS)
