@@ -71,7 +71,7 @@ def count_new(session: Session, supplier_ids: Sequence[str]) -> None:
     """Add suppliers to the counts, in the transaction that has inserted them."""
     connection = session.connection()
     dialect = connection.dialect.name
-    rows = f"WITH added AS (SELECT * FROM supplier WHERE id IN :ids) {select_counts('added', dialect, 1)}"
+    rows = f"WITH added AS MATERIALIZED (SELECT * FROM supplier WHERE id IN :ids) {select_counts('added', dialect, 1)}"
     statement = text(add_rows(rows, SHARDS[dialect])).bindparams(bindparam("ids", expanding=True))
     for some in chunks(supplier_ids):
         connection.execute(statement, {"ids": some})

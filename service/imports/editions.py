@@ -51,11 +51,11 @@ NOTHING = Edition(None, ())
 
 
 class Named(NamedTuple):
-    """A supplier that a list names: its id if it is stored, and its kind and the key of its company."""
+    """A supplier that a list names: its id if it is stored, its kind, and what the list says about it."""
 
     supplier_id: str | None
     kind: str
-    company: str
+    answers: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *
         return NOTHING
     rows = _list_rows(session, groups)
     named = {row.supplier_id for row in rows if row.supplier_id is not None}
-    companies = [Named(row.supplier_id, row.group.kind, company_key(row.listed.answers)) for row in rows]
-    previous = find_previous(session, import_, companies)
+    listed = [Named(row.supplier_id, row.group.kind, row.listed.answers) for row in rows]
+    previous = find_previous(session, import_, listed)
     before = editions.load_listed(session, previous.id) if previous is not None else {}
     questions = editions.list_compared(
         {question for listed in before.values() for question in listed.given},
@@ -153,25 +153,26 @@ def find_previous(session: Session, import_: Import, named: Sequence[Named]) -> 
         return None if chosen == NO_PREVIOUS else session.get(Import, chosen)
     best, most = None, 0.0
     for other in list_latest(session, import_):
-        ids = select(Result.supplier_id).where(Result.import_id == other.id)
-        length = session.scalars(select(func.count()).select_from(ids.distinct().subquery())).one()
-        if not named or min(length, len(named)) < SHARED * max(length, len(named)):
+        ids = set(session.scalars(select(Result.supplier_id).where(Result.import_id == other.id).distinct()))
+        if not named or min(len(ids), len(named)) < SHARED * max(len(ids), len(named)):
             continue
-        suppliers = session.execute(
-            select(Supplier.id, Supplier.kind, Supplier.company_key).where(Supplier.id.in_(ids))
-        )
-        share = _count_shared(named, [Named(*row) for row in suppliers]) / max(length, len(named))
+        share = _count_shared(session, named, ids) / max(len(ids), len(named))
         if share >= SHARED and share > most:
             best, most = other, share
     return best
 
 
-def _count_shared(named: Sequence[Named], before: Sequence[Named]) -> int:
-    """Return how many suppliers of two lists are the same, or of the same company if there is nothing else to go by."""
-    ids, ids_before = {one.supplier_id for one in named}, {one.supplier_id for one in before}
-    new = Counter((one.kind, one.company) for one in named if one.supplier_id not in ids_before)
-    gone = Counter((one.kind, one.company) for one in before if one.supplier_id not in ids)
-    return len(ids & ids_before) + (new & gone).total()
+def _count_shared(session: Session, named: Sequence[Named], before: Collection[str]) -> int:
+    """Return how many suppliers of a list are among those of another, or of the same company as one of these if there is nothing
+    else to go by. ``before``: the ids of the others.
+    """
+    ids = {one.supplier_id for one in named}
+    new = Counter((one.kind, company_key(one.answers)) for one in named if one.supplier_id not in before)
+    gone: Counter[tuple[str, str]] = Counter()
+    for chunk in chunks([one for one in before if one not in ids] if new else ()):
+        query = select(Supplier.kind, Supplier.company_key).where(Supplier.id.in_(chunk))
+        gone.update((kind, company) for kind, company in session.execute(query))
+    return sum(one in before for one in ids) + (new & gone).total()
 
 
 def list_latest(session: Session, import_: Import) -> list[Import]:

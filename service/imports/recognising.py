@@ -18,7 +18,7 @@ from service.db.tables import Result, Supplier
 from service.identity.pairs import CHUNK, CandidateIndex, get_identity_of, load_suppliers
 from service.imports.editions import Named, find_ids, find_previous, is_first
 from service.imports.supplier_rows import SupplierRows
-from service.suppliers.identity import company_key, is_place_key
+from service.suppliers.identity import is_place_key
 from service.suppliers.key_grades import may_be_another
 from service.suppliers.likeness import is_certain
 
@@ -51,9 +51,7 @@ def _recognise_by_reference(session: Session, import_: Import, groups: Sequence[
     if not by_reference or is_first(session, import_):
         return result
     ids = {kind: find_ids(session, kind, [g.key for g in groups if g.kind == kind]) for kind in ("agency", "site")}
-    named = [
-        Named(ids[group.kind].get(group.key), group.kind, company_key(group.rows[0])) for group in groups if group.rows
-    ]
+    named = [Named(ids[group.kind].get(group.key), group.kind, group.rows[0]) for group in groups if group.rows]
     previous = find_previous(session, import_, named)
     if previous is None:
         return result
