@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from callers import make_organisation
-from databases import SECRET_KEYS, Empty, opened
+from databases import KINDS, SECRET_KEYS, Empty, connect, opened
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -42,10 +42,26 @@ FILTERS: tuple[dict[str, str], ...] = (
 SORTS = ("queue", "name", "country", "score", "range", "confidence", "coverage", "review")
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def portfolio(request: pytest.FixtureRequest) -> Iterator[tuple[Database, str]]:
+    """An organisation of 40 suppliers of different places, sectors and names, which no test changes."""
+    with request.getfixturevalue(request.param)() as engine:
+        database = connect(engine)
+        organisation_id = make_organisation(database)
+        fill(database, organisation_id)
+        yield database, organisation_id
+
+
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """An organisation of 40 suppliers of different places, sectors and names."""
-    with database.for_organisation(make_organisation(database)) as session:
+def session(portfolio: tuple[Database, str]) -> Iterator[Session]:
+    """Return a session that reads that organisation."""
+    database, organisation_id = portfolio
+    with database.for_organisation(organisation_id, write=False) as session:
+        yield session
+
+
+def fill(database: Database, organisation_id: str) -> None:
+    with database.for_organisation(organisation_id) as session:
         for kind, numbers in (("site", range(32)), ("agency", range(32, 40))):
             rows = [
                 {
@@ -61,7 +77,6 @@ def session(database: Database) -> Iterator[Session]:
             ]
             origin = suppliers.Origin(ON, now(), "system:test", "import")
             suppliers.save_suppliers(session, kind, [suppliers.IncomingSupplier(each) for each in answers], origin)
-        yield session
 
 
 @pytest.fixture
