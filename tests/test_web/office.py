@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
+import pytest
 from patience import PATIENCE
 from test_service.callers import make_organisation, make_user
 from werkzeug.serving import make_server
@@ -23,7 +24,7 @@ from service.connected_systems.systems import SystemForm
 from service.db.audit_triggers import ddl
 from service.db.session import Database, open_engine
 from service.db.tables import Base
-from service.jobs.worker import run_worker
+from service.jobs import worker
 from service.referrals import contacts
 from service.settings import Settings
 from service.suppliers import repository as suppliers
@@ -137,7 +138,9 @@ def fill_directory(database: Database, organisation_id: str) -> None:
 
 @contextmanager
 def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tuple[str, Database, T]]:
-    """The service at an address of this machine, with a worker; what ``prepare`` makes is there before it starts."""
+    """The service at an address of this machine, with a worker; what ``prepare`` makes is there before it starts. The worker
+    looks for jobs more often than in production, so that no test waits for it.
+    """
     engine = open_engine(f"sqlite:///{folder / 'web.db'}")
     Base.metadata.create_all(engine)
     with engine.begin() as connection:
@@ -151,8 +154,10 @@ def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tupl
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threads = [
         Thread(target=server.serve_forever, daemon=True),
-        Thread(target=run_worker, args=(database, build_handlers(blobs), stop), daemon=True),
+        Thread(target=worker.run_worker, args=(database, build_handlers(blobs), stop), daemon=True),
     ]
+    patch = pytest.MonkeyPatch()
+    patch.setattr(worker, "POLL_SECONDS", 0.2)
     for thread in threads:
         thread.start()
     try:
@@ -163,4 +168,5 @@ def run_service(folder: Path, prepare: Callable[[Database], T]) -> Iterator[tupl
         server.server_close()
         for thread in threads:
             thread.join(PATIENCE)
+        patch.undo()
         engine.dispose()

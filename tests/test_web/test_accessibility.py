@@ -1,14 +1,17 @@
 """Every page for those who cannot see it or see little of it: wide and narrow, light and dark, enlarged, printed, by keyboard."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from patience import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 from test_web.conftest import ANA, Office
-from test_web.every_page import find_accessibility_faults, list_page_addresses
+from test_web.every_page import ALL_BUT_COLOURS, COLOURS, find_accessibility_faults, list_page_addresses
 
 SCHEMES = ("light", "dark")
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+ENLARGED = {"width": 720, "height": 450}  # what the wide window shows at twice the size
 # A ring is seen if it differs from what is behind it: the first painted element around a control.
 FOCUS_CONTRASTS = """() => {
   const channel = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
@@ -85,28 +88,51 @@ def page(
 
 
 def _open_context(chromium: Browser, office: Office, state: StorageState, **options: object) -> BrowserContext:
-    size = {"width": 1440, "height": 900}
-    return chromium.new_context(base_url=office.address, storage_state=state, **({"viewport": size} | options))
+    return chromium.new_context(base_url=office.address, storage_state=state, **({"viewport": WIDE} | options))
 
 
-def test_no_page_has_accessibility_faults_or_overflows_in_any_width_or_scheme(page: Page) -> None:
-    faults, refused_by_policy = [], []
-    page.on("console", lambda message: refused_by_policy.append(message.text) if message.type == "error" else None)
-    # The schemes differ in colours alone, and the widths in all but colours: one rule or all but one saves most of the time.
-    wide, narrow = {}, {"rules": {"color-contrast": {"enabled": False}}}
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    if is_dark:
-        wide = {"runOnly": ["color-contrast"]}
+class Findings(NamedTuple):
+    """What was found on all pages: faults, what the security policy refused, and words that a line break cuts in two."""
+
+    faults: list[tuple[str, str, str]]
+    refused_by_policy: list[str]
+    broken_words: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def findings(chromium: Browser, office: Office, cookies: dict[str, StorageState]) -> Findings:
+    """Look at every page in each width and colour scheme, one after another: opening a page takes longer than most of it."""
+    findings = Findings([], [], {})
+    # Without motion, colours change at once where the scheme does.
+    context = _open_context(chromium, office, cookies[ANA], reduced_motion="reduce")
+    page = context.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    refused = findings.refused_by_policy
+    page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
     for name, path in list_page_addresses(page).items():
-        page.set_viewport_size({"width": 1440, "height": 900})
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(WIDE)
         assert page.goto(path).status == 200, name
-        faults += find_accessibility_faults(page, name, **wide)
-        if is_dark:
-            continue
-        page.set_viewport_size({"width": 390, "height": 844})
-        faults += find_accessibility_faults(page, f"{name}, narrow", **narrow)
-    assert faults == []
-    assert refused_by_policy == []
+        findings.faults.extend(find_accessibility_faults(page, name))
+        page.emulate_media(color_scheme="dark")
+        findings.faults.extend(find_accessibility_faults(page, f"{name}, dark", **COLOURS))
+        page.set_viewport_size(ENLARGED)
+        broken = page.evaluate(BROKEN_WORDS)
+        page.set_viewport_size(NARROW)
+        findings.faults.extend(find_accessibility_faults(page, f"{name}, narrow", **ALL_BUT_COLOURS))
+        if broken := broken + page.evaluate(BROKEN_WORDS):
+            findings.broken_words[name] = broken
+    context.close()
+    return findings
+
+
+def test_no_page_has_accessibility_faults_or_overflows_in_any_width_or_scheme(findings: Findings) -> None:
+    assert findings.faults == []
+    assert findings.refused_by_policy == []
+
+
+def test_no_word_is_broken_in_two_when_pages_are_enlarged_or_narrow(findings: Findings) -> None:
+    assert findings.broken_words == {}
 
 
 def test_the_focus_ring_is_seen_on_every_ground(page: Page) -> None:
@@ -124,22 +150,6 @@ def test_letters_in_charts_are_legible(page: Page) -> None:
     contrasts = page.evaluate(TEXT_CONTRASTS)
     assert len(contrasts) > 8
     assert [found for found in contrasts if found[1] < 4.5] == []
-
-
-@pytest.mark.parametrize(("width", "scale"), [(720, 2), (390, 1)])
-def test_no_word_is_broken_in_two_when_pages_are_enlarged(
-    chromium: Browser, office: Office, cookies: dict[str, StorageState], width: int, scale: int
-) -> None:
-    size = {"width": width, "height": 450}
-    context = _open_context(chromium, office, cookies[ANA], viewport=size, device_scale_factor=scale)
-    page = context.new_page()
-    broken = {}
-    for name, path in list_page_addresses(page).items():
-        page.goto(path)
-        page.evaluate("document.querySelectorAll('main details').forEach((each) => { each.open = true })")
-        broken[name] = page.evaluate(BROKEN_WORDS)
-    assert {name: words for name, words in broken.items() if words} == {}
-    context.close()
 
 
 @pytest.mark.parametrize("script", [True, False])
