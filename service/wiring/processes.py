@@ -43,7 +43,7 @@ from service.wiring import demo
 from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 from service.wiring.scheduler import run_scheduler
-from service.wiring.server import THREADS, Server
+from service.wiring.server import Server
 
 GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
 NEW_OBJECTS = (
@@ -253,7 +253,7 @@ def preload_data(app: Flask | None = None) -> None:
     if app is not None:
         for page in app.jinja_env.list_templates(extensions=["html"]):
             app.jinja_env.get_template(page)
-        app.extensions["decide"] = DecisionProcess(THREADS).decide
+        app.extensions["decide"] = DecisionProcess().decide
     load_models()
     load_facts()
     for kind in KINDS:
