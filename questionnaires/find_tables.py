@@ -38,9 +38,9 @@ from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnReading
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnReading
 from questionnaires.validation.column_values import sample_texts
-from questionnaires.validation.headers import read_header
+from questionnaires.validation.headers import read_headers
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
     detect_kind,
@@ -492,7 +492,7 @@ def _list_chosen_columns(table: TableLayout, known: Headers, form: Questionnaire
 
 def _skip_kind_column(headers: Sequence[str], table: TableLayout, form: Questionnaire) -> dict[str, str]:
     """Return the question that the header of a column of kinds names ("Category") as one without a column, unless others do."""
-    readings = [read_header(header, form) for header in headers]
+    readings = read_headers(headers, form)
     own = readings[table.kind_column] if table.kind_column is not None else None
     others = {question for reading in readings if reading and reading is not own for question in reading.questions}
     return {} if own is None else {question: "" for question in own.questions if question not in others}
@@ -517,7 +517,9 @@ def _find_questions_by_header(
     headers: Sequence[str], form: Questionnaire, columns: Mapping[str, str]
 ) -> dict[str, Question]:
     """Return by folded header the question that its column answers, as far as the header or the chosen columns say."""
-    readings = ((header, read_header(header, form)) for header in headers if header)
+    readings = (
+        (header, reading) for header, reading in zip(headers, read_headers(headers, form), strict=True) if header
+    )
     chosen = ((question, header) for question, header in columns.items() if header and question in form.by_id)
     return {fold_text(header): form.by_id[reading.questions[0]] for header, reading in readings if reading} | {
         fold_text(header): form.by_id[question] for question, header in chosen

@@ -16,8 +16,9 @@ from typing import Any
 from marshmallow import Schema
 
 from questionnaires.form_file import read_form_file
+from questionnaires.header_words import load_header_words
 from questionnaires.languages import ENGLISH_LANGUAGE, Language
-from questionnaires.lookups import DataFileError, load_header_words
+from questionnaires.lookups import DataFileError
 from questionnaires.question import Question, parse_question, reject_unknown_keys
 from questionnaires.relevance import iter_comparisons
 from questionnaires.text_normalize import fold_text
@@ -114,6 +115,14 @@ class Questionnaire:
             if question_id in self.by_id:
                 headers.setdefault(word, (LISTED, question_id))
         return headers
+
+    @cached_property
+    def header_keys(self) -> Mapping[str, str]:
+        """Return the question of each header in English by what is compared of its words (:meth:`HeaderWords.build_key`)."""
+        own = [(text, question.id) for question in self.questions for text in (question.title, *question.synonyms)]
+        words = load_header_words()
+        listed = [(text, id_) for text, id_ in words.texts.get(self.kind, {}).items() if id_ in self.by_id]
+        return words.map_keys([*own, *listed])
 
 
 @cache

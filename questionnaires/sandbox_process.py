@@ -25,6 +25,7 @@ import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which wo
 from questionnaires.cell_reader import load_sheets
 from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
+from questionnaires.header_words import load_header_words
 from questionnaires.issues import UnusableSheet, parse_issue
 from questionnaires.languages import list_languages, load_language
 from questionnaires.layout.document import Layout
@@ -33,7 +34,6 @@ from questionnaires.limits import FileRefused, Limits
 from questionnaires.lookups import (
     load_cities,
     load_countries,
-    load_header_words,
     load_regions,
     load_sectors,
     load_translated_sectors,

@@ -19,7 +19,7 @@ from questionnaires.issues import Issue, UnusableSheet
 from questionnaires.layout.document import Layout
 from questionnaires.limits import Limits
 from questionnaires.sheet import RowGroup, decode_columns, encode_columns
-from questionnaires.validation.column_matcher import ColumnMatch, ColumnReading
+from questionnaires.validation.column_match import ColumnMatch, ColumnReading
 from questionnaires.validation.context import AnswerColumn
 from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.validate import Submission

@@ -57,6 +57,32 @@ def fold_text(text: str) -> str:
     return (folded if folded.isascii() else unicodedata.normalize("NFC", folded)) or text.strip()
 
 
+BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
+TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of a word in ASCII: "EmpName" is two
+SINGULAR = (
+    (re.compile(r"(?<=..)ies$"), "y"),
+    (re.compile(r"(?<=ss|sh|ch)es$"), ""),
+    (re.compile(r"(?<=..[^sui])s$"), ""),
+)
+
+
+def list_tokens(text: str) -> list[str]:
+    """Return the words of a text, folded; names in code such as "EmpName" are several."""
+    words = BETWEEN_WORDS.split(unicodedata.normalize("NFC", text))
+    tokens = (token for word in words for token in (TOKEN.findall(word) if word.isascii() else [word]))
+    return [folded for token in tokens if (folded := fold_text(token))]
+
+
+def find_singular(word: str) -> str:
+    """Return an English word in the singular, as far as its ending shows that: two words are compared by it, none is shown.
+
+    "Numbers" are counted, and a number is one of those that a thing has.
+    """
+    if word == "numbers":
+        return word
+    return next((ending.sub(short, word) for ending, short in SINGULAR if ending.search(word)), word)
+
+
 LETTERS_ONLY = re.compile(r"[^\W\d_]+")
 LATIN = re.compile(r"[A-Za-z\u00C0-\u024F]")
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and signs that look like nothing

@@ -21,7 +21,7 @@ from questionnaires.layout.words import load_layout_words
 from questionnaires.lookups import load_countries
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS
 from questionnaires.validation.match import detect_kind, find_header_row
 
 NAMES = {"name", "name_local"}

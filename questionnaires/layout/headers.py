@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from questionnaires.form import Questionnaire
 from questionnaires.layout.grid import Grid
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS
 from questionnaires.validation.headers import read_header
 
 MAX_HEADER_ROWS = 4

@@ -13,12 +13,14 @@ from typing import Literal
 import numpy as np
 
 from questionnaires.form import TITLE
-from questionnaires.lookups import load_common_words, load_countries, load_header_words
+from questionnaires.header_words import load_header_words
+from questionnaires.lookups import find_sectors, load_cities, load_common_words, load_countries
 from questionnaires.parse.answer import AnswerError
 from questionnaires.person_detection import detect_personal_data, has_company_word
 from questionnaires.question import Question
 from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text
+from questionnaires.validation.headers import COMPOSED
 from questionnaires.validation.identifiers import IDENTIFIERS, normalize_identifier
 
 Verdict = Literal["supports", "contradicts", "neither"]
@@ -27,6 +29,7 @@ SAMPLE_ROWS, SAMPLE_TEXTS = 2_000, 200
 MIN_TEXTS = 3  # fewer distinct texts prove nothing
 MIN_TEXTS_AGAINST_TITLE = 5  # and fewer than this do not contradict the plain word "Country"
 MOST, FEW = 0.8, 0.1  # the shares of texts that support a header, and below which they contradict it
+SUPPORTED = 0.6  # the share of texts that show what an answer in words is: our lists of these are never complete
 MAX_NAME_WORDS = 5
 
 DATE = re.compile(
@@ -38,6 +41,7 @@ NUMBER = re.compile(r"[+-]?[0-9][0-9 ,.'’]{0,20}%?")
 PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}")
 SEVERAL = re.compile(r"[;|/,]")
 PART = re.compile(r"[-/ ]")
+POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
 LETTER = re.compile(r"[A-Za-z]")
 
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
@@ -49,6 +53,7 @@ NEVER = ("date", "email", "page", "yes_no")
 # The kinds of texts that cannot answer a question.
 CONTRADICTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(NAMES, (*NEVER, "number", "phone", "person")),
+    "parent": (*NEVER, "number", "phone", "person", "no_company"),
     **dict.fromkeys(COMPANIES, (*NEVER, "number", "phone", "country")),
     **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person")),
     **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person")),
@@ -78,8 +83,9 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     ``rank``: how well its header names the question. An id or a title is contradicted only where the texts name no site and no
     country at all: other answers that cannot be read are reported cell by cell.
     """
-    if question.id == "region" and texts and find_share(texts, KINDS["no_region"]) >= MOST:
-        return "contradicts"  # one word for a part of the world, or for a status, is enough
+    no_answer = {"region": "no_region", "parent": "no_company"}.get(question.id)
+    if no_answer and texts and find_share(texts, KINDS[no_answer]) >= MOST:
+        return "contradicts"  # one word for a part of the world, or for a group of suppliers, is enough
     is_choice = question.type in ("choice", "yes_no")
     if len(texts) < (1 if is_choice else MIN_TEXTS):  # that no text is a choice shows soon
         return "neither"
@@ -96,10 +102,27 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
         return "supports" if share >= MOST else "contradicts" if not share else "neither"
     if rank <= TITLE and question.id not in NAMES:
         return "neither"
+    if is_supported(question.id, texts):
+        return "supports"
     kinds = CONTRADICTING.get(question.id, ())
     if "isic" in (word := fold_text(header)) or "nace" in word:  # whose sections are letters
         kinds = tuple(kind for kind in kinds if kind != "letter")
     return "contradicts" if any(has_kind(texts, kind) for kind in kinds) else "neither"
+
+
+def is_supported(question: str, texts: Sequence[str]) -> bool:
+    """Return whether most texts are what only a question with answers in words is about, such as cities or addresses."""
+    test = SUPPORTING.get(question)
+    return test is not None and len(texts) >= MIN_TEXTS and find_share(texts, test) >= SUPPORTED
+
+
+def are_answers(question: Question, texts: Sequence[str]) -> bool:
+    """Return whether most texts may be answers to a question with a known form, or do not contradict any other."""
+    if question.type in TYPED:
+        return bool(texts) and find_share(texts, build_test(question)) >= MOST
+    if question.type == "sector":
+        return is_supported(question.id, texts)
+    return judge_values(question, texts, COMPOSED) != "contradicts"
 
 
 def build_test(question: Question) -> Callable[[str], bool]:
@@ -177,9 +200,21 @@ KINDS: dict[str, Callable[[str], object]] = {
     "letter": LETTER.fullmatch,
     "person": is_person,
     "yes_no": lambda text: fold_text(text) in load_common_words().yes_no and not text.isdigit(),
+    "no_company": lambda text: fold_text(text) in load_header_words().not_a_company,
     "no_region": is_no_region,
     "no_sector": lambda text: fold_text(text) in load_header_words().not_a_sector,
 }
+
+
+SUPPORTING: dict[str, Callable[[str], object]] = {
+    "name": has_company_word,
+    "city": lambda text: fold_text(text) in load_cities(),
+    "address": lambda text: len(text.split()) > 1 and any(map(str.isdigit, text)) and any(map(str.isalpha, text)),
+    "postal_code": POSTAL_CODE.fullmatch,
+    "sector": find_sectors,
+    "website": PAGE.fullmatch,
+    "contact_email": EMAIL.fullmatch,
+}  # fmt: skip
 
 
 def have_equal_values(first: Column, second: Column, header_index: int, read: Callable[[str], object]) -> bool:

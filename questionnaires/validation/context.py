@@ -17,7 +17,7 @@ from questionnaires.lookups import load_common_words
 from questionnaires.parse.answer import AnswerError, AnswerField, Value, clean_text, make_legible
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch
 from questionnaires.validation.column_values import list_ends
 from questionnaires.validation.headers import PLACE_QUESTIONS
 from questionnaires.validation.match import get_row_cells

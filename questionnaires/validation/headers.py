@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from questionnaires.form import Questionnaire
-from questionnaires.lookups import load_header_words
-from questionnaires.text_normalize import fold_text
+from questionnaires.header_words import load_header_words
+from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.people_headers import SHARES, read_people_header
 
 COMPOSED = 4  # the rank of a header that is understood in parts, after those of questionnaires.form
 MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
 PLACE_QUESTIONS = frozenset({"country", "region", "city", "address", "postal_code"})
 SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–—]\s|\s(?:and|&|or|y|et|und)\s|<br ?/?>")
-TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")  # of a word in ASCII: "EmpName" is two
-BETWEEN_WORDS = re.compile(r"[\s_.\-]+")
 PER_CENT = re.compile(r"[%٪％﹪]")
 OWN = ("your", "our")
+CODES = ("code", "id", "identifier", "key", "number", "reference")
+FIRST_NUMBERS = ("0", "1", "01")  # of columns for several answers: the first is read
+MOST_HEADERS = 0.75  # of a row, which begin with a word although another header is a name too
+MIN_OWN = 2  # headers that begin with the same word, from which on it says whose they are
+LONG_BEGINNING = 6  # letters of a word that is also looked for at the beginning of longer ones: "Lieferantenname"
+LONG_WORD = 9  # letters, from which on a word may be several that are run together
 # Latin letters, from which on a header in another script beside them is one of its own: "国家Country".
 WITHOUT_BLANK = 4
 LATIN_WORD = re.compile(rf"[A-Za-z]{{{WITHOUT_BLANK},}}")
@@ -52,6 +58,44 @@ def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
     return reading
 
 
+def read_headers(headers: Sequence[str], form: Questionnaire) -> list[HeaderReading | None]:
+    """Return what each header of a row asks, also where the row has a word of its own for what it lists ("fou_nom", "fou_ville").
+
+    Such a word is at the beginning of the header that is the name, and of others. Without a known word for suppliers, a header
+    is understood in part only by what is after it.
+    """
+    readings = [read_header(header, form) for header in headers]
+    if form.kind not in load_header_words().prefixes:
+        return readings
+    tokens = [list_tokens(header) for header in headers]
+    own = _find_own_word(tokens, readings, form)
+    for index, header_tokens in enumerate(tokens):
+        if own and readings[index] is None and tuple(header_tokens[: len(own)]) == own:
+            reading = read_header(" ".join(header_tokens[len(own) :]), form)
+            readings[index] = reading and reading._replace(rank=COMPOSED)
+    return readings
+
+
+def _find_own_word(
+    tokens: Sequence[Sequence[str]], readings: Sequence[HeaderReading | None], form: Questionnaire
+) -> tuple[str, ...]:
+    """Return the words at the beginning of several headers that say whose they are, where one of them is the name of the row."""
+    names = [reading for reading in readings if reading and "name" in reading.questions and not reading.doubtful]
+    beginnings = Counter(tuple(each[:n]) for each in tokens for n in (1, 2) if len(each) > n)
+    for own, count in sorted(beginnings.items(), key=lambda item: (-item[1], -len(item[0]))):
+        if (
+            count < MIN_OWN
+            or (names and count < MOST_HEADERS * len(tokens))
+            or not load_header_words().other_words.isdisjoint(own)
+        ):
+            continue
+        rests = [" ".join(each[len(own) :]) for each in tokens if tuple(each[: len(own)]) == own]
+        asked = {question for rest in rests if (reading := read_header(rest, form)) for question in reading.questions}
+        if "name" in asked:
+            return own
+    return ()
+
+
 def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks, as a whole or in parts, whether it is a number or a share of people."""
     whole = _read_words(header, form)
@@ -79,13 +123,39 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
 
 def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks about a number of people; the word for a group alone may also be a share, or one person."""
-    tokens = [token for part in SEPARATOR.split(header) for token in _list_tokens(part)]
-    tokens = [token for token in tokens if token not in load_header_words().question_words]
+    tokens = [token for part in SEPARATOR.split(header) for token in list_tokens(part)]
+    tokens = [token for token in tokens if token == "which" or token not in load_header_words().question_words]
     is_share = PER_CENT.search(header) is not None
     people = read_people_header(tokens, is_share=is_share)
     if people is None or people.question not in form.by_id:
         return None
     return HeaderReading((people.question,), COMPOSED, people.is_bare)
+
+
+def contains_words(header: str, words: Collection[str]) -> bool:
+    """Return whether a header contains one of some folded words; a long one may also be the beginning of a longer word."""
+    known = load_header_words()
+    tokens = list_tokens(header)
+    full = known.normalize(tokens)
+    spans = {"".join(each[i:j]) for each in (tokens, full) for i in range(len(each)) for j in range(i + 1, i + 4)}
+    folded = fold_text(header)
+    return any(
+        word in spans
+        or (word in folded and not word.isascii())
+        or (len(word) >= LONG_BEGINNING and _begins(tokens, word))
+        for word in words
+    )
+
+
+def is_header_of_codes(header: str) -> bool:
+    """Return whether a header ends in a word for numbers or codes ("RFMO ID") that may be those of the rows."""
+    words = load_header_words()
+    tokens = words.normalize(list_tokens(header))
+    return len(tokens) > 1 and tokens[-1] in CODES and not contains_words(header, words.other_words)
+
+
+def _begins(tokens: Sequence[str], word: str) -> bool:
+    return any(token.startswith(word) for token in tokens)
 
 
 def _divide_scripts(text: str) -> list[str]:
@@ -105,7 +175,7 @@ def _divide_scripts(text: str) -> list[str]:
 
 def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header of one part asks: by a word of the form, or by one between known prefixes and suffixes, also where
-    words are written short, or in the order of "Name of the supplier".
+    words are written short, in the plural, run together or in the order of "Name of the supplier".
     """
     words, word = load_header_words(), fold_text(text)
     if word in form.headers:
@@ -114,16 +184,56 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
         return HeaderReading((question,), rank, is_unclear)
     if form.kind not in words.prefixes:
         return None
-    tokens = _list_tokens(text)
-    full = [words.abbreviations.get(token, token) for token in tokens]
-    asked = _drop_question_words(full, form.kind)
-    turned = asked[asked.index("of") + 1 :] + asked[: asked.index("of")] if "of" in asked[1:-1] else asked
-    if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
-        turned = [*asked[1:], asked[0]]  # "id_proveedor"
-    for each in dict.fromkeys(map(tuple, (tokens, full, asked, turned))):
-        if reading := _read_tokens(each, form, word):
+    tokens = list_tokens(text)
+    for each in dict.fromkeys(_vary(tokens, form.kind)):
+        if reading := _read_tokens(each, form):
             return reading
+    divided = [part for token in tokens for part in _divide_word(token, form)]
+    if divided != tokens:
+        return next(filter(None, (_read_tokens(each, form) for each in _vary(divided, form.kind))), None)
     return None
+
+
+def _vary(tokens: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
+    """Return the ways to read the words of a header: as they are, written in full, in another order, without what only asks."""
+    words = load_header_words()
+    yield tuple(tokens)
+    full = words.normalize(tokens)
+    yield tuple(full)
+    asked = _drop_question_words(full, kind)
+    yield tuple(asked)
+    if "of" in asked[1:-1]:
+        of = asked.index("of")
+        yield (*asked[of + 1 :], *asked[:of])
+    if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
+        yield (*asked[1:], asked[0])  # "id_proveedor"
+    if len(unnumbered := [token for token in full if token not in FIRST_NUMBERS]) < len(full):
+        yield tuple(unnumbered)  # "address.0.city", "Product 1"
+
+
+def _divide_word(word: str, form: Questionnaire) -> list[str]:
+    """Return the known words that are run together in one ("vendororganizationname"), as few as possible; else the word alone."""
+    if len(word) < LONG_WORD or not word.isascii() or not word.isalpha():
+        return [word]
+    known = list_known_words(form.kind)
+    best: list[list[str] | None] = [[]]
+    for end in range(1, len(word) + 1):
+        divided = [
+            [*before, word[begin:end]]
+            for begin, before in enumerate(best)
+            if before is not None and word[begin:end] in known
+        ]
+        best.append(min(divided, key=len, default=None))
+    return best[-1] or [word]
+
+
+@cache
+def list_known_words(kind: str) -> frozenset[str]:
+    """Return the English words that headers of a kind of sheet are made of: those of three letters and more, and three more."""
+    words = load_header_words()
+    texts = [text for text in words.texts[kind] if text.isascii()]
+    tokens = {token for text in texts for token in list_tokens(text) if token.isalpha() and len(token) > 2}
+    return frozenset({*tokens, "id", "no", "of"})
 
 
 def _drop_question_words(tokens: Sequence[str], kind: str) -> list[str]:
@@ -139,20 +249,19 @@ def _drop_question_words(tokens: Sequence[str], kind: str) -> list[str]:
     ]
 
 
-def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> HeaderReading | None:
-    """Return what a header of some words asks; ``word``: the header as it is written, folded."""
+def _read_tokens(tokens: Sequence[str], form: Questionnaire) -> HeaderReading | None:
+    """Return what a header of some words asks."""
     words = load_header_words()
     prefixes = words.prefixes[form.kind]
     joined = "".join(tokens)
-    if joined != word and joined in form.headers:
-        question = form.headers[joined][1]
+    if question := _find_question(joined, form):
         return HeaderReading((question,), COMPOSED, words.unclear.get(form.kind, {}).get(joined) == question)
     if not 1 < len(tokens) <= 8:
         return None
     spans = [(begin, end) for begin in range(len(tokens)) for end in range(begin + 1, len(tokens) + 1)]
     for begin, end in sorted(spans, key=lambda span: span[0] - span[1]):  # the most words first
         known = "".join(tokens[begin:end])
-        _, question = form.headers.get(known, (0, ""))
+        question = _find_question(known, form)
         if not question or (known in words.bare_ids and not begin):
             continue
         owners = words.id_owners if known in words.bare_ids else prefixes  # the "Company code" is the buyer's own
@@ -165,11 +274,9 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire, word: str) -> Heade
     return None
 
 
-def _list_tokens(text: str) -> list[str]:
-    """Return the words of a text, folded; names in code such as "EmpName" are several."""
-    words = BETWEEN_WORDS.split(unicodedata.normalize("NFC", text))
-    tokens = (token for word in words for token in (TOKEN.findall(word) if word.isascii() else [word]))
-    return [folded for token in tokens if (folded := fold_text(token))]
+def _find_question(key: str, form: Questionnaire) -> str:
+    """Return the question that some joined words ask, as they are or in their common form; "" if there is none."""
+    return form.headers[key][1] if key in form.headers else form.header_keys.get(key, "")
 
 
 def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:

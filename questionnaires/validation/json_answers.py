@@ -16,7 +16,7 @@ from questionnaires.issues import Issue
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE, Value
 from questionnaires.question import DATE_QUESTIONS
 from questionnaires.sheet import Column, Sheet
-from questionnaires.validation.column_matcher import ColumnMatch
+from questionnaires.validation.column_match import ColumnMatch
 from questionnaires.validation.context import AnswerColumn, ValidationContext
 from questionnaires.validation.contradictions import has_contradiction, load_contradictions
 from questionnaires.validation.rules import NEVER_ZERO, apply_rules

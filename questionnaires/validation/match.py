@@ -15,14 +15,10 @@ from questionnaires.issues import UnusableSheet, build_issue
 from questionnaires.lookups import load_common_words
 from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import fold_text
-from questionnaires.validation.column_matcher import (
-    IDENTIFYING_QUESTIONS,
-    ColumnMatch,
-    ColumnMatcher,
-    contradicts,
-    is_judged,
-)
-from questionnaires.validation.headers import NUMBERING, PLACE_QUESTIONS, read_header
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.column_matcher import ColumnMatcher, contradicts
+from questionnaires.validation.headers import NUMBERING, PLACE_QUESTIONS, read_headers
+from questionnaires.validation.sheet_columns import SheetColumns, is_judged
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
 # In a header, these tell a list of suppliers from one of agencies.
@@ -34,7 +30,11 @@ LICENCE_QUESTIONS = {
     "licence_expiry",
     "licence_since",
 }  # what lists of agencies have
-SITE_QUESTIONS = {"product", "facility_type", "tier", "workers_line", "workers_female", "vessel_type", "flag", "imo"}
+# What only lists of sites have.
+SITE_QUESTIONS = frozenset(
+    "product facility_type tier workers_line workers_female vessel_type vessel_length flag gear imo call_sign"
+    " fleet_register_number".split()
+)
 CASE_QUESTIONS = {"case_id", "finding", "phase"}  # what only a sheet of case records asks
 
 
@@ -79,9 +79,9 @@ def find_header_row(sheet: Sheet, forms: Iterable[Questionnaire], column_map: Ma
     return next(row for labels, row in best if labels >= enough)
 
 
-def find_questions(headers: Iterable[str], form: Questionnaire) -> set[str]:
-    """Return the questions of a form that some headers ask, as far as the headers are understood in full."""
-    readings = (read_header(header, form) for header in headers if header.strip())
+def find_questions(headers: Sequence[str], form: Questionnaire) -> set[str]:
+    """Return the questions of a form that the headers of a row ask, as far as they are understood in full."""
+    readings = read_headers([header.strip() for header in headers], form)
     return {question for reading in readings if reading and not reading.doubtful for question in reading.questions}
 
 
@@ -93,10 +93,14 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
     agencies if it has licences and nothing that only sites have, or if their form knows at least two more of the headers, or
     one more and a header mentions agencies or licences.
     """
-    questions_by_kind = {kind: find_questions(headers, form) for kind, form in forms.items()}
+    plain = {
+        kind: {id_ for header in headers for id_ in find_questions([header], form)} for kind, form in forms.items()
+    }
+    named = [kind for kind, questions in plain.items() if questions & {"name", "name_local"} and kind != "case"]
+    # A word of the sheet's own for what its rows are says nothing about their kind, if another header does.
+    questions_by_kind = plain if named else {kind: find_questions(headers, form) for kind, form in forms.items()}
     if questions_by_kind.pop("case", set()) >= CASE_QUESTIONS:
         return "case"
-    named = [kind for kind, questions in questions_by_kind.items() if questions & {"name", "name_local"}]
     if len(named) == 1:
         return named[0]
     if any(word in fold_text(sheet_name) for word in load_common_words().agencies):
@@ -165,8 +169,8 @@ def propose_columns(
     headers = tuple(get_row_cells(sheet, header_row))
     words = [fold_text(header) if header else "" for header in headers]
     mapped = apply_column_map(sheet, words, form, column_map or {})
-    matcher = ColumnMatcher(sheet, header_row, headers, form, mapped, frozenset(column_map or {}))
-    return matcher.match(doubted or {})
+    table = SheetColumns(sheet, header_row, headers, form)
+    return ColumnMatcher(table, mapped, frozenset(column_map or {})).match(doubted or {})
 
 
 def find_doubted(

@@ -19,7 +19,7 @@ from questionnaires.form import Questionnaire, load_combined_form
 from questionnaires.issues import Issue
 from questionnaires.lookups import LISTS_DIR
 from questionnaires.sheet import Column, Sheet
-from questionnaires.validation.column_matcher import ColumnMatch
+from questionnaires.validation.column_match import ColumnMatch
 from questionnaires.validation.context import AnswerColumn
 from questionnaires.validation.returned_forms import QUESTIONS_SHOWN
 from questionnaires.validation.validate import SheetOptions, validate_sheet

@@ -16,7 +16,7 @@ from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import AnswerError, Value
 from questionnaires.parse.types import SectorField
 from questionnaires.sheet import RowGroup, Sheet, build_row_group
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch
 from questionnaires.validation.context import AnswerColumn, Indices, IssueText, Mask, ValidationContext, find_answered
 from questionnaires.validation.personal_data import RedactedCells
 from questionnaires.validation.rules import apply_rules

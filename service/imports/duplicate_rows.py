@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from questionnaires.issues import Issue, build_issue
 from questionnaires.question import Question
 from questionnaires.sheet import cell_name
-from questionnaires.validation.column_matcher import IDENTIFYING_QUESTIONS, ColumnMatch
+from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch
 from risk_models.model import Model
 from service.assessment.assess import Batch
 from service.suppliers.identity import RowKey, get_key_question, group_by_key, identify_rows, take_identity

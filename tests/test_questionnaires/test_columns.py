@@ -4,10 +4,10 @@ import pytest
 
 from questionnaires.find_tables import find_layout, find_tables
 from questionnaires.form import load_combined_form
+from questionnaires.header_words import load_header_words
 from questionnaires.issues import UnusableSheet
-from questionnaires.lookups import load_header_words
 from questionnaires.tables import TableOptions
-from questionnaires.validation.headers import read_header
+from questionnaires.validation.headers import read_header, read_headers
 from questionnaires.validation.match import detect_kind, find_header_row, match_columns, propose_columns
 from tests.test_questionnaires.tables import build_sheet, build_table
 
@@ -94,6 +94,19 @@ HEADERS = {
     "DUNS Nummer": "duns",
     "Address - Region Code": "region",
     "Total employees (peak)": "workers_total",
+    "Manpower Supplier(s)": "agencies",
+    "Service type": "product",
+    "Country Regd.": "country",
+    "Comm_Grp_Desc": "sector",
+    "supplier.address.0.city": "city",
+    "Product 1": "product",
+    "VENDORORGANIZATIONNAME": "name",
+    "ADDRESSZIPCODE": "postal_code",
+    "o/w women": "workers_female",
+    "Of which expats": "workers_migrant",
+    "Permanent + temporary workers": "workers_total",
+    "Workers - temporary/agency": "workers_temporary",
+    "Perm. + seas. workers (peak)": "workers_total",
     "Standard Smelter Name": "name",
     "EstName": "name",
     "Number of workers employed by factory (all buildings)": "workers_total",
@@ -107,6 +120,10 @@ HEADERS = {
     "Total production": None,
     "Foreign": None,
     "Your name": None,
+    "Worker name": None,
+    "Permanent workers": None,
+    "No. of agencies": None,
+    "Place of registration": None,
     "Supplier status": None,
     "Client country": None,
     "DOSH no": None,
@@ -143,6 +160,90 @@ def test_the_listed_headers_name_one_question_each_as_the_forms_do():
         own = {word: question for word, (rank, question) in form.headers.items() if rank < 3}
         assert {word for word, question in headers.items() if own.get(word, question) != question} == set()
         assert kind == "agency" or set(headers.values()) <= form.by_id.keys()
+
+
+OWN_WORDS = {
+    "in French": (
+        ["fou_code", "fou_nom", "fou_ville", "fou_pays", "fou_actif"],
+        ["reference", "name", "city", "country", ""],
+    ),
+    "of a table": (["tblSupplier_ID", "tblSupplier_Name", "tblSupplier_Web"], ["reference", "name", "website"]),
+    "of a few columns": (["ginunion_id", "ginunion_name", "crop"], ["reference", "name", "product"]),
+    "beside another name": (["Supplier", "hub_name", "hub_city"], ["name", "", ""]),
+    "of other people": (["customer_id", "customer_name", "customer_city"], ["", "", ""]),
+}
+
+
+@pytest.mark.parametrize("case", OWN_WORDS)
+def test_a_word_that_a_sheet_puts_before_its_headers_is_left_out_unless_it_is_about_others(case):
+    headers, questions = OWN_WORDS[case]
+    readings = read_headers(headers, SITE)
+    assert [reading.questions[0] if reading else "" for reading in readings] == questions
+
+
+BESIDE = {
+    "a type in a list of vessels": (
+        ["Vessel", "Flag", "Type"], [BRANDS, COUNTRIES, ["Longliner", "Purse seiner"] * 3], "vessel_type",
+    ),
+    "a type in a list of factories": (["Factory", "Country", "Type"], [FACTORIES, COUNTRIES, ["A", "B"] * 3], ""),
+    "a country where vessels are registered": (
+        ["Vessel", "IMO", "Country of registration"], [BRANDS, ["9074729"] * 6, COUNTRIES], "flag",
+    ),
+    "trades that are sectors": (["Subcontractor", "Trade"], [FACTORIES, ["Plumbing", "Demolition", "HVAC"] * 2], "sector"),
+    "trades that are none": (["Subcontractor", "Trade"], [FACTORIES, ["Fixing", "Rigging", "Screeding"] * 2], "occupation"),
+    "short for country": (["Factory", "Cty"], [FACTORIES, COUNTRIES], "country"),
+    "short for city": (["Factory", "Cty"], [FACTORIES, BRANDS], "city"),
+    "where goods come from": (["Factory", "Country of origin"], [FACTORIES, COUNTRIES], "country"),
+    "where goods come from beside a country": (
+        ["Factory", "Country", "Country of origin"], [FACTORIES, COUNTRIES, COUNTRIES], "?worker_origin_countries",
+    ),
+    "cities under the location": (["Factory", "Location"], [FACTORIES, ["Dhaka", "Hanoi", "Jakarta"] * 2], "city"),
+    "whether there are agencies": (["Factory", "Labour agency"], [FACTORIES, ["Yes", "No"] * 3], "uses_agencies"),
+    "numbers that are no share": (
+        ["Factory", "% or no. of women"], [FACTORIES, ["310", "55", "200", "90", "120", "75"]], "workers_female",
+    ),
+    "groups of suppliers": (
+        ["Supplier", "Supplier group"], [FACTORIES, ["Direct", "Indirect"] * 3], "?parent",
+    ),
+    "an owner away from vessels": (["Factory", "Owner"], [FACTORIES, BRANDS], "?owner"),
+    "an owner of vessels": (["Vessel", "Flag", "Owner"], [BRANDS, COUNTRIES, FACTORIES], "owner"),
+    "a number that somebody gave to each row": (
+        ["RFMO ID", "Vessel", "Flag"], [[f"R-{n}" for n in range(6)], BRANDS, COUNTRIES], "reference",
+    ),
+    "a number of something else": (
+        ["Tender no", "Supplier", "Country"], [[f"C-{n}" for n in range(6)], FACTORIES, COUNTRIES], "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_values_and_other_columns_say_what_a_header_means(case):
+    headers, columns, question = BESIDE[case]
+    own = 0 if headers[0].endswith((" ID", " no")) else len(headers) - 1
+    assert get_questions(match(headers, *columns))[own] == question
+
+
+SEVERAL = {
+    "the kind that says most": (["Factory", "PAN", "GSTIN"], "tax_number", 2),
+    "the first of a series": (["Factory", "Product 1", "Product 2"], "product", 1),
+    "the first telephone": (["Factory", "Phone", "Mobile"], "contact_phone", 1),
+    "words before codes": (["Factory", "HS code", "Goods"], "product", 2),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_of_several_columns_for_one_question_the_better_or_first_is_read_unasked(case):
+    headers, question, column = SEVERAL[case]
+    codes = [f"{7000 + n}" for n in range(6)]
+    matched = match(headers, FACTORIES, codes, BRANDS if headers[2] == "Goods" else [f"{code}9" for code in codes])
+    assert matched.columns[question] == column
+    assert not [issue for issue in matched.issues if issue.code == "schema.duplicate_column"]
+
+
+def test_of_two_names_the_one_in_another_script_is_the_local_name():
+    local = ["โชคอนันต์", "ทรัพย์ทวี", "โพธิ์แก้ว", "สมุทร", "ลำปาง", "ระนอง"]
+    matched = match(["ชื่อโรงงาน", "Factory name", "Country"], local, FACTORIES, COUNTRIES)
+    assert get_questions(matched) == ["name_local", "name", "country"]
 
 
 CONTRADICTED = {
@@ -397,6 +498,15 @@ def test_a_date_beside_the_number_of_a_licence_is_that_of_the_licence():
         ["Agency", "Licence no", "Last audit", "Valid until"], FACTORIES, licences, "2026-01-01", dates, form=form
     )
     assert get_questions(apart)[3] == "?licence_expiry"
+
+
+def test_bare_words_beside_the_number_of_a_licence_are_about_the_licence():
+    dates = ["2027-01-01", "2027-02-01", "2027-03-01"] * 2
+    licences, statuses = [f"L-{n}" for n in range(6)], ["Valid", "Suspended"] * 3
+    headers = ["Agency", "RL", "Issue date", "Renewed upto", "Status"]
+    matched = match(headers, FACTORIES, licences, ["2020-01-01", "2021-02-03", "2022-03-04"] * 2, dates, statuses,
+                    form=FORMS["agency"])  # fmt: skip
+    assert get_questions(matched) == ["name", "licence_number", "licence_since", "licence_expiry", "licence_status"]
 
 
 def test_identifiers_with_valid_check_digits_are_read_under_any_header():
