@@ -76,9 +76,9 @@ def list_tokens(text: str) -> list[str]:
 def find_singular(word: str) -> str:
     """Return an English word in the singular, as far as its ending shows that: two words are compared by it, none is shown.
 
-    "Numbers" are counted, and a number is one of those that a thing has.
+    Some plurals ask something else: numbers are counted, and a number is one that a thing has.
     """
-    if word == "numbers":
+    if word in ("countries", "numbers"):
         return word
     return next((ending.sub(short, word) for ending, short in SINGULAR if ending.search(word)), word)
 

@@ -13,6 +13,7 @@ from questionnaires.validation.column_values import (
     MIN_TEXTS,
     NUMBER,
     SEVERAL,
+    SUPPORTED,
     Verdict,
     are_answers,
     build_test,
@@ -45,6 +46,7 @@ class Claim(NamedTuple):
     column: int
     doubtful: bool
     verdict: Verdict
+    unclear: bool = False
 
 
 class ClaimCollector:
@@ -81,7 +83,9 @@ class ClaimCollector:
                 question, reading = "fleet_register_number", reading._replace(rank=COMPOSED)
             if question not in self.columns and question not in self.decided:
                 verdict = self.table.judge(question, index, reading.rank)
-                claims.setdefault(question, []).append(Claim(reading.rank, index, reading.doubtful, verdict))
+                claims.setdefault(question, []).append(
+                    Claim(reading.rank, index, reading.doubtful, verdict, reading.unclear)
+                )
         self.has_country = "country" in claims.keys() | self.columns.keys()
         has_names = bool(NAMES & (claims.keys() | self.columns.keys()))
         references = [claim for claim in claims.pop("reference", ()) if self.is_reference(claim.column, has_names)]
@@ -89,14 +93,16 @@ class ClaimCollector:
 
     def read_beside(self, index: int) -> HeaderReading | None:
         """Return what a header means beside columns of a certain kind ("Type" in a list of vessels), if its values agree."""
-        contexts = self.words.contexts.get(self.table.form.kind, {}).get(fold_text(self.table.headers[index]), ())
+        header, listed = self.table.headers[index], self.words.contexts.get(self.table.form.kind, {})
+        contexts = listed.get(fold_text(header)) or listed.get(self.words.build_key(header), ())
         found = next((context.question for context in contexts if self.is_told(context, index)), None)
         return HeaderReading((found,), COMPOSED) if found else None
 
     def read_otherwise(self, index: int) -> HeaderReading | None:
         """Return what an unclear header means where no other column says that: "Country of origin" is that of the supplier."""
         form = self.table.form
-        question = self.words.otherwise.get(fold_text(self.table.headers[index]), "")
+        header, listed = self.table.headers[index], self.words.otherwise
+        question = listed.get(fold_text(header)) or listed.get(self.words.build_key(header), "")
         if form.kind != "site" or question not in form.by_id or question in self.asked | self.decided:
             return None
         lists_one = not any(SEVERAL.search(text) for text in self.table.texts(index))
@@ -132,7 +138,7 @@ class ClaimCollector:
     def tell_by_values(self, question: str, index: int) -> str:
         """Return the question of a column that counts people, or that of their share if its values are written in per cent; for
         a contact, that of phone numbers or of names of companies if these are its values; for an address, that of cities; for
-        agencies, whether there are any.
+        agencies, whether there are any, or the other way round.
         """
         table, form = self.table, self.table.form
         texts = table.texts(index)
@@ -145,6 +151,8 @@ class ClaimCollector:
             return "name"
         if question == "agencies" and table.consists_of(index, is_yes_or_no):
             return "uses_agencies"
+        if question == "uses_agencies" and table.consists_of(index, has_company_word, SUPPORTED):
+            return "agencies"
         if question in COUNTED and texts and not table.may_be_share(index):
             return COUNTED[question]  # "% or no. of women"
         share = SHARES.get(question, "")
@@ -157,9 +165,9 @@ class ClaimCollector:
         if not claim.doubtful:
             return True
         context = self.words.told_by.get(question)
-        if context and self.is_unclear(question, claim.column) and self.is_told(context, claim.column):
+        if context and claim.unclear and self.is_told(context, claim.column):
             return True
-        if claim.rank < COMPOSED:  # the whole header is understood, and may still mean something else
+        if claim.unclear:  # the whole header is understood, and may still mean something else
             lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.table.texts(claim.column))
             return lists_several and question in self.words.told_by_several
         if question == "name" and self.table.names(claim.column, self.words.site_words):
@@ -170,11 +178,6 @@ class ClaimCollector:
         if self.table.names(claim.column, self.words.other_words):
             return False  # "Brand / Country"
         return claim.verdict == "supports" and not (question in SHARES and self.table.may_be_share(claim.column))
-
-    def is_unclear(self, question: str, index: int) -> bool:
-        """Return whether a header is listed as one that may mean a question or something else."""
-        header, unclear = self.table.headers[index], self.words.unclear.get(self.table.form.kind, {})
-        return question in (unclear.get(fold_text(header)), unclear.get(self.words.build_key(header)))
 
     def has_country_codes(self, index: int) -> bool:
         """Return whether all texts of a column are codes of countries, and its header does not say that they are of states."""

@@ -41,6 +41,7 @@ NUMBER = re.compile(r"[+-]?[0-9][0-9 ,.'’]{0,20}%?")
 PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}")
 SEVERAL = re.compile(r"[;|/,]")
 PART = re.compile(r"[-/ ]")
+ADDRESS = re.compile(r"[^\W\d_]{2}.*(?:[0-9]|, ?[^\W\d_])|[0-9].* [^\W\d_]{2}")  # words and a number, or parts
 POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
 LETTER = re.compile(r"[A-Za-z]")
 
@@ -209,7 +210,7 @@ KINDS: dict[str, Callable[[str], object]] = {
 SUPPORTING: dict[str, Callable[[str], object]] = {
     "name": has_company_word,
     "city": lambda text: fold_text(text) in load_cities(),
-    "address": lambda text: len(text.split()) > 1 and any(map(str.isdigit, text)) and any(map(str.isalpha, text)),
+    "address": ADDRESS.search,
     "postal_code": POSTAL_CODE.fullmatch,
     "sector": find_sectors,
     "website": PAGE.fullmatch,

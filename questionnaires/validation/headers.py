@@ -23,6 +23,9 @@ PLACE_QUESTIONS = frozenset({"country", "region", "city", "address", "postal_cod
 SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–—]\s|\s(?:and|&|or|y|et|und)\s|<br ?/?>")
 PER_CENT = re.compile(r"[%٪％﹪]")
 OWN = ("your", "our")
+CODED = frozenset({"country", "facility_type", "gear", "sector", "vessel_type"})
+YEAR = re.compile(r"20[0-9]{2}")
+ACRONYM = re.compile(r"[A-Z]{2,6}")  # the list that an answer is from: "Gear (ISSCFG)"
 CODES = ("code", "id", "identifier", "key", "number", "reference")
 FIRST_NUMBERS = ("0", "1", "01")  # of columns for several answers: the first is read
 MOST_HEADERS = 0.75  # of a row, which begin with a word although another header is a name too
@@ -38,13 +41,15 @@ NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[
 
 
 class HeaderReading(NamedTuple):
-    """What a header asks: the ids of the questions (of several, the column answers all), how well it names them, and whether
-    part of it is not understood.
+    """What a header asks: the ids of the questions (of several, the column answers all), and how well it names them.
+
+    ``doubtful``: it may ask something else: part of it is not understood, or, ``unclear``, it is listed as such.
     """
 
     questions: tuple[str, ...]
     rank: int
     doubtful: bool = False
+    unclear: bool = False
 
 
 def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
@@ -72,7 +77,8 @@ def read_headers(headers: Sequence[str], form: Questionnaire) -> list[HeaderRead
     for index, header_tokens in enumerate(tokens):
         if own and readings[index] is None and tuple(header_tokens[: len(own)]) == own:
             reading = read_header(" ".join(header_tokens[len(own) :]), form)
-            readings[index] = reading and reading._replace(rank=COMPOSED)
+            if reading and load_header_words().prefixed.issuperset(reading.questions):
+                readings[index] = reading._replace(rank=COMPOSED)
     return readings
 
 
@@ -118,13 +124,19 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     scripts = {_find_script(part) for part, _ in known}
     unclear = any(not _is_qualifier(part, questions[0]) and _find_script(part) in scripts for part in others)
     doubtful = unclear or (len(questions) > 1 and not PLACE_QUESTIONS.issuperset(questions))
-    return HeaderReading(questions, COMPOSED, doubtful or any(reading.doubtful for _, reading in known))
+    is_unclear = not doubtful and any(reading.unclear for _, reading in known)
+    return HeaderReading(questions, COMPOSED, doubtful or any(reading.doubtful for _, reading in known), is_unclear)
 
 
 def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks about a number of people; the word for a group alone may also be a share, or one person."""
-    tokens = [token for part in SEPARATOR.split(header) for token in list_tokens(part)]
-    tokens = [token for token in tokens if token == "which" or token not in load_header_words().question_words]
+    first, *others = (list_tokens(part) for part in SEPARATOR.split(header))
+    roles = load_header_words().people
+    # "Hired labour (no.)" is a number of workers, the "staff no." that of one of them.
+    counts = [part for part in others if part and all(roles.get(token) == "number" for token in part)]
+    tokens = [*first, *(token for part in others if part not in counts for token in part), *("total" for _ in counts)]
+    only_ask = load_header_words().question_words - {"which"}
+    tokens = [token for token in tokens if token not in only_ask and not YEAR.fullmatch(token)]
     is_share = PER_CENT.search(header) is not None
     people = read_people_header(tokens, is_share=is_share)
     if people is None or people.question not in form.by_id:
@@ -181,7 +193,7 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
     if word in form.headers:
         rank, question = form.headers[word]
         is_unclear = words.unclear.get(form.kind, {}).get(word) == question
-        return HeaderReading((question,), rank, is_unclear)
+        return HeaderReading((question,), rank, is_unclear, is_unclear)
     if form.kind not in words.prefixes:
         return None
     tokens = list_tokens(text)
@@ -207,7 +219,8 @@ def _vary(tokens: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
         yield (*asked[of + 1 :], *asked[:of])
     if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
         yield (*asked[1:], asked[0])  # "id_proveedor"
-    if len(unnumbered := [token for token in full if token not in FIRST_NUMBERS]) < len(full):
+    unnumbered = [token for token in full if token not in FIRST_NUMBERS and not YEAR.fullmatch(token)]
+    if len(unnumbered) < len(full):
         yield tuple(unnumbered)  # "address.0.city", "Product 1"
 
 
@@ -255,7 +268,8 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire) -> HeaderReading | 
     prefixes = words.prefixes[form.kind]
     joined = "".join(tokens)
     if question := _find_question(joined, form):
-        return HeaderReading((question,), COMPOSED, words.unclear.get(form.kind, {}).get(joined) == question)
+        is_unclear = words.unclear[form.kind].get(joined) == question
+        return HeaderReading((question,), COMPOSED, is_unclear, is_unclear)
     if not 1 < len(tokens) <= 8:
         return None
     spans = [(begin, end) for begin in range(len(tokens)) for end in range(begin + 1, len(tokens) + 1)]
@@ -270,7 +284,8 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire) -> HeaderReading | 
         if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue
         if _is_made_of(tokens[:begin], owners) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
-            return HeaderReading((question,), COMPOSED)
+            is_unclear = words.unclear[form.kind].get(known) == question
+            return HeaderReading((question,), COMPOSED, is_unclear, is_unclear)
     return None
 
 
@@ -280,9 +295,9 @@ def _find_question(key: str, form: Questionnaire) -> str:
 
 
 def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:
-    """Return whether tokens are a sequence of some words, each of up to three tokens."""
+    """Return whether tokens are a sequence of some words, each of up to five tokens."""
     return not tokens or any(
-        "".join(tokens[:n]) in words and _is_made_of(tokens[n:], words) for n in range(1, min(3, len(tokens)) + 1)
+        "".join(tokens[:n]) in words and _is_made_of(tokens[n:], words) for n in range(1, min(5, len(tokens)) + 1)
     )
 
 
@@ -290,7 +305,8 @@ def _is_qualifier(part: str, question: str) -> bool:
     """Return whether a part of a header only says how the answer is written: "(optional)", "(2025)"."""
     word = fold_text(part)
     words = load_header_words()
-    return word.isdigit() or word in words.qualifiers or word in words.suffixes.get(question, ())
+    is_list = ACRONYM.fullmatch(part.strip()) is not None and question in CODED
+    return is_list or word.isdigit() or word in words.qualifiers or word in words.suffixes.get(question, ())
 
 
 def _find_script(text: str) -> str:

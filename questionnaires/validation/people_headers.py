@@ -15,6 +15,7 @@ MAX_WORDS = 10
 LONGEST = 3  # words of one entry, such as "non national"
 SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
 COUNTS = ("count", "number", "part", "share")
+NOUNS = ("noun", "one")
 
 
 class PeopleHeader(NamedTuple):
@@ -31,17 +32,20 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
     """
     words = _divide_words(tokens)
     roles = [load_header_words().people[word] for word in words]
-    groups = {role: word for role, word in zip(roles, words, strict=True) if role not in (*COUNTS, "noun")}
+    groups = {role: word for role, word in zip(roles, words, strict=True) if role not in (*COUNTS, *NOUNS, "origin")}
     if groups.keys() == {"permanent", "workers_temporary"} and not is_share:
         return PeopleHeader("workers_total", is_bare=False)
-    if len(groups) > 1 or "permanent" in groups or not (groups or "noun" in roles) or not _is_counted_first(roles):
+    if "origin" in roles:
+        return PeopleHeader("worker_origin_countries", is_bare=False) if {*roles} & {*NOUNS, *groups} else None
+    has_noun = not {*NOUNS}.isdisjoint(roles)
+    if len(groups) > 1 or "permanent" in groups or not (groups or (has_noun and _is_counted_first(roles))):
         return None
     is_share = is_share or "share" in roles
     if not groups:
-        is_total = not is_share and not {"count", "number"}.isdisjoint(roles)
+        is_total = not is_share and not {"count", "number", "noun"}.isdisjoint(roles)
         return PeopleHeader("workers_total", is_bare=False) if is_total else None
     ((question, group),) = groups.items()
-    if not {"noun", "part"} & {*roles} and group in load_header_words().adjectives:
+    if not has_noun and "part" not in roles and group in load_header_words().adjectives:
         return None
     if is_share:
         return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None

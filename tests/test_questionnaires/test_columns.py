@@ -290,9 +290,9 @@ def test_a_word_for_suppliers_invoices_is_asked_about_whatever_the_values_are():
     assert get_questions(matched) == ["name", "?pay_method"]
 
 
-def test_names_of_agencies_are_no_answer_to_whether_agencies_are_used():
+def test_names_of_agencies_under_the_question_whether_agencies_are_used_are_those_of_agencies():
     sheet = build_sheet([["Factory", "Agency used"], ["Alder Knit Ltd", "Himal Manpower"], ["Birch Foods", ""]])
-    assert get_questions(propose_columns(sheet, 1, SITE)) == ["name", "?uses_agencies"]
+    assert get_questions(propose_columns(sheet, 1, SITE)) == ["name", "agencies"]
 
 
 @pytest.mark.parametrize(
