@@ -86,14 +86,13 @@ def _find_own_word(
     tokens: Sequence[Sequence[str]], readings: Sequence[HeaderReading | None], form: Questionnaire
 ) -> tuple[str, ...]:
     """Return the words at the beginning of several headers that say whose they are, where one of them is the name of the row."""
+    words = load_header_words()
+    no_owners = words.other_words | words.people.keys() | words.question_words  # "Customer name", "No. of sites"
     names = [reading for reading in readings if reading and "name" in reading.questions and not reading.doubtful]
     beginnings = Counter(tuple(each[:n]) for each in tokens for n in (1, 2) if len(each) > n)
     for own, count in sorted(beginnings.items(), key=lambda item: (-item[1], -len(item[0]))):
-        if (
-            count < MIN_OWN
-            or (names and count < MOST_HEADERS * len(tokens))
-            or not load_header_words().other_words.isdisjoint(own)
-        ):
+        is_rare = count < (MOST_HEADERS * len(tokens) if names else MIN_OWN)
+        if is_rare or not no_owners.isdisjoint(own):
             continue
         rests = [" ".join(each[len(own) :]) for each in tokens if tuple(each[: len(own)]) == own]
         asked = {question for rest in rests if (reading := read_header(rest, form)) for question in reading.questions}
@@ -214,7 +213,7 @@ def _vary(tokens: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
     yield tuple(full)
     asked = _drop_question_words(full, kind)
     yield tuple(asked)
-    if "of" in asked[1:-1]:
+    if "of" in asked[1:-1] and asked[0] != "number":  # the "No. of sites" is none of a site
         of = asked.index("of")
         yield (*asked[of + 1 :], *asked[:of])
     if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
