@@ -1,4 +1,4 @@
-"""Rows that are inserted below the object-relational layer are those of the session's organisation, and read back as written."""
+"""Rows that are written below the object-relational layer are those of the session's organisation, and read back as written."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import pytest
 from callers import make_organisation
 from sqlalchemy import select
 
-from service.db.bulk_rows import insert_rows
+from service.db.bulk_rows import insert_rows, update_rows
 from service.db.session import Database, MissingOrganisation, UnfilteredStatement
 from service.db.tables import Change
 
@@ -28,6 +28,20 @@ def test_inserted_rows_get_the_owner_of_the_session_and_read_back_as_written(dat
         assert {change.organisation_id for change in stored} == {own}
     with database.for_organisation(other, write=False) as session:
         assert session.scalars(select(Change)).all() == []
+
+
+def test_only_rows_of_the_sessions_organisation_are_updated(database: Database):
+    own, other = make_organisation(database), make_organisation(database, "Quay Textiles")
+    ids = {}
+    for organisation in (own, other):
+        with database.for_organisation(organisation) as session:
+            insert_rows(session, Change, ROWS[:1])
+            ids[organisation] = session.scalars(select(Change.id)).one()
+    with database.for_organisation(own) as session:
+        update_rows(session, Change, [{"id": id_, "data": {"to": "low"}} for id_ in ids.values()])
+    for organisation, level in ((own, "low"), (other, "high")):
+        with database.for_organisation(organisation, write=False) as session:
+            assert session.scalars(select(Change.data)).one() == {"to": level}
 
 
 def test_no_row_is_inserted_for_nobody_for_another_organisation_or_in_a_session_that_reads(sqlite_database: Database):
