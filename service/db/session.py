@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import Any, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -65,9 +66,9 @@ UNSCOPED = "*"
 # database is busy; a job, a migration or a command has more patience than a person.
 REQUEST_PATIENCE, JOB_PATIENCE = 4.0, 60.0
 NOTE_PATIENCE = 0.2  # seconds for what a request notes besides, such as when a key was last used
-# KiB of pages that a connection to SQLite keeps at most. A new supplier changes a page in each of some twenty indexes; with the
-# usual 2,000 these are read and written again and again.
-SQLITE_CACHE = 16_000
+# KiB of pages that a connection to SQLite keeps at most, for a request and for a job. A new supplier changes a page in each of
+# some twenty indexes; with the usual 2,000 these are read and written again and again.
+SQLITE_CACHE, SQLITE_JOB_CACHE = 16_000, 64_000
 SQLITE_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -75,7 +76,6 @@ SQLITE_PRAGMAS = (
     "secure_delete=ON",
     # A row with a trigger is written under a journal of its own, by default in a temporary file: that took as long as the row.
     "temp_store=MEMORY",
-    f"cache_size=-{SQLITE_CACHE}",
 )
 MAX_REQUEST_STATEMENT = (
     60.0  # seconds after which PostgreSQL ends a statement of a request: nobody waits for it any more
@@ -121,7 +121,8 @@ def open_engine(url: str, patience: float = JOB_PATIENCE, max_statement: float =
     if url.startswith("sqlite"):
         # Half of it, because a writer has waited for the others of its process before (Database._serialize_writers).
         engine = create_engine(url, connect_args={"timeout": patience / 2}, **options)
-        event.listen(engine, "connect", _set_up_sqlite)
+        cache = SQLITE_CACHE if patience < JOB_PATIENCE else SQLITE_JOB_CACHE
+        event.listen(engine, "connect", partial(_set_up_sqlite, cache))
         event.listen(engine, "begin", _begin_transaction)
         return engine
     server = Server(patience / 2, max_statement)
@@ -139,13 +140,13 @@ def open_engine(url: str, patience: float = JOB_PATIENCE, max_statement: float =
     return engine
 
 
-def _set_up_sqlite(connection: Any, _: object) -> None:
+def _set_up_sqlite(cache: int, connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver opens no transaction of its own
     connection.create_function(
         "lower", 1, _lower, deterministic=True
     )  # SQLite's built-in function leaves "Ü" and "Ж" unchanged
     cursor = connection.cursor()
-    for pragma in SQLITE_PRAGMAS:
+    for pragma in (*SQLITE_PRAGMAS, f"cache_size=-{cache}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
