@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ForeignKey, Select, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import ForeignKey, Select, Table, TableClause, and_, column, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.audit import record_event
@@ -53,9 +53,10 @@ def find_orphans(installation: Installation) -> Iterator[Finding]:
     Counts and words of suppliers have no id of their own; :func:`find_wrong_counts` checks the counts.
     """
     for table in (table for table in Base.metadata.sorted_tables if len(table.primary_key.columns) == 1):
-        for key in sorted(table.foreign_keys, key=lambda key: str(key.parent.name)):
-            with installation.db.unscoped(write=False) as session:
-                ids = session.scalars(_select_orphans(table, key)).all()
+        keys = sorted(table.foreign_keys, key=lambda key: str(key.parent.name))
+        with installation.db.unscoped(write=False) as session:
+            orphans = [session.scalars(_select_orphans(table, key)).all() for key in keys]
+        for key, ids in zip(keys, orphans, strict=True):
             is_safe = key.ondelete == "CASCADE" and table.name != AuditEvent.__tablename__
             for row_id in ids:
                 yield Finding(
@@ -67,7 +68,7 @@ def find_orphans(installation: Installation) -> Iterator[Finding]:
 
 
 def _select_orphans(table: Table, key: ForeignKey) -> Select[Any]:
-    parent = key.column.table.alias()
+    parent = TableClause(key.column.table.name, column(key.column.name)).alias()
     has_parent = exists().where(parent.c[key.column.name] == key.parent)
     return select(_get_id(table)).where(key.parent.is_not(None), ~has_parent).order_by(_get_id(table))
 
