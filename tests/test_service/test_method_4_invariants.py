@@ -144,6 +144,18 @@ def test_evidence_of_the_future_counts_for_nothing(drawn: tuple[str, Answers], g
     assert [before[name] for name in NUMBERS] == [after[name] for name in NUMBERS]
 
 
+def test_evidence_of_the_future_does_not_renew_an_answer_that_has_expired() -> None:
+    row = {"country": "TH", "sector": ("1020",), "papers_retention": "worker_holds", "answered_on": "2020-01-01"}
+    confirmation = Confirmation("Invented Officer", "2026-11-20", None, ("papers_retention",))
+    piece = EvidencePiece("audit", "2027-01-01", None, (), None, confirmation)
+    before, after = assess_rows({**row, "evidence": ()}, {**row, "evidence": (piece,)})
+    states = {reason["indicator"]: reason["state"] for reason in after["reasons"]}
+    assert states["papers_withheld"] == "expired"
+    assert [before[part] for part in ("reasons", "coverage", "actions")] == [
+        after[part] for part in ("reasons", "coverage", "actions")
+    ]
+
+
 # ---------------------------------------------------------------- not applicable, declined contexts
 
 
