@@ -307,6 +307,18 @@ def test_a_few_open_questions_are_asked_last_without_a_new_form() -> None:
     assert list_step_ids(self_declared)[-1] == "ask_open" != list_step_ids(self_declared)[0]
 
 
+def test_the_form_is_sent_again_where_more_than_15_percent_of_the_weight_is_open() -> None:
+    model, row = get_model_version("site_general", RELEASE), build_best_answers("site_general", "TH", violence="open")
+    asked = {}
+    for indicator in model.indicators[:4]:
+        row.pop(indicator.question)
+        result = assess_row(row)
+        open_ = {reason["indicator"] for reason in result["reasons"] if reason["state"] == "not_asked"}
+        weight = sum(each.weight for each in model.indicators if each.id in open_) / model.total_weight
+        asked[round(weight, 2)] = {action["id"] for action in result["actions"]} & {"ask", "ask_open"}
+    assert asked == {0.04: {"ask_open"}, 0.09: {"ask_open"}, 0.14: {"ask_open"}, 0.16: {"ask"}}
+
+
 def test_a_low_supplier_answers_a_few_open_questions_at_its_review() -> None:
     row = {
         q: answer
