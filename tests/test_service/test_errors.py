@@ -4,11 +4,13 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from callers import form_token, make_browser, make_organisation, make_user
+from databases import Empty
 from flask import Flask, abort, request
 from flask.testing import FlaskClient
 
@@ -16,7 +18,7 @@ from service.auth.access import ACCESS
 from service.db.session import Database
 from service.errors import DomainError, not_found
 from service.settings import Settings
-from service.wiring.app import HEADERS, create_app
+from service.wiring.app import HEADERS, connect, create_app
 
 SECRET = "Nguyen Van An paid 2,000 dollars"
 
@@ -29,9 +31,9 @@ def open_to_all(app: Flask, monkeypatch: pytest.MonkeyPatch, address: str, answe
     app.add_url_rule(address, endpoint, answer, methods=list(methods or ("GET",)))
 
 
-@pytest.fixture
-def client(new_app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
-    """A browser before an application whose routes refuse and break, as pages and in the API."""
+@pytest.fixture(scope="module")
+def breaking_app(sqlite: Empty, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """An application whose routes refuse and break, as pages and in the API."""
 
     def breaks() -> str:
         raise RuntimeError(SECRET)
@@ -42,13 +44,22 @@ def client(new_app: Flask, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     def nothing() -> str:
         raise not_found()
 
-    for face in ("/page", "/api/v1"):
-        open_to_all(new_app, monkeypatch, f"{face}/breaks", breaks)
-        open_to_all(new_app, monkeypatch, f"{face}/refuses", refuses)
-        open_to_all(new_app, monkeypatch, f"{face}/nothing", nothing)
-        for status in (400, 406, 409, 413, 415, 429, 503):
-            open_to_all(new_app, monkeypatch, f"{face}/{status}", lambda status=status: abort(status))
-    return new_app.test_client()
+    with sqlite() as engine, pytest.MonkeyPatch.context() as patch:
+        app = create_app(Settings(data=tmp_path_factory.mktemp("errors"), plain_http=True), Database(engine))
+        for face in ("/page", "/api/v1"):
+            open_to_all(app, patch, f"{face}/breaks", breaks)
+            open_to_all(app, patch, f"{face}/refuses", refuses)
+            open_to_all(app, patch, f"{face}/nothing", nothing)
+            for status in (400, 406, 409, 413, 415, 429, 503):
+                open_to_all(app, patch, f"{face}/{status}", lambda status=status: abort(status))
+        yield app
+
+
+@pytest.fixture
+def client(breaking_app: Flask, sqlite_database: Database, tmp_path: Path) -> FlaskClient:
+    """Return a browser before that application, on an empty database."""
+    connect(breaking_app, Settings(data=tmp_path, plain_http=True), sqlite_database)
+    return breaking_app.test_client()
 
 
 def lines(written: StringIO) -> list[dict]:

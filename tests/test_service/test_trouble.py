@@ -32,7 +32,7 @@ from service.db.migrations import migrate
 from service.db.session import Database, open_engine
 from service.db.tables import Supplier, new_id
 from service.settings import Settings
-from service.wiring.app import create_app
+from service.wiring.app import connect, create_app
 
 pytestmark = pytest.mark.fault
 SCOPES = ("suppliers:read", "suppliers:write", "assess", "imports:write", "reports:read")
@@ -42,13 +42,14 @@ SUPPLIER = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 class Service:
     """The application as `serve` runs it for requests, with the log it writes."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, app: Flask, database: Database, folder: Path) -> None:
         self.database = database
         self.organisation_id = make_organisation(database)
         self.key = make_key(database, self.organisation_id, *SCOPES)
         self.requests = database.for_requests()
-        self.app: Flask = create_app(Settings(data=folder, plain_http=True), self.requests)
-        self.client: FlaskClient = self.app.test_client()
+        self.app = app
+        connect(app, Settings(data=folder, plain_http=True), self.requests)
+        self.client: FlaskClient = app.test_client()
 
     def put(self, reference: str = "S-1") -> TestResponse:
         return self.client.put(f"/api/v1/suppliers/{reference}", json=SUPPLIER, headers=self.key)
@@ -61,12 +62,19 @@ class Service:
         return self.client.post("/api/v1/imports", data=data, headers=self.key)
 
 
+@pytest.fixture(scope="module")
+def any_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """Return an application that is connected to one database after another: creating its routes takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("trouble")
+    return create_app(Settings(data=folder, plain_http=True), Database(create_engine("sqlite://")))
+
+
 @pytest.fixture
 def service(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: StringIO
+    any_app: Flask, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: StringIO
 ) -> Iterator[Service]:
     monkeypatch.setattr(sessions, "REQUEST_PATIENCE", 0.2)  # so that a test behind a lock is not kept waiting
-    made = Service(database, tmp_path)
+    made = Service(any_app, database, tmp_path)
     yield made
     made.requests.close()
 
@@ -266,9 +274,9 @@ def test_a_case_whose_text_cannot_be_decrypted_is_trouble_and_not_a_bug(service:
     check_trouble(service.client.get(f"/api/v1/cases/{opened.json['id']}", headers=key), code, written)
 
 
-def test_a_damaged_database_file_is_named_as_such(sqlite: Callable, tmp_path: Path, written: StringIO):
+def test_a_damaged_database_file_is_named_as_such(any_app: Flask, sqlite: Callable, tmp_path: Path, written: StringIO):
     with sqlite() as engine:
-        service = Service(Database(engine, SECRET_KEYS), tmp_path)
+        service = Service(any_app, Database(engine, SECRET_KEYS), tmp_path)
         service.requests.close()
         with engine.connect() as connection:
             connection.rollback()
@@ -292,7 +300,7 @@ def own_server() -> Iterator[Any]:
 
 
 @pytest.fixture
-def service_on_own_server(own_server: Any, tmp_path: Path, written: StringIO) -> Iterator[Service]:
+def service_on_own_server(any_app: Flask, own_server: Any, tmp_path: Path, written: StringIO) -> Iterator[Service]:
     url = make_url(own_server.get_uri()).set(drivername="postgresql+psycopg")
     control = create_engine(url, isolation_level="AUTOCOMMIT")
     with control.connect() as connection:
@@ -300,7 +308,7 @@ def service_on_own_server(own_server: Any, tmp_path: Path, written: StringIO) ->
     control.dispose()
     engine = open_engine(url.set(database=tmp_path.name).render_as_string(hide_password=False))
     migrate(engine)
-    service = Service(Database(engine, SECRET_KEYS), tmp_path)
+    service = Service(any_app, Database(engine, SECRET_KEYS), tmp_path)
     yield service
     service.requests.close()
     engine.dispose()
