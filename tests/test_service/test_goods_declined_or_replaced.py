@@ -21,7 +21,8 @@ from tests.test_service.test_method_4_invariants import build_entry, build_facts
 
 SMALL = 1e-9
 MODELS = [replace(model, effective=date(2026, 1, 1)) for model in load_models() if model.version == "2026.5"]
-NUMBERS = ("score", "best", "worst", "worst_given", "inherent")
+TOTALS = ("score", "best", "worst", "worst_given")  # of all trades of a supplier
+NUMBERS = (*TOTALS, "inherent")
 sites = answers("site")
 LISTED = ("BD", "14", "cotton shirts")  # a country, a sector and a product on the list of goods
 unknown_words = st.sampled_from(["xq-7", "part 12", "item A", "..."])
@@ -48,10 +49,25 @@ def test_an_unknown_word_for_a_good_in_a_returned_form_scores_like_a_blank(
     blank, unknown = assess_rows(
         build_returned(row, product="declined"), build_returned(row, product=word), facts=facts
     )
-    assert [unknown[name] for name in NUMBERS] == [blank[name] for name in NUMBERS]
+    assert [unknown[name] for name in TOTALS] == [blank[name] for name in TOTALS]
+    # Of several sectors the model with the worst level is shown, and the inherent risk is that of the model shown.
+    assert unknown["inherent"] == blank["inherent"] or unknown["model"] != blank["model"]
     # Answers that were declined raise no level above high (method, section 3), and then "up to critical" is shown. A word that
     # nobody knows is an answer, so it may.
     assert unknown["level"] == blank["level"] or (blank["up_to"] and unknown["level"] == "critical")
+
+
+def test_a_blank_that_changes_which_trade_is_shown_changes_nothing_but_its_inherent_risk() -> None:
+    # As a blank, the product raises the electronics works no further than high, so its building work is shown, which is critical
+    # without it. The difference to the higher score of the other trade is an uplift.
+    row: Answers = {"name": "Invented Works", "country": "BD", "sector": ("F", "26"), "injury_cover": "none"}
+    row |= {"overtime_voluntary": "declined"}
+    blank, unknown = assess_rows(
+        build_returned(row, product="declined"), build_returned(row, product="item A"), facts=IMPOSED
+    )
+    assert (blank["model"], unknown["model"]) == ("site_construction", "site_general")
+    assert blank["inherent"] < unknown["inherent"]
+    assert [unknown[name] for name in (*TOTALS, "level")] == [blank[name] for name in (*TOTALS, "level")]
 
 
 @invariant(40)
