@@ -181,7 +181,7 @@ def _compute_uncached(
 ) -> InherentRisk:
     scaler = FactScaler(answers, model, facts)
     place = _compute_place_risk(scaler, scaler.place_contexts)
-    imposed_labour = None if model.imposed_labour is None else _find_imposed_labour(answers, model, facts)
+    imposed_labour = None if model.imposed_labour is None else find_imposed_labour(answers, model.kind, facts)
     base, context_parts = _add_further_contexts(scaler, model, place, imposed_labour)
     parts = [*place.parts, *context_parts]
     if model.imposed_labour is not None and imposed_labour is not None:
@@ -238,9 +238,10 @@ class _Range(NamedTuple):
     high_given: Floats
 
 
-def _find_imposed_labour(answers: Answers, model: Model, facts: FactSnapshot) -> ImposedLabourFindings:
+def find_imposed_labour(answers: Answers, kind: str, facts: FactSnapshot) -> ImposedLabourFindings:
+    """Return where the answers of n sites or agencies (``kind``) show that a state imposes the labour, by the table of facts."""
     isic = {name: good.isic for name, good in facts.goods.items()}
-    return ImposedLabourFinder(answers, model.kind, facts.imposed_labour, facts.regions, facts.find_goods, isic).find()
+    return ImposedLabourFinder(answers, kind, facts.imposed_labour, facts.regions, facts.find_goods, isic).find()
 
 
 def _add_imposed_labour(

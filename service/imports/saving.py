@@ -44,6 +44,7 @@ from service.questionnaires_sent.asked_back import list_asked_back
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import supplier_key
+from service.suppliers.imposed_labour import keep_documented_labour
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import recheck_merged
@@ -151,6 +152,7 @@ def _save_chunk(
         answers = merge_duplicates(supplier.rows, risk_lookup, kind).answers
         if len(supplier.rows) > 1:
             answers = recheck_merged(kind, answers, origin.on)
+            answers = keep_documented_labour(kind, supplier.rows, answers, origin.on)
         incoming.append(suppliers.IncomingSupplier(answers, supplier.place, supplier.key, supplier.names))
     if incoming:
         suppliers.save_suppliers(session, kind, incoming, origin)

@@ -10,12 +10,21 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from questionnaires.parse.answer import RESERVED_ANSWERS
 from risk_models.answers import from_rows
+from risk_models.facts import inherent
 from risk_models.facts.facts import load_facts
+from risk_models.facts.state_imposed import GRADES
 from service.assessment.assess import Batch, assess_batch
 from service.case_reading.evidence import decode_case_evidence
 from service.db.session import chunks
 from service.db.tables import Result, Supplier
+
+# What says where people work, on what, and which state sends them.
+SCOPE = (
+    "country", "region", "city", "address", "postal_code", "sector", "product", "flag", "destination_countries",
+    "placement_sectors", "worker_origin_countries",
+)  # fmt: skip
 
 
 def is_labour_imposed(session: Session, supplier: Supplier, on: date) -> bool:
@@ -40,3 +49,30 @@ def find_imposed_labour(session: Session, suppliers: Sequence[Supplier], on: dat
         imposed = assess_batch(batch, load_facts().as_of(on), on, {}).state_imposed
         found.update(supplier.id for supplier, is_imposed in zip(of_kind, imposed.tolist(), strict=True) if is_imposed)
     return found
+
+
+def keep_documented_labour(
+    kind: str, rows: Sequence[Mapping[str, Any]], merged: Mapping[str, Any], on: date
+) -> dict[str, Any]:
+    """Return the answers merged from some rows of one supplier with what the first row says of place, trade, goods and senders
+    in which labour is documented as imposed by a state: no answer is believed there, so none takes the supplier away from there
+    (method, fourth release, section 5). Lists keep what the other rows add.
+
+    Rows that only decline what would show it count like any others.
+    """
+    if all(row.get(question) == merged.get(question) for row in rows for question in SCOPE):
+        return dict(merged)
+    findings = inherent.find_imposed_labour(from_rows(rows), kind, load_facts().as_of(on))
+    documented = (findings.grade_without_declined == GRADES.index("documented")).nonzero()[0]
+    if not documented.size:
+        return dict(merged)
+    row = rows[int(documented[0])]
+    told = {question: row[question] for question in SCOPE if row.get(question) not in (None, [], *RESERVED_ANSWERS)}
+    return {**merged, **{question: _join(answer, merged.get(question)) for question, answer in told.items()}}
+
+
+def _join(told: Any, added: Any) -> Any:
+    """Return an answer that was told with what another row adds to it, if both are lists."""
+    if not isinstance(told, list) or not isinstance(added, list):
+        return told
+    return [*told, *(item for item in added if item not in told)]

@@ -32,6 +32,7 @@ from service.suppliers import editions
 from service.suppliers.agency_links import get_name_keys, queue_site_reassessment
 from service.suppliers.history import keep_age, list_changed, list_edited, return_answers
 from service.suppliers.identity import move_aliases, rekey_to_survivor
+from service.suppliers.imposed_labour import keep_documented_labour
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.repository import (
@@ -111,7 +112,8 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         session.execute(update(table).where(table.supplier_id == source.id).values(supplier_id=target.id))
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
     merged = merge_duplicates([target_answers, rekey_to_survivor(target_answers, source_answers)], risk_lookup, kind)
-    target.answers = recheck_merged(kind, merged.answers, on)
+    checked = recheck_merged(kind, merged.answers, on)
+    target.answers = keep_documented_labour(kind, [target_answers, source_answers], checked, on)
     target.form_answers = target.form_answers or source.form_answers
     move_decisions(session, source.id, target.id)
     move_aliases(session, source, target, at)
@@ -208,6 +210,8 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
     session.add(source)
     session.flush()
     count_new(session, [source.id])
+    if target.form_answers == source.form_answers:  # the merge gave it the form of the other supplier
+        target.form_answers = None
     _move_back(session, record, target, source)
     editions.follow_undone_merge(session, record.moved.get("edition_entry", {}), source.id)
     names = record.moved["agency_name"]

@@ -10,6 +10,7 @@ from questionnaires.form import load_combined_form
 from questionnaires.validation.contradictions import has_contradiction, list_unsupported_denials
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE
+from service.suppliers.imposed_labour import keep_documented_labour
 from service.suppliers.merge_rules import RiskLookup, merge_answers
 
 
@@ -35,8 +36,22 @@ def merge_with_stored(
     contradictions.
 
     A denial that stored answers contradict, or that only a stored refusal supports, is read as a blank, so that it takes back
-    neither harm nor a refusal. For ``entered_on`` see merge_answers.
+    neither harm nor a refusal. A returned form takes the supplier away from no place, trade or sender where labour is documented
+    as imposed by a state; only the buyer's own lists and pages do. For ``entered_on`` see merge_answers.
     """
+    merged = _merge_supported(kind, stored, incoming, risk_lookup, on, entered_on)
+    is_form = incoming.get("form_returned") is not None
+    return keep_documented_labour(kind, [stored], merged, on) if is_form else merged
+
+
+def _merge_supported(
+    kind: str,
+    stored: Mapping[str, Any],
+    incoming: Mapping[str, Any],
+    risk_lookup: RiskLookup,
+    on: date,
+    entered_on: date | None,
+) -> dict[str, Any]:
     merged = merge_answers(stored, incoming, risk_lookup, kind, entered_on)
     if merged == incoming == stored:  # nothing new, and the row was valid on that day when it came in
         return merged
@@ -57,7 +72,7 @@ def merge_with_stored(
     rest = {question: answer for question, answer in incoming.items() if question not in blank}
     if incoming.get("form_returned") is not None:
         rest |= dict.fromkeys(blank, DECLINED)
-    return merge_with_stored(kind, stored, rest, risk_lookup, on, entered_on)
+    return _merge_supported(kind, stored, rest, risk_lookup, on, entered_on)
 
 
 def recheck_merged(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:

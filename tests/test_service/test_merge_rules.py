@@ -15,6 +15,7 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.models_in_force import list_models_in_force
 from service.suppliers.identity import identify_rows, rekey_to_survivor, supplier_key, take_identity
+from service.suppliers.imposed_labour import keep_documented_labour
 from service.suppliers.merge_rules import get_risk_lookup, merge_answers, merge_duplicates
 from service.suppliers.stored_answers import merge_with_stored
 
@@ -314,3 +315,60 @@ def test_a_denial_sent_again_outside_a_form_takes_back_no_refusal_while_what_it_
     answers = {**WHO, "freedom_to_resign": "free", "worker_debt": "none_checked"}
     both = merge_with_stored("site", refused, answers, SITE, ON)
     assert (both["freedom_to_resign"], both["worker_debt"]) == ("free", "none_checked")
+
+
+# ---------------------------------------------------------------- labour that a state is documented to impose
+
+LATER = date(2026, 11, 29)  # when the table was known
+IMPOSED = [  # what the buyer told
+    {"worker_origin_countries": ["KP"]},
+    {"sector": ["8610"], "worker_origin_countries": ["CU", "PH"]},
+    {"country": "CN", "region": "Xinjiang"},
+    {"country": "CN", "address": "2 Ring Road, 830000 Urumqi"},
+    {"country": "TM", "sector": ["0116"], "product": "cotton"},
+    {"sector": ["0311"], "flag": "KP"},
+]
+ELSEWHERE = {
+    "country": "VN",
+    "region": "Hanoi",
+    "city": "Hanoi",
+    "address": "1 Hang Bac",
+    "sector": ["62"],
+    "flag": "NO",
+}
+ELSEWHERE |= {"product": "packaging", "worker_origin_countries": ["NP"]}
+
+
+def is_documented(answers: dict) -> bool:
+    batch = Batch("site", from_rows([answers]), "", "", np.array([1]))
+    return bool(assess_batch(batch, load_facts().as_of(LATER), LATER, {}).state_imposed[0])
+
+
+@pytest.mark.parametrize("told", IMPOSED)
+def test_no_answer_in_a_form_takes_a_supplier_away_from_labour_that_a_state_is_documented_to_impose(told: dict):
+    before = {**WHO, **told}
+    for answer in [dict.fromkeys(told, DECLINED), ELSEWHERE, {q: ELSEWHERE[q] for q in told}]:
+        form = {**WHO, **FORM, **SAFE, **answer}
+        once = merge_with_stored("site", before, form, SITE, LATER)
+        again = merge_with_stored("site", once, {**form, **ELSEWHERE}, SITE, LATER)
+        assert [is_documented(row) for row in (before, once, again)] == [True, True, True]
+        assert score(again, LATER) >= score(before, LATER)
+
+
+def test_a_buyers_own_list_says_that_a_supplier_is_elsewhere():
+    before = {**WHO, "country": "CN", "region": "Xinjiang"}
+    assert not is_documented(merge_with_stored("site", before, {**WHO, **ELSEWHERE}, SITE, LATER))
+
+
+def test_a_form_says_where_a_supplier_is_if_it_was_only_declined():
+    declined = {**WHO, **FORM, "country": "CN", "region": DECLINED, **SAFE}
+    told = merge_with_stored("site", declined, {**declined, "region": "Guangdong"}, SITE, LATER)
+    assert [is_documented(declined), is_documented(told)] == [True, False]
+
+
+@pytest.mark.parametrize("told", IMPOSED)
+def test_of_two_rows_of_one_supplier_the_one_where_a_state_imposes_the_labour_counts(told: dict):
+    rows = [{**WHO, **ELSEWHERE}, {**WHO, **told}]
+    for ordered in (rows, rows[::-1]):
+        merged = merge_duplicates(ordered, SITE, "site").answers
+        assert is_documented(keep_documented_labour("site", ordered, merged, LATER))

@@ -234,6 +234,9 @@ def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):
     first, second = (list_pairs(portal)[0][side]["id"] for side in ("first", "second"))
     answers = {name: portal.get(f"/suppliers/{name}").json["answers"] for name in (first, second)}
     portal.post(f"/suppliers/{second}/askings", {"form": "site", "sent_to": "the manager"})
+    database = portal.app.extensions["database"]
+    with database.unscoped() as session:  # the second one returned a form
+        session.execute(update(Supplier).where(Supplier.id == second).values(form_answers={"movement": "free"}))
     assert decide(portal, "same")["merged_into"] == first
     assert portal.get(f"/suppliers/{second}").status_code == 404
     (merge,) = portal.get("/identity/merges").json["items"]
@@ -244,6 +247,9 @@ def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):
         assert {**restored["answers"], "answered_on": None} == {**answers[name], "answered_on": None}
         causes = [line["cause"] for line in portal.get(f"/suppliers/{name}/assessments").json["items"]]
         assert causes == (["unmerge", "merge", "import"] if name == first else ["unmerge", "import"])
+    with database.unscoped(write=False) as session:
+        forms = [session.get_one(Supplier, name).form_answers for name in (first, second)]
+    assert forms == [None, {"movement": "free"}]
     assert portal.post(f"/identity/merges/{merge['id']}/undo").json["code"] == "merge.undone"
     import_and_compare(portal, FIRST)
     import_and_compare(portal, REWORDED)
