@@ -27,6 +27,7 @@ from service.case_reading.records import (
     parse_case_records,
     read_case_records,
 )
+from service.imports.agency_sheets import leave_to_agencies
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
 from service.imports.unknown_goods import list_unknown_goods_issues
 from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
@@ -381,6 +382,8 @@ def _parse_file(
                 issues += more
             issues += list_unknown_goods_issues(parsed, load_facts().as_of(on))
             sheets.append(parsed)
+    sheets, more = leave_to_agencies(sheets, choices.answered_by)
+    issues += more
     view = FileView(found.layout.to_json(), found.views, entry["sheets"])
     return _ParsedFile(entry, found.tables, sheets, issues, redacted=found.redacted, view=view)
 

@@ -245,3 +245,29 @@ def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, 
     take_in(portal, "back.xlsx", data)
     assert declined(portal) == set()
     assert stranger.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] is None
+
+
+def test_a_suppliers_own_workbook_names_its_agencies_but_does_not_answer_for_them(portal: Portal):
+    agency = {"name": "Hard Placers", "country": "NP", "papers_retention": "held", "answered_on": "2026-11-01"}
+    before = portal.put("/agencies/A-1", agency).json
+    data = workbook(
+        """
+        | Reference | Site name         | Country  | Sector    | Agencies and labour suppliers | Violence |
+        | S-1       | Blue Pier Cannery | Thailand | Canneries | Hard Placers                  | none     |
+        """,
+        name="Sites",
+        Agencies="""
+        | Reference | Agency name  | Country | Who holds workers' identity documents | Violence |
+        | A-1       | Hard Placers | Nepal   | each worker                           | none     |
+        | A-2       | New Placers  | Nepal   | each worker                           | none     |
+        """,
+    )
+    done = portal.import_file("answers.xlsx", data, answered_by="supplier")
+    (issue,) = (issue for issue in done["issues"] if issue["code"] == "agency.not_asked")
+    assert (issue["sheet"], issue["count"]) == ("Agencies", 2)
+    assert "Violence" in issue["seen"]
+    after = portal.get("/agencies/A-1").json
+    assert (after["answers"], after["score"]) == (before["answers"], before["score"])
+    assert portal.get("/agencies/A-2").json["answers"] == {"reference": "A-2", "name": "New Placers", "country": "NP"}
+    alone = portal.import_file("agency.xlsx", data, answered_by="supplier", sheet="Agencies")
+    assert "agency.not_asked" not in {issue["code"] for issue in alone["issues"]}
