@@ -118,12 +118,12 @@ def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: dat
 def decide_on_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
     """Return a stored supplier or agency with the decision, taking an agreed plan into account. Nothing is stored.
 
-    A request without a plan, or without the day on which the supplier was informed, means those that are stored.
+    What is stored counts as well as what the request says (:meth:`GateFacts.combine`).
     """
     supplier, result = _get_latest(session, kind, supplier_id)
     stored = load_gate_facts(session, supplier.id)
     plan, informed_on = _load_plan(body, today(get_caller().time_zone))
-    asked = GateFacts(plan or stored.plan, informed_on or stored.informed_on, stored.exited_on)
+    asked = stored.combine(plan, informed_on)
     return Reply(_supplier(session, supplier, result, asked), etag=etag(supplier, asked))
 
 
@@ -138,7 +138,7 @@ def _load_plan(body: Values, on: date) -> tuple[CorrectivePlan | None, date | No
     steps: dict[str, bool] = {}
     for step in given["steps"]:  # a step that is listed twice is done when it is so both times
         steps[step["action"]] = steps.get(step["action"], True) and step["state"] == "done"
-    next_due = parse_day("plan.next_due", given["next_due"]) if given["next_due"] else None
+    next_due = parse_day("plan.next_due", given["next_due"]) if given.get("next_due") else None
     return CorrectivePlan(agreed_on, tuple(given["covers"]), steps, next_due), informed_on
 
 

@@ -57,6 +57,15 @@ class CorrectivePlan:
         """Return whether a step is overdue on a day."""
         return self.next_due is not None and self.next_due < on
 
+    def limit_to(self, other: CorrectivePlan) -> CorrectivePlan:
+        """Return what holds by this plan and by another description of it: what either leaves open is open."""
+        return CorrectivePlan(
+            max(self.agreed_on, other.agreed_on),
+            tuple(name for name in self.covers if name in other.covers),
+            {name: is_done and other.steps.get(name, False) for name, is_done in self.steps.items()},
+            min((due for due in (self.next_due, other.next_due) if due is not None), default=None),
+        )
+
 
 @dataclass(frozen=True)
 class NextStep:

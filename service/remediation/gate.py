@@ -26,6 +26,15 @@ class GateFacts:
     informed_on: date | None = None
     exited_on: date | None = None
 
+    def combine(self, plan: CorrectivePlan | None, informed_on: date | None) -> GateFacts:
+        """Return these facts with what a request says of the plan and the day on which the supplier was informed.
+
+        Of two that are known, the more cautious counts: a request makes no stored plan look better.
+        """
+        stored, days = self.plan, [day for day in (self.informed_on, informed_on) if day is not None]
+        both = plan.limit_to(stored) if plan and stored else plan or stored
+        return GateFacts(both, min(days, default=None), self.exited_on)
+
 
 NOTHING_KNOWN = GateFacts()
 

@@ -52,8 +52,10 @@ class Case:
             for step in session.scalars(select(Step)):
                 step.state, step.due = ("verified" if step.safety else "agreed"), due
 
-    def decide(self, **body: str) -> tuple[str, set[str]]:
-        details = self.portal.post("/suppliers/S-1/decision", body).json["decision_details"]
+    def decide(self, **body: object) -> tuple[str, set[str]]:
+        answer = self.portal.post("/suppliers/S-1/decision", body)
+        assert answer.status_code == 200, answer.json
+        details = answer.json["decision_details"]
         return details["answer"], {reason["code"] for reason in details["reasons"]}
 
 
@@ -112,6 +114,20 @@ def test_a_plan_on_time_lets_orders_go_on_and_a_late_one_does_not(case: Case):
     answer, codes = case.decide(supplier_informed_on="2026-10-01")
     assert (answer, "plan.late" in codes) == ("hold", True)
     assert "A step in the plan is overdue." in case.read()
+
+
+def test_a_request_makes_no_stored_plan_look_better(case: Case):
+    case.set_steps(TODAY - timedelta(days=1))
+    case.put(AGREED)
+    sent = {"agreed_on": AGREED["agreed_on"], "covers": ["papers_withheld", "debt_bondage"]}
+    sent["steps"] = [
+        {"action": step, "state": "done"} for step in ("prepare_referral", "reach_people", "return_papers")
+    ]
+    answer, codes = case.decide(supplier_informed_on="2026-10-01", plan=sent)
+    assert (answer, "plan.late" in codes) == ("hold", True)
+    case.set_steps(TODAY + timedelta(days=30))
+    answer, codes = case.decide(plan={**sent, "covers": ["papers_withheld"]})
+    assert (answer, "plan.not_covered" in codes) == ("ask", True)
 
 
 def test_a_supplier_is_read_with_the_decision_that_its_plan_leads_to(case: Case):

@@ -96,8 +96,8 @@ class PlanStepSchema(ApiSchema):
 
 
 class CorrectivePlanSchema(ApiSchema):
-    """A corrective action plan agreed with a supplier. `next_due` is the due date of its next step, or null once all steps are
-    done.
+    """A corrective action plan agreed with a supplier. `next_due` is the due date of its next step; leave it out once all steps
+    are done.
 
     `covers` lists the indicators that the plan addresses (`case_records` covers findings in case records
     that do not affect any indicator). `steps` lists its safety steps.
@@ -106,7 +106,7 @@ class CorrectivePlanSchema(ApiSchema):
     agreed_on = StrictDay(required=True)
     covers = StrictList(StrictString(60, ID), 0, 200, required=True)
     steps = StrictList(StrictNested(PlanStepSchema), 0, 200, required=True)
-    next_due = StrictDay(required=True, allow_none=True)
+    next_due = StrictDay(allow_none=True)
 
 
 class DecisionRequestSchema(ApiSchema):
@@ -114,7 +114,7 @@ class DecisionRequestSchema(ApiSchema):
 
     informed of the findings. Nothing is saved. Values that you omit are
 
-    taken from the supplier's stored plan and letters.
+    taken from the supplier's stored plan and letters; if both are known, the more cautious counts.
     """
 
     plan = StrictNested(CorrectivePlanSchema, allow_none=True)
