@@ -28,6 +28,7 @@ from service.db.campaign_tables import CampaignSupplier
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.supplier_links.links import create_questionnaire_link
+from service.suppliers.imposed_labour import find_imposed_labour
 
 HEADERS = ("Supplier", "Reference", "Email", "Link", "Due date")
 WIDTHS = (40, 18, 36, 90, 12)
@@ -77,9 +78,10 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
     )
     found, at, lines = session.execute(query).all(), now(), []
     contacts = load_contacts(session, [supplier.id for *_, supplier in found])
+    imposed = find_imposed_labour(session, [supplier for *_, supplier in found], at.date())
     for row, request, supplier in found:
         closes_at = Calendar(row.due_at).closes_at
-        if closes_at <= at:
+        if closes_at <= at or supplier.id in imposed:
             continue
         _, token = create_questionnaire_link(session, request, ADDRESSEE, closes_at, by)
         email = contacts[supplier.id].email if supplier.id in contacts else ""

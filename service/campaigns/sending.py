@@ -26,7 +26,7 @@ from service.errors import DomainError
 from service.jobs.table import ClaimedJob, job_transaction
 from service.outbox.mail_texts import FALLBACK
 from service.outbox.queue import Event, queue_events, queue_letter
-from service.questionnaires_sent.requests import create_request
+from service.questionnaires_sent.requests import check_may_ask, create_request
 from service.remediation.gate import list_exited_suppliers
 from service.supplier_links.links import create_questionnaire_link
 
@@ -149,7 +149,8 @@ def remind(
     contact: SupplierContact | None,
     occasion: str,
 ) -> bool:
-    """Queue a reminder with a link of its own; return False if none can be sent: without an address or a valid link.
+    """Queue a reminder with a link of its own; return False if none can be sent: without an address or a valid link, or where a
+    state imposes the labour.
 
     Only the hash of a link is stored, so the earlier one cannot be sent again. Both open the same answers.
     """
@@ -157,9 +158,10 @@ def remind(
         return False
     try:
         with session.begin_nested():
+            check_may_ask(session, supplier, now().date())
             withdraw_mail(session, row)  # a reminder that has not left, since the mail server cannot be reached
             row.mail_id = _mail(session, row, supplier, request, contact, REMINDER, f"{request.id} {occasion}")
-    except DomainError:  # the links have expired, or there are too many valid ones
+    except DomainError:  # the links have expired, there are too many valid ones, or nobody may be asked there
         return False
     return True
 

@@ -358,7 +358,8 @@ class QuestionnaireRequest(Owned, Base):
 
     ``due_on``: the day by which a campaign asks for it. ``language``: the one that whoever answers it chose on its pages.
     ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link. Of a request for clarification,
-    ``reminded_at``: when the supplier was last reminded; ``closed_as``: why no reply is expected any more.
+    ``reminded_at``: when the supplier was last reminded. ``closed_as``: why no reply to it, or to a
+    questionnaire that was stopped, is expected any more.
     """
 
     __tablename__ = "asking"

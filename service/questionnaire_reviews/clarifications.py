@@ -23,11 +23,13 @@ from service.db.session import Database
 from service.db.tables import Organisation, QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.questionnaires_sent.asked_back import list_asked_back, note_return
+from service.questionnaires_sent.requests import UNSAFE, check_may_ask
 from service.remediation.gate import list_exited_suppliers
 from service.supplier_links import links
 
 REMINDER = "questionnaire.clarification_reminder"
-ENDS = ("refused", "cancelled")  # why no reply is expected any more
+ENDS = ("refused", "cancelled")  # why no reply is expected any more, by an officer
+CLOSED_AS = (*ENDS, UNSAFE)
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def remind(session: Session, asking_id: str, at: datetime) -> bool:
     request.reminded_at = at
     try:
         with session.begin_nested():
+            check_may_ask(session, supplier, at.date())
             mail_link(session, request, supplier, contact, calendar, REMINDER, f"{request.id} {days}", language)
-    except DomainError:  # the links have expired, or there are too many valid ones
+    except DomainError:  # the links have expired, there are too many valid ones, or nobody may be asked there
         return False
     return True
 

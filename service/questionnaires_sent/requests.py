@@ -39,6 +39,7 @@ from service.suppliers.imposed_labour import is_labour_imposed
 from service.suppliers.stored_answers import validate_stored
 
 STATE_IMPOSED: Final = "asking.state_imposed"
+UNSAFE = "unsafe"  # why a request is closed: a state turned out to impose the labour after it was sent
 IMPOSED = (
     "A state imposes labour here, and people may be punished for what they answer, so no questionnaire is sent. Assess the "
     "supplier from outside, and decide whether to continue buying there."
@@ -67,8 +68,7 @@ def create_request(
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
         raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire, in at most 200 characters.")
-    if is_labour_imposed(session, supplier, sent_on):
-        raise DomainError(STATE_IMPOSED, 409, IMPOSED)
+    check_may_ask(session, supplier, sent_on)
     request = QuestionnaireRequest(
         id=new_id(),
         supplier_id=supplier.id,
@@ -82,6 +82,12 @@ def create_request(
     details = {"asking": request.id, "form": form.id, "version": form.version}
     record_event(session, by, "form.sent", supplier.kind, supplier.id, details)
     return request
+
+
+def check_may_ask(session: Session, supplier: Supplier, on: date) -> None:
+    """Raise DomainError ``asking.state_imposed``, 409, where a state imposes the labour: nobody may be asked there in writing."""
+    if is_labour_imposed(session, supplier, on):
+        raise DomainError(STATE_IMPOSED, 409, IMPOSED)
 
 
 def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:

@@ -28,6 +28,7 @@ from service.audit_evidence.checkpoints import CheckpointWriter
 from service.blob_store import BlobStore
 from service.campaigns.outcomes import note_all_deliveries
 from service.campaigns.sending import queue_due_campaigns
+from service.campaigns.stopping import stop_all_unsafe
 from service.clock import now
 from service.connected_systems.pushing import compare_all
 from service.db.job_tables import Job, Schedule, ScheduleRun
@@ -98,6 +99,8 @@ def run_scheduler(
                 queue_all_reminders(db, now())
             with pulse.guard():
                 queue_all_reminders(db, now(), list_check_reminders)
+            with pulse.guard():
+                stop_all_unsafe(db, now())
             with pulse.guard():
                 remind_of_clarifications(db, now())
             with pulse.guard():

@@ -11,7 +11,7 @@ from threading import Barrier, BrokenBarrierError
 from urllib.parse import urlsplit
 
 import pytest
-from callers import freeze_time, make_organisation
+from callers import freeze_time, make_organisation, make_user
 from openpyxl import load_workbook
 from sqlalchemy import select
 
@@ -19,6 +19,7 @@ from service.campaigns import board, campaigns, contacts, merge_file, outcomes, 
 from service.campaigns.outcomes import Change
 from service.campaigns.rules import choose_language, compute_due_at, load_rules
 from service.campaigns.selection import MERGE_FILE, Plan, preview
+from service.campaigns.stopping import stop_all_unsafe
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
 from service.db.exit_tables import ExitPaper
 from service.db.link_tables import DraftAnswer, SupplierLink
@@ -569,6 +570,34 @@ def test_cancelling_revokes_links_and_withdraws_emails_for_good(desk: Desk):
         with pytest.raises(DomainError) as refused:
             campaigns.resume_campaign(session, campaign_id, "user:ana")
     assert refused.value.code == "campaign.cancelled"
+
+
+def test_a_questionnaire_stops_where_a_state_turns_out_to_impose_the_labour(desk: Desk):
+    desk.go_to(datetime(2026, 12, 1, 9, tzinfo=UTC))
+    desk.add_suppliers(3, country="CN", sector=["1311"])
+    admin = make_user(desk.database, desk.organisation_id, "admin")
+    campaign_id = desk.start(due_on=date(2026, 12, 20))
+    desk.deliver()
+    with desk.session() as session:
+        for supplier in session.scalars(select(Supplier).where(Supplier.reference != "S-1")):
+            supplier.answers = {**supplier.answers, "region": "Xinjiang"}
+    desk.mark_returned("S-3")
+    assert desk.change(campaign_id, "remind", "S-1", "S-2") == 1
+    assert desk.deliver() == ["office-1@cannery.example"]
+    assert stop_all_unsafe(desk.database, desk.at) == 1
+    assert stop_all_unsafe(desk.database, desk.at) == 0
+    assert desk.get_states(campaign_id) == {"S-1": "sent", "S-2": "cancelled", "S-3": "returned"}
+    with desk.session() as session:
+        stopped = session.scalars(select(QuestionnaireRequest).where(QuestionnaireRequest.closed_as == "unsafe")).one()
+        links = session.scalars(select(SupplierLink).where(SupplierLink.revoked_at.is_not(None))).all()
+        assert {link.asking_id for link in links} == {stopped.id}
+        row = session.scalars(select(CampaignSupplier).where(CampaignSupplier.asking_id == stopped.id)).one()
+        assert (row.reason, row.declined_on) == ("asking.state_imposed", None)
+        told = session.scalars(select(Message).where(Message.event == "questionnaire.stopped")).one()
+        assert (told.user_id, told.payload["asking_id"]) == (admin, stopped.id)
+    desk.go_to(datetime(2027, 1, 10, 12, tzinfo=UTC))
+    desk.work()
+    assert "office-2@cannery.example" not in desk.deliver()
 
 
 def read_merge_file(desk: Desk, campaign_id: str, scope: str = "unsent", format: str = "csv") -> list[list[str]]:  # noqa: A002

@@ -11,7 +11,7 @@ from service.api.schemas.base import ApiSchema, page_of
 from service.campaigns.board import REVIEW_STATES
 from service.online_questionnaires.files import KINDS
 from service.online_questionnaires.progress import STATES
-from service.questionnaire_reviews.clarifications import ENDS
+from service.questionnaire_reviews.clarifications import CLOSED_AS
 from service.questionnaires_sent.form_files import LAYOUTS, REQUEST_LAYOUTS, list_form_languages
 
 
@@ -99,8 +99,9 @@ class QuestionnaireRequestSchema(ApiSchema):
         dump_only=True,
         allow_none=True,
         metadata={
-            "enum": [*ENDS, None],
-            "description": "Why a reply to a request for clarification is no longer expected.",
+            "enum": [*CLOSED_AS, None],
+            "description": "Why no reply is expected any more: a request for clarification was refused or cancelled, or "
+            "a questionnaire was stopped because a state turned out to impose the labour (unsafe).",
         },
     )
     language = fields.String(

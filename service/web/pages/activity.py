@@ -51,6 +51,7 @@ SENTENCES: Mapping[str, Any] = {
     "finding.state_changed": lazy_gettext("changed the state of a finding"),
     "findings.taken": lazy_gettext("recorded the findings of the newest assessment"),
     "form.bounced": lazy_gettext("noted that a questionnaire could not be delivered"),
+    "form.stopped": lazy_gettext("stopped a questionnaire that is not safe to answer"),
     "form.declined": lazy_gettext("counted a questionnaire as declined"),
     "form.downloaded": lazy_gettext("downloaded a questionnaire"),
     "form.file_added": lazy_gettext("added a document to a questionnaire"),

@@ -1,0 +1,89 @@
+"""Stop questionnaires where a state turns out to impose the labour after they were sent (a scheduled look).
+
+New facts, an answer or a case may show it. No one there is reminded any more, the links no longer open, and silence does not
+count as declined: whoever answers may be punished for it (method, fourth release, section 10). Whoever sent the questionnaire
+gets an email.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from service.audit import record_event
+from service.campaigns.campaigns import close
+from service.campaigns.sending import ACTOR
+from service.db.campaign_tables import CampaignSupplier
+from service.db.link_tables import SupplierLink
+from service.db.session import Database, chunks
+from service.db.tables import QuestionnaireRequest, Supplier
+from service.outbox.queue import Event, queue_events
+from service.questionnaires_sent.asked_back import note_return
+from service.questionnaires_sent.requests import STATE_IMPOSED, UNSAFE
+from service.supplier_links.links import revoke_request_links
+from service.suppliers.imposed_labour import find_imposed_labour
+
+STOPPED = "questionnaire.stopped"
+
+
+def stop_all_unsafe(db: Database, at: datetime) -> int:
+    """Stop in every organisation the questionnaires that people would be in danger for answering; return how many."""
+    with db.unscoped(write=False) as session:
+        reachable = _select_reachable(at).with_only_columns(QuestionnaireRequest.organisation_id).distinct()
+        organisations = session.scalars(reachable).all()
+    count = 0
+    for organisation_id in organisations:
+        with db.for_organisation(organisation_id) as session:
+            count += stop_unsafe(session, at)
+    return count
+
+
+def stop_unsafe(session: Session, at: datetime) -> int:
+    """Stop the questionnaires at suppliers where a state imposes the labour by what is known at a moment; return how many.
+
+    Only those that can still be answered or reminded of: with a valid link, or a campaign in which something is due.
+    """
+    requests = session.scalars(_select_reachable(at).order_by(QuestionnaireRequest.id)).all()
+    suppliers: list[Supplier] = []
+    for ids in chunks(sorted({request.supplier_id for request in requests})):
+        suppliers += session.scalars(select(Supplier).where(Supplier.id.in_(ids)))
+    imposed = find_imposed_labour(session, suppliers, at.date())
+    return sum(_stop(session, request.id, at) for request in requests if request.supplier_id in imposed)
+
+
+def _select_reachable(at: datetime) -> Select[QuestionnaireRequest]:
+    valid = SupplierLink.asking_id.is_not(None), SupplierLink.revoked_at.is_(None), SupplierLink.expires_at > at
+    due = CampaignSupplier.asking_id.is_not(None), CampaignSupplier.next_at.is_not(None)
+    return select(QuestionnaireRequest).where(
+        QuestionnaireRequest.returned_on.is_(None),
+        QuestionnaireRequest.closed_as.is_(None),
+        or_(
+            QuestionnaireRequest.id.in_(select(SupplierLink.asking_id).where(*valid)),
+            QuestionnaireRequest.id.in_(select(CampaignSupplier.asking_id).where(*due)),
+        ),
+    )
+
+
+def _stop(session: Session, asking_id: str, at: datetime) -> bool:
+    lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
+    request = session.scalars(lock.execution_options(populate_existing=True)).one()
+    if request.returned_on is not None or request.closed_as is not None:
+        return False
+    request.closed_as = UNSAFE
+    revoke_request_links(session, request.id, ACTOR)
+    for row in session.scalars(select(CampaignSupplier).where(CampaignSupplier.asking_id == request.id)):
+        close(session, row, "cancelled", ACTOR, STATE_IMPOSED)
+    note_return(session, request, ACTOR)
+    kind, _, user_id = request.created_by.partition(":")
+    event = Event(
+        code=STOPPED,
+        occasion=request.id,
+        payload={"supplier_id": request.supplier_id, "asking_id": request.id},
+        supplier_id=request.supplier_id,
+        mail_to=(user_id,) if kind == "user" else (),
+    )
+    queue_events(session, event)
+    record_event(session, ACTOR, "form.stopped", "asking", request.id)
+    return True
