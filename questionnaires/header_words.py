@@ -1,4 +1,4 @@
-"""Look up the words of headers (``lists/headers.toml``), and compare headers by their words."""
+"""Look up the words of headers (``lists/headers.toml`` and ``lists/header_words.csv``), and compare headers by their words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from questionnaires.foreign_headers import KINDS, load_foreign_headers
 from questionnaires.lookups import LISTS_DIR, DataFileError
 from questionnaires.text_normalize import find_singular, fold_text, list_tokens
 
-KINDS = ("site", "agency")  # of which the list has words
 PEOPLE = "workers_"  # how the questions that count people begin
 PLAIN_HEADER = re.compile(r"[A-Za-z0-9 _./()'-]+")  # other signs and letters say more than the words
 
@@ -30,10 +30,12 @@ class Context:
 
 @dataclass(frozen=True)
 class HeaderWords:
-    """The words of ``lists/headers.toml``, folded: headers beyond those of the forms, and how headers are put together.
+    """The words of ``lists/headers.toml`` and ``lists/header_words.csv``, folded: headers beyond those of the forms, and how
+    headers are put together.
 
-    ``texts``: by kind of sheet, the question of each header as it is written; ``headers``: folded. ``prefixes``: by kind, the
-    words that may come before a header of ``prefixed`` questions; ``suffixes``: by question, those that may follow it.
+    ``texts``: by kind of sheet, the question of each header of the former as it is written; ``headers``: of both, folded.
+    ``prefixes``: by kind, the words that may precede a header of ``prefixed`` questions; ``around``: those in other languages,
+    which may also follow it. ``suffixes``: by question, the words that may follow it.
     ``site_words``, ``supplier_words``: what the header of a name says that it names. ``other_words``: those that say that a
     column is about somebody else. ``unclear``: by kind, the question that a header may mean; for those in ``told_by_several``,
     values that list several things show that it does, and so do the columns in ``told_by``; ``otherwise``: what such a header
@@ -50,10 +52,11 @@ class HeaderWords:
     texts: Mapping[str, Mapping[str, str]]
     headers: Mapping[str, Mapping[str, str]]
     prefixes: Mapping[str, frozenset[str]]
+    around: Mapping[str, frozenset[str]]
     prefixed: frozenset[str]
     suffixes: Mapping[str, frozenset[str]]
-    site_words: tuple[str, ...]
-    supplier_words: tuple[str, ...]
+    site_words: frozenset[str]
+    supplier_words: frozenset[str]
     other_words: frozenset[str]
     unclear: Mapping[str, Mapping[str, str]]
     told_by_several: frozenset[str]
@@ -134,7 +137,8 @@ def _map_contexts(data: Mapping[str, Any]) -> dict[str, dict[str, tuple[Context,
 
 @cache
 def load_header_words() -> HeaderWords:
-    """Load ``lists/headers.toml``. Raises :class:`DataFileError` if one header would mean two questions."""
+    """Load the words of headers. Raises :class:`DataFileError` if one header of a list would mean two questions."""
+    foreign = load_foreign_headers()
     data = tomllib.loads((LISTS_DIR / "headers.toml").read_text(encoding="utf-8"))
     texts = _map_texts(data)
     abbreviations = {fold_text(short): word for word, listed in data["abbreviations"].items() for short in listed}
@@ -153,12 +157,16 @@ def load_header_words() -> HeaderWords:
         unclear[entry["kind"]] |= dict.fromkeys(map(fold_text, entry["headers"]), entry["question"])
     return HeaderWords(
         texts=texts,
-        headers={kind: {fold_text(text): question for text, question in texts[kind].items()} for kind in KINDS},
-        prefixes={kind: fold_words(data["prefix"][kind]) for kind in KINDS},
+        headers={
+            kind: foreign.headers[kind] | {fold_text(text): question for text, question in texts[kind].items()}
+            for kind in KINDS
+        },
+        prefixes={kind: fold_words(data["prefix"][kind]) | foreign.around[kind] for kind in KINDS},
+        around=foreign.around,
         prefixed=frozenset(data["prefix"]["questions"]),
         suffixes=suffixes,
-        site_words=tuple(map(fold_text, data["name_order"]["site"])),
-        supplier_words=tuple(map(fold_text, data["name_order"]["supplier"])),
+        site_words=foreign.site_words.union(map(fold_text, data["name_order"]["site"])),
+        supplier_words=foreign.supplier_words.union(map(fold_text, data["name_order"]["supplier"])),
         other_words=frozenset(map(fold_text, data["other"]["words"])),
         unclear=unclear,
         told_by_several=frozenset(entry["question"] for entry in data["unclear"] if entry.get("told_by_several")),
@@ -176,15 +184,14 @@ def load_header_words() -> HeaderWords:
         not_a_region=frozenset(map(fold_text, data["not_a_region"]["names"])),
         abbreviations=abbreviations,
         qualifiers=frozenset(map(fold_text, data["qualifiers"]["words"])),
-        bare_ids=frozenset(map(fold_text, data["bare_ids"]["headers"])),
-        id_owners=frozenset(map(fold_text, data["bare_ids"]["after"])),
+        bare_ids=foreign.bare_ids.union(map(fold_text, data["bare_ids"]["headers"])),
+        id_owners=foreign.id_owners.union(map(fold_text, data["bare_ids"]["after"])),
         not_a_sector=frozenset(map(fold_text, data["not_a_sector"]["names"])),
         wide_regions=tuple(map(fold_text, data["region_order"]["wide"])),
         question_words=frozenset(map(fold_text, data["question_words"]["words"])),
         firsts=frozenset(data["several"]["first"]),
         preferred={question: tuple(map(fold_text, words)) for question, words in data["several"]["preferred"].items()},
-        people={
-            fold_text(word): role for role, listed in data["people"].items() if role != "adjectives" for word in listed
-        },
-        adjectives=frozenset(map(fold_text, data["people"]["adjectives"])),
+        people=foreign.people
+        | {fold_text(word): role for role, listed in data["people"].items() if role != "adjectives" for word in listed},
+        adjectives=foreign.adjectives.union(map(fold_text, data["people"]["adjectives"])),
     )

@@ -1,6 +1,7 @@
 """Read what a header asks: as a whole, in parts (two languages, two questions), or without the words around it.
 
-The words are data (``lists/headers.toml`` and the forms). Nothing here looks at the values of a column.
+The words are data (``lists/headers.toml``, ``lists/header_words.csv`` and the forms). Nothing here looks at the values of
+a column.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from questionnaires.form import Questionnaire
 from questionnaires.header_words import load_header_words
 from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.people_headers import SHARES, read_people_header
+from questionnaires.validation.run_together import UNSPACED, divide_word
 
 COMPOSED = 4  # the rank of a header that is understood in parts, after those of questionnaires.form
 MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
@@ -149,12 +151,12 @@ def contains_words(header: str, words: Collection[str]) -> bool:
     tokens = list_tokens(header)
     full = known.normalize(tokens)
     spans = {"".join(each[i:j]) for each in (tokens, full) for i in range(len(each)) for j in range(i + 1, i + 4)}
+    beginnings = {token[:n] for token in tokens for n in range(LONG_BEGINNING, len(token) + 1)}
     folded = fold_text(header)
-    return any(
-        word in spans
-        or (word in folded and not word.isascii())
-        or (len(word) >= LONG_BEGINNING and _begins(tokens, word))
-        for word in words
+    return (
+        not spans.isdisjoint(words)
+        or not beginnings.isdisjoint(words)
+        or (not folded.isascii() and any(word in folded and not word.isascii() for word in words))
     )
 
 
@@ -163,10 +165,6 @@ def is_header_of_codes(header: str) -> bool:
     words = load_header_words()
     tokens = words.normalize(list_tokens(header))
     return len(tokens) > 1 and tokens[-1] in CODES and not contains_words(header, words.other_words)
-
-
-def _begins(tokens: Sequence[str], word: str) -> bool:
-    return any(token.startswith(word) for token in tokens)
 
 
 def _divide_scripts(text: str) -> list[str]:
@@ -225,18 +223,12 @@ def _vary(tokens: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
 
 def _divide_word(word: str, form: Questionnaire) -> list[str]:
     """Return the known words that are run together in one ("vendororganizationname"), as few as possible; else the word alone."""
+    prefixes = load_header_words().prefixes[form.kind]
+    if UNSPACED.search(word):
+        return divide_word(word, lambda part: part in form.headers or part in prefixes)
     if len(word) < LONG_WORD or not word.isascii() or not word.isalpha():
         return [word]
-    known = list_known_words(form.kind)
-    best: list[list[str] | None] = [[]]
-    for end in range(1, len(word) + 1):
-        divided = [
-            [*before, word[begin:end]]
-            for begin, before in enumerate(best)
-            if before is not None and word[begin:end] in known
-        ]
-        best.append(min(divided, key=len, default=None))
-    return best[-1] or [word]
+    return divide_word(word, list_known_words(form.kind).__contains__)
 
 
 @cache
@@ -282,7 +274,8 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire) -> HeaderReading | 
             continue
         if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue
-        if _is_made_of(tokens[:begin], owners) and _is_made_of(tokens[end:], words.suffixes.get(question, ())):
+        following = (words.suffixes.get(question, ()), words.around[form.kind] if question in words.prefixed else ())
+        if _is_made_of(tokens[:begin], owners) and _is_made_of(tokens[end:], *following):
             is_unclear = words.unclear[form.kind].get(known) == question
             return HeaderReading((question,), COMPOSED, is_unclear, is_unclear)
     return None
@@ -293,10 +286,11 @@ def _find_question(key: str, form: Questionnaire) -> str:
     return form.headers[key][1] if key in form.headers else form.header_keys.get(key, "")
 
 
-def _is_made_of(tokens: Sequence[str], words: Collection[str]) -> bool:
-    """Return whether tokens are a sequence of some words, each of up to five tokens."""
+def _is_made_of(tokens: Sequence[str], *known: Collection[str]) -> bool:
+    """Return whether tokens are a sequence of known words, each of up to five tokens."""
     return not tokens or any(
-        "".join(tokens[:n]) in words and _is_made_of(tokens[n:], words) for n in range(1, min(5, len(tokens)) + 1)
+        any("".join(tokens[:n]) in words for words in known) and _is_made_of(tokens[n:], *known)
+        for n in range(1, min(5, len(tokens)) + 1)
     )
 
 

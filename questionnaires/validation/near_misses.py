@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from rapidfuzz.distance import OSA
 
+from questionnaires.foreign_headers import load_foreign_headers
 from questionnaires.form import Questionnaire
 from questionnaires.text_normalize import find_nearest, fold_text
 
@@ -33,7 +34,7 @@ def is_slip(header: str, question: str, form: Questionnaire) -> bool:
     ):
         return False
     allowed = 1 if len(word) < LONG_HEADER else 2
-    known = [other for other, (_, id_) in form.headers.items() if id_ == question and other[0] == word[0]]
+    known = [other for other, id_ in _list_headers(form) if id_ == question and other[0] == word[0]]
     return any(
         OSA.distance(word, other) <= allowed and _is_reordered(word, other)
         for other in known
@@ -53,6 +54,14 @@ def find_near_miss(header: str, form: Questionnaire, columns: Mapping[str, int],
     word = fold_text(header)
     if word in form.headers or len(word) < 4:
         return None
-    free = [header for header, (_, id_) in form.headers.items() if id_ not in columns and id_ not in tied]
+    free = [header for header, id_ in _list_headers(form) if id_ not in columns and id_ not in tied]
     nearest = find_nearest(word, free, MIN_SIMILARITY)
     return form.headers[nearest][1] if nearest else None
+
+
+def _list_headers(form: Questionnaire) -> list[tuple[str, str]]:
+    """Return the folded headers that one may be like, with their questions: none of ``lists/header_words.csv``, where too many
+    words of many languages are alike.
+    """
+    foreign = load_foreign_headers().headers.get(form.kind, {})
+    return [(header, id_) for header, (_, id_) in form.headers.items() if header not in foreign]

@@ -1,15 +1,16 @@
 """Read headers that count people: "No. of female employees", "Workforce / Migrant", "Share of foreign labour".
 
-Such a header is made of words for people, for a group of them, and for a number or a share (``lists/headers.toml``, ``people``).
-If it has any other word, it is not read here.
+Such a header is made of words for people, for a group of them, and for a number or a share (``people`` in ``lists/headers.toml``
+and ``lists/header_words.csv``). If it has any other word, it is not read here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from questionnaires.header_words import load_header_words
+from questionnaires.validation.run_together import UNSPACED, divide_word
 
 MAX_WORDS = 10
 LONGEST = 3  # words of one entry, such as "non national"
@@ -30,7 +31,7 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
 
     ``is_share``: whether the header has a sign for per cent.
     """
-    words = _divide_words(tokens)
+    words = _divide_words(list(_divide_unspaced(tokens)))
     roles = [load_header_words().people[word] for word in words]
     groups = {role: word for role, word in zip(roles, words, strict=True) if role not in (*COUNTS, *NOUNS, "origin")}
     if groups.keys() == {"permanent", "workers_temporary"} and not is_share:
@@ -50,6 +51,11 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
     if is_share:
         return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None
     return PeopleHeader(question, is_bare=set(roles) == {question})
+
+
+def _divide_unspaced(tokens: Sequence[str]) -> Iterator[str]:
+    for token in tokens:
+        yield from divide_word(token, load_header_words().people.__contains__) if UNSPACED.search(token) else [token]
 
 
 def _divide_words(tokens: Sequence[str]) -> list[str]:
