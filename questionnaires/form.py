@@ -118,8 +118,12 @@ class Questionnaire:
 
     @cached_property
     def header_keys(self) -> Mapping[str, str]:
-        """Return the question of each header in English by what is compared of its words (:meth:`HeaderWords.build_key`)."""
-        own = [(text, question.id) for question in self.questions for text in (question.title, *question.synonyms)]
+        """Return the question of each header in English by what is compared of its words (:meth:`HeaderWords.build_key`).
+
+        Questions with choices are not among them, unless they are listed: other systems have no columns for those.
+        """
+        plain = [question for question in self.questions if question.type not in ("choice", "many")]
+        own = [(text, question.id) for question in plain for text in (question.title, *question.synonyms)]
         words = load_header_words()
         listed = [(text, id_) for text, id_ in words.texts.get(self.kind, {}).items() if id_ in self.by_id]
         return words.map_keys([*own, *listed])

@@ -142,6 +142,9 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     people = read_people_header(tokens, is_share=is_share)
     if people is None or people.question not in form.by_id:
         return None
+    is_counted = any(roles.get(token) in ("count", "number") for token in tokens)
+    if form.kind == "agency" and people.question == "workers_total" and not is_counted:
+        return None  # its own workers, or those that it placed in a year
     return HeaderReading((people.question,), COMPOSED, people.is_bare)
 
 

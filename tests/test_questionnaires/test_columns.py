@@ -500,6 +500,11 @@ def test_a_date_beside_the_number_of_a_licence_is_that_of_the_licence():
     assert get_questions(apart)[3] == "?licence_expiry"
 
 
+def test_workers_of_an_agency_are_those_that_it_placed_only_where_they_are_counted():
+    assert read_header("Current workers", SITE).questions == ("workers_total",)
+    assert read_header("Current workers", FORMS["agency"]) is None
+
+
 def test_bare_words_beside_the_number_of_a_licence_are_about_the_licence():
     dates = ["2027-01-01", "2027-02-01", "2027-03-01"] * 2
     licences, statuses = [f"L-{n}" for n in range(6)], ["Valid", "Suspended"] * 3
