@@ -47,6 +47,13 @@ def decide(session: Session, proposal_id: str, body: Values) -> Reply:
     return Reply({"decision": body["decision"], "merged_into": kept.id if kept else None})
 
 
+def decide_many(session: Session, body: Values) -> Reply:
+    """Decide alike about several pairs, and return how many."""
+    fingerprints = {pair["id"]: pair.get("fingerprint") for pair in body["pairs"]}
+    decided = decisions.decide_pairs(session, fingerprints, body["decision"], now(), get_caller().actor)
+    return Reply({"decision": body["decision"], "decided": decided})
+
+
 def list_merges(session: Session, query: Values) -> Reply:
     """Return merges, newest first."""
     return page_reply(lists.list_merges(session, **query), _merge)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
@@ -18,6 +18,7 @@ from service.suppliers import editions, merging
 DECISIONS = ("same", "different")
 STATES = ("open", "different")
 KEEP = ("first", "second")
+MOST_TOGETHER = 50  # pairs in one decision
 
 
 def decide_pair(
@@ -58,6 +59,24 @@ def decide_pair(
     proposal.fingerprint = compute_fingerprint(first, second)
     editions.tell_apart(session, first.id, second.id)
     return None
+
+
+def decide_pairs(session: Session, fingerprints: Mapping[str, str | None], decision: str, at: datetime, by: str) -> int:
+    """Decide alike about several pairs, all or none, and return how many. Merges are into the supplier that was stored earlier.
+
+    ``fingerprints``: those of the pairs that the caller saw, by the id of the pair. Raises DomainError as :func:`decide_pair`
+    does, and ``proposal.shared``, 422, if a supplier is in two of the pairs; ``proposal.number``, 422, without any pair or with
+    more than :data:`MOST_TOGETHER`.
+    """
+    if not 0 < len(fingerprints) <= MOST_TOGETHER:
+        raise DomainError("proposal.number", 422, f"Choose between 1 and {MOST_TOGETHER} pairs.")
+    query = select(IdentityProposal.first_id, IdentityProposal.second_id).where(IdentityProposal.id.in_(fingerprints))
+    suppliers = [supplier_id for pair in session.execute(query) for supplier_id in pair]
+    if len(set(suppliers)) < len(suppliers):
+        raise DomainError("proposal.shared", 422, "A supplier is in two of these pairs. Decide on them one by one.")
+    for proposal_id in sorted(fingerprints):
+        decide_pair(session, proposal_id, decision, at, by, fingerprint=fingerprints[proposal_id])
+    return len(fingerprints)
 
 
 def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[Supplier, Supplier]:

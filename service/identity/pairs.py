@@ -154,7 +154,9 @@ def propose_left_over(session: Session, import_id: str) -> None:
         if ids is None:
             continue
         stored = load_suppliers(session, [*ids.new, *ids.gone])
-        for pair in pair_left_over(*([get_identity(stored[one]) for one in some] for some in ids)):
+        is_renumbered = editions.is_import_renumbered(session, import_id)
+        new, gone = ([stored[one].answers for one in some] for some in ids)
+        for pair in pair_left_over(new, gone, is_renumbered=is_renumbered):
             open_proposal(session, stored[ids.gone[pair.gone]], stored[ids.new[pair.new]], (pair.reason,), import_id)
 
 

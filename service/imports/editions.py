@@ -23,13 +23,14 @@ from service.db.import_tables import Import
 from service.db.session import chunks
 from service.db.tables import Result, Supplier
 from service.errors import DomainError
-from service.identity.pairs import Likely, find_likely, get_identity, get_identity_of, load_suppliers
+from service.identity.pairs import Likely, find_likely, get_identity_of, load_suppliers
 from service.imports.supplier_rows import SupplierRows
 from service.suppliers import editions
 from service.suppliers.editions import Listed
-from service.suppliers.identity import IDENTITY, PLACE, company_key
+from service.suppliers.identity import IDENTITY, PLACE
 from service.suppliers.left_over import MOST, pair_left_over
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
+from service.suppliers.spelling import get_core
 
 NO_PREVIOUS = "none"  # the choice that a list is compared with none
 SHARED = 0.5  # of the suppliers of the longer list, from which one is taken for an edition of the other
@@ -94,7 +95,7 @@ def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *
     taken = {entry["before_id"] for entry in entries}
     gone = [one for one in before if one not in named and one not in taken]
     if is_preview:
-        gone = _pair_left_over(session, described, before, questions, gone)
+        gone = _pair_left_over(session, described, before, questions, gone, on_both=sum(one in before for one in named))
     entries += _list_gone(session, gone)
     entries = [{**entry, "position": position} for position, entry in enumerate(entries)]
     if previous is None:
@@ -167,12 +168,17 @@ def _count_shared(session: Session, named: Sequence[Named], before: Collection[s
     else to go by. ``before``: the ids of the others.
     """
     ids = {one.supplier_id for one in named}
-    new = Counter((one.kind, company_key(one.answers)) for one in named if one.supplier_id not in before)
-    gone: Counter[tuple[str, str]] = Counter()
+    new = Counter((one.kind, get_core(get_name(one.answers))) for one in named if one.supplier_id not in before)
+    gone: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for chunk in chunks([one for one in before if one not in ids] if new else ()):
-        query = select(Supplier.kind, Supplier.company_key).where(Supplier.id.in_(chunk))
-        gone.update((kind, company) for kind, company in session.execute(query))
+        query = select(Supplier.kind, Supplier.name).where(Supplier.id.in_(chunk))
+        gone.update((kind, get_core(name)) for kind, name in session.execute(query))
     return sum(one in before for one in ids) + (new & gone).total()
+
+
+def get_name(answers: Mapping[str, Any]) -> str:
+    """Return what a supplier is called: its name, or else its name in the local script or its reference."""
+    return str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
 
 
 def list_latest(session: Session, import_: Import) -> list[Import]:
@@ -228,6 +234,7 @@ def _pair_left_over(
     before: Mapping[str, Listed],
     questions: Collection[str],
     gone: Sequence[str],
+    on_both: int,
 ) -> list[str]:
     """Make doubtful entries of new suppliers that may be one that is gone; return those that are gone without doubt.
 
@@ -237,11 +244,14 @@ def _pair_left_over(
     if len(gone) > MOST:
         return list(gone)
     stored = load_suppliers(session, gone)
+    matched = [entry["changes"] for _, entry in described if entry["state"] in editions.MATCHED]
+    is_renumbered = editions.is_renumbered(matched, on_both - len(matched))
     for kind in ("agency", "site"):
         new = [(row, entry) for row, entry in described if (entry["state"], entry["kind"]) == ("new", kind)]
         its_gone = [one for one in gone if one in stored and stored[one].kind == kind]
-        named = [get_identity_of(row.listed.answers) for row, _ in new]
-        for pair in pair_left_over(named, [get_identity(stored[one]) for one in its_gone]):
+        answers = [row.listed.answers for row, _ in new]
+        gone_answers = [stored[one].answers for one in its_gone]
+        for pair in pair_left_over(answers, gone_answers, is_renumbered=is_renumbered):
             (row, entry), before_id = new[pair.new], its_gone[pair.gone]
             changes = editions.list_changes(before[before_id], row.listed, questions)
             entry |= {"state": "doubtful", "before_id": before_id, "changes": changes, "reasons": [pair.reason]}
@@ -250,14 +260,12 @@ def _pair_left_over(
 
 
 def _build_entry(row: _Row, state: str, changes: Sequence[Mapping[str, Any]]) -> Entry:
-    answers = row.listed.answers
-    name = str(answers.get("name") or answers.get("name_local") or answers.get("reference") or "")
     return {
         "kind": row.group.kind,
         "state": state,
         "supplier_id": row.supplier_id,
         "before_id": None,
-        "name": name,
+        "name": get_name(row.listed.answers),
         "changes": list(changes),
         "reasons": [],
     }

@@ -271,19 +271,28 @@ def _restore(
         suppliers.IncomingSupplier(verdict.answers, histories[supplier.id][-1].place, supplier.key)
         for supplier, verdict in changed
     ]
+    earlier_keys = _list_earlier_keys(changed)
     suppliers.save_suppliers(session, kind, incoming, suppliers.Origin(at.date(), at, by, CAUSE))
-    _take_numbers_back(session, kind, changed)
+    _take_numbers_back(session, kind, earlier_keys)
     change_feed.write_all(session, "restored", [(one.id, {"import": import_id}) for one, _ in changed], at)
     request_screening(session, by, supplier_ids=[one.id for one, _ in changed])
 
 
-def _take_numbers_back(session: Session, kind: str, changed: Sequence[tuple[Supplier, _Verdict]]) -> None:
-    """Let suppliers be found by name and place again whose number the import brought."""
-    keys = {supplier.key: supplier_key(verdict.answers) for supplier, verdict in changed}
-    keys = {key: earlier for key, earlier in keys.items() if is_place_key(earlier) and not is_place_key(key)}
-    taken = find_suppliers(session, kind, keys.values())
-    by_earlier = {earlier: key for key, earlier in keys.items() if earlier not in taken}
-    rekey(session, kind, {key: earlier for earlier, key in by_earlier.items()})
+def _list_earlier_keys(changed: Sequence[tuple[Supplier, _Verdict]]) -> dict[str, str]:
+    """Return the keys that suppliers had before the import brought another number, by their present keys."""
+    keys = [(supplier, supplier_key(verdict.answers)) for supplier, verdict in changed]
+    return {
+        supplier.key: earlier
+        for supplier, earlier in keys
+        if not is_place_key(supplier.key)
+        and (is_place_key(earlier) or (earlier != supplier.key == supplier_key(supplier.answers)))
+    }
+
+
+def _take_numbers_back(session: Session, kind: str, earlier_keys: Mapping[str, str]) -> None:
+    """Let suppliers be found by their earlier keys again, unless others have these by now."""
+    taken = find_suppliers(session, kind, earlier_keys.values())
+    rekey(session, kind, {key: earlier for key, earlier in earlier_keys.items() if earlier not in taken})
 
 
 def _take_form_back(

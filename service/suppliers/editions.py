@@ -6,7 +6,7 @@ copy of a list is stored.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, update
@@ -18,11 +18,12 @@ from service.db.edition_tables import EditionEntry
 from service.db.import_tables import Import
 from service.db.tables import Result, Supplier
 from service.report_content.redaction import WORKER_DERIVED_QUESTIONS
-from service.suppliers.addresses import have_same_parts
+from service.suppliers.addresses import have_same_parts, overlap_addresses
 from service.suppliers.identity import PLACE
 from service.suppliers.key_grades import NAMES
 from service.suppliers.spelling import spell_out
 
+KEPT_REFERENCES = 0.05  # share of the references of a list below which the sender has numbered it anew
 MATCHED = ("changed", "renamed", "moved")  # states of a supplier that is on both lists
 
 
@@ -82,7 +83,21 @@ def _is_only_written_differently(change: Mapping[str, Any]) -> bool:
         return False
     if change["question"] in NAMES:
         return spell_out(texts[0]) == spell_out(texts[1])
-    return change["question"] == "address" and have_same_parts(*texts)
+    if change["question"] != "address":
+        return False
+    overlap = overlap_addresses(*texts)
+    return have_same_parts(*texts) or (overlap is not None and overlap.has_same_numbers)
+
+
+def is_renumbered(changes: Iterable[Sequence[Mapping[str, Any]]], unchanged: int) -> bool:
+    """Return whether a list gives nearly all suppliers on both lists another reference; ``changes``: those of each that
+    changed.
+    """
+    references = [
+        any(change["question"] == "reference" and change["before"] and change["after"] for change in one)
+        for one in changes
+    ]
+    return sum(references) > (1 - KEPT_REFERENCES) * (len(references) + unchanged)
 
 
 def load_listed(session: Session, import_id: str, supplier_ids: Sequence[str] | None = None) -> dict[str, Listed]:
@@ -116,6 +131,14 @@ def _list_suppliers(session: Session, import_id: str, kind: str, state: str, lim
     )
     found = session.scalars(query.order_by(EditionEntry.position).limit(limit))
     return [supplier_id for supplier_id in found if supplier_id is not None]
+
+
+def is_import_renumbered(session: Session, import_id: str) -> bool:
+    """Return whether an import numbers the suppliers of the list before it anew (:func:`is_renumbered`)."""
+    import_ = session.get_one(Import, import_id)
+    matched = EditionEntry.import_id == import_id, EditionEntry.state.in_(MATCHED)
+    changes = session.scalars(select(EditionEntry.changes).where(*matched)).all()
+    return import_.edition is not None and is_renumbered(changes, import_.edition["unchanged"])
 
 
 def pair_up(session: Session, import_id: str, supplier_id: str, before_id: str, reasons: Sequence[str]) -> None:

@@ -131,12 +131,13 @@ def _compare(one: str, other: str) -> float | None:
     """Return the similarity of two names, 0 to 1; None for names in different scripts, which cannot be compared."""
     if name_key(one) == name_key(other):
         return 1.0
-    if _is_latin(one) != _is_latin(other):
+    if is_latin(one) != is_latin(other):
         return None
     return compare_names(split_name(one), split_name(other)).score
 
 
-def _is_latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
+    """Return whether a text has Latin letters."""
     return any("a" <= letter <= "z" for letter in text.casefold())
 
 

@@ -55,7 +55,7 @@ def compare_suppliers(one: Mapping[str, Any], other: Mapping[str, Any]) -> Liken
     """Return why two suppliers of one kind may be the same; None if nothing suggests it, or if an identifier says otherwise."""
     if not one.get("country") or one.get("country") != other.get("country") or _have_other(NUMBERS_ALONE, one, other):
         return None
-    names = [(a, b) for a in _list_names(one) for b in _list_names(other)]
+    names = [(a, b) for a in list_names(one) for b in list_names(other)]
     same = any(_is_same_core(a, b) for a, b in names)
     near = max((_compare_names(a, b) for a, b in names), default=0.0)
     if not same and near < NEAR_NAME:
@@ -103,14 +103,15 @@ def _text(answers: Mapping[str, Any], question: str) -> str:
     return value if isinstance(value, str) and value not in RESERVED_ANSWERS else ""
 
 
-def _list_names(answers: Mapping[str, Any]) -> list[str]:
+def list_names(answers: Mapping[str, Any]) -> list[str]:
+    """List the names of a supplier, with those that it says it had earlier."""
     texts = [text for text in (_text(answers, question) for question in NAMES) if name_key(text)]
     return [name for text in texts for name in list_known_names(text) if name_key(name)]
 
 
 def get_cores(answers: Mapping[str, Any]) -> set[tuple[str, ...]]:
     """Return the names of a supplier without legal forms, as sorted words, save those that many companies share."""
-    cores = {get_core(name) for name in _list_names(answers)}
+    cores = {get_core(name) for name in list_names(answers)}
     return {tuple(sorted(core)) for core in cores if any(get_word_weight(word) >= 1.0 for word in core)}
 
 
@@ -177,7 +178,7 @@ def list_shared_numbers(one: Mapping[str, Any], other: Mapping[str, Any]) -> lis
         and _number(one, question)
         and _number(one, question) == _number(other, question)
     ]
-    has_other_name = any(is_other_name(a, b) for a in _list_names(one) for b in _list_names(other))
+    has_other_name = any(is_other_name(a, b) for a in list_names(one) for b in list_names(other))
     has_other_name = has_other_name or may_be_another(one, other)
     if "reference" in shared and ROW_NUMBER.fullmatch(_text(one, "reference")):
         if has_other_name:
@@ -189,5 +190,5 @@ def list_shared_numbers(one: Mapping[str, Any], other: Mapping[str, Any]) -> lis
 
 def list_telling_words(answers: Mapping[str, Any], most: int = 3) -> list[str]:
     """List the words of the names that tell most suppliers apart, the longest first."""
-    words = {word for name in _list_names(answers) for word in split_name(name) if get_word_weight(word) >= 1.0}
+    words = {word for name in list_names(answers) for word in split_name(name) if get_word_weight(word) >= 1.0}
     return sorted(words, key=lambda word: (-len(word), word))[:most]

@@ -18,9 +18,11 @@ class NameWords(NamedTuple):
     site_words: frozenset[str]
     remarks: tuple[str, ...]
     formerly: tuple[str, ...]
+    small_words: frozenset[str]
     numerals: Mapping[str, str]
     legal_forms: Mapping[str, str]
     abbreviations: Mapping[str, str]
+    company_kinds: Mapping[str, tuple[str, ...]]
 
 
 @cache
@@ -28,7 +30,8 @@ def load_name_words() -> NameWords:
     """Return the words that are written in several ways."""
     data = tomllib.loads((Path(__file__).parent / "name_words.toml").read_text(encoding="utf-8"))
     site_words, remarks, formerly = (data.pop(name) for name in ("site_words", "remarks", "formerly"))
-    return NameWords(frozenset(site_words), tuple(remarks), tuple(formerly), **data)
+    small_words = frozenset(data.pop("small_words"))
+    return NameWords(frozenset(site_words), tuple(remarks), tuple(formerly), small_words, **data)
 
 
 @cache
@@ -66,3 +69,25 @@ def get_core(name: str) -> tuple[str, ...]:
     spelt = [known.numerals.get(word) or known.abbreviations.get(word, word) for word in split_name(name)]
     core = [word for word in spelt if word not in load_lexicon().places and word not in known.site_words]
     return tuple(core or spelt)
+
+
+@cache
+def _list_company_kinds() -> list[tuple[str, str]]:
+    kinds = load_name_words().company_kinds
+    return sorted(((form, kind) for kind, forms in kinds.items() for form in forms), key=lambda one: -len(one[0]))
+
+
+@lru_cache(maxsize=100_000)
+def find_company_kind(name: str) -> str | None:
+    """Return the kind of company by the legal form in a name: "partnership", "private" or "public"; None if it says none."""
+    spelt, folded = f" {spell_out(name)} ", name.casefold()
+    return next(
+        (kind for form, kind in _list_company_kinds() if (f" {form} " in spelt if form.isascii() else form in folded)),
+        None,
+    )
+
+
+@lru_cache(maxsize=100_000)
+def list_joining_words(name: str) -> frozenset[str]:
+    """Return the words of a name that join others in some language and may be names in another: van, von."""
+    return load_lexicon().joiners.intersection(list_words(name)) - load_name_words().small_words

@@ -274,6 +274,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/approvals/steps/<step_request_id>", "decide_step_request", approvals.decide_request),
     Route("POST", "/approvals/cases/<case_id>", "decide_closing", approvals.decide_closing),
     Route("GET", "/same-supplier", "identity", identity.show_pairs),
+    Route("GET", "/same-supplier/together", "identity_group", identity.show_group),
+    Route("POST", "/same-supplier/together", "decide_group", identity.decide_group),
     Route("POST", "/same-supplier/<proposal_id>", "decide_pair", identity.decide_pair),
     Route("POST", "/merges/<merge_id>/undo", "undo_merge", identity.undo_merge),
     Route("GET", "/watchlists", "watchlists", watchlists.show_watchlists),

@@ -8,8 +8,10 @@ from portal import Portal, make_portal, run_jobs
 from sheets import workbook
 from sqlalchemy import update
 
+from service.db.identity_tables import IdentityProposal
 from service.db.session import Database
 from service.db.tables import Supplier
+from service.identity.groups import group_open_pairs
 from service.identity.pairs import find_same_suppliers
 from service.jobs.worker import Handler
 from service.suppliers.key_grades import may_be_another
@@ -18,7 +20,9 @@ from service.suppliers.likeness import Likeness, choose_best, compare_suppliers,
 
 HEAD = "| Site name | Country | Sector | Address | Number of workers |\n|---|---|---|---|---|\n"
 FIRST = "Alder Nets Co., Ltd. | Thailand | 1020 | 12/3 Moo 4, Rama II Road, Samut Sakhon 74000 | 80"
-REWORDED = "ALDER NETS COMPANY LIMITED | Thailand | 1020 | No. 12/3 Moo 4 Rama 2 Rd, Tha Chin, Samut Sakhon, 74000 | 90"
+REWORDED = (
+    "ALDER NETS PUBLIC COMPANY LIMITED | Thailand | 1020 | No. 12/3 Moo 4 Rama 2 Rd, Tha Chin, Samut Sakhon, 74000 | 90"
+)
 OTHER = "Birch Foods | Thailand | 1020 | 9 Sukhumvit Road, Bangkok 10110 | 20"
 
 
@@ -184,12 +188,15 @@ def test_who_is_gone_from_a_list_may_be_who_is_new_at_the_address_or_by_the_name
     assert [pair.reason for pair in pairs] == ([reason] if reason else [])
 
 
-def test_a_reworded_address_is_proposed_and_merges_nothing(portal: Portal):
+def test_another_legal_form_at_a_reworded_address_is_proposed_and_merges_nothing(portal: Portal):
     import_and_compare(portal, FIRST, OTHER)
     import_and_compare(portal, REWORDED, OTHER)
     assert len(portal.get("/suppliers").json["items"]) == 3
     (pair,) = list_pairs(portal)
-    assert (pair["first"]["name"], pair["second"]["name"]) == ("Alder Nets Co., Ltd.", "ALDER NETS COMPANY LIMITED")
+    assert (pair["first"]["name"], pair["second"]["name"]) == (
+        "Alder Nets Co., Ltd.",
+        "ALDER NETS PUBLIC COMPANY LIMITED",
+    )
     assert pair["reasons"][0] == "same_name"
 
 
@@ -291,3 +298,56 @@ def test_a_site_that_a_list_names_itself_does_not_hide_the_pair_of_another_site_
     import_and_compare(portal, REWORDED, second_site)
     (pair,) = list_pairs(portal)
     assert {pair["first"]["address"][:5], pair["second"]["address"][:8]} == {"12/3 ", "No. 12/3"}
+
+
+def import_reworded(portal: Portal) -> list[dict]:
+    """Import two editions of a list of four with other legal forms, and return the pairs."""
+    names = ("Alder Nets", "Birch Foods", "Cedar Toys", "Elm Textiles")
+    for form in ("Co., Ltd.", "PCL"):
+        import_and_compare(
+            portal, *(f"{name} {form} | Thailand | 1020 | {at} Rama Road | 80" for at, name in enumerate(names, 11))
+        )
+    return list_pairs(portal)
+
+
+def test_one_decision_counts_for_all_pairs_of_one_pattern(portal: Portal, database: Database, harbour: str):
+    pairs = import_reworded(portal)
+    assert len(pairs) == 4
+    officer = make_browser(portal.app, make_user(database, harbour, "officer"))
+    page = "/same-supplier/together?group=site.same_name.same_address"
+    assert page in officer.get("/same-supplier").text
+    assert officer.get(page).text.count('name="pair"') == 4
+    chosen = {"decision": "same", "group": "site.same_name.same_address", "pair": [pair["id"] for pair in pairs[:3]]}
+    chosen |= {f"fingerprint-{pair['id']}": pair["fingerprint"] for pair in pairs}
+    response = send_form(officer, "/same-supplier/together", **chosen)
+    assert response.status_code == 303
+    assert [pair["id"] for pair in list_pairs(portal)] == [pairs[3]["id"]]
+    assert len(portal.get("/suppliers").json["items"]) == 5
+    viewer = make_browser(portal.app, make_user(database, harbour, "viewer"))
+    assert viewer.get(page).status_code == 403
+
+
+def test_pairs_are_decided_together_all_or_none(portal: Portal):
+    pairs = import_reworded(portal)
+    chosen = [{"id": pair["id"], "fingerprint": pair["fingerprint"]} for pair in pairs]
+    changed = [*chosen[:3], {**chosen[3], "fingerprint": "0" * 64}]
+    refused = portal.post("/identity/decisions", {"pairs": changed, "decision": "different"})
+    assert (refused.status_code, refused.json["code"]) == (409, "proposal.changed")
+    assert len(list_pairs(portal)) == 4
+    assert portal.post("/identity/decisions", {"pairs": [], "decision": "different"}).status_code == 422
+    decided = portal.post("/identity/decisions", {"pairs": chosen, "decision": "different"})
+    assert decided.json == {"decision": "different", "decided": 4}
+    assert list_pairs(portal) == []
+
+
+def test_a_supplier_in_two_pairs_is_decided_about_by_itself(portal: Portal, database: Database, harbour: str):
+    pairs = import_reworded(portal)
+    with database.for_organisation(harbour) as session:
+        first, second = (session.get_one(IdentityProposal, pair["id"]) for pair in pairs[:2])
+        assert [len(group.proposal_ids) for group in group_open_pairs(session)] == [4]
+        second.first_id = first.first_id
+        session.flush()
+        assert group_open_pairs(session) == []
+    chosen = [{"id": pair["id"]} for pair in pairs]
+    refused = portal.post("/identity/decisions", {"pairs": chosen, "decision": "different"})
+    assert (refused.status_code, refused.json["code"]) == (422, "proposal.shared")

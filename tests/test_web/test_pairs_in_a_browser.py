@@ -31,6 +31,10 @@ def test_pairs_are_decided_by_keyboard_alone(chromium: Browser, office: Office) 
     pairs = page.locator(".pair")
     expect(pairs).to_have_count(3)
     assert find_accessibility_faults(page, "pairs of suppliers") == []
+    page.get_by_role("link", name="3 pairs").click()
+    expect(page.locator(".pick")).to_have_count(3)
+    assert find_accessibility_faults(page, "pairs of suppliers together") == []
+    page.goto("/same-supplier")
     expect(pairs.first).to_be_focused()
     page.keyboard.press("j")
     expect(pairs.nth(1)).to_be_focused()

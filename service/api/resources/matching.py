@@ -7,6 +7,7 @@ from service.api.route import Route
 from service.api.schemas.base import PageQuerySchema
 from service.api.schemas.identity import (
     MERGE_PAGE,
+    PAIR_DECISIONS,
     PROPOSAL_DECISION,
     PROPOSAL_PAGE,
     WEAKLY_KEYED_LIST,
@@ -25,6 +26,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/identity/proposals/<proposal_id>/decision", "decide_identity_proposal", identity.decide,
           "Decide whether two suppliers are the same: merge them, or record that they are different.", PairDecisionSchema(),
           transaction="write", body=PROPOSAL_DECISION),
+    Route("POST", "/identity/decisions", "decide_identity_proposals", identity.decide_many,
+          "Decide alike on up to 50 pairs of suppliers that may be the same, all or none.", PAIR_DECISIONS,
+          transaction="write", body=PAIR_DECISIONS),
     Route("GET", "/identity/merges", "list_merges", identity.list_merges, "List merges, newest first.", MERGE_PAGE,
           query=PageQuerySchema()),
     Route("POST", "/identity/merges/<merge_id>/undo", "undo_merge", identity.undo_merge,

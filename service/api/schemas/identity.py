@@ -57,6 +57,24 @@ class PairDecisionSchema(ApiSchema):
     merged_into = fields.String(allow_none=True)
 
 
+class ChosenPairSchema(ApiSchema):
+    """A pair in a decision on several, and the fingerprint that it had when it was read."""
+
+    id = StrictString(36, required=True)
+    fingerprint = StrictString(64)
+
+
+class PairDecisionsSchema(ApiSchema):
+    """One decision on several pairs, and how many were decided. With `same`, each pair is merged into its `first`."""
+
+    pairs = fields.List(fields.Nested(ChosenPairSchema), required=True, load_only=True)
+    decision = StrictChoice(DECISIONS, required=True)
+    decided = fields.Integer(dump_only=True)
+
+
+PAIR_DECISIONS = PairDecisionsSchema(sent_as="PairDecisionsRequest")
+
+
 class SupplierMergeSchema(ApiSchema):
     """A merge: the remaining supplier, and the ID and name of the supplier that was merged into it."""
 
