@@ -1,8 +1,9 @@
 """Record that levels of suppliers changed, and find out whether it is known why a level fell.
 
-A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is no level in that order: nothing falls
-to it, and a level that follows it is compared with the last one before it, so that answering less in between hides no fall. What
-counts as a known cause is in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
+A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is not in that order: a level that follows
+it is compared with the last one before it, so that answering less in between hides no fall. Only Critical falls to it, since a
+supplier that no longer reports the harm behind that level would otherwise lose the alarm with it. What counts as a known cause is
+in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
 until its level changes again, or a closed step confirms what it says.
 """
 
@@ -24,7 +25,7 @@ from sqlalchemy.orm import Session
 from risk_models.answers import from_rows
 from risk_models.evidence import CONFIRMING_GRADES
 from risk_models.facts.facts import load_facts
-from risk_models.model import Model
+from risk_models.model import LEVELS, Model
 from service.assessment.assess import Batch, assess_batch
 from service.assessment.evidence_entries import get_step_id, list_entries, without_step_evidence
 from service.case_reading.evidence import decode_case_evidence
@@ -36,7 +37,7 @@ from service.suppliers.confirmations import drop_confirmations
 from service.suppliers.summary import Columns, build_summaries
 from service.suppliers.verified_steps import list_lent
 
-ORDER = ("low", "medium", "high", "critical")
+CRITICAL = "critical"
 STEP, CONFIRMED, CASE, AGENCY, MODELS, FACTS = (
     "verified_step",
     "confirmed_evidence",
@@ -85,8 +86,8 @@ def record_level_changes(
     session: Session, kind: str, changes: Sequence[LevelChange], occasion: Occasion, models: Sequence[Model]
 ) -> dict[str, bool]:
     """Add level changes to the change feed and queue them for those who are to be told: from what to what, why, whether the
-    models changed, and whether a level fell without a known cause. Return for each supplier that has another level than it last
-    had, insufficient evidence left aside, whether it fell without a known cause.
+    models changed, and whether a level fell without a known cause. Return for each supplier whose mark is to change whether its
+    level fell without a known cause.
     """
     previous = _load_results(session, changes)
     rated = _load_last_rated(session, changes, previous)
@@ -104,9 +105,16 @@ def record_level_changes(
     return {
         change.supplier_id: change.supplier_id in unexplained
         for change in changes
-        if change.after in ORDER
-        and (change.supplier_id not in rated or rated[change.supplier_id].level != change.after)
+        if change.supplier_id in unexplained or _ends_mark(change, rated.get(change.supplier_id))
     }
+
+
+def _ends_mark(change: LevelChange, rated: Result | None) -> bool:
+    """Return whether an earlier fall no longer matters: at another level, or at Critical, to which nothing falls.
+
+    A supplier that returns from insufficient evidence to the level it had fallen to stays marked.
+    """
+    return change.after in LEVELS and (change.after == CRITICAL or rated is None or rated.level != change.after)
 
 
 def _load_results(session: Session, changes: Sequence[LevelChange]) -> dict[str, Result]:
@@ -126,10 +134,10 @@ def _load_last_rated(
     rated = {
         change.supplier_id: previous[change.previous_id]
         for change in changes
-        if change.before in ORDER and change.previous_id and change.previous_id in previous
+        if change.before in LEVELS and change.previous_id and change.previous_id in previous
     }
     returning = [
-        change.supplier_id for change in changes if change.before not in (*ORDER, None) and change.after in ORDER
+        change.supplier_id for change in changes if change.before not in (*LEVELS, None) and change.after in LEVELS
     ]
     corrections = load_rules()["correction"]["causes"]
     for chunk in chunks(returning):
@@ -137,7 +145,7 @@ def _load_last_rated(
         query = select(Result.supplier_id, Result.id, Result.level, Result.cause).where(Result.supplier_id.in_(chunk))
         last: dict[str, str | None] = {}
         for supplier_id, result_id, level, cause in session.execute(query.order_by(Result.created_at, Result.id)):
-            if level in ORDER:
+            if level in LEVELS:
                 last[supplier_id] = result_id
             elif cause in corrections:
                 last[supplier_id] = None
@@ -287,5 +295,7 @@ def _assess_trials(
 
 
 def _is_lower(level: str, other: str) -> bool:
-    """Return whether a level is lower than another; insufficient evidence is not in the order."""
-    return level in ORDER and other in ORDER and ORDER.index(level) < ORDER.index(other)
+    """Return whether a level is lower than another; insufficient evidence is lower than Critical alone."""
+    if level not in LEVELS or other not in LEVELS:
+        return other == CRITICAL
+    return LEVELS.index(level) < LEVELS.index(other)

@@ -106,6 +106,18 @@ def test_answering_less_takes_the_mark_of_a_fall_away_neither_then_nor_later(sit
         assert site.supplier.fell_on is not None
 
 
+def test_only_critical_falls_to_insufficient_evidence_and_the_mark_ends_when_it_is_back(site: Site):
+    """A supplier that admitted serious harm denies it, and says nothing else: the alarm does not end unnoticed."""
+    harm = {"papers_retention": "held", "movement": "locked"}
+    site.answer({**harm, "answered_on": "2026-11-02"}, days=2)
+    assert site.supplier.level == "critical"
+    site.answer({question: GOOD[question] for question in harm} | {"answered_on": "2026-11-03"}, days=3)
+    assert site.supplier.level == "insufficient_evidence"
+    assert read_fall(site) == (True, True, 1, 1)
+    site.answer({**harm, "answered_on": "2026-11-04"}, days=4)
+    assert (site.supplier.level, site.supplier.fell_on) == ("critical", None)
+
+
 def test_a_level_before_a_correction_is_no_measure_of_a_later_one(site: Site):
     site.answer({"papers_retention": GOOD["papers_retention"]}, days=2)
     latest = site.session.get_one(Result, site.supplier.latest_id)
