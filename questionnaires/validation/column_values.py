@@ -41,7 +41,9 @@ NUMBER = re.compile(r"[+-]?[0-9][0-9 ,.'’]{0,20}%?")
 PHONE = re.compile(r"\+[0-9][0-9 ().-]{6,20}")
 SEVERAL = re.compile(r"[;|/,]")
 PART = re.compile(r"[-/ ]")
-ADDRESS = re.compile(r"[^\W\d_]{2}.*(?:[0-9]|, ?[^\W\d_])|[0-9].* [^\W\d_]{2}")  # words and a number, or parts
+ADDRESS = re.compile(  # words and a number, or parts
+    r"[^\W\d_]{2}.{0,60}(?:[0-9]|, ?[^\W\d_])|[0-9].{0,60} [^\W\d_]{2}"
+)
 POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
 LETTER = re.compile(r"[A-Za-z]")
 
