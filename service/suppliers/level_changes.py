@@ -1,9 +1,9 @@
 """Record that levels of suppliers changed, and find out whether it is known why a level fell.
 
-A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is not in that order: a level that follows
-it is compared with the last one before it, so that answering less in between hides no fall. Only Critical falls to it, since a
-supplier that no longer reports the harm behind that level would otherwise lose the alarm with it. What counts as a known cause is
-in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
+A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is not in that order: a level that
+follows it is compared with the last one before it, so that answering less in between hides no fall. Only Critical falls to it,
+since a supplier that no longer reports the harm behind that level would otherwise lose the alarm with it. What counts as a known
+cause is in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
 until its level changes again, or a closed step confirms what it says.
 """
 
