@@ -35,6 +35,7 @@ PRIORITIES: dict[Priority, str] = {
 CHANGEABLE_GROUPS = ("finding", "unresolved", "other", "not_asked")
 LEAST_POINTS = 0.05  # fewer points are shown as 0.0
 DRAFT = "Draft – awaiting supplier response"
+ASSESSED_FROM_OUTSIDE = "Assessed from outside – asking the supplier could put workers in danger"
 WORDING = (
     "Nothing in this report is a verdict on any person or company. It reports indicators consistent with harm, and what "
     "has not been checked. A Low rating does not clear a supplier."

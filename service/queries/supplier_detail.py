@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from reports.document import DRAFT, Detail, ModelUsed
+from reports.document import Detail, ModelUsed
 from risk_models.model import get_model_version
 from service.assessment.decision import Decision, decide
 from service.assessment.export_json import iter_result_json
@@ -113,7 +113,7 @@ def get_supplier_detail(
         model=ModelUsed(model.id, model.version, model.title, model.digest[:12], 1, *model.levels.values()),
         decision=decide_on_result(latest, known, today(), sees_worker_derived=sees_worker_derived),
         exited_on=known.exited_on,
-        draft="" if replies.list_consulted_suppliers(session, [supplier.id], now()) else DRAFT,
+        draft=replies.get_draft_mark(session, [supplier.id], now()),
         agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
         reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,

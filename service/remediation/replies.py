@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Exists, Text, and_, cast, exists, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from reports.document import ASSESSED_FROM_OUTSIDE, DRAFT
 from service.audit import record_event
 from service.db.remediation_tables import Finding, Reply, ReplyFinding, Step, StepFinding, Transition
 from service.db.session import Database, chunks
@@ -21,6 +22,7 @@ from service.remediation import findings as finding_service
 from service.remediation.events import queue_reply_event
 from service.remediation.rules import Actor, check_text, get_reply_deadline
 from service.remediation.steps import Act
+from service.suppliers.imposed_labour import find_imposed_labour
 
 MAX_TEXT = 20_000
 WAITS = ("open", "reopened")  # states of findings that a supplier has not been consulted on
@@ -218,3 +220,18 @@ def list_consulted_suppliers(session: Session, supplier_ids: Collection[str], at
     for chunk in chunks(sorted(supplier_ids)):
         found |= set(session.scalars(select(Supplier.id).where(Supplier.id.in_(chunk), or_(returned, replied))))
     return found
+
+
+def get_draft_mark(session: Session, supplier_ids: Collection[str], at: datetime) -> str:
+    """Return the mark of a report on some suppliers: that it is a draft while one of them is still to be consulted, or that it
+    was written from outside if all that are missing are places where a state imposes the labour, which no one may ask (method,
+    fourth release, section 10); empty where each has been consulted.
+
+    A request that was merely marked as returned is no response.
+    """
+    missing = set(supplier_ids) - list_consulted_suppliers(session, supplier_ids, at)
+    for chunk in chunks(sorted(missing)):
+        suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(chunk))).all()
+        if len(find_imposed_labour(session, suppliers, at.date())) < len(suppliers):
+            return DRAFT
+    return ASSESSED_FROM_OUTSIDE if missing else ""

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from questionnaires.languages import ENGLISH
-from reports.document import CLOSED, DRAFT, LEVELS, Changes, Detail, Level, LevelChange, Report
+from reports.document import CLOSED, LEVELS, Changes, Detail, Level, LevelChange, Report
 from risk_models.facts.facts import load_facts
 from service.assessment.assess import assess_batch
 from service.buyer import own_practices
@@ -93,7 +93,7 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     )
     withheld = gate.describe(place for each in gated for place in each.places)
     title = report.results[0].name if len(results) == 1 else organisation.name
-    draft = _get_draft_mark(session, by_supplier)
+    draft = replies.get_draft_mark(session, by_supplier, now())
     exits = _list_waiting_exits(session, by_supplier)
     report = replace(
         report, details=details, title=title, sender=organisation.name, draft=draft, withheld=withheld, exits=exits
@@ -125,7 +125,7 @@ def build_supplier_copy(session: Session, supplier_id: str, language: str = ENGL
     sender = session.get_one(Organisation, result.organisation_id).name
     copy = build_copy(assessed, facts, result.on, load_gate(session, today()), sender, load_texts(session, language))
     details = tuple(_with_status(session, supplier_id, detail) for detail in copy.details)
-    return replace(copy, details=details, draft=_get_draft_mark(session, [supplier_id]))
+    return replace(copy, details=details, draft=replies.get_draft_mark(session, [supplier_id], now()))
 
 
 def _with_status(session: Session, supplier_id: str, detail: Detail) -> Detail:
@@ -151,14 +151,6 @@ def _get_shown_state(session: Session, step: StoredStep) -> str:
         return step.state
     reopened = select(Transition.from_value).where(Transition.step_id == step.id, Transition.to_value == "reopened")
     return session.scalars(reopened.order_by(Transition.at.desc()).limit(1)).first() or "verified"
-
-
-def _get_draft_mark(session: Session, supplier_ids: Collection[str]) -> str:
-    """Return the draft mark of a report on some suppliers; empty where each of them has been consulted.
-
-    A request that was merely marked as returned is no response.
-    """
-    return "" if set(supplier_ids) <= replies.list_consulted_suppliers(session, supplier_ids, now()) else DRAFT
 
 
 def add_own_practices(session: Session, report: Report) -> Report:

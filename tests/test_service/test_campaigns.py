@@ -15,6 +15,7 @@ from callers import freeze_time, make_organisation, make_user
 from openpyxl import load_workbook
 from sqlalchemy import select
 
+from reports.document import ASSESSED_FROM_OUTSIDE, DRAFT
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes, sending
 from service.campaigns.outcomes import Change
 from service.campaigns.rules import choose_language, compute_due_at, load_rules
@@ -33,6 +34,7 @@ from service.jobs.worker import Handler, run_job
 from service.outbox.mail_texts import list_default_texts
 from service.queries.supplier_filter import SupplierFilter
 from service.questionnaires_sent.requests import create_request
+from service.remediation.replies import get_draft_mark
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
@@ -219,6 +221,11 @@ def test_no_questionnaire_goes_to_a_place_where_a_state_imposes_the_labour(desk:
         first = preview(session, Plan(name="Mills", due_on=due_on, channel=MERGE_FILE, first=1))
         with pytest.raises(DomainError) as refused:
             create_request(session, mill, "site", "the manager", date(2026, 12, 1), "user:ana")
+        marks = [
+            get_draft_mark(session, some, datetime(2026, 12, 1, 9, tzinfo=UTC))
+            for some in ([mill.id], [mill.id, other.id])
+        ]
+    assert marks == [ASSESSED_FROM_OUTSIDE, DRAFT]  # a report on the mill waits for no response
     assert [one.supplier.id for one in seen.left_out["asking.state_imposed"]] == [mill.id]
     assert [one.supplier.id for one in (*seen.asked, *first.asked)] == [other.id, other.id]
     assert (refused.value.code, refused.value.status) == ("asking.state_imposed", 409)
