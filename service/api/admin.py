@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import audit, retention
-from service.api.responses import Reply
+from service.api.responses import Reply, next_page, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import filter_from, next_page, whole_list
+from service.api.suppliers import filter_from
 from service.auth import keys, providers, second_factors, sessions, sign_in_rules, users
 from service.auth.caller import get_caller, get_settings
 from service.clock import now, today

@@ -13,9 +13,8 @@ from questionnaires.parse.answer import make_legible
 from service.answer_bundles import keys
 from service.answer_bundles.importing import import_bundle
 from service.answer_bundles.own_keys import list_own_keys
-from service.api.responses import Reply
+from service.api.responses import Reply, whole_list
 from service.api.schemas.answer_bundles import ANSWER_BUNDLE_UPLOAD
-from service.api.views import whole_list
 from service.auth.caller import get_caller, get_settings
 from service.clock import now, today
 from service.errors import DomainError

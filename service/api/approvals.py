@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
-from service.api.views import whole_list
+from service.api.responses import Reply, whole_list
 from service.auth.caller import get_caller
 from service.clock import today
 from service.queries.approvals import ApprovalQueue, get_queue

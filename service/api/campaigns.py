@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.api.body import parse_day
-from service.api.responses import Reply
+from service.api.responses import Reply, page_reply, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import filter_from, page_reply, whole_list
+from service.api.suppliers import filter_from
 from service.auth.caller import get_caller, get_service_address
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes
 from service.campaigns.outcomes import Change

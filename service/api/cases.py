@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from risk_models.cases.rules import STRENGTHS
 from service.api.answers import format_issue
-from service.api.responses import Reply
+from service.api.responses import Reply, page_reply
 from service.api.schemas.base import Resource
-from service.api.views import page_reply
 from service.auth.caller import get_caller
 from service.cases import closing, corrections
 from service.cases import service as case_service

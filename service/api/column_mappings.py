@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
-from service.api.views import whole_list
+from service.api.responses import Reply, whole_list
 from service.auth.caller import get_caller
 from service.imports import mappings
 

@@ -8,9 +8,8 @@ from typing import Any, Literal, cast
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment, check_version
+from service.api.responses import Reply, attachment, check_version, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.auth.caller import get_caller, get_service_address, get_settings, read_session
 from service.clock import now, today
 from service.connected_systems import identifiers, systems

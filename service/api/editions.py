@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
-from service.api.views import page_reply
+from service.api.responses import Reply, page_reply
 from service.auth.caller import get_caller
 from service.clock import now
 from service.imports import cases, editions, records

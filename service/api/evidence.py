@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
-from service.api.views import filter_from, whole_list
+from service.api.responses import Reply, whole_list
+from service.api.suppliers import filter_from
 from service.api.vouching import build_voucher
 from service.assessment.evidence_entries import EvidenceEntry
 from service.auth.caller import get_caller

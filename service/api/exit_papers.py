@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.api.body import parse_day
-from service.api.responses import Reply, build_etag, check_version
-from service.api.views import whole_list
+from service.api.responses import Reply, build_etag, check_version, whole_list
 from service.auth.caller import get_caller
 from service.clock import now
 from service.remediation import exit_papers

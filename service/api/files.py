@@ -17,10 +17,9 @@ from questionnaires.parse.types import CountryField, DateField, SectorField
 from questionnaires.sheet import Limits
 from service.api import idempotency
 from service.api.body import parse
-from service.api.responses import Reply, attachment, check_version, response
+from service.api.responses import Reply, attachment, check_version, page_reply, response
 from service.api.schemas.base import Resource
 from service.api.schemas.files import CHOICES, UPLOAD, ImportSchema
-from service.api.views import page_reply
 from service.api.vouching import check_may_vouch
 from service.auth.caller import get_blob_store, get_caller, get_database, get_settings, read_session
 from service.clock import now

@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment
-from service.api.views import whole_list
+from service.api.responses import Reply, attachment, whole_list
 from service.auth.caller import read_session
 from service.translations import po_files, review
 from service.translations.catalog import KINDS, Texts, get_name, list_texts

@@ -8,9 +8,8 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment
+from service.api.responses import Reply, attachment, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import now
 from service.db.remediation_tables import Reply as Letter

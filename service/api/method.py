@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from risk_models.action_library import Action
 from risk_models.facts.facts import load_facts
 from risk_models.model import get_model_in_force
-from service.api.responses import Reply
+from service.api.responses import Reply, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.assessment.export_json import build_actions_part, build_models_part
 from service.assessment.models_in_force import list_models_in_force
 from service.auth.caller import get_caller

@@ -8,9 +8,8 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment, check_version
+from service.api.responses import Reply, attachment, check_version, next_page, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import next_page, whole_list
 from service.auth.caller import get_caller, get_service_address, get_settings, read_session
 from service.db.outbox_tables import Message, WebhookEndpoint
 from service.outbox import endpoints, mail_texts, messages

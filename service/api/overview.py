@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from reports.formats import FORMATS
 from service.api.method import action_texts
-from service.api.responses import Reply, attachment
+from service.api.responses import Reply, attachment, page_reply, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import filter_from, page_reply, supplier_line, whole_list
+from service.api.suppliers import filter_from, supplier_line
 from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.db.tables import Result, Supplier

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from risk_models.buyer import find_practice_rules_in_force
 from service.api.answers import load_answers
-from service.api.responses import Reply
+from service.api.responses import Reply, page_reply
 from service.api.schemas.base import Resource
-from service.api.views import page_reply, with_issues
+from service.api.suppliers import with_issues
 from service.auth.caller import get_caller
 from service.buyer import own_practices
 from service.buyer.practice_findings import DescribedFinding

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from questionnaires.form import JUDGED_KINDS, list_form_ids, load_form
 from risk_models.facts.facts import load_facts
 from risk_models.facts.goods import list_recognised_goods
-from service.api.responses import Reply, attachment
+from service.api.responses import Reply, attachment, whole_list
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
-from service.api.views import whole_list
 from service.auth.caller import get_blob_store, get_caller, read_session
 from service.clock import today
 from service.db.tables import QuestionnaireRequest

@@ -9,8 +9,7 @@ from typing import Any
 from flask import Response
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, attachment, build_etag, check_version
-from service.api.views import whole_list
+from service.api.responses import Reply, attachment, build_etag, check_version, whole_list
 from service.auth.caller import get_caller, read_session
 from service.clock import now, today
 from service.db.referral_tables import ReferralContact

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.api.body import parse_day
-from service.api.responses import Reply, build_etag, check_version
+from service.api.responses import Reply, build_etag, check_version, page_reply
 from service.api.schemas.base import Resource
-from service.api.views import page_reply
 from service.auth.caller import get_caller
 from service.clock import now
 from service.db.remediation_tables import Step

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 
 from service.api.body import parse_day
 from service.api.repayment import calculate
-from service.api.responses import Reply, build_etag, check_version
+from service.api.responses import Reply, build_etag, check_version, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.auth.caller import get_caller
 from service.clock import now
 from service.db.redress_tables import RemedyAccount, RemedyInstalment

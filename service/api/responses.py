@@ -1,15 +1,17 @@
-"""API responses, and the version conditions in requests (ETag, If-Match, If-None-Match)."""
+"""API responses, pages of lists, and the version conditions in requests (ETag, If-Match, If-None-Match)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
 
+from service.db.pagination import Page
 from service.errors import DomainError
 
 TAG = r'(W/)?"[!#-~]{1,200}"'
@@ -56,6 +58,25 @@ def response(reply: Reply) -> Response:
             made.set_data(b"")
             del made.headers["Content-Length"], made.headers["Content-Type"]
     return made
+
+
+def next_page(cursor: object) -> str | None:
+    """Return the address of the next page of the requested list; None if there is no cursor for it."""
+    return None if cursor is None else f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
+
+
+def page_reply(page: Page, item: Callable[[Any], Any] = lambda row: row) -> Reply:
+    """Return a page of a list, each row converted by ``item``; ``next`` and the Link header contain the address of the next
+    page.
+    """
+    following = next_page(page.next_cursor)
+    headers = {"Link": f'<{following}>; rel="next"'} if following else {}
+    return Reply({"items": [item(row) for row in page.items], "next": following}, headers=headers)
+
+
+def whole_list(items: list[Any]) -> Reply:
+    """Return a list that fits on one page."""
+    return Reply({"items": items, "next": None})
 
 
 # The headers that a route with versions honours, by method; HEAD is treated like GET.

@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply, build_etag
+from service.api.responses import Reply, build_etag, page_reply
 from service.api.schemas.base import Resource
-from service.api.views import page_reply
 from service.auth.caller import get_caller
 from service.clock import now
 from service.queries import watches as queries

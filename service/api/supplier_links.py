@@ -10,9 +10,8 @@ from flask import url_for
 from sqlalchemy.orm import Session
 
 from questionnaires.languages import ENGLISH
-from service.api.responses import Reply
+from service.api.responses import Reply, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.auth.caller import get_caller
 from service.clock import now
 from service.questionnaires_sent.requests import check_may_ask, get_request

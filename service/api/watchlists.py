@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.api.responses import Reply
+from service.api.responses import Reply, page_reply, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import page_reply, whole_list
 from service.auth.caller import get_caller
 from service.clock import now
 from service.db.watchlist_tables import Watchlist

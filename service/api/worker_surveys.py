@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from reports.formats import FORMATS
 from service.api.body import parse_day
-from service.api.responses import Reply, attachment, build_etag
+from service.api.responses import Reply, attachment, build_etag, whole_list
 from service.api.schemas.base import Resource
-from service.api.views import whole_list
 from service.auth.caller import get_caller, read_session
 from service.clock import now
 from service.db.worker_voice_tables import WorkerSurvey

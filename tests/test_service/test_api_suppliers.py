@@ -253,7 +253,7 @@ def test_another_release_of_the_method_reads_the_same_supplier_as_another_versio
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ):
     tag = portal.put("/suppliers/S-1", LITTLE).headers["ETag"]
-    monkeypatch.setattr("service.api.views.ENGINE_VERSION", "2027.1")
+    monkeypatch.setattr("service.api.suppliers.ENGINE_VERSION", "2027.1")
     again = portal.get("/suppliers/S-1", If_None_Match=tag)
     assert again.status_code == 200
     assert again.headers["ETag"] != tag

@@ -1,4 +1,4 @@
-"""API views of suppliers, agencies, companies, changes and reports; each calls a use case.
+"""API views of suppliers, agencies, companies and changes; each calls a use case.
 
 A view takes the session of the request (scoped to the caller's organisation), the arguments in the path, and ``query`` and
 ``body`` as loaded by the route. The schema of the route serialises what it returns.
@@ -6,22 +6,19 @@ A view takes the session of the request (scoped to the caller's organisation), t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
-from flask import current_app, request
+from flask import current_app
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from questionnaires.languages import ENGLISH
-from reports.formats import FULL_REPORT
 from service.api.answers import load_answers
 from service.api.body import parse_day
-from service.api.responses import Reply, check_version
+from service.api.responses import Reply, check_version, page_reply
 from service.api.schemas.assessments import DecisionRequestSchema
 from service.api.schemas.base import Resource
 from service.api.schemas.suppliers import PLURALS
@@ -29,11 +26,9 @@ from service.api.validation import load_body
 from service.api.vouching import check_confirmed_pieces, take_confirmed_pieces, take_voucher, vouch
 from service.assessment.decision import CorrectivePlan
 from service.assessment.export_json import ENGINE_VERSION
-from service.auth.caller import get_caller, get_settings
+from service.auth.caller import get_caller
 from service.clock import now, today
 from service.db import change_feed
-from service.db.job_tables import Job
-from service.db.pagination import Page
 from service.db.tables import Result, Supplier
 from service.erasure import erase as erasure
 from service.errors import DomainError, not_found
@@ -48,32 +43,11 @@ from service.referrals.readiness import load_gate
 from service.remediation.gate import NOTHING_KNOWN, GateFacts, load_gate_facts
 from service.report_content import redaction
 from service.report_content.decided import Onboarding, decide_result
-from service.reporting import report_jobs
-from service.suppliers import identity, merging
-from service.suppliers import repository as suppliers
+from service.suppliers import identity, merging, repository
 from service.suppliers.organisation_models import get_organisation, get_release_on
 
 Values = Mapping[str, Any]
 DECISION_REQUEST = DecisionRequestSchema()
-
-
-def next_page(cursor: object) -> str | None:
-    """Return the address of the next page of the requested list; None if there is no cursor for it."""
-    return None if cursor is None else f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': cursor})}"
-
-
-def page_reply(page: Page, item: Callable[[Any], Any] = lambda row: row) -> Reply:
-    """Return a page of a list, each row converted by ``item``; ``next`` and the Link header contain the address of the next
-    page.
-    """
-    following = next_page(page.next_cursor)
-    headers = {"Link": f'<{following}>; rel="next"'} if following else {}
-    return Reply({"items": [item(row) for row in page.items], "next": following}, headers=headers)
-
-
-def whole_list(items: list[Any]) -> Reply:
-    """Return a list that fits on one page."""
-    return Reply({"items": items, "next": None})
 
 
 def assess(session: Session, body: dict[str, Any]) -> Reply:
@@ -88,7 +62,7 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
     voucher = take_voucher(kind, data)
     data = _as_returned_form(session, kind, data, on)
     answers, issues = vouch(kind, load_answers(kind, data), voucher)
-    scores = suppliers.get_agency_scores(session, [answers]) if kind == "site" else {}
+    scores = repository.get_agency_scores(session, [answers]) if kind == "site" else {}
     release = get_release_on(get_organisation(session), on)
     sees_all = get_caller().sees_worker_derived
     supplier = Onboarding(kind, answers, on, scores, release, plan, informed_on, sees_all)
@@ -182,7 +156,7 @@ def supplier_line(supplier: Supplier) -> Resource:
     return Resource(supplier, next_step=get_next_step(supplier, own_answers_only=not get_caller().sees_worker_derived))
 
 
-def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
+def put_supplier(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> Reply:
     """Store a supplier under the buyer's own reference, and assess it."""
     if body.get("reference", supplier_id) != supplier_id:
         raise DomainError("field.read_only", 422, "reference: This must be the same as the reference in the URL.")
@@ -202,7 +176,7 @@ def put(session: Session, kind: str, supplier_id: str, body: dict[str, Any]) -> 
             raise DomainError("asking.supplier", 422, "asking: This questionnaire was sent to another supplier.")
         questionnaire_requests.receive_returned_form(session, found[0].id, get_caller().actor, on)
     try:
-        supplier, result = suppliers.save_supplier(session, kind, answers, on, now(), get_caller().actor, "api")
+        supplier, result = repository.save_supplier(session, kind, answers, on, now(), get_caller().actor, "api")
         if existing is None or named_before != pairs.get_identity(supplier):
             pairs.propose_pairs(session, [supplier.id])
     except IntegrityError as error:
@@ -245,16 +219,16 @@ def get_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
 
 def _get_latest(session: Session, kind: str, supplier_id: str) -> tuple[Supplier, Result]:
     """Return a supplier or agency and its latest result. Raises DomainError, 404."""
-    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    supplier = repository.get_supplier(session, kind, supplier_id)
     result = session.get(Result, supplier.latest_id) if supplier.latest_id else None
     if result is None:
         raise not_found(f"{kind.capitalize()} not found.")
     return supplier, result
 
 
-def history(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:
+def list_results(session: Session, kind: str, supplier_id: str, query: Values) -> Reply:
     """Return the results of a supplier, newest first."""
-    return page_reply(lists.list_results(session, suppliers.get_supplier(session, kind, supplier_id), **query))
+    return page_reply(lists.list_results(session, repository.get_supplier(session, kind, supplier_id), **query))
 
 
 def get_result(session: Session, result_id: str) -> Reply:
@@ -265,19 +239,19 @@ def get_result(session: Session, result_id: str) -> Reply:
     return Reply(_result(session, result))
 
 
-def erase(session: Session, kind: str, supplier_id: str) -> Reply:
+def erase_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
     """Erase a supplier or agency with all its results."""
-    supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True, lock=True)
+    supplier = repository.get_supplier(session, kind, supplier_id, itself=True, lock=True)
     check_version(etag(supplier, load_gate_facts(session, supplier.id)))
     erasure.erase_supplier(session, supplier, now(), get_caller().actor)
     return Reply(None, 204)
 
 
-def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
+def merge_supplier(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
     """Merge a supplier into another one, and return the remaining supplier."""
     source, target = (
-        suppliers.get_supplier(session, kind, supplier_id, itself=True),
-        suppliers.get_supplier(session, kind, body["into"]),
+        repository.get_supplier(session, kind, supplier_id, itself=True),
+        repository.get_supplier(session, kind, body["into"]),
     )
     merging.merge_suppliers(session, source, target, now(), get_caller().actor)
     return get_supplier(session, kind, target.id)
@@ -285,7 +259,7 @@ def merge(session: Session, kind: str, supplier_id: str, body: Values) -> Reply:
 
 def remove_alias(session: Session, kind: str, supplier_id: str, merged_key_id: str) -> Reply:
     """Remove the key of a merged supplier from the supplier it was merged into."""
-    supplier = suppliers.get_supplier(session, kind, supplier_id)
+    supplier = repository.get_supplier(session, kind, supplier_id)
     identity.remove_alias(session, supplier, merged_key_id, get_caller().actor)
     return Reply(None, 204)
 
@@ -303,46 +277,3 @@ def list_changes(session: Session, query: Values) -> Reply:
     """Return the changes since a cursor, in order. ``cursor`` is the one to send next time, even if there is nothing new."""
     page = change_feed.read(session, query.get("since"), query["limit"])
     return Reply({"items": page.items, "cursor": page.next_cursor})
-
-
-def request_report(session: Session, body: Values) -> Reply:
-    """Request a report on one supplier, or on all suppliers that match a filter."""
-    conditions = dict(body)
-    names = ("format", "audience", "document", "language")
-    form, audience, document, language = (conditions.pop(name) for name in names)
-    supplier_id = conditions.pop("supplier_id", None)
-    who = get_caller()
-    job = report_jobs.request_report(
-        session,
-        form,
-        who.actor,
-        filter_from(conditions),
-        supplier_id,
-        audience,
-        document=document,
-        language=language,
-        worker_derived=who.sees_worker_derived,
-        max_waiting=get_settings().waiting_jobs,
-    )
-    session.flush()
-    return Reply(_report(job), 202, {"Location": f"/api/v1/reports/{job.id}"})
-
-
-def list_reports(session: Session, query: Values) -> Reply:
-    """Return reports, newest first."""
-    return page_reply(lists.list_reports(session, **query), _report)
-
-
-def get_report(session: Session, job_id: str) -> Reply:
-    """Return the progress of a report."""
-    return Reply(_report(report_jobs.get_report_state(session, job_id).job))
-
-
-def _report(job: Job) -> Resource:
-    names, outcome = ("format", "audience", "supplier_id"), job.result or {}
-    requested = {name: job.payload.get(name) for name in names}
-    requested |= {
-        "document": job.payload.get("document", FULL_REPORT),
-        "language": job.payload.get("language", ENGLISH),
-    }
-    return Resource(job, **requested, results=outcome.get("results"), size=outcome.get("size"))
