@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from questionnaires.latin_letters import LANGUAGES, count_known_words
 from questionnaires.limits import FileRefused
 
 BYTE_ORDER_MARKS = (
@@ -70,6 +71,17 @@ def build_latin_model(encoding: str, small: str = "", capital: str = "") -> Enco
     return EncodingModel(encoding, {letters: -4.1, signs: -5.0}, -9.0, by_bytes=False)
 
 
+def build_central_model() -> EncodingModel:
+    """Build the model of the Central European encoding, whose accents often stand beside each other: "Łódź"."""
+    small, capital = "áâäçéëíîóôöúüýßąăćčďđęěĺľłńňőŕřśşšťţůűźžż", "ÁÂÄÇÉËÍÎÓÔÖÚÜÝĄĂĆČĎĐĘĚĹĽŁŃŇŐŔŘŚŞŠŤŢŮŰŹŽŻ"
+    any_small, any_capital = f"a-z{small}", f"A-Z{capital}"
+    letters = (
+        rf"(?<=[{any_small}{any_capital}])[{small}](?![{any_capital}])|[{small}](?=[{any_small}])"
+        rf"|(?<![{any_small}])[{capital}](?=[{any_small}{any_capital}])|(?<=[{any_capital}])[{capital}]"
+    )
+    return EncodingModel("cp1250", {letters: -4.1, r"[\xa0€°®™©§«»·–—‘’“”„…•±×]": -5.0}, -9.0, by_bytes=False)
+
+
 # The classes follow the standards: the more common characters (level 1), syllables, punctuation. The weights come from how
 # many characters make up how much of ordinary text.
 THAI = "[กขค-ฆง-ฮ][ะัาำิ-ฺ็-๎ๅ]*|[ฯเ-ไๆ]"
@@ -80,6 +92,7 @@ MODELS = (
     build_latin_model("cp1252"),
     build_latin_model("cp1254", "ğış", "ĞİŞ"),
     build_latin_model("mac_roman"),
+    build_central_model(),
     EncodingModel("cp1251", {CYRILLIC_WORD: -4.0, r"[№«»—–\xa0]": -5.0}, -9.0, by_bytes=False, by_character=True),
     EncodingModel("cp1256", {ARABIC_WORD: -3.6, r"[\u200c\u200d\xa0]": -5.0}, -9.0, by_bytes=False, by_character=True),
     EncodingModel("cp874", {f"(?<![A-Za-z])(?:{THAI})(?![A-Za-z])": -6.0}, -9.0, by_bytes=False),
@@ -159,6 +172,7 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
             score, share = model.score(sample)
             if share >= MIN_LIKELY_SHARE:
                 candidates.append((score, text, model.encoding))
+    candidates = _choose_between_latin(candidates, sample)
     candidates.sort(key=lambda candidate: -candidate[0])  # if several are equal, the first listed stays first
     if not candidates:
         raise FileRefused("csv.encoding")
@@ -169,3 +183,15 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
         if best - score < MIN_LEAD and other_text != text:
             raise FileRefused("csv.encoding", f"It could be {encoding} or {other_encoding}.")
     return text, encoding
+
+
+def _choose_between_latin(candidates: list[tuple[float, str, str]], sample: bytes) -> list[tuple[float, str, str]]:
+    """Return the candidates without those whose Latin letters fit fewer words; all of them if Western and Central European
+    letters fit equally many, so that the sender is asked.
+    """
+    known = {encoding: count_known_words(sample, encoding) for *_, encoding in candidates if encoding in LANGUAGES}
+    central, other = known.get("cp1250", 0), max((known[name] for name in known if name != "cp1250"), default=0)
+    if "cp1250" not in known or (central == other > 0):
+        return candidates
+    is_central = central > other
+    return [one for one in candidates if one[2] not in LANGUAGES or (one[2] == "cp1250") == is_central]
