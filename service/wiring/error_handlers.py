@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
+from reports.formatting import format_number
 from service.api import scim
 from service.errors import DomainError, build_problem
 from service.trouble import find_trouble
@@ -99,15 +100,31 @@ def _handle_http_error(error: HTTPException) -> Response:
     detail = {
         404: _("This page was not found, or you do not have access to it."),
         405: _("%(method)s is not allowed for this URL.", method=request.method),
-        413: _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length),
+        413: _describe_limit(),
         415: _("This URL does not accept this content type."),
         429: _("Too many requests. Wait a moment and try again."),
     }.get(status, _("The request is invalid."))
     code = CODES.get(status, f"http.{status}")
     extra: dict[str, Any] = {}
     if status == 413:
-        extra = {"title": "Request too large", "limit": request.max_content_length}
+        extra = {"title": "Request too large"} | ({} if _is_small_enough() else {"limit": request.max_content_length})
     return render_error(DomainError(code, status, detail, headers=headers, **extra))
+
+
+def _is_small_enough() -> bool:
+    """Return whether the size of a request is accepted. If so, Werkzeug refused the number of its parts or their text."""
+    most, size = request.max_content_length, request.content_length
+    return most is not None and size is not None and size <= most
+
+
+def _describe_limit() -> str:
+    if not _is_small_enough():
+        return _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length)
+    return _(
+        "Too much at once: at most %(parts)s fields and files, with %(text)s bytes of text, are accepted here.",
+        parts=format_number(request.max_form_parts or 0),
+        text=format_number(request.max_form_memory_size or 0),
+    )
 
 
 def _handle_unexpected_error(error: Exception) -> Response:

@@ -100,6 +100,15 @@ def test_the_api_returns_problem_objects_and_pages_return_an_error_page(
     assert page.headers["X-Request-Id"] in page.get_data(as_text=True)
 
 
+def test_a_form_with_too_many_parts_is_not_said_to_have_too_many_bytes(client: FlaskClient):
+    many = {f"field-{number}": "x" for number in range(1_001)}
+    page = client.post("/sign-in", data=many, content_type="multipart/form-data")
+    assert page.status_code == 413
+    assert "at most 1,000 fields and files, with 500,000 bytes of text" in page.text
+    page = client.post("/sign-in", data=b"x" * 3_000_000, content_type="multipart/form-data; boundary=y")
+    assert (page.status_code, "The request is too large" in page.text) == (413, True)
+
+
 def test_an_error_response_has_its_extra_members_and_headers(client: FlaskClient):
     answer = client.get("/api/v1/refuses")
     assert json.loads(answer.data)["rows"] == 12
