@@ -90,6 +90,14 @@ def test_a_finding_goes_from_its_step_to_its_closing_by_two_users(office: Office
         assert shown in page
 
 
+def test_only_who_may_not_postpone_a_step_that_protects_people_is_told_who_may(office: Office):
+    with office.database.for_organisation(office.id, write=False) as session:
+        shown = select(Step.id).where(Step.safety, Step.action.not_in(list_later_contacts()))
+        path = f"/remediation/steps/{session.scalars(shown).first()}"
+    told = {name: "Only an approver or an admin can move this step" in office.read(name, path) for name in ("ana", "dee")}
+    assert told == {"ana": True, "dee": False}
+
+
 def test_a_rejection_says_who_chose_the_workers_that_were_spoken_to(office: Office):
     office.change("ana", "owner", owner=office.ids["ana"])
     office.change("ana", "state", state="agreed")

@@ -210,6 +210,7 @@ def test_the_report_of_a_supplier_comes_as_a_pdf_that_names_it(ana: Page, tmp_pa
     name, score = ana.locator("h1").inner_text(), ana.locator(".score b").inner_text()
     ana.get_by_role("button", name="Create report").click()
     expect(ana.get_by_role("heading", name="Your report is ready")).to_be_visible()
+    expect(ana.get_by_role("link", name=f"Back to {name}")).to_be_visible()
     with ana.expect_download() as download:
         ana.get_by_role("link", name="Download report").click()
     download.value.save_as(tmp_path / "report.pdf")

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from questionnaires.languages import ENGLISH
 from reports.formats import FULL_REPORT
 from service.auth.caller import get_blob_store, get_caller, get_settings, read_session, write_session
+from service.db.tables import Supplier
 from service.queries import supplier_filter
 from service.reporting import report_jobs
 from service.web.downloads import build_download
@@ -37,9 +38,12 @@ def request_report() -> AnyResponse:
 
 
 def show_report(job_id: str) -> str:
-    """Show the progress of a report, and the link to download it."""
+    """Show the progress of a report, and the link to download it; the way back leads to where it was requested."""
     with read_session() as session:
-        return render_template("report.html", state=report_jobs.get_report_state(session, job_id))
+        state = report_jobs.get_report_state(session, job_id)
+        supplier_id = state.job.payload["supplier_id"]
+        supplier = session.get(Supplier, supplier_id) if supplier_id else None  # None: of several, or erased since
+        return render_template("report.html", state=state, supplier=supplier)
 
 
 def show_progress(job_id: str) -> Response:
