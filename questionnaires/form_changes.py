@@ -1,13 +1,11 @@
-"""What becomes of answers under a new version of a form: which are carried over, which questions changed, and which are new."""
+"""Compare two versions of a form: which questions mean the same, which changed, and which are new."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from questionnaires.form import Questionnaire
-from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.question import Question
 
 TEXTS = ("section", "title", "ask", "note")  # changing them changes how a question is read, not what an answer means
@@ -28,19 +26,6 @@ class FormChanges:
     changed: Mapping[str, tuple[str, ...]]
     new: tuple[str, ...]
     dropped: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CarriedAnswers:
-    """The answers to an earlier version of a form under a later one: every answer is in exactly one of the first two.
-
-    ``carried``: they mean the same and count. ``to_review``: the later version does not ask the question, or does not offer the
-    answer, which is therefore shown to somebody instead of being used. ``open``: questions that have no answer that counts.
-    """
-
-    carried: Mapping[str, Any]
-    to_review: Mapping[str, Any]
-    open: tuple[str, ...]
 
 
 def compare_versions(before: Questionnaire, after: Questionnaire) -> FormChanges:
@@ -65,16 +50,6 @@ def compare_versions(before: Questionnaire, after: Questionnaire) -> FormChanges
     )
 
 
-def carry_answers(answers: Mapping[str, Any], after: Questionnaire) -> CarriedAnswers:
-    """Return what becomes of answers, by question id, under a later version of their form; none is lost."""
-    carried = {question: answer for question, answer in answers.items() if _accepts(after, question, answer)}
-    return CarriedAnswers(
-        carried,
-        {question: answer for question, answer in answers.items() if question not in carried},
-        tuple(question.id for question in after.questions if question.id not in carried and not question.person),
-    )
-
-
 def _get_texts(question: Question) -> tuple[object, ...]:
     return (*(getattr(question, name) for name in TEXTS), {choice.code: choice.title for choice in question.choices})
 
@@ -82,13 +57,3 @@ def _get_texts(question: Question) -> tuple[object, ...]:
 def _list_changed_meanings(earlier: Question, later: Question) -> tuple[str, ...]:
     changed = [name for name in MEANINGS if getattr(earlier, name) != getattr(later, name)]
     return (*changed, *(["choices"] if earlier.list_codes() != later.list_codes() else []))
-
-
-def _accepts(form: Questionnaire, question_id: str, answer: object) -> bool:
-    """Return whether a form asks a question and offers the answer that was given to it."""
-    question = form.by_id.get(question_id)
-    codes = question.list_codes() if question else None
-    if question is None or codes is None:
-        return question is not None
-    given = answer if isinstance(answer, tuple | list) else (answer,)
-    return all(each in codes or each in RESERVED_ANSWERS for each in given)

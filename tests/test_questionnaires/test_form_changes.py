@@ -1,15 +1,13 @@
-"""Test what becomes of answers when a form has a new version."""
+"""Test what is said of the questions of a form when it has a new version."""
 
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from questionnaires.form import FORMS_DIR, Questionnaire, build_form, list_form_ids, list_versions, load_form
-from questionnaires.form_changes import carry_answers, compare_versions
+from questionnaires.form_changes import compare_versions
 
 
 def make_form(*questions: Mapping[str, Any]) -> Questionnaire:
@@ -43,41 +41,19 @@ def test_other_words_for_an_answer_are_no_change_of_meaning() -> None:
     assert (changes.reworded, changes.changed) == (("papers",), {})
 
 
-def test_an_answer_that_is_no_longer_offered_is_reviewed_and_not_lost() -> None:
-    answers = {"papers": "held", "old": "text", "name": "Invented"}
-    found = carry_answers(answers, make_form({"id": "name"}, {"id": "new"}, {**PAPERS, "choices": [OWN]}))
-    assert found.carried == {"name": "Invented"}
-    assert found.to_review == {"papers": "held", "old": "text"}
-    assert found.open == ("new", "papers")
-
-
 PAIRS = [(form, pair) for form in list_form_ids() for pair in pairwise(list_versions(form))]
 
 
 @pytest.mark.parametrize(
     ("form", "pair"), PAIRS, ids=lambda value: "-".join(value) if isinstance(value, tuple) else value
 )
-def test_no_answer_to_a_released_form_is_lost_under_the_next(form: str, pair: tuple[str, str]) -> None:
+def test_every_question_of_a_released_form_has_a_place_in_the_comparison_with_the_next(
+    form: str, pair: tuple[str, str]
+) -> None:
     before, after = (load_form(form, version, FORMS_DIR) for version in pair)
-    answers = {
-        question.id: tuple(choice.code for choice in question.choices) or "text" for question in before.questions
-    }
-    found = carry_answers(answers, after)
-    assert {**found.carried, **found.to_review} == answers
-    assert found.carried.keys().isdisjoint(found.to_review)
     changes = compare_versions(before, after)
     assert {*changes.carried, *changes.reworded, *changes.changed, *changes.new} == after.by_id.keys()
     assert {*changes.carried, *changes.reworded, *changes.changed, *changes.dropped} == before.by_id.keys()
-
-
-@given(
-    answers=st.dictionaries(st.sampled_from(["name", "papers", "old"]), st.sampled_from(["own", "held", "declined"]))
-)
-def test_every_answer_is_either_carried_or_reviewed(answers: dict[str, str]) -> None:
-    found = carry_answers(answers, make_form({"id": "name"}, {**PAPERS, "choices": [OWN]}))
-    assert {**found.carried, **found.to_review} == answers
-    assert "old" not in found.carried
-    assert found.carried.get("papers") in (None, "own", "declined")
 
 
 @pytest.mark.parametrize(

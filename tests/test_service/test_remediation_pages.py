@@ -94,7 +94,9 @@ def test_only_who_may_not_postpone_a_step_that_protects_people_is_told_who_may(o
     with office.database.for_organisation(office.id, write=False) as session:
         shown = select(Step.id).where(Step.safety, Step.action.not_in(list_later_contacts()))
         path = f"/remediation/steps/{session.scalars(shown).first()}"
-    told = {name: "Only an approver or an admin can move this step" in office.read(name, path) for name in ("ana", "dee")}
+    told = {
+        name: "Only an approver or an admin can move this step" in office.read(name, path) for name in ("ana", "dee")
+    }
     assert told == {"ana": True, "dee": False}
 
 

@@ -69,7 +69,6 @@ class FilterSchema(TableFilterSchema):
         load_only = tuple(TableFilterSchema().fields)
 
 
-NEW_FILTER = FilterSchema()
 FILTERS = page_of(FilterSchema, "FilterList")
 
 
@@ -111,7 +110,6 @@ class KeyWithTextSchema(KeySchema):
     key = fields.String(dump_only=True, metadata=ONCE)
 
 
-NEW_KEY = KeySchema()
 KEYS = page_of(KeySchema, "KeyList")
 
 

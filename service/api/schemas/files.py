@@ -479,5 +479,4 @@ class ReportSchema(ApiSchema):
     text = StrictString(load_only=True)
 
 
-NEW_REPORT = ReportSchema()
 REPORT_PAGE = page_of(ReportSchema, "ReportPage")

@@ -63,7 +63,6 @@ from service.errors import DomainError
 
 MAX_RESULTS = 200
 NEVER_STORED = re.compile(r"[\x00\ud800-\udfff]")  # PostgreSQL could not even search for it
-BASE = "/scim/v2"
 
 
 class User(Resource[Any]):
