@@ -231,8 +231,7 @@ class _Gate:
         if round(worst, 6) >= WORST_OF_LOW and not all(block.scores.core_confirmed[0] for block in blocks):
             text = (
                 f"The worst-case score is {worst:.0f}. It must be below {WORST_OF_LOW:g}, or the evidence for every "
-                "core"
-                "question must be confirmed."
+                "core question must be confirmed."
             )
             reasons.append(("worst_case.open", text))
         return reasons
