@@ -108,7 +108,9 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
     if not found:
         raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
     # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
-    issues.extend(build_issue("sheet.no_table", file=file, sheet=u.issue.sheet, seen=str(u)) for u in faults)
+    for fault in (unusable.issue for unusable in faults):
+        reason = replace(fault, sheet="").describe()
+        issues.append(build_issue("sheet.no_table", file=file, sheet=fault.sheet, seen=reason))
     others = [sheet for sheet in sheets if all(sheet.name != item.table.sheet for item in found)]
     hidden_columns = [issue for sheet in others for issue in _find_personal_columns(sheet)]
     issues.extend(hidden_columns)

@@ -69,7 +69,7 @@ def group_issues(issues: Sequence[Mapping[str, Any]]) -> list[IssueGroup]:
 def list_skipped_sheets(issues: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """List the sheets that are not read, each with the reason."""
     return [
-        (raw["sheet"] or raw["file"], parse_issue(raw).sentence)
+        (raw["sheet"] or raw["file"], raw["seen"] if raw["code"] == "sheet.no_table" else parse_issue(raw).sentence)
         for raw in issues
         if raw["code"] in ("sheet.no_table", "sheet.hidden")
     ]
