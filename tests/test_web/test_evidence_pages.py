@@ -127,7 +127,7 @@ def test_evidence_is_confirmed_in_bulk_from_a_filtered_list(app: Flask):
     officer = sign_in_as(app, "officer")
     text = page(officer, "/evidence?grade=audit")
     values = re.findall(r'name="piece" value="([^"]+)"', text)
-    assert len(values) == 2
+    assert (len(values), text.count('id="select-all"')) == (2, 1)
     text = send(officer, "/evidence/confirm", piece=values, reference="audits of October", grade="audit")
     assert "2 pieces of evidence confirmed for 2 suppliers." in text
     assert "No claimed evidence matches these filters." in text

@@ -169,3 +169,13 @@ def test_after_a_first_list_the_portfolio_shows_its_suppliers_once(app: Flask) -
     assert page.count("Cannery 0</a>") == 1
     assert "No supplier is rated higher than those with insufficient evidence" in page
     assert "Send questionnaires to the first 50" not in page, "there are only seven"
+
+
+def test_no_questionnaire_is_offered_where_a_state_imposes_the_labour(app: Flask) -> None:
+    database = app.extensions["database"]
+    organisation = make_organisation(database, "Meridian Trading")
+    mill = {"reference": "M-1", "name": "Poplar Mill", "country": "CN", "region": "Xinjiang", "sector": ["1311"]}
+    save_suppliers(database, organisation, [("site", mill)], now().date())
+    text = make_browser(app, make_user(database, organisation, "officer")).get("/suppliers/M-1").get_data(as_text=True)
+    assert "A state imposes labour here" in text
+    assert "Record request" not in text

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
+from reports.document import ASSESSED_FROM_OUTSIDE
 from risk_models.cases.rules import STRENGTHS
 from risk_models.evidence import needs_confirmation
 from risk_models.model import get_model_version
@@ -180,6 +181,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         scale=draw_scale(view.model),
         waterfall=build_waterfall(view.detail, view.model),
         forms=forms,
+        not_to_be_asked=questionnaire_requests.IMPOSED if view.draft == ASSESSED_FROM_OUTSIDE else "",
         unread_cells=unread_cells,
         progress=progress,
         states=STATES,
