@@ -118,13 +118,15 @@ def _is_small_enough() -> bool:
 
 
 def _describe_limit() -> str:
-    if not _is_small_enough():
-        return _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length)
-    return _(
-        "Too much at once: at most %(parts)s fields and files, with %(text)s bytes of text, are accepted here.",
-        parts=format_number(request.max_form_parts or 0),
-        text=format_number(request.max_form_memory_size or 0),
-    )
+    if _is_small_enough():
+        text = _(
+            "Too much at once: at most %(parts)s fields and files, with %(text)s bytes of text, are accepted here.",
+            parts=format_number(request.max_form_parts or 0),
+            text=format_number(request.max_form_memory_size or 0),
+        )
+    else:
+        text = _("The request is too large: at most %(most)s bytes are accepted here.", most=request.max_content_length)
+    return str(text)
 
 
 def _handle_unexpected_error(error: Exception) -> Response:
