@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,46 +27,83 @@ Command = Callable[["Settings", argparse.Namespace], int]
 
 def add_commands(commands: Any) -> None:
     """Add these commands to a parser's commands."""
+    _add_process_commands(commands)
+    _add_storage_commands(commands)
+    _add_secret_key_commands(commands)
+    _add_audit_commands(commands)
+    _add_watchlist_commands(commands)
+    _add_release_commands(commands)
+    _add_organisation_commands(commands)
+    _add_user_commands(commands)
+    _add_key_commands(commands)
 
-    def add_command(name: str, command: Command, about: str, subparsers: Any = commands) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = subparsers.add_parser(name, help=about, description=about)
-        parser.add_argument(
-            "--data", metavar="DIR", help="folder for the database, files and the secret key (default: data)"
-        )
-        parser.set_defaults(run=partial(_run, command))
-        return parser
 
-    def add_listen_options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
-        parser.add_argument("--port", metavar="N", help="port to listen on (default: 8080)")
+def _add_command(name: str, command: Command, about: str, subparsers: Any) -> argparse.ArgumentParser:
+    """Add a command, and return its parser."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=about, description=about)
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder for the database, files and the secret key (default: data)"
+    )
+    parser.set_defaults(run=partial(_run, command))
+    return parser
 
-    parser = add_command("serve", _serve, "run the whole service in one process")
+
+def _add_in_organisation(name: str, command: Command, about: str, subparsers: Any) -> argparse.ArgumentParser:
+    """Add a command for one organisation, and return its parser."""
+    parser = _add_command(name, command, about, subparsers)
+    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+    return parser
+
+
+def _add_listen_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", metavar="N", help="port to listen on (default: 8080)")
+
+
+def _add_process_commands(commands: Any) -> None:
+    parser = _add_command("serve", _serve, "run the whole service in one process", commands)
     parser.add_argument("--demo", action="store_true", help="add a demo organisation with sample data")
-    add_listen_options(parser)
-    add_listen_options(add_command("web", _run_web, "run only the pages and the API"))
-    add_command("worker", _run_worker, "run a job worker as a separate process")
-    add_command("scheduler", _run_scheduler, "run the scheduler as a separate process")
-    add_command("migrate", _migrate, "upgrade the database to the version that this release requires")
-    parser = add_command("backup", _create_backup, "back up all data to a new file and check it")
+    _add_listen_options(parser)
+    _add_listen_options(_add_command("web", _run_web, "run only the pages and the API", commands))
+    _add_command("worker", _run_worker, "run a job worker as a separate process", commands)
+    _add_command("scheduler", _run_scheduler, "run the scheduler as a separate process", commands)
+    _add_command("migrate", _migrate, "upgrade the database to the version that this release requires", commands)
+
+
+def _add_storage_commands(commands: Any) -> None:
+    parser = _add_command("backup", _create_backup, "back up all data to a new file and check it", commands)
     parser.add_argument("file", metavar="FILE.tar.gz")
-    parser = add_command("restore", _restore_backup, "restore a backup into an empty database and check it")
+    parser = _add_command(
+        "restore", _defer("storage.restore"), "restore a backup into an empty database and check it", commands
+    )
     parser.add_argument("file", metavar="FILE.tar.gz")
     parser.add_argument(
         "--erasures",
         metavar="FILE",
         help="apply these erasures to the backup (default: erasures.jsonl in the data folder)",
     )
-    parser = add_command("check", _check, "check that the database, the files and the audit trail are consistent")
+    parser = _add_command(
+        "check",
+        _defer("storage.check"),
+        "check that the database, the files and the audit trail are consistent",
+        commands,
+    )
     parser.add_argument(
         "--repair", action="store_true", help="repair whatever can be repaired safely, and print what was repaired"
     )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="format of the output (default: text)"
     )
-    parser = add_command("copy-files", _copy_files, "copy the files from another file store into the configured one")
+    parser = _add_command(
+        "copy-files",
+        _defer("storage.copy_files"),
+        "copy the files from another file store into the configured one",
+        commands,
+    )
     parser.add_argument("source", metavar="URL", help="the other store: file:///FOLDER or s3://BUCKET/PREFIX")
-    parser = add_command("erase", _erase, "erase an organisation with all its data, or a single object in it")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+    parser = _add_in_organisation(
+        "erase", _defer("erasure.erase"), "erase an organisation with all its data, or a single object in it", commands
+    )
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--import", dest="import_id", metavar="ID", help="erase only this import, with its files")
     one.add_argument("--supplier", metavar="ID", help="erase only this supplier, by its ID or your reference")
@@ -78,17 +116,22 @@ def add_commands(commands: Any) -> None:
         "--yes", action="store_true", help="erase the data; without this option, only show what would be erased"
     )
 
+
+def _add_secret_key_commands(commands: Any) -> None:
     secret = commands.add_parser("secret-key", help="replace the secret key of the installation").add_subparsers(
         required=True, metavar="rotate | reencrypt"
     )
-    add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
+    _add_command("rotate", _rotate_secret_key, "add a new secret key; the older ones are still accepted", secret)
     about = "re-encrypt texts, files, credentials and sign-in secrets with the newest secret key"
-    add_command("reencrypt", _reencrypt, about, secret)
+    _add_command("reencrypt", _reencrypt, about, secret)
+
+
+def _add_audit_commands(commands: Any) -> None:
     audit = commands.add_parser("audit", help="check, sign or export the audit trail").add_subparsers(
         required=True, metavar="verify | checkpoint | export"
     )
     about = "find events that were changed, removed, moved, added or cut off, and print the first one"
-    parser = add_command("verify", partial(_run_audit, "verify"), about, audit)
+    parser = _add_command("verify", _defer("audit.verify"), about, audit)
     parser.add_argument(
         "--checkpoints",
         metavar="FILE",
@@ -101,90 +144,106 @@ def add_commands(commands: Any) -> None:
         default=[],
         help="also accept checkpoints that were signed with this key",
     )
-    add_command("checkpoint", partial(_run_audit, "checkpoint"), "sign the current state of every chain now", audit)
-    parser = add_command(
-        "export", partial(_run_audit, "export"), "write an organisation's audit trail to a file", audit
+    _add_command("checkpoint", _defer("audit.write_checkpoints"), "sign the current state of every chain now", audit)
+    parser = _add_in_organisation(
+        "export", _defer("audit.export"), "write an organisation's audit trail to a file", audit
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--since", metavar="DATE", help="first day, in UTC (YYYY-MM-DD)")
     parser.add_argument("--until", metavar="DATE", help="last day, in UTC (YYYY-MM-DD)")
     parser.add_argument("--out", required=True, metavar="FILE", help="a .jsonl or .xlsx file")
 
+
+def _add_watchlist_commands(commands: Any) -> None:
     watchlist = commands.add_parser(
         "watchlist", help="manage the watchlists that suppliers are screened against"
     ).add_subparsers(required=True, metavar="import | list | remove")
-    parser = add_command(
-        "import", _import_watchlist, "load a watchlist from a CSV file, replacing its earlier entries", watchlist
+    parser = _add_in_organisation(
+        "import",
+        _defer("watchlists.import_watchlist"),
+        "load a watchlist from a CSV file, replacing its earlier entries",
+        watchlist,
     )
     parser.add_argument("file", metavar="FILE", help="an OpenSanctions targets.simple.csv file, or your own table")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--name", metavar="LIST", help="name of the watchlist (default: the file name)")
-    parser = add_command(
-        "list", _list_watchlists, "print the name, number of entries and import date of each watchlist", watchlist
+    parser = _add_in_organisation(
+        "list",
+        _defer("watchlists.list_watchlists"),
+        "print the name, number of entries and import date of each watchlist",
+        watchlist,
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
-    parser = add_command("remove", _remove_watchlist, "remove a watchlist and its matches", watchlist)
+    parser = _add_in_organisation(
+        "remove", _defer("watchlists.remove_watchlist"), "remove a watchlist and its matches", watchlist
+    )
     parser.add_argument("name", metavar="LIST")
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
 
+
+def _add_release_commands(commands: Any) -> None:
     release = commands.add_parser(
         "release", help="show, preview and plan which release of the method an organisation uses"
     ).add_subparsers(required=True, metavar="show | preview | set | cancel | reassess")
-    for name, about in (
-        ("show", "print the release in use, and the day from which the next one applies"),
-        ("preview", "show which suppliers would move to another level under the next release, and why"),
-        ("set", "set the day from which the next release applies"),
-        ("cancel", "remove the day from which the next release applies"),
-        ("reassess", "reassess all suppliers under the release in use"),
+    for name, function, about in (
+        ("show", "show_release", "print the release in use, and the day from which the next one applies"),
+        (
+            "preview",
+            "preview_release",
+            "show which suppliers would move to another level under the next release, and why",
+        ),
+        ("set", "set_release", "set the day from which the next release applies"),
+        ("cancel", "cancel_release", "remove the day from which the next release applies"),
+        ("reassess", "reassess_under_release", "reassess all suppliers under the release in use"),
     ):
-        parser = add_command(name, partial(_run_release, name), about, release)
-        parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+        parser = _add_in_organisation(name, _defer(f"release.{function}"), about, release)
         if name == "preview":
             parser.add_argument("--out", metavar="FILE", help="write all suppliers to this .csv or .xlsx file")
         if name == "set":
             parser.add_argument("release", metavar="RELEASE", help="the next release, such as 2026.4")
             parser.add_argument("day", metavar="DATE", help="first day on which it applies (YYYY-MM-DD)")
 
-    create = {
-        name: commands.add_parser(name, help=about).add_subparsers(required=True, metavar=subcommands)
-        for name, about, subcommands in (
-            ("organisations", "create an organisation", "create"),
-            (
-                "users",
-                "create a user, reset a password or remove a second factor",
-                "create | reset-password | reset-second-factor",
-            ),
-            ("keys", "create an API key, or hand it over to another user", "create | hand-over"),
-        )
-    }
-    parser = add_command("create", _create_organisation, "create an organisation", create["organisations"])
+
+def _add_organisation_commands(commands: Any) -> None:
+    organisations = commands.add_parser("organisations", help="create an organisation").add_subparsers(
+        required=True, metavar="create"
+    )
+    parser = _add_command("create", _defer("accounts.create_organisation"), "create an organisation", organisations)
     parser.add_argument("name")
     parser.add_argument(
         "--time-zone", default="UTC", metavar="ZONE", help="time zone, such as Asia/Bangkok (default: UTC)"
     )
-    parser = add_command("create", _create_user, "create a user with a temporary password", create["users"])
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+
+
+def _add_user_commands(commands: Any) -> None:
+    users = commands.add_parser(
+        "users", help="create a user, reset a password or remove a second factor"
+    ).add_subparsers(required=True, metavar="create | reset-password | reset-second-factor")
+    parser = _add_in_organisation(
+        "create", _defer("accounts.create_user"), "create a user with a temporary password", users
+    )
     parser.add_argument("--email", required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--role", default="officer", help="admin, officer (default), viewer, approver or case_handler")
-    parser = add_command(
+    parser = _add_in_organisation(
         "reset-password",
-        _reset_password,
+        _defer("accounts.reset_password"),
         "give a user who cannot sign in a new temporary password, and end the user's sessions",
-        create["users"],
+        users,
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--email", required=True)
-    parser = add_command(
+    parser = _add_in_organisation(
         "reset-second-factor",
-        _reset_second_factor,
+        _defer("accounts.reset_second_factor"),
         "remove the second factors of a user who has lost them, and end the user's sessions",
-        create["users"],
+        users,
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--email", required=True)
-    parser = add_command("create", _create_key, "create an API key; it is printed only once", create["keys"])
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
+
+
+def _add_key_commands(commands: Any) -> None:
+    keys = commands.add_parser("keys", help="create an API key, or hand it over to another user").add_subparsers(
+        required=True, metavar="create | hand-over"
+    )
+    parser = _add_in_organisation(
+        "create", _defer("accounts.create_key"), "create an API key; it is printed only once", keys
+    )
     parser.add_argument(
         "--scopes", required=True, nargs="+", metavar="SCOPE", help="one or more scopes, such as suppliers:read assess"
     )
@@ -195,15 +254,25 @@ def add_commands(commands: Any) -> None:
         metavar="EMAIL",
         help="user who owns the key; it stops working when they lose access (default: none)",
     )
-    parser = add_command(
+    parser = _add_in_organisation(
         "hand-over",
-        _hand_over_key,
+        _defer("accounts.hand_over_key"),
         "make another user the owner of an API key; the key itself does not change",
-        create["keys"],
+        keys,
     )
-    parser.add_argument("--organisation", required=True, metavar="NAME", help="name or ID of the organisation")
     parser.add_argument("--key", required=True, metavar="PREFIX", help="the beginning of the key, such as dk_7h3kq9mp")
     parser.add_argument("--owner", required=True, metavar="EMAIL", help="email address of the new owner")
+
+
+def _defer(name: str) -> Command:
+    """Return a function of another module of commands, which is imported only when the command runs: --help answers at once."""
+    module, _, function = name.partition(".")
+
+    def run(settings: Settings, arguments: argparse.Namespace) -> int:
+        command: Command = getattr(import_module(f"service.commands.{module}"), function)
+        return command(settings, arguments)
+
+    return run
 
 
 def _run(command: Command, arguments: argparse.Namespace) -> int:
@@ -335,24 +404,6 @@ def _create_backup(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _restore_backup(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.storage import restore
-
-    return restore(settings, arguments)
-
-
-def _check(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.storage import check
-
-    return check(settings, arguments)
-
-
-def _copy_files(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.storage import copy_files
-
-    return copy_files(settings, arguments)
-
-
 def _rotate_secret_key(settings: Settings, arguments: argparse.Namespace) -> int:
     number = settings.add_secret_key()
     print(
@@ -379,131 +430,4 @@ def _reencrypt(settings: Settings, arguments: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return NOT_CONFIRMED
-    return DONE
-
-
-def _run_audit(name: str, settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands import audit
-
-    commands = {"verify": audit.verify, "checkpoint": audit.write_checkpoints, "export": audit.export}
-    return commands[name](settings, arguments)
-
-
-def _erase(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.erasure import erase
-
-    return erase(settings, arguments)
-
-
-def _import_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import import_watchlist
-
-    return import_watchlist(settings, arguments)
-
-
-def _list_watchlists(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import list_watchlists
-
-    return list_watchlists(settings, arguments)
-
-
-def _remove_watchlist(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands.watchlists import remove_watchlist
-
-    return remove_watchlist(settings, arguments)
-
-
-def _run_release(name: str, settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.commands import release
-
-    commands: dict[str, Command] = {
-        "show": release.show_release,
-        "preview": release.preview_release,
-        "set": release.set_release,
-        "cancel": release.cancel_release,
-        "reassess": release.reassess_under_release,
-    }
-    return commands[name](settings, arguments)
-
-
-def _create_organisation(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import create_organisation
-    from service.wiring.processes import open_current_database
-
-    with open_current_database(settings) as database:
-        create_organisation(database, arguments.name, arguments.time_zone)
-    print(
-        f"{arguments.name} was created. Next: diligence users create --organisation '{arguments.name}' --role admin ..."
-    )
-    return DONE
-
-
-def _create_user(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import create_user
-    from service.wiring.processes import open_current_database
-
-    with open_current_database(settings) as database:
-        password = create_user(
-            database,
-            arguments.organisation,
-            arguments.email,
-            arguments.name,
-            arguments.role,
-            settings.one_time_password_hours,
-        )
-    _print_one_time_password(password, settings)
-    return DONE
-
-
-def _reset_password(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import reset_password
-    from service.wiring.processes import open_current_database
-
-    with open_current_database(settings) as database:
-        password = reset_password(database, arguments.organisation, arguments.email, settings.one_time_password_hours)
-    _print_one_time_password(password, settings)
-    return DONE
-
-
-def _print_one_time_password(password: str, settings: Settings) -> None:
-    print(f"Temporary password: {password}")
-    print(f"The password can be used for {settings.one_time_password_hours} hours.", file=sys.stderr)
-
-
-def _reset_second_factor(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import reset_second_factor
-    from service.wiring.processes import open_current_database
-
-    with open_current_database(settings) as database:
-        reset_second_factor(database, arguments.organisation, arguments.email)
-    print(f"{arguments.email} no longer has a second factor and can set up a new one after signing in.")
-    return DONE
-
-
-def _create_key(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import create_key
-    from service.wiring.processes import open_current_database
-
-    scopes = [scope for part in arguments.scopes for scope in part.split(",") if scope]
-    with open_current_database(settings) as database:
-        text = create_key(
-            database,
-            arguments.organisation,
-            arguments.name,
-            scopes,
-            arguments.days,
-            settings.key_days,
-            arguments.owner,
-        )
-    print(text)
-    return DONE
-
-
-def _hand_over_key(settings: Settings, arguments: argparse.Namespace) -> int:
-    from service.auth.accounts import hand_over_key
-    from service.wiring.processes import open_current_database
-
-    with open_current_database(settings) as database:
-        hand_over_key(database, arguments.organisation, arguments.key, arguments.owner)
-    print(f"{arguments.owner} is now the owner of the key {arguments.key}.")
     return DONE
