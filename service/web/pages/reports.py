@@ -41,7 +41,7 @@ def show_report(job_id: str) -> str:
     """Show the progress of a report, and the link to download it; the way back leads to where it was requested."""
     with read_session() as session:
         state = report_jobs.get_report_state(session, job_id)
-        supplier_id = state.job.payload["supplier_id"]
+        supplier_id = state.job.payload.get("supplier_id")
         supplier = session.get(Supplier, supplier_id) if supplier_id else None  # None: of several, or erased since
         return render_template("report.html", state=state, supplier=supplier)
 
