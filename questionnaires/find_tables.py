@@ -58,6 +58,7 @@ from questionnaires.workbook import load_template_texts
 
 SAMPLED_KINDS = ("site", "agency")  # kinds of which the texts of rows may be shown
 SAMPLES, MAX_SAMPLE = 3, 60  # values of a column that a layout shows, and characters of each
+MAX_COVER_ROWS = 5  # of a title page
 MAX_SET_ASIDE, SHOWN_CELLS = 100, 4  # rows that are set aside and shown, and cells of each
 
 
@@ -105,6 +106,10 @@ def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> Fi
             found.append(_find_table(place, among_several=len(places) > 1))
         except UnusableSheet as unusable:
             faults.append(unusable)
+    covers = [item for item in found if item.table.sheet not in named and _may_be_cover(item)]
+    if len(covers) < len(found):
+        found = [item for item in found if item not in covers]
+        faults += [UnusableSheet(build_issue("schema.no_name", file=file, sheet=item.table.sheet)) for item in covers]
     if not found:
         raise faults[0] if faults else UnusableSheet(build_issue("file.no_rows", file=file))
     # Notes and cover sheets are common: if one sheet is a table, the sheets that are not are skipped, and this is reported.
@@ -151,6 +156,15 @@ class _FoundTable(NamedTuple):
     laid_out: LaidOutTable
     sheet: Sheet
     table: Table
+
+
+def _may_be_cover(item: _FoundTable) -> bool:
+    """Return whether a table may be a title ("Our suppliers") with a few remarks below ("as of May"): beside other tables it is
+    not read, since remarks would become suppliers.
+    """
+    read = [reading for reading in item.table.matched.readings if reading.question and reading.confidence != "ask"]
+    is_title = len(read) == 1 and (read[0].question, read[0].confidence) == ("name", "likely")
+    return is_title and len(item.laid_out.rows) <= MAX_COVER_ROWS
 
 
 def _find_places(sheet: Sheet, layout: SheetLayout | None, options: TableOptions) -> list[_TablePlace]:

@@ -211,7 +211,7 @@ def test_no_step_of_the_supplier_asks_what_workers_unions_or_authorities_reporte
     own = [action for action in LIBRARY.values() if action.owner != "buyer"]
     asked = re.compile(r"\b(report|list|hand over|send|name) (the |all )?(complaints|reports|statements|what workers)")
     assert [action.id for action in own if asked.search(action.do + action.proof)] == []
-    assert "collect no statements from workers" in LIBRARY["renew_evidence"].do
+    assert "do not collect statements from workers" in LIBRARY["renew_evidence"].do
     for name in ("ask", "ask_again", "ask_open"):
         assert "what workers, unions or authorities reported" in LIBRARY[name].do
 
@@ -242,7 +242,7 @@ def test_consulates_lists_of_names_and_the_way_home_are_for_those_who_ask() -> N
         text = " ".join((action.do, action.with_workers))
         for match in re.finditer(r"consulate|way home|journey home|ticket home|go home", text):
             sentence = text[text.rfind(".", 0, match.start()) + 1 : text.find(".", match.end()) + 1]
-            on_request = r"\bask(s|ed)?\b|[Ii]f they wish|whether they want|whatever the reason|would lose"
+            on_request = r"\bask(s|ed)?\b|[Ii]f (they|workers) wish|whether they want|whatever the reason|would lose"
             assert re.search(on_request, sentence), (action.id, sentence)
 
 

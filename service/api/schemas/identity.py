@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields
 
-from service.api.fields import StrictBoolean, StrictChoice, StrictString
+from service.api.fields import StrictBoolean, StrictChoice, StrictList, StrictNested, StrictString
 from service.api.schemas.assessments import KINDS
 from service.api.schemas.base import ApiSchema, PageQuerySchema, page_of
-from service.identity.decisions import DECISIONS, KEEP, STATES
+from service.identity.decisions import DECISIONS, KEEP, MOST_TOGETHER, STATES
 
 REASONS = ("same_name", "near_name", "same_address", "near_address", "same_city", "same_number")
 
@@ -67,7 +67,7 @@ class ChosenPairSchema(ApiSchema):
 class PairDecisionsSchema(ApiSchema):
     """One decision on several pairs, and how many were decided. With `same`, each pair is merged into its `first`."""
 
-    pairs = fields.List(fields.Nested(ChosenPairSchema), required=True, load_only=True)
+    pairs = StrictList(StrictNested(ChosenPairSchema), 1, MOST_TOGETHER, required=True, load_only=True)
     decision = StrictChoice(DECISIONS, required=True)
     decided = fields.Integer(dump_only=True)
 
