@@ -65,13 +65,16 @@ def decide_pairs(session: Session, fingerprints: Mapping[str, str | None], decis
     """Decide alike about several pairs, all or none, and return how many. Merges are into the supplier that was stored earlier.
 
     ``fingerprints``: those of the pairs that the caller saw, by the id of the pair. Raises DomainError as :func:`decide_pair`
-    does, and ``proposal.shared``, 422, if a supplier is in two of the pairs; ``proposal.number``, 422, without any pair or with
-    more than :data:`MOST_TOGETHER`.
+    does, and with 422: ``proposal.unknown`` for a pair that does not exist, ``proposal.shared`` if a supplier is in two of the
+    pairs, and ``proposal.number`` without any pair or with more than :data:`MOST_TOGETHER`.
     """
     if not 0 < len(fingerprints) <= MOST_TOGETHER:
         raise DomainError("proposal.number", 422, f"Choose between 1 and {MOST_TOGETHER} pairs.")
     query = select(IdentityProposal.first_id, IdentityProposal.second_id).where(IdentityProposal.id.in_(fingerprints))
-    suppliers = [supplier_id for pair in session.execute(query) for supplier_id in pair]
+    pairs = session.execute(query).all()
+    if len(pairs) < len(fingerprints):
+        raise DomainError("proposal.unknown", 422, "One of these pairs no longer exists. Load the list again.")
+    suppliers = [supplier_id for pair in pairs for supplier_id in pair]
     if len(set(suppliers)) < len(suppliers):
         raise DomainError("proposal.shared", 422, "A supplier is in two of these pairs. Decide on them one by one.")
     for proposal_id in sorted(fingerprints):

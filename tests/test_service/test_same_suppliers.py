@@ -335,6 +335,8 @@ def test_pairs_are_decided_together_all_or_none(portal: Portal):
     assert (refused.status_code, refused.json["code"]) == (409, "proposal.changed")
     assert len(list_pairs(portal)) == 4
     assert portal.post("/identity/decisions", {"pairs": [], "decision": "different"}).status_code == 422
+    unknown = portal.post("/identity/decisions", {"pairs": [*chosen, {"id": "none"}], "decision": "different"})
+    assert (unknown.status_code, unknown.json["code"]) == (422, "proposal.unknown")
     decided = portal.post("/identity/decisions", {"pairs": chosen, "decision": "different"})
     assert decided.json == {"decision": "different", "decided": 4}
     assert list_pairs(portal) == []
