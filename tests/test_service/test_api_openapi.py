@@ -46,6 +46,7 @@ NOT_SAID_BY_SCHEMA = {
     "calculate_repayment": (
         f"{WORDS}; which texts are no reference, such as 0 and n/a; from which rows and rates nothing can be calculated"
     ),
+    "decide_identity_proposals": "which pairs there are; that no supplier is in two of them",
     "accept_sender_key": "which 44 characters are the Base64 of 32 bytes; that a name can be printed",
     "import_supplier_bundle": "which bytes are signed answers",
     "import_agency_bundle": "which bytes are signed answers",
