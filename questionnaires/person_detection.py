@@ -17,11 +17,14 @@ from itertools import pairwise
 from typing import Any
 
 from questionnaires.lookups import LISTS_DIR, load_countries
-from questionnaires.text_normalize import fold_text, reveal_text
+from questionnaires.text_normalize import fold_text, list_tokens, reveal_text
 
 NUMBER_KINDS = ("identity_number", "phone")
 PERSON_CODES = ("person.birth_date", "person.email", "person.phone", "person.identity_number", "person.name")
 MASK = "•••"  # shown in place of a text that looks like personal data
+MAX_NAME_WORDS, MAX_NAME = 5, 60  # words and characters
+MAX_ROLE_WORDS = 3
+UNSPACED_FROM = "\u0e00"  # Thai, and the scripts after it whose words are not divided by blanks
 CONNECTING_WORDS = ("of", "and", "de", "del", "da", "do", "dos", "la", "el", "al", "bin", "van", "von")
 WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*(?:/[a-z](?![^\W_]))?|\S", re.UNICODE)
 
@@ -39,6 +42,7 @@ class _PersonWords:
     not_names: frozenset[str]
     abbreviations: frozenset[str]  # what a full stop may follow inside a name: "Mr.", "St."
     company_words: frozenset[str]
+    roles: frozenset[str]  # of persons, in headers: "Auditor", "Filled in by"
     places: tuple[str, ...]
     patterns: Mapping[str, tuple[re.Pattern[str], ...]]
     money: re.Pattern[str]
@@ -67,6 +71,7 @@ def _load_words() -> _PersonWords:
             map(fold_text, (*words["title"], *words["weak_title"], *words["place"], *words["firm"]))
         ),
         company_words=frozenset(map(fold_text, words["firm"])),
+        roles=frozenset(map(fold_text, data["roles"]["words"])),
         places=tuple(place.casefold() for place in words["places"]),
         patterns={
             kind: tuple(map(re.compile, data["patterns"][kind]))
@@ -208,6 +213,32 @@ def detect_personal_column(header: str) -> str | None:
         if word and (word in whole_words or any(part in word for part in parts)):
             return code
     return None
+
+
+def names_a_role(header: str) -> bool:
+    """Return whether a header contains a word for what a person is or did: "Auditor", "HRBP", "Filled in by (name)"."""
+    roles, tokens, folded = _load_words().roles, list_tokens(header), fold_text(header)
+    spans = {"".join(tokens[i:j]) for i in range(len(tokens)) for j in range(i + 1, i + 1 + MAX_ROLE_WORDS)}
+    return not roles.isdisjoint(spans) or any(role >= UNSPACED_FROM and role in folded for role in roles)
+
+
+def may_name_person(text: str, *, without_capitals: bool = True) -> bool:
+    """Return whether a text is written as the name of a person: two to five capitalised words, and none that companies or places
+    have in their names. In a script that has no capitals (``without_capitals``), one to five words of any kind.
+    """
+    words = [word.strip(".,()") for word in text.split()]
+    if not 1 <= len(words) <= MAX_NAME_WORDS or len(text) > MAX_NAME or any(map(str.isdigit, text)):
+        return False
+    keys = [fold_text(word) for word in words if word]
+    if not keys or not _load_words().not_names.isdisjoint(keys) or load_countries().find(text) is not None:
+        return False
+    named = [word for word in words if word and word.casefold() not in CONNECTING_WORDS]
+    if not all(word.replace("-", "").replace("'", "").replace("’", "").isidentifier() for word in named):
+        return False
+    has_capitals = any(word[0].isupper() or word[0].islower() for word in named)
+    if not has_capitals:
+        return without_capitals and len(keys[0]) > 1
+    return len(named) > 1 and all(word[0].isupper() for word in named)
 
 
 def announces_personal_data(header: str) -> bool:

@@ -9,12 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from questionnaires.form import JUDGED_KINDS
 from questionnaires.header_words import load_header_words
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import make_legible
-from questionnaires.person_detection import detect_personal_column, detect_personal_data
+from questionnaires.person_detection import (
+    detect_personal_column,
+    detect_personal_data,
+    may_name_person,
+    names_a_role,
+)
 from questionnaires.question import Question
 from questionnaires.sheet import Sheet
 from questionnaires.text_normalize import fold_text
@@ -24,6 +30,7 @@ from questionnaires.validation.column_values import (
     DATE,
     MOST,
     NUMBER,
+    SUPPORTED,
     find_share,
     is_country,
     judge_values,
@@ -297,6 +304,12 @@ class ColumnMatcher:
         """Return the reading of a column with up to three of its values; with none where they may name persons."""
         question = self.table.form.by_id.get(reading.question)
         names_persons = (question is not None and question.person) or detect_personal_column(reading.header) is not None
+        if reading.confidence not in ("sure", "likely"):
+            names_persons |= names_a_role(reading.header)
+        if not reading.question:  # of a script without capitals, the values do not say that
+            names_persons |= self.table.consists_of(
+                reading.column, partial(may_name_person, without_capitals=False), SUPPORTED
+            )
         texts = self.table.texts(reading.column)[:SAMPLES]
         if self.table.form.kind not in JUDGED_KINDS or names_persons or any(map(detect_personal_data, texts)):
             return reading

@@ -115,6 +115,11 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
         return whole
     if joined := _read_words(SEPARATOR.sub(" ", bare), form):
         return joined
+    owner, colon, rest = bare.partition(":")
+    if colon and rest.strip() and fold_text(owner) in load_header_words().prefixes[form.kind]:
+        reading = _read_parts(rest.strip(), form)  # "Supplier: Payment terms" is no name of one
+        is_prefixed = reading is not None and load_header_words().prefixed.issuperset(reading.questions)
+        return reading._replace(rank=COMPOSED) if reading and is_prefixed else None
     parts = [text for part in SEPARATOR.split(bare) for text in _divide_scripts(part) if text]
     readings = [(part, _read_words(part, form)) for part in parts]
     known = [(part, reading) for part, reading in readings if reading]
@@ -142,7 +147,7 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     people = read_people_header(tokens, is_share=is_share)
     if people is None or people.question not in form.by_id:
         return None
-    is_counted = any(roles.get(token) in ("count", "number") for token in tokens)
+    is_counted = any(roles.get(token) in ("count", "number", "heads") for token in tokens)
     if form.kind == "agency" and people.question == "workers_total" and not is_counted:
         return None  # its own workers, or those that it placed in a year
     return HeaderReading((people.question,), COMPOSED, people.is_bare)

@@ -15,8 +15,8 @@ from questionnaires.validation.run_together import UNSPACED, divide_word
 MAX_WORDS = 10
 LONGEST = 3  # words of one entry, such as "non national"
 SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
-COUNTS = ("count", "number", "part", "share")
-NOUNS = ("noun", "one")
+COUNTS = ("count", "number", "part", "share", "heads")
+NOUNS = ("noun", "one", "heads")
 
 
 class PeopleHeader(NamedTuple):
@@ -75,5 +75,5 @@ def _divide_words(tokens: Sequence[str]) -> list[str]:
 
 def _is_counted_first(roles: Sequence[str]) -> bool:
     """Return whether "No." comes before the people: the "Staff no." is that of one of them."""
-    people = [position for position, role in enumerate(roles) if role not in COUNTS]
+    people = [position for position, role in enumerate(roles) if role in NOUNS or role not in COUNTS]
     return "number" not in roles or roles.index("number") < people[0]

@@ -19,6 +19,8 @@ from questionnaires.person_detection import (
     detect_personal_column,
     detect_personal_data,
     has_company_word,
+    may_name_person,
+    names_a_role,
 )
 from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
@@ -107,6 +109,8 @@ def _find_personal_data(column: Column, header_index: int, header: str, question
         code = detect_personal_column(header)
         if code is not None and (announces_personal_data(header) or 2 * sum(map(_has_number, texts)) >= len(texts)):
             return code
+        if names_a_role(header) and 2 * sum(map(may_name_person, texts)) >= len(texts):
+            return "person.name"  # "Auditor", "Owner": those of companies have a word that companies have
     if len(texts) < MIN_CELLS:
         return None
     codes = [_detect_certainly(text, names=question is None) for text in texts]

@@ -169,6 +169,15 @@ OWN_WORDS = {
     ),
     "of a table": (["tblSupplier_ID", "tblSupplier_Name", "tblSupplier_Web"], ["reference", "name", "website"]),
     "of a few columns": (["ginunion_id", "ginunion_name", "crop"], ["reference", "name", "product"]),
+    "of a purchasing suite": (
+        [
+            "Supplier: Name",
+            "Supplier: Corporate Address - Street",
+            "Supplier: Commodity (L2)",
+            "Supplier: Payment Terms",
+        ],
+        ["name", "address", "product", ""],
+    ),
     "beside another name": (["Supplier", "hub_name", "hub_city"], ["name", "", ""]),
     "of other people": (["customer_id", "customer_name", "customer_city"], ["", "", ""]),
 }
@@ -190,7 +199,7 @@ BESIDE = {
         ["Vessel", "IMO", "Country of registration"], [BRANDS, ["9074729"] * 6, COUNTRIES], "flag",
     ),
     "trades that are sectors": (["Subcontractor", "Trade"], [FACTORIES, ["Plumbing", "Demolition", "HVAC"] * 2], "sector"),
-    "trades that are none": (["Subcontractor", "Trade"], [FACTORIES, ["Fixing", "Rigging", "Screeding"] * 2], "occupation"),
+    "trades that are none": (["Subcontractor", "Trade"], [FACTORIES, ["Fixing", "Rigging", "Screeding"] * 2], "product"),
     "short for country": (["Factory", "Cty"], [FACTORIES, COUNTRIES], "country"),
     "short for city": (["Factory", "Cty"], [FACTORIES, BRANDS], "city"),
     "where goods come from": (["Factory", "Country of origin"], [FACTORIES, COUNTRIES], "country"),
