@@ -33,11 +33,18 @@ from questionnaires.layout.option_lists import lists_options
 from questionnaires.layout.report import list_layout_issues
 from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import make_legible
-from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
+from questionnaires.person_detection import (
+    MASK,
+    are_names_of_persons,
+    detect_personal_data,
+    is_certainly_name,
+    names_a_role,
+)
 from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet, encode_sheets
 from questionnaires.tables import BUYER, COHORTS, KINDS, FileTables, Table, TableOptions
 from questionnaires.text_normalize import fold_text
+from questionnaires.validation.column_claims import VESSEL_QUESTIONS
 from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch, ColumnReading
 from questionnaires.validation.column_values import sample_texts
 from questionnaires.validation.headers import read_headers
@@ -284,8 +291,18 @@ def _describe_table(item: _FoundTable) -> TableLayout:
 
 def _hide_samples_of_persons(table: TableLayout, form: Questionnaire, question_of: Mapping[int, str]) -> TableLayout:
     """Return the layout of a table without values of columns that are about persons."""
-    personal = {index for index, question in question_of.items() if form.by_id[question].person}
-    headers = (replace(header, samples=()) if header.column in personal else header for header in table.headers)
+
+    def is_personal(header: HeaderColumn) -> bool:
+        question = question_of.get(header.column, header.proposed)
+        if question and form.by_id[question].person:
+            return True
+        return (
+            header.column not in question_of
+            and bool(header.samples)
+            and (names_a_role(header.header) or (not header.proposed and are_names_of_persons(header.samples)))
+        )
+
+    headers = (replace(header, samples=()) if is_personal(header) else header for header in table.headers)
     return replace(table, headers=tuple(headers))
 
 
@@ -533,11 +550,18 @@ def _find_questions_by_header(
     headers: Sequence[str], form: Questionnaire, columns: Mapping[str, str]
 ) -> dict[str, Question]:
     """Return by folded header the question that its column answers, as far as the header or the chosen columns say."""
-    readings = (
+    readings = [
         (header, reading) for header, reading in zip(headers, read_headers(headers, form), strict=True) if header
-    )
+    ]
     chosen = ((question, header) for question, header in columns.items() if header and question in form.by_id)
-    return {fold_text(header): form.by_id[reading.questions[0]] for header, reading in readings if reading} | {
+    # "Filled in by (name)" and the "Owner" of a factory are persons, if they look like that.
+    has_vessels = any(reading and not VESSEL_QUESTIONS.isdisjoint(reading.questions) for _, reading in readings)
+    known = (
+        (header, reading.questions[0])
+        for header, reading in readings
+        if reading and (has_vessels or not (reading.doubtful and names_a_role(header)))
+    )
+    return {fold_text(header): form.by_id[question] for header, question in known} | {
         fold_text(header): form.by_id[question] for question, header in chosen
     }
 

@@ -241,6 +241,11 @@ def may_name_person(text: str, *, without_capitals: bool = True) -> bool:
     return len(named) > 1 and all(word[0].isupper() for word in named)
 
 
+def are_names_of_persons(texts: Sequence[str]) -> bool:
+    """Return whether most of some texts are written like names of persons in a script with capitals."""
+    return 2 * sum(may_name_person(text, without_capitals=False) for text in texts) > len(texts)
+
+
 def announces_personal_data(header: str) -> bool:
     """Return whether a whole header announces personal data ("Passport no."), and not only a part of it ("Passport policy")."""
     word = fold_text(header) if header.strip() else ""

@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from questionnaires.form import JUDGED_KINDS
 from questionnaires.header_words import load_header_words
 from questionnaires.issues import Issue, build_issue
 from questionnaires.parse.answer import make_legible
 from questionnaires.person_detection import (
+    are_names_of_persons,
     detect_personal_column,
     detect_personal_data,
-    may_name_person,
     names_a_role,
 )
 from questionnaires.question import Question
@@ -30,7 +29,6 @@ from questionnaires.validation.column_values import (
     DATE,
     MOST,
     NUMBER,
-    SUPPORTED,
     find_share,
     is_country,
     judge_values,
@@ -306,11 +304,8 @@ class ColumnMatcher:
         names_persons = (question is not None and question.person) or detect_personal_column(reading.header) is not None
         if reading.confidence not in ("sure", "likely"):
             names_persons |= names_a_role(reading.header)
-        if not reading.question:  # of a script without capitals, the values do not say that
-            names_persons |= self.table.consists_of(
-                reading.column, partial(may_name_person, without_capitals=False), SUPPORTED
-            )
         texts = self.table.texts(reading.column)[:SAMPLES]
+        names_persons |= not reading.question and are_names_of_persons(texts)
         if self.table.form.kind not in JUDGED_KINDS or names_persons or any(map(detect_personal_data, texts)):
             return reading
         return replace(reading, samples=tuple(make_legible(text) for text in texts))

@@ -42,7 +42,6 @@ def list_dropped(parsed: object) -> list[tuple[str, str, str]]:
         ("Office", ("+66 81 234 5678", "+66 81 984 1200", "+66 81 111 2222", "081-234-5678"), "phone numbers"),
         ("Passports held by", PASSPORTS, "identity document numbers"),
         ("Auditor", ("Zelwa Brelu", "Qadiri Xanthu", "Zelwa Brelu", "Xanthu Brelu"), "names"),
-        ("PRO / site contact", ("Zelwa Brelu", "Qadiri Xanthu", "Brelu bin Zelwa", ""), "names"),
         ("HRBP", ("Zelwa Brelu", "Qadiri Xanthu", "Xanthu Brelu", "Vornik Zelwa"), "names"),
         ("Filled in by (name)", ("Zelwa Brelu", "Q. Xanthu", "", ""), "names"),
         ("मालिक का नाम (Owner)", ("ज़ेल्वा ब्रेलु", "क़ादिरी", "ज़ांथु ब्रेलु", "वोर्निक"), "names"),
