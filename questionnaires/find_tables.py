@@ -559,7 +559,8 @@ def _find_questions_by_header(
     known = (
         (header, reading.questions[0])
         for header, reading in readings
-        if reading and (has_vessels or not (reading.doubtful and names_a_role(header)))
+        if reading
+        and (has_vessels or not ((reading.doubtful or reading.questions == ("owner",)) and names_a_role(header)))
     )
     return {fold_text(header): form.by_id[question] for header, question in known} | {
         fold_text(header): form.by_id[question] for question, header in chosen

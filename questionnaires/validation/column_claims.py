@@ -162,6 +162,8 @@ class ClaimCollector:
         """Return whether a header says enough: all of it is understood, or the values show what it says in part."""
         if question == "region" and not self.has_country and self.has_country_codes(claim.column):
             return False  # "SG", "CN" and "JP" as the regions of suppliers
+        if question == "owner" and self.table.form.kind == "site" and not self.asked & VESSEL_QUESTIONS:
+            return False  # away from vessels it may be a person, in whatever language
         if not claim.doubtful:
             return True
         context = self.words.told_by.get(question)

@@ -215,6 +215,7 @@ BESIDE = {
         ["Supplier", "Supplier group"], [FACTORIES, ["Direct", "Indirect"] * 3], "?parent",
     ),
     "an owner away from vessels": (["Factory", "Owner"], [FACTORIES, BRANDS], "?owner"),
+    "an owner away from vessels in Thai": (["Factory", "เจ้าของ"], [FACTORIES, BRANDS], "?owner"),
     "an owner of vessels": (["Vessel", "Flag", "Owner"], [BRANDS, COUNTRIES, FACTORIES], "owner"),
     "a number that somebody gave to each row": (
         ["RFMO ID", "Vessel", "Flag"], [[f"R-{n}" for n in range(6)], BRANDS, COUNTRIES], "reference",

@@ -43,6 +43,7 @@ def list_dropped(parsed: object) -> list[tuple[str, str, str]]:
         ("Passports held by", PASSPORTS, "identity document numbers"),
         ("Auditor", ("Zelwa Brelu", "Qadiri Xanthu", "Zelwa Brelu", "Xanthu Brelu"), "names"),
         ("HRBP", ("Zelwa Brelu", "Qadiri Xanthu", "Xanthu Brelu", "Vornik Zelwa"), "names"),
+        ("เจ้าของ", ("เซลวา เบรลู", "กาดิรี", "ซันทู เบรลู", "วอร์นิก"), "names"),
         ("Filled in by (name)", ("Zelwa Brelu", "Q. Xanthu", "", ""), "names"),
         ("मालिक का नाम (Owner)", ("ज़ेल्वा ब्रेलु", "क़ादिरी", "ज़ांथु ब्रेलु", "वोर्निक"), "names"),
         ("Resp. conformité", ("Zelwa Brelu", "Qadiri Xanthu", "Xanthu Brelu", "Vornik Zelwa"), "names"),
