@@ -128,5 +128,5 @@ def _check_question(import_: Import, change: Mapping[str, str]) -> None:
                 if question.type in TYPES and not question.person:
                     return
     raise DomainError(
-        "correction.question", 422, f"No column of this sheet can be corrected for the question '{change['question']}'."
+        "correction.question", 422, f"This sheet has no column whose answers to the question '{change['question']}' can be corrected."
     )
