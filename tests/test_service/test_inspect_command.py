@@ -74,21 +74,21 @@ def test_the_document_lists_the_rows_that_are_left_out(file, tmp_path):
 
 def test_a_file_whose_columns_must_be_chosen_is_shown_with_its_headers(capsys, tmp_path):
     path = tmp_path / "list.csv"
-    path.write_text("Moniker,Hue\nAlder Nets,red\n", encoding="utf-8")
+    path.write_text("Moniker,Hue\nAlder Nets Ltd,red\n", encoding="utf-8")
     assert cli.main(["inspect", str(path)]) == 1
-    assert "A  Moniker -> not read   [Alder Nets]" in capsys.readouterr().out
+    assert "A  Moniker -> not read   [Alder Nets Ltd]" in capsys.readouterr().out
 
 
 def test_a_column_that_is_chosen_in_the_layout_is_read(capsys, tmp_path):
     path, corrected = tmp_path / "list.csv", tmp_path / "layout.json"
-    path.write_text("Moniker,Hue\nAlder Nets,red\n", encoding="utf-8")
+    path.write_text("Moniker,Hue\nAlder Nets Ltd,red\n", encoding="utf-8")
     cli.main(["inspect", str(path), "--json"])
     layout = json.loads(capsys.readouterr().out)
     layout["sheets"][0]["read"] = True
     layout["sheets"][0]["tables"][0]["headers"][0]["question"] = "name"
     corrected.write_text(json.dumps(layout), encoding="utf-8")
     document = assess(path, tmp_path / "out", "--layout", str(corrected))
-    assert [result["name"] for result in document["results"]] == ["Alder Nets"]
+    assert [result["name"] for result in document["results"]] == ["Alder Nets Ltd"]
 
 
 @pytest.mark.parametrize(
