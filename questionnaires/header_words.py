@@ -44,7 +44,8 @@ class HeaderWords:
     stand for. ``qualifiers``: words that only say how any answer is written. ``question_words``: words that only ask.
     ``bare_ids``: headers of numbers that may be those of the rows; after the words ``id_owners`` they are. ``wide_regions``:
     words for the wider of two parts of a country. ``firsts``: questions of which the first of several columns is read;
-    ``preferred``: by question, the words of the header that is read of several, best first. ``people``: what each word says in a
+    ``preferred``: by question, the words of the header that is read of several, best first. ``rather``: the questions of words
+    that released forms list under another. ``people``: what each word says in a
     header about people: "noun", "count", "number" (before the noun), "share", or the question that asks for a group of them;
     ``adjectives`` need a noun.
     """
@@ -74,6 +75,7 @@ class HeaderWords:
     question_words: frozenset[str]
     firsts: frozenset[str]
     preferred: Mapping[str, tuple[str, ...]]
+    rather: Mapping[str, str]
     people: Mapping[str, str]
     adjectives: frozenset[str]
 
@@ -191,6 +193,7 @@ def load_header_words() -> HeaderWords:
         question_words=frozenset(map(fold_text, data["question_words"]["words"])),
         firsts=frozenset(data["several"]["first"]),
         preferred={question: tuple(map(fold_text, words)) for question, words in data["several"]["preferred"].items()},
+        rather={fold_text(header): question for question, listed in data["rather"].items() for header in listed},
         people=foreign.people
         | {fold_text(word): role for role, listed in data["people"].items() if role != "adjectives" for word in listed},
         adjectives=foreign.adjectives.union(map(fold_text, data["people"]["adjectives"])),

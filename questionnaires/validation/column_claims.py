@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from questionnaires.header_words import Context, load_header_words
-from questionnaires.person_detection import has_company_word
+from questionnaires.person_detection import has_company_word, names_a_role
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_values import (
     KINDS,
@@ -76,6 +76,8 @@ class ClaimCollector:
                 self.shared[index] = reading
                 continue
             question = self.tell_by_values(reading.questions[0], index)
+            if question == "product" and self.table.numbers_rows(index):
+                continue  # an "Item" from 1 is the number of the row
             if question in PLACE_QUESTIONS and self.is_of_headquarters(index):
                 self.at_headquarters[index] = question
                 continue
@@ -172,6 +174,8 @@ class ClaimCollector:
         if claim.unclear:  # the whole header is understood, and may still mean something else
             lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.table.texts(claim.column))
             return lists_several and question in self.words.told_by_several
+        if question in NAMES and names_a_role(self.table.headers[claim.column]):
+            return False  # "Liaison / Name"
         if question == "name" and self.table.names(claim.column, self.words.site_words):
             return True  # "Estate / Garden"
         is_quantity = self.table.form.by_id[question].type in QUANTITIES and question not in COORDINATES

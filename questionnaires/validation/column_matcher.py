@@ -236,10 +236,12 @@ class ColumnMatcher:
         question = find_near_miss(self.table.headers[index], self.table.form, self.columns, self.tied | self.decided)
         if question:
             verdict = self.table.judge(question, index, COMPOSED)
-            # Any number is one, and companies have names under any header.
-            is_clear = self.table.form.by_id[question].type not in QUANTITIES and question not in NAMES
+            is_quantity = self.table.form.by_id[question].type in QUANTITIES
+            is_clear = not is_quantity and question not in NAMES  # any number is one, and companies have names anywhere
+            # Two or three words do not contradict that they are numbers, and are none: jobs under "Position".
+            may_be = verdict == "supports" or not is_quantity or self.table.consists_of(index, NUMBER.fullmatch)
             if (verdict == "supports" and is_clear) or (
-                verdict != "contradicts" and is_slip(self.table.headers[index], question, self.table.form)
+                verdict != "contradicts" and may_be and is_slip(self.table.headers[index], question, self.table.form)
             ):
                 self.read(question, index, "likely")
             else:

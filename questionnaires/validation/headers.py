@@ -41,6 +41,11 @@ SCRIPT_RUNS = re.compile(r"[\x00-\u024F]+|[^\x00-\u024F]+")  # of one word: Lati
 PLURAL = re.compile(r"(?<=[a-z])\((e?s)\)", re.IGNORECASE)  # "Agent(s)"
 NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
 
+# Of a question, in surveys and returns: "q3_district", "Q10. Where are passports kept?", "q7a_n_women", "Q6. ...of which women".
+QUESTION_NUMBER = re.compile(r"\A\s*[Qq][0-9]{1,3}[A-Za-z]?(?:_|[.):]\s)[\s.…]*")
+NUMBER_OF = re.compile(r"\An_(?=[a-z])")
+DAY = re.compile(r"\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2}\b")  # on which people were counted
+
 
 class HeaderReading(NamedTuple):
     """What a header asks: the ids of the questions (of several, the column answers all), and how well it names them.
@@ -58,6 +63,8 @@ def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks in a form; None if nothing in it is known."""
     if not header or len(header) > MAX_HEADER:
         return None
+    if fold_text(header) not in form.headers and (number := QUESTION_NUMBER.match(header)):
+        header = NUMBER_OF.sub("number ", header[number.end() :])
     reading = _read_parts(PLURAL.sub(r"\1", header), form)
     if reading and PER_CENT.search(header):
         questions = (SHARES.get(question, question) for question in reading.questions)
@@ -136,8 +143,9 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
 
 def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks about a number of people; the word for a group alone may also be a share, or one person."""
-    first, *others = (list_tokens(part) for part in SEPARATOR.split(header))
     roles = load_header_words().people
+    counted = _drop_included(DAY.sub("", header))
+    first, *others = (list_tokens(part) for part in SEPARATOR.split(counted))
     # "Hired labour (no.)" is a number of workers, the "staff no." that of one of them.
     counts = [part for part in others if part and all(roles.get(token) == "number" for token in part)]
     tokens = [*first, *(token for part in others if part not in counts for token in part), *("total" for _ in counts)]
@@ -151,6 +159,16 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     if form.kind == "agency" and people.question == "workers_total" and not is_counted:
         return None  # its own workers, or those that it placed in a year
     return HeaderReading((people.question,), COMPOSED, people.is_bare)
+
+
+def _drop_included(header: str) -> str:
+    """Return a header without those whom a number of people includes: "Total staff (incl. temps)" counts all of them."""
+    roles = load_header_words().people
+    rows = [row.split() for row in header.split(" / ")]
+    for row in rows:
+        included = next((n for n, word in enumerate(row) if n and roles.get(fold_text(word)) == "including"), len(row))
+        del row[included:]
+    return " / ".join(map(" ".join, rows))
 
 
 def contains_words(header: str, words: Collection[str]) -> bool:
@@ -197,6 +215,7 @@ def _read_words(text: str, form: Questionnaire) -> HeaderReading | None:
     words, word = load_header_words(), fold_text(text)
     if word in form.headers:
         rank, question = form.headers[word]
+        question = words.rather.get(word, question) if words.rather.get(word) in form.by_id else question
         is_unclear = words.unclear.get(form.kind, {}).get(word) == question
         return HeaderReading((question,), rank, is_unclear, is_unclear)
     if form.kind not in words.prefixes:

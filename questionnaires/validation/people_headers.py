@@ -15,7 +15,8 @@ from questionnaires.validation.run_together import UNSPACED, divide_word
 MAX_WORDS = 10
 LONGEST = 3  # words of one entry, such as "non national"
 SHARES = {"workers_female": "female_pct", "workers_migrant": "migrant_pct"}  # what the share of a group answers
-COUNTS = ("count", "number", "part", "share", "heads")
+PARTS = ("part", "including")
+COUNTS = ("count", "number", *PARTS, "share", "heads")
 NOUNS = ("noun", "one", "heads")
 
 
@@ -46,7 +47,7 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
         is_total = not is_share and not {"count", "number", "noun"}.isdisjoint(roles)
         return PeopleHeader("workers_total", is_bare=False) if is_total else None
     ((question, group),) = groups.items()
-    if not has_noun and "part" not in roles and group in load_header_words().adjectives:
+    if not has_noun and {*PARTS}.isdisjoint(roles) and group in load_header_words().adjectives:
         return None
     if is_share:
         return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None

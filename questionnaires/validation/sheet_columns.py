@@ -70,9 +70,14 @@ class SheetColumns:
         if any(self.consists_of(index, partial(is_identifier, kind)) for kind in IDENTIFIERS):
             return False  # that is what it is then
         codes = self.list_codes(index)
+        return len(np.unique(codes)) == len(codes) and not self.numbers_rows(index)
+
+    def numbers_rows(self, index: int) -> bool:
+        """Return whether a column only has numbers from 0 or 1 to at most that of its rows."""
+        texts = self.texts(index)
         numbers = sorted(int(text) for text in texts if PLAIN_NUMBER.fullmatch(text) and str(int(float(text))) == text)
-        is_numbering = len(numbers) == len(texts) and bool(numbers) and numbers[0] <= 1 and numbers[-1] <= len(codes)
-        return len(np.unique(codes)) == len(codes) and not is_numbering
+        is_whole = len(numbers) == len(texts) and bool(numbers)
+        return is_whole and numbers[0] <= 1 and numbers[-1] <= len(self.list_codes(index))
 
     def repeats(self, index: int) -> bool:
         """Return whether a column says the same in half of the rows or more."""
