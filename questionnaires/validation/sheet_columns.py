@@ -66,7 +66,6 @@ class SheetColumns:
 
     def identifies_rows(self, index: int) -> bool:
         """Return whether a column has another text in each row, and does not just number them."""
-        texts = self.texts(index)
         if any(self.consists_of(index, partial(is_identifier, kind)) for kind in IDENTIFIERS):
             return False  # that is what it is then
         codes = self.list_codes(index)
