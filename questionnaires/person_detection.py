@@ -46,7 +46,7 @@ class _PersonWords:
     places: tuple[str, ...]
     patterns: Mapping[str, tuple[re.Pattern[str], ...]]
     money: re.Pattern[str]
-    date: re.Pattern[str]
+    not_numbers: re.Pattern[str]  # of persons: dates, and identifiers of records
 
 
 @cache
@@ -78,7 +78,7 @@ def _load_words() -> _PersonWords:
             for kind in ("birth_date", "email", "phone", "identity_number", "name", "one_person")
         },
         money=re.compile(data["patterns"]["money"]),
-        date=re.compile(data["patterns"]["date"]),
+        not_numbers=re.compile(f"{data['patterns']['date']}|{data['patterns']['uuid']}"),
     )
 
 
@@ -100,15 +100,15 @@ def singles_out_a_person(text: str) -> bool:
 
 def _detect_in_text(text: str, company_name: bool, reference: bool) -> str | None:
     words = _load_words()
-    undated = words.date.sub(lambda match: " " * len(match[0]), text)
+    unnumbered = words.not_numbers.sub(lambda match: " " * len(match[0]), text)
     for code in PERSON_CODES:
         kind = code.removeprefix("person.")
-        searched = text if kind == "birth_date" else undated
+        searched = text if kind == "birth_date" else unnumbered
         for match in (match for pattern in words.patterns[kind] for match in pattern.finditer(searched)):
             is_allowed = reference and _may_be_company_number(match[0], kind)
-            if not is_allowed and not _is_money(match, undated, kind):
+            if not is_allowed and not _is_money(match, unnumbered, kind):
                 return code
-    return "person.name" if not reference and _contains_name(undated, company_name) else None
+    return "person.name" if not reference and _contains_name(unnumbered, company_name) else None
 
 
 def _may_be_company_number(text: str, kind: str) -> bool:

@@ -127,6 +127,6 @@ def _check_question(import_: Import, change: Mapping[str, str]) -> None:
                 question = load_combined_form(sheet["kind"]).by_id[change["question"]]
                 if question.type in TYPES and not question.person:
                     return
-    raise DomainError(
-        "correction.question", 422, f"This sheet has no column whose answers to the question '{change['question']}' can be corrected."
-    )
+    asked = change["question"]
+    detail = f"This sheet has no column whose answers to the question '{asked}' can be corrected."
+    raise DomainError("correction.question", 422, detail)

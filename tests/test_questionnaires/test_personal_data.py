@@ -396,6 +396,12 @@ def test_an_unusable_case_sheet_is_not_quoted_in_the_error():
     assert "Ruda" not in repr(caught.value.issues)
 
 
+def test_the_identifier_of_a_record_is_no_number_of_a_person():
+    assert detect_personal_data("Worker survey 00082952-c54d-4d10-a3de-f181af93d246") is None
+    assert detect_personal_data("Worker survey 12345678-1234-4123-8123-123456789012") is None
+    assert detect_personal_data("Worker survey 00829512345") == "person.phone"
+
+
 def test_dates_and_numbers_are_not_taken_for_personal_data():
     header = "| Case | Finding | Phase | Date | Number of people |"
     parsed = parse_case_file(build_case_workbook("| C-1 | Violence | work | 2026-05-03 | 12 |", header=header))
