@@ -231,7 +231,10 @@ def get_draft_mark(session: Session, supplier_ids: Collection[str], at: datetime
     """
     missing = set(supplier_ids) - list_consulted_suppliers(session, supplier_ids, at)
     for chunk in chunks(sorted(missing)):
-        suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(chunk))).all()
+        if len(chunk) == 1:  # on the page of a supplier, which is loaded already
+            suppliers: Sequence[Supplier] = [session.get_one(Supplier, chunk[0])]
+        else:
+            suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(chunk))).all()
         if len(find_imposed_labour(session, suppliers, at.date())) < len(suppliers):
             return DRAFT
     return ASSESSED_FROM_OUTSIDE if missing else ""
