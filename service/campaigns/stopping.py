@@ -7,6 +7,7 @@ gets an email.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import Select, or_, select
@@ -29,28 +30,35 @@ STOPPED = "questionnaire.stopped"
 
 
 def stop_all_unsafe(db: Database, at: datetime) -> int:
-    """Stop in every organisation the questionnaires that people would be in danger for answering; return how many."""
+    """Stop in every organisation the questionnaires that people would be in danger for answering; return how many.
+
+    Only those that can still be answered or reminded of: with a valid link, or a campaign in which something is due.
+    """
     with db.unscoped(write=False) as session:
         reachable = _select_reachable(at).with_only_columns(QuestionnaireRequest.organisation_id).distinct()
         organisations = session.scalars(reachable).all()
     count = 0
     for organisation_id in organisations:
-        with db.for_organisation(organisation_id) as session:
-            count += stop_unsafe(session, at)
+        # Suppliers are assessed without the lock of a writer, which would keep everybody waiting.
+        with db.for_organisation(organisation_id, write=False) as session:
+            unsafe = list(_find_unsafe(session, at))
+        for asking_id in unsafe:
+            with db.for_organisation(organisation_id) as session:
+                count += _stop(session, asking_id, at)
     return count
 
 
-def stop_unsafe(session: Session, at: datetime) -> int:
-    """Stop the questionnaires at suppliers where a state imposes the labour by what is known at a moment; return how many.
-
-    Only those that can still be answered or reminded of: with a valid link, or a campaign in which something is due.
-    """
-    requests = session.scalars(_select_reachable(at).order_by(QuestionnaireRequest.id)).all()
-    suppliers: list[Supplier] = []
-    for ids in chunks(sorted({request.supplier_id for request in requests})):
-        suppliers += session.scalars(select(Supplier).where(Supplier.id.in_(ids)))
-    imposed = find_imposed_labour(session, suppliers, at.date())
-    return sum(_stop(session, request.id, at) for request in requests if request.supplier_id in imposed)
+def _find_unsafe(session: Session, at: datetime) -> Iterator[str]:
+    """Yield the requests to suppliers at which, by what is known at a moment, a state imposes the labour."""
+    selected = _select_reachable(at).with_only_columns(QuestionnaireRequest.id, QuestionnaireRequest.supplier_id)
+    requests = session.execute(selected.order_by(QuestionnaireRequest.id)).all()
+    for some in chunks(requests):
+        ids = {supplier_id for _, supplier_id in some}
+        imposed = find_imposed_labour(
+            session, session.scalars(select(Supplier).where(Supplier.id.in_(ids))).all(), at.date()
+        )
+        yield from (asking_id for asking_id, supplier_id in some if supplier_id in imposed)
+        session.expunge_all()  # a register may be too large to be loaded
 
 
 def _select_reachable(at: datetime) -> Select[QuestionnaireRequest]:
