@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-# The letters that languages have beside a to z, in the places where their spelling allows them: "ñ" stands before a vowel in
-# Spanish, "ń" never does in Polish. Source: the alphabets and spelling rules of the languages.
+# The letters that languages have besides a to z, where their spelling allows them: "ñ" occurs before a vowel in Spanish, "ń"
+# never does in Polish. Source: the alphabets and spelling rules of the languages.
 GRAVE = r"è(?=(?:[bcdfgjlmnrstvz]|[bcdfgptv][lr]|qu|gn|[cpt]h)e|s?\b)"
 CARON = r"č(?!(?:[cdglmrsvz]|[fv]r)es?\b)"
 WESTERN = (

@@ -70,7 +70,7 @@ class ClaimCollector:
             reading = self.read_otherwise(index) or self.header_readings[index] or self.read_beside(index)
             if reading is None or index in self.columns.values():
                 continue
-            if self.table.sheet.stamp and reading.rank == COMPOSED:  # a form of ours has its own headers
+            if self.table.sheet.stamp and reading.rank == COMPOSED:  # our own forms have exact headers
                 continue
             if len(reading.questions) > 1:
                 self.shared[index] = reading
