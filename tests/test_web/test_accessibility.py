@@ -181,6 +181,9 @@ def test_print_leaves_out_what_paper_cannot_do_and_keeps_the_colours_of_levels(p
     expect(page.locator(".headline .level")).to_have_css("print-color-adjust", "exact")
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(page.locator("h1")).to_have_css("color", "rgb(29, 36, 43)")
+    page.goto("/suppliers")
+    filters = page.locator("form:has(#level)")
+    assert filters.evaluate("one => one.getClientRects().length") == 0, "they leave no empty space"
 
 
 def test_the_maps_show_the_countries_as_links_to_their_suppliers(page: Page) -> None:
