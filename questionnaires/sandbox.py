@@ -72,7 +72,7 @@ class _Template:
     def _read(self, size: int) -> bytes:
         data = self._stdout.read(size)
         if len(data) < size:
-            raise BrokenPipeError("the template of the sandboxed processes has died")
+            raise BrokenPipeError("the process from which sandboxed processes are started has died")
         return data
 
     @property

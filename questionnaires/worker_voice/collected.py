@@ -28,7 +28,7 @@ UNREADABLE = {
     "table": "The file cannot be read as a table.",
     "damaged": "The file is damaged. Export it again.",
     "rows": "The file has more rows than the survey has workers: the maximum is %(most)s.",
-    "columns": "The file lacks a column for the code or for a statement.",
+    "columns": "The file has no column for the code, or for one of the statements.",
 }
 DAMAGED = ("csv.unterminated_quote", "json.corrupt")
 

@@ -59,7 +59,7 @@ def change_account(session: Session, account_id: str, body: Values) -> Reply:
 
 
 def delete_account(session: Session, account_id: str) -> Reply:
-    """Delete a remedy account on which no payment was recorded."""
+    """Delete a remedy account for which no payment has been recorded."""
     account = accounts.get_account(session, account_id)
     check_version(build_etag(account))
     accounts.delete_account(session, account, build_act(get_caller(), now()))

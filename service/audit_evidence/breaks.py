@@ -106,7 +106,7 @@ class _Walk:
         """Report a checkpoint of more events than there are."""
         longest = max(self.marks, default=0)
         if longest > self.number:
-            detail = f"A checkpoint was signed for {longest} events, and {self.number} are left."
+            detail = f"A checkpoint was signed for {longest} events, but only {self.number} are left."
             self.report("audit.cut_off", self.number + 1, detail)
 
 
@@ -183,7 +183,7 @@ def _check_end(session: Session, walk: _Walk) -> None:
     end = session.get(AuditChain, walk.chain)
     length, last = (end.length, end.hash) if end is not None else (0, START)
     if length > walk.number:
-        walk.report("audit.cut_off", walk.number + 1, f"There were {length} events, and {walk.number} are left.")
+        walk.report("audit.cut_off", walk.number + 1, f"There were {length} events, but only {walk.number} are left.")
     elif length < walk.number:
         walk.report("audit.added", length + 1, f"Event {length + 1} was not recorded by the service.")
     elif last != walk.hash:

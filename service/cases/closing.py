@@ -119,8 +119,8 @@ def _get_proposed(session: Session, case_id: str, by: str) -> tuple[StoredCase, 
         raise DomainError(
             "case.closing_by_key",
             403,
-            "An API key can only propose closing an emergency. A user has to adopt the proposal, and an approver "
-            "has to confirm it.",
+            "An API key can only propose closing an emergency. A user has to take over the proposal, and an "
+            "approver has to confirm it.",
         )
     if case.closing is None:
         raise DomainError("case.not_proposed", 409, "No one has proposed closing this case.")
@@ -159,7 +159,9 @@ def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, o
         raise DomainError("date.future", 422, "The date on which someone spoke to the workers is in the future.")
     if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
         raise DomainError(
-            "case.closing_check", 422, "Someone must have spoken to the workers after the case was opened."
+            "case.closing_check",
+            422,
+            "Someone has to speak to the workers after the case is opened. Enter a date after that.",
         )
     if check.chosen_by not in CHOSEN_BY:
         raise DomainError("case.closing_check", 422, f"Choose who selected the workers: {', '.join(CHOSEN_BY)}.")

@@ -249,5 +249,5 @@ def _check_credentials(host: Host, credentials: Credentials) -> None:
         raise DomainError("system.credentials", 422, "Enter the client ID and secret, or the user name and password.")
     api_key = credentials.api_key
     if len(api_key) > MAX_SECRET or not api_key.isprintable() or bool(api_key) != host.needs_api_key:
-        sentence = "needs an application key" if host.needs_api_key else "takes no application key"
+        sentence = "needs an application key" if host.needs_api_key else "does not use an application key"
         raise DomainError("system.credentials", 422, f"{host.title} {sentence}.")

@@ -173,7 +173,8 @@ def _grant_to_system(connection: Connection, role: str) -> None:
     version = int(connection.exec_driver_sql("SHOW server_version_num").scalar_one())
     if version < MIN_VERSION_OF_MAINTAIN:
         raise RowSecurityError(
-            "Before PostgreSQL 17, only the owner of the tables can remove the remains of deleted rows. Set "
+            "Before PostgreSQL 17, only the owner of the tables can vacuum them, which removes what is left of "
+            "deleted rows. Set "
             "DILIGENCE_SYSTEM_DATABASE_URL to the URL for the owner, and leave out DILIGENCE_OWNER_DATABASE_URL."
         )
     schema, to = _get_schema(connection), _quote(connection, role)

@@ -42,7 +42,7 @@ def find_unused_files(installation: Installation) -> Iterator[Finding]:
 def find_leftovers(installation: Installation) -> Iterator[Finding]:
     """Yield what killed processes left behind in the file store."""
     for name in installation.blobs.list_leftovers():
-        detail = "A process that was killed left this behind. The scheduler will remove it during its next run."
+        detail = "This was left behind by a process that was killed. The scheduler will remove it during its next run."
         yield Finding("stored_file.leftover", f"leftover {name}", detail, installation.blobs.clean)
 
 

@@ -185,7 +185,7 @@ def find_lost_jobs(installation: Installation) -> Iterator[Finding]:
         detail = "It is running, but no worker is processing it."
         yield Finding("job.lost", f"job {job.id}", detail, _build_job_repair(installation.db, job))
     for job_id in unended:
-        yield Finding("job.state", f"job {job_id}", "It has ended, but the time at which it ended is missing.")
+        yield Finding("job.state", f"job {job_id}", "It has ended, but its end time is missing.")
 
 
 def _select_unleased_jobs() -> Select[Job]:
@@ -213,11 +213,11 @@ def find_wrong_watchlists(installation: Installation) -> Iterator[Finding]:
     with installation.db.unscoped(write=False) as session:
         wrong = session.execute(select(Watchlist.id, Watchlist.entries, count).where(Watchlist.entries != count))
         for watchlist_id, said, counted in wrong:
-            detail = f"It should have {said} entries but has {counted}. Load the list again."
+            detail = f"It should have {said} entries but has {counted}. Import the list again."
             yield Finding("watchlist.entries", f"watchlist {watchlist_id}", detail)
         unused = session.execute(_select_unused_editions()).all()
     for watchlist_id, edition in unused:
-        detail = f"Entries of its edition {edition} are left over from a load that did not finish."
+        detail = f"Entries of its edition {edition} are left over from an import that did not finish."
         repair = _build_edition_repair(installation.db, watchlist_id, edition)
         yield Finding("watchlist.leftover", f"watchlist {watchlist_id}", detail, repair)
 

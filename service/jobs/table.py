@@ -316,7 +316,7 @@ def release_jobs(db: Database, owner: str) -> int:
         # A job that is just writing a step is left alone: its lease ends.
         held = session.scalars(held_by.with_for_update(skip_locked=True)).all()
         for job in held:
-            _set_queued(job, "The service was stopped. The job will continue from its last step.", timedelta(0))
+            _set_queued(job, "The service was stopped. The job will continue from where it stopped.", timedelta(0))
             job.attempt -= 1
         return len(held)
 

@@ -165,7 +165,7 @@ def _run_attempt(db: Database, claimed: ClaimedJob, handler: Handler, job_log: A
     except Cancelled:
         return end_job(db, claimed, "cancelled", "Cancelled.", on_end=handler.on_failure)
     except Stopped:
-        message = "The service was stopped. The job will continue from its last step."
+        message = "The service was stopped. The job will continue from where it stopped."
         requeue(db, claimed, message, counted=False, at_once=True)
         return "returned"
     except GaveWay:

@@ -248,7 +248,8 @@ def save_filter(
         if (kind := session.scalars(named).one().query.get("kind", "")) != filter_.kind:
             other_list = "recruitment agencies" if kind == "agency" else "suppliers"
             detail = (
-                f"You already have a filter with this name in the list of {other_list}. Replacing it removes it there."
+                f"You already have a filter with this name in the list of {other_list}. If you replace it, it "
+                f"is removed from that list."
             )
         raise DomainError("filter.taken", 409, detail) from error
     return saved

@@ -90,7 +90,7 @@ def _read_rows(data: bytes, on: date) -> list[tuple[dict[str, Any], date | None]
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _refuse("The file is not UTF-8. Save it as 'CSV UTF-8', and upload it again.") from error
+        raise _refuse("The file is not in UTF-8. Save it as 'CSV UTF-8', and upload it again.") from error
     first = text.split("\n", 1)[0]
     try:
         lines = list(csv.reader(StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True))

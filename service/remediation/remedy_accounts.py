@@ -174,7 +174,9 @@ def confirm_payment(
     if confirmation.on > act.on:
         raise DomainError("date.future", 422, "The date on which workers were asked is in the future.")
     if confirmation.on < instalment.paid_on:
-        raise DomainError("remedy.too_early", 422, "Workers have to be asked after the payment.")
+        raise DomainError(
+            "remedy.too_early", 422, "The date on which workers were asked must not be earlier than the payment."
+        )
     if not (confirmation.asked > 0 and 0 <= confirmation.confirming <= confirmation.asked <= instalment.workers):
         detail = (
             f"Enter how many workers were asked, from 1 to {instalment.workers:,}, and how many of them were paid in "

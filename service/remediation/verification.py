@@ -88,7 +88,11 @@ def _check_day(step: Step, check: Check, act: Act) -> None:
     if check.checked_on > act.on:
         raise DomainError("date.future", 422, "The date of the check is in the future.")
     if check.checked_on < step.created_at.date() - timedelta(days=1):  # a day: time zones
-        raise DomainError("verification.too_early", 422, "The check was made before this step was planned.")
+        raise DomainError(
+            "verification.too_early",
+            422,
+            "The date of the check is earlier than the day on which this step was planned.",
+        )
 
 
 def _check_source(step: Step, check: Check) -> None:

@@ -29,7 +29,7 @@ from service.retaliation.watches import begin_again, check_open, end_watch, list
 NO_SIGN, SIGNS, NOT_POSSIBLE = "no_sign", "signs", "not_possible"
 RESULTS = (NO_SIGN, SIGNS, NOT_POSSIBLE)
 MAX_WORKERS = 100_000
-REOPENED = "A retaliation check found signs that workers have suffered for what they reported."
+REOPENED = "A retaliation check found signs that workers have suffered for speaking up."
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,10 @@ def _check_content(outcome: Outcome) -> None:
         )
     if any(figures.values()) != (outcome.result == SIGNS):
         raise DomainError(
-            "check.figures", 422, "The figures and the result do not match: there are signs if any figure is above 0."
+            "check.figures",
+            422,
+            "The figures and the result do not match: if any figure is above 0, the "
+            "result must be that there are signs.",
         )
 
 

@@ -23,7 +23,7 @@ from service.web.downloads import build_download
 system_pages = Blueprint("systems", __name__, url_prefix="/connected-systems")
 BLANK_ROWS = 3  # for further fields, below those that are mapped
 ENDS = {
-    "nothing_changed": lazy_gettext("Nothing had changed."),
+    "nothing_changed": lazy_gettext("There were no changes to push."),
     "sign_in_refused": lazy_gettext("The system rejected the credentials. Enter them again."),
     "sign_in_failed": lazy_gettext("The system returned no token. Check the address and the OAuth settings there."),
     "credentials_lost": lazy_gettext("The stored credentials can no longer be read. Enter them again."),
@@ -180,7 +180,7 @@ def upload_identifiers(system_id: str) -> AnyResponse:
         try:
             text = file.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            sentence = _("The file is not UTF-8. Save it as 'CSV UTF-8', and upload it again.")
+            sentence = _("The file is not in UTF-8. Save it as 'CSV UTF-8', and upload it again.")
             raise DomainError("system.identifier_file", 422, sentence) from error
         with write_session() as session:
             counts = identifiers.import_identifiers(session, system_id, text, now(), get_caller().actor)

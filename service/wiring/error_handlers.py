@@ -120,7 +120,7 @@ def _is_small_enough() -> bool:
 def _describe_limit() -> str:
     if _is_small_enough():
         text = _(
-            "Too much at once: at most %(parts)s fields and files, with %(text)s bytes of text, are accepted here.",
+            "The request is too large: at most %(parts)s fields and files, with %(text)s bytes of text, are accepted.",
             parts=format_number(request.max_form_parts or 0),
             text=format_number(request.max_form_memory_size or 0),
         )

@@ -46,4 +46,4 @@ def test_an_unknown_product_in_a_returned_form_is_reported_as_a_blank():
     parsed = parse_files([("list.xlsx", workbook(header + "\n".join(rows)))], Choices(), ON)
     (issue,) = [issue for issue in parsed.issues if issue.code.startswith("product.")]
     assert (issue.code, issue.cells, issue.severity) == ("product.unrecognised", ("D2",), "warning")
-    assert "counts like a blank" in issue.describe()
+    assert "counts as a blank" in issue.describe()

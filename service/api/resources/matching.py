@@ -27,7 +27,8 @@ ROUTES: tuple[Route, ...] = (
           "Decide whether two suppliers are the same: merge them, or record that they are different.", PairDecisionSchema(),
           transaction="write", body=PROPOSAL_DECISION),
     Route("POST", "/identity/decisions", "decide_identity_proposals", identity.decide_many,
-          "Decide alike on up to 50 pairs of suppliers that may be the same, all or none.", PAIR_DECISIONS,
+          "Make the same decision on up to 50 pairs of suppliers that may be the same. It is saved for all of "
+          "them or for none.", PAIR_DECISIONS,
           transaction="write", body=PAIR_DECISIONS),
     Route("GET", "/identity/merges", "list_merges", identity.list_merges, "List merges, newest first.", MERGE_PAGE,
           query=PageQuerySchema()),

@@ -30,7 +30,9 @@ class ApprovalSchema(ApiSchema):
     due = fields.Date(allow_none=True, metadata={"description": "The requested date."})
     reason = fields.String(
         allow_none=True,
-        metadata={"description": "Null if it might reveal what workers reported and the caller has no access to that."},
+        metadata={
+            "description": "Null if it might reveal what workers reported and the caller is not allowed to see that."
+        },
     )
     asked_at = fields.DateTime()
 

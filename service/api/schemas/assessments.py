@@ -77,7 +77,7 @@ class DecisionDetailsSchema(ApiSchema):
     answer = StrictChoice(ANSWERS)
     reasons = fields.List(fields.Nested(ReasonForDecisionSchema), metadata={"minItems": 1})
     ends_when = fields.String(
-        allow_none=True, metadata={"description": "What would end the hold. Null for all other decisions."}
+        allow_none=True, metadata={"description": "What would end the hold. Null for any other decision."}
     )
     meanwhile = fields.String(
         allow_none=True,

@@ -382,7 +382,7 @@ class SheetChangeSchema(ApiSchema):
     tables = StrictList(StrictNested(TableChangeSchema))
     left_out = StrictList(StrictInteger(1), metadata={"description": "All rows to leave out."})
     read_rows = StrictList(
-        StrictInteger(1), metadata={"description": "All rows to read even though they were left out."}
+        StrictInteger(1), metadata={"description": "All rows to read although they would otherwise be left out."}
     )
     corrections = StrictList(
         StrictNested(NewCellCorrectionSchema),

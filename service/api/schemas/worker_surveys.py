@@ -37,7 +37,10 @@ class SurveyFigureSchema(ApiSchema):
     statement = fields.String()
     text = fields.String(metadata={"description": "The statement as workers read it in English."})
     adverse = CurrentChoice(
-        ADVERSE_ANSWERS, metadata={"description": "Whether agreeing (true) or disagreeing (untrue) is a sign of risk."}
+        ADVERSE_ANSWERS,
+        metadata={
+            "description": "Whether agreeing (`true`) or disagreeing (`untrue`) with the statement is a sign of risk."
+        },
     )
     indicator = fields.String(metadata={"description": "The indicator that the statement is about."})
     groups = StrictList(StrictNested(SurveyGroupFigureSchema))

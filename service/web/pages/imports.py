@@ -408,8 +408,8 @@ def remove_sample() -> AnyResponse:
     message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
     if removal.kept:
         message += " " + ngettext(
-            "%(num)s other was kept, with its sample answers, because it also came from another source.",
-            "%(num)s others were kept, with their sample answers, because they also came from another source.",
+            "%(num)s other supplier was kept, with its sample answers, because it also came from another source.",
+            "%(num)s other suppliers were kept, with their sample answers, because they also came from another source.",
             removal.kept,
         )
     flash(message)

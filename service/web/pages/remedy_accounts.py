@@ -155,7 +155,7 @@ def _change(
 
 
 def delete_account(account_id: str) -> AnyResponse:
-    """Delete a remedy account on which no payment was recorded."""
+    """Delete a remedy account for which no payment has been recorded."""
     try:
         with write_session() as session:
             account = accounts.get_account(session, account_id)
