@@ -102,14 +102,14 @@ def test_the_same_answers_come_back_from_kobo_and_odk_with_names_or_labels_in_an
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [
-        (b"code,country\nACDEF-GHJKL,TH\n", "export.csv", "lacks a column for the code"),
-        (b"own_papers\ntrue\n", "export.csv", "lacks a column for the code"),
+        (b"code,country\nACDEF-GHJKL,TH\n", "export.csv", "has no column for the code"),
+        (b"own_papers\ntrue\n", "export.csv", "has no column for the code"),
         (b"", "export.csv", "cannot be read"),
         (b'code,own_papers\n"A,true\n', "export.csv", "damaged"),
         (b'{"value": [', "export.json", "damaged"),
         (b"code,own_papers\n" + b"A,true\n" * 101, "export.csv", "maximum is 100"),
         (b"PK\x03\x04", "export.xlsx", "Only CSV and JSON"),
-        (b'[{"country": -1' + b"0" * 400 + b"}]", "export.json", "lacks a column for the code"),
+        (b'[{"country": -1' + b"0" * 400 + b"}]", "export.json", "has no column for the code"),
         (b"[" * 100_000, "export.json", "damaged"),
     ],
 )

@@ -243,7 +243,7 @@ def test_answers_that_contradict_each_other_are_named_as_people_read_them(case: 
     officer = make_browser(case.app, make_user(case.database, case.organisation_id))
     assert f"“{free}”" in html.unescape(officer.get(path).text)
     review = html.unescape(officer.get(f"{path}/askings/{case.asking_id}/review").text)
-    assert f"'{free}' cannot count as reassuring" in review
+    assert f"'{free}' contradicts" in review
     assert "Please correct one of them" not in review, "that is for whoever answers"
 
 
