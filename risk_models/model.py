@@ -197,7 +197,7 @@ class Model:
 
     ``actions``: the release of the action library that its plans use. ``digest``: of its file and of the core it includes.
     ``sector_questions``: questions that only its form asks, by which a site of unknown sector is recognised.
-    ``unrecognised_goods_blank``: a product that names no good we know counts like a blank.
+    ``unrecognised_goods_blank``: a product that names no good we know counts as a blank.
     """
 
     id: str

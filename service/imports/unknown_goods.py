@@ -1,4 +1,4 @@
-"""Report products that name no good we know: in returned forms, where they count like blanks, and elsewhere in rows where the
+"""Report products that name no good we know: in returned forms, where they count as blanks, and elsewhere in rows where the
 public list of goods names some for the country and sector.
 """
 

@@ -97,7 +97,7 @@ def decide(session: Session, request: StepRequest, *, approves: bool, response: 
     if request.state != "open":
         raise DomainError("approval.decided", 409, "This request has already been decided.")
     if request.asked_by == act.actor.name:
-        raise DomainError("approval.own", 403, "You made this request. A different approver has to decide it.")
+        raise DomainError("approval.own", 403, "You made this request. A different approver has to decide on it.")
     check_reason(response, is_needed=not approves)
     step = get_step(session, request.step_id, replace(act, sees_worker_derived=True))
     if approves:

@@ -36,7 +36,7 @@ def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Findi
     is known only from workers; ``reply.text``, ``text.too_long``, ``person.*``.
     """
     if not findings or any(finding.supplier_id != supplier.id for finding in findings):
-        raise DomainError("reply.findings", 422, "Choose the findings that the supplier is asked about.")
+        raise DomainError("reply.findings", 422, "Choose the findings to put to the supplier.")
     if any(finding.worker_derived for finding in findings):
         raise DomainError(
             "reply.worker_derived",

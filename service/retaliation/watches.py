@@ -167,7 +167,7 @@ def decide_on_end(session: Session, watch_id: str, *, approves: bool, response: 
     if watch.end_asked_by is None:
         raise DomainError("approval.decided", 409, "There is no open request to end this watch.")
     if watch.end_asked_by == act.actor.name:
-        raise DomainError("approval.own", 403, "You made this request. A different approver has to decide it.")
+        raise DomainError("approval.own", 403, "You made this request. A different approver has to decide on it.")
     check_reason(response, is_needed=not approves)
     watch.end_response = response.strip() or None
     if approves:

@@ -106,7 +106,7 @@ def test_verify_reports_a_changed_finding_about_the_buyer(tmp_path: Path, capsys
 def test_a_report_shows_findings_and_actions_about_the_buyer(tmp_path: Path) -> None:
     _, out = assess(tmp_path, "--buyer", str(fill_form(tmp_path / "ours.xlsx", SHEET_ANSWERS)))
     page = html_text((out / "report.html").read_bytes())
-    assert "How our own buying practices contribute" in page
+    assert "How our own purchasing practices contribute" in page
     assert "Whether prices cover legal wages: " in page
     assert "Pay a price that covers legal wages" in page
     rows = workbook_rows((out / "report.xlsx").read_bytes(), "Buyer")
@@ -126,7 +126,7 @@ def test_a_suppliers_copy_does_not_show_the_buyers_answers(name: str, tmp_path: 
             "pdf": pdf_text,
             "xlsx": lambda data: str(openpyxl.load_workbook(io.BytesIO(data)).sheetnames),
         }
-        heading = "buyer" if name == "xlsx" else "how our own buying practices"
+        heading = "buyer" if name == "xlsx" else "how our own purchasing practices"
         assert (heading in readers[name](data).lower()) is (audience == "internal")
 
 
