@@ -15,7 +15,7 @@ GROUPS = tuple(load_directory_rules()["groups"])
 
 
 class ReferralContactSchema(ApiSchema):
-    """An organisation that helps workers in a country. Never enter a person.
+    """An organisation that helps workers in a country. Never enter the details of a person.
 
     `called_on` is the day on which someone last called the organisation and
 
