@@ -148,7 +148,9 @@ def test_a_filter_name_in_use_says_which_list_has_it(database: Database) -> None
     ana = make_user(database, organisation)
     with database.for_organisation(organisation) as session:
         supplier_list.save_filter(session, ana, "Mine", SupplierFilter(country="TH"))
-        with pytest.raises(DomainError, match="in the list of suppliers. If you replace it, it is removed from that list"):
+        with pytest.raises(
+            DomainError, match="in the list of suppliers. If you replace it, it is removed from that list"
+        ):
             supplier_list.save_filter(session, ana, "Mine", SupplierFilter(kind="agency"))
         with pytest.raises(DomainError, match="with this name.$"):
             supplier_list.save_filter(session, ana, "Mine", SupplierFilter())
