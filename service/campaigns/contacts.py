@@ -17,7 +17,7 @@ from service.db.campaign_tables import SupplierContact
 from service.db.session import chunks
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError
-from service.outbox.mail_texts import list_default_texts
+from service.outbox.mail_texts import list_mail_languages
 from service.outbox.queue import is_address
 
 COLUMNS = {
@@ -61,8 +61,8 @@ def save_contact(
     email = email.strip()
     if not is_address(email):
         raise DomainError("contact.email", 422, "Enter one email address, such as office@supplier.example.")
-    if language is not None and language not in list_default_texts():
-        known = ", ".join(list_default_texts())
+    if language is not None and language not in list_mail_languages():
+        known = ", ".join(list_mail_languages())
         raise DomainError("contact.language", 422, f"Choose a language that emails are available in: {known}.")
     if not confirmed:
         raise DomainError(
@@ -87,7 +87,7 @@ def note_language(session: Session, asking_id: str, language: str) -> None:
         return
     request.language = language
     contact = get_contact(session, request.supplier_id)
-    if contact is not None and language in list_default_texts():
+    if contact is not None and language in list_mail_languages():
         contact.language = language
 
 

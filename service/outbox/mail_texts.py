@@ -57,6 +57,11 @@ class Text:
     is_own: bool = False
 
 
+def list_mail_languages() -> tuple[str, ...]:
+    """List the languages in which emails can be sent, English first; whatever is not translated is sent in English."""
+    return (FALLBACK, *list_text_languages())
+
+
 @cache
 def list_default_texts() -> Mapping[str, Mapping[str, Text]]:
     """Return the texts that Diligence comes with: language -> event code -> text. Most are in English only."""

@@ -23,7 +23,7 @@ from service.campaigns.merge_file import SCOPES
 from service.campaigns.outcomes import ACTIONS, HOW_REFUSED
 from service.campaigns.rules import load_rules
 from service.campaigns.selection import MAIL, MERGE_FILE
-from service.outbox.mail_texts import list_default_texts
+from service.outbox.mail_texts import list_mail_languages
 
 FORMS = {kind: [form for form in list_form_ids() if load_form(form).kind == kind] for kind in JUDGED_KINDS}
 CHANGES = ("pause", "resume", "cancel")
@@ -38,7 +38,7 @@ class SupplierContactSchema(ApiSchema):
         35,
         allow_none=True,
         metadata={
-            "enum": [*list_default_texts(), None],
+            "enum": [*list_mail_languages(), None],
             "description": "The language chosen by the respondent; null if it is the default for the supplier's country.",
         },
     )

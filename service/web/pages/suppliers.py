@@ -27,7 +27,7 @@ from service.erasure import erase as erasure
 from service.errors import DomainError
 from service.online_questionnaires.checking import list_unread_answers
 from service.online_questionnaires.progress import STATES, describe_progress
-from service.outbox.mail_texts import list_default_texts
+from service.outbox.mail_texts import list_mail_languages
 from service.queries import supplier_detail, supplier_filter, supplier_list, supplier_pages
 from service.queries.supplier_evidence import GRADES, list_answered_questions, list_evidence_items
 from service.queries.supplier_filter import SupplierFilter
@@ -191,7 +191,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         campaigns=campaigns,
         contact=contact,
         connected=connected,
-        mail_languages={code: get_locale(code).english_name or code for code in list_default_texts()},
+        mail_languages={code: get_locale(code).english_name or code for code in list_mail_languages()},
         cases=cases,
         remediation=remediation,
         strengths=STRENGTHS,
