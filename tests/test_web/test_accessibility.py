@@ -7,7 +7,7 @@ import pytest
 from patience import PATIENCE
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 from test_web.conftest import ANA, Office
-from test_web.every_page import ALL_BUT_COLOURS, COLOURS, find_accessibility_faults, list_page_addresses
+from test_web.every_page import find_accessibility_faults, find_contrast_faults, list_page_addresses
 
 SCHEMES = ("light", "dark")
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -115,11 +115,11 @@ def findings(chromium: Browser, office: Office, cookies: dict[str, StorageState]
         assert page.goto(path).status == 200, name
         findings.faults.extend(find_accessibility_faults(page, name))
         page.emulate_media(color_scheme="dark")
-        findings.faults.extend(find_accessibility_faults(page, f"{name}, dark", **COLOURS))
+        findings.faults.extend(find_contrast_faults(page, f"{name}, dark"))
         page.set_viewport_size(ENLARGED)
         broken = page.evaluate(BROKEN_WORDS)
         page.set_viewport_size(NARROW)
-        findings.faults.extend(find_accessibility_faults(page, f"{name}, narrow", **ALL_BUT_COLOURS))
+        findings.faults.extend(find_accessibility_faults(page, f"{name}, narrow", colours=False))
         if broken := broken + page.evaluate(BROKEN_WORDS):
             findings.broken_words[name] = broken
     context.close()
@@ -129,6 +129,14 @@ def findings(chromium: Browser, office: Office, cookies: dict[str, StorageState]
 def test_no_page_has_accessibility_faults_or_overflows_in_any_width_or_scheme(findings: Findings) -> None:
     assert findings.faults == []
     assert findings.refused_by_policy == []
+
+
+def test_a_text_of_too_little_contrast_is_found_on_every_page_that_has_it(page: Page) -> None:
+    for _ in range(2):
+        page.set_content("<p>Legible</p><div style='background: #555'><p style='color: #999'>Hardly legible</p></div>")
+        assert [html for _, _, html in find_contrast_faults(page, "a page")] == [
+            '<p style="color: #999">Hardly legible</p>'
+        ]
 
 
 def test_no_word_is_broken_in_two_when_pages_are_enlarged_or_narrow(findings: Findings) -> None:
