@@ -21,7 +21,9 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, settings
+from jinja2 import FileSystemBytecodeCache
 from memory import find_memory
 from network import NetworkUsedError
 
@@ -36,7 +38,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def pytest_configure() -> None:
-    """Keep `tmp_path` in memory where there is room; pytest removes those of tests that passed."""
+    """Keep `tmp_path` in memory where there is room; pytest removes those of tests that passed. What is loaded until all tests
+    are collected stays until the end, so there is no garbage to look for.
+    """
+    gc.disable()
     if memory := find_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
@@ -47,6 +52,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def is_local_address(sock: socket.socket, address: object) -> bool:
@@ -58,6 +64,15 @@ def is_local_address(sock: socket.socket, address: object) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile each template of pages once, for all applications that tests create."""
+    with pytest.MonkeyPatch.context() as patch:
+        cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": cache})
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

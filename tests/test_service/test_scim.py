@@ -10,14 +10,10 @@ from callers import make_browser, make_key, make_organisation, make_user
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import Field
-from scim2_client.engines.wsgi import WSGISCIMClient
-from scim2_models import Required, ScimProvider, Uniqueness
-from scim2_tester import Status, check_server
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from service.auth import users
-from service.auth.scim import server
 from service.auth.scim.provisioning import Person, create_account, save_group, update_account
 from service.clock import now
 from service.db.account_tables import ApiKey, User
@@ -86,21 +82,24 @@ def provider(app: Flask, database: Database, organisation_id: str) -> Provider:
     return Provider(app, organisation_id)
 
 
-class UserOfTheTester(server.User):
-    """The tester makes up a userName unless it is given examples, and ours is an email address if there is no other."""
-
-    __schema__ = server.User.__schema__
-    user_name: Annotated[str | None, Uniqueness.server, Required.true] = Field(
-        None, examples=[f"{uuid4()}@harbour.example" for _ in range(200)]
-    )
-
-
-UserOfTheTester.__name__ = "User"
-
-
 @pytest.mark.long
 def test_the_server_follows_the_rfcs_as_far_as_the_tester_of_python_scim_checks_them(provider: Provider) -> None:
-    described = ScimProvider(models=[UserOfTheTester, server.Group], config=server.CONFIG)
+    # Here, since loading them takes longer than all other tests of this module.
+    from scim2_client.engines.wsgi import WSGISCIMClient  # noqa: PLC0415
+    from scim2_models import Required, ScimProvider, Uniqueness  # noqa: PLC0415
+    from scim2_tester import Status, check_server  # noqa: PLC0415
+
+    from service.auth.scim import server  # noqa: PLC0415
+
+    class User(server.User):
+        """The tester makes up a userName unless it is given examples, and ours is an email address if there is no other."""
+
+        __schema__ = server.User.__schema__
+        user_name: Annotated[str | None, Uniqueness.server, Required.true] = Field(
+            None, examples=[f"{uuid4()}@harbour.example" for _ in range(200)]
+        )
+
+    described = ScimProvider(models=[User, server.Group], config=server.CONFIG)
     client = WSGISCIMClient(
         provider.client.application, "http://localhost/scim/v2", headers=provider.headers, provider=described
     )
