@@ -375,7 +375,6 @@ def test_two_starts_of_one_page_at_the_same_moment_start_one_campaign(desk: Desk
 def test_a_reminder_is_in_the_language_that_the_respondent_chose(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     texts = list_default_texts()
     monkeypatch.setattr("service.campaigns.rules.list_default_texts", lambda: {**texts, "th": texts["en"]})
-    monkeypatch.setattr("service.campaigns.contacts.list_default_texts", lambda: {**texts, "th": texts["en"]})
     (supplier_id,) = desk.add_suppliers(1)
     desk.start()
     desk.deliver()
