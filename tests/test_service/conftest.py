@@ -24,6 +24,7 @@ from service.db.session import Database
 from service.log import configure_logging
 from service.settings import Settings
 from service.wiring.app import connect, create_app
+from service.wiring.processes import migrate_database
 
 
 class StandardError(StringIO):
@@ -75,6 +76,14 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
         yield databases.connect(engine)
 
 
+@pytest.fixture(scope="session")
+def migrated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as `diligence migrate` leaves it, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated") / "data"
+    migrate_database(Settings(data=folder))
+    return folder
+
+
 @pytest.fixture
 def sqlite_database(sqlite: databases.Empty) -> Iterator[Database]:
     """An empty SQLite database, for a test to which the kind of database makes no difference."""
@@ -97,9 +106,9 @@ def shared_app(sqlite: databases.Empty, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def app(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path) -> Iterator[Flask]:
-    """The application over that database, as it is served without TLS on this machine. Each response of its API must be as the
-    OpenAPI document says: a field that is returned and not declared fails the test.
+def served(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path) -> Iterator[Flask]:
+    """The application over that database, of each kind, as it is served without TLS on this machine. Each response of its API
+    must be as the OpenAPI document says: a field that is returned and not declared fails the test.
 
     All tests share it, since creating its routes takes longer than most of them: a test that adds a route or counts responses
     takes `new_app`.
@@ -109,6 +118,12 @@ def app(shared_app: tuple[Flask, list[str]], database: Database, tmp_path: Path)
     faults.clear()
     yield application
     assert not faults
+
+
+@pytest.fixture
+def app(served: Flask) -> Flask:
+    """The application, where the kind of database makes no difference."""
+    return served
 
 
 @pytest.fixture

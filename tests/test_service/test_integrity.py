@@ -5,6 +5,7 @@ everything else as it is.
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -340,12 +341,11 @@ def test_a_damaged_database_file_is_found(sqlite: Callable, blobs: FolderStore):
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_data: Path) -> Path:
     """The data folder of an installation that was migrated."""
     monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("service.log.configure_logging", lambda level: None)
-    assert cli.main(["migrate"]) == 0
-    return tmp_path / "data"
+    return Path(shutil.copytree(migrated_data, tmp_path / "data"))
 
 
 def test_the_exit_status_tells_nothing_found_from_something_found_and_repaired(

@@ -1,6 +1,7 @@
 """`diligence models compare`, `sensitivity` and `validate`, as their user meets them."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -168,9 +169,11 @@ def test_the_validation_that_is_published_is_that_of_these_facts_and_models(tmp_
     assert load_countries().names["MY"] in out.read_text(encoding="utf-8")
 
 
-def test_a_portfolio_is_compared_as_it_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_portfolio_is_compared_as_it_is_kept(
+    tmp_path: Path, migrated_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(migrated_data, tmp_path, dirs_exist_ok=True)
     data = ["--data", str(tmp_path)]
-    assert cli.main(["migrate", *data]) == 0
     database = Database(open_engine(f"sqlite:///{tmp_path / 'diligence.db'}"))
     with database.for_organisation(create_organisation(database, "Harbour Foods")) as session:
         for reference, country in (("S-1", "VN"), ("S-2", "NO")):

@@ -104,16 +104,6 @@ def test_serve_prints_its_address_and_user_stops_cleanly_and_starts_again(tmp_pa
         assert stopped(process, signal.SIGTERM) == ""
 
 
-def test_a_port_in_use_is_reported(tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with running("serve", "--data", tmp_path / "data", "--port", port) as process:
-            assert process.wait(PATIENCE) == 2
-            assert process.stderr.read() == (
-                f"diligence: Cannot listen on 127.0.0.1, port {port} (Address already in use). Choose another port with --port.\n"
-            )
-
-
 def test_web_worker_and_scheduler_share_the_work_on_postgresql(postgresql: Empty, tmp_path: Path):
     with postgresql() as engine:
         port = find_free_port()

@@ -1,6 +1,8 @@
 """Watchlists in the command line, pages and API, and in backup and retention."""
 
 import re
+import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -179,11 +181,11 @@ def test_a_decision_on_a_match_no_longer_found_is_kept_for_the_retention_period(
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_data: Path) -> Iterator[Database]:
     """A database in the data folder that the environment names, with an organisation."""
     monkeypatch.setenv("DILIGENCE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("service.log.configure_logging", lambda level: None)
-    assert cli.main(["migrate"]) == 0
+    shutil.copytree(migrated_data, tmp_path / "data")
     database = open_installation(Settings(data=tmp_path / "data"))
     create_organisation(database, "Harbour Foods")
     yield database
