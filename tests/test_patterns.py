@@ -93,7 +93,9 @@ def find_slow_text(pattern: re.Pattern, *, anchored: bool) -> str | None:
             costs.append((measure(pattern, repeat(unit, SHORT) + end, anchored=anchored), unit, end))
             if costs[-1][0] >= MOST_FOR_SHORT:
                 return unit + end
-    for _, unit, end in sorted(costs)[-WORST:]:
+    # What would stay within the limit even if it grew with the square of the length is not tried at full length.
+    growing = [cost for cost in sorted(costs) if cost[0] * (LONG / SHORT) ** 2 >= MOST_FOR_LONG]
+    for _, unit, end in growing[-WORST:]:
         if measure(pattern, repeat(unit, LONG) + end, anchored=anchored) >= MOST_FOR_LONG:
             return unit + end
     return None

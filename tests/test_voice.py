@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -131,9 +132,15 @@ def iter_release_texts() -> Iterator[tuple[str, Text]]:
 
 def find_phrases(text: str) -> Iterator[re.Match[str]]:
     """Yield the phrases of the list in a text; of two that overlap the one that begins first, of these the longest."""
+    yield from build_pattern().finditer(text)
+
+
+@cache
+def build_pattern() -> re.Pattern[str]:
+    """Return the pattern of all phrases, the longest first."""
     phrases = sorted(DATA["phrases"], key=len, reverse=True)
     pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
-    yield from re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-]|:\w|\s*=\s)", text, re.IGNORECASE)  # no key or code
+    return re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-]|:\w|\s*=\s)", re.IGNORECASE)  # no key or code
 
 
 def list_findings() -> list[Finding]:
