@@ -61,11 +61,10 @@ def close_clarification(session: Session, request: QuestionnaireRequest, closed_
 
 def list_waiting(session: Session, requests: Sequence[QuestionnaireRequest]) -> list[Waiting]:
     """Return those of some requests for clarification that wait for a reply, with the next reminder of each."""
-    zone = session.scalars(select(Organisation.time_zone)).one()
     waiting = []
     for request in requests:
         if request.returned_on is None and request.closed_as is None and request.due_on is not None:
-            calendar = _build_calendar(session.get_one(Supplier, request.supplier_id), request.due_on, zone)
+            calendar = _build_calendar(session, session.get_one(Supplier, request.supplier_id), request.due_on)
             is_reminded = _is_reminded(session, request)
             waiting.append(Waiting(request, calendar.find_next_reminder(now()) if is_reminded else None))
     return waiting
@@ -96,7 +95,7 @@ def remind(session: Session, asking_id: str, at: datetime) -> bool:
     if request is None or request.due_on is None or request.returned_on is not None or request.closed_as is not None:
         return False
     supplier = session.get_one(Supplier, request.supplier_id)
-    calendar = _build_calendar(supplier, request.due_on, session.scalars(select(Organisation.time_zone)).one())
+    calendar = _build_calendar(session, supplier, request.due_on)
     days = calendar.find_reminder(at)
     before = calendar.find_reminder(request.reminded_at or _end_day(request.sent_on))
     contact = get_contact(session, supplier.id)
@@ -120,7 +119,8 @@ def _is_reminded(session: Session, request: QuestionnaireRequest) -> bool:
     return is_valid and not list_exited_suppliers(session, [request.supplier_id])
 
 
-def _build_calendar(supplier: Supplier, due_on: date, zone: str) -> Calendar:
+def _build_calendar(session: Session, supplier: Supplier, due_on: date) -> Calendar:
+    zone = session.get_one(Organisation, supplier.organisation_id).time_zone
     return Calendar(compute_due_at(due_on, supplier.answers.get("country"), zone))
 
 

@@ -305,6 +305,7 @@ class Clarification(NamedTuple):
 
 @pytest.fixture
 def clarification(database: Database) -> Clarification:
+    make_organisation(database, "Quay Trading")  # its time zone is no matter of the other organisation
     organisation_id, at = make_organisation(database), now()
     answers = {"name": "Blue Pier", "country": "TH", "workers_total": 120}
     with database.for_organisation(organisation_id) as session:
