@@ -8,7 +8,7 @@ what it is asked: neither what others reported nor what the buyer knows shows in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,6 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue
+from questionnaires.languages import ENGLISH_LANGUAGE, Language
+from questionnaires.question import Question
 from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
 from risk_models.answers import from_columns
 from risk_models.facts.facts import load_facts
@@ -34,10 +36,14 @@ UNFINISHED = "answer.unsupported"  # the other question may still be answered
 
 @dataclass(frozen=True)
 class Message:
-    """What is said beside an answer. ``is_problem``: the answer, or a part of it, cannot be used as it is."""
+    """What is said beside an answer. ``is_problem``: the answer, or a part of it, cannot be used as it is.
+
+    ``contradiction``: if two answers do not agree, their questions and texts, the one that the message is about first.
+    """
 
     issue: Issue
     is_problem: bool
+    contradiction: tuple[tuple[Question, str], tuple[Question, str]] | None = None
 
     @property
     def code(self) -> str:
@@ -47,7 +53,19 @@ class Message:
     @property
     def text(self) -> str:
         """Return what is said, in English."""
-        return describe_to_respondent(self.issue)
+        return self.describe(ENGLISH_LANGUAGE, str)
+
+    def describe(self, language: Language, translate: Callable[[str], str]) -> str:
+        """Return what is said, in the language of the questions.
+
+        ``translate``: returns a text of ``lists/respondent_issues.toml`` in that language.
+        """
+        issue = self.issue
+        if self.contradiction:
+            (question, text), (other, other_text) = self.contradiction
+            expected = f"'{format_answer(other, other_text, language)}' ({language.translate(other.title)})"
+            issue = replace(issue, seen=format_answer(question, text, language), expected=expected)
+        return describe_to_respondent(issue, translate)
 
 
 @dataclass(frozen=True)
@@ -110,7 +128,7 @@ def check_drafts(
             asked |= further
             read, answers = _validate(form, texts, asked, on)
     messages = {
-        question: tuple(Message(_name_choices(form, question, issue), issue.severity != "info") for issue in issues)
+        question: tuple(_build_message(form, question, issue) for issue in issues)
         for question, issues in read.issues.items()
     }
     return Check(
@@ -124,14 +142,14 @@ def check_drafts(
     )
 
 
-def _name_choices(form: OnlineForm, question: str, issue: Issue) -> Issue:
-    """Return an issue with answers as people read them: the form stores the codes of choices."""
+def _build_message(form: OnlineForm, question: str, issue: Issue) -> Message:
+    is_problem = issue.severity != "info"
     if issue.code != CONTRADICTED or question not in form.by_id:
-        return issue
+        return Message(issue, is_problem)
     text, _, header = issue.expected.partition("' under *")
-    other = next((one for one in form.questions if one.title == header.removesuffix("*")), None)
-    expected = f"'{format_answer(other, text[1:])}' under *{header}" if other else issue.expected
-    return replace(issue, seen=format_answer(form.by_id[question], issue.seen), expected=expected)
+    other = next((one for one in form.form.questions if one.title == header.removesuffix("*")), None)
+    contradiction = ((form.by_id[question], issue.seen), (other, text[1:])) if other else None
+    return Message(issue, is_problem, contradiction)
 
 
 def list_unread_answers(session: Session, result: Result) -> list[UnreadCell]:

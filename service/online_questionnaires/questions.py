@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from questionnaires.form import Questionnaire, load_form
-from questionnaires.languages import ENGLISH
+from questionnaires.languages import ENGLISH, Language
 from questionnaires.lookups import load_countries
 from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.question import Question
@@ -129,8 +129,15 @@ def _format_stored(answer: Any) -> str:
     return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
 
 
-def format_answer(question: Question, text: str) -> str:
-    """Return the text of an answer as people read it: the titles of its choices."""
+def format_answer(question: Question, text: str, language: Language | None = None) -> str:
+    """Return the text of an answer as people read it, with the titles of its choices.
+
+    ``language``: that of the reader. Without it, the answer is as the workbook of the form has it, in English.
+    """
+    if language:
+        question = language.translate_question(question)
+        if question.type == "yes_no":
+            return {"yes": language.translate("Yes"), "no": language.translate("No")}.get(text, text)
     titles = {choice.code: choice.title for choice in question.choices}
     if question.type == "many" and titles:
         return "; ".join(titles.get(code, code) for code in text.split("; "))

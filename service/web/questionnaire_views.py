@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.question import Question
-from questionnaires.validation.text_answers import describe_to_respondent
 from reports.document import Detail, Level
 from service.auth.caller import get_database, get_link
 from service.clock import now, today
@@ -33,7 +32,7 @@ from service.questionnaires_sent.requests import get_due_day
 from service.reporting import stored_reports
 from service.shared_plans import contents
 from service.supplier_links import links
-from service.web.supplier_texts import choose_language, get_language, translate
+from service.web.supplier_texts import choose_language, get_language, get_texts, translate
 
 SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent
 LEVELS: dict[Level, str] = {
@@ -150,12 +149,19 @@ def describe_answer(opened: Opened, question: str) -> dict[str, object]:
 
 def describe_message(message: Message) -> str:
     """Return what is said beside an answer, in the language of the page."""
-    return describe_to_respondent(message.issue, lambda text: translate("answers", text))
+    return message.describe(get_texts().form_language, lambda text: translate("answers", text))
+
+
+def name_answer(question: Question, text: str) -> str:
+    """Return an answer as people read it, in the language of the page."""
+    if text in (NOT_APPLICABLE, DECLINED):
+        return str(_("Does not apply") if text == NOT_APPLICABLE else _("We prefer not to answer"))
+    return format_answer(question, text, get_texts().form_language)
 
 
 def say_replaced(question: Question, draft: Draft) -> str:
     """Say which answer the current one replaced unseen."""
-    answer = format_answer(question, draft.replaced)
+    answer = name_answer(question, draft.replaced)
     return str(_("This replaced “%(answer)s”, which someone else entered at the same time.", answer=answer))
 
 
@@ -312,7 +318,7 @@ def render_sent(session: Session, token: str, opened: Opened) -> AnyResponse:
         sections=[
             one for one in opened.form.sections if link.section in (None, one.title) and opened.check.list_shown(one)
         ],
-        format_answer=format_answer,
+        name_answer=name_answer,
         levels=LEVELS,
     )
     return make_response(page)

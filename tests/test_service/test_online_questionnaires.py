@@ -29,6 +29,7 @@ from service.questionnaires_sent.requests import create_request
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
 from service.suppliers.merging import merge_suppliers
+from service.translations.catalog import load_shipped_texts
 
 
 @dataclass(frozen=True)
@@ -237,7 +238,14 @@ def test_answers_that_contradict_each_other_are_named_as_people_read_them(case: 
         next(choice.title for choice in form.by_id[question].choices if choice.code == code)
         for question, code in (("worker_debt", "bound"), ("freedom_to_resign", "free"))
     )
-    assert f"'{free}' does not agree with '{bound}' under" in html.unescape(case.see("/review"))
+    assert f"'{free}' does not agree with '{bound}' ({form.by_id['worker_debt'].title})." in html.unescape(
+        case.see("/review")
+    )
+    thai = load_shipped_texts("th").form_language
+    in_thai = html.unescape(case.see("/review?language=th"))
+    assert f"'{thai.translate(free)}'" in in_thai
+    assert f"'{thai.translate(bound)}' ({thai.translate(form.by_id['worker_debt'].title)})" in in_thai
+    assert free not in in_thai
     case.send()
     path = f"/suppliers/{case.supplier_id}"
     officer = make_browser(case.app, make_user(case.database, case.organisation_id))
