@@ -35,7 +35,7 @@ STATE_TITLES = {
     "sent": lazy_gettext("Sent"),
     "opened": lazy_gettext("Opened"),
     "started": lazy_gettext("Started"),
-    "part": lazy_gettext("Half answered"),
+    "part": lazy_gettext("At least half answered"),
     "returned": lazy_gettext("Returned"),
     "late": lazy_gettext("Late"),
     "bounced": lazy_gettext("Bounced"),

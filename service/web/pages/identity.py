@@ -90,6 +90,7 @@ def _render_page(error: DomainError | None) -> Response:
     with read_session() as session:
         page = lists.list_proposals(session, state="open", cursor=request.args.get("cursor"), limit=20)
         suppliers = pairs.list_suppliers_of(session, page.items)
+        merges = decisions.list_recent_merges(session)
         data = {
             "pairs": [(pair, suppliers[pair.first_id], suppliers[pair.second_id]) for pair in page.items],
             "fingerprints": {
@@ -98,7 +99,8 @@ def _render_page(error: DomainError | None) -> Response:
             },
             "groups": groups.group_open_pairs(session),
             "open_count": decisions.count_open(session),
-            "merges": decisions.list_recent_merges(session),
+            "merges": merges,
+            "remaining": pairs.load_suppliers(session, sorted({merge.supplier_id for merge in merges})),
             "weakly_keyed": weak_keys.list_weakly_keyed(session),
         }
     html = render_template("identity.html", next_cursor=page.next_cursor, error=error, **data)
