@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import update
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.audit import record_event
@@ -175,19 +176,22 @@ def _authenticate_session(roles: frozenset[str]) -> AnyResponse | None:
             _("Your role does not have access to this page. An admin in your organisation can change your role."),
         )
     if format_route(request.method, request.endpoint or "") in ACCESS.sign_in_again and not sessions.is_recent(sign_in):
-        return _redirect(url_for("account.confirm", next=_get_page_to_return_to()))
+        return _redirect(url_for("account.confirm", next=find_page_to_return_to()))
     return None
 
 
-def _get_page_to_return_to() -> str | None:
-    """Return the page to open after the user has confirmed who they are: this one, or the one whose form was sent."""
+def find_page_to_return_to() -> str | None:
+    """Return the page to open once the user has signed in or confirmed who they are: this one, or the one whose form was sent."""
     if request.method == "GET":
         return request.full_path.rstrip("?")
     try:
         form = urlsplit(request.referrer or "")
-    except ValueError:  # no address
+        if form.netloc != request.host:
+            return None
+        current_app.create_url_adapter(request).match(form.path, method="GET")
+    except (ValueError, HTTPException):  # no address, or that of an error, which cannot be opened again
         return None
-    return f"{form.path}?{form.query}".rstrip("?") if form.netloc == request.host else None
+    return f"{form.path}?{form.query}".rstrip("?")
 
 
 def _build_caller(user: User, organisation: Organisation) -> Caller:
@@ -213,9 +217,8 @@ def must_change_password() -> bool:
 
 
 def _redirect_to_sign_in() -> AnyResponse:
-    next_path = request.full_path.rstrip("?") if request.method == "GET" else None
-    if request.headers.get("HX-Request"):
-        next_path = None  # a fragment of a page is not a page to return to after signing in
+    # A fragment of a page is not a page to return to after signing in.
+    next_path = None if request.headers.get("HX-Request") else find_page_to_return_to()
     return _redirect(url_for("account.sign_in", next=next_path))
 
 

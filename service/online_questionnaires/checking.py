@@ -60,12 +60,15 @@ class Message:
 
         ``translate``: returns a text of ``lists/respondent_issues.toml`` in that language.
         """
-        issue = self.issue
-        if self.contradiction:
-            (question, text), (other, other_text) = self.contradiction
-            expected = f"'{format_answer(other, other_text, language)}' ({language.translate(other.title)})"
-            issue = replace(issue, seen=format_answer(question, text, language), expected=expected)
-        return describe_to_respondent(issue, translate)
+        return describe_to_respondent(self.name_answers(language), translate)
+
+    def name_answers(self, language: Language = ENGLISH_LANGUAGE) -> Issue:
+        """Return the issue with answers as people read them, in a language: the form stores the codes of choices."""
+        if self.contradiction is None:
+            return self.issue
+        (question, text), (other, other_text) = self.contradiction
+        expected = f"'{format_answer(other, other_text, language)}' ({language.translate(other.title)})"
+        return replace(self.issue, seen=format_answer(question, text, language), expected=expected)
 
 
 @dataclass(frozen=True)

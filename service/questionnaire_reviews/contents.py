@@ -234,7 +234,7 @@ def _load_messages(session: Session, request: QuestionnaireRequest, result: Resu
         form = load_online_form(request, supplier, {}, is_same_record=True)
         check = check_drafts(form, load_drafts(session, request.id, form), result.on, sending=True)
         return {
-            question: [Point(one.code, _describe_to_reviewer(one.issue)) for one in messages if one.is_problem]
+            question: [Point(one.code, _describe_to_reviewer(one.name_answers())) for one in messages if one.is_problem]
             for question, messages in check.messages.items()
         }
     found: dict[str, list[Point]] = {}
