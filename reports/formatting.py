@@ -38,6 +38,11 @@ def format_number(n: int) -> str:
     return f"{n:,}"
 
 
+def format_amount(value: float) -> str:
+    """Return 4901798.0 as "4,901,798" and 12.5 as "12.5": an answer is never rounded."""
+    return f"{value:,.12g}"
+
+
 def format_date(day: date) -> str:
     """Return a date as "25 November 2026", for running text."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

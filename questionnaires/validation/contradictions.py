@@ -254,7 +254,9 @@ def reject_unsupported(context: ValidationContext, form: Questionnaire, pair: Pa
     for code in np.unique(answers.codes[where]):
         value = answers.values[code]
         parts = value if isinstance(value, tuple) else (value,)
-        seen = "; ".join(titles.get(str(part), f"{part:g}" if isinstance(part, float) else str(part)) for part in parts)
+        seen = "; ".join(
+            titles.get(str(part), f"{part:.12g}" if isinstance(part, float) else str(part)) for part in parts
+        )
         text = IssueText(seen, contradicting.title, related_question=pair.contradicting)
         context.report("answer.unsupported", pair.question, where & (answers.codes == code), text)
     answers.codes[where] = -1

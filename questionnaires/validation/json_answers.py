@@ -83,4 +83,4 @@ def validate_answers(
 def _format_answer(answer: Value | None) -> str:
     """Return an answer as the text of a cell, which an issue quotes; never blank."""
     parts = answer if isinstance(answer, tuple) else (answer,)
-    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts) or "."
+    return "; ".join(f"{part:.12g}" if isinstance(part, float) else str(part) for part in parts) or "."

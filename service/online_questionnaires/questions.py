@@ -126,7 +126,7 @@ def _format_stored(answer: Any) -> str:
     if answer in (None, *RESERVED_ANSWERS):
         return ""
     parts = answer if isinstance(answer, list) else [answer]
-    return "; ".join(f"{part:g}" if isinstance(part, float) else str(part) for part in parts)
+    return "; ".join(f"{part:.12g}" if isinstance(part, float) else str(part) for part in parts)
 
 
 def format_answer(question: Question, text: str, language: Language | None = None) -> str:

@@ -12,7 +12,7 @@ from questionnaires.languages import ENGLISH
 from questionnaires.lookups import load_countries, load_sectors
 from questionnaires.parse.answer import CANNOT_APPLY, NOT_APPLICABLE
 from reports.document import LEVEL_TITLES, Step
-from reports.formatting import format_iso_date
+from reports.formatting import format_amount, format_iso_date
 from risk_models.action_library import Action
 from risk_models.answers import EvidencePiece, parse_piece
 from risk_models.evidence import GRADE_TITLES
@@ -59,8 +59,10 @@ def format_answer(form: Questionnaire, question: str, answer: object) -> str:
     if answer in (CANNOT_APPLY, NOT_APPLICABLE):
         return "does not apply"
     if isinstance(answer, float):
+        if asked_question and asked_question.type == "percent":
+            return f"{format_amount(answer)}%"
         unit = asked_question.unit if asked_question else ""
-        return f"{answer:g} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
+        return f"{format_amount(answer)} {unit.removesuffix('s') if answer == 1 else unit}".rstrip()
     if asked_question is None:
         return str(answer)
     language = form.language

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from reports.formatting import format_date, format_iso_date, format_range, format_short_date
+from reports.formatting import format_amount, format_date, format_iso_date, format_range, format_short_date
 
 
 def test_a_date_is_short_in_tables_and_long_in_running_text():
@@ -21,3 +21,7 @@ def test_a_partial_date_shows_only_what_is_known(text: str, expected: str):
 
 def test_a_range_has_an_en_dash():
     assert format_range(39, 83.14) == "39–83"
+
+
+def test_an_answer_is_never_rounded_or_written_with_an_exponent():
+    assert [format_amount(answer) for answer in (4901798.0, 13.756331, 20.0)] == ["4,901,798", "13.756331", "20"]

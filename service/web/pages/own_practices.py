@@ -88,7 +88,7 @@ def _render_page(values: Mapping[str, str] | None, errors: Mapping[str, str]) ->
 
 def _format_answer(answer: Any) -> str:
     """Return an answer as a user would type it."""
-    return f"{answer:g}" if isinstance(answer, float) else str(answer)
+    return f"{answer:.12g}" if isinstance(answer, float) else str(answer)
 
 
 def _format_error(errors: Any) -> str:
