@@ -188,7 +188,7 @@ def find_page_to_return_to() -> str | None:
         form = urlsplit(request.referrer or "")
         if form.netloc != request.host:
             return None
-        current_app.create_url_adapter(request).match(form.path, method="GET")
+        current_app.url_map.bind(request.host).match(form.path, method="GET")
     except (ValueError, HTTPException):  # no address, or that of an error, which cannot be opened again
         return None
     return f"{form.path}?{form.query}".rstrip("?")
