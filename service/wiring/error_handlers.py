@@ -24,7 +24,6 @@ from service.trouble import find_trouble
 
 log = structlog.get_logger("service")
 
-FORM_STALE = "form.stale"
 
 SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"  # RFC 7644, 3.12
 # Error codes of HTTP errors.
@@ -66,9 +65,9 @@ def render_error(error: DomainError) -> Response:
         body["instance"] = f"urn:uuid:{g.request_id}"
         response = Response(orjson.dumps(body), error.status, content_type="application/problem+json")
     else:
-        title = _build_titles().get(error.status, _("Something went wrong"))
-        return_to = find_page_to_return_to() if error.code == FORM_STALE else None
-        page = render_template("error.html", error=error, title=title, return_to=return_to)
+        page = render_template(
+            "error.html", error=error, title=_build_titles().get(error.status, _("Something went wrong"))
+        )
         response = make_response(page, error.status)
     response.headers.update(error.headers)
     return response
@@ -90,11 +89,7 @@ def _handle_http_error(error: HTTPException) -> Response:
     if isinstance(error, SecurityError):  # an unknown host: there is no address to build a page with
         return Response("Unknown host name.\n", 400, content_type="text/plain; charset=utf-8")
     if isinstance(error, CSRFError):
-        return render_error(
-            DomainError(
-                FORM_STALE, 400, _("This form has expired, so it was not sent. Go back to it and send it again.")
-            )
-        )
+        return make_response(render_template("form_expired.html", return_to=find_page_to_return_to()), 400)
     if status >= 500:
         return _handle_unexpected_error(error)
     headers = {
