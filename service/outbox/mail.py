@@ -15,11 +15,12 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from reports.formatting import format_iso_date
 from service.db.account_tables import User
 from service.db.outbox_tables import Message
 from service.db.tables import Organisation, Supplier
 from service.outbox.events import list_events
-from service.outbox.mail_texts import fill, fill_in, find_text
+from service.outbox.mail_texts import DAYS, FALLBACK, fill, fill_in, find_text
 from service.outbox.outcome import Outcome
 from service.settings import SettingError, Settings
 
@@ -109,7 +110,7 @@ def _list_values(session: Session, message: Message, user: User | None, address:
     register = REGISTERS[supplier.kind if supplier else "site"]
     letter_values = message.letter_values or {}
     page = fill_in(list_events()[message.event].page, {**payload, "register": register})
-    return {
+    values = {
         **payload,
         "organisation": organisation.name,
         "recipient": user.name if user else "",
@@ -117,6 +118,11 @@ def _list_values(session: Session, message: Message, user: User | None, address:
         "link": f"{address}{letter_values.get('path', page)}",
         **letter_values,
     }
+    if (
+        message.language == FALLBACK
+    ):  # a text in another language may be followed by the English one: both understand 2026-12-04
+        values |= {name: format_iso_date(values[name]) for name in DAYS if values.get(name)}
+    return values
 
 
 def send_mail(server: MailServer, mail: EmailMessage) -> Outcome:

@@ -32,6 +32,7 @@ FALLBACK = "en"
 TRANSLATED = "This email was translated by machine. If anything is unclear, the English text below applies."
 RULE = "* * *"
 ALWAYS = ("organisation", "recipient", "link")  # placeholders that every event has
+DAYS = ("due", "expires_on", "ends_on")  # placeholders that are days
 SAMPLES = {
     "organisation": "Harbour Foods",
     "recipient": "Ana Marín",
@@ -39,10 +40,10 @@ SAMPLES = {
     "supplier": "Blue Pier Cannery",
     "from": "medium",
     "to": "high",
-    "due": "2026-12-04",
+    "due": "4 Dec 2026",
     "days": "3",
-    "expires_on": "2026-12-28",
-    "ends_on": "2027-03-31",
+    "expires_on": "28 Dec 2026",
+    "ends_on": "31 Mar 2027",
     "document": "brief",
     "roles": "admin, officer",
 }

@@ -68,7 +68,7 @@ def test_a_mail_is_delivered_over_tls_and_says_what_to_do(database: Database, ch
     assert inbox.was_encrypted[-1]
     assert received["From"] == SENDER
     assert received["To"] == "Ana Marín <ana@harbour.example>"
-    assert received["Subject"] == "Due on 2026-12-04: a step at a supplier"
+    assert received["Subject"] == "Due on 4 Dec 2026: a step at a supplier"
     assert received["Auto-Submitted"] == "auto-generated"
     assert "https://diligence.harbour.example/remediation/steps/s1" in received.get_content()
     message = get_message(database, organisation_id)
@@ -186,7 +186,7 @@ def test_no_name_can_add_a_header(sqlite_database: Database, channels: Channels,
     delivery.deliver_next(sqlite_database, channels, "mail")
     (received,) = inbox.mails
     assert received["Bcc"] is None
-    assert received["Subject"] == 'Ana" Bcc: all@harbour.example: 2026-12-04'
+    assert received["Subject"] == 'Ana" Bcc: all@harbour.example: 4 Dec 2026'
 
 
 def test_a_letter_carries_its_link_and_forgets_it_once_it_is_sent(
