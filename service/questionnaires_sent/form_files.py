@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import count, groupby
 from typing import Any, Literal, NamedTuple
@@ -98,7 +98,8 @@ def build_request_file(
             data = build_row_workbook(form, questions, languages, list_prefilled(supplier, language), stamp)
         case "pdf":
             printed_in = load_texts(session, language).form_language
-            data = build_printed_form(form, request.sent_on, language=printed_in, country=country)
+            known = list_prefilled(supplier, language)
+            data = build_printed_form(form, request.sent_on, language=printed_in, country=country, known=known)
         case _:
             data = build_request_workbook(request, supplier, form)
     return name_form_file(form, layout, data, f"_{request.sent_on.isoformat()}")
@@ -111,10 +112,15 @@ def name_form_file(form: Questionnaire, layout: Layout, data: bytes, note: str =
     return FormFile(data, FORMATS[ending].media_type, f"{form.id}_{form.version}{middle}{note}.{ending}")
 
 
-def build_printed_form(form: Questionnaire, on: date, *, language: Language, country: str | None) -> bytes:
+def build_printed_form(
+    form: Questionnaire, on: date, *, language: Language, country: str | None, known: Mapping[str, str] | None = None
+) -> bytes:
     """Build a form as a PDF to print and fill in by hand. Raises FontsMissingError, and DomainError ``form.language`` if there is
     no font for the script of the language.
+
+    ``known``: texts that are printed on the lines of questions, for the supplier to correct.
     """
+    known = known or {}
     if language.code in UNPRINTED_LANGUAGES:
         raise DomainError(
             "form.language",
@@ -126,13 +132,17 @@ def build_printed_form(form: Questionnaire, on: date, *, language: Language, cou
     asked = {question.id for question in list_outgoing_questions(form, country)}
     numbers = count(1)
     sections = [
-        {"title": title, "questions": [_print_question(translated, each, next(numbers)) for each in members]}
+        {
+            "title": title,
+            "questions": [_print_question(translated, each, next(numbers), known.get(each.id, "")) for each in members],
+        }
         for title, members in groupby(
             (question for question in translated.questions if question.id in asked), lambda each: each.section
         )
     ]
     content = {
         "title": translated.title,
+        "supplier": known.get("name", ""),
         "language": language.code,
         "direction": language.direction,
         "footer": f"{form.id} {form.version}",
@@ -145,15 +155,16 @@ def build_printed_form(form: Questionnaire, on: date, *, language: Language, cou
     return typeset("questionnaire.typ", content, on)
 
 
-def _print_question(form: Questionnaire, question: Question, number: int) -> dict[str, Any]:
-    """Return a question as the template prints it: with boxes to tick, or with lines to write on."""
+def _print_question(form: Questionnaire, question: Question, number: int, known: str) -> dict[str, Any]:
+    """Return a question as the template prints it: with boxes to tick, or with lines; what is known is on the first of them."""
     is_listed = question.type in ("choice", "yes_no") or bool(question.choices)
     options = list_options(form, question) or tuple(choice.title for choice in question.choices)
     notation = "" if is_listed or question.type == "text" else describe_answers(question, form.language)
     return {
         "number": str(number),
         "ask": question.ask,
-        "note": " ".join(part for part in (question.note, notation) if part),
+        "note": "\n".join(part for part in (question.note, notation) if part),
         "options": list(options) if is_listed else [],
         "lines": 0 if is_listed else 1 + (question.type in LONG_TYPES),
+        "known": "" if is_listed else known,
     }

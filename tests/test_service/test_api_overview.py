@@ -211,6 +211,7 @@ def test_the_form_of_a_request_can_be_printed(portal: Portal):
     printed = PdfReader(download_supplier_form.sync("S-1", request.id, client=portal.client, layout="pdf").payload)
     text = "".join(page.extract_text() for page in printed.pages)
     assert "Who holds workers' passports and other documents?" in text
+    assert "Thailand" in text  # what is known can be corrected
     assert "reported" not in text.casefold().split("if someone is in danger")[0]
 
 
