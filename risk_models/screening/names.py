@@ -110,13 +110,10 @@ def _find_words(folded: str) -> list[str]:
 def _strip_affixes(text: str) -> str:
     if text.isascii():
         return text
-    changed = True
-    while changed:
-        changed = False
-        for affix in load_lexicon().affixes:
-            shorter = text.removeprefix(affix).removesuffix(affix).strip(SURROUNDING_SIGNS)
-            changed = changed or shorter != text
-            text = shorter
+    affixes = load_lexicon().affixes
+    while text.startswith(affixes) or text.endswith(affixes):
+        for affix in affixes:
+            text = text.removeprefix(affix).removesuffix(affix).strip(SURROUNDING_SIGNS)
     return text
 
 

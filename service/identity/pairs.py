@@ -7,7 +7,7 @@ up for many suppliers at once: the work grows with the number of new suppliers, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import orjson
@@ -82,7 +82,9 @@ class CandidateIndex:
 def find_same_suppliers(db: Database, claimed: ClaimedJob) -> None:
     """Run the job: propose the pairs of the suppliers that an import created, or of the given ones."""
     after, found = str(claimed.checkpoint.get("after", "")), int(claimed.checkpoint.get("found", 0))
-    index = CandidateIndex()
+    import_id, index = claimed.payload.get("import_id"), CandidateIndex()
+    with db.for_organisation(claimed.organisation_id, write=False) as session:
+        named = _list_named(session, import_id)
     while True:
         with db.for_organisation(claimed.organisation_id, write=False) as session:
             ids = _list_new(session, claimed.payload, after)
@@ -90,11 +92,11 @@ def find_same_suppliers(db: Database, claimed: ClaimedJob) -> None:
             break
         checkpoint = {"after": ids[-1], "found": found}
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
-            checkpoint["found"] = found = found + propose_pairs(session, ids, claimed.payload.get("import_id"), index)
+            checkpoint["found"] = found = found + propose_pairs(session, ids, import_id, index, named)
         after = ids[-1]
     with job_transaction(db, claimed, result={"found": found}) as session:
-        if "import_id" in claimed.payload:
-            propose_left_over(session, claimed.payload["import_id"])
+        if import_id is not None:
+            propose_left_over(session, import_id)
 
 
 def _list_new(session: Session, payload: Mapping[str, Any], after: str) -> Sequence[str]:
@@ -106,29 +108,52 @@ def _list_new(session: Session, payload: Mapping[str, Any], after: str) -> Seque
     return session.scalars(new).all()
 
 
+class Named(NamedTuple):
+    """The suppliers that an import names: their ids, and whether any others are stored."""
+
+    ids: Set[str]
+    has_others: bool
+
+
+def _list_named(session: Session, import_id: str | None) -> Named:
+    """List the suppliers that an import names; none without an import."""
+    if import_id is None:
+        return Named(frozenset(), has_others=True)
+    ids = set(session.scalars(select(Result.supplier_id).where(Result.import_id == import_id)))
+    stored = session.scalar(select(func.count()).select_from(Supplier)) or 0
+    return Named(ids, has_others=stored > len(ids))
+
+
 def propose_pairs(
-    session: Session, ids: Sequence[str], import_id: str | None = None, index: CandidateIndex | None = None
+    session: Session,
+    ids: Sequence[str],
+    import_id: str | None = None,
+    index: CandidateIndex | None = None,
+    named: Named | None = None,
 ) -> int:
     """Propose the pairs of some suppliers with stored ones; return how many were opened.
 
     ``import_id``: the import that brought them; suppliers that it named too are others, as the list itself says. ``index`` keeps
-    which suppliers have a word or name, for further calls.
+    which suppliers have a word or name, and ``named`` which ones the import names, for further calls.
     """
-    index = index or CandidateIndex()
+    index, named = index or CandidateIndex(), named or _list_named(session, import_id)
     new = session.scalars(select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id)).all()
     return sum(
-        _propose_pairs_of_kind(session, kind, [supplier for supplier in new if supplier.kind == kind], import_id, index)
+        _propose_pairs_of_kind(
+            session, kind, [supplier for supplier in new if supplier.kind == kind], import_id, index, named
+        )
         for kind in sorted({supplier.kind for supplier in new})
     )
 
 
 def _propose_pairs_of_kind(
-    session: Session, kind: str, new: Sequence[Supplier], import_id: str | None, index: CandidateIndex
+    session: Session, kind: str, new: Sequence[Supplier], import_id: str | None, index: CandidateIndex, named: Named
 ) -> int:
-    named = Result.import_id == (import_id or "")
     identities = list(map(get_identity, new))
-    candidates = _leave_out(session, _list_candidates(session, kind, identities, index, new), named)
-    numbered = _find_by_number(session, kind, identities)
+    candidates: list[set[str]] = [set() for _ in new]
+    if named.has_others:
+        candidates = [ids - named.ids for ids in _list_candidates(session, kind, identities, index, new)]
+    numbered = _find_by_number(session, kind, identities, [supplier.key for supplier in new])
     opened = 0
     for supplier, alike, others in zip(new, _compare(session, identities, candidates), numbered, strict=True):
         best = choose_best(alike)
@@ -136,14 +161,17 @@ def _propose_pairs_of_kind(
             other, likeness = best
             its_candidates = _list_candidates(session, kind, [get_identity(other)], index, [other])
             # Whom the list names under its own name and place, beside this one, is a third.
-            thirds = named & Result.given.is_not(None) & (Result.supplier_id != supplier.id)
+            thirds = (
+                (Result.import_id == (import_id or ""))
+                & Result.given.is_not(None)
+                & (Result.supplier_id != supplier.id)
+            )
             (back,) = _compare(session, [get_identity(other)], _leave_out(session, its_candidates, thirds))
             its_best = choose_best(back)
             if its_best is not None and its_best[0].id == supplier.id:
                 opened += open_proposal(session, other, supplier, likeness.reasons, import_id)
         for other in others:
-            if other.id != supplier.id:
-                opened += open_proposal(session, other, supplier, ("same_number",), import_id)
+            opened += open_proposal(session, other, supplier, ("same_number",), import_id)
     return opened
 
 
@@ -180,7 +208,7 @@ def find_likely(
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
         candidates = [ids.difference(named) for ids in index.find(session, kind, some)]
-        numbered = _find_by_number(session, kind, some)
+        numbered = _find_by_number(session, kind, some, [None] * len(some))
         for position, (alike, others) in enumerate(
             zip(_compare(session, some, candidates), numbered, strict=True), start
         ):
@@ -248,15 +276,21 @@ def _compare(
     ]
 
 
-def _find_by_number(session: Session, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[list[Supplier]]:
-    """Find for each of some answers the suppliers with another name that are stored under a number in them."""
+def _find_by_number(
+    session: Session, kind: str, rows: Sequence[Mapping[str, Any]], own_keys: Sequence[str | None]
+) -> list[list[Supplier]]:
+    """Find for each of some answers the suppliers with another name that are stored under a number in them.
+
+    ``own_keys``: the keys of the suppliers that gave these answers, None for those that are not stored.
+    """
     keys_of = [
         {
             get_number_key(row, question, str(row[question]))
             for question in NUMBERS
             if row.get(question) and find_weakness(question, str(row[question])) is None
         }
-        for row in rows
+        - {own}
+        for row, own in zip(rows, own_keys, strict=True)
     ]
     stored: dict[str, Supplier] = {}
     for some in chunks(sorted(set().union(*keys_of))):
