@@ -69,6 +69,10 @@ class Questionnaire:
     folder: Path = FORMS_DIR
     language: Language = ENGLISH_LANGUAGE
 
+    def __hash__(self) -> int:
+        """Return a hash of what tells forms apart; one of all questions would take longer than what is looked up by it."""
+        return hash((self.id, self.version, self.language.code))
+
     def in_language(self, language: Language) -> Questionnaire:
         """Return the form, which is in English, in another language; untranslated texts stay in English."""
         if language.code == self.language.code:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from questionnaires.form import Questionnaire
@@ -59,6 +59,7 @@ class HeaderReading(NamedTuple):
     unclear: bool = False
 
 
+@lru_cache(maxsize=10_000)  # while a header is looked for, every cell of the first rows is read, several times
 def read_header(header: str, form: Questionnaire) -> HeaderReading | None:
     """Return what a header asks in a form; None if nothing in it is known."""
     if not header or len(header) > MAX_HEADER:

@@ -26,10 +26,10 @@ def insert_rows(session: Session, owned: type[Owned], rows: Rows) -> None:
     may only read.
     """
     organisation_id = _get_organisation(session, owned)
-    if any(row.get(OWNER, organisation_id) != organisation_id for row in rows):
-        raise MissingOrganisation("rows of another organisation cannot be inserted")
     if not rows:
         return
+    if OWNER in rows[0] and any(row[OWNER] != organisation_id for row in rows):
+        raise MissingOrganisation("rows of another organisation cannot be inserted")
     connection, table = session.connection(), cast(Table, class_mapper(owned).local_table)
     names = [OWNER, *(name for name in rows[0] if name != OWNER)]
     quoted, placeholder = _quote(connection, names), _get_placeholder(connection)

@@ -14,14 +14,20 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, text
+import orjson
+from sqlalchemy import JSON, ColumnElement, Connection, func, select, text
 from sqlalchemy.orm import Session
 
 from service.db.count_triggers import KEY, REVIEWS, SHARDS, add_rows, select_counts
 from service.db.derived_tables import SupplierCount
-from service.db.session import chunks
+from service.db.tables import Supplier
 
 FOLD_LOCK = 0x464F4C44  # of the process that folds on PostgreSQL
+# How each database lists the texts of a JSON array: one parameter, whatever their number.
+LISTED = {
+    "sqlite": "SELECT value FROM json_each(:ids)",
+    "postgresql": "SELECT json_array_elements_text(CAST(:ids AS json))",
+}
 
 
 class Count(NamedTuple):
@@ -71,10 +77,10 @@ def count_new(session: Session, supplier_ids: Sequence[str]) -> None:
     """Add suppliers to the counts, in the transaction that has inserted them."""
     connection = session.connection()
     dialect = connection.dialect.name
-    rows = f"WITH added AS MATERIALIZED (SELECT * FROM supplier WHERE id IN :ids) {select_counts('added', dialect, 1)}"
-    statement = text(add_rows(rows, SHARDS[dialect])).bindparams(bindparam("ids", expanding=True))
-    for some in chunks(supplier_ids):
-        connection.execute(statement, {"ids": some})
+    columns = ", ".join(column.name for column in Supplier.__table__.columns if not isinstance(column.type, JSON))
+    added = f"SELECT {columns} FROM supplier WHERE id IN ({LISTED[dialect]})"
+    rows = f"WITH added AS MATERIALIZED ({added}) {select_counts('added', dialect, 1)}"
+    connection.execute(text(add_rows(rows, SHARDS[dialect])), {"ids": orjson.dumps(list(supplier_ids)).decode()})
 
 
 class Miscount(NamedTuple):

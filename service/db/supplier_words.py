@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -47,17 +47,20 @@ def build_sort_name(name: str) -> str:
 
 def list_words(texts: Iterable[str | None]) -> list[str]:
     """Return the words by which a supplier with these names and references is found."""
-    found = (part for text in texts if text for word in fold_words(text) for part in _split_word(word))
-    return list(islice(dict.fromkeys(part[:WORD] for part in found), MAX_WORDS))
+    found: dict[str, None] = {}  # in the order in which they are found
+    for word in (word for text in texts if text for word in fold_words(text)):
+        found[word[:WORD]] = None
+        if not (word.isascii() and word.isalnum()):
+            found |= dict.fromkeys(part[:WORD] for part in _list_parts(word))
+    return list(islice(found, MAX_WORDS))
 
 
-def _split_word(word: str) -> Iterator[str]:
-    yield word
-    if word.isascii() and word.isalnum():  # most words
-        return
+def _list_parts(word: str) -> list[str]:
+    """List what follows each sign inside a word, and each character of a script without blanks."""
     starts = {match.start() for match in AFTER_SIGN.finditer(word)}
-    starts |= {match.start() for match in UNSPACED.finditer(word)}
-    yield from (word[start:] for start in sorted(starts - {0}))
+    if not word.isascii():
+        starts |= {match.start() for match in UNSPACED.finditer(word)}
+    return [word[start:] for start in sorted(starts - {0})]
 
 
 def is_found_by(word: str, kind: str) -> ColumnElement[bool]:
@@ -87,10 +90,8 @@ def replace_words(session: Session, kind: str, texts: Mapping[str, Sequence[str 
 
 def add_words(session: Session, kind: str, texts: Mapping[str, Sequence[str | None]]) -> None:
     """Add the words of suppliers that have none yet, from their names and references by id."""
-    rows = [
-        {"kind": kind, "supplier_id": supplier_id, "word": word}
-        for supplier_id, own in texts.items()
-        for word in list_words(own)
-    ]
     # In the order of the index, so that each of its pages is changed once.
-    insert_rows(session, SupplierWord, sorted(rows, key=lambda row: row["word"]))
+    words = sorted((word, supplier_id) for supplier_id, own in texts.items() for word in list_words(own))
+    insert_rows(
+        session, SupplierWord, [{"kind": kind, "word": word, "supplier_id": supplier_id} for word, supplier_id in words]
+    )

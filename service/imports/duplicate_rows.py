@@ -13,7 +13,7 @@ from questionnaires.sheet import cell_name
 from questionnaires.validation.column_match import IDENTIFYING_QUESTIONS, ColumnMatch
 from risk_models.model import Model
 from service.assessment.assess import Batch
-from service.suppliers.identity import RowKey, get_key_question, group_by_key, identify_rows, take_identity
+from service.suppliers.identity import RowKey, get_key_question, group_by_key
 from service.suppliers.key_grades import LOST_DIGITS, find_weakness
 from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, merge_duplicates
 
@@ -41,24 +41,25 @@ class _Place(NamedTuple):
 
 
 def list_duplicate_issues(
-    sheets: Sequence[ParsedSheet], kind: str, on: date, models: tuple[Model, ...] | None = None
+    sheets: Sequence[ParsedSheet],
+    kind: str,
+    row_keys: Sequence[RowKey],
+    on: date,
+    models: tuple[Model, ...] | None = None,
 ) -> list[Issue]:
-    """List the issues of suppliers of one kind that occur in several rows, in any files and sheets: that the rows describe one
-    supplier, and which questions about practice they answer differently, according to the models in force on a day (among
-    ``models``, by default all).
+    """List the issues of suppliers that occur in several rows, in any sheets of one kind: that the rows describe one supplier,
+    and which questions about practice they answer differently, according to the models in force on a day (among ``models``, by
+    default all). ``row_keys``: the keys of the rows of all sheets.
     """
-    kind_sheets = [sheet for sheet in sheets if sheet.batch.kind == kind]
-    places = [_Place(sheet, j) for sheet in kind_sheets for j in range(len(sheet.batch.rows))]
-    identities = [row for sheet in kind_sheets for row in take_identity(sheet.batch.answers)]
-    row_keys = identify_rows(identities)
+    places = [_Place(sheet, j) for sheet in sheets for j in range(len(sheet.batch.rows))]
     keys = [row_key.key for row_key in row_keys]
-    weak = _list_weak_numbers(identities, row_keys, places)
+    weak = _list_weak_numbers(row_keys, places)
     groups = [group for group in group_by_key(keys) if len(group) > 1]
     if not groups:
         return weak
     risk_lookup = get_risk_lookup(kind, on, models)
     positions = [position for group in groups for position in group]
-    rows = dict(zip(positions, _load_rows(kind_sheets, [places[position] for position in positions]), strict=True))
+    rows = dict(zip(positions, _load_rows(sheets, [places[position] for position in positions]), strict=True))
     same_supplier: list[_PendingIssue] = []
     contradicted: list[_PendingIssue] = []
     for group in groups:
@@ -85,15 +86,14 @@ def list_duplicate_issues(
     return [*_limit_issues(contradicted, "answers"), *_limit_issues(same_supplier, "groups of rows"), *weak]
 
 
-def _list_weak_numbers(
-    identities: Sequence[dict[str, Any]], row_keys: Sequence[RowKey], places: Sequence[_Place]
-) -> list[Issue]:
+def _list_weak_numbers(row_keys: Sequence[RowKey], places: Sequence[_Place]) -> list[Issue]:
     """List the entries that were not used to recognise a supplier: remarks in place of a number, and shared numbers."""
     found: dict[tuple[str, str], list[_Place]] = {}
-    for row, row_key, place in zip(identities, row_keys, places, strict=True):
+    for row_key, place in zip(row_keys, places, strict=True):
         if row_key.doubtful is not None:
             question = get_key_question(row_key.doubtful)
-            found.setdefault((question, str(row[question])), []).append(place)
+            values, codes = place.read.batch.answers.column(question)
+            found.setdefault((question, str(values[codes[place.at]])), []).append(place)
     pending: dict[str, list[_PendingIssue]] = {}
     for (question, text), where in found.items():
         why = find_weakness(question, text)

@@ -32,6 +32,7 @@ from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
 from service.imports.unknown_goods import list_unknown_goods_issues
 from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
 from service.suppliers.confirmations import Voucher
+from service.suppliers.identity import RowKey, identify_rows, take_identity
 
 COUNTS = ("rows", "accepted", "rejected")
 
@@ -189,13 +190,15 @@ class ParsedUpload:
     """The batches of an upload in file order, the ``input`` part of the contract, the same issues as values, and counts per
     file.
 
-    ``request_ids``: for each file and sheet that is a returned questionnaire, the id of the request. ``buyer_batches``: the
-    answers of the buyer about itself; no supplier is among them, and they are not counted as rows. ``cases``: the case records;
-    the batches they concern already include their evidence. ``redacted``: for each file (its position) from whose notes personal
-    data was removed, the bytes to store in its stead. ``seen``: by file, how it was read.
+    ``row_keys``: for each kind of supplier, the keys of the rows of its batches. ``request_ids``: for each file and sheet that is
+    a returned questionnaire, the id of the request. ``buyer_batches``: the answers of the buyer about itself; no supplier is
+    among them, and they are not counted as rows. ``cases``: the case records; the batches they concern already include their
+    evidence. ``redacted``: for each file (its position) from whose notes personal data was removed, the bytes to store in its
+    stead. ``seen``: by file, how it was read.
     """
 
     batches: tuple[Batch, ...]
+    row_keys: Mapping[str, Sequence[RowKey]]
     received: dict[str, Any]
     issues: tuple[Issue, ...]
     files: tuple[dict[str, Any], ...]
@@ -271,10 +274,12 @@ def parse_files(
         )
     case_sheets = [sheet for sheet in sheets if sheet.batch.kind == CASE_KIND]
     cases = [record for sheet in case_sheets for record in parse_case_records(sheet.batch)]
-    supplier_sheets = [sheet for sheet in sheets if sheet.batch.kind in ("agency", "site")]
+    row_keys = {}
     for kind in ("agency", "site"):
-        issues.extend(list_duplicate_issues(supplier_sheets, kind, on, models))
-    batches = [sheet.batch for sheet in supplier_sheets]
+        of_kind = [sheet for sheet in sheets if sheet.batch.kind == kind]
+        row_keys[kind] = identify_rows([row for sheet in of_kind for row in take_identity(sheet.batch.answers)])
+        issues.extend(list_duplicate_issues(of_kind, kind, row_keys[kind], on, models))
+    batches = [sheet.batch for sheet in sheets if sheet.batch.kind in row_keys]
     links = link_to_suppliers(cases, batches)
     issues.extend(
         build_issue("case.unlinked", file=record.file, sheet=record.sheet, seen=record.case.id)
@@ -283,6 +288,7 @@ def parse_files(
     )
     return ParsedUpload(
         batches=add_case_evidence(batches, read_case_records(cases, on), links),
+        row_keys=row_keys,
         received=_build_received(entries, total, issues),
         issues=tuple(issues),
         files=tuple(entries),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue
@@ -16,7 +15,6 @@ from service.blob_store import BlobStore
 from service.clock import now
 from service.db.import_tables import Import, Upload
 from service.db.session import Database
-from service.db.tables import Supplier
 from service.erasure.files import delete_files
 from service.erasure.traces import delete_uploads
 from service.errors import build_problem
@@ -31,13 +29,14 @@ from service.imports.records import (
     parse_assessment_date,
     parse_choices,
 )
-from service.imports.stored_readings import load_readings, replace_readings
+from service.imports.stored_readings import StoredReadings, load_readings, replace_readings
 from service.imports.supplier_rows import (
     group_by_supplier,
     list_known_supplier_issues,
     match_groups,
 )
 from service.jobs.table import ClaimedJob, job_transaction
+from service.suppliers.identity import has_suppliers
 from service.suppliers.organisation_models import list_organisation_models
 from service.translations.review import list_own_words
 
@@ -49,23 +48,29 @@ REDACTION_CODES = (
 )  # what is not kept of a file
 
 
+class _Input(NamedTuple):
+    """What an import is read with: its choices and those before they were changed, what was found with these, and the issues of
+    what was removed from its files.
+    """
+
+    choices: dict[str, Any]
+    choices_before: Mapping[str, Any] | None
+    found: Mapping[str, Any]
+    removed: Sequence[Mapping[str, Any]]
+
+
 def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
     """Run the preview job: store what was found, or why the import is refused; delete files that may not be stored."""
-    import_id = claimed.payload["import_id"]
     if "removed" in claimed.checkpoint:  # refused by an earlier attempt that came no further
         _remove_blobs(db, blobs, claimed, claimed.checkpoint["removed"])
         return
     with db.for_organisation(claimed.organisation_id) as session:
-        import_ = session.get_one(Import, import_id)
-        files, previous_input = load_files(session, blobs, import_), import_.found
+        import_ = session.get_one(Import, claimed.payload["import_id"])
+        files, given = load_files(session, blobs, import_), _load_input(session, import_)
         readings = load_readings(session, blobs, import_)
-        choices = {name: value for name, value in import_.choices.items() if name not in FOUND_ANEW}
-        choices_before = import_.choices_before
-        if own_words := list_own_words(session):
-            choices["own_words"] = own_words
-        models = list_organisation_models(session, parse_assessment_date(choices))
+        on = parse_assessment_date(given.choices)
+        models = list_organisation_models(session, on)
     may_bring = bool(claimed.payload.get("cases"))
-    on = parse_assessment_date(choices)
     parse = partial(
         parse_files,
         files,
@@ -75,59 +80,73 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         is_request=find_requests(db, claimed.organisation_id),
         read=readings.read,
     )
-    earlier_notes = [issue for issue in (previous_input or {}).get("issues", ()) if issue["code"] in REDACTION_CODES]
     try:
-        parsed, used = _parse_with_remembered(db, claimed, parse, choices)
+        parsed, used = _parse_with_remembered(db, claimed, parse, given.choices)
     except NoUsableRows as error:
         refusal = import_cases.find_refusal(error.issues, (), may_bring_cases=may_bring)
-        if refusal is not None or not layouts.may_be_asked(error, choices):
+        if refusal is not None or not layouts.may_be_asked(error, given.choices):
             _refuse_and_remove(db, blobs, claimed, refusal or to_problem(error))
             return
         _replace_with_redacted(db, blobs, claimed, error.redacted)
-        if choices_before is not None:
+        if given.choices_before is not None:
             _restore_preview(db, claimed, to_problem(error), error)
         else:
-            _ask_for_layout(db, claimed, error, earlier_notes)
+            _ask_for_layout(db, claimed, error, given.removed)
         return
     refusal = import_cases.find_refusal(parsed.issues, parsed.cases, may_bring_cases=may_bring)
     if refusal is not None:
         _refuse_and_remove(db, blobs, claimed, refusal)
         return
     _replace_with_redacted(db, blobs, claimed, parsed.redacted)
-    lost_message = _describe_lost_sheets(parsed, previous_input or {}, choices_before, choices)
+    lost_message = _describe_lost_sheets(parsed, given.found, given.choices_before, given.choices)
     if lost_message:
-        _restore_preview(
-            db,
-            claimed,
-            build_problem("import.sheet_lost", 422, lost_message, issues=[i.to_dict() for i in parsed.issues[:50]]),
-        )
+        issues = [issue.to_dict() for issue in parsed.issues[:50]]
+        _restore_preview(db, claimed, build_problem("import.sheet_lost", 422, lost_message, issues=issues))
         return
-    stored_readings = readings.put_new()
-    edition, recognised = (None, {}) if choices.get("confirm") else _preview_edition(db, claimed, parsed)
+    delete_files(db, blobs, _store_preview(db, claimed, given, parsed, used, readings))
+
+
+def _load_input(session: Session, import_: Import) -> _Input:
+    choices = {name: value for name, value in import_.choices.items() if name not in FOUND_ANEW}
+    if own_words := list_own_words(session):
+        choices["own_words"] = own_words
+    found = import_.found or {}
+    removed = [issue for issue in found.get("issues", ()) if issue["code"] in REDACTION_CODES]
+    return _Input(choices, import_.choices_before, found, removed)
+
+
+def _store_preview(
+    db: Database,
+    claimed: ClaimedJob,
+    given: _Input,
+    parsed: ParsedUpload,
+    used: Sequence[Mapping[str, Any]],
+    readings: StoredReadings,
+) -> list[str]:
+    """Store what was found in the files of an import, and return the digests of earlier readings, which are no longer needed."""
+    is_confirmed, stored_readings = bool(given.choices.get("confirm")), readings.put_new()
+    edition, recognised = (None, {}) if is_confirmed else _preview_edition(db, claimed, parsed)
     with job_transaction(db, claimed, result={"state": "previewed"}) as session:
-        import_ = session.get_one(Import, import_id)
+        import_ = session.get_one(Import, claimed.payload["import_id"])
         issues = import_cases.list_issues(session, parsed) if parsed.cases else parsed.received["issues"]
-        import_.needs_layout = False
-        replaced = replace_readings(session, import_, {**readings.stored, **stored_readings})
+        known = [issue.to_dict() for issue in list_known_supplier_issues(session, parsed, recognised)]
         import_.found = {
             **parsed.received,
             "layout": layouts.describe(parsed.seen),
             "remembered": used,
-            "issues": [
-                *issues,
-                *earlier_notes,
-                *(issue_.to_dict() for issue_ in list_known_supplier_issues(session, parsed, recognised)),
-            ],
+            "issues": [*issues, *given.removed, *known],
         }
         import_.rows, import_.accepted, import_.rejected = (
-            parsed.received[k] for k in ("rows", "accepted", "rejected")
+            parsed.received[count] for count in ("rows", "accepted", "rejected")
         )
-        import_.choices, import_.choices_before, import_.state = choices, None, "previewed"
+        import_.choices, import_.choices_before, import_.state = given.choices, None, "previewed"
+        import_.needs_layout = False
+        replaced = replace_readings(session, import_, {**readings.stored, **stored_readings})
         if edition is not None:
             editions.store(session, import_, edition)
-        if choices.get("confirm"):
+        if is_confirmed:
             start_assessment(session, import_, claimed.actor)
-    delete_files(db, blobs, replaced)
+    return replaced
 
 
 def _preview_edition(
@@ -137,7 +156,7 @@ def _preview_edition(
     suppliers that its rows were recognised as, by kind and the key that they would have.
     """
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        if session.scalars(select(Supplier.id).limit(1)).first() is None:
+        if not has_suppliers(session):
             return editions.NOTHING, {}
         answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
         import_ = session.get_one(Import, claimed.payload["import_id"])

@@ -86,28 +86,48 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             stored_cases = case_service.save_cases(session, parsed.cases, on, now(), claimed.actor, import_id)
             checkpoint["cases"] = [case.id for case in stored_cases]
-    done = int(checkpoint.get("rows", 0))
+    groups = _group_rows(db, claimed, checkpoint, parsed, on)
+    _save_groups(db, claimed, checkpoint, groups, on, models)
+    _finish(db, blobs, claimed, checkpoint, parsed, groups, on)
+
+
+def _group_rows(
+    db: Database, claimed: ClaimedJob, checkpoint: dict[str, Any], parsed: ParsedUpload, on: date
+) -> list[SupplierRows]:
+    """Group the rows of an import by the suppliers that they are about, in the same order at each attempt."""
     answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
     if parsed.request_ids:
         checkpoint["forms"] = True
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
-    suppliers_rows = group_by_supplier(parsed, answers_of)
+    groups, done = group_by_supplier(parsed, answers_of), int(checkpoint.get("rows", 0))
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        saved, rest = suppliers_rows[:done], suppliers_rows[done:]  # no row moves from the rest to those that are saved
-        suppliers_rows = [*match_groups(session, saved), *match_groups(session, rest)]
-        suppliers_rows = recognise(session, session.get_one(Import, import_id), suppliers_rows)
+        saved, rest = groups[:done], groups[done:]  # no row moves from the rest to those that are saved
+        groups = [*match_groups(session, saved), *match_groups(session, rest)]
+        return recognise(session, session.get_one(Import, claimed.payload["import_id"]), groups)
+
+
+def _save_groups(
+    db: Database,
+    claimed: ClaimedJob,
+    checkpoint: dict[str, Any],
+    groups: Sequence[SupplierRows],
+    on: date,
+    models: Sequence[Model],
+) -> None:
+    """Save groups from where an earlier attempt ended, and note in the checkpoint which of them could not be saved."""
+    done = int(checkpoint.get("rows", 0))
     one_by_one_until = done + CHUNK if claimed.attempt > ATTEMPTS_TOGETHER else done
-    while done < len(suppliers_rows):
-        kind = suppliers_rows[done].kind
+    while done < len(groups):
+        kind = groups[done].kind
         size = 1 if done < one_by_one_until else CHUNK
-        chunk = [supplier for supplier in suppliers_rows[done : done + size] if supplier.kind == kind]
+        chunk = [group for group in groups[done : done + size] if group.kind == kind]
         done += len(chunk)
         checkpoint["rows"] = done
-        progress = done / len(suppliers_rows)
+        progress = done / len(groups)
         try:
             with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress) as session:
-                origin = suppliers.Origin(on, now(), claimed.actor, "import", import_id)
+                origin = suppliers.Origin(on, now(), claimed.actor, "import", claimed.payload["import_id"])
                 _save_chunk(session, kind, chunk, origin, models)
         except (LostLease, Cancelled, Stopped):
             raise
@@ -120,16 +140,29 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
             checkpoint["unsaved"] = [*unsaved, {"place": chunk[0].place, "rows": len(chunk[0].rows), "bug": bug}]
             with job_transaction(db, claimed, checkpoint=checkpoint, progress=progress):
                 pass
-    suppliers_rows = [supplier._replace(key=supplier.number_key or supplier.key) for supplier in suppliers_rows]
+
+
+def _finish(
+    db: Database,
+    blobs: BlobStore,
+    claimed: ClaimedJob,
+    checkpoint: Mapping[str, Any],
+    parsed: ParsedUpload,
+    groups: Sequence[SupplierRows],
+    on: date,
+) -> None:
+    """End an import whose suppliers are saved, and queue the jobs that follow from them."""
+    import_id, unsaved = claimed.payload["import_id"], checkpoint.get("unsaved", ())
+    groups = [group._replace(key=group.number_key or group.key) for group in groups]
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        edition = editions.compare(session, session.get_one(Import, import_id), suppliers_rows, is_preview=False)
-    unsaved_rows = sum(supplier["rows"] for supplier in checkpoint.get("unsaved", ()))
-    with job_transaction(db, claimed, result={"rows": parsed.received["accepted"] - unsaved_rows}) as session:
+        edition = editions.compare(session, session.get_one(Import, import_id), groups, is_preview=False)
+    rows = parsed.received["accepted"] - sum(supplier["rows"] for supplier in unsaved)
+    with job_transaction(db, claimed, result={"rows": rows}) as session:
         import_ = session.get_one(Import, import_id)
         import_.state, import_.finished_at = "done", now()
         unused = replace_readings(session, import_, {})
         editions.store(session, import_, edition)
-        _report_unsaved(import_, checkpoint.get("unsaved", ()))
+        _report_unsaved(import_, unsaved)
         if parsed.cases:  # the files are no longer needed; the next purge deletes them
             delete_uploads(session, import_)
         import_cases.link_and_reassess(session, checkpoint.get("cases", ()), import_id, on, now(), claimed.actor)

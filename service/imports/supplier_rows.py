@@ -22,7 +22,7 @@ from service.suppliers.identity import (
     Matched,
     RowKey,
     group_by_key,
-    identify_rows,
+    has_suppliers,
     match_to_stored,
     rekey_to_survivor,
     take_identity,
@@ -56,7 +56,7 @@ def group_by_supplier(
     for kind in ("agency", "site"):
         batches = [batch for batch in parsed.batches if batch.kind == kind]
         places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
-        row_keys = identify_rows([row for batch in batches for row in take_identity(batch.answers)])
+        row_keys = parsed.row_keys[kind]
         for positions in group_by_key([row_key.key for row_key in row_keys]):
             batch, j = places[positions[0]]
             place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
@@ -131,11 +131,13 @@ def list_known_supplier_issues(
     """List how many suppliers of each sheet are already stored, which of their answers are kept, and whose number a supplier
     with another name has. ``recognised``: the keys of stored suppliers, by kind and the key that a row would have.
     """
-    issues = []
+    issues: list[Issue] = []
+    if not has_suppliers(session):
+        return issues
     for kind in ("agency", "site"):
         batches = [batch for batch in parsed.batches if batch.kind == kind]
         rows = [row for batch in batches for row in take_identity(batch.answers)]
-        row_keys = identify_rows(rows)
+        row_keys = parsed.row_keys[kind]
         matched = match_to_stored(session, kind, dict(zip(reversed(row_keys), reversed(rows), strict=True)))
         start = 0
         for batch in batches:

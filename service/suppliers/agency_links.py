@@ -14,7 +14,7 @@ from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAME_QUESTIONS
 from service.db.bulk_rows import insert_rows
 from service.db.session import chunks
-from service.db.tables import AgencyName, Engagement, new_id
+from service.db.tables import AgencyName, Engagement, new_ordered_id
 from service.jobs.kinds import FOLLOW_AGENCIES
 from service.jobs.table import enqueue
 
@@ -35,10 +35,12 @@ def build_link_rows(
     """Build the rows that link a site to its agencies, or an agency to its names; ``others``: more name keys of an agency."""
     if kind == "agency":
         keys = dict.fromkeys(chain(own_name_keys(answers), *others))
-        return [{"id": new_id(), "agency_id": supplier_id, "key": key} for key in keys]
+        return [{"id": new_ordered_id(), "agency_id": supplier_id, "key": key} for key in keys]
     names = {name_key(name): name for name in get_named_agencies(answers)}
     return [
-        {"id": new_id(), "site_id": supplier_id, "agency_key": key, "named": name} for key, name in names.items() if key
+        {"id": new_ordered_id(), "site_id": supplier_id, "agency_key": key, "named": name}
+        for key, name in names.items()
+        if key
     ]
 
 

@@ -37,6 +37,7 @@ IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 REGION_NAMING = ("region", "city")
+FEW_KEYS = 100  # which are looked up at once, without a look at whether there are any aliases
 LOCK_CLASS = 0x534B  # identifies the locks of keys among the advisory locks of the database
 NUMBERS = ("reference", *IDENTIFIERS)
 KEYED = (*NUMBERS, "name", "name_local", "country", "address")
@@ -220,6 +221,11 @@ def rekey(session: Session, kind: str, keys: Mapping[str, str]) -> None:
     session.flush()
 
 
+def has_suppliers(session: Session) -> bool:
+    """Return whether any supplier is stored."""
+    return session.scalars(select(Supplier.id).limit(1)).first() is not None
+
+
 def find_known(session: Session, kind: str, keys: Iterable[str]) -> dict[str, KnownSupplier]:
     """Return what the suppliers with these keys are recognised by; keys of no supplier are left out."""
     texts = [Supplier.answers[question].as_string() for question in RECOGNISED]
@@ -278,8 +284,13 @@ def _is_stranger(key: str, row: Row, stored: Row) -> bool:
 
 def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Supplier]:
     """Return, for those keys that are aliases, the supplier each was merged into."""
+    distinct = list(dict.fromkeys(keys))
     found: dict[str, Supplier] = {}
-    for chunk in chunks(list(dict.fromkeys(keys))):
+    if len(distinct) > FEW_KEYS:  # most registers have no aliases at all
+        query = select(MergedKey.id).where(MergedKey.kind == kind).limit(1)
+        if session.scalars(query).first() is None:
+            return found
+    for chunk in chunks(distinct):
         query = _merged_query(kind, chunk, MergedKey.key, Supplier)
         found.update(dict(session.execute(query).all()))
     return found

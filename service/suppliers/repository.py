@@ -29,7 +29,7 @@ from service.db.bulk_rows import insert_rows, update_rows
 from service.db.session import chunks
 from service.db.supplier_counts import count_new
 from service.db.supplier_words import add_words, build_sort_name, replace_words
-from service.db.tables import AgencyName, Engagement, Result, Supplier, new_id
+from service.db.tables import AgencyName, Engagement, Result, Supplier, new_ordered_id
 from service.errors import DomainError
 from service.outbox.pushes import mark_suppliers
 from service.suppliers import case_evidence, verified_steps
@@ -203,7 +203,7 @@ def _resolve(session: Session, kind: str, incoming: Sequence[IncomingSupplier], 
         ]
         answers = _merge_with_stored(session, kind, [stored.get(key) for key in keys], received, origin.on)
         table = table if answers == list(received) else from_rows(answers)
-    ids = [stored[key].id if key in stored else new_id() for key in keys]
+    ids = [stored[key].id if key in stored else new_ordered_id() for key in keys]
     return _Save(kind, keys, ids, stored, received, answers, table, alias_names)
 
 

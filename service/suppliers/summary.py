@@ -15,7 +15,7 @@ from risk_models.facts.facts import load_facts
 from service.assessment.assess import AssessedBatch, Block
 from service.assessment.export_json import ENGINE_VERSION
 from service.case_reading import evidence
-from service.db.tables import new_id
+from service.db.tables import new_ordered_id
 from service.suppliers.agency_links import select_agency_scores
 
 Columns = dict[str, Any]
@@ -94,7 +94,7 @@ def build_result_row(
 ) -> Columns:
     """Build the result of supplier j, its inputs and totals, as columns of Result."""
     return {
-        "id": new_id(),
+        "id": new_ordered_id(),
         "supplier_id": supplier_id,
         "on": on,
         "engine": ENGINE_VERSION,

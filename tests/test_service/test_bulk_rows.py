@@ -1,5 +1,6 @@
 """Rows that are written below the object-relational layer are those of the session's organisation, and read back as written."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from sqlalchemy import select
 
 from service.db.bulk_rows import insert_rows, update_rows
 from service.db.session import Database, MissingOrganisation, UnfilteredStatement
-from service.db.tables import Change
+from service.db.tables import Change, new_ordered_id
 
 AT = datetime(2026, 11, 29, 8, tzinfo=UTC)
 ROWS = [
@@ -52,3 +53,14 @@ def test_no_row_is_inserted_for_nobody_for_another_organisation_or_in_a_session_
         insert_rows(session, Change, [{**row, "organisation_id": "other"} for row in ROWS])
     with sqlite_database.for_organisation(own, write=False) as session, pytest.raises(UnfilteredStatement):
         insert_rows(session, Change, ROWS)
+
+
+def test_ids_of_large_tables_are_unique_uuids_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch):
+    ids = []
+    for moment in (AT.timestamp(), AT.timestamp() + 0.001, AT.timestamp() + 10**7):
+        monkeypatch.setattr("service.db.tables.time_ns", lambda moment=moment: round(moment * 10**9))
+        ids.append({new_ordered_id() for _ in range(100)})
+    assert [len(of_one_moment) for of_one_moment in ids] == [100, 100, 100]
+    assert max(ids[0]) < min(ids[1])
+    assert max(ids[1]) < min(ids[2])
+    assert {(parsed.version, parsed.variant) for parsed in map(uuid.UUID, ids[0])} == {(7, uuid.RFC_4122)}

@@ -141,6 +141,10 @@ def test_keys_of_a_chain_of_merges_find_the_last_supplier(database: Database, ha
     with database.for_organisation(harbour, write=False) as session:
         old = identity.list_aliases(session, session.get_one(Supplier, third))
         assert [each.named for each in old] == ["A", "B"]
+        keys = ["ref:a", "ref:b", "ref:c", *(f"ref:{number}" for number in range(identity.FEW_KEYS))]
+        found = identity.find_merged(session, "site", keys)
+        assert {key: supplier.id for key, supplier in found.items()} == {"ref:a": third, "ref:b": third}
+        assert identity.find_merged(session, "agency", keys) == {}
 
 
 def test_a_review_after_an_import_by_an_alias_creates_no_second_supplier(database: Database, harbour: str):
