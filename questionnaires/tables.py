@@ -207,7 +207,7 @@ def decode_tables(data: bytes) -> FileTables:
         accepted, rejected, n_rows = table["submission"]["counts"]
         rows, returned = take(accepted).astype(np.int64), take(accepted).astype(np.bool_)
         answers = {
-            question: AnswerColumn(list(map(_decode_value, values)), take(accepted))
+            question: AnswerColumn(_decode_values(values), take(accepted))
             for question, values in table["submission"]["answers"].items()
         }
         issues = tuple(map(_decode_issue, table["submission"]["issues"]))
@@ -234,6 +234,10 @@ def decode_tables(data: bytes) -> FileTables:
 
 def _decode_issue(fields: Mapping[str, Any]) -> Issue:
     return Issue(**{**fields, "cells": tuple(fields["cells"])})
+
+
+def _decode_values(values: list[Any]) -> list[Any]:
+    return list(map(_decode_value, values)) if list in set(map(type, values)) else values
 
 
 def _decode_value(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +23,9 @@ DECLINED = "declined"  # the answer of a supplier that was asked but left the qu
 EVIDENCE = "evidence"  # the question whose answers are pieces of evidence
 CASE_HARMS = "case_harms"  # not in any form: the indicators that case records set
 CASE_DATE = "case_told"  # not in any form either: the date of the newest finding in these records
+
+
+PLAIN_TYPES = frozenset((str, int, float, bool))  # of answers that are the same in JSON and in columns
 
 
 class Confirmation(NamedTuple):
@@ -103,7 +107,9 @@ class Answers:
         """Return the answers supplier by supplier as JSON values: lists for tuples, objects for evidence, blanks left out."""
         rows: list[dict[str, Any]] = [{} for _ in range(self.n)]
         for question, column in self.columns.items():
-            values = [to_json_value(value) for value in column.values]
+            values = column.values
+            if not PLAIN_TYPES.issuperset(map(type, values)):
+                values = tuple(map(to_json_value, values))
             for row, code in zip(rows, column.codes.tolist(), strict=True):
                 if code >= 0:
                     row[question] = values[code]
@@ -112,7 +118,7 @@ class Answers:
 
 def to_json_value(value: Any) -> Any:
     """Return an answer as a JSON value: a list for a tuple, an object without empty fields for a piece of evidence."""
-    if type(value) in (str, float):  # most answers
+    if type(value) in PLAIN_TYPES:  # most answers
         return value
     if isinstance(value, EvidencePiece | Confirmation):
         fields = value._asdict()
@@ -209,10 +215,16 @@ def from_columns(n: int, columns: Mapping[str, AnswerColumn]) -> Answers:
     return Answers(
         n,
         {
-            question: Column(tuple(_normalize_value(question, value) for value in column.values), column.codes)
+            question: Column(_normalize_values(question, column.values), column.codes)
             for question, column in columns.items()
         },
     )
+
+
+def _normalize_values(question: str, values: Sequence[Any]) -> tuple[Any, ...]:
+    if question != EVIDENCE and PLAIN_TYPES.issuperset(map(type, values)):
+        return tuple(values)
+    return tuple(_normalize_value(question, value) for value in values)
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
@@ -223,7 +235,7 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
         return Answers(
             1, {question: _build_single_column(_normalize_value(question, value)) for question, value in answers}
         )
-    questions = dict.fromkeys(question for row in suppliers for question in row)
+    questions = dict.fromkeys(chain.from_iterable(suppliers))
     return Answers(
         len(suppliers),
         {question: _encode_column(question, [row.get(question) for row in suppliers]) for question in questions},

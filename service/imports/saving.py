@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -94,17 +95,34 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
 def _group_rows(
     db: Database, claimed: ClaimedJob, checkpoint: dict[str, Any], parsed: ParsedUpload, on: date
 ) -> list[SupplierRows]:
-    """Group the rows of an import by the suppliers that they are about, in the same order at each attempt."""
+    """Group the rows of an import by the suppliers that they are about, in the same order at each attempt: agencies first, then
+    by country and sector.
+
+    Suppliers with similar risks are then saved together. Most indexes of suppliers are ordered by risk, and a transaction writes
+    each page of an index that it changes as a whole.
+    """
     answers_of = {id(batch): batch.answers.to_rows() for batch in parsed.batches}
     if parsed.request_ids:
         checkpoint["forms"] = True
         with job_transaction(db, claimed, checkpoint=checkpoint) as session:
             _apply_returned_forms(session, parsed, answers_of, on, claimed.actor)
     groups, done = group_by_supplier(parsed, answers_of), int(checkpoint.get("rows", 0))
+    if not done:
+        checkpoint["by_place"] = True  # an import that began under an earlier version goes on in the order of its files
+    in_saving_order = sorted(groups, key=_get_saving_order) if checkpoint.get("by_place") else groups
+    rank = {group.position: rank for rank, group in enumerate(in_saving_order)}
+    saved, rest = [], []  # no row moves from the rest to those that are saved
+    for group in groups:
+        (saved if rank[group.position] < done else rest).append(group)
     with db.for_organisation(claimed.organisation_id, write=False) as session:
-        saved, rest = groups[:done], groups[done:]  # no row moves from the rest to those that are saved
-        groups = [*match_groups(session, saved), *match_groups(session, rest)]
-        return recognise(session, session.get_one(Import, claimed.payload["import_id"]), groups)
+        matched = [*match_groups(session, saved), *match_groups(session, rest)]
+        matched.sort(key=attrgetter("position"))
+        recognised = recognise(session, session.get_one(Import, claimed.payload["import_id"]), matched)
+    return sorted(recognised, key=lambda group: rank[group.position])
+
+
+def _get_saving_order(group: SupplierRows) -> tuple[bool, tuple[str, str]]:
+    return group.kind != "agency", group.place_and_sector
 
 
 def _save_groups(
@@ -153,7 +171,8 @@ def _finish(
 ) -> None:
     """End an import whose suppliers are saved, and queue the jobs that follow from them."""
     import_id, unsaved = claimed.payload["import_id"], checkpoint.get("unsaved", ())
-    groups = [group._replace(key=group.number_key or group.key) for group in groups]
+    in_file_order = sorted(groups, key=attrgetter("position"))
+    groups = [group._replace(key=group.number_key or group.key) for group in in_file_order]
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         edition = editions.compare(session, session.get_one(Import, import_id), groups, is_preview=False)
     rows = parsed.received["accepted"] - sum(supplier["rows"] for supplier in unsaved)

@@ -35,7 +35,8 @@ class SupplierRows(NamedTuple):
     first row, and for an agency the keys of all names they give it.
 
     ``doubtful``: see :class:`RowKey`. ``by_alias``: whether it is found by the key of a supplier that was merged into it.
-    ``number_key``: the key by the number of its rows, of a supplier that is stored by its name and place.
+    ``number_key``: the key by the number of its rows, of a supplier that is stored by its name and place. ``position``: among the
+    suppliers of the import, in the order of its files. ``place_and_sector``: country and sector, as the files give them.
     """
 
     kind: str
@@ -46,17 +47,21 @@ class SupplierRows(NamedTuple):
     doubtful: str | None = None
     by_alias: bool = False
     number_key: str | None = None
+    position: int = 0
+    place_and_sector: tuple[str, str] = ("", "")
 
 
 def group_by_supplier(
     parsed: ParsedUpload, answers_of: Mapping[int, Sequence[Mapping[str, Any]]]
 ) -> list[SupplierRows]:
     """Group the rows of an import by supplier, agencies first, across files and sheets."""
-    groups = []
+    groups: list[SupplierRows] = []
     for kind in ("agency", "site"):
         batches = [batch for batch in parsed.batches if batch.kind == kind]
         places = [(batch, j) for batch in batches for j in range(len(batch.rows))]
         row_keys = parsed.row_keys[kind]
+        columns = [[text for batch in batches for text in _list_texts(batch, q)] for q in ("country", "sector")]
+        places_and_sectors = list(zip(*columns, strict=True))
         for positions in group_by_key([row_key.key for row_key in row_keys]):
             batch, j = places[positions[0]]
             place = {"file": batch.file, "sheet": batch.sheet, "row": int(batch.rows[j])}
@@ -69,9 +74,17 @@ def group_by_supplier(
                     place,
                     collect_name_keys(rows) if kind == "agency" else set(),
                     row_keys[positions[0]].doubtful,
+                    position=len(groups),
+                    place_and_sector=places_and_sectors[positions[0]],
                 )
             )
     return groups
+
+
+def _list_texts(batch: Batch, question: str) -> list[str]:
+    values, codes = batch.answers.column(question)
+    texts = [*map(str, values), ""]  # code -1 is the last one, which is no answer
+    return [texts[code] for code in codes.tolist()]
 
 
 def match_groups(session: Session, groups: Sequence[SupplierRows]) -> list[SupplierRows]:

@@ -57,8 +57,8 @@ def test_no_row_is_inserted_for_nobody_for_another_organisation_or_in_a_session_
 
 def test_ids_of_large_tables_are_unique_uuids_in_the_order_of_time(monkeypatch: pytest.MonkeyPatch):
     ids = []
-    for moment in (AT.timestamp(), AT.timestamp() + 0.001, AT.timestamp() + 10**7):
-        monkeypatch.setattr("service.db.tables.time_ns", lambda moment=moment: round(moment * 10**9))
+    for milliseconds in (1_796_000_000_000, 1_796_000_000_001, 1_896_000_000_000):
+        monkeypatch.setattr("service.db.tables.time_ns", lambda moment=milliseconds * 10**6: moment)
         ids.append({new_ordered_id() for _ in range(100)})
     assert [len(of_one_moment) for of_one_moment in ids] == [100, 100, 100]
     assert max(ids[0]) < min(ids[1])
