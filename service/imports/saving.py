@@ -111,9 +111,10 @@ def _group_rows(
         checkpoint["by_place"] = True  # an import that began under an earlier version goes on in the order of its files
     in_saving_order = sorted(groups, key=_get_saving_order) if checkpoint.get("by_place") else groups
     rank = {group.position: rank for rank, group in enumerate(in_saving_order)}
-    saved, rest = [], []  # no row moves from the rest to those that are saved
-    for group in groups:
-        (saved if rank[group.position] < done else rest).append(group)
+    saved = [group for group in groups if rank[group.position] < done]
+    rest = [
+        group for group in groups if rank[group.position] >= done
+    ]  # no row moves from these to those that are saved
     with db.for_organisation(claimed.organisation_id, write=False) as session:
         matched = [*match_groups(session, saved), *match_groups(session, rest)]
         matched.sort(key=attrgetter("position"))

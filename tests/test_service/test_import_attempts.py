@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import pytest
 from callers import freeze_time, make_organisation
@@ -24,10 +25,10 @@ BUG = ValueError("a bug")
 LIST = "Supplier,Country,Sector\n" + "".join(f"{name},Thailand,fishing\n" for name in NAMES)
 
 
-def send(database: Database, blobs: FolderStore) -> tuple[str, str]:
+def send(database: Database, blobs: FolderStore, content: str = LIST) -> tuple[str, str]:
     """An import of seven suppliers that waits for a worker, saved two by two; the ids of organisation and import."""
     organisation_id = make_organisation(database)
-    files = [("list.csv", LIST.encode())]
+    files = [("list.csv", content.encode())]
     import_ = receiving.receive_upload(database, blobs, organisation_id, files, {"confirm": True}, "user:1", Limits())
     return organisation_id, import_.id
 
@@ -95,6 +96,23 @@ def test_an_import_that_saved_something_stays_running_until_its_cause_of_trouble
     work(database, blobs, monkeypatch)
     import_, names = read(database, organisation_id)
     assert (import_.state, import_.rejected, len(names)) == ("done", 1, 6)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "rest"),
+    [({"rows": 1}, ["Alder Nets", "Dune Builders"]), ({"rows": 1, "by_place": True}, ["Alder Nets", "Blue Pier"])],
+)
+def test_an_attempt_goes_on_in_the_order_in_which_the_import_was_begun(
+    database: Database, blobs: FolderStore, monkeypatch: pytest.MonkeyPatch, checkpoint: dict, rest: list[str]
+):
+    content = "Supplier,Country\nBlue Pier,Vietnam\nDune Builders,Qatar\nAlder Nets,Thailand\n"
+    organisation_id, _ = send(database, blobs, content)
+    go_on = saving.assess_import
+    monkeypatch.setattr(
+        saving, "assess_import", lambda db, blobs, job: go_on(db, blobs, replace(job, checkpoint=checkpoint))
+    )
+    work(database, blobs, monkeypatch)
+    assert read(database, organisation_id)[1] == rest  # the first one is said to be saved
 
 
 def test_an_import_of_which_nothing_can_be_saved_fails_and_says_so(
