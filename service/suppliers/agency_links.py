@@ -10,13 +10,16 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from risk_models.answers import DECLINED
 from risk_models.name_normalize import name_key
 from service.assessment.assess import AGENCY_NAME_QUESTIONS
 from service.db.bulk_rows import insert_rows
 from service.db.session import chunks
-from service.db.tables import AgencyName, Engagement, new_ordered_id
+from service.db.tables import AgencyName, Engagement, Supplier, new_ordered_id
 from service.jobs.kinds import FOLLOW_AGENCIES
 from service.jobs.table import enqueue
+
+AGENCIES = "agencies"  # the question that a site names its agencies in
 
 
 def collect_name_keys(rows: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -103,8 +106,36 @@ def queue_reassessment_of_users(session: Session, keys: Iterable[str], on: date,
 
 def get_named_agencies(answers: Mapping[str, Any]) -> list[str]:
     """Return the agencies that answers name."""
-    named = answers.get("agencies")
+    named = answers.get(AGENCIES)
     return [str(name) for name in named] if isinstance(named, list | tuple) else []
+
+
+def keep_agencies(stored: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers merged from a returned form with the agencies that were named before: no supplier drops an agency, and
+    with it that agency's score, by naming another.
+    """
+    named = get_named_agencies(merged)
+    keys = set(map(name_key, named))
+    dropped = [name for name in get_named_agencies(stored) if name_key(name) not in keys]
+    return {**merged, AGENCIES: [*named, *dropped]} if named and dropped else dict(merged)
+
+
+def list_agencies_no_longer_named(supplier: Supplier) -> list[str]:
+    """Return the agencies that a site named before and that its last form leaves out: they count until the buyer drops them."""
+    form = supplier.form_answers or {}
+    named = set(map(name_key, get_named_agencies(form)))
+    stored = get_named_agencies(supplier.answers)
+    return [name for name in stored if name_key(name) not in named] if form.get(AGENCIES) is not None else []
+
+
+def list_agencies_named_before(session: Session, sites: Sequence[Supplier]) -> dict[str, list[str]]:
+    """Return the agencies that sites named before they left the question blank in a form, by site id."""
+    named: dict[str, list[str]] = {}
+    for chunk in chunks([site.id for site in sites if site.answers.get(AGENCIES) == DECLINED]):
+        query = select(Engagement.site_id, Engagement.named).where(Engagement.site_id.in_(chunk))
+        for site_id, name in session.execute(query.order_by(Engagement.named)):
+            named.setdefault(site_id, []).append(name)
+    return named
 
 
 def select_agency_scores(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:

@@ -266,6 +266,13 @@ def _answered_on(record: Row) -> str | None:
     return next((day for day in days if isinstance(day, str) and day not in RESERVED_ANSWERS), None)
 
 
+def is_older_form(incoming: Row, stored: Row) -> bool:
+    """Return whether a row is a form that was returned before the last form of its supplier."""
+    days = [row.get("form_returned") for row in (incoming, stored)]
+    returned, last = (day if isinstance(day, str) and day not in RESERVED_ANSWERS else "" for day in days)
+    return "" < returned < last
+
+
 def is_undated(stored: Row, risk_lookup: RiskLookup) -> bool:
     """Return whether stored answers have no date at all: these count as given on the day they were entered."""
     return _answered_on(stored) is None and bool(risk_lookup.list_evidenced_questions(stored))

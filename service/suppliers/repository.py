@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from risk_models.agencies import count_workers_from_agency
-from risk_models.answers import EVIDENCE, Answers, from_rows
+from risk_models.answers import DECLINED, EVIDENCE, Answers, from_rows
 from risk_models.facts.facts import load_facts
 from risk_models.model import Model
 from risk_models.name_normalize import name_key
@@ -34,9 +34,11 @@ from service.errors import DomainError
 from service.outbox.pushes import mark_suppliers
 from service.suppliers import case_evidence, verified_steps
 from service.suppliers.agency_links import (
+    AGENCIES,
     build_link_rows,
     collect_name_keys,
     get_name_keys,
+    list_agencies_named_before,
     own_name_keys,
     queue_reassessment_of_users,
     queue_site_reassessment,
@@ -55,7 +57,7 @@ from service.suppliers.identity import (
 )
 from service.suppliers.key_grades import have_different_names
 from service.suppliers.level_changes import LevelChange, Occasion, find_new_support, record_level_changes
-from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_undated
+from service.suppliers.merge_rules import RiskLookup, get_risk_lookup, is_older_form, is_undated
 from service.suppliers.organisation_models import list_organisation_models
 from service.suppliers.stored_answers import merge_with_stored
 from service.suppliers.summary import Columns, build_result_row, build_summaries
@@ -172,6 +174,7 @@ def save_suppliers(session: Session, kind: str, incoming: Sequence[IncomingSuppl
     links = {
         supplier_id: build_link_rows(kind, supplier_id, answers, others)
         for supplier_id, answers, others in zip(save.ids, save.answers, other_names, strict=True)
+        if answers.get(AGENCIES) != DECLINED  # a blank takes back no agency that was named before
     }
     replace_links(session, kind, links, list(before))
     if kind == "agency":
@@ -256,7 +259,10 @@ def _write_suppliers(
     for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
         latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
         columns = _identity_columns(save.answers[j]) | summaries[j] | latest
-        if origin.brings_answers and "form_returned" in save.received[j]:
+        is_form = origin.brings_answers and "form_returned" in save.received[j]
+        if is_form and not (
+            key in save.stored and is_older_form(save.received[j], save.stored[key].form_answers or {})
+        ):
             columns["form_answers"] = save.received[j]
         if origin.brings_answers:
             columns["ended_on"] = None
@@ -316,11 +322,14 @@ def _merge_with_stored(
 ) -> list[dict[str, Any]]:
     """Merge incoming rows into the stored answers of their suppliers (None: a new supplier)."""
     risk_lookup = get_risk_lookup(kind, on, list_organisation_models(session, on))
-    entered_on = _entry_dates(session, [supplier for supplier in stored if supplier is not None], risk_lookup)
+    known = [supplier for supplier in stored if supplier is not None]
+    entered_on, named = _entry_dates(session, known, risk_lookup), list_agencies_named_before(session, known)
     return [
         dict(incoming)
         if supplier is None
-        else merge_with_stored(kind, supplier.answers, incoming, risk_lookup, on, entered_on.get(supplier.id))
+        else merge_with_stored(
+            kind, supplier.answers, incoming, risk_lookup, on, entered_on.get(supplier.id), named.get(supplier.id, ())
+        )
         for supplier, incoming in zip(stored, answers, strict=True)
     ]
 

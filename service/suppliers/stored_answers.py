@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,8 +10,9 @@ from questionnaires.form import load_combined_form
 from questionnaires.validation.contradictions import has_contradiction, list_unsupported_denials
 from questionnaires.validation.json_answers import validate_answers
 from risk_models.answers import DECLINED, EVIDENCE
+from service.suppliers.agency_links import AGENCIES, keep_agencies
 from service.suppliers.imposed_labour import keep_documented_labour
-from service.suppliers.merge_rules import RiskLookup, merge_answers
+from service.suppliers.merge_rules import RiskLookup, is_older_form, merge_answers
 
 
 def validate_stored(kind: str, answers: Mapping[str, Any], on: date) -> dict[str, Any]:
@@ -31,17 +32,26 @@ def merge_with_stored(
     risk_lookup: RiskLookup,
     on: date,
     entered_on: date | None = None,
+    named: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Merge a new row, valid as of a day, into stored answers (:func:`service.suppliers.merge_rules.merge_answers`), without
     contradictions.
 
     A denial that stored answers contradict, or that only a stored refusal supports, is read as a blank, so that it takes back
     neither harm nor a refusal. A returned form takes the supplier away from no place, trade or sender where labour is documented
-    as imposed by a state; only the buyer's own lists and pages do. For ``entered_on`` see merge_answers.
+    as imposed by a state, and from no agency that it named (``named``: before the stored answers, if they decline it); only the
+    buyer's own lists and requests do. An older form that comes late takes back nothing: both count in the order of their days.
+    For ``entered_on`` see merge_answers.
     """
-    merged = _merge_supported(kind, stored, incoming, risk_lookup, on, entered_on)
-    is_form = incoming.get("form_returned") is not None
-    return keep_documented_labour(kind, [stored], merged, on) if is_form else merged
+    if incoming.get("form_returned") is None:
+        return _merge_supported(kind, stored, incoming, risk_lookup, on, entered_on)
+    if is_older_form(incoming, stored):
+        return _merge_supported(kind, incoming, stored, risk_lookup, on, None)
+    known = {**stored, AGENCIES: list(named)} if named and stored.get(AGENCIES) == DECLINED else stored
+    merged = _merge_supported(kind, known, incoming, risk_lookup, on, entered_on)
+    if known is not stored and incoming.get(AGENCIES) is None:
+        merged[AGENCIES] = DECLINED
+    return keep_agencies(known, keep_documented_labour(kind, [stored], merged, on))
 
 
 def _merge_supported(

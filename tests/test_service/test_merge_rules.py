@@ -372,3 +372,46 @@ def test_of_two_rows_of_one_supplier_the_one_where_a_state_imposes_the_labour_co
     for ordered in (rows, rows[::-1]):
         merged = merge_duplicates(ordered, SITE, "site").answers
         assert is_documented(keep_documented_labour("site", ordered, merged, LATER))
+
+
+# ---------------------------------------------------------------- forms that come late
+
+
+def test_an_older_form_that_comes_late_takes_back_neither_harm_nor_answers():
+    newer = {**WHO, **FORM, **HELD, "movement": DECLINED, "wage_payment": "on_time"}
+    older = {**WHO, **FORM, "form_returned": "2026-05-02", **SAFE, "movement": "free", "violence": "none_asked"}
+    late = merge_with_stored("site", newer, older, SITE, ON)
+    assert late == merge_with_stored("site", older, newer, SITE, ON)
+    assert (late["papers_retention"], late["movement"], late["form_returned"]) == ("held", DECLINED, "2026-11-19")
+
+
+# ---------------------------------------------------------------- agencies that a site named
+
+USED = {**WHO, "uses_agencies": "yes", "agencies": ["Kite Placement"]}
+
+
+def test_no_form_drops_an_agency_that_the_site_named_before():
+    other = {**WHO, **FORM, "uses_agencies": "yes", "agencies": ["Fern Crew"]}
+    merged = merge_with_stored("site", USED, other, SITE, ON)
+    assert merged["agencies"] == ["Fern Crew", "Kite Placement"]
+    again = merge_with_stored("site", merged, {**other, "agencies": ["KITE placement", "Fern Crew"]}, SITE, ON)
+    assert len(again["agencies"]) == 2, "the same agency, spelt otherwise"
+    denied = merge_with_stored("site", USED, {**WHO, **FORM, "uses_agencies": "no"}, SITE, ON)
+    assert (denied.get("uses_agencies"), denied["agencies"]) == (None, ["Kite Placement"])
+
+
+def test_an_agency_is_not_dropped_by_leaving_the_question_blank_first():
+    blank = merge_with_stored("site", USED, {**WHO, **FORM, "uses_agencies": "yes", "agencies": DECLINED}, SITE, ON)
+    assert blank["agencies"] == DECLINED
+    for later, expected in (
+        ({"uses_agencies": "yes", "agencies": ["Fern Crew"]}, ["Fern Crew", "Kite Placement"]),
+        ({"uses_agencies": "yes"}, DECLINED),
+        ({"uses_agencies": "no"}, DECLINED),
+    ):
+        merged = merge_with_stored("site", blank, {**WHO, **FORM, **later}, SITE, ON, named=["Kite Placement"])
+        assert merged["agencies"] == expected
+        assert merged.get("uses_agencies") != "no"
+
+
+def test_the_buyers_own_list_says_which_agencies_a_site_uses_now():
+    assert merge_with_stored("site", USED, {**WHO, "agencies": ["Fern Crew"]}, SITE, ON)["agencies"] == ["Fern Crew"]
