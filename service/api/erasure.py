@@ -29,7 +29,9 @@ SCOPE = ACCESS.api["DELETE api.erase_supplier"]
 
 def preview_supplier(session: Session, kind: str, supplier_id: str) -> Reply:
     """Return what erasing a supplier or an agency would do."""
-    return _reply(erasure.preview_supplier(session, suppliers.get_supplier(session, kind, supplier_id, itself=True)))
+    supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
+    sees_all = get_caller().sees_worker_derived
+    return _reply(erasure.preview_supplier(session, supplier, sees_worker_derived=sees_all))
 
 
 def preview_case(session: Session, case_id: str) -> Reply:
@@ -41,7 +43,10 @@ def preview_import(session: Session, import_id: str, query: Mapping[str, Any]) -
     """Return what erasing an import would do."""
     import_ = _get_import(session, import_id)
     with_suppliers = query["suppliers"] == "erase"
-    return _reply(import_erasure.preview_import(session, import_, with_suppliers=with_suppliers))
+    sees_all = get_caller().sees_worker_derived
+    return _reply(
+        import_erasure.preview_import(session, import_, with_suppliers=with_suppliers, sees_worker_derived=sees_all)
+    )
 
 
 def erase_import(session: Session, import_id: str, query: Mapping[str, Any]) -> Reply:

@@ -5,11 +5,12 @@ A proposal says who spoke to the workers and when: only they can say that the da
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from risk_models.cases.readings import read_case
@@ -18,6 +19,7 @@ from service.audit import record_event
 from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.cases.service import get_case, parse_answers, reassess_suppliers
 from service.db.case_tables import StoredCase
+from service.db.session import chunks
 from service.errors import DomainError
 from service.outbox.approvals import tell_approvers
 from service.suppliers.case_evidence import list_findings, to_case_record
@@ -46,6 +48,20 @@ def needs_two_users(session: Session, case: StoredCase) -> bool:
     """
     record = to_case_record(case, list_findings(session, [case]).get(case.id, ())).case
     return "emergency" in (STRENGTHS[case.strength], read_case(record, case.created_at.date()).strength)
+
+
+def list_open_emergencies(session: Session, supplier_ids: Sequence[str]) -> list[StoredCase]:
+    """Return the open cases about some suppliers that only two users may close (:func:`needs_two_users`)."""
+    cases = [
+        case
+        for chunk in chunks(supplier_ids)
+        for case in session.scalars(
+            select(StoredCase)
+            .where(StoredCase.supplier_id.in_(chunk), StoredCase.state == "open")
+            .order_by(StoredCase.id)
+        )
+    ]
+    return [case for case in cases if needs_two_users(session, case)]
 
 
 def close_case(

@@ -274,6 +274,16 @@ def link_unlinked_cases(session: Session) -> list[StoredCase]:
     return linked
 
 
+def unlink_case(session: Session, case: StoredCase) -> None:
+    """Keep a case whose supplier is about to be erased, with a reference or name by which it finds the supplier if that is
+    entered again: erasing a supplier must not end what only the handlers of its case may close.
+    """
+    supplier = session.get_one(Supplier, case.supplier_id)
+    case.linked_reference = case.linked_reference or supplier.reference
+    case.linked_name = case.linked_name or (None if case.linked_reference else supplier.name)
+    case.supplier_id = None
+
+
 def find_case_suppliers(session: Session, records: Sequence[CaseRecord]) -> list[str | None]:
     """Return the id of the supplier that each record is about, by reference or by a unique name; None if none is found."""
     if not records:

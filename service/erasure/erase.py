@@ -12,11 +12,11 @@ from datetime import date, datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from service.audit_chain import erase_details
-from service.cases import corrections
+from service.cases import closing, corrections
 from service.cases import service as case_service
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.link_tables import AnswerFile, SupplierLink, UnfinishedUpload
@@ -51,16 +51,23 @@ class Preview:
     kept: Mapping[str, int]
 
 
-def preview_supplier(session: Session, supplier: Supplier) -> Preview:
-    """Return what erasing a supplier or an agency would do."""
+def preview_supplier(session: Session, supplier: Supplier, *, sees_worker_derived: bool = True) -> Preview:
+    """Return what erasing a supplier or an agency would do. Without ``sees_worker_derived``, nothing is counted that workers or
+    others reported: a number would tell that they spoke.
+    """
     subject = _describe_suppliers(session, [supplier])
     found = traces.find_traces(session, subject)
-    counts = count_supplier_rows(session, [supplier.id])
-    return Preview(supplier.kind, supplier.id, subject.since, counts, found.count(), {})
+    counts = count_supplier_rows(session, [supplier.id], sees_worker_derived=sees_worker_derived)
+    kept: dict[str, int] = {}
+    if sees_worker_derived:
+        kept["cases"] = len(closing.list_open_emergencies(session, [supplier.id]))
+        counts["cases"] -= kept["cases"]
+    return Preview(supplier.kind, supplier.id, subject.since, counts, found.count(), kept)
 
 
 def erase_supplier(session: Session, supplier: Supplier, at: datetime, by: str) -> None:
-    """Erase a supplier or an agency, with the records that were merged into it and its cases.
+    """Erase a supplier or an agency, with the records that were merged into it and its cases, save open emergencies: these stay
+    until two users close them, and find the supplier again if it is entered again.
 
     Raises DomainError ``erasure.import_running``, 409.
     """
@@ -84,6 +91,10 @@ def erase_suppliers(
     """
     if not erased:
         return
+    if not is_expired:
+        for case in closing.list_open_emergencies(session, [supplier.id for supplier in erased]):
+            case_service.unlink_case(session, case)
+        session.flush()
     subject = _describe_suppliers(session, erased)
     in_imports = in_imports and not is_expired
     found = traces.find_traces(session, subject, in_imports=in_imports, in_reports=not is_expired)
@@ -178,11 +189,14 @@ def _list_pieces(session: Session, supplier_ids: Sequence[str]) -> list[str]:
     ]
 
 
-def count_supplier_rows(session: Session, supplier_ids: Collection[str]) -> dict[str, int]:
+def count_supplier_rows(
+    session: Session, supplier_ids: Collection[str], *, sees_worker_derived: bool = True
+) -> dict[str, int]:
     """Count what is stored about suppliers: their results, questionnaire requests, case records, merged
-    records, and the findings and steps of remediation.
+    records, and the findings and steps of remediation. Without ``sees_worker_derived``, nothing is counted that tells that
+    somebody reported something.
     """
-    columns: Mapping[str, Any] = {
+    columns: dict[str, Any] = {
         "results": Result.supplier_id,
         "requests": QuestionnaireRequest.supplier_id,
         "cases": StoredCase.supplier_id,
@@ -190,9 +204,13 @@ def count_supplier_rows(session: Session, supplier_ids: Collection[str]) -> dict
         "findings": Finding.supplier_id,
         "steps": Step.supplier_id,
     }
+    conditions: Mapping[str, Any] = {}
+    if not sees_worker_derived:
+        del columns["cases"]
+        conditions = {"findings": Finding.worker_derived.is_(False), "steps": Step.worker_derived.is_(False)}
     return {
         name: sum(
-            session.scalars(select(func.count(column)).where(column.in_(chunk))).one()
+            session.scalars(select(func.count(column)).where(column.in_(chunk), conditions.get(name, true()))).one()
             for chunk in chunks(sorted(supplier_ids))
         )
         for name, column in columns.items()

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from risk_models.answers import EVIDENCE
 from service.audit import record_event
+from service.cases.service import unlink_case
 from service.db.buyer_tables import BuyerAnswers
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.import_tables import Import, Upload
@@ -36,17 +37,21 @@ class ErasedImport:
     kept: int
 
 
-def preview_import(session: Session, import_: Import, *, with_suppliers: bool = False) -> Preview:
+def preview_import(
+    session: Session, import_: Import, *, with_suppliers: bool = False, sees_worker_derived: bool = True
+) -> Preview:
     """Return what erasing an import would do, and what it brought that stays.
 
-    ``with_suppliers``: whether the suppliers that came only in this import are to be erased with it.
+    ``with_suppliers``: whether the suppliers that came only in this import are to be erased with it. For ``sees_worker_derived``
+    see :func:`service.erasure.erase.count_supplier_rows`.
     """
     subject = _describe_import(session, [import_])
     found = traces.find_traces(session, subject, in_imports=False)
     only_here = _list_suppliers_of(session, [import_.id])[0] if with_suppliers else ()
     erased = {"files": len(import_.uploads), "suppliers": len(only_here)}
     if only_here:
-        erased |= {name: n for name, n in count_supplier_rows(session, only_here).items() if name != "cases"}
+        counts = count_supplier_rows(session, only_here, sees_worker_derived=sees_worker_derived)
+        erased |= {name: count for name, count in counts.items() if name != "cases"}
     withdrawn = {name: count for name, count in found.count().items() if name != "imports"}
     kept = {
         "suppliers": len(subject.shown_with) - len(only_here),
@@ -168,7 +173,9 @@ def _load_suppliers(session: Session, ids: Collection[str]) -> list[Supplier]:
 def _unlink_cases(session: Session, supplier_ids: Sequence[str]) -> None:
     """Keep the cases about suppliers: otherwise they would be deleted with them."""
     for chunk in chunks(supplier_ids):
-        session.execute(update(StoredCase).where(StoredCase.supplier_id.in_(chunk)).values(supplier_id=None))
+        for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id.in_(chunk))):
+            unlink_case(session, case)
+    session.flush()
 
 
 def _count(session: Session, counted: Any, condition: Any) -> int:

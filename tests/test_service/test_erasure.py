@@ -41,6 +41,7 @@ from service.wiring.job_handlers import build_handlers
 
 WORD = "Quokkavale"
 LIST = ("| Reference | Supplier | Country | Sector | City | Phone |", "|---|---|---|---|---|---|")
+LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 NEIGHBOUR = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
 
 
@@ -151,7 +152,13 @@ def test_nothing_of_an_erased_supplier_remains_and_its_neighbours_are_untouched(
     assert (done["state"], preview["state"]) == ("done", "previewed"), (done, preview)
     sent = portal.post(f"/{plural}/{id_}/askings", {"form": kind, "sent_to": f"{WORD} manager"}, Idempotency_Key="k1")
     assert sent.status_code == 201, sent.text
-    finding = {"finding": "locked_in", "phase": "work", "found": True, "source": "grievance", "note": f"{WORD} office"}
+    finding = {
+        "finding": "papers_held",
+        "phase": "work",
+        "found": True,
+        "source": "grievance",
+        "note": f"{WORD} office",
+    }
     case = {"number": f"{WORD}-C1", "linked_reference": f"{WORD}-1", "nationality": "NP", "job": f"{WORD} packer"}
     case["findings"] = [finding]
     opened = portal.post("/cases", case, Idempotency_Key="k2")
@@ -287,6 +294,24 @@ def test_an_import_that_is_being_read_cannot_be_erased(portal: Portal):
     refused = portal.call("DELETE", path)
     assert (refused.status_code, refused.json["code"]) == (409, "erasure.import_running")
     assert portal.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("how", ["supplier", "import"])
+def test_an_open_emergency_outlasts_the_erasure_of_its_supplier(portal: Portal, how: str):
+    sheet = workbook(*LIST, "| S-1 | Hill Mill | TH | 1020 | | |")
+    import_ = portal.import_file("list.xlsx", sheet, kind="site", confirm="true")
+    case = portal.post("/cases", {"number": "C-1", "linked_name": "Hill Mill", "findings": [LOCKED_IN]}).json
+    assert case["strength"] == "emergency"
+    narrow = make_portal(portal.app, portal.get("/organisation").json["id"], "suppliers:write", "imports:write")
+    path = "/suppliers/S-1" if how == "supplier" else f"/imports/{import_['id']}"
+    preview = narrow.get(f"{path}/erasure").json
+    assert not preview["erased"].get("cases")
+    assert not preview["kept"].get("cases")
+    wanted = {} if how == "supplier" else {"query_string": {"suppliers": "erase"}}
+    assert narrow.call("DELETE", path, **wanted).status_code == 204
+    assert portal.get(f"/cases/{case['id']}").json["state"] == "open"
+    portal.put("/suppliers/S-1", {"name": "Hill Mill", "country": "TH", "sector": ["1020"]})
+    assert portal.get("/suppliers/S-1").json["case_evidence"] == "emergency"
 
 
 @pytest.mark.parametrize("what", ["supplier", "case", "import"])

@@ -50,7 +50,8 @@ class ErasurePreviewSchema(ApiSchema):
         keys=fields.String(),
         values=StrictInteger(0),
         metadata={
-            "description": "The number of objects of each kind that would be kept although they came from this import."
+            "description": "The number of objects of each kind that would be kept: those that came from this import, or open "
+            "emergencies about this supplier."
         },
     )
     backups = StrictNested(HoldingBackupsSchema)
