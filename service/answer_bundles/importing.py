@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from questionnaires.form import list_form_ids, list_versions, load_form
+from questionnaires.parse.answer import RESERVED_ANSWERS
 from questionnaires.validation.text_answers import validate_texts
 from questionnaires.workbook import list_outgoing_questions
 from risk_models.answers import from_columns
@@ -23,6 +24,7 @@ from service.errors import DomainError
 from service.online_questionnaires.checking import SENT_CAUSE
 from service.questionnaires_sent.requests import IDENTITY_QUESTIONS, list_prefilled
 from service.suppliers import repository as suppliers
+from service.suppliers.key_grades import have_different_names, have_different_places
 from service.watchlists.lists import request_screening
 
 
@@ -30,11 +32,12 @@ def import_bundle(session: Session, supplier: Supplier, data: bytes, by: str, on
     """Save the signed answers of a supplier, and assess it. ``on``: the day of the assessment.
 
     Raises DomainError: as :func:`read_bundle` does; ``bundle.unknown_key``, ``bundle.revoked_key``, 403; ``bundle.replayed``,
-    ``bundle.outdated``, 409; ``bundle.form``, ``bundle.date``, ``bundle.answers``, 422.
+    ``bundle.outdated``, 409; ``bundle.form``, ``bundle.date``, ``bundle.other_supplier``, ``bundle.answers``, 422.
     """
     bundle = read_bundle(data)
     key = _find_key(session, bundle)
     _check(bundle, supplier, on)
+    _check_supplier(bundle, supplier)
     imported = ImportedBundle(
         supplier_id=supplier.id,
         key_id=key.id,
@@ -88,6 +91,29 @@ def _check(bundle: Bundle, supplier: Supplier, on: date) -> None:
             f"This supplier returned a newer questionnaire on {latest}. Its answers are not replaced by older ones."
         )
         raise DomainError("bundle.outdated", 409, detail)
+
+
+def _check_supplier(bundle: Bundle, supplier: Supplier) -> None:
+    """Raise DomainError ``bundle.other_supplier``, 422, if the answers are clearly about another supplier, or another site of its
+    company: one could pass on the file of a better one.
+    """
+    form = load_form(bundle.form, bundle.form_version)
+    texts = {question: text for question, text in bundle.answers.items() if question in IDENTITY_QUESTIONS}
+    texts["name"] = bundle.name or texts.get("name") or supplier.name
+    read = validate_texts(form, texts, bundle.sent_on, shown=list(texts))
+    described = from_columns(1, read.answers).to_rows()[0] if read.answers else {}
+    known, countries = supplier.answers, [described.get("country"), supplier.answers.get("country")]
+    if have_different_names(described, known) or have_different_places(described, known) or _differ(*countries):
+        place = ", ".join(texts[question] for question in ("name", "address", "country") if texts.get(question))
+        detail = (
+            f"These answers are about another supplier or site ({place}). If it is this one, correct its name, address or "
+            "country here first."
+        )
+        raise DomainError("bundle.other_supplier", 422, detail)
+
+
+def _differ(one: object, other: object) -> bool:
+    return one not in (None, *RESERVED_ANSWERS) and other not in (None, *RESERVED_ANSWERS) and one != other
 
 
 def _read_answers(bundle: Bundle, supplier: Supplier) -> dict[str, object]:

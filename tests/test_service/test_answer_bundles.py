@@ -130,6 +130,23 @@ def test_older_answers_never_replace_newer_ones(buyer: Buyer):
     assert buyer.take(older) == "bundle.outdated"
 
 
+@pytest.mark.parametrize(
+    "of_another", [{"name": "Iron Gate Steel Works"}, {"country": "Norway"}, {"address": "9 Quarry Road, Hill End"}]
+)
+def test_the_answers_of_another_supplier_or_site_are_refused(buyer: Buyer, of_another: dict):
+    with buyer.database.for_organisation(buyer.organisation_id) as session:
+        known = {**buyer.get_answers(), "address": "12 Harbour Street, Ranong"}
+        suppliers.save_supplier(session, "site", known, TODAY, now(), "user:eve", "import")
+    before = buyer.get_answers()
+    given = {"recruitment_fees": "none", "name": "Blue Pier Cannery", "country": "Thailand"}
+    given |= {"address": "12, Harbour Street", **of_another}
+    data = write_bundle("site", "2026.6", TODAY, given["name"], set(given), given, b"", KEY)
+    assert buyer.take(data) == "bundle.other_supplier"
+    assert buyer.get_answers() == before
+    own = {**given, "name": "Blue Pier Cannery", "country": "Thailand", "address": "12, Harbour Street"}
+    assert buyer.take(write_bundle("site", "2026.6", TODAY, "", set(own), own, b"", KEY)) == ""
+
+
 def test_nothing_more_is_imported_with_a_key_that_was_revoked(buyer: Buyer):
     with buyer.database.for_organisation(buyer.organisation_id) as session:
         revoke_key(session, buyer.key_id, "user:eve")
