@@ -16,7 +16,7 @@ from marshmallow import ValidationError, fields
 from questionnaires.issues import ISSUES
 from questionnaires.limits import Limits
 from questionnaires.lookups import load_common_words
-from questionnaires.text_normalize import fold_text
+from questionnaires.text_normalize import FILLERS, fold_text
 
 
 class Confirmation(NamedTuple):
@@ -44,7 +44,9 @@ class EvidencePiece(NamedTuple):
 
 Value = str | float | tuple[str, ...] | tuple[EvidencePiece, ...]
 
-INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\u00ad]")
+INVISIBLE = re.compile(
+    f"[{FILLERS}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"  # nothing to see
+)
 BLANKS = re.compile(r"\s+")
 # What may be given instead of an answer. "cannot_apply" is what the sender said; in an answer about a supplier, intake makes it
 # "not_applicable" where that is allowed (questionnaires/validation/returned_forms.py). Forms before 2026.4 leave it as it is.

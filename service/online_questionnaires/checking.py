@@ -20,7 +20,7 @@ from questionnaires.issues import Issue
 from questionnaires.languages import ENGLISH_LANGUAGE, Language
 from questionnaires.question import Question
 from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
-from risk_models.answers import from_columns
+from risk_models.answers import DECLINED, from_columns
 from risk_models.facts.facts import load_facts
 from service.assessment.next_questions import choose_next_questions, is_open
 from service.db.tables import QuestionnaireRequest, Result, Supplier
@@ -77,8 +77,9 @@ class Check:
 
     ``answers``: those that can be used, as JSON by question, with those that were declined, the form and the day. It is empty
     if an answer has to be corrected first, such as a country that is not one. ``asked``: the questions to show;
-    ``inapplicable``: those among them that do not apply; ``sensitive``: those that may not be asked there. ``is_core_open``:
-    core questions are open, so that further questions may follow.
+    ``inapplicable``: those among them that do not apply; ``sensitive``: those that may not be asked there. ``unread``: those
+    whose text cannot be read as an answer, so that it counts as a blank. ``is_core_open``: core questions are open, so that
+    further questions may follow.
     """
 
     answers: Mapping[str, Any]
@@ -87,6 +88,7 @@ class Check:
     inapplicable: Set[str]
     sensitive: Set[str]
     texts: Mapping[str, str]
+    unread: Set[str]
     is_core_open: bool
 
     @property
@@ -99,8 +101,9 @@ class Check:
         return tuple(one for one in self.messages.get(question, ()) if finished or one.code != UNFINISHED)
 
     def list_open(self, section: Section) -> list[str]:
-        """Return the questions of a section that are asked, apply and have no answer."""
-        return [question for question in self.list_shown(section) if not self.texts.get(question)]
+        """Return the questions of a section that are asked, apply and have no answer that can be read."""
+        shown = self.list_shown(section)
+        return [question for question in shown if not self.texts.get(question) or question in self.unread]
 
     def list_shown(self, section: Section) -> list[str]:
         """Return the questions of a section that are asked and apply."""
@@ -141,6 +144,11 @@ def check_drafts(
         form.list_inapplicable(answers),
         form.list_sensitive(answers),
         {question: draft.text for question, draft in drafts.items()},
+        {
+            question
+            for question, text in texts.items()
+            if text and answers and answers.get(question) in (None, DECLINED)
+        },
         is_core_open,
     )
 

@@ -476,6 +476,7 @@ def test_names_in_one_cell_keep_their_commas():
         " ",
         "\u00a0",
         "\u200b",
+        "\u3164\u2800",
         "-",
         "—",
         "n/a",

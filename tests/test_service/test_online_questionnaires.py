@@ -136,6 +136,16 @@ def test_answers_are_saved_by_section_and_are_there_when_the_page_is_opened_agai
     assert case.load_supplier().answers.get("workers_total") is None, "a draft is not scored"
 
 
+def test_an_answer_that_cannot_be_read_counts_as_open(case: Case):
+    case.post("/open")
+    path = find_section(case, "Workforce")
+    counts = []
+    for text in ("", "about\u3164", "120"):
+        case.save(case.see(path), {"workers_total": text})
+        counts.append(int(re.search(r"Questions without an answer: (\d+)", case.see(path))[1]))
+    assert counts == [counts[0], counts[0], counts[0] - 1]
+
+
 def test_a_questionnaire_that_is_sent_is_assessed_and_marked_returned(case: Case):
     case.post("/open")
     case.save(open_section(case, "Workforce"), {"workers_total": "120", "workers_migrant": "80"})
