@@ -175,7 +175,10 @@ def test_no_questionnaire_is_offered_where_a_state_imposes_the_labour(app: Flask
     database = app.extensions["database"]
     organisation = make_organisation(database, "Meridian Trading")
     mill = {"reference": "M-1", "name": "Poplar Mill", "country": "CN", "region": "Xinjiang", "sector": ["1311"]}
-    save_suppliers(database, organisation, [("site", mill)], now().date())
-    text = make_browser(app, make_user(database, organisation, "officer")).get("/suppliers/M-1").get_data(as_text=True)
-    assert "A state imposes labour here" in text
-    assert "Record request" not in text
+    returned = {**mill, "reference": "M-2", "form_version": "site 2026.6", "form_returned": "2026-01-01"}
+    save_suppliers(database, organisation, [("site", mill), ("site", returned)], now().date())
+    browser = make_browser(app, make_user(database, organisation, "officer"))
+    for reference in ("M-1", "M-2"):
+        text = browser.get(f"/suppliers/{reference}").get_data(as_text=True)
+        assert "A state imposes labour here" in text
+        assert "Record request" not in text

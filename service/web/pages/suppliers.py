@@ -13,7 +13,6 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.form import list_form_ids, load_form
-from reports.document import ASSESSED_FROM_OUTSIDE
 from risk_models.cases.rules import STRENGTHS
 from risk_models.evidence import needs_confirmation
 from risk_models.model import get_model_version
@@ -40,6 +39,8 @@ from service.questionnaires_sent.form_files import REQUEST_LAYOUTS, build_reques
 from service.referrals.readiness import load_gate
 from service.suppliers import identity, merging
 from service.suppliers import repository as suppliers
+from service.suppliers.agency_links import list_agencies_no_longer_named
+from service.suppliers.imposed_labour import is_labour_imposed
 from service.translations.catalog import get_locale
 from service.web.downloads import build_download, read_form_layout
 from service.web.holding_backups import find_holding_backups
@@ -169,6 +170,7 @@ def show_supplier(kind: str, supplier_id: str) -> str:
             sees_papers=ACCESS.may_open(caller.role or "", f"pages.{kind}_exit"),
         )
         finding_title = name_findings(session, view.supplier)
+        is_imposed = is_labour_imposed(session, view.supplier, on)
     forms = [form for form in map(load_form, list_form_ids()) if form.kind == kind]
     step_id = supplier_list.get_next_step(view.supplier, own_answers_only=not caller.sees_worker_derived)
     return render_template(
@@ -181,7 +183,8 @@ def show_supplier(kind: str, supplier_id: str) -> str:
         scale=draw_scale(view.model),
         waterfall=build_waterfall(view.detail, view.model),
         forms=forms,
-        not_to_be_asked=questionnaire_requests.IMPOSED if view.draft == ASSESSED_FROM_OUTSIDE else "",
+        not_to_be_asked=questionnaire_requests.IMPOSED if is_imposed else "",
+        no_longer_named=list_agencies_no_longer_named(view.supplier),
         unread_cells=unread_cells,
         progress=progress,
         states=STATES,
