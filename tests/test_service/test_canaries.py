@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 import pytest
-from api_contract import watch
 from callers import make_browser, make_organisation, make_user, send
 from flask import Flask
 from flask.testing import FlaskClient
@@ -30,7 +29,6 @@ from service.journal import Journal
 from service.retaliation.rules import list_signs
 from service.reviews.findings import queue_findings
 from service.settings import Settings
-from service.wiring.app import create_app
 
 DOCUMENT = orjson.loads(document_bytes(Settings()))
 TEMPLATES = Path("service/web/templates")
@@ -294,15 +292,6 @@ def test_every_text_input_of_a_page_is_listed():
     assert inputs == PAGES
 
 
-@pytest.fixture
-def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
-    """Return the application on each kind of database."""
-    application = create_app(Settings(data=tmp_path, plain_http=True), database)
-    faults = watch(application)
-    yield application
-    assert not faults
-
-
 def put(portal: Portal, path: str, answers: Mapping[str, Any]) -> None:
     """Save answers that have to be taken: what is refused plants no word."""
     reply = portal.put(path, answers)
@@ -481,6 +470,7 @@ def plant_through_questionnaire(portal: Portal, path: str) -> None:
     assert client.post(f"{path}/send", data={"confirmed": "yes"}).status_code == 303
 
 
+@pytest.mark.suite("sqlite")  # on PostgreSQL test_page_canaries.py does the same with what is written on pages
 def test_erasing_an_organisation_leaves_no_word_in_rows_files_and_the_log(
     served: Flask, database: Database, tmp_path: Path, written: StringIO
 ):

@@ -19,7 +19,7 @@ from service.erasure.record import COMPLETED, list_erasures
 from service.journal import Journal
 from service.suppliers import repository as suppliers
 
-EVERY = 40 if TIMES == 1 else 1  # of the writes of an erasure, so many are skipped in the suite: none with --long
+EVERY = 80 if TIMES == 1 else 1  # of the writes of an erasure, so many are skipped in the suite: none with --long
 GROWING = ("erasure", "heartbeat", "system_event")  # tables in which an erasure leaves something
 BY = "user:1"
 NAME = "Quokkavale"

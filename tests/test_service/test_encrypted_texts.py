@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_contract import watch
 from callers import make_browser, make_organisation, make_user, send
 from databases import KINDS, SECRET_KEYS, Empty
 from flask import Flask
@@ -37,7 +36,7 @@ from service.retaliation.rules import list_signs
 from service.reviews.findings import queue_findings
 from service.secret_keys import DamagedValue, UnknownKey
 from service.settings import Settings
-from service.wiring.app import create_app
+from service.wiring.app import connect, create_app
 from service.wiring.processes import MissingSecretKey, check_secret_keys
 
 WORD = "Wrenmoor"
@@ -51,12 +50,10 @@ PLANTED = {
 
 
 @pytest.fixture
-def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
-    """Return the application on each kind of database."""
-    application = create_app(Settings(data=tmp_path / "data", plain_http=True), database)
-    faults = watch(application)
-    yield application
-    assert not faults
+def served(served: Flask, database: Database, tmp_path: Path) -> Flask:
+    """The application on each kind of database, with its files in a folder of their own."""
+    connect(served, Settings(data=tmp_path / "data", plain_http=True), database)
+    return served
 
 
 def plant(app: Flask, database: Database) -> None:

@@ -118,7 +118,9 @@ def test_a_list_read_from_an_index_is_the_list_that_is_sorted(
     session: Session, read_from_index, sort: str, read: int, sorted_: int
 ):
     sorted_lists = []
-    for fields in FILTERS:
+    # The second kind of database takes a third of the filters in each order, in turn: all filters and all orders, not all pairs.
+    is_first = session.get_bind().dialect.name == KINDS[0]
+    for fields in FILTERS if is_first else FILTERS[SORTS.index(sort) % 3 :: 3]:
         filter_ = SupplierFilter(**fields, sort=sort)
         sorted_lists.append((filter_, [supplier.key for page in walk(session, filter_) for supplier in page.suppliers]))
     read_from_index(read, sorted_)

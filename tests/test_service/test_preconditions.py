@@ -9,12 +9,13 @@ from threading import Barrier
 import pytest
 from callers import make_organisation
 from examples import TIMES
+from flask import Flask
 from portal import Portal, make_portal
 from werkzeug.test import TestResponse
 
 from service.db.session import Database
 from service.settings import Settings
-from service.wiring.app import create_app
+from service.wiring.app import connect
 
 CLIENTS, ROUNDS = 4, 3 * TIMES
 LITTLE = {"name": "Blue Pier", "country": "TH"}
@@ -23,10 +24,10 @@ KINDS = pytest.mark.parametrize("path", ["suppliers", "agencies"])
 
 
 @pytest.fixture
-def clients(database: Database, tmp_path: Path) -> Portal:
+def clients(served: Flask, database: Database, tmp_path: Path) -> Portal:
     """A portal on each kind of database, whose clients send from threads of their own."""
-    app = create_app(Settings(data=tmp_path, plain_http=True, api_per_minute=10_000), database)
-    return make_portal(app, make_organisation(database))
+    connect(served, Settings(data=tmp_path, plain_http=True, api_per_minute=10_000), database)
+    return make_portal(served, make_organisation(database))
 
 
 def send_at_once(*requests: Callable[[], TestResponse]) -> list[int]:
