@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_contract import watch
 from callers import make_organisation
 from databases import SECRET_KEYS, Empty
 from flask import Flask
 from full_organisation import create_full_organisation, read_all_rows
 from portal import Portal, make_portal, run_jobs
+from sample_objects import create_all, make_finding
 from sheets import workbook
 from sqlalchemy import func, select, update
 
@@ -19,19 +19,23 @@ from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.account_tables import ApiKey
 from service.db.campaign_tables import Campaign
+from service.db.case_tables import StoredCase
 from service.db.deleted_rows import remove_deleted_rows
 from service.db.import_tables import Upload
 from service.db.job_tables import Job
 from service.db.link_tables import SupplierLink
 from service.db.outbox_tables import Message
+from service.db.remediation_tables import Step, StepFinding
 from service.db.session import Database
 from service.db.system_tables import ConnectedSystem
 from service.db.tables import AuditEvent, Base
 from service.db.worker_voice_tables import WorkerSurvey
 from service.erasure import completion
+from service.erasure.erase import remove_case
 from service.erasure.organisation import begin_erasure, erase_organisation
 from service.erasure.places import PLACES
 from service.erasure.record import list_erasures, record_erasures
+from service.erasure.traces import WITHDRAWN, Subject, withdraw_reports
 from service.integrity.check import find_inconsistencies, repair_inconsistencies
 from service.jobs.kinds import REMOVE_ERASED_BYTES
 from service.journal import Journal
@@ -43,15 +47,6 @@ WORD = "Quokkavale"
 LIST = ("| Reference | Supplier | Country | Sector | City | Phone |", "|---|---|---|---|---|---|")
 LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 NEIGHBOUR = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
-
-
-@pytest.fixture
-def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
-    """Return the application on each kind of database."""
-    application = create_app(Settings(data=tmp_path, plain_http=True), database)
-    faults = watch(application)
-    yield application
-    assert not faults
 
 
 @pytest.fixture
@@ -99,21 +94,29 @@ def list_events(portal: Portal, object_id: str) -> list[tuple[str, dict[str, Any
         return [(event.action, event.details) for event in events]
 
 
-def plant_in_every_field(portal: Portal, plural: str) -> None:
-    """Send the word in every field of a supplier that takes it, as the OpenAPI document lists them."""
+# Of suppliers and agencies. They do not depend on the database, so each is tried once.
+OPEN_FIELDS: dict[str, list[str]] = {}
+
+
+def find_open_fields(portal: Portal, plural: str, base: dict[str, Any]) -> list[str]:
+    """Return the fields of a supplier that take any word, of those that the OpenAPI document lists."""
     document = portal.get("/openapi.json").json
     operation = document["paths"][f"/api/v1/{plural}/{{supplier_id}}"]["put"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
-    taken: dict[str, Any] = {}
-    base = {"country": "TH", "sector": ["1020"]} if plural == "suppliers" else {"country": "NP"}
-    for name in sorted(set(schema["properties"]) - {"reference", "evidence", "asking"} - set(base)):
-        value = f"{WORD} {name}"
-        reply = portal.put(f"/{plural}/probe", {"name": "Probe", **base, name: value})
-        if reply.status_code in (200, 201):
-            taken[name] = value
+    names = sorted(schema["properties"].keys() - {"reference", "evidence", "asking"} - base.keys())
+    replies = {name: portal.put(f"/{plural}/probe", {"name": "Probe", **base, name: WORD}) for name in names}
     portal.call("DELETE", f"/{plural}/probe")
+    return [name for name, reply in replies.items() if reply.status_code in (200, 201)]
+
+
+def plant_in_every_field(portal: Portal, plural: str) -> None:
+    """Send the word in every field of a supplier that takes it."""
+    base = {"country": "TH", "sector": ["1020"]} if plural == "suppliers" else {"country": "NP"}
+    if plural not in OPEN_FIELDS:
+        OPEN_FIELDS[plural] = find_open_fields(portal, plural, base)
+    taken = {name: f"{WORD} {name}" for name in OPEN_FIELDS[plural]}
     assert {"name", "city", "address"} <= taken.keys() or plural == "agencies"
     reply = portal.put(f"/{plural}/{WORD}-1", {**base, **taken})
     assert reply.status_code == 201, reply.text
@@ -123,6 +126,48 @@ def request_report(portal: Portal, key: str, body: dict[str, str]) -> str:
     reply = portal.post("/reports", body, Idempotency_Key=key)
     assert reply.status_code == 202, reply.text
     return str(reply.json["id"])
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("HILL MILL Ltd", True),
+        ('{"name":"Hill Mill"}', True),
+        ("Hill Mills", False),
+        ("a 7f-01 b", True),
+        ("7f-012", False),
+    ],
+)
+def test_a_subject_is_found_as_a_whole_in_small_and_capital_letters(text: str, is_found: bool):
+    subject = Subject(frozenset({"7f-01"}), frozenset(), frozenset({"Hill Mill"}), now())
+    assert subject.is_mentioned_in(text) == is_found
+
+
+def test_a_report_that_is_being_rendered_begins_again_and_a_finished_one_is_withdrawn(sqlite_database: Database):
+    wanted = {"wanted": {"countries": ["TH"]}}
+    fields = {"kind": "render_report", "not_before": now(), "created_by": "user:ana", "created_at": now()}
+    with sqlite_database.for_organisation(make_organisation(sqlite_database)) as session:
+        running = Job(state="running", owner="a worker", payload=wanted, **fields)
+        done = Job(state="done", result={"sha256": "0" * 64}, payload=wanted, **fields)
+        session.add_all([running, done])
+        session.flush()
+        assert withdraw_reports(session, [running, done]) == ["0" * 64]
+        assert (running.state, running.owner, running.payload) == ("queued", None, wanted)
+        assert (done.state, done.result, done.payload) == ("done", WITHDRAWN, {"wanted": {}})
+
+
+def test_a_step_that_something_else_calls_for_stays_when_a_case_is_erased(sqlite_database: Database):
+    with sqlite_database.for_organisation(make_organisation(sqlite_database)) as session:
+        ids = create_all(session)
+        case = session.get_one(StoredCase, ids["case_id"])
+        of_case = make_finding(session, ids)
+        of_case.kind, of_case.about, of_case.case_id = "case", case.id, case.id
+        session.add(of_case)
+        session.flush()
+        session.add(StepFinding(step_id=ids["step_id"], finding_id=of_case.id))
+        session.flush()
+        remove_case(session, case, "mistake", now().date(), now(), "user:ana")
+        assert session.get(Step, ids["step_id"]) is not None
 
 
 def test_every_table_has_a_line_that_says_what_erasing_does_to_it():

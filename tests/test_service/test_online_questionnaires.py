@@ -556,6 +556,8 @@ def test_a_link_to_a_questionnaire_is_made_on_the_page_of_links(case: Case):
     token = re.search(r"http://localhost/questionnaire/([\w-]{43})", shown)[1]
     assert "Harbour Foods asks Blue Pier Cannery" in case.see("", token)
     assert "Questionnaire site" in re.sub(r"\s+", " ", shown)
+    for days in ("0", "91"):
+        assert send(browser, path, opens=case.asking_id, addressee="compliance", days=days).status_code == 422
     case.post("/open")
     case.send()
     assert send(browser, path, opens=case.asking_id, addressee="compliance", days="7").status_code == 409

@@ -70,7 +70,10 @@ def test_a_link_is_stored_as_a_hash(database: Database, supplier: tuple[str, str
         assert links.find_link(session, token[:-1], links.PLAN) is None
 
 
-@pytest.mark.parametrize(("addressee", "days", "code"), [("Mr Bo", 30, "link.addressee"), ("other", 91, "link.days")])
+@pytest.mark.parametrize(
+    ("addressee", "days", "code"),
+    [("Mr Bo", 30, "link.addressee"), ("other", 91, "link.days"), ("other", 0, "link.days")],
+)
 def test_a_link_names_no_person_and_lasts_no_longer_than_it_may(
     database: Database, supplier: tuple[str, str], addressee: str, days: int, code: str
 ):

@@ -7,14 +7,17 @@ from callers import make_browser, make_organisation, make_user
 from callers import send as send_form
 from flask import Flask
 from portal import Portal, make_portal, run_jobs
+from sample_objects import make_finding
 from sheets import workbook
 from sqlalchemy import select, update
 
+from questionnaires.validation.personal_data import CASE_KIND
 from service.clock import now
 from service.db.import_tables import Import
 from service.db.job_tables import Job
 from service.db.session import Database
-from service.db.tables import AuditEvent
+from service.db.tables import AuditEvent, Supplier
+from service.errors import DomainError
 from service.imports import undo
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
@@ -160,6 +163,20 @@ def test_a_supplier_that_somebody_worked_with_stays(portal: Portal):
     assert list_references(portal) == ["S-3"]
 
 
+@pytest.mark.parametrize(("version", "kept"), [(1, []), (2, ["remediation"])])
+def test_a_supplier_with_a_finding_stays_once_somebody_changed_the_finding(
+    portal: Portal, database: Database, version: int, kept: list[str]
+):
+    second = portal.import_file("b.xlsx", SECOND)
+    with database.unscoped() as session:
+        supplier = session.get_one(Supplier, portal.get("/suppliers/S-3").json["id"])
+        finding = make_finding(session, {"supplier_id": supplier.id})
+        finding.organisation_id, finding.version = supplier.organisation_id, version
+        session.add(finding)
+    outcome = undo_it(portal, second["id"])["undo"]
+    assert [one["reason"] for one in outcome["kept"]] == kept
+
+
 def test_an_erased_supplier_does_not_come_back(portal: Portal):
     portal.import_file("a.xlsx", FIRST)
     second = portal.import_file("b.xlsx", SECOND)
@@ -196,6 +213,19 @@ def test_an_import_is_undone_once_and_for_thirty_days(portal: Portal, database: 
     assert (late.status_code, late.json["code"]) == (409, "undo.too_late")
     waiting = portal.send("a.xlsx", FIRST, confirm="false").json
     assert portal.post(f"/imports/{waiting['id']}/undo").json["code"] == "undo.state"
+
+
+@pytest.mark.parametrize(("kind", "can_be_undone"), [("site", True), (CASE_KIND, False)])
+def test_only_an_import_without_cases_can_be_undone(sqlite_database: Database, kind: str, can_be_undone: bool):
+    with sqlite_database.for_organisation(make_organisation(sqlite_database)) as session:
+        fields = {"uploads": [], "found": {}, "created_by": "user:ana", "created_at": now(), "finished_at": now()}
+        import_ = Import(state="done", choices={"kind": kind}, **fields)
+        session.add(import_)
+        session.flush()
+        assert undo.can_be_undone(import_, now()) == can_be_undone
+        if not can_be_undone:
+            with pytest.raises(DomainError, match="First delete each of them"):
+                undo.request_undo(session, import_.id, now(), "user:ana")
 
 
 class _Killed(BaseException):
