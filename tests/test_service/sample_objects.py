@@ -214,7 +214,8 @@ def make_finding(session: Session, ids: Ids) -> Finding:
 def make_plan_version(session: Session, ids: Ids) -> PlanVersion:
     supplier_id, at = ids["supplier_id"], now()
     by = {"created_by": "user:ana", "created_at": at}
-    return PlanVersion(supplier_id=supplier_id, record_id=supplier_id, version=1, agreed_on=at.date(), **by)
+    agreed = {"agreed_on": at.date(), "agreed_how": "signed"}
+    return PlanVersion(supplier_id=supplier_id, record_id=supplier_id, version=1, **agreed, **by)
 
 
 def make_step(session: Session, ids: Ids) -> Step:
@@ -236,8 +237,14 @@ def make_step_evidence(session: Session, ids: Ids) -> StepEvidence:
 
 
 def make_verification(session: Session, ids: Ids) -> StepVerification:
-    fields = {"outcome": "verified", "source": "union_ngo", "checked_on": now().date(), "workers": 8}
-    return StepVerification(step_id=ids["step_id"], verified_by="user:bo", verified_at=now(), **fields)
+    fields = {"outcome": "verified", "source": "union_ngo", "checked_on": now().date()}
+    workers = {
+        "workers": 8,
+        "chosen_by": "worker_organisation",
+        "confirmed_percent": 90,
+        "asked_about_retaliation": True,
+    }
+    return StepVerification(step_id=ids["step_id"], verified_by="user:bo", verified_at=now(), **fields, **workers)
 
 
 def make_comment(session: Session, ids: Ids) -> StepComment:

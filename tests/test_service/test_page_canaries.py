@@ -16,7 +16,6 @@ from string import ascii_lowercase
 from typing import Any
 
 import pytest
-from api_contract import watch
 from callers import make_browser, make_organisation, make_user
 from flask import Flask
 from flask.testing import FlaskClient
@@ -30,12 +29,11 @@ from test_erasure import work
 from service.auth.access import ACCESS
 from service.clock import now
 from service.db.job_tables import Schedule
+from service.db.remediation_tables import Step
 from service.db.session import Database
 from service.erasure.organisation import erase_organisation
 from service.journal import Journal
 from service.reviews.findings import queue_findings
-from service.settings import Settings
-from service.wiring.app import create_app
 
 STEM = "quokkavale"
 TEXT = (None, "text", "search", "email", "url", "tel")
@@ -50,6 +48,7 @@ CODES = {
     "instalments": "12",
     "management_figure": "1",
     "amount": "400",
+    "action": "refused",  # of a campaign's suppliers: what needs a reason
     "leave-out-0": "",
     "option-api_version": "62.0",
     "client_secret": "s3cret",  # asked for again where the issuer changes
@@ -199,6 +198,7 @@ class Walk:
     accepted: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
 
     def find_endpoint(self, address: str) -> str:
         adapter = self.app.url_map.bind("localhost")
@@ -207,6 +207,8 @@ class Walk:
     def visit(self, browser: FlaskClient, address: str) -> None:
         """Open a page, and send each of its forms that has a text and was not accepted before."""
         page = browser.get(address)
+        if page.status_code >= 500:
+            self.failed.add(address)
         if page.status_code != 200 or page.mimetype != "text/html":
             return
         for form in Forms(page.get_data(as_text=True)).forms:
@@ -228,14 +230,6 @@ class Walk:
             else:
                 found = re.search(r'role="alert"[^>]*>(.*?)</', reply.get_data(as_text=True), re.DOTALL)
                 self.refused[endpoint] = f"{reply.status_code} {sent} {found and found[1].strip()}"
-
-
-@pytest.fixture
-def served(database: Database, tmp_path: Path) -> Iterator[Flask]:
-    application = create_app(Settings(data=tmp_path, plain_http=True), database)
-    faults = watch(application)
-    yield application
-    assert not faults
 
 
 def find_words(app: Flask, folder: Path, words: Mapping[str, Any]) -> set[str]:
@@ -260,6 +254,7 @@ def test_nothing_that_was_written_on_a_page_remains_after_it_is_erased(
         browser = make_browser(served, make_user(database, gone, role))
         for address in dict.fromkeys(list_addresses(served, role, objects)):
             walk.visit(browser, address)
+    assert walk.failed == set()
     stored = {walk.planted[word] for word in find_words(served, tmp_path, walk.planted)}
     assert set(walk.planted.values()) - stored == NOT_STORED.keys(), walk.refused
     assert {name for names in PAGES.values() for name in names if "{{" not in name} - walk.seen <= {*CODES, *NO_TEXT}
@@ -285,6 +280,7 @@ def create_objects(database: Database, portal: Portal, organisation_id: str) -> 
     with database.for_organisation(organisation_id) as session:
         sample = {**create_all(session), "path": "suppliers"}
         session.delete(session.get_one(Schedule, sample["schedule_id"]))  # its rule is none
+        session.get_one(Step, sample["step_id"]).state = "evidence_in"  # it has evidence, which can be verified
     answers = {"country": "TH", "sector": ["1020"], "papers_retention": "held", **CLAIMED}
     portal.put("/suppliers/S-1", {"name": "Blue Pier", **answers})
     portal.put("/agencies/A-1", {"name": "Swift Hands", "country": "NP"})
