@@ -6,6 +6,7 @@ An admin of an organisation enters the address of a provider. It must not lead t
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -80,15 +81,17 @@ class ProviderSession:
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         """Make a request to an address that has been checked; redirects are not followed. Raises ProviderUnreachable."""
+        began = time.monotonic()
         try:
             parts = self.check_url(url)
             host, port = str(parts.hostname), parts.port or PORTS[parts.scheme]
             networks = ANY_NETWORK if host in self.internal_hosts else ()
-            connection = prepare_connection(parts, resolve(host, port, networks), port, TOTAL_SECONDS)
+            address = resolve(host, port, networks, TOTAL_SECONDS)
+            connection = prepare_connection(parts, address, port, TOTAL_SECONDS)
         except (DomainError, AddressRefused) as error:
             raise ProviderUnreachable(error.code) from error
         hung_up = Event()
-        end = Timer(TOTAL_SECONDS, hang_up, [connection, hung_up])
+        end = Timer(began + TOTAL_SECONDS - time.monotonic(), hang_up, [connection, hung_up])
         end.start()
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Future
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from threading import Thread
 from urllib.parse import SplitResult, urlsplit
 
 from service.errors import DomainError
@@ -19,7 +21,7 @@ RELAY_IPV4 = ip_network("192.88.99.0/24")  # formerly the relays of 6to4 (RFC 75
 
 
 class AddressRefused(Exception):
-    """No connection may be opened to what a name resolves to, or it does not resolve. ``code`` says which."""
+    """No connection may be opened to what a name resolves to, or it does not resolve in time. ``code`` says which."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -55,19 +57,39 @@ def parse_url(url: str, *, plain_http: bool) -> SplitResult:
     return parts
 
 
-def resolve(host: str, port: int, allowed_networks: Sequence[str] = ()) -> str:
+def resolve(host: str, port: int, allowed_networks: Sequence[str], seconds: float) -> str:
     """Return the IP address of a host to connect to. Every address it resolves to must be public or in an allowed network.
 
-    Raises AddressRefused ``unresolved`` or ``address_refused``.
+    Raises AddressRefused ``unresolved``, ``address_refused``, or ``timeout`` if the look-up takes longer than ``seconds``.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise AddressRefused("unresolved") from error
-    addresses = [str(address[0]) for *_, address in found]
+    addresses = _look_up(host, port, seconds)
     if not addresses or not all(is_allowed(address, allowed_networks) for address in addresses):
         raise AddressRefused("address_refused")
     return addresses[0]
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[str]:
+    """Return the IP addresses of a host. Raises AddressRefused ``unresolved`` or ``timeout``.
+
+    The system's resolver has no time limit that a caller can set, so it is asked in a thread, which is abandoned when the time is
+    up. It is a daemon, so that no process waits for it at its end, and it ends when the resolver gives up.
+    """
+    found: Future[list[str]] = Future()
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.set_result([str(address[0]) for *_, address in answers])
+        except (OSError, UnicodeError) as error:  # raised again where the result is awaited
+            found.set_exception(error)
+
+    Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError as error:
+        raise AddressRefused("timeout") from error
+    except (OSError, UnicodeError) as error:
+        raise AddressRefused("unresolved") from error
 
 
 def is_allowed(address: str, allowed_networks: Sequence[str] = ()) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from urllib3.exceptions import TimeoutError as SilenceError
 from service.errors import DomainError
 from service.outbox.addresses import AddressRefused, parse_url, resolve
 
-SILENCE_SECONDS, TOTAL_SECONDS = 10.0, 20.0  # without an answer, and in all
+SILENCE_SECONDS, TOTAL_SECONDS = 10.0, 20.0  # without an answer, and in all, from the look-up of the name
 PORTS = {"http": 80, "https": 443}
 MAX_WAIT = 4 * 3600.0  # seconds of a Retry-After that are respected
 
@@ -57,16 +58,16 @@ def exchange(
 
     Raises CallFailed ``webhook.url``, ``unresolved``, ``address_refused``, ``unreachable``, ``timeout``, ``tls`` or ``too_long``.
     """
+    began = time.monotonic()
     try:
         parts = parse_url(url, plain_http=receiving.plain_http)
         port = parts.port or PORTS[parts.scheme]
-        connection = prepare_connection(
-            parts, resolve(str(parts.hostname), port, receiving.networks), port, SILENCE_SECONDS
-        )
+        address = resolve(str(parts.hostname), port, receiving.networks, SILENCE_SECONDS)
+        connection = prepare_connection(parts, address, port, SILENCE_SECONDS)
     except (DomainError, AddressRefused) as error:
         raise CallFailed(error.code) from error
     hung_up = Event()
-    end = Timer(TOTAL_SECONDS, hang_up, [connection, hung_up])
+    end = Timer(began + TOTAL_SECONDS - time.monotonic(), hang_up, [connection, hung_up])
     end.start()
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event as Signal
 from threading import Thread
 from time import sleep
 
@@ -21,6 +22,7 @@ from callers import freeze_time, make_organisation, make_user
 from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE
 from sqlalchemy import select, update
 
 from service.auth import provider_http
@@ -215,8 +217,23 @@ def test_a_host_of_which_one_address_is_not_public_is_refused(monkeypatch: pytes
     found = [(0, 0, 0, "", (each, 443)) for each in ("93.184.216.34", "10.0.0.1")]
     monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(AddressRefused, match="address_refused"):
-        resolve("hook.example", 443)
-    assert resolve("hook.example", 443, ["10.0.0.0/8"]) == "93.184.216.34"
+        resolve("hook.example", 443, [], PATIENCE)
+    assert resolve("hook.example", 443, ["10.0.0.0/8"], PATIENCE) == "93.184.216.34"
+
+
+def test_a_look_up_that_takes_too_long_ends_the_call(monkeypatch: pytest.MonkeyPatch):
+    given_up = Signal()
+
+    def answer_too_late(*_: object, **__: object) -> list[tuple[object, ...]]:
+        assert given_up.wait(PATIENCE)
+        return []
+
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", answer_too_late)
+    monkeypatch.setattr(exchange, "SILENCE_SECONDS", 0.01)
+    with pytest.raises(exchange.CallFailed) as failed:
+        exchange.exchange("GET", "https://hook.example/", None, {}, Receiving())
+    given_up.set()
+    assert failed.value.code == "timeout"
 
 
 @pytest.mark.parametrize(
