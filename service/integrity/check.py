@@ -30,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     erasure_checks.find_unapplied_erasures,
     erasure_checks.find_unrecorded_erasures,
     files.find_lost_files,
+    files.find_lost_readings,
     files.find_unused_files,
     files.find_leftovers,
     audit_trail.find_missing_protection,

@@ -114,6 +114,16 @@ def plant_draft(database: Database, blobs: FolderStore) -> None:
     (blobs.drafts / "tmpab12").write_bytes(b"half an upl")
 
 
+def plant_lost_reading(database: Database, blobs: FolderStore) -> None:
+    change(database, update(Upload).values(reading_sha256="0" * 64))
+
+
+def plant_changed_reading(database: Database, blobs: FolderStore) -> None:
+    reading = blobs.put(b"what was read from the list")
+    path_of(blobs, reading).write_bytes(b"something else")
+    change(database, update(Upload).values(reading_sha256=reading))
+
+
 def plant_moved_file(database: Database, blobs: FolderStore) -> None:
     path = path_of(blobs, digest_of_upload(database))
     path.rename(path.with_name(f"{path.name}.gone"))
@@ -195,6 +205,8 @@ Plant = Callable[[Database, FolderStore], None]
 SAFE: dict[Plant, str] = {
     plant_unused_file: "stored_file.unused",
     plant_draft: "stored_file.leftover",
+    plant_lost_reading: "stored_reading.lost",
+    plant_changed_reading: "stored_reading.lost",
     plant_result_without_supplier: "row.orphan",
     plant_lost_import_job: "import.stuck",
     plant_running_job_without_lease: "job.lost",
