@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from service.commands.files import UsageError, make_folder, read_bytes
 from service.commands.layouts import add_layout_options, read_layouts, read_row_choices
 from service.commands.reading import add_reading_options, parse_day, read_column_map
-
-if TYPE_CHECKING:
-    pass
 
 MAX_LISTED = 20
 
