@@ -43,12 +43,7 @@ class DecisionProcess:
     def __init__(self) -> None:
         self._changing = Lock()
         self._pool: ProcessPoolExecutor | None = None
-        self._loaded: Future[int] | None = None
-
-    def find_process(self) -> int | None:
-        """Return the number of the process; None until it is ready to decide."""
-        loaded = self._loaded
-        return None if loaded is None or not loaded.done() or loaded.exception() else loaded.result()
+        self._loaded: Future[None] | None = None
 
     def decide(self, supplier: Onboarding) -> dict[str, Any]:
         """Return the result of a supplier with the decision."""
@@ -86,18 +81,14 @@ class DecisionProcess:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def load_data() -> int:
-    """Prepare this process for decisions: load models, facts and forms, ignore interrupts, and end when its parent does.
-
-    Returns its number.
-    """
+def load_data() -> None:
+    """Prepare this process for decisions: load models, facts and forms, ignore interrupts, and end when its parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the web process
     Thread(target=_end_with_parent, daemon=True).start()
     load_models()
     load_facts()
     for kind in KINDS:
         load_combined_form(kind)
-    return os.getpid()
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""Recompute stored results: as the result object of the contract, as a detail for readers, and the difference between two.
+"""Recompute stored results: as a detail for readers, and the difference between two.
 
 Reasons are never stored. They follow from the stored answers, the model and facts of their day, and the scores that the named
 agencies had then.
@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import orjson
 
 from reports.document import Detail
 from risk_models.answers import from_rows
@@ -20,14 +19,11 @@ from risk_models.facts.facts import FactSnapshot, load_facts
 from risk_models.facts.releases import find_snapshot_by_digest, load_releases
 from risk_models.model import Model, get_model_version, load_models
 from service.assessment.assess import AssessedBatch, Batch, assess_batch
-from service.assessment.export_json import iter_result_json
 from service.case_reading import evidence
 from service.db.tables import Result
 from service.report_content import build
 from service.report_content.contact_gate import ContactGate
 from service.report_content.redaction import with_supplier_visible_plan
-
-Document = dict[str, Any]
 
 
 def find_model_and_facts(result: Result) -> tuple[Model, FactSnapshot]:
@@ -86,13 +82,6 @@ def reassess_group(group: Sequence[Result]) -> AssessedBatch:
     batch = Batch(model.kind, from_rows([result.answers for result in group]), file, "", rows, cases)
     models = list_models_released_with(model)
     return assess_batch(batch, load_facts().as_of(on), on, group[0].agency_scores, models)
-
-
-def build_result_json(result: Result) -> Document:
-    """Return the result object of the contract (docs/assessment.md), with its reasons."""
-    assessed, _ = reassess_result(result)
-    recomputed: Document = orjson.loads(next(iter_result_json(assessed, result.on)))
-    return recomputed
 
 
 def build_detail(result: Result, gate: ContactGate | None = None) -> Detail:

@@ -9,6 +9,7 @@ import pytest
 from callers import make_organisation
 from full_organisation import read_all_rows
 from portal import run_jobs
+from recomputing import recompute
 from sheets import text, workbook
 from sqlalchemy import select
 
@@ -25,7 +26,6 @@ from service.imports import cases as import_cases
 from service.imports import confirming, reading, receiving, saving
 from service.jobs.table import claim_job
 from service.jobs.worker import Handler, run_job
-from service.queries import stored_results
 from service.suppliers import repository as suppliers
 
 HEADER = (
@@ -116,7 +116,7 @@ def test_a_sheet_of_cases_is_stored_and_its_suppliers_are_reassessed(
         latest = session.get_one(Result, site.latest_id)
         finding = session.scalars(select(StoredFinding).where(StoredFinding.finding == "locked_in")).one()
         assert (finding.note, finding.import_id, finding.place["row"]) == ("gate chained at night", import_.id, 3)
-        assert stored_results.build_result_json(latest)["score"] == latest.score == site.score
+        assert recompute(latest)["score"] == latest.score == site.score
         assert site.level == "critical"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from callers import make_organisation
 from full_organisation import read_all_rows
+from recomputing import recompute
 from sqlalchemy import select
 
 from service import retention
@@ -17,7 +18,6 @@ from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.errors import DomainError
-from service.queries import stored_results
 from service.suppliers import merging
 from service.suppliers import repository as suppliers
 
@@ -72,7 +72,7 @@ def get_latest_result(database: Database, organisation: str) -> tuple[dict[str, 
     """Return the newest result of the only site as a result object, and as stored."""
     with database.for_organisation(organisation, write=False) as session:
         stored = session.get_one(Result, session.scalars(select(Supplier)).one().latest_id)
-        return stored_results.build_result_json(stored), stored
+        return recompute(stored), stored
 
 
 def list_cases(database: Database, organisation: str) -> list[StoredCase]:
@@ -115,7 +115,7 @@ def test_results_are_recomputed_exactly_whatever_is_recorded_later(database: Dat
     documents.append(get_latest_result(database, harbour)[0])
     strengths = []
     for stored, document in zip(list_results(database, harbour), documents, strict=True):
-        recomputed = stored_results.build_result_json(stored)
+        recomputed = recompute(stored)
         assert recomputed == document
         numbers = ("level", "score", "best", "worst", "inherent", "coverage", "confidence")
         assert {name: recomputed[name] for name in numbers} == {name: getattr(stored, name) for name in numbers}

@@ -20,6 +20,7 @@ from examples import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE
+from recomputing import recompute
 
 from questionnaires.parse.answer import EvidencePiece
 from risk_models.answers import from_rows
@@ -122,8 +123,7 @@ def store_and_recompute(database: Database) -> list[dict[str, Any]]:
             "model",
         )
         return [
-            {**{name: getattr(result, name) for name in names}, "document": stored_results.build_result_json(result)}
-            for result in results
+            {**{name: getattr(result, name) for name in names}, "document": recompute(result)} for result in results
         ]
 
 

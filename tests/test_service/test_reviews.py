@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from callers import freeze_time, make_organisation
 from processes import job
+from recomputing import recompute
 from sqlalchemy import select
 
 from risk_models.model import get_model_in_force
@@ -12,7 +13,6 @@ from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
 from service.jobs import table, worker
-from service.queries import stored_results
 from service.reviews import jobs as review_jobs
 from service.suppliers import merging, summary
 from service.suppliers import repository as suppliers
@@ -324,7 +324,7 @@ def test_undated_answers_age_from_their_import_however_often_they_are_reviewed(d
             suppliers.reassess(session, [supplier.id], on, AT, "user:ana")
             (of_papers,) = [
                 reason["state"]
-                for reason in stored_results.build_result_json(session.get_one(Result, supplier.latest_id))["reasons"]
+                for reason in recompute(session.get_one(Result, supplier.latest_id))["reasons"]
                 if reason["indicator"] == "papers_withheld"
             ]
             assert of_papers == ("answered" if on.year == 2026 else "expired")

@@ -9,6 +9,7 @@ import pytest
 from callers import make_organisation
 from hypothesis import given
 from hypothesis import strategies as st
+from recomputing import recompute
 from sqlalchemy import select
 
 from risk_models.action_library import list_release_actions
@@ -16,7 +17,6 @@ from risk_models.plan import Plan
 from service.db import change_feed
 from service.db.session import Database
 from service.db.tables import Result, Supplier
-from service.queries import stored_results
 from service.suppliers import repository as suppliers
 from service.suppliers.stored_answers import validate_stored
 from tests.test_service.answers import ON, Answers, list_indicator_questions
@@ -90,7 +90,7 @@ def test_the_summary_matches_the_latest_result_and_its_document(database: Databa
         assert len(pairs) == 1 + len(SITES)
         for supplier, result in pairs:
             assert [getattr(supplier, n) for n in OF_A_RESULT] == [getattr(result, n) for n in OF_A_RESULT]
-            document = stored_results.build_result_json(result)
+            document = recompute(result)
             assert (supplier.up_to, supplier.next_step or "") == (document["up_to"], document["next_step"] or "")
             assert (supplier.sector, supplier.level, supplier.answers) == (
                 document["sector"],
