@@ -186,6 +186,8 @@ def test_print_leaves_out_what_paper_cannot_do_and_keeps_the_colours_of_levels(p
     for hidden in (".top", ".side", ".onpage", "form"):
         for each in page.locator(hidden).all():
             expect(each).to_be_hidden()
+    folded = page.locator("details.reason:not([open])").last
+    expect(folded.locator(".pairs")).to_be_visible()
     expect(page.locator(".headline .level")).to_have_css("print-color-adjust", "exact")
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     expect(page.locator("h1")).to_have_css("color", "rgb(29, 36, 43)")
