@@ -117,9 +117,10 @@ def test_a_template_that_has_died_is_replaced():
 
 def test_cells_are_matched_validated_and_searched_for_personal_data_in_the_sandboxed_process_only(monkeypatch):
     monkeypatch.undo()  # the real tasks
-    for name in ("find_header_row", "detect_kind", "match_columns", "redact_pii", "validate_sheet"):
+    reading = ("detect_kind", "match_columns", "redact_pii", "validate_sheet")
+    for step in ("find_tables.find_header_row", *(f"read_table.{name}" for name in reading)):
         monkeypatch.setattr(
-            f"questionnaires.find_tables.{name}", lambda *_, **__: pytest.fail("read outside the sandboxed process")
+            f"questionnaires.{step}", lambda *_, **__: pytest.fail("read outside the sandboxed process")
         )
     header = "| Case | Site name | Nationality | Job | Finding | Phase | Note |"
     row = "| C-1 | Kumar Textiles Ltd | Nepal | Cook | Violence | work | told by Somchai |"
