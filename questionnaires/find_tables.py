@@ -27,7 +27,7 @@ from questionnaires.read_table import (
     read_table,
 )
 from questionnaires.sheet import Sheet, encode_sheets
-from questionnaires.tables import KINDS, FileTables, TableOptions
+from questionnaires.tables import TABLE_KINDS, FileTables, TableOptions
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import (
     HEADER_SEARCH_ROWS,
@@ -209,7 +209,7 @@ def _encode_redacted(sheets: Sequence[Sheet], found: Sequence[FoundTable], layou
 
 def _find_personal_columns(sheet: Sheet) -> tuple[Issue, ...]:
     """Return the issues of the columns of personal data in a sheet that is not read: it is not stored then."""
-    forms = [load_combined_form(kind) for kind in KINDS]
+    forms = [load_combined_form(kind) for kind in TABLE_KINDS]
     try:
         header_row = find_header_row(sheet, forms)
     except UnusableSheet:

@@ -9,11 +9,11 @@ from functools import cache
 from questionnaires.lookups import DataFileError, read_list
 from questionnaires.text_normalize import fold_text
 
-KINDS = ("site", "agency")  # of the sheets whose headers are listed
+LISTED_KINDS = ("site", "agency")  # of the sheets whose headers are listed
 # By what a row of the list means: the kinds of sheet in whose headers its words may stand beside those of a question.
 AROUND = {
-    "around": KINDS,
-    "of_company": KINDS,
+    "around": LISTED_KINDS,
+    "of_company": LISTED_KINDS,
     "of_site": ("site",),
     "of_supplier": ("site",),
     "of_agency": ("agency",),
@@ -48,8 +48,8 @@ class ForeignHeaders:
 @cache
 def load_foreign_headers() -> ForeignHeaders:
     """Load ``lists/header_words.csv``. Raises :class:`DataFileError` if one word would mean two things."""
-    headers: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
-    around: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    headers: dict[str, dict[str, str]] = {kind: {} for kind in LISTED_KINDS}
+    around: dict[str, set[str]] = {kind: set() for kind in LISTED_KINDS}
     owners: dict[str, set[str]] = {meaning: set() for meaning in AROUND}
     people: dict[str, str] = {}
     bare_ids: set[str] = set()
@@ -71,7 +71,7 @@ def load_foreign_headers() -> ForeignHeaders:
             if meaning == "bare_id":
                 meaning = "reference"
                 bare_ids.update(words)
-            for kind in (row["sheet"],) if row["sheet"] else KINDS:
+            for kind in (row["sheet"],) if row["sheet"] else LISTED_KINDS:
                 _add_words(headers[kind], words, meaning, row)
     return ForeignHeaders(
         headers=headers,

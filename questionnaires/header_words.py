@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from questionnaires.foreign_headers import KINDS, load_foreign_headers
+from questionnaires.foreign_headers import LISTED_KINDS, load_foreign_headers
 from questionnaires.lookups import LISTS_DIR, DataFileError
 from questionnaires.text_normalize import find_singular, fold_text, list_tokens
 
@@ -110,7 +110,7 @@ def _normalize(tokens: Iterable[str], abbreviations: Mapping[str, str]) -> list[
 def _map_texts(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Return the question of each header, by kind. Raises :class:`DataFileError` if one header would mean two questions."""
     texts: dict[str, dict[str, str]] = {}
-    for kind in KINDS:
+    for kind in LISTED_KINDS:
         folded: dict[str, str] = {}
         for family in data["family"]:
             for question, listed in (*family.get("headers", {}).items(), *family.get(kind, {}).items()):
@@ -128,7 +128,7 @@ def _build_context(entry: Mapping[str, Any], beside: str) -> Context:
 
 def _map_contexts(data: Mapping[str, Any]) -> dict[str, dict[str, tuple[Context, ...]]]:
     """Return what headers mean beside other columns, by kind and folded header."""
-    contexts: dict[str, dict[str, tuple[Context, ...]]] = {kind: {} for kind in KINDS}
+    contexts: dict[str, dict[str, tuple[Context, ...]]] = {kind: {} for kind in LISTED_KINDS}
     for entry in data["beside"]:
         context = _build_context(entry, "beside")
         for header in map(fold_text, entry["headers"]):
@@ -154,16 +154,16 @@ def load_header_words() -> HeaderWords:
     for entry in data["suffix"]:
         for question in entry["questions"]:
             suffixes[question] = suffixes.get(question, frozenset()) | fold_words(entry["words"])
-    unclear: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+    unclear: dict[str, dict[str, str]] = {kind: {} for kind in LISTED_KINDS}
     for entry in data["unclear"]:
         unclear[entry["kind"]] |= dict.fromkeys(map(fold_text, entry["headers"]), entry["question"])
     return HeaderWords(
         texts=texts,
         headers={
             kind: foreign.headers[kind] | {fold_text(text): question for text, question in texts[kind].items()}
-            for kind in KINDS
+            for kind in LISTED_KINDS
         },
-        prefixes={kind: fold_words(data["prefix"][kind]) | foreign.around[kind] for kind in KINDS},
+        prefixes={kind: fold_words(data["prefix"][kind]) | foreign.around[kind] for kind in LISTED_KINDS},
         around=foreign.around,
         prefixed=frozenset(data["prefix"]["questions"]),
         suffixes=suffixes,

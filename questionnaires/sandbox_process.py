@@ -53,8 +53,8 @@ from questionnaires.sheet_view import view_read_sheets, view_sheets
 from questionnaires.tables import (
     BUYER,
     COHORTS,
-    KINDS,
     STORED,
+    TABLE_KINDS,
     TableOptions,
     encode_tables,
     encode_unusable,
@@ -167,7 +167,7 @@ def load_lists() -> None:
             load_form(form_id, version)
     for language in list_languages():
         load_language(language)
-    for kind in (*KINDS, BUYER, COHORTS):
+    for kind in (*TABLE_KINDS, BUYER, COHORTS):
         load_combined_form(kind)
 
 

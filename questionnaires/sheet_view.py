@@ -15,7 +15,7 @@ from questionnaires.issues import UnusableSheet
 from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
 from questionnaires.question import Question
 from questionnaires.sheet import Column, Sheet
-from questionnaires.tables import KINDS
+from questionnaires.tables import TABLE_KINDS
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.match import CASE_QUESTIONS, find_header_row, get_row_cells
 from questionnaires.validation.personal_columns import drop_personal_columns
@@ -50,7 +50,7 @@ def view_sheet(sheet: Sheet, chosen_row: int | None = None) -> tuple[SheetView, 
     """
     if not sheet.n_rows:
         return SheetView(sheet.name, sheet.visible, 0, 0), sheet
-    forms = [load_combined_form(kind) for kind in KINDS]
+    forms = [load_combined_form(kind) for kind in TABLE_KINDS]
     try:
         header_row = find_header_row(sheet, forms)
     except UnusableSheet:

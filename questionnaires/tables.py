@@ -24,7 +24,7 @@ from questionnaires.validation.context import AnswerColumn
 from questionnaires.validation.personal_data import CASE_KIND
 from questionnaires.validation.validate import Submission
 
-KINDS = ("site", "agency", CASE_KIND)
+TABLE_KINDS = ("site", "agency", CASE_KIND)  # what the rows of a table are guessed to be
 BUYER = "buyer"  # a workbook made from the buyer's own form; never guessed from headers
 COHORTS = "repayment"  # cohorts of the repayment calculator: only where the sender says so
 STORED = "stored"  # a file of sheets without the notes that contained personal data, instead of the file that was sent

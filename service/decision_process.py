@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from questionnaires.form import load_combined_form
-from questionnaires.tables import KINDS
+from questionnaires.tables import TABLE_KINDS
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.report_content.decided import Onboarding, decide_onboarding
@@ -87,7 +87,7 @@ def load_data() -> None:
     Thread(target=_end_with_parent, daemon=True).start()
     load_models()
     load_facts()
-    for kind in KINDS:
+    for kind in TABLE_KINDS:
         load_combined_form(kind)
 
 

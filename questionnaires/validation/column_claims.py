@@ -9,11 +9,11 @@ from questionnaires.header_words import Context, load_header_words
 from questionnaires.person_detection import has_company_word, names_a_role
 from questionnaires.text_normalize import fold_text
 from questionnaires.validation.column_values import (
-    KINDS,
     MIN_TEXTS,
     NUMBER,
     SEVERAL,
     SUPPORTED,
+    VALUE_KINDS,
     Verdict,
     are_answers,
     build_test,
@@ -199,7 +199,7 @@ def is_country_code(text: str) -> bool:
 
 def is_yes_or_no(text: str) -> bool:
     """Return whether a text says yes or no."""
-    return KINDS["yes_no"](text) is True
+    return VALUE_KINDS["yes_no"](text) is True
 
 
 def is_phone(text: str) -> bool:

@@ -87,7 +87,7 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     country at all: other answers that cannot be read are reported cell by cell.
     """
     no_answer = {"region": "no_region", "parent": "no_company"}.get(question.id)
-    if no_answer and texts and find_share(texts, KINDS[no_answer]) >= MOST:
+    if no_answer and texts and find_share(texts, VALUE_KINDS[no_answer]) >= MOST:
         return "contradicts"  # one word for a part of the world, or for a group of suppliers, is enough
     is_choice = question.type in ("choice", "yes_no")
     if len(texts) < (1 if is_choice else MIN_TEXTS):  # that no text is a choice shows soon
@@ -176,7 +176,7 @@ def has_kind(texts: Sequence[str], kind: str) -> bool:
     is_rare = kind in ("person", "letter")
     if is_rare and len(texts) < (MIN_TEXTS_AGAINST_TITLE if kind == "person" else MIN_TEXTS):
         return False
-    return find_share(texts, KINDS[kind]) >= MOST
+    return find_share(texts, VALUE_KINDS[kind]) >= MOST
 
 
 def is_person(text: str) -> bool:
@@ -192,7 +192,8 @@ def is_no_region(text: str) -> bool:
     return fold_text(text) in names or (bool(others) and first.isupper() and fold_text(first) in names)
 
 
-KINDS: dict[str, Callable[[str], object]] = {
+# By kind of value: whether a text is of it.
+VALUE_KINDS: dict[str, Callable[[str], object]] = {
     "country": is_country,
     "country_name": lambda text: len(text) > 3 and is_country(text),  # "PA" is a state of several countries
     "date": DATE.fullmatch,

@@ -29,7 +29,7 @@ from questionnaires.validation.match import get_row_cells
 from questionnaires.validation.personal_data import HEAD_COUNT
 
 DROPPED = "person.column"  # the code of the issue
-KINDS = {
+DETECTED = {  # by the code of what is detected: what it is called
     "person.birth_date": "dates of birth",
     "person.email": "email addresses or accounts",
     "person.identity_number": "identity document numbers",
@@ -64,7 +64,7 @@ def drop_personal_columns(
         rows = int((column.codes[header_index + 1 :] >= 0).sum())
         issues.append(
             build_issue(DROPPED, file=sheet.file, sheet=sheet.name, cell=sheet.name_cell(header_row, index), header=shown,
-                        seen=KINDS[code], count=max(rows, 1))
+                        seen=DETECTED[code], count=max(rows, 1))
         )  # fmt: skip
     return (replace(sheet, columns=tuple(columns)), tuple(issues)) if issues else (sheet, ())
 
@@ -77,7 +77,7 @@ def find_people_beside_names(name_header: str, names: Sequence[str], dropped: Se
     """
     if names and 2 * sum(map(has_company_word, names)) > len(names):
         return ""  # beside companies, an account number may look like the number of a document
-    shown = [KINDS[code] for code in ("person.identity_number", "person.birth_date")]
+    shown = [DETECTED[code] for code in ("person.identity_number", "person.birth_date")]
     beside = [issue.seen for issue in dropped if issue.seen in shown]
     return beside[0] if beside and detect_personal_column(name_header) == "person.name" else ""
 

@@ -17,7 +17,7 @@ from flask import Flask
 from sqlalchemy import make_url
 
 from questionnaires.form import load_combined_form
-from questionnaires.tables import KINDS
+from questionnaires.tables import TABLE_KINDS
 from risk_models.facts.facts import load_facts
 from risk_models.model import load_models
 from service.audit_evidence.checkpoints import CheckpointWriter
@@ -256,7 +256,7 @@ def preload_data(app: Flask | None = None) -> None:
         app.extensions["decide"] = DecisionProcess().decide
     load_models()
     load_facts()
-    for kind in KINDS:
+    for kind in TABLE_KINDS:
         load_combined_form(kind)
     gc.collect()
     gc.freeze()  # these objects live as long as the process: garbage collection need not scan them
