@@ -8,7 +8,7 @@ may differ from its total by a tenth.
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -28,6 +28,7 @@ from reports.document import (
     NotChecked,
     Priority,
     Report,
+    Source,
     Step,
 )
 from reports.formatting import (
@@ -41,6 +42,7 @@ from reports.formatting import (
 )
 from reports.progress_view import build_progress_view
 from reports.sources import cited_sources, sources_in_case
+from reports.summary import summarise_confidence, summarise_report
 
 Tree = dict[str, Any]
 
@@ -64,28 +66,26 @@ LEADS: dict[Priority, str] = {
     "contracts, training and protection.",
     "3b": "Grievance channels that workers trust, and remedy for those already harmed.",
 }
-COPY_NOTE = (
-    "It is based only on the supplier's own answers and on public data. Nothing else that the "
-    "buyer knows affects its content, and the buyer's own assessment may differ."
-)
 _MAX_NOT_CHECKED, _MAX_RANGES, _MAX_COMPANIES, _MAX_CASES, _MAX_ISSUES = 8, 12, 20, 40, 200
-_MAX_EMERGENCIES = 5
 _MAX_STORY, _MAX_OVERVIEW = 10, 24  # the suppliers and actions before the annexes of the PDF
 
 
 def build_view_model(report: Report, rows: int, explain: int) -> Tree:
     """Return the content of a report in words, with at most `rows` results in its tables, `explain` of them explained."""
-    by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
     sources = cited_sources(report, report.details[:explain])
     none = ModelUsed("", "", "", "", 0)  # a report on case records alone contains no scores
     model = max(report.models, key=lambda used: used.results, default=none)
-    models = {used.id: used for used in report.models}
-    total = len(report.results)
-    is_only = total == 1
-    more = len(report.not_checked) - _MAX_NOT_CHECKED
-    explained = {
-        _get_key(detail.headline): f"explained-{place}" for place, detail in enumerate(report.details[:explain], 1)
+    return {
+        **_view_cover(report),
+        **_view_figures(report, model),
+        **_view_suppliers(report, rows, explain, model, sources),
+        **_view_plan(report),
+        **_view_references(report, sources),
     }
+
+
+def _view_cover(report: Report) -> Tree:
+    """Return what the report is, for whom and of which day, and its summary."""
     return {
         "title": report.title,
         "sender": f"{report.sender} · " if report.sender not in ("", report.title) else "",
@@ -97,9 +97,17 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "facts_digest": report.facts_digest,
         "facts": report.facts_digest[:12],
         "wording": report.wording,
-        "summary": summary_sentences(report),
+        "summary": summarise_report(report),
+    }
+
+
+def _view_figures(report: Report, model: ModelUsed) -> Tree:
+    """Return the figures and charts about all suppliers, and what was not checked."""
+    by_level = dict.fromkeys(LEVELS, 0) | Counter(headline.level for headline in report.results)
+    more = len(report.not_checked) - _MAX_NOT_CHECKED
+    return {
         "figures": _key_figures(report, by_level),
-        "confidence_sentences": confidence_sentences(report.results),
+        "confidence_sentences": summarise_confidence(report.results),
         "not_checked": [_not_checked_row(question) for question in report.not_checked[:_MAX_NOT_CHECKED]],
         "not_checked_more": f"The workbook (sheet Summary) lists {format_count(more, 'more question')}."
         if more > 0
@@ -115,6 +123,17 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         if report.places
         else [],
         "borders": maps.BORDERS,
+    }
+
+
+def _view_suppliers(report: Report, rows: int, explain: int, model: ModelUsed, sources: Sequence[Source]) -> Tree:
+    """Return the case records, the table of results, and the results that are explained."""
+    models = {used.id: used for used in report.models}
+    total = len(report.results)
+    explained = {
+        _get_key(detail.headline): f"explained-{place}" for place, detail in enumerate(report.details[:explain], 1)
+    }
+    return {
         "cases": [
             asdict(case)
             | {"findings": format_count(case.findings, "finding"), "sources": sources_in_case(case, sources)}
@@ -133,6 +152,23 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
         "list all of them."
         if total > rows
         else "",
+        "details": [
+            _result_row(0, detail.headline)
+            | build_detail_view(f"result-{place}", detail, models.get(detail.headline.model, model))
+            | {"steps": [_step_view(step, detail.headline) for step in detail.steps], "explained": f"explained-{place}"}
+            for place, detail in enumerate(report.details[:explain], 1)
+        ],
+        "details_more": f"The first {explain} suppliers are explained here. The workbook (sheet Reasons) explains the first "
+        f"{len(report.details)}, and assessment.json explains all of them."
+        if len(report.details) > explain
+        else "",
+    }
+
+
+def _view_plan(report: Report) -> Tree:
+    """Return the actions, by priority, and those of the buyer itself."""
+    is_only = len(report.results) == 1
+    return {
         "in_story": _MAX_STORY,
         "overview": [
             _step_view(step) | {"count": f"{step.suppliers:,}" if step.suppliers else "–"}
@@ -154,21 +190,17 @@ def build_view_model(report: Report, rows: int, explain: int) -> Tree:
             }
             for id_, title in PRIORITIES.items()
         ],
-        "details": [
-            _result_row(0, detail.headline)
-            | build_detail_view(f"result-{place}", detail, models.get(detail.headline.model, model))
-            | {"steps": [_step_view(step, detail.headline) for step in detail.steps], "explained": f"explained-{place}"}
-            for place, detail in enumerate(report.details[:explain], 1)
-        ],
-        "details_more": f"The first {explain} suppliers are explained here. The workbook (sheet Reasons) explains the first "
-        f"{len(report.details)}, and assessment.json explains all of them."
-        if len(report.details) > explain
-        else "",
         "buyer": [_buyer_row(finding) for finding in report.buyer if finding.state != "answered"],
         "buyer_clear": [
             f"{unit}: {practices}" if unit else practices for unit, practices in _clear_practices(report.buyer).items()
         ],
         "buyer_steps": [_step_view(step) for step in report.buyer_plan],
+    }
+
+
+def _view_references(report: Report, sources: Sequence[Source]) -> Tree:
+    """Return the issues of the files, the method and its limits, and the sources, files and models used."""
+    return {
         "issues": _issue_groups(report.issues),
         "method": list(report.method),
         "limits": list(report.limits),
@@ -197,74 +229,6 @@ def _get_key(headline: Headline) -> tuple[str, str, str, float]:
     return headline.kind, headline.reference, headline.name, round(headline.score, 6)
 
 
-def count_by_level(results: Iterable[Headline]) -> dict[Level, int]:
-    """Return the number of results at each level, including levels without any."""
-    counts = Counter(headline.level for headline in results)
-    return {level: counts[level] for level in LEVELS}
-
-
-def summary_sentences(report: Report) -> list[str]:
-    """Return sentences about what was assessed and what the results are."""
-    by_level = count_by_level(report.results)
-    kinds = Counter(headline.kind for headline in report.results)
-    covered = " and ".join(
-        text
-        for text in (
-            format_count(kinds["site"], "site") if kinds["site"] else "",
-            format_count(kinds["agency"], "recruitment agency", "recruitment agencies") if kinds["agency"] else "",
-        )
-        if text
-    )
-    rejected = sum(file.rejected for file in report.files)
-    if len(report.results) == 1:
-        (only,) = report.results
-        called = only.name or only.reference
-        covered = f"the {covered.removeprefix('1 ')} {called}" if called else covered
-    source = f", based on {format_count(len(report.files), 'file')}" if report.files else ""
-    sentences = [
-        f"This copy covers {covered}. {COPY_NOTE}"
-        if report.audience == "supplier"
-        else f"This report covers {covered or 'no suppliers'}{source}."
-    ]
-    if report.cases:
-        sentences.append(f"It includes {format_count(len(report.cases), 'case record')} (internal only).")
-    emergencies = [
-        f"{case.case} about {case.about}" if case.about else case.case
-        for case in report.cases
-        if case.strength == "emergency"
-    ]
-    if emergencies:
-        rest = len(emergencies) - _MAX_EMERGENCIES
-        named = ", ".join(emergencies[:_MAX_EMERGENCIES]) + (f" and {rest:,} more" if rest > 0 else "")
-        suggest, them = ("suggests", "it") if len(emergencies) == 1 else ("suggest", "them")
-        sentences.append(
-            f"{format_count(len(emergencies), 'case')} {suggest} that people may be in danger now; act on {them} first, within "
-            f"hours: {named}."
-        )
-    if rejected:
-        sentences.append(f"{format_count(rejected, 'row')} could not be scored; “Issues” explains what to fix.")
-    urgent, insufficient = by_level["critical"] + by_level["high"], by_level["insufficient_evidence"]
-    if len(report.results) == 1 and not insufficient:
-        sentences.append(f"It is rated {report.results[0].level_text}.")
-    elif urgent:
-        verb, them = ("is", "it first") if urgent == 1 else ("are", "them first, in the order shown")
-        sentences.append(
-            f"{urgent:,} of {len(report.results):,} suppliers {verb} rated Critical or High; act on {them}."
-        )
-    if insufficient:
-        subject, not_cleared = (
-            f"{format_count(insufficient, 'supplier')} is",
-            "It is not cleared; send it a questionnaire.",
-        )
-        if len(report.results) == 1:
-            subject = "It is"
-        elif insufficient > 1:
-            subject = f"{insufficient:,} suppliers are"
-            not_cleared = "They are not cleared; send them a questionnaire, highest inherent risk first."
-        sentences.append(f"{subject} rated Insufficient evidence: too little is known to set a level. {not_cleared}")
-    return sentences
-
-
 def _key_figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
     if len(report.results) == 1:
         (only,) = report.results
@@ -282,31 +246,6 @@ def _key_figures(report: Report, by_level: dict[Level, int]) -> list[Tree]:
         ("Median confidence", f"{confidence:.0f}/100", ""),
     ]
     return [{"label": label, "value": value, "note": note} for label, value, note in figures]
-
-
-def confidence_sentences(results: Sequence[Headline]) -> list[str]:
-    """Return sentences about the confidence in the results; none if there are no results."""
-    if not results:
-        return []
-    if len(results) == 1:
-        (only,) = results
-        return [
-            f"Confidence: {only.confidence:.0f}/100. {format_share(only.coverage)} of the key questions have been "
-            "answered.",
-            f"Likely range: {format_range(only.best, only.worst)}, from the best to the worst case that the answers "
-            "allow.",
-        ]
-    confidence = sorted(headline.confidence for headline in results)
-    low, high = confidence[len(confidence) // 4], confidence[(3 * len(confidence)) // 4]
-    low_coverage = sum(headline.coverage < 0.5 for headline in results)
-    have = "has" if low_coverage == 1 else "have"
-    width = statistics.median(headline.worst - headline.best for headline in results)
-    middle = f"{low:.0f}" if f"{low:.0f}" == f"{high:.0f}" else f"between {low:.0f} and {high:.0f}"
-    return [
-        f"Median confidence: {statistics.median(confidence):.0f}/100. For the middle half of suppliers it is {middle}.",
-        f"{low_coverage:,} of {len(results):,} suppliers {have} answered fewer than half of the key questions.",
-        f"The median likely range is {width:.0f} points wide, from the best to the worst case that the answers allow.",
-    ]
 
 
 def _not_checked_row(question: NotChecked) -> Tree:

@@ -18,7 +18,8 @@ from xlsxwriter.worksheet import Worksheet
 from reports.charts import FILLS, INKS
 from reports.document import LEVEL_TITLES, LEVELS, PRIORITIES, Headline, Logo, Report
 from reports.sources import cited_sources
-from reports.view_model import BUYER_STATES, OWNERS, confidence_sentences, count_by_level, summary_sentences
+from reports.summary import count_by_level, summarise_confidence, summarise_report
+from reports.view_model import BUYER_STATES, OWNERS
 from reports.xlsx_progress import write_progress
 from reports.xlsx_rows import Value, write_row
 
@@ -200,7 +201,7 @@ def _summary_rows(report: Report) -> Iterator[Row]:
     if report.sender not in ("", report.title):
         yield ("Organisation", report.sender)
     yield ("Date", report.on)
-    for sentence in (*summary_sentences(report), *confidence_sentences(report.results), report.wording):
+    for sentence in (*summarise_report(report), *summarise_confidence(report.results), report.wording):
         yield (sentence,)
     if report.withheld:
         yield (report.withheld,)

@@ -12,7 +12,8 @@ from reports.document import LEVEL_TITLES, LEVELS, Headline, Level, Report, Step
 from reports.formatting import format_count, format_date, format_short_date
 from reports.redaction import SMALL_GROUP
 from reports.short.document import Bullets, Paragraph, Picture, Section, ShortDocument, Table, Tag
-from reports.view_model import OWNERS, count_by_level
+from reports.summary import count_by_level
+from reports.view_model import OWNERS
 
 URGENT: tuple[Level, ...] = ("critical", "high")
 STATE_IMPOSED = "decide_state_imposed"  # the action where labour imposed by a state is documented
