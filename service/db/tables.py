@@ -366,7 +366,8 @@ class Result(Owned, Base):
 class QuestionnaireRequest(Owned, Base):
     """A questionnaire sent to a supplier: form version, recipient, dates. If it was returned, its blanks count as "declined".
 
-    ``due_on``: the day by which a campaign asks for it. ``language``: the one that whoever answers it chose on its pages.
+    ``due_on``: the day by which a campaign asks for it. ``asked``: how many questions its pages show, None before they were first
+    opened; ``answered``: how many of these have an answer that can be read. ``language``: the one that whoever answers it chose.
     ``submitted_at``: when it was returned through a link, and ``submitted_by`` the link. Of a request for clarification,
     ``reminded_at``: when the supplier was last reminded. ``closed_as``: why no reply to it, or to a
     questionnaire that was stopped, is expected any more.
@@ -380,6 +381,8 @@ class QuestionnaireRequest(Owned, Base):
     sent_to: Mapped[str] = mapped_column(String(200))
     sent_on: Mapped[date]
     due_on: Mapped[date | None]
+    asked: Mapped[int | None]
+    answered: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     language: Mapped[str | None] = mapped_column(String(35))
     returned_on: Mapped[date | None]
     submitted_at: Mapped[datetime | None]

@@ -8,7 +8,7 @@ what it is asked: neither what others reported nor what the buyer knows shows in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -18,7 +18,9 @@ from sqlalchemy.orm import Session
 
 from questionnaires.issues import Issue
 from questionnaires.languages import ENGLISH_LANGUAGE, Language
+from questionnaires.lookups import load_common_words
 from questionnaires.question import Question
+from questionnaires.text_normalize import fold_text
 from questionnaires.validation.text_answers import TextAnswers, describe_to_respondent, validate_texts
 from risk_models.answers import DECLINED, from_columns
 from risk_models.facts.facts import load_facts
@@ -110,6 +112,11 @@ class Check:
         hidden = self.inapplicable | self.sensitive
         return [question.id for question in section.questions if question.id in self.asked - hidden]
 
+    def count_answered(self, sections: Sequence[Section]) -> tuple[int, int]:
+        """Return how many questions of sections are answered, and how many are asked and apply."""
+        shown = sum(len(self.list_shown(section)) for section in sections)
+        return shown - sum(len(self.list_open(section)) for section in sections), shown
+
 
 def check_drafts(
     form: OnlineForm, drafts: Mapping[str, Draft], on: date, evidence: str = "", *, sending: bool = False
@@ -126,13 +133,15 @@ def check_drafts(
         texts["evidence"] = "\n".join(filter(None, (texts.get("evidence", ""), evidence)))
     read, answers = _validate(form, texts, asked, on)
     given = {question: answer for question, answer in answers.items() if texts.get(question)}
-    is_core_open = any(q.core and not texts.get(q.id) and is_open(q, given) for q in form.questions)
+    unread = _list_unread(read, answers, texts)
+    is_core_open = any(q.core and (not texts.get(q.id) or q.id in unread) and is_open(q, given) for q in form.questions)
     if form.has_core and answers and (sending or not is_core_open):
         known = answers if is_core_open else given
         following = choose_next_questions(form.form, known, load_facts().as_of(on), on).questions
         if further := {one.id for one in following if one.id in form.by_id} - asked:
             asked |= further
             read, answers = _validate(form, texts, asked, on)
+            unread = _list_unread(read, answers, texts)
     messages = {
         question: tuple(_build_message(form, question, issue) for issue in issues)
         for question, issues in read.issues.items()
@@ -144,13 +153,22 @@ def check_drafts(
         form.list_inapplicable(answers),
         form.list_sensitive(answers),
         {question: draft.text for question, draft in drafts.items()},
-        {
-            question
-            for question, text in texts.items()
-            if text and answers and answers.get(question) in (None, DECLINED)
-        },
+        unread,
         is_core_open,
     )
+
+
+def _list_unread(read: TextAnswers, answers: Mapping[str, Any], texts: Mapping[str, str]) -> Set[str]:
+    """Return the questions whose text cannot be read as an answer, so that it counts as a blank; one that declines can."""
+    if not answers:  # an answer has to be corrected first: what is wrong is known, but not what can be read
+        wrong = {one for one, issues in read.issues.items() if any(issue.severity != "info" for issue in issues)}
+        return {question for question in wrong if texts.get(question)}
+    words = load_common_words().reserved
+    return {
+        question
+        for question, text in texts.items()
+        if text and answers.get(question) in (None, DECLINED) and words.get(fold_text(text)) != DECLINED
+    }
 
 
 def _build_message(form: OnlineForm, question: str, issue: Issue) -> Message:

@@ -12,6 +12,7 @@ from service.errors import DomainError
 from service.online_questionnaires.checking import SENT_CAUSE, check_drafts
 from service.online_questionnaires.drafts import load_drafts, lock_request
 from service.online_questionnaires.files import describe_files
+from service.online_questionnaires.progress import record_answered
 from service.online_questionnaires.questions import load_online_form
 from service.outbox.queue import Event, queue_events
 from service.questionnaires_sent import requests
@@ -37,6 +38,7 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
             "questionnaire.blocked", 422, "Some answers have to be corrected before the questionnaire can be sent."
         )
     request.submitted_at, request.submitted_by = at, by
+    record_answered(request, form, check)
     requests.receive_returned_form(session, request.id, by, on)
     origin = suppliers.Origin(on, at, by, SENT_CAUSE)
     answers = check.answers

@@ -22,6 +22,7 @@ from service.clock import now, today
 from service.erasure.files import delete_files
 from service.errors import DomainError
 from service.online_questionnaires import drafts, files, sending
+from service.online_questionnaires.progress import record_answered
 from service.online_questionnaires.questions import (
     format_answer,
 )
@@ -98,6 +99,9 @@ def open_questionnaire(token: str) -> AnyResponse:
     with views.open_session(write=True) as session:
         _keep_language(session)
         links.record_opening(session, get_link())
+        opened = views.load(session)
+        if opened.request.asked is None and not opened.is_closed:
+            record_answered(opened.request, opened.form, opened.check)
     return redirect(url_for("questionnaire.show", token=token), 303)
 
 
@@ -121,6 +125,7 @@ def save(token: str, number: int) -> AnyResponse:
             sent = views.read_answers(part)
             changed = drafts.save_answers(session, before.request.id, before.form, sent, get_link().actor, now())
             opened = views.load(session)
+            record_answered(opened.request, opened.form, opened.check)
     except DomainError as error:
         if is_script:
             return make_response(jsonify(detail=describe_error(error)), error.status)

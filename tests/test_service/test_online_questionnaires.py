@@ -24,7 +24,7 @@ from service.db.outbox_tables import Message
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation, QuestionnaireRequest, Result, Supplier
 from service.erasure.erase import erase_supplier
-from service.online_questionnaires.progress import describe_progress
+from service.online_questionnaires.progress import Progress, describe_progress
 from service.questionnaires_sent.requests import create_request
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
@@ -506,22 +506,41 @@ def test_whoever_sent_the_questionnaire_is_told_that_it_is_back(case: Case):
 
 
 def test_a_request_says_how_far_it_has_got(case: Case):
-    def describe(days: int = 0) -> tuple[str, int, bool]:
+    def describe(days: int = 0) -> Progress:
         with case.database.for_organisation(case.organisation_id) as session:
             sent = session.get_one(QuestionnaireRequest, case.asking_id)
-            found = describe_progress(session, [sent], now().date() + timedelta(days=days))[sent.id]
-            return found.state, found.answered, found.is_late
+            return describe_progress(session, [sent], now().date() + timedelta(days=days))[sent.id]
 
-    assert describe() == ("sent", 0, False)
-    assert describe(15) == ("sent", 0, True)
+    assert (describe().state, describe().is_late, describe(15).is_late) == ("sent", False, True)
     case.post("/open")
-    assert describe() == ("opened", 0, False)
+    assert describe().state == "opened"
     case.save(open_section(case, "Workforce"), {"workers_total": "120"})
-    assert describe() == ("started", 1, False)
+    assert describe().state == "started"
     answer_core(case)
-    assert describe()[0] == "part"
+    assert describe().state == "part"
     case.send()
-    assert describe(15)[::2] == ("returned", False)
+    assert (describe(15).state, describe(15).is_late) == ("returned", False)
+
+
+def test_the_buyer_reads_the_count_of_answers_that_the_supplier_reads(case: Case):
+    def count() -> tuple[int, int]:
+        with case.database.for_organisation(case.organisation_id) as session:
+            sent = session.get_one(QuestionnaireRequest, case.asking_id)
+            found = describe_progress(session, [sent], now().date())[sent.id]
+        sections = re.findall(r"(\d+) of (\d+) answered", case.see())
+        assert (found.answered, found.asked) == tuple(sum(map(int, counts)) for counts in zip(*sections, strict=True))
+        return found.answered, found.asked
+
+    case.post("/open")
+    known, asked = count()
+    case.save(open_section(case, "Workforce"), {"workers_total": "120"})
+    assert count() == (known + 1, asked)
+    case.save(open_section(case, "Workforce"), {"workers_total": "quite a few"})
+    assert count() == (known, asked), "an answer that cannot be read is still open"
+    answer_core(case)
+    assert count()[1] <= asked, "as long as it is, no further questions are asked"
+    case.save(open_section(case, "Workforce"), {"workers_total": "120"})
+    assert count()[1] > asked, "further questions count once they are shown"
 
 
 def test_the_pages_are_small_set_no_cookie_and_are_not_indexed(app: Flask, database: Database):

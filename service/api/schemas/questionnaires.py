@@ -67,10 +67,20 @@ class QuestionnaireRequestSchema(ApiSchema):
             "once the questionnaire is returned.",
         },
     )
-    answered = fields.Integer(
-        dump_only=True, metadata={"description": "The number of questions answered so far through a link."}
+    asked = fields.Integer(
+        dump_only=True,
+        metadata={
+            "description": "The number of questions that apply to the supplier and that its page shows so far. Before the link "
+            "is opened: the number of questions that are asked first."
+        },
     )
-    asked = fields.Integer(dump_only=True)
+    answered = fields.Integer(
+        dump_only=True,
+        metadata={
+            "description": "How many of the questions in `asked` have an answer that can be read, as the supplier's page counts "
+            "them. Answers that were filled in beforehand are included."
+        },
+    )
     opened_at = fields.DateTime(
         dump_only=True, allow_none=True, metadata={"description": "When a link to the questionnaire was first opened."}
     )
