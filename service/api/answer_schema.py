@@ -23,7 +23,7 @@ TYPES: dict[str, list[str]] = {
     "countries": ["array", "string"],
     "sector": ["array", "string"],
 }
-ASKING: Json = {
+QUESTIONNAIRE_ID: Json = {
     "type": "string",
     "title": "Questionnaire request",
     "description": "The ID of the questionnaire request that these answers respond to. The body then counts as a "
@@ -92,7 +92,10 @@ def components() -> Json:
 def _with_voucher(answers: Json) -> Json:
     """Return the schema of a body of answers whose sender may vouch for the evidence in it, or return a questionnaire."""
     confirmed = {"$ref": "#/components/schemas/EvidenceConfirmed"}
-    return {**answers, "properties": {**answers["properties"], "evidence_confirmed": confirmed, "asking": ASKING}}
+    return {
+        **answers,
+        "properties": {**answers["properties"], "evidence_confirmed": confirmed, "questionnaire_id": QUESTIONNAIRE_ID},
+    }
 
 
 def answers_schema(kind: str) -> Json:
@@ -105,7 +108,7 @@ def answers_schema(kind: str) -> Json:
     return {
         "type": "object",
         "description": "Answers by question ID. Omitted questions count as not asked, or as declined in a returned form (a "
-        "body with `form_returned` or `asking`). `declined` is always a valid answer; `not_applicable` only if "
+        "body with `form_returned` or `questionnaire_id`). `declined` is always a valid answer; `not_applicable` only if "
         "another answer shows it.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,

@@ -61,24 +61,28 @@ def create(session: Session, kind: str, supplier_id: str, body: Mapping[str, Any
         session, supplier, body["form"], body["sent_to"], on, get_caller().actor, body.get("version")
     )
     session.flush()
-    location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/askings/{request.id}/form"
+    location = f"/api/v1/{PLURALS[kind]}/{supplier.id}/questionnaires/{request.id}/form"
     return Reply(describe_requests(session, [request])[0], 201, {"Location": location})
 
 
-def filled_form(kind: str, supplier_id: str, asking_id: str, query: Mapping[str, Any]) -> Response:
+def filled_form(kind: str, supplier_id: str, questionnaire_id: str, query: Mapping[str, Any]) -> Response:
     """Return the form of a request, ready to send to the supplier."""
     with read_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        request = questionnaire_requests.get_request(session, supplier, asking_id)
+        request = questionnaire_requests.get_request(session, supplier, questionnaire_id)
         file = build_request_file(session, request, supplier, query["layout"], query["language"])
     return attachment(file.data, file.media_type, file.name)
 
 
-def mark_returned(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
+def mark_returned(
+    session: Session, kind: str, supplier_id: str, questionnaire_id: str, body: Mapping[str, Any]
+) -> Reply:
     """Record the date on which a form was returned; today if the body gives no date."""
     supplier = suppliers.get_supplier(session, kind, supplier_id)
-    questionnaire_requests.get_request(session, supplier, asking_id)
-    request = questionnaire_requests.mark_form_returned(session, asking_id, _day(body.get("on")), get_caller().actor)
+    questionnaire_requests.get_request(session, supplier, questionnaire_id)
+    request = questionnaire_requests.mark_form_returned(
+        session, questionnaire_id, _day(body.get("on")), get_caller().actor
+    )
     return Reply(describe_requests(session, [request])[0])
 
 

@@ -21,27 +21,29 @@ from service.questionnaires_sent.requests import get_request
 from service.suppliers import repository as suppliers
 
 
-def get_review(session: Session, kind: str, supplier_id: str, asking_id: str) -> Reply:
+def get_review(session: Session, kind: str, supplier_id: str, questionnaire_id: str) -> Reply:
     """Return the review of a returned questionnaire."""
     caller = get_caller()
-    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), questionnaire_id)
     on, sees = today(caller.time_zone), caller.sees_worker_derived
     return Reply(_describe(load_review(session, sent, on, sees_worker_derived=sees)))
 
 
-def decide_answers(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
+def decide_answers(
+    session: Session, kind: str, supplier_id: str, questionnaire_id: str, body: Mapping[str, Any]
+) -> Reply:
     """Accept answers or mark them to be asked back, and return the review."""
     caller = get_caller()
-    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), questionnaire_id)
     choices = [Choice(one["question"], one["decision"], one.get("reason", "")) for one in body["decisions"]]
     on, sees = today(caller.time_zone), caller.sees_worker_derived
     return Reply(_describe(decide(session, sent, choices, caller.actor, on, sees_worker_derived=sees)))
 
 
-def ask_back(session: Session, kind: str, supplier_id: str, asking_id: str) -> Reply:
+def ask_back(session: Session, kind: str, supplier_id: str, questionnaire_id: str) -> Reply:
     """Send what is to be asked back as one request, and return it with its link."""
     caller = get_caller()
-    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), questionnaire_id)
     path = url_for("questionnaire.show", token="TOKEN", _external=True).replace("TOKEN", "{token}")
     on, sees = today(caller.time_zone), caller.sees_worker_derived
     asked = send_asked_back(session, sent, caller.actor, on, path, sees_worker_derived=sees)
@@ -50,16 +52,16 @@ def ask_back(session: Session, kind: str, supplier_id: str, asking_id: str) -> R
     return Reply(Resource(asked.request, **values), 201)
 
 
-def close(session: Session, kind: str, supplier_id: str, asking_id: str, body: Mapping[str, Any]) -> Reply:
+def close(session: Session, kind: str, supplier_id: str, questionnaire_id: str, body: Mapping[str, Any]) -> Reply:
     """Stop waiting for a clarification, and return its request."""
-    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), asking_id)
+    sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), questionnaire_id)
     close_clarification(session, sent, body["closed_as"], get_caller().actor)
     return Reply(describe_requests(session, [sent])[0])
 
 
 def _describe(review: Review) -> dict[str, Any]:
     return {
-        "asking_id": review.request.id,
+        "questionnaire_id": review.request.id,
         "state": review.review.state if review.review else None,
         "follow_ups": [request.id for request in review.follow_ups],
         "answers": [_describe_answer(answer) for answer in review.answers],

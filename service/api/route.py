@@ -37,6 +37,7 @@ class Route(NamedTuple):
     that the path fixes. ``secret``: the response contains a secret that is shown only once, so it is never stored under an
     Idempotency-Key. ``open``: anyone may call it. ``reading``: the scope without which a caller gets back only what identifies
     what was written (``WrittenSchema``), not the rest of the response. ``withholds``: what it reads may be withheld, with 409.
+    ``former_path``: the path in an earlier release, which still works (docs/api.md, "Former paths").
     ``optional``: there may be nothing at this path, with 404, although it has no variables.
     ``prepare``: what is done before the transaction, such as reading a file, so that no lock is held for so long; it returns
     further arguments of the view.
@@ -58,6 +59,7 @@ class Route(NamedTuple):
     secret: bool = False
     open: bool = False
     reading: str = ""
+    former_path: str = ""
     withholds: bool = False
     optional: bool = False
     prepare: Callable[[], Mapping[str, Any]] | None = None

@@ -82,7 +82,9 @@ def register(app: Flask) -> None:
     """Register the API, its two health checks and the metrics with the application."""
     api = Blueprint("api", __name__, url_prefix=PREFIX)
     for route in ROUTES:
-        api.add_url_rule(route.path, route.name, handler.handler(route), methods=[route.method])
+        view = handler.handler(route)
+        for path in filter(None, (route.path, route.former_path)):
+            api.add_url_rule(path, route.name, view, methods=[route.method])
     api.before_request(handler.count_request)
     api.after_request(handler.finish)
     app.register_blueprint(api)

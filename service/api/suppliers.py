@@ -70,22 +70,23 @@ def assess(session: Session, body: dict[str, Any]) -> Reply:
 
 
 def _as_returned_form(session: Session, kind: str, data: dict[str, Any], on: date) -> dict[str, Any]:
-    """Return a body without ``asking``; if it answers a questionnaire request, with the form and return date of that request.
+    """Return a body without ``questionnaire_id``; if it has one, with the form and return date of that request.
 
     Raises DomainError, 422, for an unknown request, or one to another kind of supplier.
     """
-    if "asking" not in data:
+    if "questionnaire_id" not in data:
         return data
-    found = questionnaire_requests.find_request(session, data["asking"])
+    found = questionnaire_requests.find_request(session, data["questionnaire_id"])
     if found is None or found[1].kind != kind:
-        raise DomainError("asking.unknown", 422, "asking: This questionnaire request does not exist.")
-    if list_asked_back(session, data["asking"]):
+        raise DomainError("asking.unknown", 422, "questionnaire_id: This questionnaire request does not exist.")
+    if list_asked_back(session, data["questionnaire_id"]):
         detail = (
-            "asking: This is a request for clarification. The supplier has to answer it through its link or workbook."
+            "questionnaire_id: This is a request for clarification. The supplier has to answer it through its link or "
+            "workbook."
         )
         raise DomainError("asking.asked_back", 422, detail)
     sent, returned = found[0], found[0].returned_on or on
-    answers = {name: value for name, value in data.items() if name != "asking"}
+    answers = {name: value for name, value in data.items() if name != "questionnaire_id"}
     return {**answers, "form_version": f"{sent.form} {sent.form_version}", "form_returned": returned.isoformat()}
 
 
@@ -170,10 +171,12 @@ def put_supplier(session: Session, kind: str, supplier_id: str, body: dict[str, 
     named_before = None if existing is None else pairs.get_identity(existing)
     check_version(None if existing is None else etag(existing, load_gate_facts(session, existing.id)))
     check_confirmed_pieces(confirmed, {} if existing is None else existing.answers)
-    if "asking" in body:
-        found = questionnaire_requests.find_request(session, body["asking"])
+    if "questionnaire_id" in body:
+        found = questionnaire_requests.find_request(session, body["questionnaire_id"])
         if found is None or existing is None or found[1].id != existing.id:
-            raise DomainError("asking.supplier", 422, "asking: This questionnaire was sent to another supplier.")
+            raise DomainError(
+                "asking.supplier", 422, "questionnaire_id: This questionnaire was sent to another supplier."
+            )
         questionnaire_requests.receive_returned_form(session, found[0].id, get_caller().actor, on)
     try:
         supplier, result = repository.save_supplier(session, kind, answers, on, now(), get_caller().actor, "api")

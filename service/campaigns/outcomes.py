@@ -207,7 +207,7 @@ def _bounce(session: Session, row: CampaignSupplier, reason: str, by: str) -> No
     event = Event(
         code=BOUNCED,
         occasion=f"{row.asking_id} {at.isoformat()}",
-        payload={"supplier_id": row.supplier_id, "asking_id": row.asking_id, "campaign_id": row.campaign_id},
+        payload={"supplier_id": row.supplier_id, "questionnaire_id": row.asking_id, "campaign_id": row.campaign_id},
         supplier_id=row.supplier_id,
     )
     queue_events(session, event)

@@ -202,7 +202,7 @@ def mail_link(
         payload={
             "supplier_id": supplier.id,
             "link_id": link.id,
-            "asking_id": request.id,
+            "questionnaire_id": request.id,
             "expires_on": link.expires_at.date().isoformat(),
             "due": str(request.due_on),
         },

@@ -88,7 +88,7 @@ def _stop(session: Session, asking_id: str, at: datetime) -> bool:
     event = Event(
         code=STOPPED,
         occasion=request.id,
-        payload={"supplier_id": request.supplier_id, "asking_id": request.id},
+        payload={"supplier_id": request.supplier_id, "questionnaire_id": request.id},
         supplier_id=request.supplier_id,
         mail_to=(user_id,) if kind == "user" else (),
     )

@@ -59,7 +59,7 @@ def _tell(session: Session, request: QuestionnaireRequest) -> None:
         occasion=request.id,
         payload={
             "supplier_id": request.supplier_id,
-            "asking_id": request.id,
+            "questionnaire_id": request.id,
             "returned_on": str(request.returned_on),
         },
         supplier_id=request.supplier_id,

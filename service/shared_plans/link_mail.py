@@ -31,7 +31,7 @@ def send_link(
         raise DomainError("link.email", 422, "Enter one email address, such as office@supplier.example.")
     payload = {"supplier_id": supplier.id, "link_id": link.id, "expires_on": link.expires_at.date().isoformat()}
     if link.asking_id:
-        payload["asking_id"] = link.asking_id
+        payload["questionnaire_id"] = link.asking_id
         payload["due"] = get_due_day(session.get_one(QuestionnaireRequest, link.asking_id)).isoformat()
     code = code or ("questionnaire.sent" if link.asking_id else "link.sent")
     event = Event(code=code, occasion=link.id, payload=payload, supplier_id=supplier.id)

@@ -100,26 +100,19 @@ def _build_table_routes(path: str) -> list[Route]:
 def _build_supplier_routes(kind: str) -> list[Route]:
     """Return the routes of the pages that both sites and agencies have."""
     base, fixed = f"/{suppliers.PATHS[kind]}/<supplier_id>", {"kind": kind}
+    sent = f"{base}/questionnaires/<request_id>"
     return [
         Route("GET", base, kind, suppliers.show_supplier, fixed),
         Route("GET", f"{base}/history", f"{kind}_history", suppliers.show_history, fixed),
         Route("GET", f"{base}/activity", f"{kind}_activity", activity.show_activity, fixed),
         Route("GET", f"{base}/activity.<format>", f"{kind}_activity_file", activity.download_activity, fixed),
-        Route("POST", f"{base}/askings", f"ask_{kind}", suppliers.create_request, fixed),
-        Route("GET", f"{base}/askings/<request_id>", f"{kind}_form", suppliers.download_form, fixed),
-        Route("POST", f"{base}/askings/<request_id>/returned", f"{kind}_form_returned", suppliers.mark_returned, fixed),
-        Route("GET", f"{base}/askings/<request_id>/review", f"{kind}_review", questionnaire_reviews.show, fixed),
-        Route(
-            "POST", f"{base}/askings/<request_id>/review", f"decide_{kind}_review", questionnaire_reviews.save, fixed
-        ),
-        Route("POST", f"{base}/askings/<request_id>/ask-back", f"ask_{kind}_back", questionnaire_reviews.send, fixed),
-        Route(
-            "POST",
-            f"{base}/askings/<request_id>/close",
-            f"close_{kind}_clarification",
-            questionnaire_reviews.close,
-            fixed,
-        ),
+        Route("POST", f"{base}/questionnaires", f"ask_{kind}", suppliers.create_request, fixed),
+        Route("GET", sent, f"{kind}_form", suppliers.download_form, fixed),
+        Route("POST", f"{sent}/returned", f"{kind}_form_returned", suppliers.mark_returned, fixed),
+        Route("GET", f"{sent}/review", f"{kind}_review", questionnaire_reviews.show, fixed),
+        Route("POST", f"{sent}/review", f"decide_{kind}_review", questionnaire_reviews.save, fixed),
+        Route("POST", f"{sent}/ask-back", f"ask_{kind}_back", questionnaire_reviews.send, fixed),
+        Route("POST", f"{sent}/close", f"close_{kind}_clarification", questionnaire_reviews.close, fixed),
         Route("POST", f"{base}/answer-bundles", f"import_{kind}_bundle", sender_keys.import_answers, fixed),
         Route("POST", f"{base}/contact", f"save_{kind}_contact", campaigns.save_contact, fixed),
         Route("POST", f"{base}/system-identifier", f"set_{kind}_identifier", system_identifiers.set_identifier, fixed),

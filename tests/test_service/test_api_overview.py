@@ -168,7 +168,7 @@ def test_asking_is_recorded_fetched_and_marked_as_returned(portal: Portal, stran
     response = create_supplier_request.sync_detailed("S-1", client=client, body=to_the_desk)
     request = response.parsed
     assert (response.status_code, request.form_version) == (201, load_form("site").version)
-    assert response.headers["Location"].endswith(f"/askings/{request.id}/form")
+    assert response.headers["Location"].endswith(f"/questionnaires/{request.id}/form")
     book = load_workbook(download_supplier_form.sync("S-1", request.id, client=client).payload)
     assert dict(book["_form"].values)["asking"] == request.id
     early = mark_supplier_form_returned.sync(
@@ -228,6 +228,14 @@ def test_only_forms_for_suppliers_have_other_layouts(portal: Portal):
         assert response.status_code == (200 if form.kind in ("site", "agency") else 422)
 
 
+def test_the_former_paths_of_questionnaires_still_work(portal: Portal):
+    portal.put("/suppliers/S-1", CANNERY)
+    sent = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"}).json
+    assert portal.get("/suppliers/S-1/askings").json["items"] == [sent]
+    assert portal.get(f"/suppliers/S-1/askings/{sent['id']}/form").status_code == 200
+    assert portal.post(f"/suppliers/S-1/askings/{sent['id']}/returned", {}).json["returned_on"]
+
+
 def test_a_form_comes_back_today_where_the_organisation_is(
     app: Flask, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -236,8 +244,8 @@ def test_a_form_comes_back_today_where_the_organisation_is(
         app, make_organisation(database, "Kiritimati Foods", "Pacific/Kiritimati")
     )  # where it is 2 November
     portal.put("/suppliers/S-1", CANNERY)
-    body = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"}).json
-    back = portal.post(f"/suppliers/S-1/askings/{body['id']}/returned", {}).json
+    body = portal.post("/suppliers/S-1/questionnaires", {"form": "site", "sent_to": "the desk"}).json
+    back = portal.post(f"/suppliers/S-1/questionnaires/{body['id']}/returned", {}).json
     assert (body["sent_on"], back["returned_on"]) == ("2026-11-02", "2026-11-02")
 
 

@@ -140,7 +140,7 @@ def test_a_request_is_recorded_for_each_selected_supplier_with_a_form_of_its_kin
         (ids["Dogwood"], "agency", "the manager"),
     }
     for each in sent:
-        assert f"/askings/{each.id}" in answer.text
+        assert f"/questionnaires/{each.id}" in answer.text
 
 
 def test_requests_of_another_organisation_are_not_found(

@@ -600,7 +600,7 @@ def test_a_questionnaire_stops_where_a_state_turns_out_to_impose_the_labour(desk
         row = session.scalars(select(CampaignSupplier).where(CampaignSupplier.asking_id == stopped.id)).one()
         assert (row.reason, row.declined_on) == ("asking.state_imposed", None)
         told = session.scalars(select(Message).where(Message.event == "questionnaire.stopped")).one()
-        assert (told.user_id, told.payload["asking_id"]) == (admin, stopped.id)
+        assert (told.user_id, told.payload["questionnaire_id"]) == (admin, stopped.id)
     desk.go_to(datetime(2027, 1, 10, 12, tzinfo=UTC))
     desk.work()
     assert "office-2@cannery.example" not in desk.deliver()

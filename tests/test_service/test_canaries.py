@@ -46,7 +46,7 @@ SAVES_NOTHING = (
 # Texts that are codes, ids, dates or numbers: anything else is refused.
 CODES = re.compile(
     r"(.*\.)?(break_glass_id|country|sector|default_country|default_sector|nationality|covers\[\]|intake_from|intake_to|found_on|on|step|imported"
-    r"|supplier_id|asking_id|pairs\[\]\.(id|fingerprint)|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?|options\.\*"
+    r"|supplier_id|questionnaire_id|pairs\[\]\.(id|fingerprint)|findings\[\]|suppliers\[\]|ids\[\]|digest|recipients\[\]|entries\[\]|previous|piece|fingerprint|into|owner_id|release|time|time_zone|cost|currency|languages\[\]|groups\[\]|columns(\.\*)?|options\.\*"
     r"|amount|amount_high|amount_low|covers_all|evidence_grade|fair_value|hired_from|hired_to|item|left_on|origin_country|paid_by"
     r"|paid_from|paid_to|public_key|decisions\[\]\.question|wage_currency|wage_month|workers_current|workers_past|zero_fee_from)"
 )
@@ -312,8 +312,8 @@ def plant_everything(portal: Portal) -> None:
         return dict(reply.json)
 
     post(f"{site}/evidence", "add_supplier_evidence")
-    post(f"{site}/askings", "create_supplier_request")
-    post(f"{agency}/askings", "create_agency_request")
+    post(f"{site}/questionnaires", "create_supplier_request")
+    post(f"{agency}/questionnaires", "create_agency_request")
     case = post("/cases", "open_case")["id"]
     post(f"/cases/{case}", "correct_case", "PATCH")
     post(f"/cases/{case}/findings", "add_finding")
@@ -385,14 +385,14 @@ def plant_in_remediation(portal: Portal, site: str) -> None:
     letter = call("POST", f"{site}/letters", "create_supplier_letter", findings=[own])["id"]
     link = call("POST", f"{site}/links", "create_supplier_link")["address"]
     plant_through_link(portal, link[link.index("/shared/") :], letter, own, step)
-    asked = call("POST", f"{site}/askings", "create_supplier_request")["id"]
-    questionnaire = call("POST", f"{site}/links", "create_supplier_link", asking_id=asked)["address"]
+    asked = call("POST", f"{site}/questionnaires", "create_supplier_request")["id"]
+    questionnaire = call("POST", f"{site}/links", "create_supplier_link", questionnaire_id=asked)["address"]
     plant_through_questionnaire(portal, questionnaire[questionnaire.index("/questionnaire/") :])
-    review = f"{site}/askings/{asked}/review"
+    review = f"{site}/questionnaires/{asked}/review"
     (choice,) = BODIES["decide_supplier_review"]["decisions"]
     declined = portal.get(review).json["answers"][0]["question"]
     call("POST", review, "decide_supplier_review", decisions=[{**choice, "question": declined}])
-    assert portal.call("POST", f"{site}/askings/{asked}/ask-back").status_code == 201
+    assert portal.call("POST", f"{site}/questionnaires/{asked}/ask-back").status_code == 201
     call("POST", f"{site}/letters/{letter}/response", "respond_to_supplier")
     for proposal in portal.get(f"{site}/proposals").json["items"]:
         call("POST", f"{site}/proposals/{proposal['id']}/decision", "decide_supplier_proposal")

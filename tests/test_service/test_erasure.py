@@ -105,7 +105,7 @@ def find_open_fields(portal: Portal, plural: str, base: dict[str, Any]) -> list[
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
-    names = sorted(schema["properties"].keys() - {"reference", "evidence", "asking"} - base.keys())
+    names = sorted(schema["properties"].keys() - {"reference", "evidence", "questionnaire_id"} - base.keys())
     replies = {name: portal.put(f"/{plural}/probe", {"name": "Probe", **base, name: WORD}) for name in names}
     portal.call("DELETE", f"/{plural}/probe")
     return [name for name, reply in replies.items() if reply.status_code in (200, 201)]
@@ -195,7 +195,9 @@ def test_nothing_of_an_erased_supplier_remains_and_its_neighbours_are_untouched(
     done = portal.import_file(f"{WORD} list.xlsx", workbook(*sheet, name=f"{WORD} sheet"), kind=kind, confirm="true")
     preview = portal.import_file(f"{WORD} next.xlsx", workbook(*sheet), kind=kind, confirm="false")
     assert (done["state"], preview["state"]) == ("done", "previewed"), (done, preview)
-    sent = portal.post(f"/{plural}/{id_}/askings", {"form": kind, "sent_to": f"{WORD} manager"}, Idempotency_Key="k1")
+    sent = portal.post(
+        f"/{plural}/{id_}/questionnaires", {"form": kind, "sent_to": f"{WORD} manager"}, Idempotency_Key="k1"
+    )
     assert sent.status_code == 201, sent.text
     finding = {
         "finding": "papers_held",

@@ -403,7 +403,7 @@ def test_a_merge_during_an_import_that_names_both_makes_the_import_retry(databas
 
 def test_a_form_sent_before_the_merge_still_records_declined_answers(portal: Portal):
     portal.put("/suppliers/S-2", OLD_NAME)
-    response = portal.post("/suppliers/S-2/askings", {"form": "site", "sent_to": "the manager"})
+    response = portal.post("/suppliers/S-2/questionnaires", {"form": "site", "sent_to": "the manager"})
     form = portal.call("GET", response.location.removeprefix("/api/v1")).data
     portal.put("/suppliers/S-1", CANNERY)
     portal.post("/suppliers/S-2/merge", {"into": "S-1"})

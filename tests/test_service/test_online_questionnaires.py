@@ -260,7 +260,7 @@ def test_answers_that_contradict_each_other_are_named_as_people_read_them(case: 
     path = f"/suppliers/{case.supplier_id}"
     officer = make_browser(case.app, make_user(case.database, case.organisation_id))
     assert f"“{free}”" in html.unescape(officer.get(path).text)
-    review = html.unescape(officer.get(f"{path}/askings/{case.asking_id}/review").text)
+    review = html.unescape(officer.get(f"{path}/questionnaires/{case.asking_id}/review").text)
     assert f"'{free}' contradicts" in review
     assert "Please correct one of them" not in review, "that is for whoever answers"
 
@@ -500,7 +500,7 @@ def test_whoever_sent_the_questionnaire_is_told_that_it_is_back(case: Case):
         (message,) = session.scalars(select(Message).where(Message.event == "questionnaire.returned"))
         sent = session.get_one(QuestionnaireRequest, case.asking_id)
         assert f"user:{message.user_id}" == sent.created_by
-        assert message.payload["asking_id"] == case.asking_id
+        assert message.payload["questionnaire_id"] == case.asking_id
         actions = session.scalars(select(AuditEvent.action)).all()
     assert {"link.opened", "form.submitted", "form.returned"} <= set(actions)
 

@@ -86,7 +86,7 @@ def test_a_column_of_personal_data_is_reported_by_the_api_and_the_page_and_store
 
 def test_a_returned_form_that_is_stored_without_personal_data_keeps_its_request_and_its_reference(portal: Portal):
     portal.put("/suppliers/S-1", {"name": "Blue Pier", "country": "TH", "sector": ["1020"]})
-    sent = portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "the desk"})
+    sent = portal.post("/suppliers/S-1/questionnaires", {"form": "site", "sent_to": "the desk"})
     book = load_workbook(BytesIO(portal.get(sent.location.removeprefix("/api/v1")).get_data()))
     sheet = book.worksheets[1]
     sheet.cell(2, sheet.max_column + 1, "Worker name")
@@ -100,5 +100,5 @@ def test_a_returned_form_that_is_stored_without_personal_data_keeps_its_request_
         upload = session.scalars(select(Upload)).one()
     (stored,) = decode_sheets(portal.app.extensions["blob_store"].get(upload.sha256), upload.name)
     assert (stored.request_id, stored.request_reference) == (sent.json["id"], "S-1")
-    (request,) = portal.get("/suppliers/S-1/askings").json["items"]
+    (request,) = portal.get("/suppliers/S-1/questionnaires").json["items"]
     assert request["returned_on"] is not None

@@ -56,7 +56,7 @@ class Reviewer:
     def __init__(self, case: Case) -> None:
         scopes = ("suppliers:read", "suppliers:write", "cases:read")
         self.case, self.key = case, make_key(case.database, case.organisation_id, *scopes)
-        self.path = f"/api/v1/suppliers/{case.supplier_id}/askings/{case.asking_id}"
+        self.path = f"/api/v1/suppliers/{case.supplier_id}/questionnaires/{case.asking_id}"
         self.client = case.app.test_client()
 
     def review(self) -> dict:
@@ -219,7 +219,7 @@ def test_a_questionnaire_without_answers_cannot_be_reviewed(app: Flask, database
 
 def test_on_its_page_an_officer_accepts_what_nothing_speaks_against_and_asks_the_rest_back(case: Case):
     browser = make_browser(case.app, make_user(case.database, case.organisation_id))
-    path = f"/suppliers/{case.supplier_id}/askings/{case.asking_id}"
+    path = f"/suppliers/{case.supplier_id}/questionnaires/{case.asking_id}"
     page = browser.get(f"{path}/review").get_data(as_text=True)
     assert "18 months of wages" in page
     fields = {"decision-recruitment_fees": "asked_back", "reason-recruitment_fees": "Who paid the agency?"}
@@ -372,7 +372,7 @@ def test_the_review_shows_reminders_and_an_officer_ends_the_wait(reviewer: Revie
     reviewer.decide(worker_debt="Which contract says so?")
     follow_up = reviewer.ask_back().json["id"]
     officer = make_browser(case.app, make_user(case.database, case.organisation_id))
-    path = f"/suppliers/{case.supplier_id}/askings"
+    path = f"/suppliers/{case.supplier_id}/questionnaires"
     page = officer.get(f"{path}/{case.asking_id}/review").get_data(as_text=True)
     assert "Next reminder on" in page
     assert send(officer, f"{path}/{case.asking_id}/close", closed_as="refused").status_code == 409

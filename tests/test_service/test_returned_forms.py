@@ -30,7 +30,7 @@ def portal(app: Flask, database: Database) -> Portal:
 def request_form(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
     """Keeps a supplier and asks it; the id of the record, and where its form is."""
     portal.put(f"/suppliers/{reference}", CANNERY)
-    response = portal.post(f"/suppliers/{reference}/askings", {"form": "site", "sent_to": "the desk"})
+    response = portal.post(f"/suppliers/{reference}/questionnaires", {"form": "site", "sent_to": "the desk"})
     return response.json["id"], response.location.removeprefix("/api/v1")
 
 
@@ -71,14 +71,14 @@ def test_blanks_in_a_returned_form_are_declined_and_the_request_is_marked_as_ret
     answer = portal.get("/suppliers/S-1").json
     assert answer["answers"]["papers_retention"] == "worker_holds"
     assert declined(portal) == ASKED - {"papers_retention"}
-    (record,) = portal.get("/suppliers/S-1/askings").json["items"]
+    (record,) = portal.get("/suppliers/S-1/questionnaires").json["items"]
     assert (record["id"], record["returned_on"]) == (request_id, answer["answers"]["form_returned"])
     assert answer["answers"]["form_version"] == f"site {FORM.version}"
 
 
 def test_a_returned_form_is_scored_by_the_known_sector_if_it_has_none(portal: Portal):
     portal.put("/suppliers/S-1", CANNERY | {"sector": ["0311"]})
-    response = portal.post("/suppliers/S-1/askings", {"form": "site_fishing", "sent_to": "the desk"})
+    response = portal.post("/suppliers/S-1/questionnaires", {"form": "site_fishing", "sent_to": "the desk"})
     take_in(portal, "back.xlsx", portal.get(response.location.removeprefix("/api/v1")).get_data())
     answer = portal.get("/suppliers/S-1").json
     assert (answer["answers"]["sector"], answer["model"]) == (["0311"], "site_fishing")
@@ -147,7 +147,7 @@ def test_only_the_form_itself_takes_the_draft_mark_away(portal: Portal, database
         return [DRAFT in page_of(portal, database, "S-1"), *(report.draft == DRAFT for report in reports)]
 
     assert list_drafts() == [True, True, True]
-    assert portal.post(f"/suppliers/S-1/askings/{asking}/returned", {}).status_code == 200
+    assert portal.post(f"/suppliers/S-1/questionnaires/{asking}/returned", {}).status_code == 200
     assert list_drafts() == [True, True, True]
     assert "form not uploaded" in page_of(portal, database, "S-1")
     take_in(portal, "returned.xlsx", filled_in(portal, form, {"reference": "S-1", "papers_retention": "Worker holds"}))
@@ -209,14 +209,17 @@ def test_explicitly_declined_questions_stay_declined_until_answered_without_a_re
 def test_a_body_that_names_its_request_is_a_returned_form(portal: Portal):
     request_id, _ = request_form(portal)
     portal.put("/suppliers/S-2", CANNERY)
-    body = {**CANNERY, "papers_retention": "worker_holds", "asking": request_id}
+    body = {**CANNERY, "papers_retention": "worker_holds", "questionnaire_id": request_id}
     gate = portal.post("/assessments", body).json["answers"]
     assert (gate["movement"], gate["form_version"]) == ("declined", f"site {FORM.version}")
     portal.put("/suppliers/S-1", body)
     assert declined(portal) == ASKED - {"papers_retention"}
-    assert portal.get("/suppliers/S-1/askings").json["items"][0]["returned_on"]
-    for reference, asking, code in (("S-2", request_id, "asking.supplier"), ("S-1", "none", "asking.unknown")):
-        refused = portal.put(f"/suppliers/{reference}", body | {"asking": asking})
+    assert portal.get("/suppliers/S-1/questionnaires").json["items"][0]["returned_on"]
+    for reference, questionnaire_id, code in (
+        ("S-2", request_id, "asking.supplier"),
+        ("S-1", "none", "asking.unknown"),
+    ):
+        refused = portal.put(f"/suppliers/{reference}", body | {"questionnaire_id": questionnaire_id})
         assert (refused.status_code, refused.json["code"]) == (422, code)
 
 
@@ -234,7 +237,7 @@ def test_questionnaire_requests_move_along_when_a_supplier_is_merged(portal: Por
     request_id, _ = request_form(portal)
     portal.put("/suppliers/S-2", CANNERY)
     portal.post("/suppliers/S-1/merge", {"into": "S-2"})
-    assert [request["id"] for request in portal.get("/suppliers/S-2/askings").json["items"]] == [request_id]
+    assert [request["id"] for request in portal.get("/suppliers/S-2/questionnaires").json["items"]] == [request_id]
 
 
 def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, database: Database, portal: Portal):
@@ -244,7 +247,7 @@ def test_a_form_sent_by_another_organisation_counts_as_a_plain_list(app: Flask, 
     portal.put("/suppliers/S-1", CANNERY)
     take_in(portal, "back.xlsx", data)
     assert declined(portal) == set()
-    assert stranger.get("/suppliers/S-1/askings").json["items"][0]["returned_on"] is None
+    assert stranger.get("/suppliers/S-1/questionnaires").json["items"][0]["returned_on"] is None
 
 
 def test_a_suppliers_own_workbook_names_its_agencies_but_does_not_answer_for_them(portal: Portal):

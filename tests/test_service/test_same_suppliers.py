@@ -240,7 +240,7 @@ def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):
     import_and_compare(portal, REWORDED)
     first, second = (list_pairs(portal)[0][side]["id"] for side in ("first", "second"))
     answers = {name: portal.get(f"/suppliers/{name}").json["answers"] for name in (first, second)}
-    portal.post(f"/suppliers/{second}/askings", {"form": "site", "sent_to": "the manager"})
+    portal.post(f"/suppliers/{second}/questionnaires", {"form": "site", "sent_to": "the manager"})
     database = portal.app.extensions["database"]
     with database.unscoped() as session:  # the second one returned a form
         session.execute(update(Supplier).where(Supplier.id == second).values(form_answers={"movement": "free"}))

@@ -26,7 +26,7 @@ def test_a_reader_sees_who_did_what_but_nothing_that_only_workers_said(app: Flas
     officer, viewer = (make_browser(app, make_user(database, organisation_id, role)) for role in ("officer", "viewer"))
     for reference in ("S-1", "S-2"):
         portal.put(f"/suppliers/{reference}", {"name": "Blue Pier", "country": "TH", "sector": ["1020"]})
-    portal.post("/suppliers/S-1/askings", {"form": "site", "sent_to": "Site"})
+    portal.post("/suppliers/S-1/questionnaires", {"form": "site", "sent_to": "Site"})
     case = portal.post("/cases", CASE)
     assert case.status_code == 201, case.text
     queue_findings(database)

@@ -157,7 +157,7 @@ def test_a_later_import_keeps_what_it_gave_even_where_it_gave_the_same(portal: P
 
 def test_a_supplier_that_somebody_worked_with_stays(portal: Portal):
     second = portal.import_file("b.xlsx", SECOND)
-    portal.post("/suppliers/S-3/askings", {"form": "site", "sent_to": "the manager"})
+    portal.post("/suppliers/S-3/questionnaires", {"form": "site", "sent_to": "the manager"})
     outcome = undo_it(portal, second["id"])["undo"]
     assert (outcome["removed"], [kept["reason"] for kept in outcome["kept"]]) == (2, ["questionnaire"])
     assert list_references(portal) == ["S-3"]
@@ -264,7 +264,7 @@ def test_an_undo_that_is_killed_between_chunks_is_completed(
 def test_an_officer_undoes_an_import_on_its_page_and_a_viewer_cannot(portal: Portal, app: Flask, database: Database):
     portal.import_file("a.xlsx", FIRST)
     second = portal.import_file("b.xlsx", SECOND)
-    portal.post("/suppliers/S-3/askings", {"form": "site", "sent_to": "the manager"})
+    portal.post("/suppliers/S-3/questionnaires", {"form": "site", "sent_to": "the manager"})
     with database.unscoped(write=False) as session:
         organisation = session.scalars(select(Import.organisation_id)).first()
     path = f"/imports/{second['id']}"

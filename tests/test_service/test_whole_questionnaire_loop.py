@@ -37,7 +37,7 @@ def test_a_supplier_answers_with_a_colleague_is_reviewed_and_scored_and_replies_
     assert case.send().status_code == 303
 
     # The reviewer asks one answer back, because of what this corridor costs, and accepts the rest.
-    asking = f"{supplier}/askings/{case.asking_id}"
+    asking = f"{supplier}/questionnaires/{case.asking_id}"
     answers = {one["question"]: one for one in call("GET", f"{asking}/review")["answers"]}
     assert "corridor" in [point["code"] for point in answers["recruitment_fees"]["points"]]
     choices = [{"question": question, "decision": "accepted"} for question in answers if question != "recruitment_fees"]

@@ -148,7 +148,7 @@ class CampaignSupplierSchema(ApiSchema):
 
     id = fields.String()
     supplier_id = fields.String()
-    asking_id = fields.String(allow_none=True)
+    questionnaire_id = fields.String(attribute="asking_id", allow_none=True)
     form = fields.String()
     form_version = fields.String()
     state = StrictChoice(STATES)

@@ -59,7 +59,7 @@ class ReviewedAnswerSchema(ApiSchema):
 class QuestionnaireReviewSchema(ApiSchema):
     """The review of a returned questionnaire. Accepting an answer does not change the score."""
 
-    asking_id = fields.String()
+    questionnaire_id = fields.String()
     state = StrictChoice(
         REVIEW_STATES, allow_none=True, metadata={"description": "Null if no decision has been made yet."}
     )

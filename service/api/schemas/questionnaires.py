@@ -127,7 +127,7 @@ class AnswerFileSchema(ApiSchema):
     """A document sent by a supplier with its answer to a question."""
 
     id = fields.String(dump_only=True)
-    asking_id = fields.String(dump_only=True)
+    questionnaire_id = fields.String(attribute="asking_id", dump_only=True)
     question = fields.String(dump_only=True)
     kind = fields.String(dump_only=True, metadata={"enum": list(KINDS)})
     dated = fields.Date(dump_only=True)

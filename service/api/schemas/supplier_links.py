@@ -17,8 +17,9 @@ class SupplierLinkSchema(ApiSchema):
 
     id = fields.String(dump_only=True)
     purpose = fields.String(dump_only=True, metadata={"enum": [PLAN, QUESTIONNAIRE]})
-    asking_id = StrictString(
+    questionnaire_id = StrictString(
         36,
+        attribute="asking_id",
         allow_none=True,
         metadata={"description": "The questionnaire request that the link opens. If omitted, the link opens the plan."},
     )
