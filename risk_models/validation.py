@@ -163,7 +163,7 @@ def render_page(facts: Facts, models: Sequence[Model], on: date, names: Mapping[
     }
     lines = [
         *_render_opening(ranked, facts, on, draws, forced, newest),
-        *_render_claims(tables, newest),
+        *_render_claims(tables),
     ]
     for outcome, table in tables.items():
         lines += ["", f"## Goods listed for {outcome}, {newest}", "", *_render_table(table)]
@@ -218,7 +218,7 @@ def _render_opening(
     )
 
 
-def _render_claims(tables: Mapping[str, list[Comparison]], newest: str) -> Iterator[str]:
+def _render_claims(tables: Mapping[str, list[Comparison]]) -> Iterator[str]:
     yield ""
     yield "## Findings"
     yield ""

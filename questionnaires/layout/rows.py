@@ -242,7 +242,7 @@ class RowClassifier:
             return Finding("left_out", "line")
         if is_few and self.words.pages.fullmatch(text.casefold()):
             return Finding("left_out", "page_mark")
-        if reason := self._find_sum(row, cells):
+        if reason := self._find_sum(cells):
             return reason
         if not is_few:
             return None
@@ -250,7 +250,7 @@ class RowClassifier:
             return Finding("left_out", "statement")
         if self._is_section(row, cells) and not self._is_list_of_countries():
             return Finding("left_out", "section")
-        if finding := self._find_note(row, cells):
+        if finding := self._find_note(cells):
             return finding
         return self._find_heading(row, cells)
 
@@ -261,8 +261,8 @@ class RowClassifier:
         letters = [chr(ord("a") + number) for number in range(len(bare))] if len(bare) <= 26 else []
         return len(bare) >= 3 and bare in (numbers, letters)
 
-    def _find_sum(self, row: int, cells: Mapping[int, str]) -> Finding | None:
-        """Return whether a row is a sum: the word for it, a country or a count beside it, and otherwise only numbers."""
+    def _find_sum(self, cells: Mapping[int, str]) -> Finding | None:
+        """Return what to do with a row that is a sum: its word, a country or a count beside it, and otherwise only numbers."""
         column, text = next(
             (
                 (column, text)
@@ -326,8 +326,8 @@ class RowClassifier:
         sample = rows[:60].tolist()
         return sum(find_section(self.grid, row) is not None for row in sample) > 0.5 * len(sample)
 
-    def _find_note(self, row: int, cells: Mapping[int, str]) -> Finding | None:
-        """Return whether a row with one text, or a label and a text, is a note."""
+    def _find_note(self, cells: Mapping[int, str]) -> Finding | None:
+        """Return what to do with a row with one text, or a label and a text, that is a note."""
         text = next(iter(cells.values()))
         start = LABEL_END.split(text, maxsplit=1)[0]
         has_colon = len(start) < len(text) and text[len(start)] in ":："

@@ -165,7 +165,7 @@ MAX_SHARE_GAP = 5.0  # percentage points: figures are rounded, and counted on di
 
 
 def reconcile_migrant_share(context: ValidationContext) -> None:
-    """If the reported share of migrants and the share computed from the numbers of workers differ a lot, use the larger."""
+    """Use the larger of the reported share of migrants and the share computed from the numbers of workers if they differ much."""
     questions = ("workers_total", "workers_migrant", "migrant_pct")
     total, count, share = (context.answers.get(question) for question in questions)
     if total is None or count is None or share is None:

@@ -59,7 +59,7 @@ def get_recordings(survey_id: str) -> Response:
 
 
 def issue_codes(session: Session, survey_id: str, body: Mapping[str, Any]) -> Reply:
-    """Issue codes. They are in this response only."""
+    """Issue codes with which workers open the survey. Only this response contains them."""
     survey = surveys.get_survey(session, survey_id, lock=True)
     codes = surveys.issue_codes(session, survey, body["codes"], build_act(get_caller(), now()))
     return Reply({"address": _get_address(survey), "codes": codes}, 201)

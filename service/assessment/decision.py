@@ -266,7 +266,7 @@ class _Gate:
             )
             reason = "Workers, an authority or case records report that people may be in danger now."
             return "emergency.reported", reason, ends_when
-        if not self._had_its_days() or not self._is_at_critical_floor(harms):
+        if not self._had_its_days() or not self._is_at_critical_floor():
             return None
         if not self.sees_all and (_get_case(self.assessed) or not all(harm.admitted for harm in harms.values())):
             return "hold.raised", RAISED_TEXT, "A case handler or officer can explain what ends the hold."
@@ -295,7 +295,7 @@ class _Gate:
         days = load_decision_rules()["supplier_days"]["days"]
         return self.supplier_informed_on is not None and (self.today - self.supplier_informed_on).days >= days
 
-    def _is_at_critical_floor(self, harms: Mapping[str, _Harm]) -> bool:
+    def _is_at_critical_floor(self) -> bool:
         block = self.assessed.blocks[self.assessed.block_indexes[0]]
         floors, states = self.assessed.get_floors(block, POSITION)
         return any(

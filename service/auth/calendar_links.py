@@ -38,7 +38,7 @@ class ActiveCalendar:
 
     @property
     def actor(self) -> str:
-        """Its name in the log."""
+        """Return the name under which the log records what is done through this link."""
         return f"calendar:{self.id}"
 
 

@@ -46,7 +46,7 @@ class Caller:
 
     @property
     def grantable_scopes(self) -> frozenset[str]:
-        """Scopes that the caller may give to a new key: no more than the caller has."""
+        """Return the scopes that the caller may give to a new key: no more than the caller has."""
         return ACCESS.role_scopes[self.role] if self.role else self.scopes
 
     @property

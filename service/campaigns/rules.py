@@ -79,12 +79,12 @@ class Calendar:
 
     @property
     def declined_at(self) -> datetime:
-        """From when on silence can count as declined."""
+        """Return the moment from which silence can count as declined."""
         return self.due_at + timedelta(days=load_rules()["declined_after"])
 
     @property
     def closes_at(self) -> datetime:
-        """When the links expire."""
+        """Return the moment at which the links expire."""
         return self.due_at + timedelta(days=load_rules()["open_after"])
 
     def _get_reminder(self, days: int) -> datetime:

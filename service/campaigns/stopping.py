@@ -44,7 +44,7 @@ def stop_all_unsafe(db: Database, at: datetime) -> int:
             unsafe = list(_find_unsafe(session, at))
         for asking_id in unsafe:
             with db.for_organisation(organisation_id) as session:
-                count += _stop(session, asking_id, at)
+                count += _stop(session, asking_id)
     return count
 
 
@@ -74,7 +74,7 @@ def _select_reachable(at: datetime) -> Select[QuestionnaireRequest]:
     )
 
 
-def _stop(session: Session, asking_id: str, at: datetime) -> bool:
+def _stop(session: Session, asking_id: str) -> bool:
     lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
     request = session.scalars(lock.execution_options(populate_existing=True)).one()
     if request.returned_on is not None or request.closed_as is not None:

@@ -244,7 +244,7 @@ def _set_state(session: Session, system: ConnectedSystem, progress: Progress, at
 
 
 def compare_all(db: Database, at: datetime) -> None:
-    """Once a day, mark the suppliers of each enabled system, so that what changed without an assessment is pushed as well."""
+    """Mark the suppliers of each enabled system once a day, so that changes without an assessment are pushed as well."""
     earlier = or_(ConnectedSystem.compared_at.is_(None), ConnectedSystem.compared_at <= at - COMPARE_EVERY)
     with db.unscoped(write=False) as session:
         found = session.scalars(select(ConnectedSystem).where(ConnectedSystem.enabled, earlier)).all()

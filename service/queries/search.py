@@ -61,7 +61,7 @@ class SearchResults:
 
     @property
     def total(self) -> int:
-        """Number of results of all kinds."""
+        """Return the number of results of all kinds."""
         return self.sites.total + self.agencies.total + len(self.actions) + (self.cases.total if self.cases else 0)
 
 

@@ -53,19 +53,19 @@ class SignedIn(Protocol):
 
     @property
     def actor(self) -> str:
-        """Name in the audit trail."""
+        """Return the name of the caller in the audit trail."""
 
     @property
     def role(self) -> str | None:
-        """Role of a user; None for an API key."""
+        """Return the role of a user; None for an API key."""
 
     @property
     def owner_id(self) -> str | None:
-        """Id of the user, or of the user who answers for the key."""
+        """Return the ID of the user, or of the user who answers for the key."""
 
     @property
     def time_zone(self) -> str:
-        """Time zone of the organisation."""
+        """Return the time zone of the organisation."""
 
     @property
     def sees_worker_derived(self) -> bool:

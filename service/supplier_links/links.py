@@ -62,7 +62,7 @@ class ActiveLink:
 
     @property
     def actor(self) -> str:
-        """Its name in the audit trail."""
+        """Return the name under which the audit trail records what is done through this link."""
         return f"link:{self.id}"
 
 

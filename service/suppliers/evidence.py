@@ -139,7 +139,7 @@ class BulkOutcome:
 
     @property
     def suppliers(self) -> int:
-        """The number of suppliers with a piece that was confirmed."""
+        """Return the number of suppliers with a piece that was confirmed."""
         return len({chosen.supplier_id for chosen in self.confirmed})
 
 

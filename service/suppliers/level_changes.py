@@ -62,7 +62,7 @@ class LevelChange:
 
     @property
     def after(self) -> str:
-        """The new level."""
+        """Return the new level."""
         level: str = self.result["level"]
         return level
 

@@ -115,7 +115,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.expect_continue = False
 
     def close(self) -> None:
-        """Throw the body away."""
+        """Close the request and discard its body."""
         super().close()
         self.body_rcv = None
         self.held.add(-self.counted)
