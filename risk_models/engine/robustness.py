@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from risk_models.engine.blocks import BLOCK_CELLS, compute_blocks
 from risk_models.engine.frame import (
     INSUFFICIENT,
     LEVEL_NAMES,
@@ -34,7 +35,6 @@ from risk_models.engine.frame import (
     get_weight_shares,
     take,
 )
-from risk_models.engine.score import BLOCK_CELLS, compute_blocks
 from risk_models.model import LEVELS, Model
 
 ROBUSTNESS_FILE = Path(__file__).with_name("robustness.toml")
