@@ -18,6 +18,7 @@ from service.clock import now, today
 from service.db.tables import Result, Supplier
 from service.errors import not_found
 from service.queries import lists, portfolio, progress, supplier_detail, supplier_list
+from service.suppliers import related
 from service.suppliers import repository as suppliers
 
 Values = Mapping[str, Any]
@@ -97,8 +98,8 @@ def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
     """
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     latest = session.get(Result, supplier.latest_id) if supplier.latest_id else None
-    sites = (suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using)(session, supplier)
-    named = suppliers.list_agencies(session, supplier) if kind == "site" else ()
+    sites = (related.list_company_sites if kind == "site" else related.list_sites_using)(session, supplier)
+    named = related.list_agencies(session, supplier) if kind == "site" else ()
     corridors = supplier_detail.list_corridors(latest) if latest else ()
     return Reply(
         {
@@ -106,7 +107,7 @@ def get_others(session: Session, kind: str, supplier_id: str) -> Reply:
                 {"named": name, "agency": supplier_line(agency) if agency else None} for name, agency in named
             ],
             "sites": _lines(sites),
-            "reach": suppliers.get_agency_reach(session, supplier, sites) if kind == "agency" else None,
+            "reach": related.get_agency_reach(session, supplier, sites) if kind == "agency" else None,
             "corridors": [{"origin": origin, "destination": destination} for origin, destination in corridors],
         }
     )

@@ -28,6 +28,7 @@ from service.remediation.steps import get_action
 from service.report_content import redaction
 from service.report_content.contact_gate import ContactGate
 from service.report_content.labels import get_country_name
+from service.suppliers import related
 from service.suppliers import repository as suppliers
 from service.suppliers.identity import list_aliases
 from service.suppliers.verified_steps import list_lent
@@ -79,7 +80,7 @@ class SupplierDetail:
     draft: str
     agencies: Sequence[tuple[str, Supplier | None]]
     sites: Sequence[Supplier]
-    reach: suppliers.AgencyReach | None
+    reach: related.AgencyReach | None
     corridors: Sequence[tuple[str, str]]
     history: Page
     requests: Sequence[QuestionnaireRequest]
@@ -102,7 +103,7 @@ def get_supplier_detail(
     requests = questionnaire_requests.list_requests(session, supplier)
     model = get_model_version(latest.model, latest.model_version)
     detail = stored_results.build_detail(latest, gate)
-    sites = suppliers.list_company_sites if kind == "site" else suppliers.list_sites_using
+    sites = related.list_company_sites if kind == "site" else related.list_sites_using
     others = sites(session, supplier)
     known = load_gate_facts(session, supplier.id)
     return SupplierDetail(
@@ -114,9 +115,9 @@ def get_supplier_detail(
         decision=decide_on_result(latest, known, today(), sees_worker_derived=sees_worker_derived),
         exited_on=known.exited_on,
         draft=replies.get_draft_mark(session, [supplier.id], now()),
-        agencies=suppliers.list_agencies(session, supplier) if kind == "site" else (),
+        agencies=related.list_agencies(session, supplier) if kind == "site" else (),
         sites=others,
-        reach=suppliers.get_agency_reach(session, supplier, others) if kind == "agency" else None,
+        reach=related.get_agency_reach(session, supplier, others) if kind == "agency" else None,
         corridors=list_corridors(latest),
         history=list_history(session, supplier, sees_worker_derived=sees_worker_derived),
         requests=requests,

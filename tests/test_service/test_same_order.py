@@ -20,6 +20,7 @@ from service.queries import lists, portfolio, supplier_filter, supplier_list
 from service.queries.supplier_filter import SupplierFilter
 from service.queries.supplier_list import list_supplier_ids
 from service.reporting import stored_reports
+from service.suppliers import related
 from service.suppliers import repository as suppliers
 from service.suppliers.repository import IncomingSupplier, Origin
 
@@ -124,9 +125,9 @@ def test_companies_and_related_suppliers_come_in_one_order(stored: list[tuple[Da
         site = suppliers.get_supplier(session, "site", "aTH")
         return (
             [(company.company_key, company.worst.key) for company in page.items],
-            list_keys(suppliers.list_sites_using(session, agency)),
-            list_keys(suppliers.list_company_sites(session, site)),
-            [(name, found and found.key) for name, found in suppliers.list_agencies(session, site)],
+            list_keys(related.list_sites_using(session, agency)),
+            list_keys(related.list_company_sites(session, site)),
+            [(name, found and found.key) for name, found in related.list_agencies(session, site)],
         )
 
     first, *others = read_everywhere(stored, read)
