@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from questionnaires.form import load_combined_form, load_form
+from questionnaires.form import Questionnaire, load_combined_form, load_form
 from questionnaires.issues import Issue, parse_issue
 from questionnaires.question import Question
 from questionnaires.validation.text_answers import describe_to_respondent
@@ -45,6 +45,9 @@ RETURN_CAUSES = ("import", "api", SENT_CAUSE)
 DONE_FINDINGS = ("remedied", "closed")
 NOT_REVIEWED = {*IDENTITY_QUESTIONS, EVIDENCE}  # identity is matched, and evidence is confirmed where it is listed
 NO_ANSWER = "no answer"
+NOT_USED = (
+    "not used, because other answers outweigh it"  # by service/suppliers/merge_rules.py, or because two do not agree
+)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def load_review(session: Session, request: QuestionnaireRequest, on: date, *, se
             ReviewedAnswer(
                 question,
                 answers.get(question.id),
-                format_answer(combined, question.id, answers[question.id]) if question.id in answers else NO_ANSWER,
+                _describe_answer(combined, question.id, answers, result),
                 format_answer(combined, question.id, known.earlier[question.id])
                 if question.id in known.earlier
                 else "",
@@ -182,6 +185,12 @@ def find_result(session: Session, request: QuestionnaireRequest) -> Result | Non
 def _find_result_before(session: Session, result: Result) -> Result | None:
     query = select(Result).where(Result.supplier_id == result.supplier_id, Result.created_at < result.created_at)
     return session.scalars(query.order_by(Result.created_at.desc(), Result.id).limit(1)).first()
+
+
+def _describe_answer(form: Questionnaire, question: str, answers: Mapping[str, Any], result: Result) -> str:
+    if question in answers:
+        return format_answer(form, question, answers[question])
+    return NO_ANSWER if question in result.answers else NOT_USED  # no answer: to what was asked back
 
 
 def _read_answers(

@@ -1,6 +1,7 @@
 """Bulk actions on the suppliers selected in a list: reassess, send a questionnaire, export, report; for whom and how many."""
 
 import csv
+import html
 import io
 import re
 import zipfile
@@ -236,6 +237,16 @@ def test_without_a_mail_server_a_campaign_is_sent_with_links_that_people_can_ope
     data = post(officer, f"{board.request.path}/links", scope="unsent", format="csv").text
     (row,) = csv.DictReader(io.StringIO(data.lstrip("\ufeff")))
     assert row["Link"].startswith("http://localhost/questionnaire/")
+
+
+def test_who_enters_addresses_for_a_campaign_comes_back_to_it(officer: FlaskClient):
+    preview = officer.get("/campaigns/new?text=Alder&name=Mills&channel=mail").text
+    contacts = html.unescape(re.search(r'href="(/campaigns/contacts[^"]*)"', preview)[1])
+    saved = post(
+        officer, contacts, confirmed="yes", file=(io.BytesIO(b"Name,Email\nNo Such Site,a@b.example\n"), "a.csv")
+    )
+    for page in (officer.get(contacts), saved):
+        assert 'href="/campaigns/new?text=Alder&name=Mills&channel=mail"' in html.unescape(page.text)
 
 
 def test_no_address_holds_the_token_of_a_form(officer: FlaskClient, ids: dict[str, str]):

@@ -182,7 +182,7 @@ def send_contacts() -> AnyResponse:
     except DomainError as error:
         return _render_contacts(error)
     flash(ngettext("%(num)s address saved.", "%(num)s addresses saved.", saved.changed))
-    return redirect(url_for("pages.contacts"), 303)
+    return redirect(url_for("pages.contacts", campaign=request.args.get("campaign")), 303)
 
 
 def save_contact(kind: str, supplier_id: str) -> AnyResponse:
@@ -289,7 +289,8 @@ def _render_board(campaign_id: str, error: DomainError | None) -> Response:
 def _render_contacts(error: DomainError | None) -> Response:
     with read_session() as session:
         count = contacts.count_contacts(session)
-    html = render_template("contacts.html", count=count, error=error)
+    # The query of the campaign that was being prepared: the page leads back to it.
+    html = render_template("contacts.html", count=count, error=error, campaign=request.args.get("campaign"))
     return make_response(html, error.status if error else 200)
 
 

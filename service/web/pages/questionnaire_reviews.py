@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
+from questionnaires.form import load_form
 from service.auth.caller import get_caller, get_settings, read_session, write_session
 from service.clock import today
 from service.errors import DomainError
@@ -123,6 +124,7 @@ def _render(
         "questionnaire_answers.html",
         kind=kind,
         supplier=supplier,
+        form_title=load_form(sent.form, sent.form_version).title,
         review=review,
         waiting=waiting,
         sections=sections,
