@@ -26,6 +26,7 @@ from service.db.review_tables import AnswerDecision
 from service.db.session import Database
 from service.db.tables import AuditEvent, QuestionnaireRequest, Result, Supplier
 from service.questionnaire_reviews.clarifications import close_clarification, list_waiting, remind_of_clarifications
+from service.questionnaire_reviews.contents import load_review
 from service.questionnaire_reviews.decisions import Choice, decide, send_asked_back
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.questionnaires_sent.form_files import build_request_file
@@ -259,6 +260,23 @@ def test_the_language_that_was_chosen_on_the_pages_is_kept(app: Flask, database:
     assert 'lang="th"' in case.see("/sections/1")
     case.post("/open?language=en")
     assert 'lang="th"' not in case.see("/sections/1")
+
+
+def test_an_answer_that_earlier_ones_outweigh_is_shown_as_not_used(database: Database):
+    organisation_id, at = make_organisation(database), now()
+    answers = {"name": "Blue Pier", "country": "TH", "workers_total": 120}
+    with database.for_organisation(organisation_id) as session:
+        known = {**answers, "agencies": ["Swift Hands"]}
+        supplier, _ = suppliers.save_supplier(session, "site", known, at.date(), at, "user:ana", "import")
+        sent = create_request(session, supplier, "site", "the manager", at.date(), "user:ana")
+        session.flush()
+        mark_form_returned(session, sent.id, at.date(), "user:ana")
+        form = {"form_version": f"{sent.form} {sent.form_version}", "form_returned": at.date().isoformat()}
+        received = {**answers, "uses_agencies": "no", **form}
+        suppliers.save_supplier(session, "site", received, at.date(), at, "a", "api")
+        review = load_review(session, sent, at.date(), sees_worker_derived=False)
+        (text,) = (one.text for one in review.answers if one.question.id == "uses_agencies")
+    assert text == "not used, because other answers outweigh it"
 
 
 def test_decisions_are_kept_whatever_the_answer_was(database: Database):
