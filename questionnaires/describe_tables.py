@@ -25,6 +25,7 @@ from questionnaires.person_detection import (
     MASK,
     are_names_of_persons,
     detect_personal_data,
+    has_company_word,
     is_certainly_name,
     names_a_role,
 )
@@ -36,10 +37,12 @@ from questionnaires.read_table import (
 )
 from questionnaires.sheet import Column, Sheet
 from questionnaires.validation.column_match import ColumnMatch, ColumnReading
+from questionnaires.validation.headers import is_bare_name
 from questionnaires.validation.match import (
     detect_kind,
     get_row_cells,
     propose_columns,
+    read_title,
 )
 
 SAMPLES, MAX_SAMPLE = 3, 60  # values of a column that a layout shows, and characters of each
@@ -61,7 +64,8 @@ def describe_proposals(place: TablePlace, laid_out: LaidOutTable, sheet: Sheet, 
     forms = {kind: load_combined_form(kind) for kind in list_kinds(sheet, place.options.kind) if kind in SAMPLED_KINDS}
     if not forms:
         return _describe_headers(place.table, laid_out, sheet, headers, {}, shows=True)
-    kind = place.options.kind if place.options.kind in forms else detect_kind(headers, sheet.name, forms)
+    title = read_title(place.sheet, laid_out.header_row)
+    kind = place.options.kind if place.options.kind in forms else detect_kind(headers, sheet.name, forms, title)
     matched = propose_columns(sheet, laid_out.header_row, forms[kind])
     question_of = {index: question for question, index in matched.columns.items()}
     table = _describe_headers(place.table, laid_out, sheet, headers, question_of, shows=True)
@@ -78,7 +82,11 @@ def _hide_samples_of_persons(table: TableLayout, form: Questionnaire, question_o
         return (
             header.column not in question_of
             and bool(header.samples)
-            and (names_a_role(header.header) or (not header.proposed and are_names_of_persons(header.samples)))
+            and (
+                names_a_role(header.header)
+                or (not header.proposed and are_names_of_persons(header.samples))
+                or (is_bare_name(header.header, form) and not all(map(has_company_word, header.samples)))
+            )
         )
 
     headers = (replace(header, samples=()) if is_personal(header) else header for header in table.headers)

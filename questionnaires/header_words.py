@@ -20,12 +20,13 @@ PLAIN_HEADER = re.compile(r"[A-Za-z0-9 _./()'-]+")  # other signs and letters sa
 @dataclass(frozen=True)
 class Context:
     """What a header means beside columns that answer some questions (any if there are none), where no header has some words:
-    "Type" is that of a vessel beside its flag.
+    "Type" is that of a vessel beside its flag. ``also``: questions that other columns must answer besides.
     """
 
     question: str
     beside: frozenset[str]
     unless: frozenset[str]
+    also: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,19 @@ class HeaderWords:
 
     ``texts``: by kind of sheet, the question of each header of the former as it is written; ``headers``: of both, folded.
     ``prefixes``: by kind, the words that may precede a header of ``prefixed`` questions; ``around``: those in other languages,
-    which may also follow it. ``suffixes``: by question, the words that may follow it.
-    ``site_words``, ``supplier_words``: what the header of a name says that it names. ``other_words``: those that say that a
-    column is about somebody else. ``unclear``: by kind, the question that a header may mean; for those in ``told_by_several``,
-    values that list several things show that it does, and so do the columns in ``told_by``; ``otherwise``: what such a header
-    means where no other column answers that. ``contexts``: by kind, what headers mean beside other columns only.
-    ``not_a_region``, ``not_a_company``, ``not_a_sector``: values that are none. ``abbreviations``: the words that short ones
-    stand for. ``qualifiers``: words that only say how any answer is written. ``question_words``: words that only ask.
-    ``bare_ids``: headers of numbers that may be those of the rows; after the words ``id_owners`` they are. ``wide_regions``:
-    words for the wider of two parts of a country. ``firsts``: questions of which the first of several columns is read;
-    ``preferred``: by question, the words of the header that is read of several, best first. ``rather``: the questions of words
-    that released forms list under another. ``people``: what each word says in a
-    header about people: "noun", "count", "number" (before the noun), "share", or the question that asks for a group of them;
-    ``adjectives`` need a noun.
+    which may also follow it. ``suffixes``: by question, the words that may follow it. ``site_words``, ``supplier_words``: what
+    the header of a name says that it names. ``other_words``: those that say that a column is about somebody else. ``unclear``:
+    by kind, the question that a header may mean; for those in ``told_by_several``, values that list several things show that it
+    does, and so do the columns in ``told_by``; nothing does for those ``always_asked``; ``otherwise``: what such a header means
+    where no other column answers that. ``contexts``: by kind, what headers mean beside other columns only; ``instead``: what
+    they mean there instead of what they mean elsewhere. ``not_a_region``, ``not_a_company``, ``not_a_sector``: values that are
+    none. ``abbreviations``: the words that short ones stand for. ``qualifiers``: words that only say how any answer is written.
+    ``question_words``: words that only ask. ``bare_ids``: headers of numbers that may be those of the rows; after the words
+    ``id_owners`` they are. ``wide_regions``, ``narrow_regions``: words for the wider and the narrower of two parts of a
+    country. ``firsts``: questions of which the first of several columns is read; ``preferred``: by question, the words of the
+    header that is read of several, best first. ``rather``: the questions of words that released forms list under another.
+    ``people``: what each word says in a header about people: "noun", "count", "number" (before the noun), "share", or the
+    question that asks for a group of them; ``adjectives`` need a noun.
     """
 
     texts: Mapping[str, Mapping[str, str]]
@@ -61,9 +62,11 @@ class HeaderWords:
     other_words: frozenset[str]
     unclear: Mapping[str, Mapping[str, str]]
     told_by_several: frozenset[str]
+    always_asked: frozenset[str]
     told_by: Mapping[str, Context]
     otherwise: Mapping[str, str]
     contexts: Mapping[str, Mapping[str, tuple[Context, ...]]]
+    instead: Mapping[str, Mapping[str, tuple[Context, ...]]]
     not_a_region: frozenset[str]
     not_a_company: frozenset[str]
     abbreviations: Mapping[str, str]
@@ -72,6 +75,7 @@ class HeaderWords:
     id_owners: frozenset[str]
     not_a_sector: frozenset[str]
     wide_regions: tuple[str, ...]
+    narrow_regions: tuple[str, ...]
     question_words: frozenset[str]
     firsts: frozenset[str]
     preferred: Mapping[str, tuple[str, ...]]
@@ -123,17 +127,18 @@ def _map_texts(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _build_context(entry: Mapping[str, Any], beside: str) -> Context:
-    return Context(entry["question"], frozenset(entry[beside]), frozenset(map(fold_text, entry.get("unless", ()))))
+    unless = frozenset(map(fold_text, entry.get("unless", ())))
+    return Context(entry["question"], frozenset(entry[beside]), unless, frozenset(entry.get("also", ())))
 
 
-def _map_contexts(data: Mapping[str, Any]) -> dict[str, dict[str, tuple[Context, ...]]]:
+def _map_contexts(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[Context, ...]]]:
     """Return what headers mean beside other columns, by kind and folded header."""
     contexts: dict[str, dict[str, tuple[Context, ...]]] = {kind: {} for kind in LISTED_KINDS}
-    for entry in data["beside"]:
+    for entry in entries:
         context = _build_context(entry, "beside")
         for header in map(fold_text, entry["headers"]):
-            known = contexts[entry["kind"]].get(header, ())
-            contexts[entry["kind"]][header] = (*known, context)
+            for kind in (entry["kind"],) if "kind" in entry else LISTED_KINDS:
+                contexts[kind][header] = (*contexts[kind].get(header, ()), context)
     return contexts
 
 
@@ -172,6 +177,9 @@ def load_header_words() -> HeaderWords:
         other_words=frozenset(map(fold_text, data["other"]["words"])),
         unclear=unclear,
         told_by_several=frozenset(entry["question"] for entry in data["unclear"] if entry.get("told_by_several")),
+        always_asked=frozenset(
+            fold_text(header) for entry in data["unclear"] if entry.get("always_asked") for header in entry["headers"]
+        ),
         told_by={
             entry["question"]: _build_context(entry, "told_by") for entry in data["unclear"] if "told_by" in entry
         },
@@ -181,7 +189,8 @@ def load_header_words() -> HeaderWords:
             if "otherwise" in entry
             for header in entry["headers"]
         },
-        contexts=_map_contexts(data),
+        contexts=_map_contexts(data["beside"]),
+        instead=_map_contexts(data["instead"]),
         not_a_company=frozenset(map(fold_text, data["not_a_company"]["names"])),
         not_a_region=frozenset(map(fold_text, data["not_a_region"]["names"])),
         abbreviations=abbreviations,
@@ -190,6 +199,7 @@ def load_header_words() -> HeaderWords:
         id_owners=foreign.id_owners.union(map(fold_text, data["bare_ids"]["after"])),
         not_a_sector=frozenset(map(fold_text, data["not_a_sector"]["names"])),
         wide_regions=tuple(map(fold_text, data["region_order"]["wide"])),
+        narrow_regions=tuple(map(fold_text, data["region_order"]["narrow"])),
         question_words=frozenset(map(fold_text, data["question_words"]["words"])),
         firsts=frozenset(data["several"]["first"]),
         preferred={question: tuple(map(fold_text, words)) for question, words in data["several"]["preferred"].items()},

@@ -47,6 +47,7 @@ class CommonWords:
     yes_no: Mapping[str, str]
     totals: frozenset[str]
     agencies: tuple[str, ...]
+    sites: tuple[str, ...]
     homonyms: Mapping[str, frozenset[str]]  # by country: the countries whose name is also a place within it
     non_answers: frozenset[str]  # the folded words for "nothing" and the reserved values
     longest_non_answer: int  # characters of the longest of their spellings
@@ -62,6 +63,7 @@ def load_common_words() -> CommonWords:
         yes_no={fold_text(word): value for value in ("yes", "no") for word in data[value]},
         totals=frozenset(map(fold_text, data["totals"])),
         agencies=tuple(map(fold_text, data["agencies"])),
+        sites=tuple(map(fold_text, data["sites"])),
         non_answers=frozenset(
             fold_text(word) for name in ("nothing", "declined", "cannot_apply") for word in data[name]
         ),

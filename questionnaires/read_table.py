@@ -39,6 +39,7 @@ from questionnaires.validation.match import (
     find_doubted,
     get_row_cells,
     match_columns,
+    read_title,
 )
 from questionnaires.validation.personal_columns import drop_personal_columns, find_people_beside_names
 from questionnaires.validation.personal_data import CASE_KIND, REMOVED_NOTE, RedactedCells, redact_pii
@@ -104,7 +105,8 @@ def read_table(place: TablePlace, *, among_several: bool) -> FoundTable:
     header_row = laid_out.header_row
     headers = get_row_cells(laid_out.sheet, header_row)
     chosen_kind = options.kind or table.kind
-    kind = kinds[0] if len(kinds) == 1 else chosen_kind or detect_kind(headers, original.name, forms)
+    title = read_title(original, header_row)
+    kind = kinds[0] if len(kinds) == 1 else chosen_kind or detect_kind(headers, original.name, forms, title)
     form = forms[kind]
     columns, remembered = _choose_columns(table, options, original.name, known, form)
     if table.kind is not None:

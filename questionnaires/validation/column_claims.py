@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from questionnaires.header_words import Context, load_header_words
 from questionnaires.person_detection import has_company_word, names_a_role
-from questionnaires.text_normalize import fold_text
+from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.column_values import (
     MIN_TEXTS,
     NUMBER,
@@ -28,7 +29,7 @@ from questionnaires.validation.headers import (
     HeaderReading,
     read_headers,
 )
-from questionnaires.validation.people_headers import SHARES
+from questionnaires.validation.people_headers import SHARES, counts_part
 from questionnaires.validation.sheet_columns import SheetColumns
 
 NAMES = frozenset({"name", "name_local"})
@@ -36,6 +37,8 @@ COUNTED = {share: count for count, share in SHARES.items()}
 COORDINATES = ("latitude", "longitude")
 HEADQUARTERS = ("hq", "headquarter", "headoffice")
 VESSEL_QUESTIONS = frozenset({"call_sign", "flag", "gear", "imo", "vessel_type"})
+GROUPS = frozenset({"workers_total", "workers_migrant", "workers_female", "workers_temporary", *SHARES.values()})
+WHOLE = re.compile(r"[0-9]{1,3}(?:,?[0-9]{3})*")
 QUANTITIES = ("number", "money", "percent")
 
 
@@ -59,7 +62,11 @@ class ClaimCollector:
         self.table, self.columns, self.decided = table, columns, decided
         self.words = load_header_words()
         self.header_readings = read_headers(table.headers, table.form)
-        self.asked = {id_ for reading in self.header_readings if reading for id_ in reading.questions} | columns.keys()
+        self.asked = self.list_asked()
+        for index in range(len(table.headers)):
+            if instead := self.read_instead(index):
+                self.header_readings[index] = instead
+                self.asked = self.list_asked()
         self.shared: dict[int, HeaderReading] = {}
         self.at_headquarters: dict[int, str] = {}
 
@@ -83,6 +90,8 @@ class ClaimCollector:
                 continue
             if question == "registration_number" and self.is_of_vessel(index):
                 question, reading = "fleet_register_number", reading._replace(rank=COMPOSED)
+            if question in GROUPS and self.is_part_of_others(index):
+                reading = reading._replace(doubtful=True, unclear=True)
             if question not in self.columns and question not in self.decided:
                 verdict = self.table.judge(question, index, reading.rank)
                 claims.setdefault(question, []).append(
@@ -93,12 +102,32 @@ class ClaimCollector:
         references = [claim for claim in claims.pop("reference", ()) if self.is_reference(claim.column, has_names)]
         return claims | ({"reference": references} if references else {})
 
+    def list_asked(self, without: int | None = None) -> set[str]:
+        """Return the questions that the columns answer by their headers; ``without``: a column that is left out."""
+        readings = [reading for index, reading in enumerate(self.header_readings) if reading and index != without]
+        return {id_ for reading in readings for id_ in reading.questions} | self.columns.keys()
+
     def read_beside(self, index: int) -> HeaderReading | None:
         """Return what a header means beside columns of a certain kind ("Type" in a list of vessels), if its values agree."""
-        header, listed = self.table.headers[index], self.words.contexts.get(self.table.form.kind, {})
-        contexts = listed.get(fold_text(header)) or listed.get(self.words.build_key(header), ())
+        contexts = self.find_contexts(self.words.contexts, index)
         found = next((context.question for context in contexts if self.is_told(context, index)), None)
         return HeaderReading((found,), COMPOSED) if found else None
+
+    def read_instead(self, index: int) -> HeaderReading | None:
+        """Return what a header means in a certain list although it means something else elsewhere, where no other column says
+        that: the "Company" of vessels that have a name is their owner.
+        """
+        asked = self.list_asked(without=index)
+        contexts = () if self.table.sheet.stamp else self.find_contexts(self.words.instead, index)
+        for context in contexts:
+            if context.question not in asked | self.decided and self.is_told(context, index, asked):
+                return HeaderReading((context.question,), COMPOSED)
+        return None
+
+    def find_contexts(self, listed: Mapping[str, Mapping[str, tuple[Context, ...]]], index: int) -> tuple[Context, ...]:
+        """Return what a header may mean beside other columns."""
+        header, by_header = self.table.headers[index], listed.get(self.table.form.kind, {})
+        return by_header.get(fold_text(header)) or by_header.get(self.words.build_key(header), ())
 
     def read_otherwise(self, index: int) -> HeaderReading | None:
         """Return what an unclear header means where no other column says that: "Country of origin" is that of the supplier."""
@@ -111,9 +140,12 @@ class ClaimCollector:
         is_answer = lists_one and self.table.consists_of(index, build_test(form.by_id[question]))
         return HeaderReading((question,), COMPOSED) if is_answer else None
 
-    def is_told(self, context: Context, index: int) -> bool:
-        """Return whether the other columns and its own values show that a column answers the question of a context."""
-        is_beside = not context.beside or bool(context.beside & self.asked)
+    def is_told(self, context: Context, index: int, asked: set[str] | None = None) -> bool:
+        """Return whether the other columns (which ask ``asked``) and its own values show that a column answers the question of
+        a context.
+        """
+        asked = self.asked if asked is None else asked
+        is_beside = context.also <= asked and (not context.beside or bool(context.beside & asked))
         if not is_beside or any(self.table.names(other, context.unless) for other in range(len(self.table.headers))):
             return False
         return context.question in self.table.form.by_id and are_answers(
@@ -140,7 +172,7 @@ class ClaimCollector:
     def tell_by_values(self, question: str, index: int) -> str:
         """Return the question of a column that counts people, or that of their share if its values are written in per cent; for
         a contact, that of phone numbers or of names of companies if these are its values; for an address, that of cities; for
-        agencies, whether there are any, or the other way round.
+        agencies, whether there are any, or the other way round; for pay, the amount of it.
         """
         table, form = self.table, self.table.form
         texts = table.texts(index)
@@ -153,12 +185,33 @@ class ClaimCollector:
             return "name"
         if question == "agencies" and table.consists_of(index, is_yes_or_no):
             return "uses_agencies"
+        if question == "agencies" and "workers_total" in self.asked and self.counts_people(index):
+            return "workers_temporary"
         if question == "uses_agencies" and table.consists_of(index, has_company_word, SUPPORTED):
             return "agencies"
+        if question == "wage_level" and len(texts) >= MIN_TEXTS and table.consists_of(index, NUMBER.fullmatch):
+            return "wage"
         if question in COUNTED and texts and not table.may_be_share(index):
             return COUNTED[question]  # "% or no. of women"
         share = SHARES.get(question, "")
         return share if share in form.by_id and table.consists_of(index, PER_CENT.search) else question
+
+    def counts_people(self, index: int) -> bool:
+        """Return whether a column has whole numbers, and its header does not say that they are numbers of something."""
+        roles = self.words.people
+        is_number = any(roles.get(token) == "number" for token in list_tokens(self.table.headers[index]))
+        return not is_number and self.table.consists_of(index, WHOLE.fullmatch, 1)
+
+    def is_part_of_others(self, index: int) -> bool:
+        """Return whether a header counts some of those in the column before it, who are no workers: "Nombre de producteurs", and
+        "dont femmes" after it.
+        """
+        headers = self.table.headers
+        if not counts_part(headers[index]):
+            return False
+        before = next((i for i in range(index - 1, -1, -1) if headers[i] and not counts_part(headers[i])), None)
+        reading = None if before is None else self.header_readings[before]
+        return reading is None or GROUPS.isdisjoint(reading.questions)
 
     def is_certain(self, question: str, claim: Claim) -> bool:
         """Return whether a header says enough: all of it is understood, or the values show what it says in part."""
@@ -173,7 +226,8 @@ class ClaimCollector:
             return True
         if claim.unclear:  # the whole header is understood, and may still mean something else
             lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.table.texts(claim.column))
-            return lists_several and question in self.words.told_by_several
+            is_asked = fold_text(self.table.headers[claim.column]) in self.words.always_asked
+            return lists_several and question in self.words.told_by_several and not is_asked
         if question in NAMES and names_a_role(self.table.headers[claim.column]):
             return False  # "Liaison / Name"
         if question == "name" and self.table.names(claim.column, self.words.site_words):

@@ -18,11 +18,12 @@ from questionnaires.person_detection import (
     are_names_of_persons,
     detect_personal_column,
     detect_personal_data,
+    has_company_word,
     names_a_role,
 )
 from questionnaires.question import Question
 from questionnaires.sheet import Sheet
-from questionnaires.text_normalize import fold_text
+from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.column_claims import NAMES, QUANTITIES, Claim, ClaimCollector
 from questionnaires.validation.column_match import ColumnMatch, ColumnReading
 from questionnaires.validation.column_values import (
@@ -37,6 +38,7 @@ from questionnaires.validation.column_values import (
 )
 from questionnaires.validation.headers import (
     COMPOSED,
+    is_bare_name,
     is_header_of_codes,
 )
 from questionnaires.validation.near_misses import find_near_miss, is_slip
@@ -121,9 +123,11 @@ class ColumnMatcher:
             has_sites = any(self.table.names(claim.column, self.words.site_words) for claim in usable)
             best = self.order_names(usable if has_sites and self.are_of_suppliers(best) else best)
         elif len(best) > 1 and question == "reference":
-            best = self.order_names(best)
-        elif len(best) > 1 and question == "region":
-            best = [claim for claim in best if self.table.names(claim.column, self.words.wide_regions)] or best
+            best = self.order_references(best)
+        elif question == "workers_total":  # "Staff", "Labour", and their "Total"
+            best = [claim for claim in usable if self.table.names(claim.column, ("total",))] or best
+        elif len(usable) > 1 and question == "region":
+            best = self.set_district_apart(best, usable)
         if len(best) > 1:
             is_same = self.table.are_equal(question, [claim.column for claim in best])
             best = best[:1] if is_same else self.prefer(question, best)
@@ -144,6 +148,18 @@ class ColumnMatcher:
         self.read("name_local", local[0].column, "likely")
         return [claim for claim in claims if claim not in local]
 
+    def set_district_apart(self, best: list[Claim], claims: Sequence[Claim]) -> list[Claim]:
+        """Return the columns of the widest parts of a country; one district beside them is the town, if no other column is."""
+        narrow = [claim for claim in claims if self.table.names(claim.column, self.words.narrow_regions)]
+        wide = [claim for claim in best if self.table.names(claim.column, self.words.wide_regions)]
+        wide = wide or [claim for claim in best if claim not in narrow]
+        is_open = (
+            "city" in self.table.form.by_id and "city" not in self.claims.asked | self.decided | self.columns.keys()
+        )
+        if wide and len(narrow) == 1 and narrow[0] not in wide and is_open:
+            self.read("city", narrow[0].column, "likely")
+        return wide or best
+
     def prefer(self, question: str, claims: list[Claim]) -> list[Claim]:
         """Return those of several columns that a question is read from: the best known kind ("GSTIN" before "PAN"), or the first
         of a series ("Product 1", "Product 2") and of what a row may have several of; all if that does not decide.
@@ -163,6 +179,8 @@ class ColumnMatcher:
     def is_number_of(self, claim: Claim) -> bool:
         """Return whether a column under a word for suppliers or sites has the number of each: "Vendor" beside "Name"."""
         is_number = claim.verdict == "contradicts" and self.table.consists_of(claim.column, NUMBER.fullmatch)
+        first = list_tokens(self.table.headers[claim.column])[0]
+        is_number &= self.words.people.get(first) != "number"  # "Nombre de producteurs" is how many there are
         return is_number and self.table.names(claim.column, (*self.words.site_words, *self.words.supplier_words))
 
     def settle_numbers(self) -> None:
@@ -185,6 +203,15 @@ class ColumnMatcher:
             return list(claims)  # each supplier once, and few plants: those may be the buyer's own
         are_suppliers = all(self.table.names(claim.column, self.words.supplier_words) for claim in others)
         return of_sites if of_sites and are_suppliers else list(claims)
+
+    def order_references(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Return those of several columns with references that say which supplier it is, or which site: what the names are of."""
+        name = self.columns.get("name")
+        if name is not None and not self.table.names(name, self.words.site_words):
+            others = [claim for claim in claims if not self.table.names(claim.column, self.words.site_words)]
+            if others and all(self.table.identifies_rows(claim.column) for claim in others):
+                return others
+        return self.order_names(claims)
 
     def are_of_suppliers(self, claims: Sequence[Claim]) -> bool:
         """Return whether columns of names are of those who supply, and not of sites: the name of the site may be another one."""
@@ -212,11 +239,15 @@ class ColumnMatcher:
         ):
             return
         before = [index for index in range(self.columns.get("name", 0)) if self.claims.header_readings[index] is None]
-        codes = [
-            index for index in before if index not in self.readings and is_header_of_codes(self.table.headers[index])
-        ]
+        codes = [index for index in before if index not in self.readings and self.is_column_of_codes(index)]
         if len(codes) == 1 and self.table.identifies_rows(codes[0]) and self.table.consists_of(codes[0], is_code, 1):
             self.read("reference", codes[0], "likely")
+
+    def is_column_of_codes(self, index: int) -> bool:
+        """Return whether a header says that a column has numbers or codes; a bare "No." needs letters in them."""
+        header = self.table.headers[index]
+        is_bare = self.words.build_key(header) == "number" and self.table.consists_of(index, has_letters, 1)
+        return is_bare or is_header_of_codes(header)
 
     def settle_shared_columns(self) -> None:
         """Give the columns that answer two questions about a place to both: the country is at the end of each text."""
@@ -308,6 +339,8 @@ class ColumnMatcher:
             names_persons |= names_a_role(reading.header)
         texts = self.table.texts(reading.column)[:SAMPLES]
         names_persons |= not reading.question and are_names_of_persons(texts)
+        if not reading.question and is_bare_name(reading.header, self.table.form):
+            names_persons |= not self.table.consists_of(reading.column, has_company_word)
         if self.table.form.kind not in JUDGED_KINDS or names_persons or any(map(detect_personal_data, texts)):
             return reading
         return replace(reading, samples=tuple(make_legible(text) for text in texts))
@@ -316,6 +349,11 @@ class ColumnMatcher:
 def has_no_latin(text: str) -> bool:
     """Return whether a text has letters, and none of them is Latin."""
     return any(map(str.isalpha, text)) and not LATIN.search(text)
+
+
+def has_letters(text: str) -> bool:
+    """Return whether a text has Latin letters."""
+    return LATIN.search(text) is not None
 
 
 def is_code(text: str) -> bool:

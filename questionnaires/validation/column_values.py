@@ -44,19 +44,22 @@ PART = re.compile(r"[-/ ]")
 ADDRESS = re.compile(  # words and a number, or parts
     r"[^\W\d_]{2}.{0,60}(?:[0-9]|, ?[^\W\d_])|[0-9].{0,60} [^\W\d_]{2}"
 )
+PARTS = re.compile(r"[,،，、]")
 POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
-LETTER = re.compile(r"[A-Za-z]")
+STATUS = re.compile(r"[^\W\d]+(?: [^\W\d]+){0,3}")
+LETTER = re.compile(r"([A-Za-z])(?:\1{1,3}|[0-9])?[+-]?")  # a mark: "B", "AAA", "C1"
 
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
 NAMES = ("name", "name_local", "trade_name", "parent", "agencies")
 COMPANIES = ("owner", "operator")
 NUMBERS_OF_COMPANIES = ("reference", "registration_number", "tax_number", "licence_number", "duns", "postal_code")
+STATUSES = ("licence_status",)  # each register has words of its own for it
 DESCRIPTIONS = ("product", "occupation", "facility_type", "programme", "gear", "housing_type", "agency_scope")
 NEVER = ("date", "email", "page", "yes_no")
 # The kinds of texts that cannot answer a question.
 CONTRADICTING: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(NAMES, (*NEVER, "number", "phone", "person")),
-    "parent": (*NEVER, "number", "phone", "person", "no_company"),
+    **dict.fromkeys(NAMES, (*NEVER, "number", "phone", "person", "place")),
+    "parent": (*NEVER, "number", "phone", "person", "place", "no_company"),
     **dict.fromkeys(COMPANIES, (*NEVER, "number", "phone", "country")),
     **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person")),
     **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person")),
@@ -89,7 +92,7 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     no_answer = {"region": "no_region", "parent": "no_company"}.get(question.id)
     if no_answer and texts and find_share(texts, VALUE_KINDS[no_answer]) >= MOST:
         return "contradicts"  # one word for a part of the world, or for a group of suppliers, is enough
-    is_choice = question.type in ("choice", "yes_no")
+    is_choice = question.type in ("choice", "yes_no") and question.id not in STATUSES
     if len(texts) < (1 if is_choice else MIN_TEXTS):  # that no text is a choice shows soon
         return "neither"
     if question.type in TYPED:
@@ -99,6 +102,8 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
         if rank <= TITLE:
             is_plain = question.id != "country" or len(texts) < MIN_TEXTS_AGAINST_TITLE
             return "neither" if is_plain or share else "contradicts"
+        if question.id in STATUSES and not share and find_share(texts, STATUS.fullmatch) >= MOST:
+            return "neither"
         return "contradicts" if share <= (0 if is_choice else FEW) else "neither"
     if question.id in IDENTIFIERS:
         share = find_share(texts, lambda text: is_identifier(question.id, text))
@@ -144,6 +149,7 @@ def build_test(question: Question) -> Callable[[str], bool]:
         except AnswerError as error:
             return error.partial is not None or error.code in (
                 "date.ambiguous",
+                "date.calendar_unclear",
                 "date.era",
                 "date.range",
                 "date.future",
@@ -185,6 +191,11 @@ def is_person(text: str) -> bool:
     return is_short and not has_company_word(text) and detect_personal_data(text) == "person.name"
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text has parts and a number, as an address has, and no word for companies: "Rod. BR-155, km 12"."""
+    return PARTS.search(text) is not None and any(map(str.isdigit, text)) and not has_company_word(text)
+
+
 def is_no_region(text: str) -> bool:
     """Return whether a text is a part of the world or a status, and no province: "Asia", "NA-East", "Active"."""
     first, *others = PART.split(text.strip())
@@ -203,6 +214,7 @@ VALUE_KINDS: dict[str, Callable[[str], object]] = {
     "phone": PHONE.fullmatch,
     "letter": LETTER.fullmatch,
     "person": is_person,
+    "place": is_address,
     "yes_no": lambda text: fold_text(text) in load_common_words().yes_no and not text.isdigit(),
     "no_company": lambda text: fold_text(text) in load_header_words().not_a_company,
     "no_region": is_no_region,

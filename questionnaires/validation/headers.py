@@ -23,11 +23,14 @@ COMPOSED = 4  # the rank of a header that is understood in parts, after those of
 MAX_HEADER = 120  # characters: a longer text is a sentence, and no header
 PLACE_QUESTIONS = frozenset({"country", "region", "city", "address", "postal_code"})
 SEPARATOR = re.compile(r"[/|\\()\[\]{}:;,，、・（）：；／\n\r]|\s[-–—]\s|\s(?:and|&|or|y|et|und)\s|<br ?/?>")
+IN_BRACKETS = re.compile(r"([^()]{1,80})\(([^()]{1,40})\)\s*")  # whose it is may be at the end: "Contact (Factory)"
+INITIALS = re.compile(r"\(([A-Z]{2,6})\)")  # of the words before: "Foreign workers (FW)"
 PER_CENT = re.compile(r"[%٪％﹪]")
 OWN = ("your", "our")
-CODED = frozenset({"country", "facility_type", "gear", "sector", "vessel_type"})
+CODED = frozenset({"country", "facility_type", "gear", "licence_number", "reference", "sector", "vessel_type"})
 YEAR = re.compile(r"20[0-9]{2}")
-ACRONYM = re.compile(r"[A-Z]{2,6}")  # the list that an answer is from: "Gear (ISSCFG)"
+ACRONYM = re.compile(r"[A-Z]{2,6}[0-9]?")  # the list that an answer is from: "Gear (ISSCFG)"
+REGISTERED = {"registration"}  # of a code, that of the body which keeps the list: "BGMEA Reg. No."
 CODES = ("code", "id", "identifier", "key", "number", "reference")
 FIRST_NUMBERS = ("0", "1", "01")  # of columns for several answers: the first is read
 MOST_HEADERS = 0.75  # of a row, which begin with a word although another header is a name too
@@ -39,12 +42,16 @@ WITHOUT_BLANK = 4
 LATIN_WORD = re.compile(rf"[A-Za-z]{{{WITHOUT_BLANK},}}")
 SCRIPT_RUNS = re.compile(r"[\x00-\u024F]+|[^\x00-\u024F]+")  # of one word: Latin letters, and letters of another script
 PLURAL = re.compile(r"(?<=[a-z])\((e?s)\)", re.IGNORECASE)  # "Agent(s)"
-NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:\.[0-9]{1,2})?[.):]|[*•-])\s*")
+NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:[a-z]|\.[0-9]{1,2})?[.):]|[*•-])\s*")
 
 # Of a question, in surveys and returns: "q3_district", "Q10. Where are passports kept?", "q7a_n_women", "Q6. ...of which women".
 QUESTION_NUMBER = re.compile(r"\A\s*[Qq][0-9]{1,3}[A-Za-z]?(?:_|[.):]\s)[\s.…]*")
 NUMBER_OF = re.compile(r"\An_(?=[a-z])")
-DAY = re.compile(r"\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2}\b")  # on which people were counted
+DAY = re.compile(  # on which people were counted
+    r"\b[0-9]{1,2}[/.-][0-9]{1,2}[/.-](?:20)?[0-9]{2}\b"
+    r"|\b[0-9]{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\b(?:[ -](?:20)?[0-9]{2}\b)?",
+    re.IGNORECASE,
+)
 
 
 class HeaderReading(NamedTuple):
@@ -117,29 +124,42 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     if (whole and whole.rank < COMPOSED) or form.kind not in load_header_words().prefixes:
         return whole
     bare = NUMBERING.sub("", header, count=1)
+    bare = INITIALS.sub(lambda found: " " if _has_initials(bare, found[1]) else found[0], bare).strip()
+    if (bracket := IN_BRACKETS.fullmatch(bare)) and fold_text(bracket[2]) in load_header_words().qualifiers:
+        bare = bracket[1].strip()
+    exact = _read_words(bare, form) if bare != header else None
+    if exact and exact.rank < COMPOSED:
+        return exact
     if people := _read_people(bare, form):
         return people
     if whole or (bare == header and header.isascii() and not SEPARATOR.search(header)):
         return whole
     if joined := _read_words(SEPARATOR.sub(" ", bare), form):
         return joined
+    bracket = IN_BRACKETS.fullmatch(bare)
+    is_owner = bracket is not None and fold_text(bracket[2]) in load_header_words().prefixes[form.kind]
+    if bracket and is_owner and (turned := _read_words(f"{bracket[2]} {bracket[1]}", form)):
+        return turned
     owner, colon, rest = bare.partition(":")
     if colon and rest.strip() and fold_text(owner) in load_header_words().prefixes[form.kind]:
         reading = _read_parts(rest.strip(), form)  # "Supplier: Payment terms" is no name of one
         is_prefixed = reading is not None and load_header_words().prefixed.issuperset(reading.questions)
         return reading._replace(rank=COMPOSED) if reading and is_prefixed else None
     parts = [text for part in SEPARATOR.split(bare) for text in _divide_scripts(part) if text]
-    readings = [(part, _read_words(part, form)) for part in parts]
+    readings = _list_readings(parts, form)
     known = [(part, reading) for part, reading in readings if reading]
     questions = tuple(dict.fromkeys(question for _, reading in known for question in reading.questions))
     if not questions:
         return None
     others = [part for part, reading in readings if not reading]
     scripts = {_find_script(part) for part, _ in known}
-    unclear = any(not _is_qualifier(part, questions[0]) and _find_script(part) in scripts for part in others)
+    others = [part for part in others if not _is_qualifier(part, questions[0]) and not _has_initials(header, part)]
+    unclear = any(_find_script(part) in scripts for part in others)
     doubtful = unclear or (len(questions) > 1 and not PLACE_QUESTIONS.issuperset(questions))
-    is_unclear = not doubtful and any(reading.unclear for _, reading in known)
-    return HeaderReading(questions, COMPOSED, doubtful or any(reading.doubtful for _, reading in known), is_unclear)
+    # One of two languages may be clear: "حالة الترخيص (Status)".
+    is_clear = any(not reading.doubtful for _, reading in known)
+    is_unclear = not doubtful and not is_clear and any(reading.unclear for _, reading in known)
+    return HeaderReading(questions, COMPOSED, doubtful or not is_clear, is_unclear)
 
 
 def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
@@ -172,6 +192,13 @@ def _drop_included(header: str) -> str:
     return " / ".join(map(" ".join, rows))
 
 
+def is_bare_name(header: str, form: Questionnaire) -> bool:
+    """Return whether a header is a word for names, and does not say of what: beside another name, it may be that of a person."""
+    reading, words = read_header(header, form), load_header_words()
+    owners = words.site_words | words.supplier_words
+    return reading is not None and "name" in reading.questions and not contains_words(header, owners)
+
+
 def contains_words(header: str, words: Collection[str]) -> bool:
     """Return whether a header contains one of some folded words; a long one may also be the beginning of a longer word."""
     known = load_header_words()
@@ -191,7 +218,7 @@ def is_header_of_codes(header: str) -> bool:
     """Return whether a header ends in a word for numbers or codes ("RFMO ID") that may be those of the rows."""
     words = load_header_words()
     tokens = words.normalize(list_tokens(header))
-    return len(tokens) > 1 and tokens[-1] in CODES and not contains_words(header, words.other_words)
+    return len(tokens) > 1 and tokens[-1] in CODES and not contains_words(header, words.other_words - REGISTERED)
 
 
 def _divide_scripts(text: str) -> list[str]:
@@ -244,9 +271,10 @@ def _vary(tokens: Sequence[str], kind: str) -> Iterator[tuple[str, ...]]:
         yield (*asked[of + 1 :], *asked[:of])
     if asked and asked[0] in words.bare_ids and asked[1:] and _is_made_of(asked[1:], words.id_owners):
         yield (*asked[1:], asked[0])  # "id_proveedor"
-    unnumbered = [token for token in full if token not in FIRST_NUMBERS and not YEAR.fullmatch(token)]
-    if len(unnumbered) < len(full):
-        yield tuple(unnumbered)  # "address.0.city", "Product 1"
+    for each in (tokens, full):
+        unnumbered = [token for token in each if token not in FIRST_NUMBERS and not YEAR.fullmatch(token)]
+        if len(unnumbered) < len(each):
+            yield tuple(unnumbered)  # "address.0.city", "Product 1", "Departures 2025"
 
 
 def _divide_word(word: str, form: Questionnaire) -> list[str]:
@@ -320,6 +348,23 @@ def _is_made_of(tokens: Sequence[str], *known: Collection[str]) -> bool:
         any("".join(tokens[:n]) in words for words in known) and _is_made_of(tokens[n:], *known)
         for n in range(1, min(5, len(tokens)) + 1)
     )
+
+
+def _list_readings(parts: Sequence[str], form: Questionnaire) -> list[tuple[str, HeaderReading | None]]:
+    """Return what each part of a header asks; nothing for one that only says how the answer is written ("Flag (ISO3)")."""
+    readings = [(part, _read_words(part, form)) for part in parts]
+    first = next((index for index, (_, reading) in enumerate(readings) if reading), len(readings))
+    for index, (part, reading) in enumerate(readings[first + 1 :], first + 1):
+        known = readings[first][1]
+        if reading and known and fold_text(part) in load_header_words().suffixes.get(known.questions[0], ()):
+            readings[index] = (part, None)
+    return readings
+
+
+def _has_initials(header: str, part: str) -> bool:
+    """Return whether a part of a header has the initials of the words before it: "Foreign workers (FW)"."""
+    before = list_tokens(header.rpartition(part)[0])
+    return len(part) > 1 and part.isupper() and fold_text(part) in "".join(token[0] for token in before)
 
 
 def _is_qualifier(part: str, question: str) -> bool:

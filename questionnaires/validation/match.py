@@ -21,6 +21,7 @@ from questionnaires.validation.headers import NUMBERING, PLACE_QUESTIONS, read_h
 from questionnaires.validation.sheet_columns import SheetColumns, is_judged
 
 HEADER_SEARCH_ROWS = 50  # a header is among the first rows, or the sheet is not a table
+TITLE_ROWS = 5  # that are read as the title of a sheet
 # In a header, these tell a list of suppliers from one of agencies.
 SUPPLIER_WORDS = ("supplier", "vendor", "factory", "facility")
 LICENCE_WORDS = ("licence", "license")
@@ -42,6 +43,12 @@ def get_row_cells(sheet: Sheet, row: int) -> list[str]:
     """Return the texts of a row (as the spreadsheet numbers it), one per column; "" if a cell is empty."""
     index = row - sheet.first_row
     return [column.values[column.codes[index]].strip() if column.codes[index] >= 0 else "" for column in sheet.columns]
+
+
+def read_title(sheet: Sheet, header_row: int) -> str:
+    """Return the texts above the headers."""
+    rows = range(sheet.first_row, min(header_row, sheet.first_row + TITLE_ROWS))
+    return " ".join(text for row in rows for text in get_row_cells(sheet, row) if text)
 
 
 def find_header_row(sheet: Sheet, forms: Iterable[Questionnaire], column_map: Mapping[str, str] | None = None) -> int:
@@ -85,13 +92,14 @@ def find_questions(headers: Sequence[str], form: Questionnaire) -> set[str]:
     return {question for reading in readings if reading and not reading.doubtful for question in reading.questions}
 
 
-def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Questionnaire]) -> str:
-    """Return the kind of a sheet: "agency", "site" or "case". ``forms``: the combined form of each kind.
+def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Questionnaire], title: str = "") -> str:
+    """Return the kind of a sheet: "agency", "site" or "case". ``forms``: the combined form of each kind; ``title``: what is
+    written above the headers.
 
     A sheet that has cases, findings and their phases holds case records. Else the only form in which a header is the name of
     the row decides; else a sheet name that mentions agencies; else a header that mentions suppliers; else it is a list of
     agencies if it has licences and nothing that only sites have, or if their form knows at least two more of the headers, or
-    one more and a header mentions agencies or licences.
+    one more and a header mentions agencies or licences; but not if its title says that it lists sites ("Licensed contractors").
     """
     plain = {
         kind: {id_ for header in headers for id_ in find_questions([header], form)} for kind, form in forms.items()
@@ -106,6 +114,10 @@ def detect_kind(headers: Sequence[str], sheet_name: str, forms: Mapping[str, Que
     if any(word in fold_text(sheet_name) for word in load_common_words().agencies):
         return "agency"
     if any(word in fold_text(header) for header in headers for word in SUPPLIER_WORDS):
+        return "site"
+    titles = fold_text(f"{sheet_name} {title}")
+    words = load_common_words()
+    if any(word in titles for word in words.sites) and not any(word in titles for word in words.agencies):
         return "site"
     if questions_by_kind["agency"] & LICENCE_QUESTIONS and not questions_by_kind["site"] & SITE_QUESTIONS:
         return "agency"

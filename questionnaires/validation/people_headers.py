@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from questionnaires.header_words import load_header_words
+from questionnaires.text_normalize import list_tokens
 from questionnaires.validation.run_together import UNSPACED, divide_word
 
 MAX_WORDS = 10
@@ -44,7 +45,7 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
         return None
     is_share = is_share or "share" in roles
     if not groups:
-        is_total = not is_share and not {"count", "number", "noun"}.isdisjoint(roles)
+        is_total = not is_share and {"part"}.isdisjoint(roles) and not {"count", "number", "noun"}.isdisjoint(roles)
         return PeopleHeader("workers_total", is_bare=False) if is_total else None
     ((question, group),) = groups.items()
     if not has_noun and {*PARTS}.isdisjoint(roles) and group in load_header_words().adjectives:
@@ -52,6 +53,12 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
     if is_share:
         return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None
     return PeopleHeader(question, is_bare=set(roles) == {question})
+
+
+def counts_part(header: str) -> bool:
+    """Return whether a header begins with words for some of those before ("of which", "dont")."""
+    roles, tokens = load_header_words().people, list_tokens(header)
+    return any(roles.get("".join(tokens[:n])) in PARTS for n in range(1, LONGEST + 1))
 
 
 def _divide_unspaced(tokens: Sequence[str]) -> Iterator[str]:

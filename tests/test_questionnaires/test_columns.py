@@ -129,6 +129,16 @@ HEADERS = {
     "Flg": "flag",
     "Basic sal. lowest (QAR p.m.)": "wage",
     "Accom. max capacity": "housing_places",
+    "TOTAL HC 30-Jun": "workers_total",
+    "Foreign workers (FW)": "workers_migrant",
+    "Flag (ISO3)": "flag",
+    "Site Code (ZS)": "reference",
+    "Address (Factory)": "address",
+    "8. Do you use labour agents, contractors or brokers to find workers?": "uses_agencies",
+    "Ricorso a cooperative / agenzie (SI/NO)": "uses_agencies",
+    "R.F.C.": "tax_number",
+    "Legal   wording 名称": "name",
+    "Manpower today / of which": None,
     "Q4. Main service or goods supplied to the hotel": "product",
     "n_families": None,
     "Effectif cadre": None,
@@ -249,6 +259,31 @@ BESIDE = {
     "an owner away from vessels": (["Factory", "Owner"], [FACTORIES, BRANDS], "?owner"),
     "an owner away from vessels in Thai": (["Factory", "เจ้าของ"], [FACTORIES, BRANDS], "?owner"),
     "an owner of vessels": (["Vessel", "Flag", "Owner"], [BRANDS, COUNTRIES, FACTORIES], "owner"),
+    "the company of vessels": (["Vessel", "Flag", "Company"], [BRANDS, COUNTRIES, FACTORIES], "owner"),
+    "a register's number beside a national one": (
+        ["Vessel", "Flag", "National registration number", "WCPFC VID"],
+        [BRANDS, COUNTRIES, [f"CT7-{n}" for n in range(6)], [f"{1200 + n}" for n in range(6)]], "reference",
+    ),
+    "a register's number alone": (
+        ["Vessel", "Flag", "WCPFC VID"], [BRANDS, COUNTRIES, [f"{1200 + n}" for n in range(6)]], "fleet_register_number",
+    ),
+    "a nationality beside migrant workers": (
+        ["Factory", "Migrant workers", "Nationality"],
+        [FACTORIES, ["4", "8", "15"] * 2, ["Nepalese", "Filipinos", "Indonesian"] * 2], "worker_origin_countries",
+    ),
+    "a word for countries in Polish": (["Factory", "Kraj"], [FACTORIES, COUNTRIES], "country"),
+    "the same word for regions in Czech": (["Factory", "Kraj"], [FACTORIES, ["Středočeský kraj"] * 6], "region"),
+    "a district in a state": (["Factory", "State", "District"], [FACTORIES, BRANDS, BRANDS[::-1]], "city"),
+    "women of the workers": (["Factory", "Workers", "o/w women"], [FACTORIES, ["40"] * 6, ["4"] * 6], "workers_female"),
+    "women of those who are no workers": (
+        ["Factory", "Nombre de producteurs", "dont femmes"], [FACTORIES, ["40"] * 6, ["4"] * 6], "?workers_female",
+    ),
+    "the total of groups of workers": (
+        ["Factory", "Staff", "Labour", "Manpower / Total"], [FACTORIES, ["4"] * 6, ["9"] * 6, ["13"] * 6], "workers_total",
+    ),
+    "amounts under the lowest pay": (
+        ["Factory", "Salario mínimo pagado"], [FACTORIES, ["278", "300", "315"] * 2], "wage",
+    ),
     "a number that somebody gave to each row": (
         ["RFMO ID", "Vessel", "Flag"], [[f"R-{n}" for n in range(6)], BRANDS, COUNTRIES], "reference",
     ),
@@ -292,6 +327,8 @@ CONTRADICTED = {
     "brands under a word for country": ("Land", BRANDS, "country"),
     "brands under the plain word for country": ("Country", BRANDS, "country"),
     "people under the name": ("Name", PEOPLE, "name"),
+    "addresses under the establishment": ("Establishment", [f"Road {n}, km {n + 2}, Pará" for n in range(6)], "name"),
+    "marks under the category": ("Category", ["AAA", "AA", "B", "C1", "AAA", "B"], "sector"),
     "people under the employer": ("Employer", PEOPLE, "name"),
     "people under the number of staff": ("Staff", PEOPLE, "workers_total"),
     "jobs under the number of positions": ("Positions", ["Cook", "Driver", "Packer"] * 2, "workers_migrant"),
@@ -351,6 +388,13 @@ def test_one_header_of_the_agency_form_makes_no_list_of_agencies(headers):
 @pytest.mark.parametrize("header", ["Status", "Current status", "CompanyStatus", "URN"])
 def test_a_status_or_number_of_any_company_makes_no_list_of_agencies(header):
     assert detect_kind(["Company name", "Country", header], "Sheet1", FORMS) == "site"
+
+
+def test_a_title_says_that_licences_are_those_of_contractors():
+    headers = ["License no.", "Name of firm", "Address", "License validity"]
+    assert detect_kind(headers, "Sheet1", FORMS, "List of licensed contractors") == "site"
+    assert detect_kind(headers, "Sheet1", FORMS, "List of licensed farm labor contractors") == "agency"
+    assert detect_kind(headers, "Sheet1", FORMS, "Licensed firms") == "agency"
 
 
 def test_a_list_with_licence_numbers_is_one_of_agencies():
