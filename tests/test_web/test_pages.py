@@ -182,3 +182,14 @@ def test_no_questionnaire_is_offered_where_a_state_imposes_the_labour(app: Flask
         text = browser.get(f"/suppliers/{reference}").get_data(as_text=True)
         assert "A state imposes labour here" in text
         assert "Record request" not in text
+
+
+def test_a_site_says_which_agencies_its_last_questionnaire_no_longer_names(app: Flask) -> None:
+    database = app.extensions["database"]
+    organisation = make_organisation(database, "Pontoon Trading")
+    site = {"reference": "P-1", "name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
+    returned = {**site, "form_version": "site 2026.6", "form_returned": "2026-01-01", "agencies": ["Fern Crew"]}
+    for answers in ({**site, "agencies": ["Kite Placement"]}, returned):
+        save_suppliers(database, organisation, [("site", answers)], now().date())
+    text = make_browser(app, make_user(database, organisation, "officer")).get("/suppliers/P-1").get_data(as_text=True)
+    assert "The last questionnaire no longer names Kite Placement." in text
