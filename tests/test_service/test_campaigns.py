@@ -26,7 +26,7 @@ from service.db.exit_tables import ExitPaper
 from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.outbox_tables import Message
 from service.db.session import Database
-from service.db.tables import QuestionnaireRequest, Supplier
+from service.db.tables import AuditEvent, QuestionnaireRequest, Supplier
 from service.errors import DomainError
 from service.jobs.kinds import RUN_CAMPAIGN
 from service.jobs.table import claim_job
@@ -437,6 +437,22 @@ def test_silence_counts_as_declined_only_if_the_link_was_opened(desk: Desk):
     assert not is_declined(desk.get_answers("S-2"))
     assert desk.change(campaign_id, "declined", "S-1", "S-2", reason="The manager said that it will not come.") == 1
     assert is_declined(desk.get_answers("S-2"))
+    assert desk.change(campaign_id, "refused", "S-1", reason="It says so.", how="officer") == 1
+    with desk.session() as session:
+        declined = session.scalars(select(AuditEvent.object_id).where(AuditEvent.action == "form.declined")).all()
+    assert len(declined) == len(set(declined)) == 2, "once for each"
+
+
+def test_silence_says_nothing_where_the_email_was_never_delivered(desk: Desk):
+    desk.add_suppliers(1)
+    desk.start()
+    desk.deliver()
+    desk.open_link("S-1")
+    with desk.session() as session:
+        session.scalars(select(CampaignSupplier)).one().delivered_at = None
+    desk.go_to(datetime(2026, 12, 20, 12, tzinfo=UTC))
+    desk.work()
+    assert not is_declined(desk.get_answers("S-1"))
 
 
 def test_what_an_earlier_form_showed_does_not_limit_what_silence_declines(desk: Desk):
@@ -449,7 +465,8 @@ def test_what_an_earlier_form_showed_does_not_limit_what_silence_declines(desk: 
     assert is_declined(desk.get_answers("S-1"))
 
 
-def test_what_was_answered_before_or_begun_is_not_declined(desk: Desk):
+@pytest.mark.parametrize(("text", "is_begun"), [("free", True), ("", False)])
+def test_what_was_answered_before_or_begun_is_not_declined(desk: Desk, text: str, is_begun: bool):
     desk.add_suppliers(1, papers_retention="worker_holds")
     desk.start()
     desk.deliver()
@@ -459,9 +476,9 @@ def test_what_was_answered_before_or_begun_is_not_declined(desk: Desk):
         session.add(
             DraftAnswer(
                 asking_id=asking,
-                question="housing",
+                question="movement",
                 version=1,
-                text="good",
+                text=text,
                 replaced_unseen=False,
                 entered_by="link:1",
                 entered_at=START,
@@ -472,7 +489,7 @@ def test_what_was_answered_before_or_begun_is_not_declined(desk: Desk):
     desk.work()
     after = desk.get_answers("S-1")
     assert {question: after[question] for question in before} == before
-    assert after.get("housing") != "declined"
+    assert (after.get("movement") != "declined") == is_begun
     assert is_declined(after)
 
 
