@@ -232,7 +232,9 @@ def test_a_pair_that_is_different_is_asked_about_again_only_if_something_changes
     assert decide(portal, "different") == {"decision": "different", "merged_into": None}
     import_and_compare(portal, REWORDED)
     assert list_pairs(portal) == []
-    assert len(list_pairs(portal, "different")) == 1
+    (pair,) = list_pairs(portal, "different")
+    again = portal.post(f"/identity/proposals/{pair['id']}/decision", {"decision": "different"})
+    assert (again.status_code, again.json["code"]) == (409, "proposal.decided")
 
 
 def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):

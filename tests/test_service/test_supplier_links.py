@@ -13,7 +13,7 @@ from sample_objects import make_supplier
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from service.auth import throttle
+from service.auth import rate_limit, throttle
 from service.auth.access import ACCESS
 from service.auth.rate_limit import RateLimiter
 from service.clock import now
@@ -199,12 +199,16 @@ def test_a_link_may_be_used_so_many_times_a_minute(
     app: Flask, database: Database, supplier: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ):
     freeze_time(monkeypatch, now())
-    app.extensions["link_limiter"] = RateLimiter(database, 3, SupplierLink)
+    limiter = app.extensions["link_limiter"] = RateLimiter(database, 3, SupplierLink)
     _id, token = create_link(database, supplier)
     _id, other = create_link(database, supplier)
     client = app.test_client()
     assert [client.get(f"/shared/{token}").status_code for _ in range(4)] == [200, 200, 200, 429]
     assert client.get(f"/shared/{other}").status_code == 200
+    monkeypatch.setattr(rate_limit, "MOST_ROWS", 2)
+    _id, third = create_link(database, supplier)
+    assert [client.get(f"/shared/{each}").status_code for each in (third, token)] == [200, 429]
+    assert len(limiter.shares) == 2, "a process forgets links before there are too many, and their limits still hold"
 
 
 def test_an_address_that_tries_tokens_has_to_wait(
