@@ -13,6 +13,7 @@ from service.auth import calendar_links
 from service.db.account_tables import User
 from service.db.remediation_tables import Step
 from service.db.tables import Supplier
+from service.errors import DomainError
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 
@@ -53,6 +54,17 @@ def test_steps_that_are_done_or_known_from_workers_are_in_no_calendar(app: Flask
     with office.database.for_organisation(office.id) as session:
         session.get_one(Step, second).state = "verified"
     assert read_entries(app, address) == {}
+
+
+def test_a_user_has_a_limited_number_of_calendars_and_a_revoked_one_makes_room(office: Office):  # noqa: F811
+    with office.database.for_organisation(office.id) as session:
+        ana = office.ids["ana"]
+        for _ in range(calendar_links.MOST_LINKS):
+            calendar_links.create_link(session, ana, "mine", "user:ana")
+        with pytest.raises(DomainError, match="Revoke one first"):
+            calendar_links.create_link(session, ana, "mine", "user:ana")
+        calendar_links.revoke_link(session, ana, calendar_links.list_links(session, ana)[0].id, "user:ana")
+        calendar_links.create_link(session, ana, "mine", "user:ana")
 
 
 def test_a_calendar_ends_when_its_link_is_revoked_or_its_user_leaves(app: Flask, office: Office):  # noqa: F811

@@ -11,11 +11,14 @@ from patience import PATIENCE
 from processes import job
 from sqlalchemy import select
 
+from questionnaires.sheet import Limits
+from service.blob_store.folder import FolderStore
 from service.clock import now
 from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import AuditEvent, Organisation
 from service.errors import DomainError
+from service.imports import receiving
 from service.jobs import kinds, lanes, table
 
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -381,6 +384,16 @@ def test_an_organisation_with_many_jobs_holds_up_no_other(database: Database):
     assert order[:3].count(many) == order[:3].count(one) == order[:3].count(other) == 1
     assert sorted(order[3:5]) == sorted([many, one])
     assert order[5:] == [many] * 4
+
+
+def test_a_large_file_does_not_wait_among_the_short_jobs(sqlite_database: Database, blobs: FolderStore):
+    organisation_id = make_organisation(sqlite_database)
+    for rows in (10, 20_000):
+        files = [("list.csv", b"Supplier\n" + b"Blue Pier\n" * rows)]
+        receiving.receive_upload(sqlite_database, blobs, organisation_id, files, {}, "user:ana", Limits())
+    with sqlite_database.unscoped(write=False) as session:
+        small, large = session.scalars(select(Job.lane).where(Job.kind == "read_import").order_by(Job.created_at))
+    assert small == "short" != large
 
 
 def test_lanes_take_turns_whatever_waits_in_the_others(database: Database):
