@@ -137,7 +137,8 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     if joined := _read_words(SEPARATOR.sub(" ", bare), form):
         return joined
     bracket = IN_BRACKETS.fullmatch(bare)
-    is_owner = bracket is not None and fold_text(bracket[2]) in load_header_words().prefixes[form.kind]
+    words = load_header_words()  # "Country (head office)" stays in doubt: that may be another country
+    is_owner = bracket is not None and fold_text(bracket[2]) in words.site_words | words.supplier_words
     if bracket and is_owner and (turned := _read_words(f"{bracket[2]} {bracket[1]}", form)):
         return turned
     owner, colon, rest = bare.partition(":")

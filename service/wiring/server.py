@@ -229,11 +229,16 @@ class Server:
         self.dispatcher.set_thread_count(THREADS)
         self.held = BodiesHeld(4 * settings.upload_bytes)
         parser = partial(RequestParser, partial(find_limit, app), self.held)
-        self.listeners = []
-        for address in adjustments.listen:
-            listener = Listener(app, self.map, dispatcher=self.dispatcher, adj=adjustments, sockinfo=address)
-            listener.channel_class = partial(Channel, parser)
-            self.listeners.append(listener)
+        self.listeners: list[Listener] = []
+        try:
+            for address in adjustments.listen:
+                listener = Listener(app, self.map, dispatcher=self.dispatcher, adj=adjustments, sockinfo=address)
+                listener.channel_class = partial(Channel, parser)
+                self.listeners.append(listener)
+        except OSError:  # the address is in use or not of this machine
+            self.dispatcher.shutdown(timeout=1)
+            wasyncore.close_all(self.map)
+            raise
         self.port = int(self.listeners[0].effective_port)
 
     def run(self, grace_seconds: float) -> None:

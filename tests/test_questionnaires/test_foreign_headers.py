@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from questionnaires import foreign_headers
-from questionnaires.foreign_headers import KINDS, load_foreign_headers
+from questionnaires.foreign_headers import LISTED_KINDS, load_foreign_headers
 from questionnaires.form import load_combined_form
 from questionnaires.lookups import DataFileError
 from questionnaires.validation.headers import read_header
@@ -41,7 +41,7 @@ def test_words_of_agencies_name_the_agency_in_its_own_list_only(site_form):
         assert "name" not in getattr(read_header(header, site_form), "questions", ())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", LISTED_KINDS)
 def test_no_word_of_the_list_is_a_header_of_a_form_with_another_meaning(kind):
     form = load_combined_form(kind)
     listed = load_foreign_headers().headers[kind]

@@ -12,7 +12,7 @@ KHMER = "ការជ្រើសរើសពលករដោយមិនយក�
 
 def print_text(text: str) -> str:
     """Return a text as a printed form contains it."""
-    about = {"title": "Form", "language": "km", "direction": "ltr", "footer": "form"}
+    about = {"title": "Form", "language": "km", "direction": "ltr", "footer": "form", "supplier": ""}
     content = {**about, "introduction": [{"heading": "About", "text": text}], "sections": []}
     return pdf_text(typeset("questionnaire.typ", content, date(2026, 11, 28)))
 

@@ -523,6 +523,7 @@ OBJECTS: dict[str, Callable[[Session, Ids], object]] = {
     "supplier_id": make_supplier,
     "merged_key_id": make_merged_key,
     "asking_id": make_request,
+    "questionnaire_id": make_request,  # the same in the addresses of the API
     "request_id": make_request,  # the same in the addresses of pages
     "import_id": make_import,
     "mapping_id": make_mapping,

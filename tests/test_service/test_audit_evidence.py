@@ -116,7 +116,7 @@ def test_the_command_finds_a_trail_that_was_cut_off_by_the_checkpoints_and_names
         tamper(db, *cut_off(organisation_id))
         status, said = run("verify")
         assert (status, said.splitlines()[0]) == (
-            1, f"audit.cut_off: {organisation_id}, A checkpoint was signed for 6 events, and 4 are left."
+            1, f"audit.cut_off: {organisation_id}, A checkpoint was signed for 6 events, but only 4 are left."
         )  # fmt: skip
         out = tmp_path / "trail.jsonl"
         assert run("export", "--organisation", NAME, "--since", "2020-01-01", "--out", str(out))[0] == 0
