@@ -3,8 +3,9 @@
 A level *falls* when it becomes lower: from Critical to High, say. Insufficient evidence is not in that order: a level that
 follows it is compared with the last one before it, so that answering less in between hides no fall. Only Critical falls to it,
 since a supplier that no longer reports the harm behind that level would otherwise lose the alarm with it. What counts as a known
-cause is in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``)
-until its level changes again, or a closed step confirms what it says.
+cause is in level_changes.toml. A supplier whose level fell without one stays marked (``Supplier.fell_on``) until it falls for a
+known cause, rises to the level that it fell from, or a closed step confirms what it says. A small rise after a large
+fall does not count.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from service.assessment.evidence_entries import get_step_id, list_entries, witho
 from service.case_reading.evidence import decode_case_evidence
 from service.db import change_feed
 from service.db.session import chunks
-from service.db.tables import Result
+from service.db.tables import Change, Result, Supplier
 from service.outbox.queue import Event, queue_events
 from service.suppliers.confirmations import drop_confirmations
 from service.suppliers.summary import Columns, build_summaries
@@ -102,11 +103,63 @@ def record_level_changes(
     ]
     if events:
         queue_events(session, *events)
+    below = _find_below_fall(session, changes, rated, occasion)
     return {
         change.supplier_id: change.supplier_id in unexplained
         for change in changes
-        if change.supplier_id in unexplained or _ends_mark(change, rated.get(change.supplier_id))
+        if change.supplier_id in unexplained
+        or (_ends_mark(change, rated.get(change.supplier_id)) and change.supplier_id not in below)
     }
+
+
+def _find_below_fall(
+    session: Session, changes: Sequence[LevelChange], rated: Mapping[str, Result], occasion: Occasion
+) -> set[str]:
+    """Return the suppliers that rose, but to a lower level than the one from which they fell without a known cause.
+
+    Nothing is known of falls that were corrected, or that the retention period has removed from the change feed.
+    """
+    risen = {
+        change.supplier_id: change.after
+        for change in changes
+        if change.after in LEVELS
+        and (last := rated.get(change.supplier_id))
+        and _is_lower(last.level, change.after)
+        and occasion.cause not in load_rules()["correction"]["causes"]
+    }
+    below = set()
+    for chunk in chunks(sorted(risen)):
+        marked = select(Supplier.id).where(Supplier.id.in_(chunk), Supplier.fell_on.is_not(None))
+        ids = session.scalars(marked).all()
+        if not ids:  # the change feed is large, and hardly any supplier is marked
+            continue
+        moves: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        query = select(Change.supplier_id, Change.data).where(
+            Change.supplier_id.in_(ids), Change.kind == change_feed.LEVEL_MOVED, Change.level_before.is_not(None)
+        )
+        for supplier_id, data in session.execute(query.order_by(Change.id)):
+            moves[supplier_id].append(data)
+        below |= {
+            one for one in ids if (level := _find_level_to_return_to(moves[one])) and _is_lower(risen[one], level)
+        }
+    return below
+
+
+def _find_level_to_return_to(moves: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the level from which a supplier fell without a known cause, by its changes of level, oldest first; of several falls,
+    the highest level. None if it has been back there since, or fell further for a known cause.
+    """
+    fell_from: str | None = None
+    last: str | None = None  # the last level in the order
+    for move in moves:
+        before, after = move["from"], move["to"]
+        last = before if before in LEVELS else last
+        if move.get("without_known_cause"):
+            fell_from = last if fell_from is None or (last and _is_lower(fell_from, last)) else fell_from
+        elif after in LEVELS and fell_from and last and (_is_lower(after, last) or not _is_lower(after, fell_from)):
+            fell_from = None
+        last = after if after in LEVELS else last
+    return fell_from
 
 
 def _ends_mark(change: LevelChange, rated: Result | None) -> bool:

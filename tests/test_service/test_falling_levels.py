@@ -106,6 +106,18 @@ def test_answering_less_takes_the_mark_of_a_fall_away_neither_then_nor_later(sit
         assert site.supplier.fell_on is not None
 
 
+def test_a_small_rise_after_a_large_fall_takes_no_mark_away(site: Site):
+    """A system that sends answers every night improves them all, and the next night makes one a little worse."""
+    harm = {"papers_retention": "held", "movement": "locked"}
+    levels, marks = [], []
+    for days, answers in ((2, {**GOOD, **harm}), (3, GOOD), (4, {**GOOD, **HELD}), (5, {**GOOD, **harm})):
+        site.answer({**answers, "answered_on": f"2026-11-0{days}"}, days=days)
+        levels.append(site.supplier.level)
+        marks.append(site.supplier.fell_on is not None)
+    assert levels == ["critical", "medium", "high", "critical"]
+    assert marks == [False, True, True, False]
+
+
 def test_only_critical_falls_to_insufficient_evidence_and_the_mark_ends_when_it_is_back(site: Site):
     """A supplier that admitted serious harm denies it, and says nothing else: the alarm does not end unnoticed."""
     harm = {"papers_retention": "held", "movement": "locked"}

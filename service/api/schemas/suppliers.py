@@ -33,8 +33,8 @@ ENDED_ON = (
 )
 EXITED_ON = "The last day of the business relationship, if an approved exit paper ends it."
 FELL_ON = (
-    "When the supplier's level fell without a known cause. Reset to null once the level changes or a closed step "
-    "confirms the answers."
+    "When the supplier's level fell without a known cause. Reset to null once the level is back, falls further for a known "
+    "cause, or a closed step confirms the answers."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed with an older version."
 
