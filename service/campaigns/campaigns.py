@@ -14,7 +14,7 @@ from service.clock import now
 from service.db.campaign_tables import Campaign, CampaignSupplier
 from service.db.job_tables import Job
 from service.db.session import chunks
-from service.db.tables import new_id
+from service.db.tables import Organisation, new_id
 from service.errors import DomainError, not_found
 from service.jobs.kinds import RUN_CAMPAIGN
 from service.jobs.table import enqueue
@@ -34,6 +34,8 @@ def start_campaign(
     campaign. Raises DomainError: as :func:`service.campaigns.selection.preview` does; ``campaign.changed``, 409, if the list is
     no longer the one that was seen; ``campaign.nobody``, 422, if all suppliers are left out.
     """
+    organisation = select(Organisation.id).where(Organisation.id == session.info["organisation_id"])
+    session.execute(organisation.with_for_update(key_share=True))  # two campaigns that start at once would ask twice
     if campaign_id:
         started = session.scalars(select(Campaign).where(Campaign.id == campaign_id)).first()
         if started is not None:

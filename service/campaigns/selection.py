@@ -173,7 +173,7 @@ def _list_suppliers(session: Session, plan: Plan) -> Sequence[Supplier]:
 
 
 def _find_recently_asked(session: Session, supplier_ids: Sequence[str]) -> set[str]:
-    """Return which suppliers were asked in the last days: those that no email reached were not."""
+    """Return which suppliers were asked in the last days, or are about to be: those that no email reached were not."""
     since = now().date() - timedelta(days=load_rules()["recent_days"])
     unasked = select(CampaignSupplier.asking_id).where(
         CampaignSupplier.state.in_(("bounced", "cancelled")), CampaignSupplier.asking_id.is_not(None)
@@ -185,6 +185,10 @@ def _find_recently_asked(session: Session, supplier_ids: Sequence[str]) -> set[s
         )
         last = last.group_by(QuestionnaireRequest.supplier_id)
         found.update(session.scalars(last.having(func.max(QuestionnaireRequest.sent_on) > since)))
+        waiting = CampaignSupplier.supplier_id.in_(ids), CampaignSupplier.asking_id.is_(None)
+        found.update(
+            session.scalars(select(CampaignSupplier.supplier_id).where(CampaignSupplier.state == "queued", *waiting))
+        )
     return found
 
 

@@ -287,6 +287,34 @@ def test_a_form_that_is_sent_twice_starts_one_campaign(desk: Desk):
         assert len(session.scalars(select(Campaign)).all()) == len(session.scalars(select(Message)).all()) == 1
 
 
+def test_two_campaigns_that_start_at_the_same_moment_ask_each_supplier_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """Two officers press Start before either campaign has sent anything."""
+    desk.add_suppliers(1)
+    at_once = Barrier(2, timeout=0.5)
+
+    def preview_together(*given):
+        with suppress(BrokenBarrierError):  # only one of them is let in
+            at_once.wait()
+        return preview(*given)
+
+    monkeypatch.setattr(campaigns, "preview", preview_together)
+
+    def start(_number: int) -> str:
+        try:
+            with desk.session() as session:
+                return campaigns.start_campaign(session, Plan(name="Canneries", due_on=DUE), None, "user:ana").state
+        except DomainError as refused:
+            return refused.code
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(start, range(2))) == ["campaign.nobody", "running"]
+    desk.work()
+    with desk.session() as session:
+        assert len(session.scalars(select(Message)).all()) == 1
+
+
 @pytest.mark.parametrize(
     ("country", "ends"),
     [
