@@ -12,13 +12,15 @@ from questionnaires.validation.personal_data import CASE_KIND
 from service.db.import_tables import Import
 from service.errors import DomainError
 from service.imports.pipeline import FileView, NoUsableRows
+from service.imports.returned_rows import ANOTHER_SUPPLIER
 
 NEEDED = (
     "needs_layout"  # the state of an import whose files can be read but not understood; stored as a preview with a flag
 )
 CHOSEN, REMEMBERED, DETECTED = "chosen", "remembered", "detected"  # where the question of a column comes from
-# Rows that stay as they are whatever is said of them: above the headers, without a name, or with values in unread columns only.
-FIXED_REASONS = ("title", "nameless", "outside")
+# Rows that stay as they are whatever is said of them: above the headers, without a name, with values in unread columns only, or
+# about another supplier than the one that was asked.
+FIXED_REASONS = ("title", "nameless", "outside", ANOTHER_SUPPLIER)
 
 
 def needs_layout(import_: Import) -> bool:

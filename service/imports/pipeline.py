@@ -29,6 +29,7 @@ from service.case_reading.records import (
 )
 from service.imports.agency_sheets import leave_to_agencies
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
+from service.imports.returned_rows import SentQuestionnaires, leave_out_strangers
 from service.imports.unknown_goods import list_unknown_goods_issues
 from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
 from service.suppliers.confirmations import Voucher
@@ -243,19 +244,19 @@ def parse_files(
     *,
     allow_buyer_only: bool = False,
     models: tuple[Model, ...] | None = None,
-    is_request: Callable[[str], bool] = lambda _: True,
+    sent: SentQuestionnaires | None = None,
     read: ReadTables = read_tables,
 ) -> ParsedUpload:
     """Parse, match and validate files (name, bytes). Raises NoUsableRows if no row can be scored.
 
     ``allow_buyer_only``: whether files with nothing but the buyer's own answers are accepted. ``models``: those that say which
-    of two answers counts, by default all. ``is_request``: whether a questionnaire request of this id is known; by default,
-    every one is. ``read``: what reads the tables of a file.
+    of two answers counts, by default all. ``sent``: the questionnaires that were sent, if these are known. ``read``: what reads
+    the tables of a file.
     """
     parsed: list[_ParsedFile] = []
     for name, data in files:
         progress(f"reading {name}")
-        parsed.append(_parse_file(name, data, choices.for_file(name), on, is_request, read))
+        parsed.append(_parse_file(name, data, choices.for_file(name), on, sent, read))
     issues = [issue for file in parsed for issue in file.issues]
     total: dict[str, Any] = {count: sum(file.counts(buyer=False)[count] for file in parsed) for count in COUNTS}
     total["left_out"] = _list_left_out(parsed)
@@ -350,7 +351,7 @@ def _parse_file(
     data: bytes | RedactedFile,
     choices: Choices,
     on: date,
-    is_request: Callable[[str], bool],
+    sent: SentQuestionnaires | None,
     read: ReadTables,
 ) -> _ParsedFile:
     """Parse one file; one that cannot be read gives an issue and no tables."""
@@ -358,7 +359,7 @@ def _parse_file(
     entry: dict[str, Any] = {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "sheets": []}
     stored = isinstance(data, RedactedFile)
     try:
-        found = _read_tables(content, name, choices.to_table_options(name, on), is_request, read, stored=stored)
+        found = _read_tables(content, name, choices.to_table_options(name, on), sent, read, stored=stored)
     except FileRefused as error:
         issue = build_issue(error.code, file=name, seen=error.detail, cure=error.cure)
         return _ParsedFile(entry, (), (), [issue], f"{name}: {error.detail} {error.cure}".strip())
@@ -398,16 +399,20 @@ def _read_tables(
     data: bytes,
     name: str,
     options: TableOptions,
-    is_request: Callable[[str], bool],
+    sent: SentQuestionnaires | None,
     read: ReadTables,
     *,
     stored: bool,
 ) -> FileTables:
-    """Read the tables of a file; a workbook that names a request we do not know is read again, as a plain list."""
+    """Read the tables of a file. A workbook that names a request we do not know is read again, as a plain list; of a returned
+    questionnaire, only the rows about the supplier that was asked are kept.
+    """
     found = read(data, name, options, stored=stored)
-    if all(table.request_id is None or is_request(table.request_id) for table in found.tables):
+    if sent is None:
         return found
-    return read(data, name, replace(options, is_request=False), stored=stored)
+    if not all(table.request_id is None or sent.has(table.request_id) for table in found.tables):
+        return read(data, name, replace(options, is_request=False), stored=stored)
+    return leave_out_strangers(name, found, sent)
 
 
 def _list_left_out(files: Sequence[_ParsedFile]) -> list[dict[str, Any]]:

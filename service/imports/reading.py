@@ -24,11 +24,11 @@ from service.imports.confirming import start_assessment
 from service.imports.pipeline import Choices, NoUsableRows, ParsedUpload, parse_files
 from service.imports.recognising import recognise
 from service.imports.records import (
-    find_requests,
     load_files,
     parse_assessment_date,
     parse_choices,
 )
+from service.imports.returned_rows import SentQuestionnaires
 from service.imports.stored_readings import StoredReadings, load_readings, replace_readings
 from service.imports.supplier_rows import (
     group_by_supplier,
@@ -77,7 +77,7 @@ def read_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         on=on,
         allow_buyer_only=True,
         models=models,
-        is_request=find_requests(db, claimed.organisation_id),
+        sent=SentQuestionnaires(db, claimed.organisation_id),
         read=readings.read,
     )
     try:

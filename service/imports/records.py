@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,11 +12,9 @@ from sqlalchemy.orm import Session
 from service.blob_store import BlobStore
 from service.clock import now
 from service.db.import_tables import Import, Upload
-from service.db.session import Database
 from service.errors import DomainError
 from service.imports.pipeline import Choices, Correction, RedactedFile, RowChoice, SheetMap
 from service.imports.vouching import Vouching
-from service.questionnaires_sent import requests as questionnaire_requests
 
 
 def get_import(session: Session, import_id: str) -> Import:
@@ -77,13 +75,3 @@ def load_files(session: Session, blobs: BlobStore, import_: Import) -> list[tupl
 def _load_file(blobs: BlobStore, upload: Upload) -> bytes | RedactedFile:
     data = blobs.get(upload.sha256)
     return RedactedFile(data) if upload.redacted else data
-
-
-def find_requests(db: Database, organisation_id: str) -> Callable[[str], bool]:
-    """Return what says whether an organisation has a questionnaire request of an id: another's form counts as a plain list."""
-
-    def is_request(request_id: str) -> bool:
-        with db.for_organisation(organisation_id, write=False) as session:
-            return questionnaire_requests.exists(session, request_id)
-
-    return is_request

@@ -27,11 +27,11 @@ from service.imports import editions
 from service.imports.pipeline import ParsedUpload, parse_files
 from service.imports.recognising import recognise
 from service.imports.records import (
-    find_requests,
     get_assessment_date,
     load_files,
     parse_choices,
 )
+from service.imports.returned_rows import SentQuestionnaires
 from service.imports.stored_readings import load_readings, replace_readings
 from service.imports.supplier_rows import (
     SupplierRows,
@@ -44,7 +44,6 @@ from service.questionnaires_sent import requests as questionnaire_requests
 from service.questionnaires_sent.asked_back import list_asked_back
 from service.suppliers import identity
 from service.suppliers import repository as suppliers
-from service.suppliers.identity import supplier_key
 from service.suppliers.imposed_labour import keep_documented_labour
 from service.suppliers.merge_rules import get_risk_lookup, merge_duplicates
 from service.suppliers.organisation_models import list_organisation_models
@@ -72,14 +71,13 @@ def assess_import(db: Database, blobs: BlobStore, claimed: ClaimedJob) -> None:
         readings = load_readings(session, blobs, import_)
         on = get_assessment_date(import_)
         models = list_organisation_models(session, on)
-    is_request = find_requests(db, claimed.organisation_id)
     parsed: ParsedUpload = parse_files(
         files,
         parse_choices(choices),
         on,
         allow_buyer_only=True,
         models=models,
-        is_request=is_request,
+        sent=SentQuestionnaires(db, claimed.organisation_id),
         read=readings.read,
     )
     checkpoint = dict(claimed.checkpoint)
@@ -237,27 +235,25 @@ def _apply_returned_forms(
 ) -> None:
     """Complete the answers of returned questionnaires from their requests: a blank in a returned form was declined.
 
-    This applies only to the supplier the form was sent to, not to any other row: a short list declines nothing.
+    All rows of such a sheet are about the supplier that was asked (:mod:`service.imports.returned_rows`).
     """
     for batch in parsed.batches:
         asking_id = parsed.request_ids.get((batch.file, batch.sheet))
         request_and_supplier = (
             None if asking_id is None else questionnaire_requests.receive_returned_form(session, asking_id, by, on)
         )
-        if request_and_supplier is None or request_and_supplier[1].kind != batch.kind:
+        if request_and_supplier is None:
             continue
         request, supplier = request_and_supplier
         asked_back = list_asked_back(session, request.id)
-        its_keys = {supplier.key, *(old.key for old in identity.list_aliases(session, supplier))}
         for answers in answers_of[id(batch)]:
-            if supplier_key(answers) in its_keys:
-                complete = (
-                    questionnaire_requests.complete_asked_back(supplier, asked_back, answers, on)
-                    if asked_back
-                    else questionnaire_requests.complete_returned_answers(request, answers, on)
-                )
-                answers.clear()
-                answers.update(complete)
+            complete = (
+                questionnaire_requests.complete_asked_back(supplier, asked_back, answers, on)
+                if asked_back
+                else questionnaire_requests.complete_returned_answers(request, answers, on)
+            )
+            answers.clear()
+            answers.update(complete)
 
 
 def is_short(import_: Import) -> bool:

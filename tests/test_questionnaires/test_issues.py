@@ -24,7 +24,7 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     "cell.corrected",  # tests/test_service/test_import_corrections.py
     # tests/test_service/test_weak_keys.py
     *("key.lost_digits", "key.other_name", "key.remark", "key.shared"),
-    "agency.not_asked",  # tests/test_service/test_returned_forms.py
+    *("agency.not_asked", "row.other_supplier"),  # tests/test_service/test_returned_forms.py
     "workers.women",  # tests/test_service/test_api_rules.py
     # tests/test_service/test_evidence_confirmed.py
     *("evidence.names_no_question", "evidence.returned_form"),

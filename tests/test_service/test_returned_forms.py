@@ -1,6 +1,7 @@
 """Returned forms: the blanks in a returned form count as declined by its supplier and by no other."""
 
 import re
+from datetime import date
 from io import BytesIO
 
 import pytest
@@ -15,6 +16,7 @@ from questionnaires.form import load_form
 from reports.document import DRAFT
 from service.db.session import Database
 from service.db.tables import Supplier
+from service.questionnaires_sent.requests import build_request_workbook, create_request
 from service.reporting.stored_reports import build_internal_report, build_supplier_copy
 
 CANNERY = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -36,7 +38,11 @@ def request_form(portal: Portal, reference: str = "S-1") -> tuple[str, str]:
 
 def filled_in(portal: Portal, form: str, *rows: dict[str, object]) -> bytes:
     """The form with answers put in by question, from its first row on."""
-    book = load_workbook(BytesIO(portal.get(form).get_data()))
+    return fill_in(portal.get(form).get_data(), *rows)
+
+
+def fill_in(form: bytes, *rows: dict[str, object]) -> bytes:
+    book = load_workbook(BytesIO(form))
     sheet = book.worksheets[1]
     at = {
         q.id: [h.value for h in sheet[2]].index(q.title) + 1
@@ -154,12 +160,70 @@ def test_only_the_form_itself_takes_the_draft_mark_away(portal: Portal, database
     assert list_drafts() == [False, False, False]
 
 
-def test_blanks_in_another_row_of_the_form_are_not_declined(portal: Portal):
+SISTER = {"reference": "S-2", "name": "Red Quay Foods", "country": "TH", "sector": ["1020"]}
+
+
+SISTERS = """
+    | Reference | Name | Country | Sector | Who holds workers' identity documents |
+    |---|---|---|---|---|
+    | {} | Red Quay Foods | Thailand | 1020 | held by the employer |
+    """
+
+
+def read_all(database: Database) -> dict[str, dict[str, object]]:
+    """The answers of all suppliers, by name."""
+    with database.unscoped() as session:
+        return {supplier.name: dict(supplier.answers) for supplier in session.scalars(select(Supplier))}
+
+
+@pytest.mark.parametrize("reference", ["S-2", ""])
+def test_a_row_about_a_sister_site_is_left_out_and_named_before_confirming(
+    portal: Portal, database: Database, reference: str
+):
+    portal.import_file("list.xlsx", workbook(SISTERS.format(reference)))
     _, form = request_form(portal)
-    other = {"reference": "S-2", "name": "Red Quay Foods", "country": "Thailand"}
-    take_in(portal, "back.xlsx", filled_in(portal, form, {}, other))
-    assert declined(portal, "S-1")
-    assert declined(portal, "S-2") == set()
+    before = read_all(database)
+    row = {"name": "Red Quay Foods", "country": "Thailand", "papers_retention": "own"}
+    row |= {"reference": reference} if reference else {}
+    data = filled_in(portal, form, {"papers_retention": "own"}, row, {"name": "New Quay Mill", "country": "Thailand"})
+    preview = portal.import_file("back.xlsx", data, confirm="false")
+    (issue,) = (issue for issue in preview["issues"] if issue["code"] == "row.other_supplier")
+    assert (issue["seen"], [cell[1:] for cell in issue["cells"]]) == ("Blue Pier Cannery", ["4", "5"])
+    assert [(group["reason"], group["count"]) for group in preview["left_out"]] == [("another_supplier", 2)]
+    assert [preview[count] for count in ("rows", "accepted", "rejected")] == [1, 1, 0]
+    done = take_in(portal, "back.xlsx", data)
+    assert done["left_out"] == preview["left_out"]
+    after = read_all(database)
+    assert after["Blue Pier Cannery"]["papers_retention"] == "worker_holds"
+    assert after == {**before, "Blue Pier Cannery": after["Blue Pier Cannery"]}
+
+
+def test_a_returned_form_without_a_row_about_its_supplier_says_why_it_cannot_be_used(portal: Portal):
+    _, form = request_form(portal)
+    portal.import_file("list.xlsx", workbook(SISTERS.format("S-2")))
+    data = filled_in(portal, form, {"reference": "S-2", "name": "Red Quay Foods", "papers_retention": "own"})
+    refused = portal.import_file("back.xlsx", data)
+    assert "This questionnaire was sent to Blue Pier Cannery" in refused["problem"]["detail"]
+    assert portal.get("/suppliers/S-1/questionnaires").json["items"][0]["returned_on"] is None
+
+
+def organisation_of(database: Database) -> str:
+    with database.unscoped() as session:
+        return session.scalars(select(Supplier.organisation_id)).first()
+
+
+def test_a_supplier_that_adds_its_registration_number_declines_the_rest_all_the_same(
+    portal: Portal, database: Database
+):
+    portal.import_file("list.xlsx", workbook(SISTERS.format("")))
+    with database.for_organisation(organisation_of(database)) as session:
+        supplier = session.scalars(select(Supplier)).one()
+        request = create_request(session, supplier, "site", "the desk", date(2026, 11, 1), "Ana")
+        form = build_request_workbook(request, supplier, FORM)
+    row = {"registration_number": "0105536000315", "papers_retention": "own"}
+    take_in(portal, "back.xlsx", fill_in(form, row))
+    (answers,) = read_all(database).values()
+    assert (answers["papers_retention"], answers["movement"]) == ("worker_holds", "declined")
 
 
 LIST = """

@@ -41,6 +41,7 @@ REASONS = {
     "chosen": lazy_gettext("Left out at your request"),
     "nameless": lazy_gettext("No name, no reference and hardly any other value"),
     "outside": lazy_gettext("Values only in columns that are not read"),
+    "another_supplier": lazy_gettext("About another supplier than the one that was asked"),
     "asked_sum_or_supplier": lazy_gettext("Is this a total or a supplier?"),
     "asked_note_or_supplier": lazy_gettext("Is this a note or a supplier?"),
     "asked_heading_or_supplier": lazy_gettext("Is this a heading or a supplier?"),
