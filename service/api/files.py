@@ -134,6 +134,7 @@ def choices_from(texts: Mapping[str, str]) -> dict[str, Any]:
     if texts.get("evidence_confirmed") == "true":
         check_may_vouch()
         choices["evidence_confirmed"] = get_caller().name
+        choices["without_workers"] = not get_caller().sees_worker_derived
     if texts.get("confirm") != "false":
         choices["confirm"] = True
     return {name: value for name, value in choices.items() if value}

@@ -27,7 +27,13 @@ CONFIRMATION = EvidenceConfirmationSchema()
 def build_voucher(confirmation: Mapping[str, Any]) -> Voucher:
     """Return who confirms evidence, with the caller's reference and questions."""
     who = get_caller()
-    return Voucher(who.name, today(who.time_zone), confirmation.get("reference"), tuple(confirmation.get("covers", ())))
+    return Voucher(
+        who.name,
+        today(who.time_zone),
+        confirmation.get("reference"),
+        tuple(confirmation.get("covers", ())),
+        who.sees_worker_derived,
+    )
 
 
 def check_may_vouch() -> None:

@@ -31,8 +31,7 @@ from service.imports.agency_sheets import leave_to_agencies
 from service.imports.duplicate_rows import ParsedSheet, list_duplicate_issues
 from service.imports.returned_rows import SentQuestionnaires, leave_out_strangers
 from service.imports.unknown_goods import list_unknown_goods_issues
-from service.imports.vouching import Vouching, build_reference, vouch_for_sheet
-from service.suppliers.confirmations import Voucher
+from service.imports.vouching import Vouching, vouch_for_sheet
 from service.suppliers.identity import RowKey, identify_rows, take_identity
 
 COUNTS = ("rows", "accepted", "rejected")
@@ -384,8 +383,7 @@ def _parse_file(
             answers = from_columns(submission.accepted, submission.answers)
             parsed = ParsedSheet(Batch(kind, answers, name, sheet, submission.rows), matched)
             if choices.vouching and choices.vouching.covers_file(name) and kind in ("site", "agency"):
-                voucher = Voucher(choices.vouching.by, on, build_reference(name))
-                parsed, more = vouch_for_sheet(parsed, voucher, submission.returned)
+                parsed, more = vouch_for_sheet(parsed, choices.vouching.build_voucher(name, on), submission.returned)
                 issues += more
             issues += list_unknown_goods_issues(parsed, load_facts().as_of(on))
             sheets.append(parsed)

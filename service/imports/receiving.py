@@ -39,6 +39,7 @@ CHOICES = (
     "date_order",
     "answered_by",
     "evidence_confirmed",
+    "without_workers",
     "confirm",
     "on",
     "previous",

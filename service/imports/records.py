@@ -33,12 +33,15 @@ def list_imports(session: Session, limit: int = 50) -> Sequence[Import]:
 def parse_choices(choices: Mapping[str, Any]) -> Choices:
     """Parse the stored choices. ``columns``: one map for all sheets, or a list of maps for individual sheets.
 
-    ``evidence_confirmed``: the name of the sender who confirms the evidence in the files.
+    ``evidence_confirmed``: the name of the sender who confirms the evidence in the files, ``without_workers``: except
+    that from workers, which the sender may not see.
     """
     names = ("kind", "country", "sector", "sheet", "date_order", "answered_by")
     options: dict[str, Any] = {name: choices.get(name) or None for name in names}
     if choices.get("evidence_confirmed"):
-        options["vouching"] = Vouching(choices["evidence_confirmed"])
+        options["vouching"] = Vouching(
+            choices["evidence_confirmed"], sees_worker_derived=not choices.get("without_workers")
+        )
     options["layouts"] = choices.get("layouts") or {}
     options["own_words"] = choices.get("own_words") or {}
     options["rows"] = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +22,21 @@ MAX_NAMED_CELLS = 5  # an issue names its first cells and counts the rest
 
 
 class Vouching(NamedTuple):
-    """Who vouches for the evidence in which files of an upload (None: in all of them)."""
+    """Who vouches for the evidence in which files of an upload (None: in all of them), and whether that includes evidence from
+    workers.
+    """
 
     by: str
     files: frozenset[str] | None = None
+    sees_worker_derived: bool = True
 
     def covers_file(self, name: str) -> bool:
         """Return whether the evidence in a file is vouched for."""
         return self.files is None or name in self.files
+
+    def build_voucher(self, file: str, on: date) -> Voucher:
+        """Return how the evidence in a file is confirmed on a day."""
+        return Voucher(self.by, on, build_reference(file), sees_worker_derived=self.sees_worker_derived)
 
 
 def build_reference(file: str) -> str | None:

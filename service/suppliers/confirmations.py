@@ -8,7 +8,7 @@ confirmed for the questions that it or its confirmation names. A confirmation al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -26,19 +26,23 @@ from service.assessment.evidence_entries import (
     without_confirmation,
 )
 from service.errors import DomainError, not_found
+from service.report_content.redaction import comes_from_workers
 from service.suppliers.merge_rules import RiskLookup, Row
+
+FROM_WORKERS = "evidence.from_workers"  # the code of a piece that only those may confirm who see what workers reported
 
 
 @dataclass(frozen=True)
 class Voucher:
     """How the buyer confirms evidence: who, when, under which reference, and for which questions (none named: all
-    that the evidence covers).
+    that the evidence covers). ``sees_worker_derived``: whether evidence from workers is visible to whoever confirms.
     """
 
     by: str
     on: date
     reference: str | None = None
     covers: tuple[str, ...] = ()
+    sees_worker_derived: bool = True
 
 
 def list_confirmable_questions(answers: Row, piece: Piece, risk_lookup: RiskLookup) -> list[str]:
@@ -102,6 +106,13 @@ def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: Ris
 def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
     """Return why a piece cannot be confirmed, whatever was answered; None if it can."""
     day = parse_day(piece.get("date"))
+    if not voucher.sees_worker_derived and comes_from_workers(piece["grade"], piece.get("source")):
+        return DomainError(
+            FROM_WORKERS,
+            403,
+            "Evidence from workers is confirmed by people who may see what workers reported, or with an API key with the "
+            "scope cases:read.",
+        )
     if piece["grade"] == SELF_DECLARED:
         return DomainError(
             "evidence.self_declared",
@@ -175,8 +186,11 @@ def vouch_for_row(
     for entry in entries:
         confirmable = list_confirmable_questions(answers, entry.piece, risk_lookup)
         named = [question for question in voucher.covers if question in confirmable]
-        own = Voucher(voucher.by, voucher.on, voucher.reference, tuple(named))
+        own = replace(voucher, covers=tuple(named))
         fault = find_fault(entry.piece, own)
+        if fault is not None and fault.code == FROM_WORKERS:
+            claimed.append((FROM_WORKERS, describe_piece(entry.piece)))
+            continue
         if fault is not None and fault.code != "evidence.covers_required":
             continue  # intake reports the date
         if fault is not None or not confirmable or (voucher.covers and not named):

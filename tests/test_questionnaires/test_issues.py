@@ -28,6 +28,7 @@ REPORTED_BY_SERVICE = {"sheet.hidden", "sheet.no_table", "sheet.of_countries", "
     "workers.women",  # tests/test_service/test_api_rules.py
     # tests/test_service/test_evidence_confirmed.py
     *("evidence.names_no_question", "evidence.returned_form"),
+    "evidence.from_workers",  # tests/test_service/test_api_evidence.py
 }
 # tests/test_questionnaires/test_watchlist.py
 REPORTED_FOR_WATCHLISTS = {f"watchlist.{what}" for what in ("characters", "columns", "kind", "no_name", "twice")}

@@ -341,6 +341,26 @@ def test_results_list_evidence_with_its_state_and_hide_that_of_workers(
     assert [each["grade"] for each in other.get("/suppliers/S-1").json["evidence"]] == ["document", "audit"]
 
 
+def test_a_key_that_may_not_see_what_workers_reported_confirms_no_evidence_from_them(
+    app: Flask, organisation_id: str, portal: Portal
+):
+    """Otherwise a procurement system could lower a score because workers said so, and nobody would have asked them."""
+    plain = portal.put("/suppliers/S-1", {**WHO, **SAFE}).json
+    other = make_portal(app, organisation_id, *(ACCESS.scopes.keys() - {"cases:read"}))
+    refused = other.post("/suppliers/S-1/evidence", {**INTERVIEWS, "covers": list(SAFE)})
+    assert (refused.status_code, refused.json["code"]) == (403, "evidence.from_workers")
+    piece = {**INTERVIEWS, "covers": list(SAFE)}
+    sent = other.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [piece], "evidence_confirmed": True})
+    assert "evidence.from_workers" in {issue["code"] for issue in sent.json["issues"]}
+    row = "Reference,Name,Country,Sector,Workers' papers,Evidence pieces\n"
+    row += "S-1,Blue Pier Cannery,TH,1020,worker_holds,worker voice; 2026-05-02; covers papers_retention\n"
+    done = other.import_file("list.csv", row.encode(), evidence_confirmed="true")
+    assert "evidence.from_workers" in {issue["code"] for issue in done["issues"]}
+    now = portal.get("/suppliers/S-1").json
+    assert {piece["state"] for piece in portal.get("/suppliers/S-1/evidence").json["items"]} == {"claimed"}
+    assert [now[part] for part in RESULT] == [plain[part] for part in RESULT]
+
+
 def test_what_if_shows_what_confirming_would_change_and_says_what_it_supposes(portal: Portal):
     stored = portal.put("/suppliers/S-1", {**WHO, **SAFE, "evidence": [AUDIT, GAP[0]]}).json
     audit, letter = (piece["id"] for piece in list_pieces(portal))
