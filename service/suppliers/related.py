@@ -15,6 +15,8 @@ from service.db.tables import AgencyName, Engagement, Supplier
 def list_agencies(session: Session, site: Supplier) -> Sequence[tuple[str, Supplier | None]]:
     """List the agencies a site names: each name with its supplier, if that agency was assessed."""
     links = session.scalars(select(Engagement).where(Engagement.site_id == site.id)).all()
+    if not links:
+        return []
     rows = session.execute(
         select(AgencyName.key, Supplier)
         .join(Supplier, Supplier.id == AgencyName.agency_id)

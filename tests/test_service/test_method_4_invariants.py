@@ -193,8 +193,22 @@ def test_a_declined_context_scores_no_lower_than_any_answer_where_labour_is_impo
     truth = data.draw(st.sampled_from(truths))
     # A sender counts when it is documented for the country, and none is documented for all countries here.
     answered, declined = assess_rows({**row, question: truth}, {**row, question: "declined"}, facts=IMPOSED)
-    for number in ("score", "worst"):
+    assert declined["score"] >= answered["score"] - SMALL
+    if question != "flag" or not answered["place_open"]:
+        assert declined["worst"] >= answered["worst"] - SMALL
+
+
+@invariant(60)
+@given(sites)
+def test_a_declined_flag_gains_no_level_over_one_of_a_country_with_a_documented_region(row: Answers) -> None:
+    # Where the place is open, no answer counts in the worst case; a declined flag counts as that of the riskiest state instead.
+    # The two worst cases are less than a point apart, so nothing but the level "low" could depend on it, which is open to neither.
+    answered, declined = assess_rows({**row, "flag": "TH"}, {**row, "flag": "declined"}, facts=IMPOSED)
+    for number in ("score", "inherent"):
         assert declined[number] >= answered[number] - SMALL, number
+    assert declined["worst"] >= answered["worst"] - 1
+    assert declined["level"] != "low"
+    assert get_queue_rank(declined)[0] >= get_queue_rank(answered)[0]
 
 
 # ---------------------------------------------------------------- labour imposed by a state
