@@ -213,8 +213,8 @@ def merge_questions(core: Questionnaire, pack: Questionnaire) -> tuple[Question,
             raise DataFileError(
                 pack.file,
                 question.id,
-                f"{core.file} asks it differently",
-                "Ask it in one form only, or identically in both.",
+                f"{core.file} asks this question differently",
+                "Ask the question in one form only, or use the same wording in both.",
             )
     return core.questions + tuple(question for question in pack.questions if question.id not in core.by_id)
 

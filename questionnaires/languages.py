@@ -152,7 +152,10 @@ def build_language(data: Mapping[str, Any], code: str, file: str) -> Language:
     for confirmation in data.get("confirmed", ()):
         if confirmation.keys() != CONFIRMATION_KEYS or not confirmation["by"] or type(confirmation["on"]) is not date:
             raise DataFileError(
-                file, "confirmed", "lacks who confirmed the texts, or when", "Give by (a role), on (a date) and texts."
+                file,
+                "confirmed",
+                "does not say who confirmed the texts, or when",
+                "Enter 'by' (a role), 'on' (a date) and 'texts'.",
             )
         for english, text in confirmation["texts"].items():
             texts[english] = Translation(text, confirmation["by"], confirmation["on"])

@@ -117,7 +117,7 @@ def _build_comparison(question: str, operator: str, right: ast.expr) -> Comparis
     if not values:
         raise RelevanceError(f"the list after {question} is empty")
     if operator in ORDER and not all(map(_is_number, values)):
-        raise RelevanceError(f"'{operator}' compares numbers, and {values[0]!r} is a text")
+        raise RelevanceError(f"'{operator}' compares numbers, and {values[0]!r} is text")
     return Comparison(question, operator, values)
 
 

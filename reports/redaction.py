@@ -33,7 +33,7 @@ def for_audience(report: Report) -> Report:
         return report
     if not _rests_on_own_answers(report):
         raise ValueError(
-            "a supplier's copy may use only the supplier's own answers; these results also use what others reported"
+            "a supplier's copy can use only the supplier's own answers; these results also use what others reported"
         )
     plan = _supplier_steps(report.plan)
     return replace(

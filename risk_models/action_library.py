@@ -250,7 +250,7 @@ def _validate_action(action: Action, file: str, item: str) -> None:
         raise DataFileError(file, item, "'heard_by' is needed where 'contacts_workers' is true, and only there")
     if action.contacts_workers and action.owner == "supplier":
         raise DataFileError(
-            file, item, "an action of the employer cannot contact workers: they would not be heard in private"
+            file, item, "an action of the employer cannot contact workers: they could not speak in private"
         )
     for state in action.states:
         if state not in FINDING_STATES or state not in action.due_days:

@@ -135,7 +135,8 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
         f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by "
         "state-imposed labour",
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
-        "A state imposes labour there. No audit or answer at the site can show otherwise, and asking could harm workers.",
+        "State-imposed labour is documented there. No audit of the site or answer from it can show otherwise, and "
+        "asking could harm workers.",
         format_due(step),
     )
 
@@ -175,11 +176,12 @@ def _decide_on_own_practices(report: Report) -> Decision | None:
     if not harmful:
         return None
     dates = [step.due for step in report.buyer_plan if step.due]
-    practices = format_count(len(harmful), "buying practice")
+    practices = f"{len(harmful):,} of our own buying practices"
+    they_make = "This makes" if len(harmful) == 1 else "They make"
     return Decision(
-        f"change {practices} of our own",
-        f"Change {practices} of our own.",
-        f"They make forced labour at suppliers more likely: {'; '.join(map(_uncapitalise, harmful[:MAX_NAMES]))}.",
+        f"change {practices}",
+        f"Change {practices}.",
+        f"{they_make} forced labour at suppliers more likely: {'; '.join(map(_uncapitalise, harmful[:MAX_NAMES]))}.",
         f"By {format_short_date(min(dates))}" if dates else "Next meeting",
     )
 
@@ -222,19 +224,22 @@ def _describe_people(report: Report) -> tuple[Paragraph | Table | Picture, ...]:
 
 def _state_range(low: float, high: float) -> str:
     if low == 0:
-        return f"{_capitalise(format_people(high))} people work at sites about which too little is known to rate them."
+        return (
+            f"{_capitalise(format_people(high))} people work at sites that cannot be rated because too little is known "
+            "about them."
+        )
     if high == low:
         return f"{_capitalise(format_people(low))} people work at sites rated Critical or High."
     return (
         f"Between {format_people(low)} and {format_people(high)} people may be affected: {format_people(low)} work at sites "
-        "rated Critical or High, the others at sites about which too little is known to rate them."
+        "rated Critical or High, the others at sites that cannot be rated because too little is known about them."
     )
 
 
 def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
     changes = report.changes
     if changes is None:
-        return (Paragraph("There is no earlier assessment with which to compare these results."),)
+        return (Paragraph("There is no earlier assessment to compare these results with."),)
     since = format_date(changes.since)
     added = f" {format_count(changes.added, 'supplier')} {'was' if changes.added == 1 else 'were'} added." * bool(
         changes.added
@@ -257,7 +262,7 @@ def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
     )
     if changes.unexplained:
         fell = format_count(changes.unexplained, "supplier", "suppliers")
-        text += f" {fell} fell to a lower level without a known cause. This does not yet show that the risk is lower."
+        text += f" {fell} fell to a lower level without a known cause. This does not prove that the risk is lower."
     return (
         Paragraph(text + (f" The first {MAX_CHANGES} are shown." if more > 0 else "")),
         Table(("Supplier", "Level then", "Level now"), tuple(rows), (50, 25, 25)),
@@ -288,7 +293,7 @@ def _describe_confidence(report: Report) -> tuple[str, ...]:
     texts = [f"{who} answered fewer than half of the key questions."] * bool(thin)
     blanks = sum(headline.silent or headline.up_to for headline in report.results)
     if blanks:
-        level_of = "level of 1 supplier rests" if blanks == 1 else f"levels of {blanks:,} suppliers rest"
+        level_of = "level of 1 supplier is based" if blanks == 1 else f"levels of {blanks:,} suppliers are based"
         texts.append(f"The {level_of} mainly on questions left blank, not on findings.")
     if report.withheld:
         texts.append(report.withheld)

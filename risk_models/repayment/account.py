@@ -213,7 +213,7 @@ class _AccountCalculation:
         totals = [i for i in counted if entries[i].line.item == TOTAL_ITEM]
         parts = [i for i in counted if entries[i].line.item != TOTAL_ITEM]
         excluded |= self.find_lower_groups(entries, [group for group in (totals, parts) if group], "total_or_items")
-        reason = "A higher figure is given for the same payment elsewhere."
+        reason = "Other evidence gives a higher figure for the same payment."
         return [
             replace(entry, line=replace(entry.line, counted=False, reason=reason)) if i in excluded else entry
             for i, entry in enumerate(entries)

@@ -86,7 +86,7 @@ def read_bundle(data: bytes) -> Bundle:
     Raises DomainError: ``bundle.too_large``, 413; ``bundle.damaged``, ``bundle.changed``, ``bundle.signature``, 422.
     """
     if len(data) > MAX_SIZE:
-        raise DomainError("bundle.too_large", 413, f"A file of answers can have up to {MAX_SIZE // 1_000_000} MB.")
+        raise DomainError("bundle.too_large", 413, f"A file of answers can be up to {MAX_SIZE // 1_000_000} MB.")
     try:
         files = read_archive(data, LIMITS)
     except InvalidArchive as error:
@@ -102,7 +102,7 @@ def read_bundle(data: bytes) -> Bundle:
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, binascii.Error) as error:
         raise _build_damaged("its manifest or signature cannot be read") from error
     if not is_known:
-        raise _build_damaged(f"its format is not “{FORMAT}”, or its key is not the one it names")
+        raise _build_damaged(f"its format is not “{FORMAT}”, or the key in it does not match its key ID")
     if not is_signed(public_key, files[MANIFEST], signed):
         raise DomainError("bundle.signature", 422, "The signature of this file is not valid. Nothing was saved.")
     for name in (ANSWERS, WORKBOOK):

@@ -88,7 +88,7 @@ def _check(bundle: Bundle, supplier: Supplier, on: date) -> None:
     latest = (supplier.form_answers or {}).get("form_returned")
     if isinstance(latest, str) and latest > bundle.sent_on.isoformat():
         detail = (
-            f"This supplier returned a newer questionnaire on {latest}. Its answers are not replaced by older ones."
+            f"This supplier has already returned a newer questionnaire ({latest}), so these answers are not imported."
         )
         raise DomainError("bundle.outdated", 409, detail)
 

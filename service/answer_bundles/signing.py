@@ -23,7 +23,9 @@ def sign_answers(
     """
     if request.submitted_at is None or request.returned_on is None or form.asked_back:
         raise DomainError(
-            "bundle.not_sent", 409, "A signed file is available only for a complete questionnaire that has been sent."
+            "bundle.not_sent",
+            409,
+            "A signed file is available only for a complete questionnaire that has been submitted.",
         )
     texts = {**form.given, **{question: text for question, text in check.texts.items() if text}}
     answers = {question: text for question, text in texts.items() if text and question not in LEFT_OUT}

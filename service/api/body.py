@@ -42,7 +42,7 @@ def parse_day(name: str, text: str) -> date:
 
 
 def _too_large() -> DomainError:
-    detail = f"A JSON body can have at most {LONGEST:,} bytes."
+    detail = f"A JSON body can be at most {LONGEST:,} bytes long."
     return DomainError("body.too_large", 413, detail, title="JSON body too large", limit=LONGEST)
 
 

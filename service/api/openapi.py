@@ -63,7 +63,10 @@ ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'
 HEADERS: Json = {
     f"RateLimit-{name}": {"description": about, "schema": {"type": "integer"}}
     for name, about in (
-        ("Limit", "Maximum number of requests per minute with this API key (for `jobs.too_many`: of waiting jobs)."),
+        (
+            "Limit",
+            "Maximum number of requests per minute with this API key; for `jobs.too_many`, the maximum number of waiting jobs.",
+        ),
         ("Remaining", "Requests remaining in the current minute."),
         ("Reset", "Seconds until the limit resets."),
     )
@@ -153,9 +156,7 @@ def document(routes: Iterable[Route]) -> Json:
         "key", {"type": "http", "scheme": "bearer", "description": "An API key. It starts with `dk_`."}
     )
     flow = {"tokenUrl": "/api/v1/oauth/token", "scopes": dict(ACCESS.scopes)}
-    about = (
-        "An access token for 15 minutes. The client ID is the prefix of an API key, and the client secret is the key."
-    )
+    about = "An access token, valid for 15 minutes. The client ID is the prefix of an API key, and the client secret is the key."
     spec.components.security_scheme(
         "token", {"type": "oauth2", "flows": {"clientCredentials": flow}, "description": about}
     )

@@ -258,8 +258,8 @@ class _Gate:
                 return "hold.raised", RAISED_TEXT, "A case handler or officer can explain what ends the hold."
             # Where a state imposes the labour, nobody may ask its workers whether they are safe.
             ends_when = (
-                "A state imposes the labour here, so do not contact anyone there. The hold ends with the decision on whether "
-                "to continue buying from here."
+                "State-imposed labour is documented here, so do not contact anyone there. The hold ends once you have decided "
+                "whether to continue buying from this supplier."
                 if self.assessed.state_imposed[0]
                 else "The hold ends when workers or an authority confirm that the people concerned are safe, and the case or "
                 "report is closed."

@@ -52,7 +52,7 @@ def create_link(session: Session, user_id: str, scope: str, by: str) -> str:
     # Locked until the transaction ends, so that two requests cannot both create the last link.
     session.scalars(select(User.id).where(User.id == user_id).with_for_update()).one()
     if sum(link.revoked_at is None for link in list_links(session, user_id)) >= MOST_LINKS:
-        raise DomainError("calendar.too_many", 409, f"You have {MOST_LINKS} calendar links. Revoke one first.")
+        raise DomainError("calendar.too_many", 409, f"You already have {MOST_LINKS} calendar links. Revoke one first.")
     token = secrets.token_urlsafe(32)
     link = CalendarLink(user_id=user_id, scope=scope, token_hash=hash_token(token), created_at=now())
     session.add(link)

@@ -69,7 +69,9 @@ def add_totp(session: Session, user_id: str, secret: str, code: str, secret_keys
 def add_factor(session: Session, factor: SecondFactor) -> SecondFactor:
     """Save a second factor of a user and return it. Raises DomainError ``second_factor.too_many``, 409."""
     if len(list_factors(session, factor.user_id)) >= MAX_FACTORS:
-        raise DomainError("second_factor.too_many", 409, f"You can have at most {MAX_FACTORS}. Remove one first.")
+        raise DomainError(
+            "second_factor.too_many", 409, f"You can have at most {MAX_FACTORS} second factors. Remove one first."
+        )
     factor.id, factor.created_at = new_id(), now()
     session.add(factor)
     session.flush()

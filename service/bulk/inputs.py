@@ -97,7 +97,7 @@ def _convert_parquet(path: Path, limits: Limits) -> bytes:
                 texts = [_convert_column(name, column) for name, column in zip(names, batch.columns, strict=True)]
                 writer.write_batch(pa.record_batch(texts, schema=schema))
                 if out.tell() > limits.bytes:
-                    raise FileRefused("upload.too_large", f"As CSV, it has more than {limits.bytes / 1e6:.0f} MB.")
+                    raise FileRefused("upload.too_large", f"As CSV, it is larger than {limits.bytes / 1e6:.0f} MB.")
     except pa.ArrowException as error:
         raise FileRefused("file.corrupt") from error
     return out.getvalue()

@@ -94,7 +94,7 @@ def create_links(session: Session, campaign_id: str, scope: str, address: str, b
         raise DomainError(
             "merge_file.nobody",
             409,
-            "No supplier is still waiting for a link. Choose all suppliers that have not answered.",
+            "No suppliers are still waiting for a link. Choose all suppliers that have not answered.",
         )
     record_event(session, by, "campaign.merge_file", "campaign", campaign.id, {"links": len(lines), "scope": scope})
     return lines

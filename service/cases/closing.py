@@ -177,7 +177,7 @@ def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, o
         raise DomainError(
             "case.closing_check",
             422,
-            "Someone has to speak to the workers after the case is opened. Enter a date after that.",
+            "Someone has to speak to the workers after the case is opened. Enter a date after the case was opened.",
         )
     if check.chosen_by not in CHOSEN_BY:
         raise DomainError("case.closing_check", 422, f"Choose who selected the workers: {', '.join(CHOSEN_BY)}.")

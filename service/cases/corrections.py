@@ -98,7 +98,7 @@ def check_deletion(session: Session, case: StoredCase, reason: str) -> None:
             "case.two_users",
             409,
             "People were in danger here. An approver has to close this case before it can be deleted. Until then, you can "
-            "correct its texts and remove its notes.",
+            "correct its text and remove its notes.",
         )
 
 

@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a file whose evidence you have checked and are confirming (can be repeated); evidence in returned "
+        help="a file whose evidence you have checked and now confirm (can be repeated); evidence in returned "
         "forms remains claimed",
     )
     assess.add_argument(

@@ -54,7 +54,7 @@ def verify_bundle(data: bytes, name: str) -> int:
     except DomainError as error:
         raise UsageError(f"{name}: {error.detail}") from error
     print(
-        f"{len(bundle.answers)} answers to {bundle.form} {bundle.form_version}, sent on {bundle.sent_on.isoformat()}."
+        f"{len(bundle.answers)} answers to {bundle.form} {bundle.form_version}, submitted on {bundle.sent_on.isoformat()}."
     )
     print(f"They have not been changed since they were signed with the key {bundle.fingerprint}.")
     return 0

@@ -87,7 +87,7 @@ def create_system(
     """
     host = get_host(kind)
     if session.scalars(select(func.count(ConnectedSystem.id))).one() >= MAX_SYSTEMS:
-        raise DomainError("system.too_many", 422, f"An organisation can have {MAX_SYSTEMS} connected systems.")
+        raise DomainError("system.too_many", 422, f"An organisation can have up to {MAX_SYSTEMS} connected systems.")
     system = ConnectedSystem(
         id=new_id(), kind=kind, name="", address="", mapping=dict(host.mapping), created_by=by, created_at=now()
     )

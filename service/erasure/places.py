@@ -30,7 +30,7 @@ PLACES: Mapping[str, Place] = {
     "access_token": Place("no_subject", "Tokens belong to keys of the organisation."),
     "agency_name": Place("deleted", "The names of an agency are deleted with it."),
     "answer_file": Place(
-        "deleted", "Files are deleted with the questionnaire request they were sent for, and their bytes with them."
+        "deleted", "Files and their content are deleted with the questionnaire request that they were sent for."
     ),
     "api_key": Place("no_subject", "Keys belong to the organisation."),
     "asking": Place("deleted", "Questionnaire requests are deleted with the supplier they were sent to."),
@@ -48,18 +48,20 @@ PLACES: Mapping[str, Place] = {
     ),
     "campaign_supplier": Place("deleted", "The state of a questionnaire is deleted with its supplier."),
     "case_finding": Place("deleted", "Findings are deleted with their case record."),
-    "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or by themselves."),
-    "change": Place("deleted", "Of its changes, only the one that records its deletion remains."),
+    "case_record": Place("deleted", "Case records are deleted with the supplier they are about, or on their own."),
+    "change": Place(
+        "deleted", "All entries about it in the change feed are removed, except the one that records its deletion."
+    ),
     "column_mapping": Place("no_subject", "Headers of sheets and the questions they answer, without any values."),
     "connected_system": Place("no_subject", "Systems of the organisation, and the fields that are written to them."),
     "delivery_attempt": Place("deleted", "Attempts to deliver a message are deleted with it."),
     "edition_entry": Place(
         "deleted",
         "The supplier's differences between two lists are deleted; if the later list was never confirmed, all "
-        "differences are.",
+        "of its differences are deleted.",
     ),
     "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
-    "erasure": Place("no_subject", "It records that an organisation was erased, without its name."),
+    "erasure": Place("no_subject", "It records that an organisation was erased, but not the organisation's name."),
     "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
     "exit_paper": Place("deleted", "Exit papers are deleted with the supplier."),
     "finding_answer": Place("deleted", "The supplier's reply to a finding is deleted with the finding."),
@@ -88,7 +90,7 @@ PLACES: Mapping[str, Place] = {
     "message": Place(
         "deleted", "Messages about the supplier or case are deleted with it, whether they have been sent or not."
     ),
-    "organisation": Place("no_subject", "It is the customer."),
+    "organisation": Place("no_subject", "The organisation itself, which is the customer."),
     "plan_version": Place("deleted", "Agreements with the supplier are deleted with it."),
     "portfolio_figure": Place("no_subject", "Figures of the whole portfolio, which name no supplier."),
     "questionnaire_review": Place("deleted", "A review is deleted with the questionnaire request."),
@@ -142,7 +144,7 @@ PLACES: Mapping[str, Place] = {
     ),
     "system_push": Place("no_subject", "Attempts to push: codes and counts."),
     "unfinished_upload": Place("deleted", "Files whose upload is incomplete are deleted with their link."),
-    "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and bytes."),
+    "upload": Place("deleted", "The uploads of a withdrawn import are deleted, with their names and content."),
     "user": Place("no_subject", "Users belong to the organisation."),
     "survey_code": Place("deleted", "Unused codes are deleted with their survey."),
     "survey_count": Place("deleted", "Counts of answers are deleted when their survey is closed, or with it."),

@@ -57,7 +57,7 @@ def confirm_import(
         )
         record_event(session, by, "import.changed", "import", import_.id, {"choices": sorted(choices)})
     elif layouts.needs_layout(import_):
-        raise DomainError("import.needs_layout", 409, "Specify what the columns of the file contain first.")
+        raise DomainError("import.needs_layout", 409, "First specify what the columns of the file contain.")
     else:
         start_assessment(session, import_, by)
     return import_

@@ -26,7 +26,7 @@ def find_unapplied_erasures(installation: Installation) -> Iterator[Finding]:
         yield Finding(
             "erasure.not_applied",
             f"{erasure.object_type} {erasure.object_id}",
-            "It was erased, but it is back because a copy of the database was restored.",
+            "It was erased, but it has reappeared because a copy of the database was restored.",
             partial(_apply, installation, erasure),
         )
 

@@ -74,9 +74,9 @@ def _check_core(form: Questionnaire, questions: int, minutes: float) -> Iterator
     if not questions:
         yield f"{form.file}: no question is core"
     if questions > MAX_CORE_QUESTIONS:
-        yield f"{form.file}: {questions} questions are core, and at most {MAX_CORE_QUESTIONS} may be"
+        yield f"{form.file}: {questions} questions are core; the maximum is {MAX_CORE_QUESTIONS}"
     if minutes > MAX_CORE_MINUTES:
-        yield f"{form.file}: the core takes {minutes:.0f} minutes, and may take {MAX_CORE_MINUTES:.0f} at most"
+        yield f"{form.file}: the core takes {minutes:.0f} minutes; the maximum is {MAX_CORE_MINUTES:.0f}"
 
 
 def _check_question(question: Question) -> Iterator[str]:
@@ -85,4 +85,4 @@ def _check_question(question: Question) -> Iterator[str]:
     if asks_two_things(question.ask):
         yield f"asks two things: '{question.ask}'"
     if (grade := compute_question_grade(question)) > MAX_GRADE:
-        yield f"has reading grade {grade:.1f}, and may have {MAX_GRADE:.0f} at most: use shorter sentences and words"
+        yield f"has reading grade {grade:.1f}; the maximum is {MAX_GRADE:.0f}: use shorter sentences and words"

@@ -55,7 +55,7 @@ def check_new_file(
         raise DomainError(
             "proof.quota",
             413,
-            "At most %(most)s MB can be sent with one questionnaire.",
+            "You can send up to %(most)s MB with one questionnaire.",
             values={"most": QUOTA // 1_000_000},
         )
     return dated

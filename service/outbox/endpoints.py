@@ -59,7 +59,7 @@ def create_endpoint(
     """
     parse_url(url, plain_http=plain_http)
     if session.scalars(select(func.count(WebhookEndpoint.id))).one() >= MAX_ENDPOINTS:
-        raise DomainError("webhook.too_many", 422, f"An organisation can have {MAX_ENDPOINTS} webhook endpoints.")
+        raise DomainError("webhook.too_many", 422, f"An organisation can have up to {MAX_ENDPOINTS} webhook endpoints.")
     endpoint = WebhookEndpoint(
         url=url, events=_check_events(events), salt="", secret_digest="", created_by=by, created_at=now()
     )

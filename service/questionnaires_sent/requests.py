@@ -41,8 +41,8 @@ from service.suppliers.stored_answers import validate_stored
 STATE_IMPOSED: Final = "asking.state_imposed"
 UNSAFE = "unsafe"  # why a request is closed: a state turned out to impose the labour after it was sent
 IMPOSED = (
-    "A state imposes labour here, and people may be punished for what they answer, so no questionnaire is sent. Assess the "
-    "supplier from outside, and decide whether to continue buying there."
+    "State-imposed labour is documented here, and people may be punished for their answers, so no questionnaire is sent. "
+    "Assess the supplier from outside, and decide whether to continue buying from it."
 )
 KIND_PLURALS = {"site": "sites", "agency": "agencies"}
 ANSWER_PERIOD_DAYS = 14  # days after which a form that was not returned is overdue
@@ -67,7 +67,7 @@ def create_request(
     """
     form = _load_form(form_id, version, supplier.kind)
     if not 1 <= len(sent_to.strip()) <= 200:
-        raise DomainError("asking.sent_to", 422, "Enter the recipient of the questionnaire, in at most 200 characters.")
+        raise DomainError("asking.sent_to", 422, "Enter the recipient (at most 200 characters).")
     check_may_ask(session, supplier, sent_on)
     request = QuestionnaireRequest(
         id=new_id(),

@@ -124,7 +124,9 @@ def _check_remedied(session: Session, finding: Finding, steps: Sequence[Step]) -
         )
         if session.scalars(query).first() is None:
             raise DomainError(
-                "finding.steps_open", 409, "No one on the workers' side has confirmed that this has been put right."
+                "finding.steps_open",
+                409,
+                "No one on the workers' side has confirmed that the problem has been put right.",
             )
 
 

@@ -170,7 +170,7 @@ def confirm_payment(
         raise DomainError("remedy.same_user", 403, "You recorded this payment. A different user has to confirm it.")
     sources = load_rules()["verification"]["worker_side"]
     if confirmation.source not in sources:
-        raise DomainError("remedy.source", 422, f"Choose who confirmed it: {', '.join(sources)}.")
+        raise DomainError("remedy.source", 422, f"Choose who confirmed the payment: {', '.join(sources)}.")
     if confirmation.on > act.on:
         raise DomainError("date.future", 422, "The date on which workers were asked is in the future.")
     if confirmation.on < instalment.paid_on:

@@ -101,7 +101,7 @@ def note_delivery(session: Session, reply: Reply, delivered_at: datetime, note: 
         raise DomainError("reply.delivery", 422, "Choose how the letter was delivered.")
     check_text(note, 300)
     if delivered_at > act.at:
-        raise DomainError("date.future", 422, "The letter cannot have been delivered in the future.")
+        raise DomainError("date.future", 422, "The delivery date cannot be in the future.")
     if delivered_at.date() < reply.sent_on:
         raise DomainError("reply.delivery", 422, "The letter cannot have been delivered before it was sent.")
     reply.delivery_note, reply.delivery_noted_by = note.strip(), act.actor.name

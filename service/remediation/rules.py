@@ -109,7 +109,7 @@ def check_transition(
         check_approver(actor)
     if "other" in permitted.needs and actor.name == last_actor:
         raise DomainError(
-            "transition.same_user", 403, "You made the previous change. A different user has to make this one."
+            "transition.same_user", 403, "You made the previous change. A different user has to make this change."
         )
 
 

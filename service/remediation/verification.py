@@ -108,7 +108,7 @@ def _check_source(step: Step, check: Check) -> None:
 
 
 def _unknown_source() -> DomainError:
-    return DomainError("verification.source", 422, f"Choose who confirmed it: {', '.join(SOURCES)}.")
+    return DomainError("verification.source", 422, f"Choose who confirmed the outcome: {', '.join(SOURCES)}.")
 
 
 def _check_chosen_by(check: Check) -> None:
@@ -136,7 +136,7 @@ def _check_workers(check: Check) -> None:
         raise DomainError(
             "verification.confirmed",
             422,
-            f"Enter the percentage of these workers who confirm it. If it is below {least}, reject the step and "
+            f"Enter the percentage of these workers who confirm the outcome. If it is below {least}, reject the step and "
             "explain what is missing.",
         )
     if not check.asked_about_retaliation:

@@ -25,8 +25,8 @@ from service.report_content.labels import get_country_name
 REFERRAL = "prepare_referral"  # the action by which the buyer has help ready
 HOURS_END = 1.0  # days: a step that is due earlier is due in hours
 UNKNOWN_TEXT = (
-    "Some steps that involve contacting workers are not shown, because the country in which the workers "
-    "are is not known. Enter the country first, so that help can be arranged for them there."
+    "Some steps that involve contacting workers are not shown, because it is not known which country "
+    "the workers are in. Enter the country first, so that help can be arranged for them there."
 )
 SUPPLIER_TEXT = "Steps that involve speaking with workers will be listed once help for workers has been arranged."
 

@@ -33,7 +33,7 @@ def prepare_logo(data: bytes) -> tuple[bytes, int, int]:
     It is checked in the sandboxed process. Raises DomainError: ``logo.too_large``, 413; ``logo.type``, ``logo.damaged``, 422.
     """
     if len(data) > MAX_BYTES:
-        detail = f"A logo can have at most {MAX_BYTES // 1_000_000} MB. Save it with fewer pixels."
+        detail = f"A logo can be up to {MAX_BYTES // 1_000_000} MB. Save it with fewer pixels."
         raise DomainError("logo.too_large", 413, detail)
     wrong_type = DomainError("logo.type", 422, "Upload the logo as a PNG or JPEG file.")
     try:

@@ -88,7 +88,7 @@ def request_report(
     if supplier_id is not None:
         _get_supplier(session, supplier_id)
     elif not has_suppliers(session, filter_ or SupplierFilter(), today()):
-        raise DomainError("report.empty", 422, "No supplier matches this report.")
+        raise DomainError("report.empty", 422, "No suppliers match this report.")
     elif (
         document == SCORECARD and len(list_supplier_ids(session, filter_ or SupplierFilter(), today())) > MAX_SCORECARDS
     ):

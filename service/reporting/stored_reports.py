@@ -76,7 +76,7 @@ def build_internal_report(session: Session, supplier_ids: Sequence[str], *, work
     """
     results = _load_latest_results(session, supplier_ids)
     if not results:
-        raise DomainError("report.empty", 422, "No supplier matches this report.")
+        raise DomainError("report.empty", 422, "No suppliers match this report.")
     on = max(result.on for result in results)
     assessed = [stored_results.reassess_group(group) for group in stored_results.group_alike(results)]
     if not worker_derived:
@@ -116,7 +116,7 @@ def build_supplier_copy(session: Session, supplier_id: str, language: str = ENGL
     """
     results = _load_latest_results(session, [supplier_id])
     if not results:
-        raise DomainError("report.empty", 422, "No supplier matches this report.")
+        raise DomainError("report.empty", 422, "No suppliers match this report.")
     result = results[0]
     model, facts = stored_results.find_model_and_facts(result)
     form_answers = session.get_one(Supplier, supplier_id).form_answers

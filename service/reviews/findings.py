@@ -56,7 +56,7 @@ OWN_ANSWERS, REPORTED, CASE = "own_answers", "reported", "case"  # source classe
 BUYER = "buyer"  # the owner of steps that no supplier sees
 SEEN_FROM_NOW = "The supplier's own answers now call for this step, so the supplier can see it from this day on."
 WITHHELD_BECAUSE = (
-    "A state imposes the labour here, and contacting workers or asking the site could put people at risk."
+    "State-imposed labour is documented here, and contacting workers or questioning the site could put people at risk."
 )
 ANY_QUESTION: frozenset[str] = frozenset()  # of a case, which no answer raises
 

@@ -39,7 +39,7 @@ def check_new_proof(session: Session, kind: str, size: int, sender: str) -> None
         raise DomainError(
             "proof.quota",
             413,
-            "At most %(most)s MB can be sent through one link. Ask for a new link.",
+            "You can send up to %(most)s MB through one link. Ask for a new link.",
             values={"most": QUOTA // 1_000_000},
         )
 

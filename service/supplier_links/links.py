@@ -136,7 +136,7 @@ def _save_link(session: Session, link: SupplierLink, by: str) -> tuple[SupplierL
     most = MOST_SECTION_LINKS if link.parent_id else MOST_LINKS
     if sum(one.parent_id == link.parent_id for one in valid) >= most:
         raise DomainError(
-            "link.too_many", 409, "There are already %(most)s valid links. Revoke one first.", values={"most": most}
+            "link.too_many", 409, "There are already %(most)s active links. Revoke one first.", values={"most": most}
         )
     token = secrets.token_urlsafe(32)
     link.token_hash, link.created_by, link.created_at = hash_token(token), by, at

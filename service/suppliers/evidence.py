@@ -187,7 +187,7 @@ def _check_not_of_step(entry: EvidenceEntry) -> None:
         raise DomainError(
             "evidence.of_step",
             409,
-            "This evidence is the outcome of a closed step. If it no longer holds, reopen the step.",
+            "This evidence is the outcome of a closed step. If it is no longer valid, reopen the step.",
         )
 
 

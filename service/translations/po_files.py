@@ -84,7 +84,7 @@ def read_po_file(data: bytes, texts: Texts) -> Upload:
     ``po.unreadable``, 422; ``po.language``, 422, for a file of another language.
     """
     if len(data) > MOST_BYTES:
-        raise DomainError("po.too_large", 413, f"A file can have up to {MOST_BYTES // 1_000_000} MB.")
+        raise DomainError("po.too_large", 413, f"A file can be up to {MOST_BYTES // 1_000_000} MB.")
     try:
         catalog = read_po(BytesIO(data), abort_invalid=True)
     except (PoFileError, UnicodeError, ValueError) as error:
@@ -92,7 +92,7 @@ def read_po_file(data: bytes, texts: Texts) -> Upload:
         where = f" Line {line + 1} cannot be read." if isinstance(line, int) else ""
         raise DomainError("po.unreadable", 422, f"This is not a PO file (gettext).{where}") from error
     if len(catalog) > MOST_ENTRIES:
-        raise DomainError("po.too_large", 413, f"A file can have up to {MOST_ENTRIES:,} texts.")
+        raise DomainError("po.too_large", 413, f"A file can contain up to {MOST_ENTRIES:,} texts.")
     if catalog.locale is not None and catalog.locale != texts.locale:
         raise DomainError("po.language", 422, f"This file is for the language {catalog.locale}, not {texts.locale}.")
     return _compare(catalog, texts)

@@ -66,7 +66,7 @@ def begin(token: str) -> Response:
     _check_version()
     size = _read_number("Upload-Length")
     if not 0 < size <= PROOF_BYTES:
-        raise DomainError("proof.too_large", 413, f"A file must have between 1 and {PROOF_BYTES} bytes.")
+        raise DomainError("proof.too_large", 413, f"The size of a file must be between 1 and {PROOF_BYTES} bytes.")
     link = get_link()
     with get_database().for_organisation(link.organisation_id) as session:
         upload = uploads.begin_upload(session, link.id, size, now())

@@ -89,7 +89,7 @@ def accept(session: Session, survey: WorkerSurvey, statements: Collection[str], 
     if not chosen or len(chosen) != len(set(statements)):
         raise DomainError("survey.statements", 422, "Choose one or more statements from this survey.")
     if any(reading.statement.id in survey.accepted for reading in chosen):
-        raise DomainError("survey.accepted", 409, "This has already been accepted.")
+        raise DomainError("survey.accepted", 409, "One of these statements has already been accepted.")
     if any(reading.effect is None for reading in chosen):
         raise DomainError(
             "survey.no_effect", 409, "These figures do not change anything, so there is nothing to accept."

@@ -120,7 +120,7 @@ def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: A
         raise DomainError(
             "survey.state_imposed",
             409,
-            "A state imposes labour here, and workers may be punished for answering, so there is no survey.",
+            "State-imposed labour is documented here, and workers may be punished for answering, so there is no survey.",
         )
     survey = WorkerSurvey(
         id=new_id(),
@@ -225,7 +225,7 @@ def _check_no_overlap(session: Session, supplier: Supplier, plan: SurveyPlan) ->
             raise DomainError(
                 "survey.too_soon",
                 409,
-                f"The next survey may not open before {first.isoformat()}: comparing two surveys in quick succession "
+                f"The next survey cannot open before {first.isoformat()}: comparing two surveys in quick succession "
                 "could reveal the answers of individual workers.",
             )
 

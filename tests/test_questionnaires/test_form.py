@@ -110,7 +110,7 @@ def test_the_combined_form_has_the_core_and_all_packs():
 def test_a_pack_may_not_redefine_a_question_of_the_core(tmp_path):
     core = write_form(tmp_path, HEAD.replace("toy", "site") + NAME, "site")
     pack = HEAD + 'includes = "site"\n' + NAME.replace("Name?", "Which name?")
-    with pytest.raises(DataFileError, match="name: forms/site/2026.1.toml asks it differently"):
+    with pytest.raises(DataFileError, match="name: forms/site/2026.1.toml asks this question differently"):
         load_form("toy", None, write_form(core, pack))
 
 

@@ -125,7 +125,7 @@ def test_the_brief_asks_for_a_decision_about_state_imposed_labour_and_our_own_pr
     finding = BuyerFinding("Home", "Late orders", "", "harm", "")
     text = brief_text(make_report(make_headline(level="low"), plan=(replace(step, safety=False),), buyer=(finding,)))
     assert "Decide whether to continue buying from Cotton Hill." in text
-    assert "Change 1 buying practice of our own." in text
+    assert "Change 1 of our own buying practices." in text
 
 
 def test_the_brief_asks_nothing_of_a_site_where_a_state_imposes_the_labour():

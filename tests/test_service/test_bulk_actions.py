@@ -174,7 +174,7 @@ def test_the_forms_to_send_come_in_one_file_each_with_its_supplier(
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"site_form": "site", "sent_to": " "}, "Enter the recipient of the questionnaire"),
+        ({"site_form": "site", "sent_to": " "}, "Enter the recipient"),
         ({"site_form": "agency", "sent_to": "the desk"}, "This form is for agencies"),
         ({"sent_to": "the desk"}, "This form, or this version of it, does not exist"),
     ],

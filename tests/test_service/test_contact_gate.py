@@ -136,7 +136,7 @@ def test_the_text_says_what_is_missing_and_where_to_add_it() -> None:
         "verified by a call within the last 90 days. Add them to the referral directory."
     )
     assert "in Qatar and Thailand" in gate.describe(["TH", "QA", "MY"])
-    assert "the country in which the workers are is not known" in gate.describe([None])
+    assert "it is not known which country the workers are in" in gate.describe([None])
     assert gate.describe(["MY"]) == gate.describe([]) == ""
 
 

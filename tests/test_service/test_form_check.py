@@ -57,8 +57,8 @@ def test_a_good_form_has_no_faults() -> None:
             "toy.toml: q0 has reading grade",
         ),
         ([{"feeds": ["x"]}], "toy.toml: no question is core"),
-        ([GOOD] * 26, "toy.toml: 26 questions are core, and at most 25 may be"),
-        ([{**GOOD, "minutes": 12}] * 2, "toy.toml: the core takes 24 minutes, and may take 20 at most"),
+        ([GOOD] * 26, "toy.toml: 26 questions are core; the maximum is 25"),
+        ([{**GOOD, "minutes": 12}] * 2, "toy.toml: the core takes 24 minutes; the maximum is 20"),
         ([GOOD, {**GOOD, "audience": "buyer"}], "toy.toml: q1 cannot be core, because the recipient is not asked"),
     ],
 )

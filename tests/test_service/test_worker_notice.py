@@ -60,7 +60,7 @@ def test_there_is_no_notice_until_the_directory_of_the_country_is_complete(
             build_notice(session, site, today())
         assert refused.value.code == "notice.no_help"
         site.answers = {key: value for key, value in SITE.items() if key != "country"}
-        with pytest.raises(DomainError, match="the country in which the workers are is not known"):
+        with pytest.raises(DomainError, match="it is not known which country the workers are in"):
             build_notice(session, site, today())
 
 

@@ -180,7 +180,7 @@ def test_no_questionnaire_is_offered_where_a_state_imposes_the_labour(app: Flask
     browser = make_browser(app, make_user(database, organisation, "officer"))
     for reference in ("M-1", "M-2"):
         text = browser.get(f"/suppliers/{reference}").get_data(as_text=True)
-        assert "A state imposes labour here" in text
+        assert "State-imposed labour is documented here" in text
         assert "Record request" not in text
 
 

@@ -37,7 +37,7 @@ ROUTES: tuple[Route, ...] = (
           "List the suppliers of a campaign, with the state of each questionnaire.", CAMPAIGN_SUPPLIERS,
           query=CampaignSuppliersQuerySchema()),
     Route("POST", "/campaigns/<campaign_id>/suppliers", "change_campaign_suppliers", campaigns.change_suppliers,
-          "Remind suppliers, ask those that were left out, cancel, or mark suppliers as bounced, refused or declined.",
+          "Remind suppliers, ask those that were left out, cancel requests, or mark suppliers as bounced, refused or declined.",
           ChangedSuppliersSchema(),
           transaction="write", body=CampaignSuppliersChangeSchema()),
     Route("POST", "/campaigns/<campaign_id>/links", "create_campaign_links", campaigns.create_links,

@@ -20,7 +20,7 @@ from service.api.schemas.erasure import ErasurePreviewSchema
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/approvals", "list_approvals", approvals.list_approvals,
-          "List what is waiting for an approver. Only people can decide.", APPROVALS),
+          "List what is waiting for an approver's decision. API keys cannot decide.", APPROVALS),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,
@@ -34,12 +34,12 @@ ROUTES: tuple[Route, ...] = (
           "contained.",
           CaseSchema(), transaction="write", body=CASE_CORRECTION, reading="cases:read"),
     Route("DELETE", "/cases/<case_id>", "delete_case", cases.delete_case,
-          "Delete a case, and reassess its supplier without it. An approver has to close an emergency first.", None, (204,),
+          "Delete a case, and reassess its supplier without it. An approver must close an emergency first.", None, (204,),
           "write", query=CaseDeletionQuerySchema()),
     Route("GET", "/cases/<case_id>/erasure", "preview_case_erasure", erasure.preview_case,
           "Preview what deleting a case would do, and which backups contain it. Nothing is deleted.", ErasurePreviewSchema()),
     Route("PATCH", "/cases/<case_id>/findings/<number>", "correct_note", cases.correct_note,
-          "Replace or remove the note of a finding. The finding itself stays.", CaseSchema(), transaction="write",
+          "Replace or remove the note on a finding. The finding itself remains.", CaseSchema(), transaction="write",
           body=NOTE_CORRECTION, reading="cases:read"),
     Route("POST", "/cases/<case_id>/findings", "add_finding", cases.add_finding,
           "Add a finding to a case. A closed case is reopened.", CaseSchema(), (201,), "write", body=FindingSchema(),

@@ -38,7 +38,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/connected-systems/<system_id>/pushes", "list_connected_system_pushes", connected_systems.list_pushes,
           "List the latest push attempts, newest first.", SYSTEM_PUSHES),
     Route("GET", "/connected-systems/<system_id>/refusals", "list_connected_system_refusals",
-          connected_systems.list_refusals, "List the suppliers that the system rejected last time.", SYSTEM_REFUSALS),
+          connected_systems.list_refusals, "List the suppliers that the system rejected in the last push.", SYSTEM_REFUSALS),
     Route("GET", "/connected-systems/<system_id>/file.<format>", "download_connected_system_file",
           connected_systems.download_file,
           "Download the values of all suppliers that have an identifier in the system, as CSV or JSON Lines.",

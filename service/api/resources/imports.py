@@ -35,7 +35,7 @@ ROUTES: tuple[Route, ...] = (
           "Confirm an import: score it as previewed, or read it again with different options.", ImportSchema(), (202,), "write",
           body=ImportConfirmationSchema()),
     Route("GET", "/imports/<import_id>/layout", "get_layout", files.get_layout,
-          "Get how the files of an import were read: sheets, header rows, columns with sample values, and rows left out.",
+          "Show how the files of an import were read: sheets, header rows, columns with sample values, and rows left out.",
           LayoutSchema(), (200, 304), versioned=True),
     Route("PATCH", "/imports/<import_id>/layout", "change_layout", files.change_layout,
           "Change how the files of an import are read. They are read again in the background.", LayoutSchema(), (202,), "write",

@@ -222,7 +222,7 @@ class IdentityProviderSchema(ApiSchema):
         36,
         allow_none=True,
         metadata={
-            "description": "The admin who may still sign in with a password when all other users must use this provider."
+            "description": "The admin who can still sign in with a password when all other users must use this provider."
         },
     )
     changed_at = fields.DateTime(dump_only=True)

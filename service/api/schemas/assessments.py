@@ -164,7 +164,7 @@ class DecidedResultSchema(_ResultSchema):  # type: ignore[valid-type, misc]
         DecisionDetailsSchema,
         allow_none=True,
         metadata={
-            "description": "The decision in its four-value form. Null for results of models earlier than method 4."
+            "description": "The decision as one of four values. Null for results of models from before method 4."
         },
     )
 

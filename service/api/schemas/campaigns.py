@@ -99,8 +99,8 @@ class CampaignPreviewSchema(ApiSchema):
     state_imposed = StrictList(
         fields.String(),
         metadata={
-            "description": "Suppliers at which a state imposes labour. People there may be punished for what they answer, so "
-            "these suppliers are assessed from outside."
+            "description": "Suppliers where state-imposed labour is documented. People there may be punished for their "
+            "answers, so these suppliers are assessed from outside."
         },
     )
     sensitive = StrictInteger(

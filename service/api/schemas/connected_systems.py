@@ -101,7 +101,7 @@ class ConnectedSystemSchema(ApiSchema):
         dump_only=True, metadata={"description": "The number of suppliers whose values have yet to be pushed."}
     )
     refused = fields.Integer(
-        dump_only=True, metadata={"description": "The number of suppliers that the system rejected last time."}
+        dump_only=True, metadata={"description": "The number of suppliers that the system rejected in the last push."}
     )
     last_sent_at = fields.DateTime(dump_only=True, allow_none=True)
     created_at = fields.DateTime(dump_only=True)

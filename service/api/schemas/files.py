@@ -191,7 +191,7 @@ class ImportSchema(ImportLineSchema):
     left_out = fields.List(
         fields.Dict(),
         metadata={
-            "description": "Rows that are not suppliers or may not be: their number and ranges, by sheet and reason. Together "
+            "description": "Rows that are not, or may not be, suppliers: their number and ranges, by sheet and reason. Together "
             "with the accepted and rejected rows, they account for every row that is neither blank nor a "
             "header."
         },

@@ -35,7 +35,7 @@ class LetterSchema(ApiSchema):
         allow_none=True,
         metadata={
             "enum": ["opened", "noted", None],
-            "description": "How the letter was delivered: the supplier opened it, or a user recorded how it was delivered.",
+            "description": "How the letter was delivered: the supplier opened it, or a user recorded its delivery.",
         },
     )
     answered_at = fields.DateTime(dump_only=True, allow_none=True)

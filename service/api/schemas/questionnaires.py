@@ -77,8 +77,8 @@ class QuestionnaireRequestSchema(ApiSchema):
     answered = fields.Integer(
         dump_only=True,
         metadata={
-            "description": "How many of the questions in `asked` have an answer that can be read, as the supplier's page counts "
-            "them. Answers that were filled in beforehand are included."
+            "description": "The number of questions in `asked` that have a readable answer, as counted on the supplier's "
+            "page. Answers that were filled in beforehand are included."
         },
     )
     opened_at = fields.DateTime(
@@ -111,7 +111,7 @@ class QuestionnaireRequestSchema(ApiSchema):
         metadata={
             "enum": [*CLOSED_AS, None],
             "description": "Why no reply is expected any more: a request for clarification was refused or cancelled, or "
-            "a questionnaire was stopped because a state turned out to impose the labour (unsafe).",
+            "a questionnaire was withdrawn because state-imposed labour was found at the supplier (unsafe).",
         },
     )
     language = fields.String(

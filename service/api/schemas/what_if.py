@@ -57,7 +57,7 @@ class WhatIfSchema(ApiSchema):
         allow_none=True,
         metadata={
             "description": "The result if you confirmed all claimed evidence that lists its questions or is an audit; null if "
-            "there is none, or if the model counts evidence without confirmation."
+            "there is no such evidence, or if the model counts evidence without confirmation."
         },
     )
     fewest = fields.Nested(FewestActionsSchema)

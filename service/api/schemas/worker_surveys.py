@@ -52,7 +52,7 @@ class SurveyFigureSchema(ApiSchema):
             "description": "The effect of accepting the result: it raises the risk, or supports the supplier's answers."
         },
     )
-    reason = fields.String(metadata={"description": "A code for the reason why the result has this effect, or none."})
+    reason = fields.String(metadata={"description": "A code for why the result has this effect, or has no effect."})
     accepted = fields.Boolean(metadata={"description": "Whether a case handler has accepted the result."})
 
 
