@@ -6,7 +6,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -20,8 +20,9 @@ from service.db.account_tables import User
 from service.db.outbox_tables import Message
 from service.db.tables import Organisation, Supplier
 from service.outbox.events import list_events
-from service.outbox.mail_texts import DAYS, FALLBACK, fill, fill_in, find_text
+from service.outbox.mail_texts import DAYS, FALLBACK, LIST, fill, fill_in, find_text
 from service.outbox.outcome import Outcome
+from service.outbox.step_lists import write_step_list
 from service.settings import SettingError, Settings
 
 TIMEOUT = 20.0  # seconds without an answer from the mail server
@@ -118,6 +119,9 @@ def _list_values(session: Session, message: Message, user: User | None, address:
         "link": f"{address}{letter_values.get('path', page)}",
         **letter_values,
     }
+    if "step_ids" in message.payload:
+        today = date.fromisoformat(message.occasion)
+        values[LIST] = write_step_list(session, message.payload["step_ids"], today, address)
     if (
         message.language == FALLBACK
     ):  # a text in another language may be followed by the English one: both understand 2026-12-04

@@ -1,7 +1,7 @@
 """What emails say: the texts of mail_texts.toml and their translations, or those an organisation has put in their place.
 
 A placeholder such as ``{supplier}`` stands for a value. Values are put in as they are: nothing in them is taken for a
-placeholder, and line breaks in them become spaces.
+placeholder, and line breaks in them become spaces, except those of the list of steps in a body.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ FALLBACK = "en"
 TRANSLATED = "This email was translated by machine. If anything is unclear, the English text below applies."
 RULE = "* * *"
 ALWAYS = ("organisation", "recipient", "link")  # placeholders that every event has
+LIST = "steps"  # placeholder of the steps that an email lists on lines of their own; only in its body
 DAYS = ("due", "expires_on", "ends_on")  # placeholders that are days
 SAMPLES = {
     "organisation": "Harbour Foods",
@@ -46,6 +47,8 @@ SAMPLES = {
     "ends_on": "31 Mar 2027",
     "document": "brief",
     "roles": "admin, officer",
+    "count": "3",
+    "steps": "Blue Pier Cannery\n- Due on 4 Dec 2026: https://diligence.example/",
 }
 
 
@@ -92,7 +95,8 @@ def list_placeholders(event: str) -> tuple[str, ...]:
     """Return the placeholders that a text of an event may contain: ``supplier`` is the name of the one it is about."""
     payload = list_events()[event].payload
     named = ("supplier",) if "supplier_id" in payload else ()
-    return (*ALWAYS, *named, *sorted(name for name in payload if not name.endswith(("_id", "_ids"))))
+    listed = (LIST,) if "step_ids" in payload else ()
+    return (*ALWAYS, *named, *listed, *sorted(name for name in payload if not name.endswith(("_id", "_ids"))))
 
 
 def find_text(session: Session, event: str, language: str) -> Text:
@@ -134,8 +138,7 @@ def save_text(session: Session, event: str, language: str, subject: str, body: s
         raise DomainError("mail_text.subject", 422, f"Enter a subject of up to {MAX_SUBJECT} characters on one line.")
     if not 1 <= len(body.strip()) <= MAX_BODY:
         raise DomainError("mail_text.body", 422, f"Enter a text of up to {MAX_BODY:,} characters.")
-    for text in (subject, body):
-        _check_placeholders(text, list_placeholders(event))
+    _check_texts(event, subject, body)
     own = session.scalars(select(MailText).where(MailText.event == event, MailText.language == language)).first()
     if own is None:
         own = MailText(event=event, language=language)
@@ -159,9 +162,14 @@ def fill(text: Text, values: Mapping[str, str]) -> Text:
 
 def preview(event: str, subject: str, body: str) -> Text:
     """Return a text filled with made-up values. Raises DomainError ``mail_text.placeholder``."""
-    for text in (subject, body):
-        _check_placeholders(text, list_placeholders(event))
+    _check_texts(event, subject, body)
     return fill(Text(subject, body), SAMPLES)
+
+
+def _check_texts(event: str, subject: str, body: str) -> None:
+    known = list_placeholders(event)
+    _check_placeholders(subject, tuple(name for name in known if name != LIST))
+    _check_placeholders(body, known)
 
 
 def _check_placeholders(text: str, known: tuple[str, ...]) -> None:
@@ -186,5 +194,6 @@ def fill_in(text: str, values: Mapping[str, str]) -> str:
     for literal, name, _spec, _conversion in Formatter().parse(text):
         parts.append(literal)
         if name is not None:
-            parts.append(" ".join(values.get(name, "").split()))
+            value = values.get(name, "")
+            parts.append(value if name == LIST else " ".join(value.split()))
     return "".join(parts)

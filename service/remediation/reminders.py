@@ -2,13 +2,17 @@
 
 An occasion is one of these days, or an hour of it where people may be in danger. It belongs to the due date: if that is moved,
 there are new ones. What fell due while no scheduler ran is made up for by its latest occasion only.
+
+If there are several for one person on a day, one email lists them (event ``steps.due``), except those of steps that protect
+people, which are sent one by one and at once. Webhooks are called for each step.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -28,7 +32,9 @@ from service.referrals.readiness import load_gate
 from service.remediation import withholding
 
 FILE = Path(__file__).with_name("reminders.toml")
-ListReminders = Callable[[Session, date, int], Sequence[Event]]
+COMBINED = "steps.due"  # the event of an email that lists several steps
+Batch = Sequence[Event]  # events that are queued in one transaction
+ListReminders = Callable[[Session, date, int], Sequence[Batch]]
 ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
 
 
@@ -68,7 +74,7 @@ def find_occasion(due: date, today: date, *, safety: bool, hour: int = 0) -> Occ
 def queue_all_reminders(db: Database, at: datetime, list_waiting: ListReminders | None = None) -> int:
     """Queue the reminders that are due at a moment, in every organisation; return how many there were.
 
-    ``list_waiting``: what is reminded of, by default steps (:func:`list_reminders`).
+    ``list_waiting``: what is reminded of, by default steps (:func:`list_reminders`), in batches for a transaction each.
 
     Any number of processes may do so at once, and be killed: each reminder is queued once.
     """
@@ -80,17 +86,19 @@ def queue_all_reminders(db: Database, at: datetime, list_waiting: ListReminders 
         local = at.astimezone(ZoneInfo(zone))
         with db.for_organisation(organisation_id, write=False) as session:
             waiting = list_waiting(session, local.date(), local.hour)
-        for chunk in chunks(waiting, 100):
+        for batch in waiting:
             with db.for_organisation(organisation_id) as session:
-                queue_events(session, *chunk)
-        count += len(waiting)
+                queue_events(session, *batch)
+        count += sum(event.code != COMBINED for batch in waiting for event in batch)
     return count
 
 
-def list_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
-    """Return the reminders of the organisation that are due on a day, until an hour of it, and have not been queued yet.
+def list_reminders(session: Session, today: date, hour: int = 0) -> list[Batch]:
+    """Return the reminders of the organisation that are due on a day, until an hour of it, and have not been queued yet, in
+    batches: several that one person gets in one email are a batch with that email.
 
-    Those of steps that contact workers wait until the referral directory is ready.
+    Those of steps that contact workers wait until the referral directory is ready, and those of a person who has had such an
+    email on that day wait until the next one.
     """
     rules, withheld = load_rules(), withholding.build_condition(session, load_gate(session, today))
     last = today + timedelta(days=max(rules["before"]))
@@ -107,7 +115,47 @@ def list_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
     roles = dict(session.execute(users).all())
     events = [_build_event(step, occasion, roles, today) for step, occasion in occasions]
     queued = find_queued(session, ("step.due", "step.overdue"), [event.occasion for event in events])
-    return [event for event in events if (event.code, event.occasion) not in queued]
+    combined, emailed = _find_combined(session, today)
+    single, by_person = [], defaultdict(list)
+    for (step, _), event in zip(occasions, events, strict=True):
+        if (event.code, event.occasion) in queued or _write_code(event.occasion) in combined:
+            continue
+        if step.safety or not event.mail_to:
+            single.append(event)
+        elif emailed.isdisjoint(event.mail_to):
+            by_person[tuple(event.mail_to)].append(event)
+    batches = [_combine(person, waiting, today) for person, waiting in by_person.items()]
+    return [*chunks(single, 100), *batches]
+
+
+def _find_combined(session: Session, today: date) -> tuple[set[str], set[str]]:
+    """Return the occasions that recent emails about several steps stand for, as codes, and who has had one on this day.
+
+    No occasion is the latest one of its step for longer than the longest gap between two.
+    """
+    rules = load_rules()
+    since = today - timedelta(days=max(rules["overdue"]["every"], *rules["before"]))
+    query = select(Message.occasion, Message.recipient, Message.payload)
+    rows = session.execute(query.where(Message.event == COMBINED, Message.occasion >= since.isoformat())).all()
+    occasions = {code for _, _, payload in rows for code in payload["occasion_ids"]}
+    return occasions, {recipient for day, recipient, _ in rows if day == today.isoformat()}
+
+
+def _write_code(occasion: str) -> str:
+    return occasion.replace(" ", "/")
+
+
+def _combine(person: Collection[str], events: Batch, today: date) -> Batch:
+    """Return the events without their emails and with one that lists their steps; a single event as it is."""
+    if len(events) == 1:
+        return events
+    payload = {
+        "count": len(events),
+        "step_ids": [event.payload["step_id"] for event in events],
+        "occasion_ids": [_write_code(event.occasion) for event in events],
+    }
+    email = Event(code=COMBINED, occasion=today.isoformat(), payload=payload, mail_to=person)
+    return [*(replace(event, mail_to=()) for event in events), email]
 
 
 def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today: date) -> Event:

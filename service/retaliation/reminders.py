@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from service.db.account_tables import User
 from service.db.retaliation_tables import RetaliationCheck, RetaliationWatch
+from service.db.session import chunks
 from service.outbox.queue import Event
-from service.remediation.reminders import find_first_user, find_occasion, find_queued, format_hour, load_rules
+from service.remediation.reminders import Batch, find_first_user, find_occasion, find_queued, format_hour, load_rules
 from service.retaliation.rules import load_watch_rules
 
 DUE, OVERDUE = "watch.due", "watch.overdue"
 CODES = {"step.due": DUE, "step.overdue": OVERDUE}
 
 
-def list_check_reminders(session: Session, today: date, hour: int = 0) -> list[Event]:
-    """Return the reminders of checks that are due on a day, until an hour of it, and have not been queued yet."""
+def list_check_reminders(session: Session, today: date, hour: int = 0) -> list[Batch]:
+    """Return the reminders of checks that are due on a day, until an hour of it, and have not been queued yet, in batches."""
     last = today + timedelta(days=max(load_rules()["before"]))
     waiting = (
         select(RetaliationCheck, RetaliationWatch)
@@ -50,7 +51,7 @@ def list_check_reminders(session: Session, today: date, hour: int = 0) -> list[E
         for check, watch, occasion in found
     ]
     queued = find_queued(session, (DUE, OVERDUE), [event.occasion for event in events])
-    return [event for event in events if (event.code, event.occasion) not in queued]
+    return list(chunks([event for event in events if (event.code, event.occasion) not in queued], 100))
 
 
 def _choose_people(roles: Mapping[str, str]) -> list[str]:

@@ -291,7 +291,7 @@ class StoredPlan:
         client = self.app.test_client()
         client.post(f"/shared/{self.link}/open")
         with self.database.for_organisation(self.id, write=False) as session:
-            reminded = {str(event.payload["step_id"]) for event in list_reminders(session, today())}
+            reminded = {str(event.payload["step_id"]) for batch in list_reminders(session, today()) for event in batch}
         pages = {
             "board": self.browser.get("/remediation"),
             "mine": self.browser.get("/remediation?view=mine"),

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from service.db.outbox_tables import Message
 from service.db.remediation_tables import Step
 from service.db.session import Database
-from service.db.tables import new_id
+from service.db.tables import Supplier, new_id
 from service.outbox import endpoints
+from service.outbox.mail import build_mail
 from service.remediation.reminders import Occasion, find_occasion, list_reminders, queue_all_reminders
 
 TODAY = date(2026, 11, 2)
@@ -156,8 +157,35 @@ def test_a_reminder_of_what_workers_said_does_not_name_the_supplier(sqlite_datab
     add_steps(sqlite_database, organisation_id, owner_id=owner, worker_derived=True)
     add_steps(sqlite_database, organisation_id, owner_id=owner)
     with sqlite_database.for_organisation(organisation_id, write=False) as session:
-        named = ["supplier_id" in event.payload for event in list_reminders(session, TODAY)]
-    assert sorted(named) == [False, True]
+        ((*events, _email),) = list_reminders(session, TODAY)
+    assert sorted("supplier_id" in event.payload for event in events) == [False, True]
+
+
+def test_several_steps_of_one_person_are_one_email_a_day(database: Database):
+    organisation_id = make_organisation(database)
+    owner, other = (make_user(database, organisation_id, "officer") for _ in range(2))
+    soon, late, danger, told = (
+        add_steps(database, organisation_id, owner_id=owner, **fields)[0]
+        for fields in ({"due": TODAY + timedelta(days=3)}, {}, {"safety": True}, {"worker_derived": True})
+    )
+    add_steps(database, organisation_id, owner_id=other)
+    queue_all_reminders(database, NOON)
+    add_steps(database, organisation_id, 2, owner_id=owner)  # on a day on which there has been one
+    queue_all_reminders(database, NOON + timedelta(minutes=30))
+    queued = Counter((event, recipient) for event, _, recipient in list_queued(database) if recipient in (owner, other))
+    assert queued == {("steps.due", owner): 1, ("step.overdue", owner): 1, ("step.overdue", other): 2}
+    with database.for_organisation(organisation_id, write=False) as session:
+        message = session.scalars(select(Message).where(Message.event == "steps.due")).one()
+        mail = build_mail(session, message, "diligence@buyer.example", "https://diligence.example", NOON)
+        name = session.scalars(select(Supplier.name).join(Step, Step.supplier_id == Supplier.id)).first()
+    assert mail is not None
+    assert mail["Subject"] == "3 steps due or overdue"
+    text, at = mail.get_content(), "https://diligence.example/remediation/steps"
+    assert f"{name}\n- Overdue since 1 Nov 2026: {at}/{late}\n- Due on 5 Nov 2026: {at}/{soon}\n" in text
+    assert f"Other steps\n- Overdue since 1 Nov 2026: {at}/{told}\n" in text
+    assert danger not in text
+    queue_all_reminders(database, NOON + timedelta(days=1))
+    assert [event for event, *_ in list_queued(database)].count("steps.due") == 2, "of the steps added later"
 
 
 def test_a_day_is_that_of_the_organisation(sqlite_database: Database):
@@ -188,6 +216,7 @@ def test_two_schedulers_that_are_killed_queue_200_overdue_steps_once_each(databa
         ends.append({wait_for(scheduler) for scheduler in schedulers})
     assert set.union(*ends) == {"killed", "ended"}
     assert ends[-1] == {"ended"}
-    assert Counter(recipient for *_, recipient in list_queued(database)) == {owner: 200, second: 100, endpoint.id: 200}
+    assert Counter(recipient for *_, recipient in list_queued(database)) == {owner: 101, second: 100, endpoint.id: 200}
     with database.unscoped(write=False) as session:
-        assert session.scalars(select(func.count(Message.occasion.distinct()))).one() == 200
+        of_steps = select(func.count(Message.occasion.distinct())).where(Message.event == "step.overdue")
+        assert session.scalars(of_steps).one() == 200
