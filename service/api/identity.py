@@ -11,7 +11,7 @@ from service.api.responses import Reply, page_reply, whole_list
 from service.api.schemas.base import Resource
 from service.auth.caller import get_caller
 from service.clock import now
-from service.db.identity_tables import SupplierMerge
+from service.db.identity_tables import IdentityProposal, SupplierMerge
 from service.db.tables import Supplier
 from service.identity import decisions, pairs, weak_keys
 from service.queries import lists
@@ -25,13 +25,14 @@ def list_proposals(session: Session, query: Values) -> Reply:
     suppliers = pairs.list_suppliers_of(session, page.items)
     return page_reply(
         page,
-        lambda pair: Resource(
-            pair,
-            first=_compared(suppliers[pair.first_id]),
-            second=_compared(suppliers[pair.second_id]),
-            fingerprint=pairs.compute_fingerprint(suppliers[pair.first_id], suppliers[pair.second_id]),
-        ),
+        lambda pair: _describe_pair(pair, suppliers),
     )
+
+
+def _describe_pair(pair: IdentityProposal, suppliers: Mapping[str, Supplier]) -> Resource:
+    first, second = suppliers[pair.first_id], suppliers[pair.second_id]
+    fingerprint = pairs.compute_fingerprint(first, second)
+    return Resource(pair, first=_compared(first), second=_compared(second), fingerprint=fingerprint)
 
 
 def _compared(supplier: Supplier) -> Resource:
@@ -44,6 +45,12 @@ def decide(session: Session, proposal_id: str, body: Values) -> Reply:
         session, proposal_id, body["decision"], now(), get_caller().actor, body["keep"], body.get("fingerprint")
     )
     return Reply({"decision": body["decision"], "merged_into": kept.id if kept else None})
+
+
+def reopen(session: Session, proposal_id: str) -> Reply:
+    """Propose a pair again that was marked as different, and return it."""
+    pair = decisions.reopen_pair(session, proposal_id, now(), get_caller().actor)
+    return Reply(_describe_pair(pair, pairs.list_suppliers_of(session, [pair])))
 
 
 def decide_many(session: Session, body: Values) -> Reply:

@@ -35,11 +35,7 @@ def decide_pair(
     ``fingerprint``: that of the pair the caller saw. Raises DomainError: ``not_found``; ``proposal.decision``, 422;
     ``proposal.decided``, ``proposal.changed``, 409.
     """
-    proposal = session.scalars(
-        select(IdentityProposal).where(IdentityProposal.id == proposal_id).with_for_update()
-    ).first()
-    if proposal is None:
-        raise not_found("This pair does not exist. It may have been resolved by a merge.")
+    proposal = _lock_pair(session, proposal_id)
     if decision not in DECISIONS or keep not in KEEP:
         raise DomainError("proposal.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     if proposal.state != "open" and decision == proposal.state:
@@ -59,6 +55,35 @@ def decide_pair(
     proposal.fingerprint = compute_fingerprint(first, second)
     editions.tell_apart(session, first.id, second.id)
     return None
+
+
+def reopen_pair(session: Session, proposal_id: str, at: datetime, by: str) -> IdentityProposal:
+    """Take back the decision that two suppliers are different, and return their pair, which is proposed again as of now.
+
+    What the comparison of two lists says about them stays. Raises DomainError: ``not_found``; ``proposal.open``, 409.
+    """
+    proposal = _lock_pair(session, proposal_id)
+    if proposal.state == "open":
+        raise DomainError("proposal.open", 409, "This pair is already waiting for a decision.")
+    record_event(
+        session,
+        by,
+        "proposal.reopened",
+        "identity_proposal",
+        proposal.id,
+        {"first": proposal.first_id, "second": proposal.second_id},
+    )
+    proposal.state, proposal.found_at = "open", at
+    proposal.decided_by = proposal.decided_at = None
+    return proposal
+
+
+def _lock_pair(session: Session, proposal_id: str) -> IdentityProposal:
+    query = select(IdentityProposal).where(IdentityProposal.id == proposal_id).with_for_update()
+    proposal = session.scalars(query).first()
+    if proposal is None:
+        raise not_found("This pair does not exist. It may have been resolved by a merge.")
+    return proposal
 
 
 def decide_pairs(session: Session, fingerprints: Mapping[str, str | None], decision: str, at: datetime, by: str) -> int:
@@ -104,6 +129,12 @@ def count_open(session: Session) -> int:
     return (
         session.scalar(select(func.count()).select_from(IdentityProposal).where(IdentityProposal.state == "open")) or 0
     )
+
+
+def list_recently_different(session: Session, limit: int = 20) -> Sequence[IdentityProposal]:
+    """List the pairs that were last marked as different, newest first."""
+    query = select(IdentityProposal).where(IdentityProposal.state == "different")
+    return session.scalars(query.order_by(IdentityProposal.decided_at.desc(), IdentityProposal.id).limit(limit)).all()
 
 
 def list_recent_merges(session: Session, limit: int = 20) -> Sequence[SupplierMerge]:

@@ -270,6 +270,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/same-supplier/together", "identity_group", identity.show_group),
     Route("POST", "/same-supplier/together", "decide_group", identity.decide_group),
     Route("POST", "/same-supplier/<proposal_id>", "decide_pair", identity.decide_pair),
+    Route("POST", "/same-supplier/<proposal_id>/reopen", "reopen_pair", identity.reopen_pair),
     Route("POST", "/merges/<merge_id>/undo", "undo_merge", identity.undo_merge),
     Route("GET", "/watchlists", "watchlists", watchlists.show_watchlists),
     Route("POST", "/matches/<match_id>", "decide_match", watchlists.decide_match),

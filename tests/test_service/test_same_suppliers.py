@@ -237,6 +237,22 @@ def test_a_pair_that_is_different_is_asked_about_again_only_if_something_changes
     assert (again.status_code, again.json["code"]) == (409, "proposal.decided")
 
 
+def test_a_pair_marked_as_different_by_mistake_is_decided_again(portal: Portal, app: Flask, harbour: str):
+    import_and_compare(portal, FIRST)
+    import_and_compare(portal, REWORDED)
+    (pair,) = list_pairs(portal)
+    officer = make_browser(app, make_user(app.extensions["database"], harbour, "officer"))
+    decide(portal, "different")
+    assert "Recently marked as different" in officer.get("/same-supplier").text
+    assert send_form(officer, f"/same-supplier/{pair['id']}/reopen").status_code == 303
+    assert [open_pair["id"] for open_pair in list_pairs(portal)] == [pair["id"]]
+    assert "Recently marked as different" not in officer.get("/same-supplier").text
+    path = f"/identity/proposals/{pair['id']}/reopen"
+    assert portal.post(path, {}).json["code"] == "proposal.open"
+    decide(portal, "different")
+    assert portal.post(path, {}).json["state"] == "open"
+
+
 def test_undoing_a_merge_restores_both_with_their_histories(portal: Portal):
     import_and_compare(portal, FIRST)
     import_and_compare(portal, REWORDED)

@@ -13,6 +13,7 @@ from service.api.schemas.identity import (
     WEAKLY_KEYED_LIST,
     PairDecisionSchema,
     ProposalQuerySchema,
+    ProposalSchema,
     SupplierMergeSchema,
 )
 from service.api.schemas.watchlists import MATCH_DECISION, MATCH_PAGE, WATCHLISTS, MatchQuerySchema, MatchSchema
@@ -26,6 +27,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/identity/proposals/<proposal_id>/decision", "decide_identity_proposal", identity.decide,
           "Decide whether two suppliers are the same: merge them, or record that they are different.", PairDecisionSchema(),
           transaction="write", body=PROPOSAL_DECISION),
+    Route("POST", "/identity/proposals/<proposal_id>/reopen", "reopen_identity_proposal", identity.reopen,
+          "Take back the decision that two suppliers are different, so that the pair is proposed again.", ProposalSchema(),
+          transaction="write", reading="suppliers:read"),
     Route("POST", "/identity/decisions", "decide_identity_proposals", identity.decide_many,
           "Make the same decision on up to 50 pairs of suppliers that may be the same. It is saved for all of "
           "them or for none.", PAIR_DECISIONS,

@@ -38,7 +38,24 @@ def decide_pair(proposal_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_page(error)
-    flash(_("Merged. You can undo this below.") if kept else _("Saved as two different suppliers."))
+    flash(
+        _("Merged. You can undo this below.")
+        if kept
+        else _("Saved as two different suppliers. You can undo this below.")
+    )
+    return redirect(url_for("pages.identity"), 303)
+
+
+def reopen_pair(proposal_id: str) -> AnyResponse:
+    """Propose a pair again that was marked as different."""
+    try:
+        with write_session() as session:
+            decisions.reopen_pair(session, proposal_id, now(), get_caller().actor)
+    except DomainError as error:
+        if error.status == 404:
+            raise
+        return _render_page(error)
+    flash(_("The pair is first in the list again."))
     return redirect(url_for("pages.identity"), 303)
 
 
@@ -89,7 +106,8 @@ def undo_merge(merge_id: str) -> AnyResponse:
 def _render_page(error: DomainError | None) -> Response:
     with read_session() as session:
         page = lists.list_proposals(session, state="open", cursor=request.args.get("cursor"), limit=20)
-        suppliers = pairs.list_suppliers_of(session, page.items)
+        different = decisions.list_recently_different(session)
+        suppliers = pairs.list_suppliers_of(session, [*page.items, *different])
         merges = decisions.list_recent_merges(session)
         data = {
             "pairs": [(pair, suppliers[pair.first_id], suppliers[pair.second_id]) for pair in page.items],
@@ -100,6 +118,7 @@ def _render_page(error: DomainError | None) -> Response:
             "groups": groups.group_open_pairs(session),
             "open_count": decisions.count_open(session),
             "merges": merges,
+            "different": [(pair, suppliers[pair.first_id], suppliers[pair.second_id]) for pair in different],
             "remaining": pairs.load_suppliers(session, sorted({merge.supplier_id for merge in merges})),
             "weakly_keyed": weak_keys.list_weakly_keyed(session),
         }
