@@ -3,8 +3,10 @@
 It never shows a score: levels are words, and numbers of people come with their range and their origin.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from reports.charts import draw_level_counts
@@ -272,7 +274,8 @@ def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
 def _step_table(report: Report) -> Table | Paragraph:
     safety = [step for step in report.plan if step.safety]
     others = [step for step in report.plan if not step.safety]
-    steps = (*safety[:MAX_SAFETY], *others[:MAX_OTHER], *report.buyer_plan[:MAX_OWN])
+    chosen = (*safety[:MAX_SAFETY], *others[:MAX_OTHER], *report.buyer_plan[:MAX_OWN])
+    steps = sorted(chosen, key=_rank_by_due)
     if not steps:
         return Paragraph("The results do not call for any steps.")
     rows = [
@@ -280,6 +283,11 @@ def _step_table(report: Report) -> Table | Paragraph:
         for step in steps
     ]
     return Table(("What", "Who", "Where", "By when"), tuple(rows), (38, 15, 30, 17))
+
+
+def _rank_by_due(step: Step) -> tuple[float, date]:
+    hours = math.inf if step.within_hours is None else step.within_hours
+    return hours, step.due or date.max
 
 
 def _describe_owner(step: Step) -> str:

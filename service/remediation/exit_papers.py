@@ -86,7 +86,7 @@ def get_paper(session: Session, paper_id: str, *, version: int | None = None, lo
         raise not_found("Exit paper not found.")
     if version is not None and paper.version != version:
         raise DomainError(
-            "exit.changed", 409, "Someone else has changed this exit paper. Check the current version first."
+            "exit.changed", 409, "This exit paper has changed since you opened it. Check the current version first."
         )
     return paper
 

@@ -41,7 +41,7 @@ def get_finding(
         raise not_found("Finding not found.")
     if version is not None and finding.version != version:
         raise DomainError(
-            "finding.changed", 409, "Someone else has changed this finding. Check the current version first."
+            "finding.changed", 409, "This finding has changed since you opened it. Check the current version first."
         )
     return finding
 

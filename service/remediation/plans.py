@@ -66,7 +66,9 @@ def lock_plan(session: Session, supplier_id: str, version: int | None = None) ->
     plan = get_plan(session, supplier_id)
     if version is not None and version != (plan.version if plan else 0):
         raise DomainError(
-            "plan.changed", 409, "Someone else has recorded an agreement in the meantime. Check that agreement first."
+            "plan.changed",
+            409,
+            "Another agreement has been recorded since you opened this plan. Check that agreement first.",
         )
     return plan
 

@@ -117,7 +117,7 @@ def get_account(session: Session, account_id: str, *, version: int | None = None
         raise not_found("Remedy account not found.")
     if version is not None and account.version != version:
         raise DomainError(
-            "remedy.changed", 409, "Someone else has changed this account. Check the current version first."
+            "remedy.changed", 409, "This account has changed since you opened it. Check the current version first."
         )
     return account
 

@@ -105,7 +105,9 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
         raise not_found("Step not found.")
     _check_help(session, [step], act.on)
     if version is not None and step.version != version:
-        raise DomainError("step.changed", 409, "Someone else has changed this step. Check the current version first.")
+        raise DomainError(
+            "step.changed", 409, "This step has changed since you opened it. Check the current version first."
+        )
     return step
 
 

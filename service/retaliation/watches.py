@@ -112,7 +112,9 @@ def get_watch(
     if watch is None:
         raise not_found("Retaliation watch not found.")
     if version is not None and watch.version != version:
-        raise DomainError("watch.changed", 409, "Someone else has changed this watch. Check the current version first.")
+        raise DomainError(
+            "watch.changed", 409, "This watch has changed since you opened it. Check the current version first."
+        )
     return watch
 
 

@@ -248,7 +248,7 @@ def get_survey(session: Session, survey_id: str, *, version: int | None = None, 
     if survey is None:
         raise not_found("Survey not found.")
     if version is not None and survey.version != version:
-        raise DomainError("survey.changed", 409, "Someone else has changed this survey. Reload the page.")
+        raise DomainError("survey.changed", 409, "This survey has changed since you opened it. Reload the page.")
     return survey
 
 

@@ -152,7 +152,7 @@ def test_an_agreement_entered_on_its_page_is_shown_with_findings_and_steps(case:
     assert 'value="12000.50"' in refused.get_data(as_text=True)
     assert send(case.browsers["ana"], path, **fields).status_code == 303
     stale = send(case.browsers["ana"], path, **fields)
-    assert "Someone else has recorded an agreement" in stale.get_data(as_text=True)
+    assert "Another agreement has been recorded" in stale.get_data(as_text=True)
     page = case.read("vic")
     for shown in ("12000.50 THB", "At a meeting", "A union", "Employer 80%, Agency 20%, Us 0%", "Planned", "Open"):
         assert shown in page

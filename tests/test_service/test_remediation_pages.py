@@ -143,7 +143,7 @@ def test_who_may_not_see_what_workers_said_sees_neither_such_steps_nor_any_free_
 def test_a_viewer_changes_nothing_and_an_old_form_is_refused(office: Office):
     assert "Change state" not in office.read("vic")
     assert send(office.browsers["vic"], f"{office.path}/state", state="agreed").status_code == 403
-    assert "Someone else has changed this step" in office.change("ana", "state", state="agreed", version="7")
+    assert "This step has changed since you opened it" in office.change("ana", "state", state="agreed", version="7")
     assert office.state()[0] == "planned"
 
 

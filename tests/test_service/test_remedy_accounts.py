@@ -318,7 +318,7 @@ def test_an_account_is_saved_paid_and_confirmed_on_its_page(office: Office):
     assert send(office.ana, f"{address}/instalments/1/payment", version="1", **payment).status_code == 303
     again = send(office.ana, f"{address}/instalments/1/payment", version="1", **payment)
     assert again.status_code == 409
-    assert "Someone else has changed this account" in again.get_data(as_text=True)
+    assert "This account has changed since you opened it" in again.get_data(as_text=True)
     unpaid = {"not_found": "1", "measure": "held_in_trust", "still_owed": "A trust keeps the money."}
     assert send(office.ana, f"{address}/unpaid", version="2", **unpaid).status_code == 303
     asked = {"asked_on": "2026-02-10", "source": "union_ngo", "asked": "2", "confirming": "2"}

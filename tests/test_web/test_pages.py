@@ -163,9 +163,12 @@ def test_each_cell_of_the_heat_map_and_country_of_a_map_leads_to_the_suppliers_i
 def test_after_a_first_list_the_portfolio_shows_its_suppliers_once(app: Flask) -> None:
     database = app.extensions["database"]
     organisation_id = make_organisation(database, "Pier Foods", "Asia/Bangkok")
+    browser = make_browser(app, make_user(database, organisation_id))
+    assert "Send questionnaires to the first 50" not in browser.get("/campaigns").text, "there are none yet"
     rows = [("site", {"name": f"Cannery {i}", "country": "TH", "sector": ["1020"]}) for i in range(7)]
     save_suppliers(database, organisation_id, rows, now().date())
-    page = make_browser(app, make_user(database, organisation_id)).get("/").text
+    assert "Send questionnaires to the first 50" in browser.get("/campaigns").text
+    page = browser.get("/").text
     assert page.count("Cannery 0</a>") == 1
     assert "No supplier is rated higher than those with insufficient evidence" in page
     assert "Send questionnaires to the first 50" not in page, "there are only seven"

@@ -24,6 +24,7 @@ from service.db.tables import new_id
 from service.errors import DomainError
 from service.queries import supplier_filter
 from service.suppliers import repository as suppliers
+from service.suppliers.identity import has_suppliers
 from service.translations.catalog import get_locale
 from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
@@ -76,6 +77,7 @@ def show_campaigns() -> str:
             campaigns=found,
             counts=board.count_states(session, found),
             contacts=contacts.count_contacts(session),
+            has_suppliers=has_suppliers(session),
         )
 
 
