@@ -48,10 +48,14 @@ FROM_LINKS = "link:"  # the beginning of the name of a link in the audit trail
 
 @dataclass(frozen=True)
 class SharedFinding:
-    """A finding in words that are safe for the workers, and what the supplier answered about it (None: nothing yet)."""
+    """A finding in words that are safe for the workers, and what the supplier answered about it (None: nothing yet).
+
+    ``indicators``: the titles of the indicators that it is about, several if it combines them.
+    """
 
     id: str
     title: str
+    indicators: tuple[str, ...]
     answer: FindingAnswer | None
 
 
@@ -232,6 +236,15 @@ class FindingTitles:
             named = {part.id: part.title for part in parts}
         return named.get(finding.about, finding.about.replace("_", " ").capitalize())
 
+    def list_indicators(self, finding: Finding) -> tuple[str, ...]:
+        """Return the titles of the indicators that a finding is about: its own one, or those that a floor reads."""
+        if self.model is None:
+            return ()
+        ids = {finding.about}
+        if finding.kind == "floor":
+            ids = {id_ for floor in self.model.floors if floor.id == finding.about for id_ in floor.indicator_ids}
+        return tuple(indicator.title for indicator in self.model.indicators if indicator.id in ids)
+
 
 def list_answers(session: Session, reply_id: str) -> Sequence[FindingAnswer]:
     """Return what a supplier answered about each finding of a letter."""
@@ -251,7 +264,10 @@ def _build_letter(session: Session, reply: Reply, titles: FindingTitles, at: dat
         response=reply.response,
         is_late=reply.answered_at is None and is_consulted(reply, at),
         findings=tuple(
-            SharedFinding(finding.id, titles.get_title(finding), answers.get(finding.id)) for finding in found
+            SharedFinding(
+                finding.id, titles.get_title(finding), titles.list_indicators(finding), answers.get(finding.id)
+            )
+            for finding in found
         ),
     )
 

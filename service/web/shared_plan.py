@@ -13,12 +13,15 @@ from flask import Blueprint, Flask, Response, make_response, redirect, render_te
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from reports.document import Reason
+from reports.redaction import for_audience
 from service.auth.caller import get_database, get_link
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
 from service.remediation.rules import Actor
 from service.remediation.steps import Act
+from service.reporting import stored_reports
 from service.shared_plans import contents, proofs, submissions
 from service.shared_plans.submissions import Answer
 from service.supplier_links import links
@@ -185,15 +188,29 @@ def _render_refusal(token: str, error: DomainError, about: str) -> AnyResponse:
     return _render_plan(token, error, about)
 
 
+def _list_own_answers(session: Session, plan: contents.SharedPlan) -> dict[str, Reason]:
+    """Return what the supplier's own answers say about each indicator, by its title in the language of the page.
+
+    They are those of its copy of a report, which rests on nothing else; none for a record that was merged into another one.
+    """
+    supplier = session.get_one(Supplier, get_link().supplier_id)
+    if plan.name is None or supplier.latest_id is None or not any(letter.findings for letter in plan.letters):
+        return {}
+    copy = for_audience(stored_reports.build_supplier_copy(session, supplier.id, supplier_texts.get_language()))
+    return {reason.title: reason for reason in copy.details[0].reasons if reason.kind == "answer"}
+
+
 def _render_plan(token: str, error: DomainError | None = None, about: str = "") -> AnyResponse:
     link = get_link()
     with _open_session(write=False) as session:
         plan = contents.get_shared_plan(session, link.supplier_id, link.record_id, now())
+        own_answers = _list_own_answers(session, plan)
     page = render_template(
         "shared_plan.html",
         token=token,
         link=link,
         plan=plan,
+        own_answers=own_answers,
         saved=SAVED.get(request.args.get("saved", "")),
         error=error,
         about=about,

@@ -1,7 +1,7 @@
 """What a supplier sees and sends through its link, and what its buyer does with it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 
@@ -34,6 +34,7 @@ from service.journal import Journal
 from service.remediation import replies
 from service.shared_plans import proofs
 from service.supplier_links import links
+from service.suppliers.repository import save_supplier
 from service.wiring.job_handlers import build_handlers
 
 CANARY = "Zephyrine"
@@ -213,6 +214,28 @@ def test_nothing_that_comes_from_workers_or_the_buyer_reaches_the_supplier(case:
     for name in ("of_workers", "of_the_buyer", "withheld", "of_another_record"):
         for path in ("start", "date", "obstacle"):
             assert case.send(f"steps/{case.ids[name]}/{path}", due="2030-01-01", reason="x").status_code == 404
+
+
+def test_a_finding_says_which_of_the_suppliers_own_answers_it_is_about(case: Case):
+    own = {"papers_retention": "held", "movement": "locked", "country": "TH", "sector": ["1020"]}
+    told = {"reported_harms": ["violence"], "reported_by": "workers", "reported_on": now().date().isoformat()}
+    with case.database.for_organisation(case.organisation_id) as session:
+        answers = {"name": "Nine Herons", **own, **told}
+        supplier = save_supplier(session, "site", answers, now().date(), now(), "user:ana", "api")[0]
+        pair = add_finding("strong_pair", supplier.id, kind="floor")
+        session.add_all([pair, add_finding("papers_withheld", supplier.id)])
+        session.flush()
+        findings = [
+            finding.id for finding in session.scalars(select(Finding).where(Finding.supplier_id == supplier.id))
+        ]
+        _link, token = links.create_link(session, supplier, "management", 30, "user:ana")
+        supplier_id = supplier.id
+    browser = make_browser(case.app, make_user(case.database, case.organisation_id))
+    send(browser, f"/suppliers/{supplier_id}/letters", findings=findings, text="Please answer.")
+    page = replace(case, token=token).see()
+    assert page.count("Identity documents withheld") == 2, "as a finding, and as one of the two indicators of the other"
+    assert "Restricted movement: " in page
+    assert "iolence" not in page, "workers reported it"
 
 
 def test_a_rejected_step_looks_like_one_in_progress(case: Case):
