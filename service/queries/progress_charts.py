@@ -51,12 +51,18 @@ CHARTS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     ),
     (
         N_("Time to verification"),
-        N_("Median days from planning a step to verifying it, for steps verified in the year before each day."),
+        N_(
+            "Median days from planning a step to verifying it. Each day's figure covers the steps verified in the year up to "
+            "that day."
+        ),
         (progress.DAYS,),
     ),
     (
         N_("Steps that were reopened"),
-        N_("Percentage of the steps closed in the year before each day that were later reopened."),
+        N_(
+            "Percentage of closed steps that were later reopened. Each day's figure covers the steps closed in the year up to "
+            "that day."
+        ),
         (progress.REOPENED,),
     ),
     (

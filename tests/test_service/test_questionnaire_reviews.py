@@ -250,7 +250,7 @@ def test_a_questionnaire_that_was_returned_as_a_workbook_can_no_longer_be_answer
         mark_form_returned(session, case.asking_id, now().date(), "user:ana")
     assert case.save(page, {"workers_total": "120"}).status_code == 303
     assert case.send().status_code == 303
-    assert "received this questionnaire in another way" in case.see()
+    assert "received your answers in another way" in case.see()
     assert "workers_total" not in case.load_supplier().answers
 
 

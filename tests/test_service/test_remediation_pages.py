@@ -108,7 +108,7 @@ def test_a_rejection_says_who_chose_the_workers_that_were_spoken_to(office: Offi
     assert "Choose who selected the workers" in office.change("ben", "verification", **{**rejection, "chosen_by": ""})
     assert "from 0 to 100" in office.change("ben", "verification", **{**rejection, "confirmed_percent": "101"})
     assert office.change("ben", "verification", **{**rejection, "confirmed_percent": "40"}) == ""
-    assert "40% of them confirm it." in office.read("ben")
+    assert "40% of these workers confirm that the step worked." in office.read("ben")
 
 
 def test_the_board_changes_all_selected_steps_or_none(office: Office):

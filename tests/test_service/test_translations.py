@@ -198,8 +198,8 @@ def test_a_po_file_says_what_it_changes_and_what_of_it_cannot_be_used(database: 
             ("Please reply by %(moment)s.", "ตอบ", False),
         )
         catalog = read_po(BytesIO(changed))
-        catalog.delete("Please send your answers by %(day)s.")
-        catalog.add("Please send your answer by %(day)s.", "ส่ง %(day)s")
+        catalog.delete("Please submit your answers by %(day)s.")
+        catalog.add("Please submit your answer by %(day)s.", "ส่ง %(day)s")
         catalog.add("Colourless green ideas sleep furiously", "x")
         file = BytesIO()
         write_po(file, catalog, width=0)
@@ -212,7 +212,7 @@ def test_a_po_file_says_what_it_changes_and_what_of_it_cannot_be_used(database: 
         (fault,) = upload.faults
         assert "%(moment)s is missing" in fault.reason
         assert file.getvalue().decode().splitlines()[fault.line - 1].startswith('msgid "Please reply by')
-        assert [one.reason for one in upload.outdated] == ["Please send your answers by %(day)s."]
+        assert [one.reason for one in upload.outdated] == ["Please submit your answers by %(day)s."]
         assert [one.english for one in upload.unknown] == ["Colourless green ideas sleep furiously"]
         save_reviews(session, "th", upload.reviews, "native_speaker", "user:ana", ON)
         again = po_files.read_po_file(po_files.build_po_file(load_texts(session, "th")), load_texts(session, "th"))
@@ -234,7 +234,7 @@ def test_only_so_many_unknown_texts_are_compared_with_ours_however_many_a_file_h
     texts = load_shipped_texts("th")
     catalog = read_po(BytesIO(po_files.build_po_file(texts, [])))
     for number in range(po_files.MOST_COMPARED + 100):
-        catalog.add(f"Please send your answers by %(day)s. ({number})", "x")
+        catalog.add(f"Please submit your answers by %(day)s. ({number})", "x")
     file = BytesIO()
     write_po(file, catalog)
     upload = po_files.read_po_file(file.getvalue(), texts)

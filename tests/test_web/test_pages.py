@@ -170,7 +170,7 @@ def test_after_a_first_list_the_portfolio_shows_its_suppliers_once(app: Flask) -
     assert "Send questionnaires to the first 50" in browser.get("/campaigns").text
     page = browser.get("/").text
     assert page.count("Cannery 0</a>") == 1
-    assert "No supplier is rated higher than those with insufficient evidence" in page
+    assert "The suppliers with the highest priority all have insufficient evidence" in page
     assert "Send questionnaires to the first 50" not in page, "there are only seven"
 
 

@@ -47,7 +47,7 @@ STATE_TITLES = {
 REASON_TITLES = {
     "no_address": lazy_gettext("No confirmed address"),
     "asked_recently": lazy_gettext("Asked recently"),
-    "asking.state_imposed": lazy_gettext("A state imposes labour there"),
+    "asking.state_imposed": lazy_gettext("State-imposed labour"),
     "link.too_many": lazy_gettext("Too many valid links"),
     "exited": lazy_gettext("An approved exit paper ends the relationship"),
 }
@@ -144,8 +144,8 @@ def change_suppliers(campaign_id: str) -> AnyResponse:
     if count < len(ids):
         flash(
             ngettext(
-                "%(num)s supplier was not changed, because its state does not allow this.",
-                "%(num)s suppliers were not changed, because their states do not allow this.",
+                "%(num)s supplier was not changed, because its current state does not allow this change.",
+                "%(num)s suppliers were not changed, because their current states do not allow this change.",
                 len(ids) - count,
             )
         )

@@ -256,7 +256,10 @@ def _check_note_confirmed(finding: Mapping[str, Any]) -> None:
         raise DomainError(
             IDENTIFYING_NOTE,
             422,
-            _("Nothing has been saved yet. The note may identify an individual. Make it more general, or confirm it."),
+            _(
+                "Nothing has been saved yet, because the note may identify an individual. Make the note more general, or "
+                "confirm that it could describe several people."
+            ),
         )
 
 

@@ -32,7 +32,9 @@ FIELDS = tuple(field.name for field in fields(ExitContent) if field.name != "lev
 ROWS = 3  # empty rows of the list of what was tried
 GROUND_TITLES = {
     "no_progress": lazy_gettext("Remediation has failed: nothing has changed despite everything that was tried"),
-    "danger_remains": lazy_gettext("Lives or freedom are still at risk, and nothing that was tried has changed this"),
+    "danger_remains": lazy_gettext(
+        "People's lives or freedom are still at risk, and nothing tried so far has changed this"
+    ),
     "imposed_by_management": lazy_gettext("Management itself confined or threatened people"),
     "state_imposed": lazy_gettext("State-imposed labour"),
     "business_reason": lazy_gettext("Our own business reasons, such as lower volumes"),

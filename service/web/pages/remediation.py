@@ -67,7 +67,7 @@ PARTY_TITLES = {
 SEVERITY_TITLES = {
     "scale": lazy_gettext("Scale"),
     "scope": lazy_gettext("Scope"),
-    "irremediability": lazy_gettext("How hard it is to remedy"),
+    "irremediability": lazy_gettext("How hard the harm is to remedy"),
 }
 INVOLVEMENT_TITLES = {
     "caused": lazy_gettext("we caused it"),

@@ -123,7 +123,9 @@ def note_delivery(kind: str, supplier_id: str, reply_id: str) -> AnyResponse:
             replies.note_delivery(session, reply, delivered_at.astimezone(UTC), note, build_act(get_caller(), now()))
     except DomainError as error:
         return _render_refusal(kind, supplier_id, error)
-    return _redirect(kind, supplier_id, _("Delivery recorded. The supplier's time to reply began on that day."))
+    return _redirect(
+        kind, supplier_id, _("Delivery recorded. The supplier's time to reply runs from the day of delivery.")
+    )
 
 
 def decide_proposal(kind: str, supplier_id: str, step_proposal_id: str) -> AnyResponse:
