@@ -202,7 +202,7 @@ def test_a_declined_context_scores_no_lower_than_any_answer_where_labour_is_impo
 @given(sites)
 def test_a_declined_flag_gains_no_level_over_one_of_a_country_with_a_documented_region(row: Answers) -> None:
     # Where the place is open, no answer counts in the worst case; a declined flag counts as that of the riskiest state instead.
-    # The two worst cases are less than a point apart, so nothing but the level "low" could depend on it, which is open to neither.
+    # The two worst cases are less than a point apart, so only the level "low" could depend on it, and neither can reach that.
     answered, declined = assess_rows({**row, "flag": "TH"}, {**row, "flag": "declined"}, facts=IMPOSED)
     for number in ("score", "inherent"):
         assert declined[number] >= answered[number] - SMALL, number
