@@ -93,7 +93,7 @@ def set_release(settings: Settings, arguments: argparse.Namespace) -> int:
         organisation_id, now = _find(database, arguments.organisation)
         with database.for_organisation(organisation_id) as session:
             organisation_models.set_next_release(session, arguments.release, day, now, ACTOR)
-    print(f"Release {arguments.release} applies from {day}. You can change this date until then.")
+    print(f"Release {arguments.release} applies from {day}. You can change this date as long as it is in the future.")
     return 0
 
 

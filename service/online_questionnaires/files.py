@@ -24,7 +24,7 @@ KINDS = {
     "document": "Document or record",
     "audit": "Report of an independent audit",
     "certificate": "Certificate",
-    "official": "Finding of an authority",
+    "official": "Finding by an authority",
 }
 QUOTA = 200_000_000  # bytes that may be sent with one questionnaire
 

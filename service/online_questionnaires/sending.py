@@ -35,7 +35,7 @@ def send_questionnaire(session: Session, asking_id: str, record_id: str, by: str
     check = check_drafts(form, drafts, on, evidence, sending=True)
     if check.is_blocked:
         raise DomainError(
-            "questionnaire.blocked", 422, "Some answers have to be corrected before the questionnaire can be sent."
+            "questionnaire.blocked", 422, "Some answers have to be corrected before the questionnaire can be submitted."
         )
     request.submitted_at, request.submitted_by = at, by
     record_answered(request, form, check)

@@ -28,7 +28,7 @@ FIGURE_TITLES: Mapping[str, str] = {
     progress.OPEN: N_("Open steps"),
     progress.OVERDUE: N_("Overdue steps"),
     progress.DAYS: N_("Median days to verification"),
-    progress.REOPENED: N_("Reopened, per cent"),
+    progress.REOPENED: N_("Percentage reopened"),
     progress.REACHED: N_("Workers spoken to"),
 }
 MONEY_TITLES: Mapping[str, str] = {
@@ -37,8 +37,8 @@ MONEY_TITLES: Mapping[str, str] = {
     progress.CONFIRMED: N_("Confirmed by workers"),
 }
 MONEY_NOTE = N_(
-    "Totals across all remedy accounts. The percentage of a payment that counts as confirmed is the percentage of the "
-    "workers asked who said that they had been paid in full."
+    "Totals across all remedy accounts. How much of a payment counts as confirmed depends on the percentage of the workers "
+    "asked who said that they had been paid in full."
 )
 LEVELS_TITLE = N_("Suppliers by level")
 LEVELS_NOTE = N_("All assessed suppliers and agencies. Insufficient evidence does not mean low risk.")
@@ -68,8 +68,8 @@ CHARTS: Sequence[tuple[str, str, tuple[str, ...]]] = (
     (
         N_("Workers reached"),
         N_(
-            "Workers spoken to when steps were checked, in the year before each day. Anyone spoken to twice is "
-            "counted twice."
+            "Each day's figure counts the workers spoken to when steps were checked in the year up to that day. Anyone "
+            "spoken to twice is counted twice."
         ),
         (progress.REACHED,),
     ),

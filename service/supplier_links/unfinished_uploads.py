@@ -69,7 +69,7 @@ def add_piece(upload: UnfinishedUpload, offset: int, length: int, digest: str, a
 def read_file(upload: UnfinishedUpload, blobs: BlobStore) -> bytes:
     """Return the bytes of a file that has arrived. Raises DomainError ``upload.incomplete``, 409."""
     if upload.received != upload.size:
-        raise DomainError("upload.incomplete", 409, "This file was not received completely. Send it again.")
+        raise DomainError("upload.incomplete", 409, "This file was only partly received. Send it again.")
     return b"".join(map(blobs.get, upload.pieces))
 
 

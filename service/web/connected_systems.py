@@ -39,7 +39,7 @@ ENDS = {
     "given_up": lazy_gettext("The system has not accepted anything for a day. Diligence now tries once a day."),
     "internal_error": lazy_gettext("An error occurred in Diligence. The log gives the details."),
     "http.401": lazy_gettext("The system rejected the sign-in."),
-    "http.403": lazy_gettext("The system does not allow this user to write the fields."),
+    "http.403": lazy_gettext("The system does not allow this user to update the fields."),
     "http.404": lazy_gettext("Nothing was found at this address. Check the address and the options."),
     "http.429": lazy_gettext("The system is busy and has asked Diligence to wait."),
 }
@@ -51,7 +51,7 @@ def describe_end(code: str) -> str:
         return str(ENDS[code])
     status = code.removeprefix("http.")
     return str(
-        _("Taken.") if status.startswith("2") else _("The system returned the status %(status)s.", status=status)
+        _("Accepted.") if status.startswith("2") else _("The system returned the status %(status)s.", status=status)
     )
 
 

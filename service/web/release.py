@@ -67,7 +67,7 @@ def set_day() -> AnyResponse:
             )
     except DomainError as error:
         return _render_release(error)
-    flash(_("Saved. You can change this date until then."))
+    flash(_("Saved. You can change this date as long as it is in the future."))
     return redirect(url_for("release.show"), 303)
 
 

@@ -83,5 +83,5 @@ def test_the_pages_for_suppliers_and_cases_show_a_preview_as_well(app: Flask):
     assert "The content of 1 stored API response that mentions it will be deleted." in page
     assert "No recorded backup still contains this data." in page
     page = admin.get(f"/cases/{case.json['id']}/delete").get_data(as_text=True)
-    assert "The case and its finding are deleted for good." in page
+    assert "The case and its finding will be permanently deleted." in page
     assert "A person asked for it" in page

@@ -159,7 +159,7 @@ def test_a_questionnaire_that_is_sent_is_assessed_and_marked_returned(case: Case
         assert (sent.returned_on, sent.submitted_at is not None) == (now().date(), True)
         assert session.get_one(Result, supplier.latest_id).cause == "questionnaire"
     page = case.see()
-    assert "The questionnaire was sent" in page
+    assert "The questionnaire has been submitted" in page
     assert "Your result" in page
 
 
@@ -270,7 +270,7 @@ def test_suppliers_read_moments_in_the_time_zone_of_the_buyer_and_which_one_that
         session.get_one(Organisation, case.organisation_id).time_zone = "Asia/Bangkok"
     case.post("/open")
     case.send()
-    assert re.search(r"received it on \d+ \w+ \d{4}, \d\d:\d\d \(UTC\+07:00\)\.", case.see())
+    assert re.search(r"received your answers on \d+ \w+ \d{4}, \d\d:\d\d \(UTC\+07:00\)\.", case.see())
 
 
 def test_the_overview_leads_to_the_first_section_with_an_open_question(case: Case):

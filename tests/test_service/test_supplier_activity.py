@@ -41,13 +41,13 @@ def test_a_reader_sees_who_did_what_but_nothing_that_only_workers_said(app: Flas
     page = officer.get(f"/suppliers/{site.id}/activity").get_data(**TEXT)
     assert f"{who} changed the state of a finding from open to in progress." in page
     assert "API key" in page
-    assert "saved answers and assessed it" in page
+    assert "saved answers and assessed the supplier" in page
     assert "opened a case record" not in page  # officers do not handle cases
     filtered = officer.get(f"/suppliers/{site.id}/activity?object_type=finding").get_data(**TEXT)
     assert ("a finding" in filtered, "saved answers" in filtered) == (True, False)
     assert "saved answers" not in officer.get(f"/suppliers/{site.id}/activity?until=2020-01-01").get_data(**TEXT)
     seen = viewer.get(f"/suppliers/{site.id}/activity").get_data(**TEXT)
-    assert "saved answers and assessed it" in seen
+    assert "saved answers and assessed the supplier" in seen
     assert not [
         word for word in ("finding", "case record", "reassessed", "retaliation") if f" {word}" in seen.split("<ul")[-1]
     ]

@@ -78,7 +78,7 @@ def test_a_notice_names_only_contacts_that_were_called_lately_and_no_consulate(
         notice = build_notice(session, site, today())
     shown = list_texts(notice.document)
     assert "First shelter in TH (shelter)" in shown
-    assert "Second Line (hotline). May not be safe for: people without papers" in shown
+    assert "Second Line (hotline). Might not be safe for: people without papers" in shown
     assert "Burmese, Khmer; every day, 8 to 20" in shown
     for left_out in ("Third Line", "Silent Aid", "Consulate", "in KH", "night desk"):
         assert left_out not in shown

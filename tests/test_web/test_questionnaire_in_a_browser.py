@@ -93,11 +93,11 @@ def test_a_questionnaire_is_answered_handed_over_and_finished_on_a_small_screen_
     assert answered == QUESTIONS
     phone.get_by_role("link", name="Check and submit").click()
     phone.get_by_role("checkbox").check()
-    phone.get_by_role("button", name="Send questionnaire").click()
-    expect(phone.get_by_role("heading", name="The questionnaire was sent")).to_be_visible()
+    phone.get_by_role("button", name="Submit questionnaire").click()
+    expect(phone.get_by_role("heading", name="The questionnaire has been submitted")).to_be_visible()
     expect(phone.get_by_role("heading", name="Your result")).to_be_visible()
     phone.goto(handed_over)
-    expect(phone.get_by_role("heading", name="The questionnaire was sent")).to_be_visible()
+    expect(phone.get_by_role("heading", name="The questionnaire has been submitted")).to_be_visible()
 
 
 def test_each_answer_is_saved_as_soon_as_it_is_given_where_scripts_run(chromium: Browser, office: Office) -> None:

@@ -48,7 +48,7 @@ REASON_TITLES = {
     "no_address": lazy_gettext("No confirmed address"),
     "asked_recently": lazy_gettext("Asked recently"),
     "asking.state_imposed": lazy_gettext("State-imposed labour"),
-    "link.too_many": lazy_gettext("Too many valid links"),
+    "link.too_many": lazy_gettext("Too many active links"),
     "exited": lazy_gettext("An approved exit paper ends the relationship"),
 }
 CHANGE_TITLES = {
