@@ -84,11 +84,11 @@ def format_cell(value: Cell) -> str:
     return str(value)
 
 
-def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
-    """Return the reader of text files: a function from their bytes to their one sheet."""
+def make_text_reader(kind: str, name: str, limits: Limits, encoding: str | None) -> Reader:
+    """Return the reader of text files: a function from their bytes to their one sheet. ``encoding``: see :func:`load_sheets`."""
 
     def read(data: bytes) -> Iterator[dict[str, Any]]:
-        table = delimited.decode_table(data, kind)
+        table = delimited.decode_table(data, kind, encoding)
         misquoted = array("i")
         try:
             columns, widths = build_columns(delimited.iter_records(table, limits))
@@ -102,6 +102,7 @@ def make_text_reader(kind: str, name: str, limits: Limits) -> Reader:
             "widths": list(widths),
             "misquoted": list(misquoted),
             "encoding": table.encoding,
+            "encodings": list(table.encodings),
         }
 
     def build_columns(records: Iterator[list[str]]) -> tuple[ColumnBuilder, array[int]]:
@@ -207,10 +208,13 @@ def apply_display(value: Cell, display: str) -> Cell:
     return str(int(value)).zfill(len(display)) if value.is_integer() and 0 < value < 10 ** len(display) else value
 
 
-def load_sheets(data: bytes, kind: str, name: str, limits: Limits) -> tuple[Sheet, ...]:
-    """Return all sheets of a file of a kind, the ones that a template has for itself included. Raises FileRefused."""
+def load_sheets(data: bytes, kind: str, name: str, limits: Limits, encoding: str | None = None) -> tuple[Sheet, ...]:
+    """Return all sheets of a file of a kind, the ones that a template has for itself included. Raises FileRefused.
+
+    ``encoding``: which to use for a text file if several are likely ("" for the likeliest); None refuses such a file.
+    """
     if kind in TEXT_TYPES:
-        read = make_text_reader(kind, name, limits)
+        read = make_text_reader(kind, name, limits, encoding)
     else:
         read = make_json_reader(name, limits) if kind == JSON else make_workbook_reader(kind, limits)
     try:

@@ -24,20 +24,24 @@ class MisquotedText(Exception):
 
 
 class DelimitedText(NamedTuple):
-    """The text of a table, the encoding of its file, and its delimiter."""
+    """The text of a table, the encoding of its file, its delimiter, and the encodings that are likely if there are several."""
 
     text: str
     encoding: str
     delimiter: str
+    encodings: tuple[str, ...] = ()
 
 
-def decode_table(data: bytes, kind: str) -> DelimitedText:
-    """Decode a text file ("csv", "tsv", "txt") and detect its delimiter. Raises FileRefused for an unknown encoding."""
-    text, encoding = decode_text(data)
+def decode_table(data: bytes, kind: str, chosen: str | None = None) -> DelimitedText:
+    """Decode a text file ("csv", "tsv", "txt") and detect its delimiter.
+
+    ``chosen``: which of several likely encodings to use, as in :func:`decode_text`. Raises FileRefused for an unknown encoding.
+    """
+    text, encoding, encodings = decode_text(data, chosen)
     if match := DELIMITER_LINE.match(text):  # a line for Excel, which does not count it as a row
-        return DelimitedText(text[match.end() :], encoding, match[1])
+        return DelimitedText(text[match.end() :], encoding, match[1], encodings)
     candidates = "\t,;|" if kind == "tsv" else DELIMITERS
-    return DelimitedText(text, encoding, detect_delimiter(text[:SAMPLE_CHARACTERS], candidates))
+    return DelimitedText(text, encoding, detect_delimiter(text[:SAMPLE_CHARACTERS], candidates), encodings)
 
 
 def detect_delimiter(text: str, candidates: str) -> str:

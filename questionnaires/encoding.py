@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from questionnaires.latin_letters import LANGUAGES, count_known_words
 from questionnaires.limits import FileRefused
@@ -21,6 +22,31 @@ for codec in (*(codec for _, codec in BYTE_ORDER_MARKS), "utf-16-le", "utf-16-be
     codecs.lookup(codec)
 SAMPLE_BYTES = 100_000  # how much of a file is scored
 MIN_LIKELY_SHARE, MIN_LEAD = 0.8, 3.0  # the share of likely characters needed, and the lead of the best score
+
+
+# What spreadsheet programs call the encodings, by the names of Python.
+NAMES = {
+    "cp1252": "Western European (Windows-1252)",
+    "cp1254": "Turkish (Windows-1254)",
+    "mac-roman": "Western European (Mac)",
+    "cp1250": "Central European (Windows-1250)",
+    "cp1251": "Cyrillic (Windows-1251)",
+    "cp1256": "Arabic (Windows-1256)",
+    "cp874": "Thai (Windows-874)",
+    "big5": "Traditional Chinese (Big5)",
+    "cp932": "Japanese (Shift-JIS)",
+    "gb18030": "Simplified Chinese (GB18030)",
+    "cp949": "Korean (Windows-949)",
+    "euc_jp": "Japanese (EUC)",
+}
+
+
+class DecodedText(NamedTuple):
+    """The text of a file and its encoding; ``encodings``: all that are about equally likely if there are several, best first."""
+
+    text: str
+    encoding: str
+    encodings: tuple[str, ...] = ()
 
 
 class EncodingModel:
@@ -122,8 +148,13 @@ MODELS = (
 )
 
 
-def decode_text(data: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding. Raises FileRefused (``csv.encoding``, ``csv.nul``) if it is uncertain."""
+def decode_text(data: bytes, chosen: str | None = None) -> DecodedText:
+    """Return the text of a file, its encoding and, if several are likely, all of these.
+
+    ``chosen``: which of several to use; if it is none of them ("" for example), the likeliest is used. Raises FileRefused:
+    ``csv.encoding`` if none is likely, or if several are and ``chosen`` is None; ``csv.nul``.
+    """
+    likely: list[tuple[str, str]] = []
     for mark, encoding in BYTE_ORDER_MARKS:
         if data.startswith(mark):
             text = try_decode(data, encoding)
@@ -135,10 +166,18 @@ def decode_text(data: bytes) -> tuple[str, str]:
         if b"\0" in data:
             text, encoding = decode_utf16(data)
         if text is None:
-            text, encoding = guess_encoding(data)
+            likely = guess_encodings(data)
+            if len(likely) > 1 and chosen is None:
+                raise FileRefused("csv.encoding", f"It could be {list_names(name for _, name in likely)}.")
+            text, encoding = next((one for one in likely if one[1] == chosen), likely[0])
     if "\0" in text:
         raise FileRefused("csv.nul")
-    return text, encoding
+    return DecodedText(text, encoding, tuple(name for _, name in likely) if len(likely) > 1 else ())
+
+
+def list_names(encodings: Iterable[str]) -> str:
+    """Return the names of encodings as a text: "Western European (Windows-1252) or Central European (Windows-1250)"."""
+    return " or ".join(NAMES.get(encoding, encoding) for encoding in encodings)
 
 
 def decode_utf16(data: bytes) -> tuple[str, str]:
@@ -162,8 +201,11 @@ def try_decode(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def guess_encoding(data: bytes) -> tuple[str, str]:
-    """Return the text in the one encoding in which it is likely. Raises FileRefused if there is none, or more than one."""
+def guess_encodings(data: bytes) -> list[tuple[str, str]]:
+    """Return the text in each encoding in which it is about equally likely, with the encoding; the likeliest first.
+
+    Of encodings in which the text is the same, the first is given. Raises FileRefused if there is none.
+    """
     sample = b"\n".join(line for line in data.split(b"\n") if not line.isascii())[:SAMPLE_BYTES]
     candidates = []
     for model in MODELS:
@@ -176,13 +218,14 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
     candidates.sort(key=lambda candidate: -candidate[0])  # if several are equal, the first listed stays first
     if not candidates:
         raise FileRefused("csv.encoding")
-    best, text, encoding = candidates[0]
-    for score, other_text, other_encoding in candidates[1:]:
+    best, _, encoding = candidates[0]
+    likely: dict[str, str] = {}
+    for score, text, other_encoding in candidates:
         if other_encoding == "mac-roman" and encoding == "cp1252":
             continue  # of the two, the one that is common unless the other is clearly better
-        if best - score < MIN_LEAD and other_text != text:
-            raise FileRefused("csv.encoding", f"It could be {encoding} or {other_encoding}.")
-    return text, encoding
+        if best - score < MIN_LEAD:
+            likely.setdefault(text, other_encoding)
+    return list(likely.items())
 
 
 def _choose_between_latin(candidates: list[tuple[float, str, str]], sample: bytes) -> list[tuple[float, str, str]]:

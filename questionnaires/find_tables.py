@@ -5,10 +5,12 @@ Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from questionnaires.describe_tables import describe_proposals, describe_table
+from questionnaires.encoding import list_names
 from questionnaires.form import list_form_ids, load_combined_form, load_form
 from questionnaires.issues import Issue, UnusableSheet, build_issue
 from questionnaires.layout.apply import add_header_row, carry_back, lay_out_table
@@ -39,6 +41,15 @@ from questionnaires.validation.personal_names import redact_sheet_names
 from questionnaires.workbook import load_template_texts
 
 MAX_COVER_ROWS = 5  # of a title page
+
+
+def refuse_unclear_encoding(sheets: Sequence[Sheet], layout: Mapping[str, Any] | None) -> None:
+    """Raise UnusableSheet for a text file that is likely in several encodings, if its layout chooses none of them."""
+    chosen = Layout.from_json(layout or {}).chosen_encoding
+    for sheet in sheets:
+        if sheet.encodings and chosen not in sheet.encodings:
+            names = list_names(sheet.encodings)
+            raise UnusableSheet(build_issue("csv.encoding_unclear", file=sheet.file, sheet=sheet.name, seen=names))
 
 
 def find_tables(sheets: Sequence[Sheet], file: str, options: TableOptions) -> FileTables:
@@ -152,7 +163,14 @@ def _collect_layout(file: str, sheets: Sequence[Sheet], found: Sequence[FoundTab
         kinds = {item.table.kind for item in members}
         first = members[0].place.layout if members else SheetLayout(sheet.name)
         layouts.append(
-            replace(first, read=bool(members), kind=kinds.pop() if len(kinds) == 1 else first.kind, tables=tables)
+            replace(
+                first,
+                read=bool(members),
+                kind=kinds.pop() if len(kinds) == 1 else first.kind,
+                tables=tables,
+                encoding=sheet.encoding or None,
+                encodings=sheet.encodings,
+            )
         )
     return Layout(file, tuple(layouts))
 
@@ -172,6 +190,9 @@ def find_layout(sheets: Sequence[Sheet], file: str, options: TableOptions) -> La
             layouts.append(replace(layout, read=sheet.visible))
         except UnusableSheet:
             layouts.append(_describe_unmapped(sheet, chosen, replace(options, columns=None)))
+        if sheet.encodings and given.chosen_encoding not in sheet.encodings:
+            # Its headers may be spelled differently, so that its tables are found once it is chosen.
+            layouts[-1] = SheetLayout(sheet.name, read=sheet.visible, encodings=sheet.encodings)
     return Layout(file, tuple(layouts))
 
 
@@ -180,7 +201,7 @@ def _describe_unmapped(sheet: Sheet, chosen: SheetLayout | None, options: TableO
     try:
         places = _find_places(sheet, replace(chosen, read=True) if chosen else None, options)
     except UnusableSheet:
-        return SheetLayout(sheet.name, read=False)
+        return SheetLayout(sheet.name, read=False, encoding=sheet.encoding or None, encodings=sheet.encodings)
     tables = []
     for place in places:
         laid_out = lay_out_table(sheet, place.table, find_known_headers(sheet, options), {})
@@ -188,7 +209,13 @@ def _describe_unmapped(sheet: Sheet, chosen: SheetLayout | None, options: TableO
         headers = get_row_cells(shown, laid_out.header_row)
         tables.append(describe_proposals(place, laid_out, shown, headers))
     layout = places[0].layout if places else SheetLayout(sheet.name)
-    return replace(layout, read=False, tables=tuple(tables))
+    return replace(
+        layout,
+        read=False,
+        tables=tuple(tables),
+        encoding=sheet.encoding or None,
+        encodings=sheet.encodings,
+    )
 
 
 def _encode_redacted(sheets: Sequence[Sheet], found: Sequence[FoundTable], layout: Layout) -> bytes:

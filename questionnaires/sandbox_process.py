@@ -23,7 +23,7 @@ from typing import Any
 import numpy.ma  # noqa: F401  loaded by numpy.unique at its first use, which would be too late
 
 from questionnaires.cell_reader import load_sheets
-from questionnaires.find_tables import find_layout, find_tables
+from questionnaires.find_tables import find_layout, find_tables, refuse_unclear_encoding
 from questionnaires.form import list_form_ids, list_versions, load_combined_form, load_form
 from questionnaires.header_words import load_header_words
 from questionnaires.issues import UnusableSheet, parse_issue
@@ -48,7 +48,7 @@ from questionnaires.person_detection import detect_personal_data
 from questionnaires.places import build_region_index
 from questionnaires.proof_files import check_proof, encode_proof
 from questionnaires.sandbox import ANSWER
-from questionnaires.sheet import Sheet, apply_stamp, decode_layout, decode_sheets, encode_sheets
+from questionnaires.sheet import Sheet, apply_stamp, change_encoding, decode_layout, decode_sheets, encode_sheets
 from questionnaires.sheet_view import view_read_sheets, view_sheets
 from questionnaires.tables import (
     BUYER,
@@ -70,7 +70,7 @@ CPU_CLOCK = 2  # of a process on Linux, together with its number, as clock_getcp
 
 def read_sheets(data: bytes, limits: Limits, kind: str, name: str) -> bytes:
     """Return the sheets of a file, for :func:`questionnaires.sheet.read_sheets`."""
-    return encode_sheets(drop_own_marks(_read_file(data, kind, name, limits, {})))
+    return encode_sheets(drop_own_marks(_read_file(data, kind, name, limits, {}, None)))
 
 
 def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]) -> bytes:
@@ -78,6 +78,7 @@ def read_tables(data: bytes, limits: Limits, kind: str, name: str, options: Mapp
     stored, options = _load_sheets(data, limits, kind, name, options)
     sheets = drop_own_marks(stored)
     try:
+        refuse_unclear_encoding(sheets, options["layout"])
         found = find_tables(sheets, name, TableOptions(**options))
     except UnusableSheet as unusable:
         layout = Layout.from_json(options["layout"] or {})
@@ -109,18 +110,24 @@ def _load_sheets(
     data: bytes, limits: Limits, kind: str, name: str, options: Mapping[str, Any]
 ) -> tuple[tuple[Sheet, ...], Mapping[str, Any]]:
     """Return the sheets of a file and the options to read them with; a file that was stored without its notes has its layout."""
+    given = options["layout"]
+    encoding = Layout.from_json(given or {}).chosen_encoding
     if kind != STORED:
-        return _read_file(data, kind, name, limits, options["own_words"]), options
-    layout, given = decode_layout(data), options["layout"]
+        return _read_file(data, kind, name, limits, options["own_words"], encoding), options
+    layout = decode_layout(data)
     if layout is not None and given is not None:
         layout = Layout.from_json(layout).with_changes(Layout.from_json(given)).to_json()
-    return decode_sheets(data, name, limits), {**options, "layout": layout or given}
+    sheets = tuple(
+        change_encoding(sheet, encoding) if encoding in sheet.encodings else sheet
+        for sheet in decode_sheets(data, name, limits)
+    )
+    return sheets, {**options, "layout": layout or given}
 
 
 def _read_file(
-    data: bytes, kind: str, name: str, limits: Limits, own_words: Mapping[str, Sequence[str]]
+    data: bytes, kind: str, name: str, limits: Limits, own_words: Mapping[str, Sequence[str]], encoding: str | None
 ) -> tuple[Sheet, ...]:
-    sheets = load_sheets(data, kind, name, limits)
+    sheets = load_sheets(data, kind, name, limits, encoding)
     codes = read_codes(sheets)
     return tuple(read_export(read_row_workbook(sheet, codes), own_words) for sheet in apply_stamp(sheets))
 

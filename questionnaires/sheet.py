@@ -112,8 +112,9 @@ class Sheet:
     ``errors``: cells (row, column from 0) that hold a spreadsheet error, with its text; they are empty in the columns.
     ``formulas``: cells whose text is the saved result of a formula. ``stamp``: form and version of the template the workbook
     was made from, such as "site 2026.1"; ``request_id``: the id of the questionnaire request it was sent out for, and
-    ``request_reference`` the buyer's reference of the supplier it was sent to. Text files have an ``encoding``, ``widths``
-    (fields of each row) and ``misquoted`` rows with a quotation mark in the wrong place. ``is_transposed``: its rows are the
+    ``request_reference`` the buyer's reference of the supplier it was sent to.
+    Text files have an ``encoding``, the ``encodings`` that are likely if there are several, ``widths`` (fields of each row) and
+    ``misquoted`` rows with a quotation mark in the wrong place. ``is_transposed``: its rows are the
     columns of the spreadsheet, from A, and its columns the rows, from 1. ``origins``: by column and row, the cell whose text was
     put there, for a column that the spreadsheet does not have.
     """
@@ -130,6 +131,7 @@ class Sheet:
     request_id: str | None = None
     request_reference: str | None = None
     encoding: str = ""
+    encodings: tuple[str, ...] = ()
     widths: Codes | None = None
     misquoted: tuple[int, ...] = ()
     cell_text: int = Limits.cell_text
@@ -247,6 +249,7 @@ def build_sheet(content: Mapping[str, Any], codes: Sequence[Codes], name: str, l
         errors=errors,
         formulas=tuple((row, column) for column, rows in content.get("formulas", ()) for row in rows),
         encoding=content.get("encoding", ""),
+        encodings=tuple(content.get("encodings", ())),
         widths=np.array(content["widths"], np.int32) if "widths" in content else None,
         misquoted=tuple(content.get("misquoted", ())),
         cell_text=limits.cell_text,
@@ -268,6 +271,7 @@ def encode_sheets(sheets: Sequence[Sheet], layout: Mapping[str, Any] | None = No
             "errors": [(column, text, [row]) for (row, column), text in sheet.errors.items()],
             "formulas": [(column, [row]) for row, column in sheet.formulas],
             "encoding": sheet.encoding,
+            "encodings": sheet.encodings,
             **({} if sheet.widths is None else {"widths": sheet.widths.tolist()}),
             "misquoted": sheet.misquoted,
             "marks": sheet.marks.to_dict(),
@@ -318,6 +322,21 @@ def decode_columns(data: bytes) -> tuple[Any, Callable[[int], Codes]]:
         return codes
 
     return json.loads(data[:position]), take
+
+
+def change_encoding(sheet: Sheet, encoding: str) -> Sheet:
+    """Return the sheet of a text file as it would be in another of the encodings that are likely.
+
+    Raises FileRefused if its texts are not valid in that one.
+    """
+    try:
+        columns = [
+            replace(column, values=tuple(text.encode(sheet.encoding).decode(encoding) for text in column.values))
+            for column in sheet.columns
+        ]
+    except UnicodeError:
+        raise FileRefused("csv.encoding") from None
+    return replace(sheet, columns=tuple(columns), encoding=encoding)
 
 
 def remove_text(column: Column, text: str) -> tuple[Column, npt.NDArray[np.intp]]:

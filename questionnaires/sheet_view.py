@@ -5,11 +5,13 @@ Runs in the sandboxed process only (:mod:`questionnaires.sandbox`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import numpy as np
 
+from questionnaires.encoding import list_names
 from questionnaires.form import Questionnaire, load_combined_form
 from questionnaires.issues import UnusableSheet
 from questionnaires.person_detection import MASK, detect_personal_data, is_certainly_name
@@ -24,14 +26,26 @@ from questionnaires.validation.personal_names import redact_sheet_names
 
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 8, 60, 60
 SAMPLES = 3
+DIFFERING_WORDS = 2  # that are shown of a text file in each encoding
+SPELLED = {"name", "name_local", "city", "address"}  # questions from whose answers these are taken
 HEAD_ROWS = 500  # of a sheet that was understood: enough to tell columns of personal data
+
+
+@dataclass(frozen=True)
+class LikelyEncoding:
+    """One of several encodings in which a text file is likely, what it is called, and words of the file as they are in it."""
+
+    encoding: str
+    name: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class SheetView:
     """The beginning of a sheet: its probable header row, its headers, some values of each column, and its first rows.
 
-    ``row_numbers``: as the spreadsheet numbers them. A sheet that may hold case records shows its headers only.
+    ``row_numbers``: as the spreadsheet numbers them. ``encoding`` of a text file, and the ``encodings`` that are likely if there
+    are several. A sheet that may hold case records shows its headers only.
     """
 
     name: str
@@ -42,6 +56,8 @@ class SheetView:
     samples: tuple[tuple[str, ...], ...] = ()
     row_numbers: tuple[int, ...] = ()
     first_rows: tuple[tuple[str, ...], ...] = ()
+    encoding: str = ""
+    encodings: tuple[LikelyEncoding, ...] = ()
 
 
 def view_sheet(sheet: Sheet, chosen_row: int | None = None) -> tuple[SheetView, Sheet]:
@@ -83,8 +99,36 @@ def view_sheet(sheet: Sheet, chosen_row: int | None = None) -> tuple[SheetView, 
             _show_row(kept, row, hidden) if row > header_row else tuple(map(_show_header, _get_first_cells(kept, row)))
             for row in numbers
         ),
+        sheet.encoding,
+        _list_encodings(kept, headers, () if is_of_cases else answered),
     )
     return view, kept
+
+
+def _list_encodings(
+    sheet: Sheet, headers: Sequence[str], answered: Sequence[Question | None]
+) -> tuple[LikelyEncoding, ...]:
+    """List the encodings in which a text file is likely, with words of its headers and of names and places that differ."""
+    words = list(islice(_iter_differing_words(sheet, headers, answered), DIFFERING_WORDS)) if sheet.encodings else []
+    return tuple(
+        LikelyEncoding(encoding, list_names([encoding]), tuple(spelled[index] for spelled in words))
+        for index, encoding in enumerate(sheet.encodings)
+    )
+
+
+def _iter_differing_words(
+    sheet: Sheet, headers: Sequence[str], answered: Sequence[Question | None]
+) -> Iterator[list[str]]:
+    """Yield the spelling of words in each of the likely encodings; none that may be about a person."""
+    texts = [headers, *(sheet.columns[at].values for at, one in enumerate(answered) if one and one.id in SPELLED)]
+    seen = set()
+    for text in chain.from_iterable(texts):
+        for word in text.split() if not text.isascii() else ():
+            data = word.encode(sheet.encoding, "replace")
+            spelled = [data.decode(encoding, "replace") for encoding in sheet.encodings]
+            if word not in seen and len(set(spelled)) > 1 and MASK not in (_show(text), _show_header(text)):
+                seen.add(word)
+                yield [_show(one) for one in spelled]
 
 
 def _find_questions(forms: Sequence[Questionnaire]) -> dict[str, Question]:

@@ -4,6 +4,8 @@ A layout is found for a file (:func:`questionnaires.layout.find.find_tables`) an
 (``TableOptions.layout``, ``--layout FILE``). What it says of a sheet is then followed without looking for anything:
 
 - ``read``: whether the sheet is read at all. ``kind``, ``country``, ``sector``: what holds for all of its rows; null is detected.
+- ``encoding`` of a text file; null is detected. ``encodings``: those that are likely, if there are several. One of them has to
+  be chosen then; any other is not followed.
 - ``header_rows``, ``rows``, ``columns`` of a table: where its headers and its rows are. ``direction``: "down" if each row is a
   supplier, "across" if each column is one; ``rows`` and ``header_rows`` of the latter count columns, and ``columns`` rows.
   ``header_rows`` of 0 and 0 say that the sheet has no headers: its columns are then called "Column A", "Column B" and so on.
@@ -119,6 +121,8 @@ class SheetLayout:
     sector: str | None = None
     tables: tuple[TableLayout, ...] = ()
     changes: tuple[TableChange, ...] = ()
+    encoding: str | None = None
+    encodings: tuple[str, ...] = ()
 
     @property
     def chosen_header_row(self) -> int | None:
@@ -142,6 +146,11 @@ class Layout:
     def find_sheet(self, name: str) -> SheetLayout | None:
         """Return the sheet of a name; None if the layout does not name it."""
         return next((sheet for sheet in self.sheets if sheet.name == name), None)
+
+    @property
+    def chosen_encoding(self) -> str:
+        """Return the encoding that is chosen for a text file, which has one sheet; "" if none is."""
+        return next((sheet.encoding for sheet in self.sheets if sheet.encoding), "")
 
     def with_changes(self, given: Layout) -> Layout:
         """Return the layout after what another one says of its sheets; the tables of those that it gives none for stay."""
@@ -240,6 +249,8 @@ def _read_sheet(entry: _Entry) -> SheetLayout:
         sector=entry.take("sector", _TEXT),
         tables=tuple(map(_read_table, entry.list("tables"))),
         changes=tuple(map(_read_change, entry.list("changes"))),
+        encoding=entry.take("encoding", _TEXT),
+        encodings=tuple(map(str, entry.take("encodings", (list, tuple), ()))),
     )
 
 

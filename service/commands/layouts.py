@@ -124,10 +124,14 @@ def _is_read(sheet: Any) -> bool:
 
 def _describe_layout(layout: Layout) -> Iterator[str]:
     """Yield the lines that show a layout."""
+    from questionnaires.encoding import list_names
+
     for sheet in layout.sheets:
         state = "read" if sheet.read else "not read"
         facts = [f"{name}: {value}" for name in ("kind", "country", "sector") if (value := getattr(sheet, name))]
         yield f"Sheet '{sheet.name}' ({', '.join([state, *facts])})"
+        if sheet.encodings:
+            yield f"  encoding: {sheet.encoding or 'to be chosen'} ({list_names(sheet.encodings)})"
         for table in sheet.tables:
             yield from (f"  {line}" for line in _describe_table(table))
         yield ""

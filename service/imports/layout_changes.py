@@ -21,12 +21,13 @@ MAX_ROW = 1_048_576  # of a spreadsheet
 def change_layout(import_: Import, changes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the options of an import after changes to its sheets. Each names ``file`` and ``sheet``, and what is to change.
 
-    ``read``, ``kind``, ``country``, ``sector``; ``tables``: by number (``table``, from 0) the ``header_rows``, and the question
-    of ``columns`` by number (from 0), "" for none; ``header_row`` and ``columns`` are those of the first table. ``left_out``:
-    all rows that are not read because the sender says so; ``read_rows``: all rows that are read although they were left out.
+    ``read``, ``kind``, ``country``, ``sector``; ``encoding``, one of those that are likely. ``tables``: by number (``table``,
+    from 0) the ``header_rows``, and the question of ``columns`` by number (from 0), "" for none; ``header_row`` and ``columns``
+    are those of the first table. ``left_out``: all rows that are not read because the sender says so; ``read_rows``: all rows
+    that are read although they were left out.
 
     Raises DomainError: ``import.state``, 409; ``layout.sheet``, ``layout.table``, ``layout.column``, ``layout.question``,
-    ``layout.header_row``, ``layout.row``, ``layout.country``, 422.
+    ``layout.header_row``, ``layout.row``, ``layout.country``, ``layout.encoding``, 422.
     """
     if import_.state != "previewed":
         raise DomainError(
@@ -43,7 +44,7 @@ def change_layout(import_: Import, changes: Sequence[Mapping[str, Any]]) -> dict
         sheet = known.get(place)
         if sheet is None:
             raise DomainError("layout.sheet", 422, f"There is no sheet '{place[1]}' in the file '{place[0]}'.")
-        said[place] |= _describe_sheet(change)
+        said[place] |= _describe_sheet(change, sheet)
         rows[place] = _choose_rows(rows[place], change)
         for table_change in _list_table_changes(change):
             table = next((one for one in sheet["tables"] if one["table"] == table_change["table"]), None)
@@ -82,11 +83,15 @@ def _collect(said: Mapping[tuple[str, str], Mapping[str, Any]], known: Iterable[
     return layouts
 
 
-def _describe_sheet(change: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_sheet(change: Mapping[str, Any], sheet: Mapping[str, Any]) -> dict[str, Any]:
     country = change.get("country")
     if country and country not in load_countries().names:
         raise DomainError("layout.country", 422, f"'{country}' is not an ISO country code.")
-    settings = {name: change[name] or None for name in ("kind", "country", "sector") if name in change}
+    encoding, likely = change.get("encoding"), [one["encoding"] for one in sheet["encodings"]]
+    if encoding and encoding not in likely:
+        expected = f"one of {', '.join(likely)}" if likely else "not open to choice in this file"
+        raise DomainError("layout.encoding", 422, f"The encoding is {expected}.")
+    settings = {name: change[name] or None for name in ("kind", "country", "sector", "encoding") if name in change}
     return settings | ({"read": change["read"]} if "read" in change else {})
 
 

@@ -112,6 +112,8 @@ def _describe_sheet(import_: Import, file: str, view: Mapping[str, Any], layout:
         "country": entry.get("country") or said.get("country") or import_.choices.get("country"),
         "sector": entry.get("sector") or said.get("sector") or import_.choices.get("sector"),
         "header_rows": first["header_rows"],
+        "encoding": _find_encoding(view, said),
+        "encodings": [{**likely, "words": list(likely["words"])} for likely in view.get("encodings", ())],
         "rows": sum(table["rows"] for table in tables),
         "first_rows": [
             {"row": row, "cells": list(cells)}
@@ -129,8 +131,14 @@ def _describe_sheet(import_: Import, file: str, view: Mapping[str, Any], layout:
     }
 
 
+def _find_encoding(view: Mapping[str, Any], said: Mapping[str, Any]) -> str | None:
+    """Return the encoding of a text file; None if it has to be chosen, and for a workbook."""
+    likely = [one["encoding"] for one in view.get("encodings", ())]
+    return view.get("encoding") or None if not likely or said.get("encoding") in likely else None
+
+
 def find_said(choices: Mapping[str, Any], file: str, sheet: str) -> Mapping[str, Any]:
-    """Return what was said of a sheet: whether it is read, its kind, country and sector, and its ``changes`` by table."""
+    """Return what was said of a sheet: whether it is read, kind, country, sector, encoding, and its ``changes`` by table."""
     layout = (choices.get("layouts") or {}).get(file, {"sheets": ()})
     return next((said for said in layout["sheets"] if said["name"] == sheet), {})
 

@@ -41,5 +41,17 @@ def test_a_short_text_is_read_in_its_own_encoding(encoding, text):
 
 @pytest.mark.parametrize("word", ["Kõrgõzstan", "Cantù"])
 def test_words_that_western_and_central_european_languages_could_write_are_asked_about(word):
-    with pytest.raises(FileRefused, match="could be cp1252 or cp1250"):
-        decode_text(f"name\n{word}".encode("cp1252"))
+    data = f"name\n{word}".encode("cp1252")
+    with pytest.raises(FileRefused, match=r"Western European \(Windows-1252\) or Central European \(Windows-1250\)"):
+        decode_text(data)
+    text = data.decode("cp1252")
+    assert decode_text(data, "") == (text, "cp1252", ("cp1252", "cp1250"))
+
+
+def test_one_of_the_likely_encodings_is_used_if_it_is_chosen_and_no_other():
+    data = "name\nCantù".encode("cp1252")
+    assert decode_text(data, "cp1250")[:2] == ("name\nCantů", "cp1250")
+    assert decode_text(data, "cp1251").text == decode_text(data, "mac-roman").text == "name\nCantù"
+    assert decode_text("name\nKraków, Łódź".encode("cp1250"), "cp1252")[1:] == ("cp1250", ())
+    with pytest.raises(FileRefused):
+        decode_text(b"a,b\n\xc3\x28,\xf0\x28\x8c\xbc,\xed\xa0\x80\n", "cp1252")

@@ -51,6 +51,7 @@ REPORTED_FOR_LAYOUTS = {
     ),
     *(f"row.{reason}" for reason in ("line", "hidden", "filtered", "struck_out", "chosen")),
     *(f"row.asked_{what}_or_supplier" for what in ("sum", "note", "heading", "number")),
+    "csv.encoding_unclear",  # tests/test_service/test_import_layout.py
     *("row.asked_example", "cell.ditto", "cell.merged", "cell.filled_down", "sheet.country_of_name"),
     *(
         "sheet.mixed_kinds",

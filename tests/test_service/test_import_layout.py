@@ -103,6 +103,33 @@ def test_what_is_said_of_a_sheet_goes_before_what_is_said_of_all(portal: Portal)
     assert [sheet["country"] for sheet in portal.get(address).json["sheets"]] == ["SE", "PE"]
 
 
+LIST = "Supplier,City,Country,Contact person\nAlder Nets,Cantù,Italy,Ugo Cantù\n".encode("cp1252")
+
+
+def test_a_text_file_in_one_of_two_encodings_waits_until_somebody_says_which(portal: Portal):
+    sent = portal.import_file("list.csv", LIST, confirm="false")
+    assert (sent["state"], sent["problem"]["code"]) == ("needs_layout", "csv.encoding_unclear")
+    address = f"/imports/{sent['id']}/layout"
+    sheet = get_sheet(portal, address)
+    assert sheet["encoding"] is None
+    assert {one["encoding"]: one["words"] for one in sheet["encodings"]} == {"cp1252": ["Cantù"], "cp1250": ["Cantů"]}
+    assert "Ugo" not in portal.get(address).text
+    assert portal.post(f"/imports/{sent['id']}/confirm", {}).status_code == 409
+    refused = portal.call("PATCH", address, json=choose("cp1251"))
+    assert (refused.status_code, refused.json["code"]) == (422, "layout.encoding")
+    for encoding, city in (("cp1252", "Cantù"), ("cp1250", "Cantů")):
+        assert portal.call("PATCH", address, json=choose(encoding)).status_code == 202
+        portal.work()
+        assert portal.get(address).json["state"] == "previewed"
+        sheet = get_sheet(portal, address)
+        assert (sheet["encoding"], sheet["first_rows"][1]["cells"][1]) == (encoding, city)
+    assert list_names(portal, address) == {"Alder Nets"}
+
+
+def choose(encoding: str) -> dict:
+    return {"sheets": [{"file": "list.csv", "sheet": "list", "encoding": encoding}]}
+
+
 def test_a_choice_for_one_column_leaves_the_question_about_another_open(portal: Portal):
     rows = [["Supplier", "Where", "Registrotion number"], ["Alder Nets", "Trat", "A-17"]]
     address = send(portal, build_workbook(List=rows))

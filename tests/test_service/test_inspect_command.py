@@ -79,6 +79,24 @@ def test_a_file_whose_columns_must_be_chosen_is_shown_with_its_headers(capsys, t
     assert "A  Moniker -> not read   [Alder Nets Ltd]" in capsys.readouterr().out
 
 
+def test_the_encoding_of_a_text_file_is_chosen_in_the_layout_if_two_are_likely(capsys, tmp_path):
+    path, corrected = tmp_path / "list.csv", tmp_path / "layout.json"
+    path.write_bytes("Supplier,Country\nCantù Tessuti,Italy\n".encode("cp1252"))
+    assert cli.main(["assess", str(path), "--out", str(tmp_path / "out")]) != 0
+    refusal = capsys.readouterr().err
+    assert "Western European (Windows-1252) or Central European (Windows-1250)" in refusal
+    assert "--layout" in refusal
+    assert cli.main(["inspect", str(path), "--json"]) == 1
+    layout = json.loads(capsys.readouterr().out)
+    assert (layout["sheets"][0]["encoding"], layout["sheets"][0]["encodings"]) == (None, ["cp1252", "cp1250"])
+    layout["sheets"][0]["encoding"] = "cp1252"
+    corrected.write_text(json.dumps(layout), encoding="utf-8")
+    document = assess(path, tmp_path / "out", "--layout", str(corrected))
+    assert [result["name"] for result in document["results"]] == ["Cantù Tessuti"]
+    corrected.write_text(json.dumps(document["assessment"]["options"]["layouts"]), encoding="utf-8")
+    assert assess(path, tmp_path / "again", "--layout", str(corrected))["results"] == document["results"]
+
+
 def test_a_column_that_is_chosen_in_the_layout_is_read(capsys, tmp_path):
     path, corrected = tmp_path / "list.csv", tmp_path / "layout.json"
     path.write_text("Moniker,Hue\nAlder Nets Ltd,red\n", encoding="utf-8")

@@ -299,6 +299,17 @@ class CellCorrectionSchema(ApiSchema):
     text = fields.String()
 
 
+class LikelyEncodingSchema(ApiSchema):
+    """A character encoding that a text file may be in."""
+
+    encoding = fields.String()
+    name = fields.String(metadata={"description": "What spreadsheet programs call it."})
+    words = fields.List(
+        fields.String(),
+        metadata={"description": "Up to two words of the file as they are spelled in it; none about a person."},
+    )
+
+
 class SheetLayoutSchema(ApiSchema):
     """A sheet of an import: whether it is read, the values that apply to all its rows, and its columns."""
 
@@ -309,6 +320,16 @@ class SheetLayoutSchema(ApiSchema):
     kind = fields.String(allow_none=True)
     country = fields.String(allow_none=True)
     sector = fields.String(allow_none=True)
+    encoding = fields.String(
+        allow_none=True,
+        metadata={"description": "The character encoding of a text file; null if it has to be chosen first."},
+    )
+    encodings = fields.List(
+        fields.Nested(LikelyEncodingSchema),
+        metadata={
+            "description": "The encodings that a text file may be in, if there are several; one has to be chosen."
+        },
+    )
     header_rows = fields.List(fields.Integer())
     rows = StrictInteger(0)
     first_rows = fields.List(fields.Nested(LayoutRowSchema))
@@ -368,7 +389,8 @@ class NewCellCorrectionSchema(ApiSchema):
 class SheetChangeSchema(ApiSchema):
     """Changes to a sheet.
 
-    Fields that you omit are not changed; an empty `kind`, `country` or `sector` means that it is detected.
+    Fields that you omit are not changed; an empty `kind`, `country` or `sector` means that it is detected. `encoding` is one of
+    the `encodings` of the sheet.
     """
 
     file = StrictString(255, required=True)
@@ -377,6 +399,7 @@ class SheetChangeSchema(ApiSchema):
     kind = StrictString(10, "^(site|agency|buyer)?$", shortest=0)
     country = StrictString(2, "^([A-Z]{2})?$", shortest=0)
     sector = StrictString(200, shortest=0)
+    encoding = StrictString(20)
     header_row = StrictInteger(1, metadata={"description": "The header row of the first table."})
     columns = StrictDict(**_QUESTION_BY_COLUMN)
     tables = StrictList(StrictNested(TableChangeSchema))

@@ -230,6 +230,9 @@ def _parse_sheet(form: Form, sheet: SheetForm) -> dict[str, Any]:
         entered = form.get(f"{name}-{number}", value or "")
         if entered != (value or ""):
             change[name] = entered
+    encoding = form.get(f"encoding-{number}", "")
+    if encoding and encoding != sheet.layout["encoding"]:
+        change["encoding"] = encoding
     left_out = parse_ranges(form.get(f"leave-out-{number}", sheet.left_out))
     if set(left_out) != set(parse_ranges(sheet.left_out)):
         change["left_out"] = left_out
