@@ -50,7 +50,7 @@ def get_refusal_code(data: bytes | str, **limits: int) -> str:
     ],
 )
 def test_the_encoding_is_detected_by_which_characters_are_likely(line, encoding):
-    assert decode_text((HEADER + line).encode(encoding)) == (HEADER + line, encoding)
+    assert decode_text((HEADER + line).encode(encoding)) == (HEADER + line, encoding, ())
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

@@ -161,6 +161,17 @@ def test_a_file_that_is_not_understood_is_read_once_its_headers_and_names_are_sp
     assert name_columns(page)["column-0-0-1"] == "name"
 
 
+def test_an_officer_chooses_how_the_words_of_a_text_file_are_spelled(app: Flask):
+    officer, address = upload(app, "Supplier,City,Country\nAlder Nets,Cantù,Italy\n".encode("cp1252"), "list.csv")
+    page = officer.get(address).get_data(as_text=True)
+    assert "<strong>Cantù</strong>" in page
+    assert "<strong>Cantů</strong>" in page
+    assert 'name="column-0-0-1"' not in page
+    page = correct(app, officer, address, **{"encoding-0": "cp1250"})
+    assert "1 row" in page.split('id="confirm"')[1]
+    assert "<td>Cantů</td>" in page
+
+
 def test_a_list_without_headers_is_read_from_its_first_row(app: Flask):
     rows = [["Alder Nets", "Norway"], ["Birch Foods", "Peru"], ["Cedar Shoes", "Peru"]]
     officer, address = upload(app, build_workbook(List=rows))
