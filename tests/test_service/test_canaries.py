@@ -279,7 +279,8 @@ def test_every_text_of_the_api_is_planted_or_said_to_be_a_code():
     }
     assert unplanted == {"upload_files": {"sheet"}}
     assert texts["confirm_import"] <= UPLOADED
-    assert texts["change_layout"] <= {*UPLOADED, *CORRECTED, "sheets[].kind"}  # a kind is one of three words
+    # A kind is one of three words, and an encoding one of those that the file may be in.
+    assert texts["change_layout"] <= {*UPLOADED, *CORRECTED, "sheets[].kind", "sheets[].encoding"}
 
 
 def test_every_text_input_of_a_page_is_listed():
