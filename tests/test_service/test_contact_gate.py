@@ -291,7 +291,8 @@ class StoredPlan:
         client = self.app.test_client()
         client.post(f"/shared/{self.link}/open")
         with self.database.for_organisation(self.id, write=False) as session:
-            reminded = {str(event.payload["step_id"]) for batch in list_reminders(session, today()) for event in batch}
+            events = [event for batch in list_reminders(session, today()) for event in batch]
+        reminded = {step for event in events for step in event.payload.get("step_ids", [event.payload.get("step_id")])}
         pages = {
             "board": self.browser.get("/remediation"),
             "mine": self.browser.get("/remediation?view=mine"),
