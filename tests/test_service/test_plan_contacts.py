@@ -428,7 +428,7 @@ def read_library_texts() -> dict[str, str]:
         ("3a_safeguards.toml", 'heard_by = "case_handler"\n', "", "'heard_by' is needed"),
         ("3a_safeguards.toml", 'heard_by = "case_handler"', 'heard_by = "employer"', "'heard_by' is 'employer'"),
         ("3a_safeguards.toml", "contacts_workers = true", 'contacts_workers = "yes"', "not true or false"),
-        ("3b_redress.toml", *(f'owner = "{owner}"\ncontacts_workers = true' for owner in ("buyer", "supplier")), "heard in"),
+        ("3b_redress.toml", *(f'owner = "{owner}"\ncontacts_workers = true' for owner in ("buyer", "supplier")), "speak in"),
     ],
 )  # fmt: skip
 def test_a_library_that_could_hurt_is_refused(tmp_path: Path, file: str, old: str, new: str, fault: str) -> None:
