@@ -91,6 +91,7 @@ def site(page: Page, reference: str) -> None:
     """Goes to the page of a site."""
     page.goto(f"/suppliers?text={reference}")
     page.locator("td a.name").first.click()
+    page.wait_for_url("**/suppliers/*")
 
 
 def test_a_case_handler_opens_a_case_and_reads_the_urgent_steps(handler: Page) -> None:
