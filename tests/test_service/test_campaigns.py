@@ -287,19 +287,24 @@ def test_a_form_that_is_sent_twice_starts_one_campaign(desk: Desk):
         assert len(session.scalars(select(Campaign)).all()) == len(session.scalars(select(Message)).all()) == 1
 
 
+def preview_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two starts of campaigns wait for each other before either has started one."""
+    at_once = Barrier(2, timeout=0.5)
+
+    def wait_and_preview(*given):
+        with suppress(BrokenBarrierError):  # where only one of them is let in
+            at_once.wait()
+        return preview(*given)
+
+    monkeypatch.setattr(campaigns, "preview", wait_and_preview)
+
+
 def test_two_campaigns_that_start_at_the_same_moment_ask_each_supplier_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ):
     """Two officers press Start before either campaign has sent anything."""
     desk.add_suppliers(1)
-    at_once = Barrier(2, timeout=0.5)
-
-    def preview_together(*given):
-        with suppress(BrokenBarrierError):  # only one of them is let in
-            at_once.wait()
-        return preview(*given)
-
-    monkeypatch.setattr(campaigns, "preview", preview_together)
+    preview_together(monkeypatch)
 
     def start(_number: int) -> str:
         try:
@@ -380,14 +385,7 @@ def test_a_supplier_that_an_approved_exit_paper_parts_with_is_not_reminded(desk:
 
 def test_two_starts_of_one_page_at_the_same_moment_start_one_campaign(desk: Desk, monkeypatch: pytest.MonkeyPatch):
     desk.add_suppliers(1)
-    at_once = Barrier(2, timeout=0.5)  # both have looked for the campaign before either has started it
-
-    def preview_together(*given):
-        with suppress(BrokenBarrierError):  # SQLite lets only one of them in
-            at_once.wait()
-        return preview(*given)
-
-    monkeypatch.setattr(campaigns, "preview", preview_together)
+    preview_together(monkeypatch)
 
     def start(_number: int) -> str:
         with desk.session() as session:

@@ -44,6 +44,7 @@ from service.wiring.app import create_app
 from service.wiring.job_handlers import build_handlers
 
 WORD = "Quokkavale"
+FINDING = {"finding": "papers_held", "phase": "work", "found": True, "source": "grievance", "note": f"{WORD} office"}
 LIST = ("| Reference | Supplier | Country | Sector | City | Phone |", "|---|---|---|---|---|---|")
 LOCKED_IN = {"finding": "locked_in", "phase": "work", "source": "grievance", "found_on": "2026-10-30"}
 NEIGHBOUR = {"name": "Blue Pier Cannery", "country": "TH", "sector": ["1020"]}
@@ -199,15 +200,8 @@ def test_nothing_of_an_erased_supplier_remains_and_its_neighbours_are_untouched(
         f"/{plural}/{id_}/questionnaires", {"form": kind, "sent_to": f"{WORD} manager"}, Idempotency_Key="k1"
     )
     assert sent.status_code == 201, sent.text
-    finding = {
-        "finding": "papers_held",
-        "phase": "work",
-        "found": True,
-        "source": "grievance",
-        "note": f"{WORD} office",
-    }
     case = {"number": f"{WORD}-C1", "linked_reference": f"{WORD}-1", "nationality": "NP", "job": f"{WORD} packer"}
-    case["findings"] = [finding]
+    case["findings"] = [FINDING]
     opened = portal.post("/cases", case, Idempotency_Key="k2")
     assert opened.status_code == 201, opened.text
     reports = [
@@ -370,14 +364,7 @@ def test_a_backup_that_is_restored_does_not_bring_back_what_was_erased_since(
     sheet = workbook(*LIST, f"| S-1 | {WORD} Mill | TH | 1020 | | |", name=f"{WORD} sheet")
     import_ = portal.import_file(f"{WORD} list.xlsx", sheet, kind="site", confirm="true")
     if what == "case":
-        finding = {
-            "finding": "papers_held",
-            "phase": "work",
-            "found": True,
-            "source": "grievance",
-            "note": f"{WORD} office",
-        }
-        case = {"number": f"{WORD}-C1", "nationality": "NP", "findings": [finding]}
+        case = {"number": f"{WORD}-C1", "nationality": "NP", "findings": [FINDING]}
         object_id = portal.post("/cases", case).json["id"]
         path, query = f"/cases/{object_id}", "?reason=erasure_request"
     elif what == "import":
