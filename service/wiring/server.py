@@ -138,7 +138,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def __init__(self, parser_class: Callable[[Adjustments], RequestParser], *arguments: Any, **options: Any) -> None:
         self.parser_class = parser_class
-        self.lingers_until, self.refused = 0.0, False
+        self.opened, self.lingers_until, self.refused = time.monotonic(), 0.0, False
         self.unsent, self.unsent_since = 0, 0.0
         super().__init__(*arguments, **options)
 
@@ -225,6 +225,7 @@ class Server:
         self.map: dict[int, Any] = {}
         self.stopping = False
         self.next_cleanup = 0.0
+        self.turn_began = 0.0
         self.dispatcher = ThreadedTaskDispatcher()
         self.dispatcher.set_thread_count(THREADS)
         self.held = BodiesHeld(4 * settings.upload_bytes)
@@ -278,18 +279,22 @@ class Server:
         which would then be closed for what happened to the one before it.
         """
         self._make_room()
-        now = time.monotonic()
+        self.turn_began = now = time.monotonic()
         if now >= self.next_cleanup:
             self.next_cleanup = now + CLEANUP_SECONDS
             self._disconnect_overdue(now)
         wasyncore.loop(timeout=TURN_SECONDS, use_poll=True, map=self.map, count=1)
 
     def _make_room(self) -> None:
-        """Disconnect those that have been silent longest if there are too many connections."""
+        """Disconnect those that have been silent longest if there are too many connections.
+
+        Whoever connected in the last turn is spared: what they sent has not been read yet, so they would seem the most silent
+        after a turn in which all others sent something.
+        """
         channels = self.list_channels()
         too_many = len(channels) - MOST_CONNECTIONS + 1
         if too_many > 0:
-            waiting = [channel for channel in channels if not channel.requests]
+            waiting = [each for each in channels if not each.requests and each.opened < self.turn_began]
             for channel in sorted(waiting, key=lambda channel: channel.last_activity)[:too_many]:
                 channel.handle_close()
 

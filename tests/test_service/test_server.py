@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from callers import make_key, make_organisation
@@ -104,6 +105,32 @@ def test_any_number_of_half_open_connections_leaves_room_for_others(
         assert [ask(server)[0] for _ in range(20)] == [200] * 20
         for stranger in strangers:
             stranger.close()
+
+
+def test_whoever_connects_in_the_turn_in_which_all_others_send_is_served(
+    small_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serving, "MOST_CONNECTIONS", 40)
+    halt, halted, go_on, take_turn = Event(), Event(), Event(), serving.wasyncore.loop
+
+    def take_turn_or_halt(**options: Any) -> None:
+        if halt.is_set():
+            halted.set()
+            go_on.wait(PATIENCE)
+        take_turn(**options)
+
+    monkeypatch.setattr(serving.wasyncore, "loop", take_turn_or_halt)
+    with served(small_app, tmp_path) as server, ExitStack() as sockets:
+        strangers = [sockets.enter_context(connect(server)) for _ in range(39)]
+        wait_until(lambda: len(server.list_channels()) == 39)
+        halt.set()
+        assert halted.wait(PATIENCE)
+        for stranger in strangers:
+            stranger.sendall(b"GET /health/live HT")
+        newcomer = sockets.enter_context(connect(server))
+        newcomer.sendall(head("GET", "/health/live"))
+        go_on.set()
+        assert read_response(newcomer)[0].status == 200
 
 
 def test_a_request_that_does_not_arrive_in_time_is_disconnected(
