@@ -37,8 +37,8 @@ MONEY_TITLES: Mapping[str, str] = {
     progress.CONFIRMED: N_("Confirmed by workers"),
 }
 MONEY_NOTE = N_(
-    "Totals across all remedy accounts. How much of a payment counts as confirmed depends on the percentage of the workers "
-    "asked who said that they had been paid in full."
+    "Totals across all remedy accounts. How much of a payment counts as confirmed depends on what percentage of the workers "
+    "asked said that they had been paid in full."
 )
 LEVELS_TITLE = N_("Suppliers by level")
 LEVELS_NOTE = N_("All assessed suppliers and agencies. Insufficient evidence does not mean low risk.")

@@ -174,7 +174,7 @@ def hand_over_key(key_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_keys(error)
-    return _redirect_with_message("keys.listing", _("Key handed over. It works as before."))
+    return _redirect_with_message("keys.listing", _("Key handed over. It will continue to work."))
 
 
 def _render_keys(error: DomainError | None = None, new_key: NewKey | None = None) -> Response:

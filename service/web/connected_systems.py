@@ -25,7 +25,9 @@ BLANK_ROWS = 3  # for further fields, below those that are mapped
 ENDS = {
     "nothing_changed": lazy_gettext("There were no changes to push."),
     "sign_in_refused": lazy_gettext("The system rejected the credentials. Enter them again."),
-    "sign_in_failed": lazy_gettext("The system returned no token. Check the address and the OAuth settings there."),
+    "sign_in_failed": lazy_gettext(
+        "The system did not return a token. Check the address and the OAuth settings in that system."
+    ),
     "credentials_lost": lazy_gettext("The stored credentials can no longer be read. Enter them again."),
     "webhook.url": lazy_gettext("Calls to this address are not allowed. Enter a different address."),
     "unresolved": lazy_gettext("The host name could not be found. Check the address."),
@@ -35,7 +37,7 @@ ENDS = {
     "tls": lazy_gettext("The system's certificate is not valid."),
     "too_long": lazy_gettext("The system's response was too long."),
     "answer_unreadable": lazy_gettext("The system's response could not be read."),
-    "refused": lazy_gettext("The system accepted none of the suppliers. Check the fields."),
+    "refused": lazy_gettext("The system did not accept any of the suppliers. Check the fields."),
     "given_up": lazy_gettext("The system has not accepted anything for a day. Diligence now tries once a day."),
     "internal_error": lazy_gettext("An error occurred in Diligence. The log gives the details."),
     "http.401": lazy_gettext("The system rejected the sign-in."),
@@ -139,7 +141,7 @@ def delete_system(system_id: str) -> AnyResponse:
     """Delete a system with the identifiers of its suppliers."""
     with write_session() as session:
         systems.delete_system(session, system_id, get_caller().actor)
-    flash(_("System deleted. The values already pushed to it stay there."))
+    flash(_("System deleted. The values already pushed to that system remain there."))
     return redirect(url_for("systems.listing"), 303)
 
 
@@ -154,7 +156,7 @@ def push_now(system_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_system(system_id, error)
-    flash(_("The scores are now being pushed."))
+    flash(_("The scores are being pushed now."))
     return redirect(url_for("systems.show", system_id=system_id), 303)
 
 
@@ -180,7 +182,7 @@ def upload_identifiers(system_id: str) -> AnyResponse:
         try:
             text = file.read().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            sentence = _("The file is not in UTF-8. Save it as 'CSV UTF-8', and upload it again.")
+            sentence = _("The file is not in UTF-8. Save it as “CSV UTF-8”, and upload it again.")
             raise DomainError("system.identifier_file", 422, sentence) from error
         with write_session() as session:
             counts = identifiers.import_identifiers(session, system_id, text, now(), get_caller().actor)

@@ -149,8 +149,8 @@ def test_the_page_of_a_site_names_the_agency_and_its_share(app: Flask, database:
     assert "The score of Fern Crew (" in page
     assert "which supplies 60 of 100 workers" in page
     agency = ana.get("/agencies/A-1").get_data(as_text=True)
-    assert "1 site uses this agency. 1 of 1 reports 60 workers placed by the agency." in agency
+    assert "1 site uses this agency. According to this site, the agency placed 60 workers." in agency
     assert portal.put("/suppliers/S-2", {"name": "Other Camp", "agencies": "Fern Crew"}).status_code == 201
-    assert "2 sites use this agency. 1 of 2 reports 60 workers placed by the agency." in ana.get(
+    assert "2 sites use this agency. In total, the agency placed 60 workers, according to 1 of these sites." in ana.get(
         "/agencies/A-1"
     ).get_data(as_text=True)

@@ -347,12 +347,12 @@ def test_an_officer_sees_what_would_change_compares_with_another_list_and_decide
     preview = send_list(portal, change(make_rows()), confirm="false")
     page = officer.get(f"/imports/{preview['id']}").text
     assert "Compared with the list of" in page
-    assert "1 row may be about a supplier that is already stored" in page
-    assert "the same name apart from legal forms" in page
+    assert "1 row may be about a supplier that already exists" in page
+    assert "the same name, apart from the legal form" in page
     chosen = send_form(officer, f"/imports/{preview['id']}/edition/previous", previous="none")
     assert chosen.status_code == 303
     portal.work()
-    assert "Suppliers that may already be stored" in officer.get(f"/imports/{preview['id']}").text
+    assert "Suppliers that may already exist" in officer.get(f"/imports/{preview['id']}").text
     send_form(officer, f"/imports/{preview['id']}/edition/previous", previous=first["id"])
     portal.work()
     send_form(officer, f"/imports/{preview['id']}/confirm")

@@ -43,9 +43,9 @@ def test_an_import_is_erased_after_a_page_that_says_what_goes_and_what_stays(app
     admin = make_browser(app, make_user(app.extensions["database"], harbour, "admin"))
     assert f"/imports/{import_id}/erase" in admin.get(f"/imports/{import_id}").get_data(as_text=True)
     page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
-    assert "1 stored file is deleted." in page
+    assert "1 stored file will be deleted." in page
     assert "1 supplier or agency, with its answers and results;" in page
-    assert "1 backup still contains this data, until that backup is deleted on" in page
+    assert "1 backup will still contain this data until it is deleted on" in page
     assert "Also erase 1 supplier or agency that came only from this import" in page
     assert "monday.tar.gz" not in page  # where backups are is the operator's business
     officer = make_browser(app, make_user(app.extensions["database"], harbour, "officer"))
@@ -80,7 +80,7 @@ def test_the_pages_for_suppliers_and_cases_show_a_preview_as_well(app: Flask):
     supplier = portal.get("/suppliers/S-1").json["id"]
     page = admin.get(f"/suppliers/{supplier}/erase").get_data(as_text=True)
     assert "1 case record about this supplier will be deleted." in page
-    assert "The content of 1 stored API response that mentions it will be deleted." in page
+    assert "The content of 1 stored API response with this data will be deleted." in page
     assert "No recorded backup still contains this data." in page
     page = admin.get(f"/cases/{case.json['id']}/delete").get_data(as_text=True)
     assert "The case and its finding will be permanently deleted." in page

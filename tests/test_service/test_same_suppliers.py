@@ -291,7 +291,7 @@ def test_an_officer_decides_a_pair_on_the_page_and_a_viewer_cannot(
     assert 'value="same"' not in viewer.get("/same-supplier").text
     officer = make_browser(app, make_user(database, harbour, "officer"))
     page = officer.get("/same-supplier").text
-    assert "the same name apart from legal forms" in page
+    assert "the same name, apart from the legal form" in page
     (pair,) = list_pairs(portal)
     stale = send_form(officer, f"/same-supplier/{pair['id']}", decision="same", fingerprint="0" * 64)
     assert stale.status_code == 409

@@ -239,7 +239,7 @@ def test_a_finding_is_added_and_two_users_close_the_emergency(case: str, handler
     expect(handler.get_by_label("Number of workers spoken to")).to_have_value("7")
     handler.get_by_label("Who chose these workers").select_option("workers")
     handler.get_by_role("button", name="Propose closing").click()
-    expect(handler.get_by_text("A different user, an approver or admin, has to confirm this.")).to_be_visible()
+    expect(handler.get_by_text("A different user (an approver or admin) has to confirm this.")).to_be_visible()
     expect(handler.get_by_role("button", name="Confirm and close case")).to_have_count(0)
     expect(handler.get_by_text("Protect people first")).to_be_visible()
     assert faults(handler, "case, proposed") == []

@@ -134,7 +134,7 @@ def test_saving_under_a_name_in_use_offers_to_replace_or_rename(ana: Page) -> No
     assert "country=MY" in ana.url
 
     save("country=QA")
-    ana.get_by_label("Another name for the filter").fill("Watch closely too")
+    ana.get_by_label("A different name for the filter").fill("Watch closely too")
     ana.get_by_role("button", name="Save under this name").click()
     for name, country in (("Watch closely too", "QA"), ("Watch closely", "MY")):
         ana.goto("/suppliers")

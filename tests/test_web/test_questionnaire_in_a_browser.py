@@ -155,12 +155,12 @@ def test_a_file_goes_on_where_it_stopped_after_the_line_broke_and_the_page_was_r
     wait_until(lambda: len(offsets) > 3 or page.wait_for_timeout(50))
     assert offsets[0] == 0 < offsets[1] == offsets[2] < offsets[3], "only the piece that was lost is sent again"
     page.reload()
-    expect(page.get_by_text("A file was uploaded only in part.")).to_be_visible()
+    expect(page.get_by_text("A file was only partly uploaded.")).to_be_visible()
     lost.clear()
     before = len(offsets)
     choose()
     expect(page.get_by_text("Certificate, 2 Jan 2026")).to_be_visible()
     assert offsets[before] >= offsets[3]
-    expect(page.get_by_text("A file was uploaded only in part.")).to_have_count(0)
+    expect(page.get_by_text("A file was only partly uploaded.")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= SMALL["width"]
     context.close()

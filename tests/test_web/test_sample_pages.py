@@ -90,8 +90,9 @@ def test_whoever_removes_the_sample_learns_that_kept_suppliers_keep_its_answers(
         answers = {"reference": "SAMPLE-001", "name": "Blue Pier Foods", "country": "TH"}
         suppliers.save_supplier(session, "site", answers, now().date(), now(), "user:ana", "api")
     send(client, "/sample/remove")
-    assert "1 other supplier was kept, with its sample answers, because it also came from another source." in read(
-        client
+    assert (
+        "1 other supplier was not removed and keeps its sample answers, because it also came from another source."
+        in read(client)
     )
 
 

@@ -44,7 +44,7 @@ def test_an_admin_signs_in_with_a_passkey_and_a_colleague_through_the_provider(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Set up a second factor")).to_be_visible()
-    page.get_by_label("Name, such as the device it is on").fill("Kim's laptop")
+    page.get_by_label("Name (for example, of the device)").fill("Kim's laptop")
     page.get_by_role("button", name="Create a passkey").click()
     expect(page.locator(".recovery-codes li")).to_have_count(10)
     page.get_by_role("link", name="I have saved these codes").click()

@@ -233,7 +233,10 @@ def _render_form(error: DomainError | None) -> Response:
             kind: [form for form in map(load_form, list_form_ids()) if form.kind == kind] for kind in ("site", "agency")
         },
         kinds={one.supplier.kind for one in seen.candidates} if seen else set(),
-        channels={MAIL: _("Diligence sends the emails"), MERGE_FILE: _("We send them ourselves, with a merge file")},
+        channels={
+            MAIL: _("Diligence sends the emails"),
+            MERGE_FILE: _("We send the links ourselves, using a merge file"),
+        },
         reasons=REASON_TITLES,
         has_mail_server=bool(get_settings().smtp_host),
         rules=load_rules(),

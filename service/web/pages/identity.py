@@ -55,7 +55,7 @@ def reopen_pair(proposal_id: str) -> AnyResponse:
         if error.status == 404:
             raise
         return _render_page(error)
-    flash(_("The pair is first in the list again."))
+    flash(_("The pair is back at the top of the list."))
     return redirect(url_for("pages.identity"), 303)
 
 

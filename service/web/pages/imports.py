@@ -408,8 +408,8 @@ def remove_sample() -> AnyResponse:
     message = ngettext("%(num)s sample supplier was removed.", "%(num)s sample suppliers were removed.", removal.erased)
     if removal.kept:
         message += " " + ngettext(
-            "%(num)s other supplier was kept, with its sample answers, because it also came from another source.",
-            "%(num)s other suppliers were kept, with their sample answers, because they also came from another source.",
+            "%(num)s other supplier was not removed and keeps its sample answers, because it also came from another source.",
+            "%(num)s other suppliers were not removed and keep their sample answers, because they also came from another source.",
             removal.kept,
         )
     flash(message)
@@ -434,7 +434,7 @@ def erase_import(import_id: str) -> AnyResponse:
         erased = import_erasure.erase_import(
             session, import_, now(), get_caller().actor, with_suppliers=with_suppliers
         ).erased
-    message = _("The import and its files were erased. The audit trail shows when and by whom.")
+    message = _("The import and its files were erased. The audit trail shows who erased them and when.")
     if erased:
         message += " " + ngettext("%(num)s supplier was also erased.", "%(num)s suppliers were also erased.", erased)
     flash(message)

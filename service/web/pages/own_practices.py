@@ -54,7 +54,7 @@ def erase_unit(answers_id: str) -> AnyResponse:
     """Erase a unit with all its answers."""
     with write_session() as session:
         own_practices.erase_unit(session, answers_id, get_caller().actor)
-    flash(_("All of this unit's answers were erased. The audit trail shows when and by whom."))
+    flash(_("All of this unit's answers were erased. The audit trail shows who erased them and when."))
     return redirect(url_for("pages.buyer"), 303)
 
 

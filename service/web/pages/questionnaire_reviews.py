@@ -88,7 +88,7 @@ def close(kind: str, supplier_id: str, request_id: str) -> AnyResponse:
         sent = get_request(session, suppliers.get_supplier(session, kind, supplier_id), request_id)
         close_clarification(session, sent, request.form.get("closed_as", ""), get_caller().actor)
         asking_id = find_reviewed_request(session, sent.id)
-    flash(_("A reply is no longer expected. Decide on the existing answers."))
+    flash(_("You are no longer waiting for a reply. Review the answers that you already have."))
     return redirect(url_for(f"pages.{kind}_review", supplier_id=supplier_id, request_id=asking_id), 303)
 
 

@@ -34,7 +34,7 @@ MEASURE_TITLES = {
     "searching": lazy_gettext("The search continues"),
     "union_ngo_asked": lazy_gettext("A union or an NGO is looking for the workers in their home area"),
     "notice_published": lazy_gettext("A notice was published in the workers' home area"),
-    "held_in_trust": lazy_gettext("An independent party holds their money for them"),
+    "held_in_trust": lazy_gettext("An independent party holds the workers' money for them"),
     "family_paid": lazy_gettext("Their families were paid, with the workers' consent or after their death"),
 }
 

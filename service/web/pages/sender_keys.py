@@ -33,7 +33,7 @@ def accept() -> AnyResponse:
             )
     except DomainError as error:
         return _render(error)
-    flash(_("Key accepted. Answers that it signed can now be imported."))
+    flash(_("Key accepted. Answers signed with it can now be imported."))
     return redirect(url_for("pages.sender_keys"), 303)
 
 

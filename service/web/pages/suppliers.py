@@ -281,7 +281,7 @@ def erase_supplier(kind: str, supplier_id: str) -> AnyResponse:
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id, itself=True)
         erasure.erase_supplier(session, supplier, now(), get_caller().actor)
-    flash(_("The supplier and all its results were erased. The audit trail shows when and by whom."))
+    flash(_("The supplier and all its results were erased. The audit trail shows who erased them and when."))
     return redirect(url_for(f"pages.{PATHS[kind]}"), 303)
 
 

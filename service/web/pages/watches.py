@@ -29,9 +29,9 @@ SIGN_TITLES = {
     "dismissed": lazy_gettext("Dismissed"),
     "sent_home": lazy_gettext("Sent home or deported"),
     "blacklisted": lazy_gettext("Blacklisted"),
-    "transferred": lazy_gettext("Moved to worse work, another site or worse housing"),
+    "transferred": lazy_gettext("Moved to worse work, worse housing or another site"),
     "paid_less": lazy_gettext("Paid less, or given fewer hours"),
-    "threatened": lazy_gettext("Threatened, including their families"),
+    "threatened": lazy_gettext("Threatened (including threats to their families)"),
 }
 RESULT_TITLES = {
     "no_sign": lazy_gettext("No signs"),

@@ -52,7 +52,7 @@ REASON_TITLES = {
         "No effect: management chose these workers, so their answers can never lower the risk."
     ),
     "few_of_workers": lazy_gettext(
-        "No effect: fewer than one worker in ten answered, so the answers cannot lower the risk."
+        "No effect: fewer than one in ten workers answered, so the answers cannot lower the risk."
     ),
     "good": lazy_gettext("If accepted, this becomes evidence for the supplier's answers."),
 }
