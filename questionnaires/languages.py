@@ -131,7 +131,9 @@ def load_language(code: str, folder: Path = TRANSLATIONS_DIR) -> Language:
         return ENGLISH_LANGUAGE
     path, file = folder / f"{code}.toml", f"translations/{code}.toml"
     if code not in list_languages(folder):
-        raise DataFileError(file, code, "there is no such language", f"There are {', '.join(list_languages(folder))}.")
+        raise DataFileError(
+            file, code, "there is no such language", f"The languages are {', '.join(list_languages(folder))}."
+        )
     try:
         data = read_translations(path)
     except tomllib.TOMLDecodeError as error:
@@ -163,5 +165,5 @@ def build_language(data: Mapping[str, Any], code: str, file: str) -> Language:
         (english for english, each in texts.items() if not isinstance(each.text, str) or not each.text.strip()), None
     )
     if empty is not None:
-        raise DataFileError(file, empty, "is translated as an empty text", "Leave it out instead.")
+        raise DataFileError(file, empty, "has an empty translation", "Leave it out instead.")
     return Language(code, data["name"], data["english_name"], direction, texts)

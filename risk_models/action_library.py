@@ -247,7 +247,9 @@ def _validate_action(action: Action, file: str, item: str) -> None:
     if action.heard_by is not None and action.heard_by not in HEARD_BY:
         raise DataFileError(file, item, f"'heard_by' is {action.heard_by!r}, not one of {', '.join(HEARD_BY)}")
     if bool(action.contacts_workers) != (action.heard_by is not None):
-        raise DataFileError(file, item, "'heard_by' is needed where 'contacts_workers' is true, and only there")
+        raise DataFileError(
+            file, item, "'heard_by' is required if 'contacts_workers' is true, and not allowed otherwise"
+        )
     if action.contacts_workers and action.owner == "supplier":
         raise DataFileError(
             file, item, "an action of the employer cannot contact workers: they could not speak in private"

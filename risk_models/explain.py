@@ -209,7 +209,8 @@ def _describe_answer(
             else "a possible sector, because the supplier's sector is not known"
         )
         sentences.append(
-            f'This question is asked only under "{source.model.title}", {trade}. It is a finding but adds no points here.'
+            f'This question is asked only under "{source.model.title}", {trade}. The answer is a finding but adds no points '
+            "here."
         )
     return " ".join(sentences)
 

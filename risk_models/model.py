@@ -586,5 +586,5 @@ class _ModelReader(DataFileReader):
         # Method section 3: if facts rule out more than a fifth of the weight, the model should be split in two.
         if sum(i.weight for i in model.indicators if i.ruled_out_by) > 0.2 * model.total_weight:
             raise self.build_error(
-                "ruled_out", "facts can rule out more than a fifth of the weight: split it into two models"
+                "ruled_out", "facts can rule out more than a fifth of the weight: split the model in two"
             )

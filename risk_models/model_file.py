@@ -99,7 +99,7 @@ def _read_core(name: str, folder: Path, pack: DataFileReader) -> ModelFile:
     in_packs_only = (*PACK_KEYS, *(("includes",) if "revises" in core.raw else COMPOSITION_KEYS))
     for key in in_packs_only:
         if key in core.raw:
-            fault = "belongs in a pack; a core contains only what packs share, and includes nothing"
+            fault = "belongs in a pack; a core contains only what packs share, and cannot include another core"
             raise DataFileError(core.name, key, fault)
     return _read_layered(cores[name], None)
 

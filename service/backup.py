@@ -188,7 +188,7 @@ def restore_backup(
             for line in _iterate_lines(session, table):
                 tally.add(line)
             if tally.to_dict() != manifest["tables"][table.name]:
-                raise BackupError(f"the table {table.name} does not match what was saved when it is read back.")
+                raise BackupError(f"when read back, the table {table.name} does not match what was saved.")
         for transient in (SignIn, AccessToken):  # or what was signed out since would be signed in again
             session.execute(delete(transient))
         details = {"made_at": manifest["at"], "erasures": len(erasures)}

@@ -111,7 +111,7 @@ FILE_LOCKED = Kind(
 )
 TEXT_LOCKED = Kind(
     UnknownKey.code,
-    "Key of a stored text missing",
+    "Key for a stored text missing",
     "A stored text cannot be decrypted on the server. An administrator has to restore the secret key.",
     "Add the secret key named by `diligence check` to the secret key file again.",
     300,

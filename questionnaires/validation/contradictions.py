@@ -93,7 +93,10 @@ def parse_condition(data: Any, item: str) -> Condition:
         return Condition(frozenset(data))
     if not isinstance(data, dict) or not data or set(data) - NUMBER_KEYS:
         raise DataFileError(
-            FILE, item, "is neither a list of choices nor a table of limits", "Limits: from, below, past, given."
+            FILE,
+            item,
+            "is neither a list of choices nor a table of limits",
+            "The limits are from, below, past and given.",
         )
     return Condition(frozenset(), data.get("from"), data.get("below"), data.get("past"), data.get("given", False))
 

@@ -353,7 +353,8 @@ class ReturnedForms:
             if rejected.any():
                 relevant = find_relevant(self.context, question.relevant)
                 cure = (
-                    f"It is accepted only where another answer shows it. {question.not_applicable.because}"
+                    "This answer is accepted only if another answer shows that the question does not apply. "
+                    f"{question.not_applicable.because}"
                     if question.not_applicable
                     else ""
                 )

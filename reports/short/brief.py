@@ -78,7 +78,7 @@ def _list_reachable(report: Report) -> list[Headline]:
 
 def _state_headline(decisions: Sequence[Decision]) -> str:
     if not decisions:
-        return "No decision is needed now. The results are reviewed again when they are due."
+        return "No decision is needed now. The results will be reviewed again when the next reviews are due."
     clauses = [decision.clause for decision in decisions[:3]]
     joined = clauses[0] if len(clauses) == 1 else f"{', '.join(clauses[:-1])} and {clauses[-1]}"
     return f"{joined[0].upper()}{joined[1:]}."
@@ -137,8 +137,8 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
         f"decide whether to continue buying from {format_count(step.suppliers, 'supplier')} affected by "
         "state-imposed labour",
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
-        "State-imposed labour is documented there. No audit of the site or answer from it can show otherwise, and "
-        "asking could harm workers.",
+        "State-imposed labour is documented there. No audit and no answer from a site can show otherwise, and asking "
+        "could harm workers.",
         format_due(step),
     )
 
@@ -150,8 +150,8 @@ def _decide_on_exits(names: Sequence[str]) -> Decision | None:
     paper, state = ("exit paper", "It states") if len(names) == 1 else ("exit papers", "They state")
     return Decision(
         f"decide whether to stay with {suppliers} or leave",
-        f"Decide on the {paper} for {_join_names(names, len(names))}: stay and use our influence, or leave with "
-        "remedy paid.",
+        f"Decide on the {paper} for {_join_names(names, len(names))}: stay and use our influence, or leave and "
+        "pay for remedy.",
         f"{state} what was tried, how leaving would affect workers, and how remedy would be paid. Workers are the "
         "first to suffer when a buyer leaves.",
         "Next meeting",
@@ -234,7 +234,7 @@ def _state_range(low: float, high: float) -> str:
         return f"{_capitalise(format_people(low))} people work at sites rated Critical or High."
     return (
         f"Between {format_people(low)} and {format_people(high)} people may be affected: {format_people(low)} work at sites "
-        "rated Critical or High, the others at sites that cannot be rated because too little is known about them."
+        "rated Critical or High, and the others at sites that cannot be rated because too little is known about them."
     )
 
 
@@ -260,7 +260,7 @@ def _describe_changes(report: Report) -> tuple[Paragraph | Table, ...]:
     more = len(changes.moved) - MAX_CHANGES
     moved = format_count(len(changes.moved), "supplier has", "suppliers have")
     text = (
-        f"{moved} moved to another level since {since}; {rose:,} of them to a level that needs more attention.{added}"
+        f"{moved} moved to another level since {since}, {rose:,} of them to a level that needs more attention.{added}"
     )
     if changes.unexplained:
         fell = format_count(changes.unexplained, "supplier", "suppliers")

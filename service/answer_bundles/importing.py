@@ -79,7 +79,7 @@ def _find_key(session: Session, bundle: Bundle) -> AcceptedKey:
 
 def _check(bundle: Bundle, supplier: Supplier, on: date) -> None:
     if bundle.form not in list_form_ids() or bundle.form_version not in list_versions(bundle.form):
-        detail = f"This installation does not know version {bundle.form_version} of the form “{bundle.form}”."
+        detail = f"This installation does not have version {bundle.form_version} of the form “{bundle.form}”."
         raise DomainError("bundle.form", 422, detail)
     if load_form(bundle.form, bundle.form_version).kind != supplier.kind:
         raise DomainError("bundle.form", 422, "These answers belong to a form for another kind of supplier.")
@@ -106,8 +106,8 @@ def _check_supplier(bundle: Bundle, supplier: Supplier) -> None:
     if have_different_names(described, known) or have_different_places(described, known) or _differ(*countries):
         place = ", ".join(texts[question] for question in ("name", "address", "country") if texts.get(question))
         detail = (
-            f"These answers are about another supplier or site ({place}). If it is this one, correct its name, address or "
-            "country here first."
+            f"These answers are about another supplier or site ({place}). If they are about this supplier, correct its "
+            "name, address or country here first."
         )
         raise DomainError("bundle.other_supplier", 422, detail)
 

@@ -108,8 +108,8 @@ def answers_schema(kind: str) -> Json:
     return {
         "type": "object",
         "description": "Answers by question ID. Omitted questions count as not asked, or as declined in a returned form (a "
-        "body with `form_returned` or `questionnaire_id`). `declined` is always a valid answer; `not_applicable` only if "
-        "another answer shows it.",
+        "body with `form_returned` or `questionnaire_id`). `declined` is always a valid answer; `not_applicable` is "
+        "valid only if another answer shows that the question does not apply.",
         "properties": {question.id: _answer_schema(question, answer_fields[question.id]) for question in questions},
         "additionalProperties": False,
     }

@@ -56,7 +56,7 @@ REFUSALS = {
     422: "The body or a parameter is invalid. `errors` lists up to 100 problems.",
     429: "Too many requests with this API key, or the organisation has too many waiting jobs (`jobs.too_many`). The "
     "Retry-After header gives the number of seconds to wait.",
-    503: "The service's database or disk has a problem, or too many files are arriving at once. Nothing was saved. "
+    503: "The service's database or disk has a problem, or too many files are being uploaded at once. Nothing was saved. "
     "The Retry-After header gives the number of seconds to wait.",
 }
 ETAG = r'^(\*|(W/)?"[!#-~]{1,200}")$'

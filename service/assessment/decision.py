@@ -133,8 +133,8 @@ def decide(
 def _decide_on_exited(decision: Decision, exited_on: date) -> Decision:
     """Return the decision on a supplier that we have left: a hold stays one, and nothing else lets orders go on."""
     text = (
-        f"An approved exit paper ends the relationship with this supplier on {exited_on.isoformat()}. Withdraw it before you "
-        "place new orders."
+        f"An approved exit paper ends the relationship with this supplier on {exited_on.isoformat()}. Withdraw the paper "
+        "before you place new orders."
     )
     answer = decision.answer if decision.answer == "hold" else "ask"
     return replace(decision, answer=answer, reasons=(("supplier.exited", text), *decision.reasons))

@@ -196,7 +196,7 @@ def _check_owner(session: Session, owner_id: str, scopes: Sequence[str]) -> None
         raise DomainError(
             "key.owner",
             409,
-            f"The role of this user does not include what the key is allowed to do: {', '.join(excess)}.",
+            f"This user's role does not include all the scopes of the key: {', '.join(excess)}.",
         )
 
 

@@ -177,7 +177,9 @@ def admit(
     role = choose_role(claims.get(provider.group_claim), provider.roles)
     if role is None:
         raise DomainError(
-            "provider.no_role", 403, "None of your groups has a role in Diligence. Ask an admin to add one."
+            "provider.no_role",
+            403,
+            "None of your groups has a role in Diligence. Ask an admin to give one of them a role.",
         )
     subject, by, at = str(claims["sub"])[:255], ACTOR, now()
     account = session.scalars(
@@ -266,7 +268,7 @@ def check_account(database: Database, account: ProviderAccount, settings: Settin
         raise DomainError(
             "provider.unreachable",
             503,
-            "Your organisation's identity provider does not respond. Try again in a minute.",
+            "Your organisation's identity provider is not responding. Try again in a minute.",
             headers={"Retry-After": "60"},
         )
     return True

@@ -91,7 +91,7 @@ def _describe(error: BaseException) -> Failure:
     if isinstance(error, RunRefused):
         raise error
     if isinstance(error, KilledWorker):
-        return Failure("the processes that worked on it were killed")
+        return Failure("the processes working on it were killed")
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return Failure(f"{type(error).__name__}{place}")

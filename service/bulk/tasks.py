@@ -88,7 +88,7 @@ def read_partition(run: BulkRun, partition: Partition) -> dict[str, Any]:
     case records and the buyer's own answers, which are not assessed in bulk.
     """
     if compute_rules_digest(run.on, run.release) != run.rules:
-        raise RunRefused("a worker has a different release of Diligence from this process.")
+        raise RunRefused("a worker is running a different release of Diligence from this process.")
     sha256 = compute_file_digest(partition.path)
     key = build_key(run.key, partition.name, sha256)
     path = run.work / f"{partition.number}.read.json"

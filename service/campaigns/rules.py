@@ -73,7 +73,7 @@ class Calendar:
         return min((moment for moment in moments if moment is not None and moment > after), default=None)
 
     def find_next_reminder(self, after: datetime) -> datetime | None:
-        """Return the first moment after another at which a reminder leaves, None if there is none."""
+        """Return the first moment after another at which a reminder is sent, None if there is none."""
         moments = map(self._get_reminder, load_rules()["reminders"])
         return min((moment for moment in moments if moment > after), default=None)
 

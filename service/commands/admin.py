@@ -224,7 +224,7 @@ def _add_user_commands(commands: Any) -> None:
     parser = _add_in_organisation(
         "reset-password",
         _defer("accounts.reset_password"),
-        "give a user who cannot sign in a new temporary password, and end the user's sessions",
+        "set a new temporary password for a user who cannot sign in, and end the user's sessions",
         users,
     )
     parser.add_argument("--email", required=True)
@@ -252,7 +252,7 @@ def _add_key_commands(commands: Any) -> None:
     parser.add_argument(
         "--owner",
         metavar="EMAIL",
-        help="user who owns the key; it stops working when they lose access (default: none)",
+        help="user who owns the key; the key stops working when that user loses access (default: none)",
     )
     parser = _add_in_organisation(
         "hand-over",

@@ -58,7 +58,7 @@ def write_checkpoints(settings: Settings, arguments: argparse.Namespace) -> int:
         written = open_checkpoints(settings, db).write(now())
     key = list_signing_keys(settings.get_secret_keys())[0]
     print(f"Checkpoints written to {settings.audit_checkpoint_file}: {len(written)}.")
-    print(f"They are signed with the key {key.id}; its public key is {key.public_key.hex()}.")
+    print(f"The checkpoints are signed with the key {key.id}; its public key is {key.public_key.hex()}.")
     return DONE
 
 

@@ -78,7 +78,7 @@ def _assess(arguments: argparse.Namespace) -> int:
         outcome = run_assessment(run, partitions, runner, report)
     _print_failures(outcome.failed)
     if not outcome.scored:
-        raise UsageError("none of the rows can be scored; see the folder issues for the reasons.")
+        raise UsageError("none of the rows can be scored; see the 'issues' folder for the reasons.")
     print(f"{outcome.scored} of {outcome.rows} rows scored, {outcome.rejected} rejected. Written to {arguments.out}.")
     if outcome.digest is not None:
         print(f"Digest of the assessment: {outcome.digest}")
@@ -97,8 +97,8 @@ def _compare(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{error.args[0]}.") from error
     _print_failures(failed)
     if not sum(map(sum, document["matrix"])):
-        raise UsageError("none of the rows can be scored; see the folder issues for the reasons.")
-    print_comparison(document, "see the folder changes")
+        raise UsageError("none of the rows can be scored; see the 'issues' folder for the reasons.")
+    print_comparison(document, "see the 'changes' folder")
     return PARTIAL if failed else DONE
 
 
@@ -154,7 +154,7 @@ def _open_run(arguments: argparse.Namespace, release: str | None) -> Iterator[tu
     except OSError as error:
         if arguments.scheduler is None:
             raise
-        raise UsageError(f"the scheduler {arguments.scheduler} does not respond.") from error
+        raise UsageError(f"the scheduler {arguments.scheduler} is not responding.") from error
 
 
 @contextmanager

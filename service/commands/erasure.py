@@ -48,12 +48,16 @@ def _erase_organisation(
         since = session.get_one(Organisation, organisation_id).created_at
     if not arguments.yes:
         print(
-            f"{arguments.organisation} has {format_counts(counts)}. Nothing has been erased; use --yes to erase it "
-            "permanently."
+            f"{arguments.organisation} has {format_counts(counts)}. Nothing has been erased; use --yes to erase the "
+            "organisation permanently."
         )
         print(_describe_backups(settings, since))
         return NOT_CONFIRMED
-    print("Erasing. If this is interrupted, a worker will complete it, or you can run this command again.", flush=True)
+    print(
+        "Erasing the organisation. If the command is interrupted, a worker will finish the erasure, or you can run the command "
+        "again.",
+        flush=True,
+    )
     journal = Journal(settings.erasure_journal)
     counts = erase_organisation(database, open_blobs(settings), organisation_id, ACTOR, journal)
     print(f"{arguments.organisation} was erased: {format_counts(counts)}. Earlier backups still contain it.")
@@ -70,9 +74,9 @@ def _erase_object(settings: Settings, database: Database, organisation_id: str, 
     print(_describe(preview))
     print(_describe_backups(settings, preview.since))
     if not arguments.yes:
-        print("Nothing has been erased; use --yes to erase it permanently.")
+        print("Nothing has been erased; use --yes to erase the data permanently.")
         return NOT_CONFIRMED
-    print("Erased. A worker will now remove its files; the audit trail will then record erasure.completed.")
+    print("Erased. A worker will now remove the files; the audit trail will then record erasure.completed.")
     return DONE
 
 

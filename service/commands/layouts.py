@@ -48,7 +48,7 @@ def add_layout_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[SHEET!]N",
-        help="row to read as a supplier although it would be left out (can be repeated)",
+        help="row to read as a supplier that would otherwise be left out (can be repeated)",
     )
     parser.add_argument(
         "--leave-out-row",

@@ -189,8 +189,8 @@ def print_comparison(document: Mapping[str, Any], full_list: str) -> None:
                 f"{rule['level_changes']:>8}"
             )
         print(
-            "(raises, lowers: suppliers; mean: average points over all suppliers; levels: changes of level mainly "
-            "due to it)\n"
+            "(raises, lowers: suppliers; mean: average points over all suppliers; levels: level changes mainly "
+            "due to the rule)\n"
         )
     titles = {rule["rule"]: rule["title"] for rule in document["rules"]}
     for change in movers[:MAX_LISTED]:

@@ -56,7 +56,7 @@ def verify_bundle(data: bytes, name: str) -> int:
     print(
         f"{len(bundle.answers)} answers to {bundle.form} {bundle.form_version}, submitted on {bundle.sent_on.isoformat()}."
     )
-    print(f"They have not been changed since they were signed with the key {bundle.fingerprint}.")
+    print(f"The answers have not been changed since they were signed with the key {bundle.fingerprint}.")
     return 0
 
 

@@ -133,7 +133,7 @@ def import_identifiers(session: Session, system_id: str, text: str, at: datetime
             faults.append(_describe(number, line, *fault))
     for identifier in rows.values():
         if holders.get(identifier, "") not in rows and identifier in holders:
-            fix = "A supplier that is not in the file already has it. Change the identifier of that supplier first."
+            fix = "A supplier that is not in the file already has this identifier. Change that supplier's identifier first."
             line = {"reference": "", "identifier": identifier}
             faults.append(_describe(line_of[identifier], line, "identifier", "system.identifier_used", fix))
     if faults:

@@ -74,7 +74,7 @@ class WatchfulConnection(psycopg.Connection[Any]):
                 if is_ready:
                     heard, is_idle = moment, False
                 elif is_idle:  # and nothing has arrived since
-                    self._give_up("the server has not begun with a statement")
+                    self._give_up("the server has not started a statement")
                 elif moment - heard > server.patience:
                     is_idle = self._ask_server(server, moment - started)
                     heard = time.monotonic()
@@ -90,7 +90,7 @@ class WatchfulConnection(psycopg.Connection[Any]):
         if server.is_silent():
             self._give_up(SILENT)
         if 0 < server.max_statement < waited - server.patience:
-            self._give_up("the server has not ended a statement in time")
+            self._give_up("the server has not finished a statement in time")
         options: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS, "password": self.info.password or None}
         options |= {"hostaddr": self.info.hostaddr} if self.info.hostaddr else {}
         asked = time.monotonic()

@@ -159,8 +159,8 @@ def _create_role(connection: Connection, name: str, password: str | None) -> Non
         connection.exec_driver_sql(f"CREATE ROLE {_quote(connection, name)} LOGIN{with_password}")
     except ProgrammingError as error:
         raise RowSecurityError(
-            f"The database has no role {name}, and this role may not create it. Let an administrator of the database create it: "
-            f"CREATE ROLE {_quote(connection, name)} LOGIN PASSWORD '...'"
+            f"The database has no role {name}, and this role is not allowed to create it. Ask a database administrator to "
+            f"create it: CREATE ROLE {_quote(connection, name)} LOGIN PASSWORD '...'"
         ) from error
 
 

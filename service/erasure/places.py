@@ -60,7 +60,7 @@ PLACES: Mapping[str, Place] = {
         "The supplier's differences between two lists are deleted; if the later list was never confirmed, all "
         "of its differences are deleted.",
     ),
-    "engagement": Place("kept", "Which agency a site uses is an answer of that site."),
+    "engagement": Place("kept", "Which agency a site uses is one of the site's answers."),
     "erasure": Place("no_subject", "It records that an organisation was erased, but not the organisation's name."),
     "draft_answer": Place("deleted", "What was entered through a link is deleted with the questionnaire request."),
     "exit_paper": Place("deleted", "Exit papers are deleted with the supplier."),

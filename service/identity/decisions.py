@@ -101,7 +101,9 @@ def decide_pairs(session: Session, fingerprints: Mapping[str, str | None], decis
         raise DomainError("proposal.unknown", 422, "One of these pairs no longer exists. Load the list again.")
     suppliers = [supplier_id for pair in pairs for supplier_id in pair]
     if len(set(suppliers)) < len(suppliers):
-        raise DomainError("proposal.shared", 422, "A supplier is in two of these pairs. Decide on them one by one.")
+        raise DomainError(
+            "proposal.shared", 422, "Two of these pairs contain the same supplier. Decide on the pairs one by one."
+        )
     for proposal_id in sorted(fingerprints):
         decide_pair(session, proposal_id, decision, at, by, fingerprint=fingerprints[proposal_id])
     return len(fingerprints)

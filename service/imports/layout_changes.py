@@ -89,7 +89,7 @@ def _describe_sheet(change: Mapping[str, Any], sheet: Mapping[str, Any]) -> dict
         raise DomainError("layout.country", 422, f"'{country}' is not an ISO country code.")
     encoding, likely = change.get("encoding"), [one["encoding"] for one in sheet["encodings"]]
     if encoding and encoding not in likely:
-        expected = f"one of {', '.join(likely)}" if likely else "not open to choice in this file"
+        expected = f"one of {', '.join(likely)}" if likely else "fixed for this file"
         raise DomainError("layout.encoding", 422, f"The encoding is {expected}.")
     settings = {name: change[name] or None for name in ("kind", "country", "sector", "encoding") if name in change}
     return settings | ({"read": change["read"]} if "read" in change else {})

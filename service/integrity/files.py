@@ -38,7 +38,7 @@ def find_lost_readings(installation: Installation) -> Iterator[Finding]:
             yield Finding(
                 "stored_reading.lost",
                 f"file {digest}",
-                "What was read from an uploaded file for the preview of its import is missing or was changed. "
+                "The data read from an uploaded file for the import preview is missing or was changed. "
                 "The file will be read again when the import is confirmed.",
                 partial(_forget_reading, installation, digest),
             )

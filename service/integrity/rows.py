@@ -118,7 +118,7 @@ def find_wrong_counts(installation: Installation) -> Iterator[Finding]:
         wrong = find_miscounts(session)
     for each in wrong:
         name = " ".join(part for part in (each.facet, each.kind, each.value, each.detail) if part)
-        detail = f"{name}: {each.kept} kept, {each.counted} counted."
+        detail = f"{name}: {each.kept} stored, {each.counted} counted."
         yield Finding("supplier.count", f"organisation {each.organisation_id}", detail, repair)
 
 

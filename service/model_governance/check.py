@@ -244,8 +244,8 @@ def _check_denials(contradiction: Contradiction, rule: Rule) -> list[str]:
     if isinstance(rule, Choices):
         reassuring = {code for code, risk in rule.table.items() if risk < HARM}
         named = denies.choices | consistent
-        return [f"{code!r} has a risk under 0.5 and does not deny" for code in sorted(reassuring - named)] + [
-            f"{code!r} denies and has no risk under 0.5" for code in sorted(named & rule.table.keys() - reassuring)
+        return [f"{code!r} has a risk under 0.5 but does not deny harm" for code in sorted(reassuring - named)] + [
+            f"{code!r} denies harm but has no risk under 0.5" for code in sorted(named & rule.table.keys() - reassuring)
         ]
     if isinstance(rule, Since):
         days = [CHECK_DAY + timedelta(days=days) for days in (-400, -1, 1, 400)]
@@ -253,7 +253,9 @@ def _check_denials(contradiction: Contradiction, rule: Rule) -> list[str]:
     else:
         answers = [float(number) / 10 for number in range(2000)]
     wrong = [answer for answer in answers if denies.is_met(answer, CHECK_DAY.isoformat()) != (rule.risk(answer) < HARM)]
-    return [f"{wrong[0]} denies without a risk under 0.5, or has such a risk and does not deny"] if wrong else []
+    return (
+        [f"{wrong[0]} denies harm without a risk under 0.5, or has such a risk without denying harm"] if wrong else []
+    )
 
 
 def _check_gates(model: Model, form: Questionnaire) -> list[str]:

@@ -300,5 +300,5 @@ def _describe_level_rule(supplier: _ScoredSupplier) -> str:
         return f"A Low rating requires a worst case below {WORST_OF_LOW:g}"
     return (
         "A Critical rating requires harm or a critical inherent risk; with insufficient evidence, the level is never below the "
-        "inherent one"
+        "inherent level"
     )

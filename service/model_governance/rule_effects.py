@@ -53,18 +53,18 @@ RULE_EXPLANATIONS: Mapping[str, str] = {
     ),
     NOT_APPLICABLE_RULE: (
         "“Not applicable” is accepted only for questions that may genuinely not apply. Otherwise, the question counts as not "
-        "asked. Ask it again using the new form."
+        "asked. Ask the question again using the new form."
     ),
     STATE_IMPOSED: (
-        "If state-imposed labour is documented, nothing a supplier says lowers its score, because workers there cannot speak or "
-        "refuse freely. If a source only names the government, the inherent risk rises slightly."
+        "If state-imposed labour is documented, nothing a supplier says lowers its score, because workers cannot speak or refuse "
+        "freely. If a source only names the government, the inherent risk rises slightly."
     ),
     FACTS: (
         "The inherent risk is based on different facts: each sector has its own facts, and governance is measured without "
-        "indicators that rate police states as stable. The supplier did not cause this."
+        "indicators that rate police states as stable. The supplier did not cause this change."
     ),
     OTHER: "Weights, minimum-score rules, and how missing answers count.",
-    NEWER_FACTS: "The inherent risk is based on facts that were published later. The supplier did not cause this.",
+    NEWER_FACTS: "The inherent risk is based on facts that were published later. The supplier did not cause this change.",
 }
 MIN_POINTS = 0.05  # smaller effects are not shown: scores are displayed with one decimal
 PLACE_OPEN = "The region was not given, and state-imposed labour is documented in one region of this country."
@@ -268,7 +268,7 @@ def _describe_evidence(answers: Answers, position: int) -> str:
         return f"Waiting for your confirmation: {', '.join(titles)}. This evidence counts once you have confirmed it."
     if any(piece.get("confirmed") for piece in pieces):
         return "Evidence counts only for the questions for which it was confirmed."
-    return "The age of an answer now depends on the date of its form, not of its evidence."
+    return "The age of an answer now depends on the date of its form, not on the date of its evidence."
 
 
 def _describe_not_applicable(block: Block, position: int) -> str:

@@ -94,7 +94,9 @@ def change_endpoint(
     if events is not None:
         endpoint.events = _check_events(events)
     if enabled and endpoint.disabled_code == SECRET_LOST:
-        raise DomainError("webhook.secret_lost", 409, "The installation has a new secret key. Rotate the secret first.")
+        raise DomainError(
+            "webhook.secret_lost", 409, "The installation has a new secret key. Rotate this endpoint's secret first."
+        )
     if enabled:
         endpoint.disabled_code = endpoint.failing_since = endpoint.paused_until = None
     if enabled is False:

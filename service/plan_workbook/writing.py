@@ -116,7 +116,9 @@ def _load_steps(
     query = query.where(not_(withholding.build_condition(session, load_gate(session, act.on))))
     steps = session.scalars(query.order_by(Step.safety.desc(), Step.due, Step.id).limit(MOST_ROWS + 1)).all()
     if len(steps) > MOST_ROWS:
-        detail = f"A workbook can have at most {MOST_ROWS:,} steps. Download those of one supplier or of one party."
+        detail = (
+            f"A workbook can have at most {MOST_ROWS:,} steps. Download the steps of one supplier or one party instead."
+        )
         raise DomainError("plan_workbook.too_many", 422, detail)
     return steps
 

@@ -188,9 +188,7 @@ def export_table(session: Session, filter_: SupplierFilter, on: date, format: st
     """
     ids = select(Supplier.id).where(*build_filter_conditions(filter_, on)).limit(EXPORTABLE + 1).subquery()
     if (session.scalar(select(func.count()).select_from(ids)) or 0) > EXPORTABLE:
-        detail = (
-            f"A file holds at most {EXPORTABLE:,} suppliers, but more match. Filter the list, for example by country."
-        )
+        detail = f"A file can contain at most {EXPORTABLE:,} suppliers, but more match. Filter the list, for example by country."
         raise DomainError("export.too_large", 422, detail)
     return write_table([title for _, title in COLUMNS], iter_table_rows(session, filter_, on), format)
 

@@ -118,5 +118,5 @@ def _describe_debt(account: RemedyAccount, totals: Totals) -> str:
     if totals.is_contradicted:
         return "some of the workers who were asked had not been paid in full. Pay them, then ask again."
     if not account.complete:
-        return "the calculation leaves out some of the uploaded data. Save a complete one."
-    return "not every instalment has been paid in full to all its workers. Record the payments."
+        return "the calculation leaves out some of the uploaded data. Save a complete calculation."
+    return "not every instalment has been paid in full to all the workers. Record the payments."

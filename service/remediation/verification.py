@@ -102,7 +102,7 @@ def _check_source(step: Step, check: Check) -> None:
         raise DomainError(
             "verification.source",
             422,
-            "Documents do not show that this step was effective. Workers, a union or an NGO, an authority, or someone "
+            "Documents cannot show that this step was effective. Workers, a union or an NGO, an authority, or someone "
             "independent who has asked workers must confirm it.",
         )
 

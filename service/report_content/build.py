@@ -70,7 +70,7 @@ METHOD_NOTES = (
     "depending on its weight and on the evidence behind it. Minimum-score rules raise the score if a serious "
     "indicator was admitted or reported, or if the question about it was left blank. Apart from rounding, these "
     "points add up to the score.",
-    "Since models 2026.4, evidence counts only once the buyer has confirmed it, and where labour imposed by a state "
+    "Since models 2026.4, evidence counts only once the buyer has confirmed it, and where state-imposed labour "
     "is documented, no answer lowers the risk. Reasons are shown in two parts: what the supplier can change, and "
     "what it cannot.",
     "The likely range runs from the best to the worst case for everything that is not known. A missing answer never counts as "

@@ -97,7 +97,10 @@ def _check_day(session: Session, watch: RetaliationWatch, check: RetaliationChec
     early = timedelta(days=0 if is_last else load_watch_rules()["checks"]["early_days"])
     first = watch.started_on if outcome.result == SIGNS else check.due - early
     if outcome.checked_on < first:
-        detail = f"A check that finds no signs counts only from {first.isoformat()}. Signs can be recorded at any time."
+        detail = (
+            f"A check that finds no signs counts only if it was made on or after {first.isoformat()}. Signs can be recorded at "
+            "any time."
+        )
         if outcome.result == SIGNS:
             detail = "This date is before the watch began. Add the finding to the case record instead."
         raise DomainError("check.too_early", 409, detail)

@@ -55,7 +55,7 @@ def check_piece(upload: UnfinishedUpload, offset: int, length: int) -> None:
     if offset != upload.received:
         raise DomainError("upload.offset", 409, f"{upload.received} bytes have been received. Continue from there.")
     if offset + length > upload.size or len(upload.pieces) >= MOST_PIECES:
-        raise DomainError("upload.too_long", 413, f"This upload was announced as {upload.size} bytes.")
+        raise DomainError("upload.too_long", 413, f"The declared size of this upload is {upload.size} bytes.")
 
 
 def add_piece(upload: UnfinishedUpload, offset: int, length: int, digest: str, at: datetime) -> None:

@@ -110,8 +110,8 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         return DomainError(
             FROM_WORKERS,
             403,
-            "Evidence from workers is confirmed by people who may see what workers reported, or with an API key with the "
-            "scope cases:read.",
+            "Only users who are allowed to see what workers reported can confirm evidence from workers. An API key "
+            "needs the scope cases:read.",
         )
     if piece["grade"] == SELF_DECLARED:
         return DomainError(
@@ -127,7 +127,7 @@ def find_fault(piece: Piece, voucher: Voucher) -> DomainError | None:
         )
     if day > voucher.on:
         return DomainError(
-            "evidence.future", 422, "This evidence is dated in the future. It cannot be confirmed until then."
+            "evidence.future", 422, "This evidence is dated in the future. It cannot be confirmed until that date."
         )
     if piece["grade"] not in AUDIT_GRADES and not voucher.covers and not piece.get("covers"):
         return DomainError(

@@ -37,9 +37,7 @@ from service.translations.review import load_texts
 FOLDER = Path(__file__).parent
 ENGLISH = "en"
 RENDERERS = {"pdf": pdf.render, "html": html.render}
-IMPOSED = (
-    "State-imposed labour is documented here, and workers may be punished for asking for help, so there is no notice."
-)
+IMPOSED = "State-imposed labour is documented here, and workers may be punished for asking for help, so no notice is available."
 
 
 @dataclass(frozen=True)

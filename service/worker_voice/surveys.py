@@ -120,7 +120,7 @@ def create_survey(session: Session, supplier: Supplier, plan: SurveyPlan, act: A
         raise DomainError(
             "survey.state_imposed",
             409,
-            "State-imposed labour is documented here, and workers may be punished for answering, so there is no survey.",
+            "State-imposed labour is documented here, and workers may be punished for answering, so no survey is possible.",
         )
     survey = WorkerSurvey(
         id=new_id(),

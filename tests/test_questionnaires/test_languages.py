@@ -80,7 +80,7 @@ def test_a_text_that_changes_in_english_is_missing_until_it_is_translated_again(
         ('direction = "rtl"', 'side = "rtl"', "has unknown keys: side"),
         ('by = "labour inspector"', 'by = ""', "does not say who confirmed the texts, or when"),
         ("on = 2026-12-05", 'on = "soon"', "does not say who confirmed the texts, or when"),
-        ('"Xountry"', '" "', "Country: is translated as an empty text"),
+        ('"Xountry"', '" "', "Country: has an empty translation"),
         ('"Xountry"', "", "is not valid TOML"),
     ],
 )

@@ -171,7 +171,7 @@ def test_a_small_number_of_people_is_not_stated_exactly(number, shown):
 def test_the_brief_names_who_moved_to_another_level():
     moved = (LevelChange("Straits Canning", "medium", "critical"), LevelChange("Hai Au", "high", "medium"))
     text = brief_text(replace(sample(), changes=Changes(date(2026, 8, 30), moved, 1, unexplained=1)))
-    assert "2 suppliers have moved to another level since 30 August 2026; 1 of them to a level that needs more" in text
+    assert "2 suppliers have moved to another level since 30 August 2026, 1 of them to a level that needs more" in text
     assert "Straits Canning Medium Critical" in text
     assert "1 supplier was added." in text
     assert "1 supplier fell to a lower level without a known cause" in text
@@ -205,7 +205,7 @@ def test_the_scorecard_of_a_supplier_that_was_asked_nothing_says_what_would_help
 
 def test_the_scorecard_says_who_sends_it_and_waits_for_the_reply():
     text = scorecard_text(replace(make_copy(), sender="Harbour & Sons"))
-    assert "Scorecard of a site, sent by Harbour & Sons" in text
+    assert "Scorecard for a site, sent by Harbour & Sons" in text
     assert "Please reply to Harbour & Sons within 14 days" in text
 
 

@@ -329,7 +329,7 @@ def test_what_only_the_model_of_another_sector_asks_is_a_finding_without_points(
     reason = explain_one(build_answer_entry("crew", "answered", "all"), other_models=[PACK], answers=answers)
     assert reason.text == (
         "Workers pay: All of them. Indicators consistent with debt bondage. "
-        f'This question is asked only under "The pack", {trade}. It is a finding but adds no points here.'
+        f'This question is asked only under "The pack", {trade}. The answer is a finding but adds no points here.'
     )
 
 

@@ -173,7 +173,7 @@ def test_a_pack_that_does_not_fit_its_core_is_rejected_with_file_item_and_fault(
     [
         (
             {"includes": "core/1"},
-            "core/1.toml: includes: belongs in a pack; a core contains only what packs share, and includes nothing",
+            "core/1.toml: includes: belongs in a pack; a core contains only what packs share, and cannot include another core",
         ),
         ({"override": {}}, "core/1.toml: override: belongs in a pack"),
         ({"version": "1"}, "core/1.toml: version: belongs in a pack"),

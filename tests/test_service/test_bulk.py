@@ -144,7 +144,7 @@ def test_a_partition_that_fails_costs_only_itself_and_is_retried(tmp_path: Path)
         def run(self, task: Task, jobs: Sequence[Sequence[Any]], *shared: Any) -> Iterator[tuple[int, Any | Failure]]:
             for position, outcome in super().run(task, jobs, *shared):
                 is_second = jobs[position][1].index == 2
-                yield position, Failure("the processes that worked on it were killed") if is_second else outcome
+                yield position, Failure("the processes working on it were killed") if is_second else outcome
 
     folder, out = write_files(tmp_path / "in", FILES), tmp_path / "out"
     outcome = start_run(folder, out, Failing())
@@ -202,7 +202,7 @@ def test_versions_are_compared_as_on_all_files_at_once(
     expected = capsys.readouterr().out
     out = tmp_path / "out"
     main(["bulk", "compare", "2026.2", "2026.3", str(folder), "--out", str(out), "--workers", "0", "--on", day])
-    assert capsys.readouterr().out.replace("see the folder changes", "use --out for the full list") == expected
+    assert capsys.readouterr().out.replace("see the 'changes' folder", "use --out for the full list") == expected
     changes = pq.read_table(out / "changes").to_pylist()
     assert sorted(change["name"] for change in changes if change["kind"] == "site") == ["Mill 1", "Mill 3", "Mill 5"]
     document = json.loads((out / "comparison.json").read_bytes())

@@ -30,7 +30,7 @@ ROUTES: tuple[Route, ...] = (
           "Set a new temporary password and sign the user out.", UserWithPasswordSchema(), transaction="write",
           secret=True),
     Route("GET", "/users/<user_id>/sessions", "list_sessions", admin.list_sessions,
-        "List where a user is signed in.", SESSIONS),
+        "List a user's active sessions.", SESSIONS),
     Route("DELETE", "/users/<user_id>/sessions/<session_id>", "end_session", admin.end_session,
           "End one of a user's sessions.", None, (204,), "write"),
     Route("POST", "/users/<user_id>/second-factor/reset", "reset_second_factor", admin.reset_second_factor,

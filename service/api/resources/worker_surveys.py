@@ -13,7 +13,7 @@ from service.api.schemas.worker_surveys import (
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/worker-surveys/<survey_id>", "get_worker_survey", worker_surveys.get_survey,
-          "Get a survey among workers, with its figures once it is closed.", WORKER_SURVEY, (200, 304), versioned=True),
+          "Get a worker survey, with its figures once it is closed.", WORKER_SURVEY, (200, 304), versioned=True),
     Route("GET", "/worker-surveys/<survey_id>/form", "download_worker_survey_form", worker_surveys.get_form,
           "Download a survey as an XLSForm for KoboToolbox and ODK. The answers are then uploaded on the survey's "
           "page.",

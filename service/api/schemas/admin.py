@@ -93,7 +93,9 @@ class KeySchema(ApiSchema):
     stopped_at = fields.DateTime(
         dump_only=True,
         allow_none=True,
-        metadata={"description": "When its owner lost access. The key works again once it is handed over."},
+        metadata={
+            "description": "When the key's owner lost access. The key works again once it has been handed over to another user."
+        },
     )
     used_at = fields.DateTime(dump_only=True, allow_none=True)
 

@@ -206,7 +206,8 @@ class ContributionSchema(ApiSchema):
 
 
 class CountedStepSchema(ApiSchema):
-    """A closed step whose outcome counts as evidence from this assessment on, or a reopened step whose outcome no longer does."""
+    """A closed step whose outcome counts as evidence from this assessment on, or a reopened step whose outcome
+    no longer counts."""
 
     step_id = fields.String()
     title = fields.String()

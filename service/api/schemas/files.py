@@ -303,10 +303,10 @@ class LikelyEncodingSchema(ApiSchema):
     """A character encoding that a text file may be in."""
 
     encoding = fields.String()
-    name = fields.String(metadata={"description": "What spreadsheet programs call it."})
+    name = fields.String(metadata={"description": "The name that spreadsheet programs use for the encoding."})
     words = fields.List(
         fields.String(),
-        metadata={"description": "Up to two words of the file as they are spelled in it; none about a person."},
+        metadata={"description": "Up to two words from the file, as spelled in it; never words about a person."},
     )
 
 
@@ -405,7 +405,7 @@ class SheetChangeSchema(ApiSchema):
     tables = StrictList(StrictNested(TableChangeSchema))
     left_out = StrictList(StrictInteger(1), metadata={"description": "All rows to leave out."})
     read_rows = StrictList(
-        StrictInteger(1), metadata={"description": "All rows to read although they would otherwise be left out."}
+        StrictInteger(1), metadata={"description": "All rows to read that would otherwise be left out."}
     )
     corrections = StrictList(
         StrictNested(NewCellCorrectionSchema),

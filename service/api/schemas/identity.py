@@ -58,14 +58,14 @@ class PairDecisionSchema(ApiSchema):
 
 
 class ChosenPairSchema(ApiSchema):
-    """A pair in a decision on several, and the fingerprint that it had when it was read."""
+    """A pair in a decision on several pairs, and its fingerprint at the time it was read."""
 
     id = StrictString(36, required=True)
     fingerprint = StrictString(64)
 
 
 class PairDecisionsSchema(ApiSchema):
-    """One decision on several pairs, and how many were decided. With `same`, each pair is merged into its `first`."""
+    """One decision on several pairs, and the number of pairs decided. With `same`, each pair is merged into its `first`."""
 
     pairs = StrictList(StrictNested(ChosenPairSchema), 1, MOST_TOGETHER, required=True, load_only=True)
     decision = StrictChoice(DECISIONS, required=True)

@@ -42,11 +42,9 @@ class ReviewedAnswerSchema(ApiSchema):
 
     question = fields.String()
     title = fields.String()
-    answer = fields.Raw(metadata={"description": "The answer in the form used for a supplier's answers."})
-    text = fields.String(metadata={"description": "The answer as a person would read it."})
-    earlier = fields.String(
-        metadata={"description": "The previous answer as a person would read it; empty if there was none."}
-    )
+    answer = fields.Raw(metadata={"description": "The answer in the format used for a supplier's answers."})
+    text = fields.String(metadata={"description": "The answer in readable form."})
+    earlier = fields.String(metadata={"description": "The previous answer in readable form; empty if there was none."})
     state = StrictChoice(ANSWER_STATES)
     points = StrictList(StrictNested(ReviewPointSchema))
     evidence = StrictList(

@@ -60,9 +60,7 @@ class RemedyAccountSchema(ApiSchema):
     )
     paid = money()
     confirmed = fields.String(
-        metadata={
-            "description": "Of the workers who were asked about each payment, the share who had received it in full."
-        }
+        metadata={"description": "The share of the workers asked about each payment who had received it in full."}
     )
     workers = fields.Integer()
     workers_paid = fields.Integer(

@@ -33,8 +33,8 @@ ENDED_ON = (
 )
 EXITED_ON = "The last day of the business relationship, if an approved exit paper ends it."
 FELL_ON = (
-    "When the supplier's level fell without a known cause. Reset to null once the level is back, falls further for a known "
-    "cause, or a closed step confirms the answers."
+    "When the supplier's level fell without a known cause. Reset to null once the level is back where it was or falls further "
+    "for a known cause, or once a closed step confirms the answers."
 )
 UNANSWERED_OR_NULL = f"{UNANSWERED} Null if the supplier was last assessed with an older version."
 
@@ -142,8 +142,8 @@ class NamedAgencySchema(ApiSchema):
 
 
 class ReachSchema(ApiSchema):
-    """The number of sites that name an agency, the number of these sites that give the
-    number of workers it supplied, and the total of the numbers they give."""
+    """The number of sites that name an agency, how many of them state the number of workers
+    it supplied, and the total of those numbers."""
 
     sites = StrictInteger(0)
     tell = StrictInteger(0, attribute="reporting_sites")

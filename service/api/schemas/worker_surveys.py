@@ -24,7 +24,7 @@ MOST_GROUPS = load_survey_rules()["survey"]["most_groups"]
 
 
 class SurveyGroupFigureSchema(ApiSchema):
-    """How many workers of a group expressed an opinion on a statement, and how many of them gave an adverse answer."""
+    """How many workers in a group expressed an opinion on a statement, and how many of them gave an adverse answer."""
 
     group = fields.String()
     answered = fields.Integer()
@@ -57,7 +57,7 @@ class SurveyFigureSchema(ApiSchema):
 
 
 class WorkerSurveySchema(ApiSchema):
-    """A survey among the workers of a supplier.
+    """A survey of the workers at a supplier.
 
     The supplier never sees it, and until it is closed no one can see how many workers have answered.
     """
