@@ -80,8 +80,8 @@ class Settings:
     )
     waiting_jobs: int = _setting(
         100,
-        "Maximum number of unfinished jobs for each organisation. An organisation that reaches it cannot upload or "
-        "request more.",
+        "Maximum number of unfinished jobs for each organisation. An organisation that reaches it cannot upload more "
+        "files or request more reports.",
     )
     idle_minutes: int = _setting(60, "Minutes of inactivity after which a session ends.")
     sign_in_hours: int = _setting(12, "Hours after which a session ends, even if it is in use.")
@@ -112,7 +112,7 @@ class Settings:
     smtp_password_file: str = _setting("", "File that contains this password, used instead of the variable.")
     smtp_from: str = _setting("", "Sender address of emails.")
     smtp_ca_file: str = _setting(
-        "", "File of certificates for checking the mail server's certificate. Default: the machine's own."
+        "", "File that contains the certificates trusted for the mail server. Default: the machine's own certificates."
     )
     webhook_plain_http: bool = _setting(False, "Allow webhook endpoints without TLS (http).")
     webhook_networks: tuple[str, ...] = _setting(

@@ -35,7 +35,7 @@ def accept_key(session: Session, public_key: str, name: str, by: str) -> Accepte
     if len(data) != KEY_BYTES:
         raise _build_invalid()
     if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
-        detail = f"Enter whose key this is (at most {LONGEST_NAME} characters)."
+        detail = f"Enter the name of the key's owner (at most {LONGEST_NAME} characters)."
         raise DomainError("key.name", 422, detail)
     print_of = fingerprint(data)
     if session.scalars(select(AcceptedKey.id).where(AcceptedKey.fingerprint == print_of)).first() is not None:

@@ -40,7 +40,7 @@ def accept_sender_key(session: Session, body: Mapping[str, Any]) -> Reply:
 
 
 def revoke_sender_key(session: Session, key_id: str) -> Reply:
-    """Revoke an accepted key for good."""
+    """Revoke an accepted key permanently."""
     keys.revoke_key(session, key_id, get_caller().actor)
     return Reply(None, 204)
 

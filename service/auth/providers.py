@@ -225,7 +225,7 @@ def _find_or_create_user(session: Session, claims: Mapping[str, Any], role: str,
         created, _password = users.create_user(session, email, str(claims.get("name") or email)[:200], role, by)
     except DomainError as error:
         raise DomainError(
-            "provider.email", 403, "Your provider gave us an email address that cannot be used. Ask an admin."
+            "provider.email", 403, "Your identity provider sent an email address that cannot be used. Ask an admin."
         ) from error
     created.must_change_password, created.password_expires_at = False, None
     return created

@@ -45,10 +45,10 @@ def start_campaign(
         raise DomainError(
             "campaign.changed",
             409,
-            "Suppliers or addresses have changed since the preview. Check the new preview, then start.",
+            "Suppliers or addresses have changed since the preview. Check the new preview, then start the campaign.",
         )
     if not seen.asked:
-        raise DomainError("campaign.nobody", 422, "No supplier would be asked: all of them are left out.")
+        raise DomainError("campaign.nobody", 422, "No suppliers would be asked, because all of them are left out.")
     at = now()
     campaign = Campaign(
         id=campaign_id or new_id(),

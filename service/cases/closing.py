@@ -150,7 +150,7 @@ def _check_approver(is_approver: bool) -> None:
         raise DomainError(
             "case.closing_approver",
             403,
-            "People were in danger here. Only an approver or an admin can close this case.",
+            "People were in danger, so only an approver or an admin can close this case.",
         )
 
 
@@ -192,7 +192,7 @@ def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, o
         raise DomainError(
             "case.closing_check",
             422,
-            "Enter how many workers were spoken to. It can be 0 only for a case entered by mistake.",
+            "Enter how many workers were spoken to. The number can be 0 only for a case entered by mistake.",
         )
     return {
         "outcome": outcome,

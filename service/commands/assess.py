@@ -68,7 +68,7 @@ def add_commands(commands: Any) -> None:
     assess.add_argument(
         "--scorecard",
         metavar="REFERENCE",
-        help="also write the scorecard of the supplier or agency with this reference or name, based "
+        help="also write the scorecard for the supplier or agency with this reference or name, based "
         "only on its own answers (scorecard.pdf, scorecard.docx, scorecard.html)",
     )
     assess.add_argument(

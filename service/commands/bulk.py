@@ -28,7 +28,7 @@ MAX_LISTED = 20  # partitions that failed
 
 def add_commands(commands: Any) -> None:
     """Add the commands ``bulk assess`` and ``bulk compare``."""
-    about = "assess a folder of files on several processes or machines (extra 'bulk')"
+    about = "assess a folder of files on several processes or machines (requires the extra 'bulk')"
     bulk = commands.add_parser("bulk", help=about, description=about).add_subparsers(
         required=True, metavar="assess | compare"
     )

@@ -20,7 +20,7 @@ def add_commands(commands: Any) -> None:
     )
     about = "check that forms are short, plain and complete, and count their translated texts"
     forms.add_parser("check", help=about, description=about).set_defaults(run=partial(_run, _check))
-    about = "list what a version of a form carries over, rewords, changes, adds and drops"
+    about = "compare two versions of a form: what is carried over, reworded, changed, added or dropped"
     changes = forms.add_parser("changes", help=about, description=about)
     changes.add_argument("form", help="the form, for example site_fishing")
     changes.add_argument("before", metavar="A", help="the earlier version, for example 2026.5")

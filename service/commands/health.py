@@ -29,8 +29,8 @@ def add_commands(commands: Any) -> None:
         nargs="?",
         choices=("web", "worker", "scheduler"),
         default="web",
-        help="web (default): whether it can serve requests; worker, scheduler: whether it has written a heartbeat in "
-        "the last two minutes",
+        help="web (default): check that it can serve requests; worker or scheduler: check that it has written a heartbeat "
+        "in the last two minutes",
     )
     parser.set_defaults(run=_check_health)
 

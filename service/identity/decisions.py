@@ -58,7 +58,7 @@ def decide_pair(
 
 
 def reopen_pair(session: Session, proposal_id: str, at: datetime, by: str) -> IdentityProposal:
-    """Take back the decision that two suppliers are different, and return their pair, which is proposed again as of now.
+    """Withdraw the decision that two suppliers are different, and return their pair, which is proposed again as of now.
 
     What the comparison of two lists says about them stays. Raises DomainError: ``not_found``; ``proposal.open``, 409.
     """

@@ -136,7 +136,7 @@ def find_stuck_imports(installation: Installation) -> Iterator[Finding]:
         detail = f"Its state is {import_.state}, but there is no job to continue it."
         yield Finding("import.stuck", f"import {import_.id}", detail, _build_import_repair(installation.db, import_))
     for import_ in mismatched:
-        detail = f"It is {import_.state}, but {'not all' if import_.finished_at is None else 'already'} finished."
+        detail = f"Its state is {import_.state}, but it has {'no' if import_.finished_at is None else 'an'} end time."
         yield Finding("import.state", f"import {import_.id}", detail)
 
 

@@ -31,7 +31,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/campaigns/<campaign_id>", "get_campaign", campaigns.get_campaign,
           "Get a campaign, with the number of its suppliers in each state.", CampaignSchema()),
     Route("PATCH", "/campaigns/<campaign_id>", "change_campaign", campaigns.change_campaign,
-          "Pause, resume or cancel a campaign. Cancelling revokes its links for good.", CampaignSchema(), transaction="write",
+          "Pause, resume or cancel a campaign. Cancelling revokes its links permanently.", CampaignSchema(), transaction="write",
           body=CampaignChangeSchema(), reading="suppliers:read"),
     Route("GET", "/campaigns/<campaign_id>/suppliers", "list_campaign_suppliers", campaigns.list_suppliers,
           "List the suppliers of a campaign, with the state of each questionnaire.", CAMPAIGN_SUPPLIERS,

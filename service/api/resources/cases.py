@@ -20,7 +20,7 @@ from service.api.schemas.erasure import ErasurePreviewSchema
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/approvals", "list_approvals", approvals.list_approvals,
-          "List what is waiting for an approver's decision. API keys cannot decide.", APPROVALS),
+          "List what is waiting for an approver's decision. API keys cannot make decisions.", APPROVALS),
     Route("GET", "/cases", "list_cases", cases.list_cases, "List case records, strongest evidence first.", CASE_PAGE,
           query=CaseQuerySchema()),
     Route("POST", "/cases", "open_case", cases.open_case,

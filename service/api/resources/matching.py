@@ -28,7 +28,7 @@ ROUTES: tuple[Route, ...] = (
           "Decide whether two suppliers are the same: merge them, or record that they are different.", PairDecisionSchema(),
           transaction="write", body=PROPOSAL_DECISION),
     Route("POST", "/identity/proposals/<proposal_id>/reopen", "reopen_identity_proposal", identity.reopen,
-          "Take back the decision that two suppliers are different, so that the pair is proposed again.", ProposalSchema(),
+          "Withdraw the decision that two suppliers are different, so that the pair is proposed again.", ProposalSchema(),
           transaction="write", reading="suppliers:read"),
     Route("POST", "/identity/decisions", "decide_identity_proposals", identity.decide_many,
           "Make the same decision on up to 50 pairs of suppliers that may be the same. It is saved for all of "

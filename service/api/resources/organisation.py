@@ -30,7 +30,7 @@ ROUTES: tuple[Route, ...] = (
           "Accept the key of another installation, after checking its fingerprint with its owner.", SenderKeySchema(), (201,),
           "write", body=SenderKeySchema()),
     Route("DELETE", "/sender-keys/<key_id>", "revoke_sender_key", answer_bundles.revoke_sender_key,
-          "Revoke an accepted key for good. Answers signed with it can no longer be imported; earlier ones are kept.",
+          "Revoke an accepted key permanently. Answers signed with it can no longer be imported; earlier ones are kept.",
           None, (204,), "write"),
     Route("GET", "/organisation", "get_organisation", admin.get_organisation, "Get the organisation that the API key belongs to.",
           OrganisationSchema()),

@@ -25,6 +25,6 @@ ROUTES: tuple[Route, ...] = (
           "Issue codes that workers use to answer. They are returned only once.", SurveyCodesSchema(), (201,), "write",
           body=SurveyCodeRequestSchema(), secret=True),
     Route("POST", "/worker-surveys/<survey_id>/close", "close_worker_survey", worker_surveys.close_survey,
-          "Close a survey for good: its figures are published, and its codes and counts are deleted.", WORKER_SURVEY,
+          "Close a survey permanently: its figures are published, and its codes and counts are deleted.", WORKER_SURVEY,
           transaction="write", reading="cases:read"),
 )  # fmt: skip

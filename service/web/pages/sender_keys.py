@@ -38,7 +38,7 @@ def accept() -> AnyResponse:
 
 
 def revoke(key_id: str) -> AnyResponse:
-    """Revoke an accepted key for good."""
+    """Revoke an accepted key permanently."""
     with write_session() as session:
         keys.revoke_key(session, key_id, get_caller().actor)
     flash(_("Key revoked. Answers signed with it can no longer be imported."))
