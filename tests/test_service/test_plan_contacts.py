@@ -425,7 +425,7 @@ def read_library_texts() -> dict[str, str]:
     [
         ("order.toml", '"prepare_referral", "prepare_agency_referral", ', "", "is not an action|has no position"),
         ("3a_safeguards.toml", "referral = true", "referral = false", "no safety action of the owner"),
-        ("3a_safeguards.toml", 'heard_by = "case_handler"\n', "", "'heard_by' is needed"),
+        ("3a_safeguards.toml", 'heard_by = "case_handler"\n', "", "'heard_by' is required"),
         ("3a_safeguards.toml", 'heard_by = "case_handler"', 'heard_by = "employer"', "'heard_by' is 'employer'"),
         ("3a_safeguards.toml", "contacts_workers = true", 'contacts_workers = "yes"', "not true or false"),
         ("3b_redress.toml", *(f'owner = "{owner}"\ncontacts_workers = true' for owner in ("buyer", "supplier")), "speak in"),

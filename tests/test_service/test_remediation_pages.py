@@ -73,7 +73,7 @@ def test_a_finding_goes_from_its_step_to_its_closing_by_two_users(office: Office
     assert "Verify step" not in office.read("ana"), "who submitted the evidence is told so before filling in a form"
     assert "Verify step" in office.read("ben")
     assert "A different user has to verify it" in office.change("ana", "verification", **check())
-    assert "Documents do not show" in office.change("ben", "verification", **check(source="document"))
+    assert "Documents cannot show" in office.change("ben", "verification", **check(source="document"))
     assert office.change("ben", "verification", **check()) == ""
     assert office.state() == ("verified", "open")
     with office.database.for_organisation(office.id) as session:  # the other steps of the finding

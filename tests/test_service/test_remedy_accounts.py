@@ -186,7 +186,7 @@ UNDIVIDED = {"due": "2026-11-10", "cohort": "", "group": "", "workers": 0, "amou
     [
         ({"complete": False}, "leaves out some of the uploaded data"),
         ({"instalments": []}, "not every instalment"),
-        ({"instalments": [*DOCUMENT["instalments"], UNDIVIDED]}, "to all its workers"),
+        ({"instalments": [*DOCUMENT["instalments"], UNDIVIDED]}, "to all the workers"),
     ],
 )
 def test_a_calculation_that_leaves_money_or_workers_out_never_counts_as_paid(
