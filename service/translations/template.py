@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +162,11 @@ def _read_plans() -> Iterator[tuple[str, str, str]]:
         if action.owner != "buyer":
             yield "plans", action.title, f"Title of a step ({action.id})"
             yield "plans", action.do, f"What to do in a step ({action.id})"
-    versions: defaultdict[str, list[Model]] = defaultdict(list)
+    models: defaultdict[str, dict[date, Model]] = defaultdict(dict)
     for model in sorted(load_models(), key=lambda one: get_version_key(one.version)):
-        versions[model.id].append(model)
-    for model_id in sorted(versions):
-        for model in versions[model_id][-4:]:  # the one in force, and those that follow it
+        models[model.id][model.effective] = model  # a release replaces an earlier one of the same day
+    for model_id in sorted(models):
+        for model in list(models[model_id].values())[-2:]:  # the one in force, and the one that follows it
             for title in (*(part.title for part in model.indicators), *(part.title for part in model.floors)):
                 yield "plans", title, "Title of a finding"
 

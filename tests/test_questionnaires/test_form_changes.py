@@ -58,7 +58,12 @@ def test_every_question_of_a_released_form_has_a_place_in_the_comparison_with_th
 
 @pytest.mark.parametrize(
     ("before", "after", "new", "at_least"),
-    [("2026.5", "2026.6", ("questions_shown",), 20), ("2026.6", "2026.7", (), 6), ("2026.7", "2026.8", (), 15)],
+    [
+        ("2026.5", "2026.6", ("questions_shown",), 20),
+        ("2026.6", "2026.7", (), 6),
+        ("2026.7", "2026.8", (), 15),
+        ("2026.8", "2026.9", (), 12),
+    ],
 )
 @pytest.mark.parametrize("form", ["site", "site_fishing", "site_construction", "site_domestic_work", "agency"])
 def test_forms_since_2026_6_only_reword(

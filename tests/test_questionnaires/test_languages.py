@@ -49,7 +49,7 @@ def list_promised_questions(form: Questionnaire, code: str) -> list[Question]:
 
 def list_sent_versions(form: str) -> list[Questionnaire]:
     """List the versions of a form that suppliers answer: the newest, and those before it that were sent out."""
-    return [load_form(form, version) for version in list_versions(form)[-3:]]
+    return [load_form(form, version) for version in list_versions(form)[-4:]]
 
 
 def test_a_text_is_a_draft_until_somebody_has_confirmed_it(tmp_path: Path) -> None:

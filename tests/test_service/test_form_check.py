@@ -70,7 +70,7 @@ def test_a_form_that_is_long_or_hard_to_read_is_reported(questions: list[dict[st
 def test_the_command_prints_each_form_with_its_core_and_languages(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["forms", "check"]) == 0
     out = capsys.readouterr().out
-    assert "site_fishing         2026.8   105 questions in 28 minutes; core: 25 in 11" in out
+    assert "site_fishing         2026.9   105 questions in 28 minutes; core: 25 in 11" in out
     assert "    Simplified Chinese: 183 of 183 texts of the core translated, 0 confirmed\n" in out
     assert out.endswith("No problems found.\n")
 

@@ -17,9 +17,9 @@ from questionnaires.workbook import build_template
 from risk_models.model import Model, load_models
 from risk_models.transforms import Choices
 
-NEWEST = "2026.8"
-BEFORE = "2026.7"
-MODELS = "2026.8"
+NEWEST = "2026.9"
+BEFORE = "2026.8"
+MODELS = "2026.9"
 FORMS = [form for form in list_form_ids() if NEWEST in list_versions(form)]
 EARLIER_FORMS = [(form, version) for form in FORMS for version in list_versions(form)[-3:-1]]
 NEW_QUESTIONS = {"reported_on", "questions_shown"}

@@ -93,7 +93,7 @@ def test_versions_are_ordered_as_numbers(monkeypatch: pytest.MonkeyPatch) -> Non
     tenth = replace(newest, version="2026.10")
     monkeypatch.setattr(compare, "load_models", lambda: (tenth, *load_models()))
     versions = {m.id: m.version for m in load_models_at("2026.10", ON)}
-    assert (versions["agency"], versions["site_fishing"]) == ("2026.10", "2026.8")
+    assert (versions["agency"], versions["site_fishing"]) == ("2026.10", "2026.9")
 
 
 def test_the_command_compares_a_sheet_and_writes_all_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Test that release 2026.8 changes texts and nothing else: equal answers give equal scores, levels, reasons and plans."""
+"""Test that release 2026.9 changes texts and nothing else: equal answers give equal scores, levels, reasons and plans."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from risk_models.model import MODELS_FOLDER, Model, find_coming_model, load_models
 from risk_models.model_file import read_model_file
 
-BEFORE, AFTER = "2026.7", "2026.8"
-TEXTS = {"title", "because", "harm", "weight_because", "lift_because", "lifts_because"}
+BEFORE, AFTER = "2026.8", "2026.9"
+TEXTS = {"title", "because", "because_named", "harm", "weight_because", "lift_because", "lifts_because", "notes"}
 NAMES = {"version", "actions"}  # of this release, and of the library that its plans use
 
 
