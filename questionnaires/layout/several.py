@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from questionnaires.layout.grid import BLANK, Indices
-from questionnaires.layout.words import load_layout_words
+from questionnaires.layout.words import WORD, has_legal_form, load_layout_words
 from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text
 
@@ -21,7 +21,6 @@ BETWEEN_NAMES = re.compile(r"[;；؛|｜]")
 LINE_BREAK = re.compile(r"[\n\r\v\x85\u2028]")
 SEPARATOR = re.compile("|".join((BETWEEN_NAMES.pattern, LINE_BREAK.pattern)))
 NUMBERING = re.compile(r"\(?\d{1,2}[.)]\s{0,3}")
-WORD = re.compile(r"[^\W_]+")
 LETTERS = re.compile(r"[^\W\d_]{2,100}")
 DIGIT = re.compile(r"\d")
 LATIN = re.compile(r"[A-Za-z]")
@@ -70,16 +69,8 @@ def _are_names(lines: Sequence[str]) -> bool:
     """Return whether each line of a cell is a name, and not the rest of one or an address."""
     if all(NUMBERING.match(line) for line in lines):
         return True
-    forms = [_is_company(line) for line in lines]
+    forms = [has_legal_form(line) for line in lines]
     is_one = forms[-1] and not any(forms[:-1])  # "Alder Fishing", "Nets Ltd"
     words = [WORD.findall(line) for line in lines]
     return all(forms) or (not is_one and all(len(found) > 1 for found in words) and not any(map(DIGIT.search, lines)))
 
-
-def _is_company(part: str) -> bool:
-    """Return whether a text is a name with a legal form."""
-    forms = load_layout_words().legal_forms
-    words = [fold_text(word) for word in WORD.findall(part)]
-    if len(words) > 1 and (words[-1] in forms or words[0] in forms):
-        return True
-    return any(len(form) > 1 and not form.isascii() and form in part.replace(" ", "") for form in forms)

@@ -11,6 +11,7 @@ from functools import cache
 from questionnaires.lookups import LISTS_DIR
 from questionnaires.text_normalize import fold_text
 
+WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True)
 class LayoutWords:
@@ -92,3 +93,12 @@ def _list_spellings(words: Iterable[str]) -> frozenset[str]:
         for text in cased
         for form in (text, f"{text}.", f"-{text}-", f"- {text} -", f"({text})", f"“{text}”", f'"{text}"', f"{text} ")
     )
+
+
+def has_legal_form(text: str) -> bool:
+    """Return whether a text is a name with a legal form: "Alder Fishing Co., Ltd"."""
+    forms = load_layout_words().legal_forms
+    words = [fold_text(word) for word in WORD.findall(text)]
+    if len(words) > 1 and (words[-1] in forms or words[0] in forms):
+        return True
+    return any(len(form) > 1 and not form.isascii() and form in text.replace(" ", "") for form in forms)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from questionnaires.header_words import Context, load_header_words
+from questionnaires.layout.words import has_legal_form
 from questionnaires.person_detection import has_company_word, names_a_role
 from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.column_values import (
@@ -18,6 +19,7 @@ from questionnaires.validation.column_values import (
     Verdict,
     are_answers,
     build_test,
+    is_address,
     is_country,
     is_supported,
 )
@@ -33,6 +35,7 @@ from questionnaires.validation.people_headers import SHARES, counts_part
 from questionnaires.validation.sheet_columns import SheetColumns
 
 NAMES = frozenset({"name", "name_local"})
+NAMED = ("product", "reference", "sector", "trade_name")  # whose headers may be those of names of companies
 COUNTED = {share: count for count, share in SHARES.items()}
 COORDINATES = ("latitude", "longitude")
 HEADQUARTERS = ("hq", "headquarter", "headoffice")
@@ -171,14 +174,20 @@ class ClaimCollector:
 
     def tell_by_values(self, question: str, index: int) -> str:
         """Return the question of a column that counts people, or that of their share if its values are written in per cent; for
-        a contact, that of phone numbers or of names of companies if these are its values; for an address, that of cities; for
+        a contact, that of phone numbers or of names of companies if these are its values; that of names, if no other column has
+        them, also for an industry and the like; for an address, that of cities, and the other
+        way round; for
         agencies, whether there are any, or the other way round; for pay, the amount of it.
         """
         table, form = self.table, self.table.form
         texts = table.texts(index)
+        if question in NAMED and not NAMES & self.asked and table.consists_of(index, has_legal_form, SUPPORTED):
+            return "name"  # "Name of industry", "English name"
         is_place = question == "address" and "city" not in self.asked and table.names(index, ("location", "place"))
         if is_place and is_supported("city", texts):
             return "city"
+        if question == "city" and "address" not in self.asked and table.consists_of(index, is_address, SUPPORTED):
+            return "address"
         if question == "contact_name" and table.consists_of(index, is_phone):
             return "contact_phone"
         if question == "contact_name" and len(texts) >= MIN_TEXTS and table.consists_of(index, has_company_word):

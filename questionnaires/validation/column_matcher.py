@@ -257,6 +257,8 @@ class ColumnMatcher:
             ends_in_country = bool(texts) and find_share(list_ends(texts), is_country) >= MOST
             country = ["country"] if "country" in free and ends_in_country else []
             others = [id_ for id_ in PLACE_ORDER if id_ in free][:1]
+            if country and self.table.consists_of(index, is_country):
+                others = []  # "Country (site address)"
             if reading.doubtful or not free or ("country" in free and not country):
                 self.ask(free[0] if free else reading.questions[0], index, "schema.unclear")
             for question in () if index in self.readings else (*others, *country):

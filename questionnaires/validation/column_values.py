@@ -14,6 +14,7 @@ import numpy as np
 
 from questionnaires.form import TITLE
 from questionnaires.header_words import load_header_words
+from questionnaires.layout.words import has_legal_form
 from questionnaires.lookups import find_sectors, load_cities, load_common_words, load_countries
 from questionnaires.parse.answer import AnswerError
 from questionnaires.person_detection import detect_personal_data, has_company_word
@@ -56,18 +57,19 @@ NUMBERS_OF_COMPANIES = ("reference", "registration_number", "tax_number", "licen
 STATUSES = ("licence_status",)  # each register has words of its own for it
 DESCRIPTIONS = ("product", "occupation", "facility_type", "programme", "gear", "housing_type", "agency_scope")
 NEVER = ("date", "email", "page", "yes_no")
+LISTED = ("number", "date", "email", "page")  # what is no answer to a question with several choices: an amount of money
 # The kinds of texts that cannot answer a question.
 CONTRADICTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(NAMES, (*NEVER, "number", "phone", "person", "place")),
     "parent": (*NEVER, "number", "phone", "person", "place", "no_company"),
     **dict.fromkeys(COMPANIES, (*NEVER, "number", "phone", "country")),
-    **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person")),
-    **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person")),
+    **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person", "company")),
+    **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person", "company")),
     "address": (*NEVER, "country", "number"),
-    "city": (*NEVER, "country", "number"),
-    "region": (*NEVER, "country_name"),
-    "sector": (*NEVER, "country", "person", "letter", "number", "no_sector"),
-    "placement_sectors": (*NEVER, "country", "person", "letter", "number"),
+    "city": (*NEVER, "country", "number", "company"),
+    "region": (*NEVER, "country_name", "company"),
+    "sector": (*NEVER, "country", "person", "letter", "number", "no_sector", "company"),
+    "placement_sectors": (*NEVER, "country", "person", "letter", "number", "company"),
 }  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
         return "neither"
     if is_supported(question.id, texts):
         return "supports"
-    kinds = CONTRADICTING.get(question.id, ())
+    kinds = CONTRADICTING.get(question.id, LISTED if question.type == "many" else ())
     if "isic" in (word := fold_text(header)) or "nace" in word:  # whose sections are letters
         kinds = tuple(kind for kind in kinds if kind != "letter")
     return "contradicts" if any(has_kind(texts, kind) for kind in kinds) else "neither"
@@ -216,6 +218,7 @@ VALUE_KINDS: dict[str, Callable[[str], object]] = {
     "person": is_person,
     "place": is_address,
     "yes_no": lambda text: fold_text(text) in load_common_words().yes_no and not text.isdigit(),
+    "company": has_legal_form,
     "no_company": lambda text: fold_text(text) in load_header_words().not_a_company,
     "no_region": is_no_region,
     "no_sector": lambda text: fold_text(text) in load_header_words().not_a_sector,

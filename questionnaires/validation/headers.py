@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from questionnaires.form import Questionnaire
-from questionnaires.header_words import load_header_words
+from questionnaires.header_words import PEOPLE, load_header_words
 from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.people_headers import SHARES, read_people_header
 from questionnaires.validation.run_together import UNSPACED, divide_word
@@ -125,12 +125,13 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
         return whole
     bare = NUMBERING.sub("", header, count=1)
     bare = INITIALS.sub(lambda found: " " if _has_initials(bare, found[1]) else found[0], bare).strip()
+    counted = bare
     if (bracket := IN_BRACKETS.fullmatch(bare)) and fold_text(bracket[2]) in load_header_words().qualifiers:
         bare = bracket[1].strip()
     exact = _read_words(bare, form) if bare != header else None
     if exact and exact.rank < COMPOSED:
         return exact
-    if people := _read_people(bare, form):
+    if people := _read_people(counted, form) or _read_people(bare, form):
         return people
     if whole or (bare == header and header.isascii() and not SEPARATOR.search(header)):
         return whole
@@ -178,7 +179,9 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     if people is None or people.question not in form.by_id:
         return None
     is_counted = any(roles.get(token) in ("count", "number", "heads") for token in tokens)
-    if form.kind == "agency" and people.question == "workers_total" and not is_counted:
+    words = load_header_words()
+    is_own = contains_words(header, words.own_people) and not contains_words(header, words.placed_people)
+    if form.kind == "agency" and people.question == "workers_total" and (is_own or not is_counted):
         return None  # its own workers, or those that it placed in a year
     return HeaderReading((people.question,), COMPOSED, people.is_bare)
 
@@ -331,6 +334,8 @@ def _read_tokens(tokens: Sequence[str], form: Questionnaire) -> HeaderReading | 
             continue
         if (begin and question not in words.prefixed) or (begin, end) == (0, len(tokens)):
             continue
+        if question.startswith(PEOPLE) and not words.people_elsewhere.isdisjoint(tokens):
+            continue  # "Office staff", "Workers required"
         following = (words.suffixes.get(question, ()), words.around[form.kind] if question in words.prefixed else ())
         if _is_made_of(tokens[:begin], owners) and _is_made_of(tokens[end:], *following):
             is_unclear = words.unclear[form.kind].get(known) == question
