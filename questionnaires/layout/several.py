@@ -73,4 +73,3 @@ def _are_names(lines: Sequence[str]) -> bool:
     is_one = forms[-1] and not any(forms[:-1])  # "Alder Fishing", "Nets Ltd"
     words = [WORD.findall(line) for line in lines]
     return all(forms) or (not is_one and all(len(found) > 1 for found in words) and not any(map(DIGIT.search, lines)))
-

@@ -13,6 +13,7 @@ from questionnaires.text_normalize import fold_text
 
 WORD = re.compile(r"[^\W_]+")
 
+
 @dataclass(frozen=True)
 class LayoutWords:
     """``lists/layout.toml`` and the words for sums of ``lists/words.toml``, folded and compiled.

@@ -65,6 +65,7 @@ CONTRADICTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(COMPANIES, (*NEVER, "number", "phone", "country")),
     **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person", "company")),
     **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person", "company")),
+    "postal_code": (*NEVER, "country", "person", "company", "phone"),
     "address": (*NEVER, "country", "number"),
     "city": (*NEVER, "country", "number", "company"),
     "region": (*NEVER, "country_name", "company"),
