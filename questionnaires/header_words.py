@@ -49,7 +49,7 @@ class HeaderWords:
     header that is read of several, best first. ``rather``: the questions of words that released forms list under another.
     ``people``: what each word says in a header about people: "noun", "count", "number" (before the noun), "share", or the
     question that asks for a group of them; ``adjectives`` need a noun. ``people_elsewhere``: words for people who are not at
-    the site; ``own_people``: for those of an agency itself, unless it has one of ``placed_people``.
+    the site; ``own_people``: for those of an agency itself.
     """
 
     texts: Mapping[str, Mapping[str, str]]
@@ -85,7 +85,6 @@ class HeaderWords:
     adjectives: frozenset[str]
     people_elsewhere: frozenset[str]
     own_people: frozenset[str]
-    placed_people: frozenset[str]
 
     def normalize(self, tokens: Iterable[str]) -> list[str]:
         """Return words of a header as they are compared: written in full, and in the singular."""
@@ -213,5 +212,4 @@ def load_header_words() -> HeaderWords:
         adjectives=foreign.adjectives.union(map(fold_text, data["people"]["adjectives"])),
         people_elsewhere=frozenset(map(fold_text, data["whose_people"]["elsewhere"])),
         own_people=frozenset(map(fold_text, data["whose_people"]["own"])),
-        placed_people=frozenset(map(fold_text, data["whose_people"]["placed"])),
     )

@@ -46,6 +46,7 @@ class CommonWords:
     reserved: Mapping[str, str]
     yes_no: Mapping[str, str]
     totals: frozenset[str]
+    legal_forms: frozenset[str]
     agencies: tuple[str, ...]
     sites: tuple[str, ...]
     homonyms: Mapping[str, frozenset[str]]  # by country: the countries whose name is also a place within it
@@ -62,6 +63,7 @@ def load_common_words() -> CommonWords:
         reserved={fold_text(word): value for value in ("declined", "cannot_apply") for word in data[value]},
         yes_no={fold_text(word): value for value in ("yes", "no") for word in data[value]},
         totals=frozenset(map(fold_text, data["totals"])),
+        legal_forms=frozenset(map(fold_text, data["legal_forms"])),
         agencies=tuple(map(fold_text, data["agencies"])),
         sites=tuple(map(fold_text, data["sites"])),
         non_answers=frozenset(

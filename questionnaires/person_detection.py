@@ -16,7 +16,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from questionnaires.lookups import LISTS_DIR, load_countries
+from questionnaires.lookups import LISTS_DIR, load_common_words, load_countries
 from questionnaires.text_normalize import fold_text, list_tokens, reveal_text
 
 NUMBER_KINDS = ("identity_number", "phone")
@@ -27,6 +27,7 @@ MAX_ROLE_WORDS = 3
 UNSPACED_FROM = "\u0e00"  # Thai, and the scripts after it whose words are not divided by blanks
 CONNECTING_WORDS = ("of", "and", "de", "del", "da", "do", "dos", "la", "el", "al", "bin", "van", "von")
 WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*(?:/[a-z](?![^\W_]))?|\S", re.UNICODE)
+PLAIN_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,15 @@ def is_certainly_name(text: str) -> bool:
 def has_company_word(text: str) -> bool:
     """Return whether a text contains a word that companies have in their names, such as "Ltd" or "Factory"."""
     return any(fold_text(word) in _load_words().company_words for run in _split_runs(text) for word in run)
+
+
+def has_legal_form(text: str) -> bool:
+    """Return whether a text is a name with a legal form: "Alder Fishing Co., Ltd"."""
+    forms = load_common_words().legal_forms
+    words = [fold_text(word) for word in PLAIN_WORD.findall(text)]
+    if len(words) > 1 and (words[-1] in forms or words[0] in forms):
+        return True
+    return any(len(form) > 1 and not form.isascii() and form in text.replace(" ", "") for form in forms)
 
 
 def _has_known_name(run: Sequence[str], keys: Sequence[str]) -> bool:

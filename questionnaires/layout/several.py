@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from questionnaires.layout.grid import BLANK, Indices
-from questionnaires.layout.words import WORD, has_legal_form, load_layout_words
+from questionnaires.lookups import load_common_words
+from questionnaires.person_detection import has_legal_form
 from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text
 
@@ -21,6 +22,7 @@ BETWEEN_NAMES = re.compile(r"[;；؛|｜]")
 LINE_BREAK = re.compile(r"[\n\r\v\x85\u2028]")
 SEPARATOR = re.compile("|".join((BETWEEN_NAMES.pattern, LINE_BREAK.pattern)))
 NUMBERING = re.compile(r"\(?\d{1,2}[.)]\s{0,3}")
+WORD = re.compile(r"[^\W_]+")
 LETTERS = re.compile(r"[^\W\d_]{2,100}")
 DIGIT = re.compile(r"\d")
 LATIN = re.compile(r"[A-Za-z]")
@@ -51,7 +53,7 @@ def _divide(separator: re.Pattern[str], text: str) -> list[str]:
     parts: list[str] = []
     for part in (piece.strip(BLANK) for piece in separator.split(text)):
         words = WORD.findall(part)
-        is_rest = part[:1] in "(（[" or all(fold_text(word) in load_layout_words().legal_forms for word in words)
+        is_rest = part[:1] in "(（[" or all(fold_text(word) in load_common_words().legal_forms for word in words)
         if parts and words and is_rest:
             parts[-1] += f" {part}"
         elif LETTERS.search(part):

@@ -11,8 +11,6 @@ from functools import cache
 from questionnaires.lookups import LISTS_DIR
 from questionnaires.text_normalize import fold_text
 
-WORD = re.compile(r"[^\W_]+")
-
 
 @dataclass(frozen=True)
 class LayoutWords:
@@ -39,7 +37,6 @@ class LayoutWords:
     labels: Mapping[str, str]
     examples: frozenset[str]
     company_forms: frozenset[str]
-    legal_forms: frozenset[str]
     kind_columns: frozenset[str]
     kinds: Mapping[str, str]
 
@@ -74,7 +71,6 @@ def load_layout_words() -> LayoutWords:
         labels={fold_text(word): question for question, words in data["section_labels"].items() for word in words},
         examples=_fold(data["examples"]),
         company_forms=_fold(data["company_forms"]),
-        legal_forms=_fold(data["legal_forms"]),
         kind_columns=_fold(data["kind_columns"]),
         kinds={fold_text(word): kind for kind, words in data["kind_words"].items() for word in words},
     )
@@ -94,12 +90,3 @@ def _list_spellings(words: Iterable[str]) -> frozenset[str]:
         for text in cased
         for form in (text, f"{text}.", f"-{text}-", f"- {text} -", f"({text})", f"“{text}”", f'"{text}"', f"{text} ")
     )
-
-
-def has_legal_form(text: str) -> bool:
-    """Return whether a text is a name with a legal form: "Alder Fishing Co., Ltd"."""
-    forms = load_layout_words().legal_forms
-    words = [fold_text(word) for word in WORD.findall(text)]
-    if len(words) > 1 and (words[-1] in forms or words[0] in forms):
-        return True
-    return any(len(form) > 1 and not form.isascii() and form in text.replace(" ", "") for form in forms)

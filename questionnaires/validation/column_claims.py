@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from questionnaires.header_words import Context, load_header_words
-from questionnaires.layout.words import has_legal_form
-from questionnaires.person_detection import has_company_word, names_a_role
+from questionnaires.person_detection import has_company_word, has_legal_form, names_a_role
 from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.column_values import (
     MIN_TEXTS,

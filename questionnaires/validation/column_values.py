@@ -14,10 +14,9 @@ import numpy as np
 
 from questionnaires.form import TITLE
 from questionnaires.header_words import load_header_words
-from questionnaires.layout.words import has_legal_form
 from questionnaires.lookups import find_sectors, load_cities, load_common_words, load_countries
 from questionnaires.parse.answer import AnswerError
-from questionnaires.person_detection import detect_personal_data, has_company_word
+from questionnaires.person_detection import detect_personal_data, has_company_word, has_legal_form
 from questionnaires.question import Question
 from questionnaires.sheet import Column
 from questionnaires.text_normalize import fold_text

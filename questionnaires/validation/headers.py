@@ -180,7 +180,7 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
         return None
     is_counted = any(roles.get(token) in ("count", "number", "heads") for token in tokens)
     words = load_header_words()
-    is_own = contains_words(header, words.own_people) and not contains_words(header, words.placed_people)
+    is_own = contains_words(header, words.own_people)
     if form.kind == "agency" and people.question == "workers_total" and (is_own or not is_counted):
         return None  # its own workers, or those that it placed in a year
     return HeaderReading((people.question,), COMPOSED, people.is_bare)

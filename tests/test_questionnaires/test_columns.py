@@ -140,6 +140,15 @@ HEADERS = {
     "Legal   wording 名称": "name",
     "Manpower today / of which": None,
     "Q4. Main service or goods supplied to the hotel": "product",
+    "Workers (M+F)": "workers_total",
+    "Female (No.)": "workers_female",
+    "Third-party workers": "workers_temporary",
+    "SAP vendor code": "reference",
+    "Sedex ID": "reference",
+    "Supplier name (as per registration)": "name",
+    "Office staff": None,
+    "Workers required": None,
+    "Lao động nam": None,
     "n_families": None,
     "Effectif cadre": None,
     "Q7 sales": None,
@@ -181,6 +190,9 @@ def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header
         "Nationality",
         "Country of origin",
         "Payment method",
+        "Department",
+        "Brand name",
+        "Marca",
     ],
 )
 def test_a_header_that_is_understood_in_part_is_doubtful(header):
@@ -240,6 +252,15 @@ BESIDE = {
         ["Factory", "Country", "Country of origin"], [FACTORIES, COUNTRIES, COUNTRIES], "?worker_origin_countries",
     ),
     "cities under the location": (["Factory", "Location"], [FACTORIES, ["Dhaka", "Hanoi", "Jakarta"] * 2], "city"),
+    "companies under an industry": (["Country", "Name of industry"], [COUNTRIES, [f"{n} Ltd" for n in BRANDS]], "name"),
+    "companies that supply goods": (
+        ["Factory", "Raw material supplier"], [FACTORIES, [f"{n} Ltd" for n in BRANDS]], "?product",
+    ),
+    "countries of an address": (["Factory", "Country (site address)"], [FACTORIES, COUNTRIES], "country"),
+    "addresses under a seat": (["Factory", "Firmensitz"], [FACTORIES, [f"Ringstr. {n}, Ulm" for n in range(6)]], "address"),
+    "phone numbers under a code of the post": (
+        ["Fabrika", "Cep"], [FACTORIES, [f"+90 532 111 22 3{n}" for n in range(6)]], "?postal_code",
+    ),
     "whether there are agencies": (["Factory", "Labour agency"], [FACTORIES, ["Yes", "No"] * 3], "uses_agencies"),
     "numbers that are no share": (
         ["Factory", "% or no. of women"], [FACTORIES, ["310", "55", "200", "90", "120", "75"]], "workers_female",
@@ -589,6 +610,21 @@ def test_a_date_beside_the_number_of_a_licence_is_that_of_the_licence():
 def test_workers_of_an_agency_are_those_that_it_placed_only_where_they_are_counted():
     assert read_header("Current workers", SITE).questions == ("workers_total",)
     assert read_header("Current workers", FORMS["agency"]) is None
+    assert read_header("Number of staff", FORMS["agency"]) is None
+    assert read_header("Number of workers", FORMS["agency"]).questions == ("workers_total",)
+
+
+def test_an_amount_of_money_is_no_kind_of_charge():
+    matched = match(["Agency", "Security deposit"], FACTORIES, ["50000", "75000", "90000"] * 2, form=FORMS["agency"])
+    assert get_questions(matched) == ["name", "?illegitimate_charges"]
+
+
+def test_a_word_for_parts_of_a_country_and_for_a_status_is_the_latter_beside_a_licence():
+    statuses = ["Valid", "Suspended", "Expired"] * 2
+    matched = match(
+        ["Agencia", "Licencia", "Estado"], FACTORIES, [f"L-{n}" for n in range(6)], statuses, form=FORMS["agency"]
+    )
+    assert get_questions(matched) == ["name", "licence_number", "licence_status"]
 
 
 def test_bare_words_beside_the_number_of_a_licence_are_about_the_licence():
