@@ -95,12 +95,12 @@ def save_answers(
 def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
     """Return a request, locked until the transaction ends, to which answers may be added.
 
-    Raises DomainError: ``not_found``; ``questionnaire.sent``, 409, once it was sent; ``questionnaire.returned``, 409, once it was
-    returned in another way: two sets of answers to one questionnaire are not mixed.
+    Raises DomainError: ``not_found``, also once it was closed; ``questionnaire.sent``, 409, once it was sent;
+    ``questionnaire.returned``, 409, once it was returned in another way: two sets of answers to one questionnaire are not mixed.
     """
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
     request = session.scalars(query.execution_options(populate_existing=True)).first()
-    if request is None:
+    if request is None or request.closed_as is not None:
         raise not_found("Questionnaire not found.")
     if request.submitted_at is not None:
         raise DomainError(

@@ -85,12 +85,14 @@ def create_questionnaire_link(
     """Create a link through which a questionnaire is answered; return it with its token, which cannot be retrieved later.
 
     Raises DomainError, 422: ``link.addressee``; ``link.days`` (in the future, at most LONGEST_DAYS away); and 409:
-    ``link.too_many``; ``link.returned`` if the questionnaire was already returned.
+    ``link.too_many``; ``link.returned`` if the questionnaire was already returned; ``link.closed`` if nobody waits for it.
     """
     if not timedelta(0) < expires_at - now() <= timedelta(days=LONGEST_DAYS):
         raise _build_days_error()
     if request.returned_on is not None:
         raise DomainError("link.returned", 409, "This questionnaire has already been returned. Send a new one instead.")
+    if request.closed_as is not None:
+        raise DomainError("link.closed", 409, "This request was closed. Send a new questionnaire instead.")
     link = SupplierLink(
         supplier_id=request.supplier_id,
         purpose=QUESTIONNAIRE,
@@ -243,6 +245,19 @@ def find_link(session: Session, token: str, purpose: str) -> ActiveLink | None:
         return None
     values: tuple[Any, ...] = tuple(row)
     return ActiveLink(*values[1:])
+
+
+def check_link(session: Session, active: ActiveLink) -> None:
+    """Lock a link that was found before, so that it cannot be revoked before what was done through it is committed.
+
+    Raises DomainError ``not_found``, 404, if the link, or the one through which it was made, was revoked or erased meanwhile, or
+    has expired.
+    """
+    parent_ended = select(_PARENT.revoked_at).where(_PARENT.id == SupplierLink.parent_id).scalar_subquery()
+    query = select(SupplierLink.revoked_at, SupplierLink.expires_at, parent_ended).where(SupplierLink.id == active.id)
+    row = session.execute(query.with_for_update(of=SupplierLink)).first()
+    if row is None or row.expires_at <= now() or row[0] is not None or row[2] is not None:
+        raise not_found("Page not found.")
 
 
 def hash_token(token: str) -> str:

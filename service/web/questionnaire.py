@@ -33,6 +33,7 @@ from service.web import resumable_uploads, supplier_texts
 from service.web.downloads import build_download
 from service.web.formatting import describe_error
 from service.web.link_headers import HEADERS
+from service.web.link_session import open_session
 
 pages = Blueprint("questionnaire", __name__, url_prefix="/questionnaire/<token>")
 supplier_texts.register(pages)
@@ -72,7 +73,7 @@ def _finish(response: Response) -> Response:
 def show(token: str) -> AnyResponse:
     """Show the cover page until somebody continues; then the sections, or what was sent."""
     link = get_link()
-    with views.open_session(write=False) as session:
+    with open_session(write=False) as session:
         opened = views.load(session)
         if opened.is_closed:
             return views.render_sent(session, token, opened)
@@ -96,7 +97,7 @@ def show(token: str) -> AnyResponse:
 @pages.post("/open", endpoint="open")
 def open_questionnaire(token: str) -> AnyResponse:
     """Record that somebody continued past the cover page. Programs that look at addresses in emails do not."""
-    with views.open_session(write=True) as session:
+    with open_session(write=True) as session:
         _keep_language(session)
         links.record_opening(session, get_link())
         opened = views.load(session)
@@ -108,7 +109,7 @@ def open_questionnaire(token: str) -> AnyResponse:
 @pages.get("/sections/<int:number>")
 def section(token: str, number: int) -> AnyResponse:
     """Show the questions of a section."""
-    with views.open_session(write=False) as session:
+    with open_session(write=False) as session:
         opened = views.load(session)
     return views.render_section(token, opened, views.get_section(opened.form, number))
 
@@ -118,7 +119,7 @@ def save(token: str, number: int) -> AnyResponse:
     """Save the answers of a section, or those of it that were sent; say what is wrong with them."""
     is_script = request.accept_mimetypes.best == "application/json"
     try:
-        with views.open_session(write=True) as session:
+        with open_session(write=True) as session:
             before = views.load(session)
             _keep_language(session)
             part = views.get_section(before.form, number)
@@ -163,12 +164,12 @@ def upload(token: str, question: str) -> AnyResponse:
         sent = resumable_uploads.read_sent_file()
         kind, dated = request.form.get("kind", ""), _parse_day(request.form.get("dated", ""))
         on, by = today(get_link().time_zone), get_link().actor
-        with views.open_session(write=False) as session:
+        with open_session(write=False) as session:
             opened = views.load(session)
             views.get_question(opened.form, question)
             files.check_new_file(session, opened.request.id, opened.form, question, kind, dated, len(sent.data), on)
         file = resumable_uploads.store_file(sent)
-        with views.open_session(write=True) as session:
+        with open_session(write=True) as session:
             opened = views.load(session)
             files.add_file(session, opened.request.id, opened.form, question, kind, dated, file, by, on, now())
             resumable_uploads.end_upload(session, sent)
@@ -181,7 +182,7 @@ def upload(token: str, question: str) -> AnyResponse:
 @pages.post("/questions/<question>/files/<file_id>/remove")
 def remove_file(token: str, question: str, file_id: str) -> AnyResponse:
     """Remove a document before the questionnaire is sent."""
-    with views.open_session(write=True) as session:
+    with open_session(write=True) as session:
         opened = views.load(session)
         views.get_question(opened.form, question)
         digest = files.remove_file(session, opened.request.id, question, file_id, get_link().actor)
@@ -195,7 +196,7 @@ def hand_over(token: str, number: int) -> AnyResponse:
     views.refuse_section_link()
     link = get_link()
     try:
-        with views.open_session(write=True) as session:
+        with open_session(write=True) as session:
             drafts.lock_request(session, views.get_asking_id())
             opened = views.load(session)
             part = views.get_section(opened.form, number)
@@ -212,7 +213,7 @@ def hand_over(token: str, number: int) -> AnyResponse:
 def revoke(token: str, link_id: str) -> AnyResponse:
     """Withdraw a section from a colleague; the link stops working at once, and the answers given through it stay."""
     views.refuse_section_link()
-    with views.open_session(write=True) as session:
+    with open_session(write=True) as session:
         links.revoke_section_link(session, get_link(), link_id)
     return redirect(url_for("questionnaire.show", token=token), 303)
 
@@ -233,7 +234,7 @@ def send(token: str) -> AnyResponse:
             raise DomainError(
                 "questionnaire.confirm", 422, "Confirm that you are authorised to answer for your company."
             )
-        with views.open_session(write=True) as session:
+        with open_session(write=True) as session:
             sending.send_questionnaire(
                 session, views.get_asking_id(), link.record_id, link.actor, today(link.time_zone), now()
             )
@@ -247,7 +248,7 @@ def send(token: str) -> AnyResponse:
 def download(token: str) -> AnyResponse:
     """Return the answers as the workbook of the same questionnaire."""
     views.refuse_section_link()
-    with views.open_session(write=False) as session:
+    with open_session(write=False) as session:
         opened = views.load(session)
         texts = {
             question: format_answer(opened.form.by_id[question], draft.text)
@@ -265,7 +266,7 @@ def download(token: str) -> AnyResponse:
 def download_signed(token: str) -> AnyResponse:
     """Return the answers that were sent as a signed file, which another buyer can import."""
     views.refuse_section_link()
-    with views.open_session(write=False) as session:
+    with open_session(write=False) as session:
         opened = views.load(session)
         data = sign_answers(opened.request, opened.supplier, opened.form, opened.check, get_settings())
     return build_download(data, "application/zip", f"{opened.request.form}_answers_signed.zip")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from flask import make_response, redirect, render_template, request, url_for
@@ -13,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from questionnaires.question import Question
 from reports.document import Detail, Level
-from service.auth.caller import get_database, get_link
+from service.auth.caller import get_link
 from service.clock import now, today
 from service.db.tables import QuestionnaireRequest, Supplier
 from service.errors import DomainError, not_found
@@ -32,6 +31,7 @@ from service.questionnaires_sent.requests import get_due_day
 from service.reporting import stored_reports
 from service.shared_plans import contents
 from service.supplier_links import links
+from service.web.link_session import open_session
 from service.web.supplier_texts import choose_language, get_language, get_texts, translate
 
 SENDING = "sending"  # in addresses, once the supplier has been on the page before the questionnaire is sent
@@ -64,11 +64,6 @@ class Opened:
     def name(self) -> str | None:
         """The supplier's own name; None after it was merged into another one."""
         return self.supplier.name if get_link().record_id == self.supplier.id else None
-
-
-def open_session(*, write: bool) -> AbstractContextManager[Session]:
-    """Open a session on the rows of the organisation that sent the link."""
-    return get_database().for_organisation(get_link().organisation_id, write=write)
 
 
 def get_asking_id() -> str:

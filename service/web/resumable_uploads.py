@@ -25,6 +25,7 @@ from service.errors import DomainError, build_problem, not_found
 from service.remediation import evidence_files
 from service.remediation.evidence_files import StoredFile
 from service.supplier_links import unfinished_uploads as uploads
+from service.web.link_session import open_session
 
 VERSION = "1.0.0"
 PIECE = "application/offset+octet-stream"
@@ -68,7 +69,7 @@ def begin(token: str) -> Response:
     if not 0 < size <= PROOF_BYTES:
         raise DomainError("proof.too_large", 413, f"The size of a file must be between 1 and {PROOF_BYTES} bytes.")
     link = get_link()
-    with get_database().for_organisation(link.organisation_id) as session:
+    with open_session(write=True) as session:
         upload = uploads.begin_upload(session, link.id, size, now())
         address = url_for(f"{request.blueprint}.find", token=token, upload_id=upload.id)
         return Response(status=201, headers={**_describe(upload), "Location": address})
@@ -78,7 +79,7 @@ def find(token: str, upload_id: str) -> Response:
     """Say how many bytes of an upload have arrived."""
     _check_version()
     link = get_link()
-    with get_database().for_organisation(link.organisation_id, write=False) as session:
+    with open_session(write=False) as session:
         return Response(headers=_describe(uploads.get_upload(session, link.id, upload_id, now())))
 
 
@@ -88,10 +89,10 @@ def add(token: str, upload_id: str) -> Response:
     if request.mimetype != PIECE:
         raise DomainError("media_type.unsupported", 415, f"Send each piece as {PIECE}.")
     offset, data, link = _read_number("Upload-Offset"), request.get_data(), get_link()
-    with get_database().for_organisation(link.organisation_id, write=False) as session:
+    with open_session(write=False) as session:
         uploads.check_piece(uploads.get_upload(session, link.id, upload_id, now()), offset, len(data))
     digest = get_blob_store().put(data) if data else None
-    with get_database().for_organisation(link.organisation_id) as session:
+    with open_session(write=True) as session:
         upload = uploads.get_upload(session, link.id, upload_id, now(), lock=True)
         if digest is not None:
             uploads.add_piece(upload, offset, len(data), digest, now())
@@ -106,7 +107,7 @@ def read_sent_file() -> SentFile:
     """
     if upload_id := request.form.get(FIELD):
         link = get_link()
-        with get_database().for_organisation(link.organisation_id, write=False) as session:
+        with open_session(write=False) as session:
             upload = uploads.get_upload(session, link.id, upload_id, now())
             return SentFile(uploads.read_file(upload, get_blob_store()), upload.id, tuple(upload.pieces))
     sent = request.files.get("file")

@@ -6,7 +6,6 @@ sent in pieces (static/upload.js).
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from datetime import date
 
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
@@ -15,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from reports.document import Reason
 from reports.redaction import for_audience
-from service.auth.caller import get_database, get_link
+from service.auth.caller import get_link
 from service.clock import now, today
 from service.db.tables import Supplier
 from service.errors import DomainError
@@ -27,6 +26,7 @@ from service.shared_plans.submissions import Answer
 from service.supplier_links import links
 from service.web import resumable_uploads, supplier_texts
 from service.web.link_headers import HEADERS
+from service.web.link_session import open_session
 
 pages = Blueprint("shared", __name__, url_prefix="/shared/<token>")
 supplier_texts.register(pages)
@@ -52,10 +52,6 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
-def _open_session(*, write: bool) -> AbstractContextManager[Session]:
-    return get_database().for_organisation(get_link().organisation_id, write=write)
-
-
 def _act() -> Act:
     link = get_link()
     return Act(Actor(link.actor, None, None), today(link.time_zone), now(), sees_worker_derived=False)
@@ -68,7 +64,7 @@ def show(token: str) -> AnyResponse:
     Programs that look at addresses in emails open the page too, so it is no proof that a letter was delivered.
     """
     link = get_link()
-    with _open_session(write=False) as session:
+    with open_session(write=False) as session:
         is_new = link.opened_at is None or contents.has_undelivered(session, link.record_id)
     if is_new:
         return make_response(render_template("shared_cover.html", token=token, link=link))
@@ -78,7 +74,7 @@ def show(token: str) -> AnyResponse:
 @pages.post("/open", endpoint="open")
 def open_plan(token: str) -> AnyResponse:
     """Record that somebody continued past the cover page, and with it that each letter was opened."""
-    with _open_session(write=True) as session:
+    with open_session(write=True) as session:
         links.record_opening(session, get_link())
         submissions.record_opening(session, get_link().record_id, _act())
     return _redirect(token)
@@ -88,7 +84,7 @@ def open_plan(token: str) -> AnyResponse:
 def reply(token: str, reply_id: str) -> AnyResponse:
     """Send what the supplier answers to each finding of a letter."""
     try:
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             letter = contents.get_shared_letter(session, get_link().record_id, reply_id)
             answers = {
                 finding.id: Answer(
@@ -106,7 +102,7 @@ def reply(token: str, reply_id: str) -> AnyResponse:
 def agree(token: str) -> AnyResponse:
     """Agree to the steps that were proposed."""
     try:
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             supplier = session.get_one(Supplier, get_link().supplier_id)
             submissions.agree_to_plan(session, supplier, get_link().record_id, _act())
     except DomainError as error:
@@ -118,7 +114,7 @@ def agree(token: str) -> AnyResponse:
 def start(token: str, step_id: str) -> AnyResponse:
     """Mark a step as in progress."""
     try:
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             submissions.start_step(session, contents.get_shared_step(session, get_link().record_id, step_id), _act())
     except DomainError as error:
         return _render_refusal(token, error, step_id)
@@ -129,7 +125,7 @@ def start(token: str, step_id: str) -> AnyResponse:
 def propose_date(token: str, step_id: str) -> AnyResponse:
     """Propose another date for a step."""
     try:
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
             due, reason = _parse_day(request.form.get("due", "")), request.form.get("reason", "")
             submissions.propose_date(session, step, due, reason, _act())
@@ -142,7 +138,7 @@ def propose_date(token: str, step_id: str) -> AnyResponse:
 def report_obstacle(token: str, step_id: str) -> AnyResponse:
     """Say what the supplier cannot do of a step, and who should share the cost."""
     try:
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
             text, shared_by = request.form.get("text", ""), request.form.get("cost_shared_by") or None
             submissions.report_obstacle(session, step, text, shared_by, _act())
@@ -156,11 +152,11 @@ def upload(token: str, step_id: str) -> AnyResponse:
     """Take a file that proves that a step was taken."""
     try:
         sent, kind = resumable_uploads.read_sent_file(), request.form.get("kind", "")
-        with _open_session(write=False) as session:
+        with open_session(write=False) as session:
             contents.get_shared_step(session, get_link().record_id, step_id, lock=False)
             proofs.check_new_proof(session, kind, len(sent.data), _act().actor.name)
         file = resumable_uploads.store_file(sent)
-        with _open_session(write=True) as session:
+        with open_session(write=True) as session:
             step = contents.get_shared_step(session, get_link().record_id, step_id)
             proofs.add_proof(session, step, kind, file, _act())
             resumable_uploads.end_upload(session, sent)
@@ -202,7 +198,7 @@ def _list_own_answers(session: Session, plan: contents.SharedPlan) -> dict[str, 
 
 def _render_plan(token: str, error: DomainError | None = None, about: str = "") -> AnyResponse:
     link = get_link()
-    with _open_session(write=False) as session:
+    with open_session(write=False) as session:
         plan = contents.get_shared_plan(session, link.supplier_id, link.record_id, now())
         own_answers = _list_own_answers(session, plan)
     page = render_template(

@@ -8,6 +8,7 @@ from callers import make_organisation
 from sqlalchemy import select
 
 from service.clock import now
+from service.db.link_tables import SupplierLink
 from service.db.session import Database
 from service.db.tables import QuestionnaireRequest, Result, Supplier
 from service.errors import DomainError
@@ -102,3 +103,29 @@ def test_nothing_is_saved_once_the_questionnaire_was_sent(questionnaire: Questio
         request = session.get_one(QuestionnaireRequest, questionnaire.asking_id)
         with pytest.raises(DomainError, match="already been returned"):
             links.create_questionnaire_link(session, request, "management", until, "user:ana")
+
+
+def test_nothing_is_saved_and_no_link_is_made_once_the_request_was_closed(questionnaire: Questionnaire):
+    until = now() + timedelta(days=1)
+    with questionnaire.database.for_organisation(questionnaire.organisation_id) as session:
+        request = session.get_one(QuestionnaireRequest, questionnaire.asking_id)
+        request.closed_as = "cancelled"
+        with pytest.raises(DomainError, match="was closed"):
+            links.create_questionnaire_link(session, request, "management", until, "user:ana")
+    with pytest.raises(DomainError, match="not found"):
+        questionnaire.answer(workers_total="120")
+
+
+def test_a_link_to_a_section_is_over_as_soon_as_the_one_it_was_made_through_is_revoked(questionnaire: Questionnaire):
+    with questionnaire.database.for_organisation(questionnaire.organisation_id) as session:
+        request = session.get_one(QuestionnaireRequest, questionnaire.asking_id)
+        until = now() + timedelta(days=1)
+        parent, token = links.create_questionnaire_link(session, request, "management", until, "user:ana")
+        _, narrower = links.create_section_link(
+            session, links.find_link(session, token, "questionnaire"), "other", "Workforce"
+        )
+        section = links.find_link(session, narrower, "questionnaire")
+        links.check_link(session, section)
+        session.get_one(SupplierLink, parent.id).revoked_at = now()
+        with pytest.raises(DomainError, match="not found"):
+            links.check_link(session, section)

@@ -17,13 +17,14 @@ from service.auth import rate_limit, throttle
 from service.auth.access import ACCESS
 from service.auth.rate_limit import RateLimiter
 from service.clock import now
-from service.db.link_tables import SupplierLink
+from service.db.link_tables import DraftAnswer, SupplierLink
 from service.db.outbox_tables import Message
 from service.db.session import Database
 from service.db.tables import AuditEvent, Supplier, new_id
 from service.errors import DomainError
 from service.log import configure_logging
 from service.outbox.mail import build_mail
+from service.questionnaires_sent.requests import create_request
 from service.supplier_links import links
 
 
@@ -258,3 +259,47 @@ def test_a_program_creates_lists_and_revokes_links(app: Flask, database: Databas
     assert portal.call("DELETE", f"/suppliers/{supplier_id}/links/{listed['id']}").status_code == 204
     assert app.test_client().get(made.json["address"]).status_code == 404
     assert portal.call("DELETE", f"/suppliers/{supplier_id}/links/{new_id()}").status_code == 404
+
+
+class RevokingLimiter:
+    """Counts no requests, and has the link of one revoked by the buyer as soon as it was let in."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def hit(self, link: links.ActiveLink) -> rate_limit.Hit:
+        with self.database.for_organisation(link.organisation_id) as session:
+            links.revoke_link(session, link.supplier_id, link.id, "user:ana")
+        return rate_limit.Hit(allowed=True, limit=60, remaining=59, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("page", "fields"),
+    [
+        ("/questionnaire/{}/open", {}),
+        ("/questionnaire/{}/sections/1", {"name": "Another Cannery", "seen-name": "0"}),
+        ("/questionnaire/{}/sections/1/links", {"addressee": "recruitment"}),
+        ("/questionnaire/{}/send", {"confirmed": "yes"}),
+        ("/shared/{}/open", {}),
+    ],
+)
+def test_nothing_is_saved_through_a_link_that_is_revoked_while_a_request_is_under_way(
+    app: Flask, database: Database, supplier: tuple[str, str], page: str, fields: dict[str, str]
+):
+    organisation_id, supplier_id = supplier
+    with database.for_organisation(organisation_id) as session:
+        asked = session.get_one(Supplier, supplier_id)
+        if page.startswith("/questionnaire"):
+            sent = create_request(session, asked, "site", "the manager", now().date(), "user:ana")
+            session.flush()
+            until = now() + timedelta(days=30)
+            _, token = links.create_questionnaire_link(session, sent, "management", until, "user:ana")
+        else:
+            _, token = links.create_link(session, asked, "management", 30, "user:ana")
+    app.extensions["link_limiter"] = RevokingLimiter(database)
+    assert app.test_client().post(page.format(token), data=fields).status_code == 404
+    assert [action for _, action in list_actions(database, organisation_id)][-1] == "link.revoked"
+    with database.for_organisation(organisation_id) as session:
+        assert session.scalars(select(DraftAnswer)).all() == []
+        (link,) = links.list_links(session, supplier_id)
+        assert link.opened_at is None
