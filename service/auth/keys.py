@@ -189,7 +189,7 @@ def _check_owner(session: Session, owner_id: str, scopes: Sequence[str]) -> None
     The user is locked until the transaction ends, so that a key cannot outlive an access that ends at the same moment.
     """
     query = select(User).where(User.id == owner_id).with_for_update(read=True)
-    owner = session.scalars(query, execution_options={"populate_existing": True}).first()
+    owner = session.scalars(query).first()
     if owner is None or not owner.active:
         raise DomainError("key.owner", 409, "Choose an active user of your organisation as the owner of the key.")
     if excess := sorted(set(scopes) - ACCESS.role_scopes[owner.role]):

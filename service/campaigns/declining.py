@@ -23,7 +23,6 @@ from service.suppliers.stored_answers import validate_stored
 
 DECLINED = "declined"
 CAUSE = "declined"  # of an assessment after a questionnaire was not answered
-FRESH = {"populate_existing": True}
 
 
 def decline_if_opened(
@@ -43,9 +42,7 @@ def decline(
     """Save that the supplier declined the questions without an answer, and assess it. The second time nothing happens."""
     if row.declined_on is not None:
         return
-    session.scalars(
-        select(Supplier).where(Supplier.id == supplier.id).with_for_update().execution_options(**FRESH)
-    ).one()
+    session.scalars(select(Supplier).where(Supplier.id == supplier.id).with_for_update()).one()
     at = now()
     row.declined_on = at.date()
     questions = list_declined(session, supplier, request, at.date())

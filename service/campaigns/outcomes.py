@@ -61,7 +61,7 @@ def note_deliveries(session: Session) -> int:
     """Note how the emails of campaigns ended, and return how many: sent, or bounced if the recipient was refused for good."""
     ended = select(CampaignSupplier, Message).join(Message, Message.id == CampaignSupplier.mail_id)
     ended = ended.where(Message.state.in_(("sent", "failed"))).order_by(CampaignSupplier.id)
-    locked = ended.with_for_update(of=CampaignSupplier).execution_options(populate_existing=True)
+    locked = ended.with_for_update(of=CampaignSupplier)
     rows = session.execute(locked).all()
     for row, message in rows:
         row.mail_id = None

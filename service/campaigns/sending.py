@@ -78,7 +78,7 @@ def run_portion(session: Session, campaign_id: str, at: datetime, most: int = PO
         return 0
     query = select(CampaignSupplier).where(CampaignSupplier.campaign_id == campaign_id, CampaignSupplier.next_at <= at)
     query = query.order_by(CampaignSupplier.next_at, CampaignSupplier.id).limit(most).with_for_update()
-    rows = session.scalars(query.execution_options(populate_existing=True)).all()
+    rows = session.scalars(query).all()
     contacts = load_contacts(session, [row.supplier_id for row in rows]) if campaign.channel == MAIL else {}
     exited = list_exited_suppliers(session, [row.supplier_id for row in rows])
     for row in rows:

@@ -76,7 +76,7 @@ def _select_reachable(at: datetime) -> Select[QuestionnaireRequest]:
 
 def _stop(session: Session, asking_id: str) -> bool:
     lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
-    request = session.scalars(lock.execution_options(populate_existing=True)).one()
+    request = session.scalars(lock).one()
     if request.returned_on is not None or request.closed_as is not None:
         return False
     request.closed_as = UNSAFE

@@ -338,6 +338,15 @@ def _name_organisation(session: Session, transaction: SessionTransaction, connec
 
 
 @event.listens_for(OwnedSession, "do_orm_execute")
+def _read_locked_rows_again(state: ORMExecuteState) -> None:
+    """Let a statement that locks rows replace what the session read of them before: another transaction may have changed them
+    while this one waited. The session has flushed its own changes by then.
+    """
+    if state.is_select and getattr(state.statement, "_for_update_arg", None) is not None:
+        state.update_execution_options(populate_existing=True)
+
+
+@event.listens_for(OwnedSession, "do_orm_execute")
 def _filter_statement(state: ORMExecuteState) -> None:
     if state.is_column_load or state.is_relationship_load:
         return

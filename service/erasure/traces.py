@@ -162,7 +162,7 @@ def withdraw_reports(session: Session, reports: Sequence[Job]) -> list[str]:
     digests = []
     for chunk in chunks([job.id for job in reports]):
         locked = select(Job).where(Job.id.in_(chunk)).with_for_update()
-        for job in session.scalars(locked.execution_options(populate_existing=True)):
+        for job in session.scalars(locked):
             digests += list_portions(job.checkpoint)
             job.checkpoint = {}
             if job.state == "running":
@@ -204,7 +204,7 @@ def withdraw_imports(session: Session, imports: Sequence[Import], at: datetime, 
     digests: list[str] = []
     for chunk in chunks([import_.id for import_ in imports]):
         locked = select(Import).where(Import.id.in_(chunk)).with_for_update()
-        for import_ in session.scalars(locked.execution_options(populate_existing=True)):
+        for import_ in session.scalars(locked):
             end_import(session, import_, at)
             digests += _withdraw_import(session, import_, at, by)
     forget_places(session, [import_.id for import_ in imports])

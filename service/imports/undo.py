@@ -152,7 +152,7 @@ def _undo_chunk(session: Session, import_id: str, ids: Sequence[str], counts: di
     at = now()
     # Locked, so that a list or a person that brings answers meanwhile comes before or after.
     locked = select(Supplier).where(Supplier.id.in_(ids)).order_by(Supplier.id).with_for_update()
-    found = session.scalars(locked, execution_options={"populate_existing": True}).all()
+    found = session.scalars(locked).all()
     histories: dict[str, list[Result]] = {}
     for result in session.scalars(
         select(Result).where(Result.supplier_id.in_(ids)).order_by(Result.created_at, Result.id)

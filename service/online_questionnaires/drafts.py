@@ -99,7 +99,7 @@ def lock_request(session: Session, asking_id: str) -> QuestionnaireRequest:
     ``questionnaire.returned``, 409, once it was returned in another way: two sets of answers to one questionnaire are not mixed.
     """
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
-    request = session.scalars(query.execution_options(populate_existing=True)).first()
+    request = session.scalars(query).first()
     if request is None or request.closed_as is not None:
         raise not_found("Questionnaire not found.")
     if request.submitted_at is not None:

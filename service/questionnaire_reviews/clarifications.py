@@ -50,7 +50,7 @@ def close_clarification(session: Session, request: QuestionnaireRequest, closed_
     if closed_as not in ENDS:
         raise DomainError("clarification.closed_as", 422, f"Choose why the request ends: {', '.join(ENDS)}.")
     lock = select(QuestionnaireRequest).where(QuestionnaireRequest.id == request.id).with_for_update()
-    session.scalars(lock.execution_options(populate_existing=True)).one()
+    session.scalars(lock).one()
     if not list_asked_back(session, request.id) or request.returned_on is not None or request.closed_as is not None:
         raise DomainError("clarification.not_open", 409, "This request is not waiting for clarification.")
     request.closed_as = closed_as
@@ -91,7 +91,7 @@ def remind_of_clarifications(db: Database, at: datetime) -> int:
 def remind(session: Session, asking_id: str, at: datetime) -> bool:
     """Queue the reminder of a clarification that is due at a moment, if any; return whether one was."""
     query = select(QuestionnaireRequest).where(QuestionnaireRequest.id == asking_id).with_for_update()
-    request = session.scalars(query.execution_options(populate_existing=True)).first()
+    request = session.scalars(query).first()
     if request is None or request.due_on is None or request.returned_on is not None or request.closed_as is not None:
         return False
     supplier = session.get_one(Supplier, request.supplier_id)

@@ -80,7 +80,7 @@ def _check_open(step: Step) -> None:
 def get_request(session: Session, request_id: str) -> StepRequest:
     """Return a request, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
     query = select(StepRequest).where(StepRequest.id == request_id).with_for_update()
-    request = session.scalars(query.execution_options(populate_existing=True)).first()
+    request = session.scalars(query).first()
     if request is None:
         raise not_found("Request not found.")
     return request

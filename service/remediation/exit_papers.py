@@ -80,7 +80,7 @@ def get_paper(session: Session, paper_id: str, *, version: int | None = None, lo
     """
     query = select(ExitPaper).where(ExitPaper.id == paper_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     paper = session.scalars(query).first()
     if paper is None:
         raise not_found("Exit paper not found.")

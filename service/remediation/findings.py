@@ -35,7 +35,7 @@ def get_finding(
     if not act.sees_worker_derived:
         query = query.where(Finding.worker_derived.is_(False))
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     finding = session.scalars(query).first()
     if finding is None:
         raise not_found("Finding not found.")
@@ -51,7 +51,7 @@ def list_steps_of(session: Session, finding: Finding, *, lock: bool = False) -> 
     linked = select(StepFinding.step_id).where(StepFinding.finding_id == finding.id)
     query = select(Step).where(Step.id.in_(linked)).order_by(Step.due, Step.id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     return session.scalars(query).all()
 
 

@@ -111,7 +111,7 @@ def get_account(session: Session, account_id: str, *, version: int | None = None
     """
     query = select(RemedyAccount).where(RemedyAccount.id == account_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     account = session.scalars(query).first()
     if account is None:
         raise not_found("Remedy account not found.")

@@ -68,7 +68,7 @@ def ask_for_reply(session: Session, supplier: Supplier, findings: Sequence[Findi
 
 def get_reply(session: Session, reply_id: str) -> Reply:
     """Return a request for a reply, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
-    query = select(Reply).where(Reply.id == reply_id).with_for_update().execution_options(populate_existing=True)
+    query = select(Reply).where(Reply.id == reply_id).with_for_update()
     reply = session.scalars(query).first()
     if reply is None:
         raise not_found("Reply not found.")
@@ -160,7 +160,7 @@ def mark_consulted(session: Session, reply: Reply, act: Act) -> None:
     waiting = select(Finding).where(Finding.id.in_(linked), Finding.state.in_(WAITS)).order_by(Finding.id)
     if reply.answered_at is None:
         waiting = waiting.where(~_is_reopened_after(reply.created_at))
-    for finding in session.scalars(waiting.with_for_update().execution_options(populate_existing=True)):
+    for finding in session.scalars(waiting.with_for_update()):
         finding_service.change_state(session, finding, "consulted", None, act, by="reply")
 
 

@@ -99,7 +99,7 @@ def get_step(session: Session, step_id: str, act: Act, *, version: int | None = 
     if not act.sees_worker_derived:
         query = query.where(Step.worker_derived.is_(False))
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
@@ -130,7 +130,7 @@ def find_steps(session: Session, ids: Collection[str], act: Act, *, lock: bool =
         if not act.sees_worker_derived:
             query = query.where(Step.worker_derived.is_(False))
         if lock:
-            query = query.with_for_update().execution_options(populate_existing=True)
+            query = query.with_for_update()
         steps |= {step.id: step for step in session.scalars(query)}
     return steps
 

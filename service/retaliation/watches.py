@@ -57,9 +57,7 @@ def watch_supplier(session: Session, supplier_id: str, act: Act, *, has_news: bo
 def _find_newest(session: Session, supplier_id: str) -> RetaliationWatch | None:
     """Return the newest watch of a supplier, an open one first, locked until the transaction ends."""
     query = select(RetaliationWatch).where(RetaliationWatch.supplier_id == supplier_id).with_for_update()
-    newest = query.order_by(
-        RetaliationWatch.state.desc(), RetaliationWatch.started_on.desc(), RetaliationWatch.id
-    ).execution_options(populate_existing=True)
+    newest = query.order_by(RetaliationWatch.state.desc(), RetaliationWatch.started_on.desc(), RetaliationWatch.id)
     return session.scalars(newest).first()
 
 
@@ -107,7 +105,7 @@ def get_watch(
     """
     query = select(RetaliationWatch).where(RetaliationWatch.id == watch_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     watch = session.scalars(query).first() if act.sees_worker_derived else None
     if watch is None:
         raise not_found("Retaliation watch not found.")

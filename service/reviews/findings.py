@@ -130,7 +130,7 @@ def take_findings(session: Session, recomputed: Iterable[Recomputed], at: dateti
     """
     by_supplier = {one.supplier_id: one for one in recomputed}
     query = select(Supplier).where(Supplier.id.in_(by_supplier)).order_by(Supplier.id).with_for_update()
-    for supplier in session.scalars(query.execution_options(populate_existing=True)).all():
+    for supplier in session.scalars(query).all():
         one = by_supplier[supplier.id]
         if supplier.latest_id == one.result_id:
             taking = _Taking(session, supplier, one.on, at)

@@ -111,7 +111,7 @@ class SharedPlan:
 def list_undelivered(session: Session, record_id: str) -> Sequence[Reply]:
     """Return the letters to a supplier that nobody is known to have received, locked until the transaction ends."""
     query = select(Reply).where(Reply.record_id == record_id, Reply.delivered_at.is_(None))
-    return session.scalars(query.order_by(Reply.id).with_for_update().execution_options(populate_existing=True)).all()
+    return session.scalars(query.order_by(Reply.id).with_for_update()).all()
 
 
 def has_undelivered(session: Session, record_id: str) -> bool:
@@ -145,7 +145,7 @@ def get_shared_plan(session: Session, supplier_id: str, record_id: str, at: date
 def get_shared_letter(session: Session, record_id: str, reply_id: str) -> Reply:
     """Return a letter that a link shows, locked until the transaction ends. Raises DomainError ``not_found``, 404."""
     query = select(Reply).where(Reply.id == reply_id, Reply.record_id == record_id, Reply.delivered_at.is_not(None))
-    reply = session.scalars(query.with_for_update().execution_options(populate_existing=True)).first()
+    reply = session.scalars(query.with_for_update()).first()
     if reply is None:
         raise not_found("Letter not found.")
     return reply
@@ -165,7 +165,7 @@ def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: boo
     """
     query = _select_steps(session, record_id).where(Step.id == step_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     step = session.scalars(query).first()
     if step is None:
         raise not_found("Step not found.")
@@ -177,7 +177,7 @@ def get_shared_step(session: Session, record_id: str, step_id: str, *, lock: boo
 def list_shared_steps(session: Session, record_id: str, state: str) -> Sequence[Step]:
     """Return the steps in a state that a link shows, locked until the transaction ends."""
     query = _select_steps(session, record_id).where(Step.state == state).order_by(Step.id)
-    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+    return session.scalars(query.with_for_update()).all()
 
 
 def _select_steps(session: Session, record_id: str) -> Select[Step]:

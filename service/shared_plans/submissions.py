@@ -85,7 +85,7 @@ def _follow_position(session: Session, finding: Finding, answer: Answer, act: Ac
     """Change the state of a finding as the supplier's position says, where its state permits that."""
     state = STATE_AFTER[answer.position]
     query = select(Finding).where(Finding.id == finding.id).with_for_update()
-    locked = session.scalars(query.execution_options(populate_existing=True)).one()
+    locked = session.scalars(query).one()
     if state is not None and state in list_next_states("finding", locked.state):
         reason = answer.text.strip() or POSITIONS[answer.position]
         findings.change_state(session, locked, state, reason, act)
@@ -169,7 +169,7 @@ def get_proposal(session: Session, supplier_id: str, proposal_id: str) -> StepPr
     steps_of_supplier = select(Step.id).where(Step.supplier_id == supplier_id)
     query = select(StepProposal).where(StepProposal.id == proposal_id, StepProposal.step_id.in_(steps_of_supplier))
     query = query.with_for_update()
-    proposal = session.scalars(query.execution_options(populate_existing=True)).first()
+    proposal = session.scalars(query).first()
     if proposal is None:
         raise not_found("Proposal not found.")
     return proposal

@@ -205,7 +205,7 @@ def _end(session: Session, links: Sequence[SupplierLink], by: str) -> None:
 def record_opening(session: Session, active: ActiveLink) -> None:
     """Record when a link was first opened. Later openings change nothing."""
     query = select(SupplierLink).where(SupplierLink.id == active.id).with_for_update()
-    link = session.scalars(query.execution_options(populate_existing=True)).one()
+    link = session.scalars(query).one()
     if link.opened_at is None:
         link.opened_at = now()
         record_event(session, active.actor, "link.opened", "supplier_link", link.id)

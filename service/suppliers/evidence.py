@@ -170,7 +170,7 @@ def confirm_in_bulk(session: Session, chosen: Sequence[ChosenPiece], voucher: Vo
 def _lock(session: Session, ids: Sequence[str]) -> dict[str, Supplier]:
     """Return suppliers by id as they are stored now; no other request changes them before the transaction ends."""
     query = select(Supplier).where(Supplier.id.in_(ids), Supplier.deleted_at.is_(None)).order_by(Supplier.id)
-    found = session.scalars(query.with_for_update().execution_options(populate_existing=True))
+    found = session.scalars(query.with_for_update())
     return {supplier.id: supplier for supplier in found}
 
 

@@ -185,10 +185,7 @@ def find_supplier(session: Session, kind: str, answers: Mapping[str, Any]) -> Su
     _lock_key(session, kind, key)
     own = select(Supplier).where(Supplier.kind == kind, Supplier.key == key).with_for_update()
     old = _merged_query(kind, [key], Supplier).with_for_update(of=Supplier)
-    # A row that the session read before it held the lock may have changed since.
-    latest = {"populate_existing": True}
-    found = session.scalars(own, execution_options=latest).first()
-    return found or session.scalars(old, execution_options=latest).first()
+    return session.scalars(own).first() or session.scalars(old).first()
 
 
 def _lock_key(session: Session, kind: str, key: str) -> None:
@@ -208,7 +205,7 @@ def find_suppliers(session: Session, kind: str, keys: Iterable[str], *, lock: bo
     for chunk in chunks(distinct):
         query = select(Supplier).where(Supplier.kind == kind, Supplier.key.in_(chunk))
         if lock:  # in the order of the ids, as everybody locks several
-            query = query.order_by(Supplier.id).with_for_update().execution_options(populate_existing=True)
+            query = query.order_by(Supplier.id).with_for_update()
         found.update({supplier.key: supplier for supplier in session.scalars(query)})
     # In this order: a supplier that is merged in between is then found by its old key.
     return found | find_merged(session, kind, [key for key in distinct if key not in found])

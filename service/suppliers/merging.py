@@ -82,7 +82,7 @@ def merge_suppliers(session: Session, source: Supplier, target: Supplier, at: da
         raise DomainError("merge.impossible", 422, "Choose two different suppliers of the same kind.")
     # A concurrent upload or call about either supplier has either finished already or will find the remaining supplier.
     query = select(Supplier).where(Supplier.id.in_([source.id, target.id])).order_by(Supplier.id).with_for_update()
-    if len(session.scalars(query.execution_options(populate_existing=True)).all()) < 2:
+    if len(session.scalars(query).all()) < 2:
         raise DomainError("not_found", 404, f"This {source.kind} no longer exists.")
     _check_exits(session, source, target)
     on, kind = at.date(), source.kind
@@ -196,7 +196,7 @@ def undo_merge(session: Session, merge_id: str, at: datetime, by: str) -> tuple[
     if record.undone_at is not None:
         raise DomainError("merge.undone", 409, "This merge has already been undone.")
     query = select(Supplier).where(Supplier.id == record.supplier_id).with_for_update()
-    target = session.scalars(query.execution_options(populate_existing=True)).one()
+    target = session.scalars(query).one()
     alias = MergedKey.kind == target.kind, MergedKey.key == record.source["key"]
     session.execute(delete(MergedKey).where(MergedKey.supplier_id == target.id, *alias))
     in_use = select(Supplier.id).where(Supplier.kind == target.kind, Supplier.key == record.source["key"])

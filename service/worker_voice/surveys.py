@@ -243,7 +243,7 @@ def get_survey(session: Session, survey_id: str, *, version: int | None = None, 
     """
     query = select(WorkerSurvey).where(WorkerSurvey.id == survey_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update()
     survey = session.scalars(query).first()
     if survey is None:
         raise not_found("Survey not found.")

@@ -300,6 +300,23 @@ def test_on_sqlite_a_writer_that_reads_first_is_not_overtaken_by_another_process
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("by_key", [False, True])
+def test_a_row_that_is_locked_is_read_again_and_keeps_what_this_session_changed(postgresql: Empty, by_key: bool):
+    with postgresql() as engine:
+        database = Database(engine)
+        make_two(database)
+        with database.for_organisation("a") as session:
+            seen = session.get_one(User, "ua")
+            with database.for_organisation("a") as other:
+                other.get_one(User, "ua").name = "changed meanwhile"
+            seen.role = "viewer"
+            if by_key:
+                session.get_one(User, "ua", with_for_update=True)
+            else:
+                session.scalars(select(User).where(User.id == "ua").with_for_update()).one()
+            assert (seen.name, seen.role) == ("changed meanwhile", "viewer")
+
+
 def test_on_sqlite_a_commit_survives_a_crash_and_what_is_erased_is_overwritten(sqlite: Empty):
     settings = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000, "secure_delete": 1}
     with sqlite() as engine, engine.connect() as connection:
