@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from risk_models.cases.readings import read_case
 from risk_models.cases.rules import STRENGTHS, list_case_rules
-from service.audit import record_event
+from service.audit import list_events, record_event
 from service.case_reading.worker_selection import CHOSEN_BY, MANAGEMENT, NO_ONE
 from service.cases.service import get_case, parse_answers, reassess_suppliers
 from service.db.case_tables import StoredCase
@@ -25,6 +25,16 @@ from service.outbox.approvals import tell_approvers
 from service.suppliers.case_evidence import list_findings, to_case_record
 
 MISTAKE = "entered_by_mistake"  # the only outcome of an emergency for which nobody has to be spoken to
+# For so long after one user let the other in, the two may be one person with two accounts.
+ACQUAINTED = timedelta(days=7)
+LET_IN = (
+    "user.created",
+    "user.role_changed",
+    "user.renamed",
+    "user.activated",
+    "user.password_reset",
+    "second_factor.reset",
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def close_case(
     case = _get_open_case(session, case_id)
     if not needs_two_users(session, case):
         return _close(session, case, outcome, on, at, by, {"outcome": outcome})
-    case.closing = {**_describe_check(case, outcome, check, on), "by": by, "at": at.isoformat()}
+    case.closing = {**_describe_check(session, case, outcome, check, on), "by": by, "at": at.isoformat()}
     case.closing_declined = None
     record_event(session, by, "case.closing_proposed", "case", case.id, _get_closing_details(case.closing))
     if is_user(by):
@@ -92,15 +102,17 @@ def close_case(
 
 
 def confirm_closing(
-    session: Session, case_id: str, on: date, at: datetime, by: str, *, is_approver: bool
+    session: Session, case_id: str, on: date, at: datetime, by: str, *, is_approver: bool, proposed_at: str
 ) -> StoredCase:
     """Close an emergency as another user proposed, which takes an approver. A user who confirms the proposal of an API key
     becomes the proposer.
 
-    Raises DomainError: ``case.closing_by_key`` for an API key, ``case.closing_approver``, 403, ``case.same_user``,
-    ``case.not_proposed``, ``case.closed``, ``not_found``.
+    ``proposed_at``: when the proposal was made that the user has read, as it is stored. Raises DomainError:
+    ``case.closing_by_key`` for an API key, ``case.closing_approver``, 403, ``case.same_user``, ``case.related_users``, 409, if
+    one of the two users let the other in lately, ``case.not_proposed``, ``case.closing_changed``, 409, ``case.closed``,
+    ``not_found``.
     """
-    case, closing = _get_proposed(session, case_id, by)
+    case, closing = _get_proposed(session, case_id, by, proposed_at)
     details = _get_closing_details(closing)
     if not is_user(closing["by"]):
         case.closing = {**closing, "by": by, "at": at.isoformat()}
@@ -108,17 +120,26 @@ def confirm_closing(
         tell_approvers(session, "closing", case.id, at, supplier_id=case.supplier_id, case_id=case.id)
         return case
     _check_approver(is_approver)
+    _check_unrelated(session, closing["by"], by, at)
     return _close(session, case, closing["outcome"], on, at, by, {**details, "proposed_by": closing["by"]})
 
 
 def decline_closing(
-    session: Session, case_id: str, reason: str, on: date, at: datetime, by: str, *, is_approver: bool
+    session: Session,
+    case_id: str,
+    reason: str,
+    on: date,
+    at: datetime,
+    by: str,
+    *,
+    is_approver: bool,
+    proposed_at: str,
 ) -> StoredCase:
     """Send a proposal to close an emergency back with a reason, which takes an approver. The case stays open.
 
     Raises DomainError as :func:`confirm_closing` does; ``approval.reason``, ``text.too_long``, ``person.*``, 422.
     """
-    case, closing = _get_proposed(session, case_id, by)
+    case, closing = _get_proposed(session, case_id, by, proposed_at)
     _check_approver(is_approver)
     text = parse_answers({"note": reason.strip() or None}, ("note",), on).get("note")
     if not text:
@@ -128,8 +149,8 @@ def decline_closing(
     return case
 
 
-def _get_proposed(session: Session, case_id: str, by: str) -> tuple[StoredCase, Mapping[str, Any]]:
-    """Return a locked case and the proposal to close it, which somebody else made."""
+def _get_proposed(session: Session, case_id: str, by: str, proposed_at: str) -> tuple[StoredCase, Mapping[str, Any]]:
+    """Return a locked case and the proposal to close it, which somebody else made, and which is the one that was read."""
     case = _get_open_case(session, case_id)
     if not is_user(by):
         raise DomainError(
@@ -142,6 +163,12 @@ def _get_proposed(session: Session, case_id: str, by: str) -> tuple[StoredCase, 
         raise DomainError("case.not_proposed", 409, "No one has proposed closing this case.")
     if case.closing["by"] == by:
         raise DomainError("case.same_user", 409, "You proposed closing this case. A different user has to confirm it.")
+    if case.closing["at"] != proposed_at:
+        raise DomainError(
+            "case.closing_changed",
+            409,
+            "The proposal to close this case has changed since you opened the page. Read it again before you decide.",
+        )
     return case, case.closing
 
 
@@ -152,6 +179,24 @@ def _check_approver(is_approver: bool) -> None:
             403,
             "People were in danger, so only an approver or an admin can close this case.",
         )
+
+
+def _check_unrelated(session: Session, proposer: str, approver: str, at: datetime) -> None:
+    """Refuse two users of whom one created the account of the other or changed its access a few days ago: whoever can do that
+    can also sign in as the other.
+    """
+    for actor, user in ((proposer, approver), (approver, proposer)):
+        changes = list_events(
+            session, actor=actor, object_type="user", object_id=user.partition(":")[2], since=at - ACQUAINTED
+        )
+        if any(event.action in LET_IN for event in changes.events):
+            raise DomainError(
+                "case.related_users",
+                409,
+                "One of the two users changed the account of the other in the last %(days)s days. Ask another approver to "
+                "confirm this.",
+                values={"days": ACQUAINTED.days},
+            )
 
 
 def is_user(actor: str) -> bool:
@@ -166,18 +211,20 @@ def _get_open_case(session: Session, case_id: str) -> StoredCase:
     return case
 
 
-def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, on: date) -> dict[str, Any]:
+def _describe_check(
+    session: Session, case: StoredCase, outcome: str, check: WorkerCheck | None, on: date
+) -> dict[str, Any]:
     """Return an outcome with the check behind it as JSON. Raises DomainError as :func:`close_case` does."""
     needed = "the date on which someone spoke to the workers, how many there were, and who chose them"
     if check is None:
         raise DomainError("case.closing_check", 422, f"Before you close an emergency, enter {needed}.")
     if check.checked_on > on:
         raise DomainError("date.future", 422, "The date on which someone spoke to the workers is in the future.")
-    if check.checked_on < case.created_at.date() - timedelta(days=1):  # a day: time zones
+    if check.checked_on < _find_newest_day(session, case) - timedelta(days=1):  # a day: time zones
         raise DomainError(
             "case.closing_check",
             422,
-            "Someone has to speak to the workers after the case is opened. Enter a date after the case was opened.",
+            "Someone has to speak to the workers after the case was opened and after the newest finding. Enter a later date.",
         )
     if check.chosen_by not in CHOSEN_BY:
         raise DomainError("case.closing_check", 422, f"Choose who selected the workers: {', '.join(CHOSEN_BY)}.")
@@ -200,6 +247,16 @@ def _describe_check(case: StoredCase, outcome: str, check: WorkerCheck | None, o
         "workers": check.workers,
         "chosen_by": check.chosen_by,
     }
+
+
+def _find_newest_day(session: Session, case: StoredCase) -> date:
+    """Return the day on which a case was opened or on which the newest of its harms was found, whichever is later."""
+    days = [case.created_at.date()]
+    for finding in list_findings(session, [case]).get(case.id, ()):
+        if finding.found:
+            found_on = finding.found_on or ""
+            days.append(date.fromisoformat(found_on) if len(found_on) == 10 else finding.created_at.date())
+    return max(days)
 
 
 def _get_closing_details(closing: Mapping[str, Any]) -> dict[str, Any]:

@@ -376,6 +376,7 @@ def _complete_group(session: Session, case: StoredCase, case_record: CaseRecord,
             setattr(case, name, [*getattr(case, name), *added])
             filled.append(name)
     if filled:
+        case.closing = None  # whoever proposed to close the case did not know this of the people concerned
         record_event(session, by, "case.completed", "case", case.id, {"fields": filled})
     return bool(filled)
 

@@ -1,5 +1,6 @@
 """Test what waits for an approver: changes of steps that protect people, and closing emergencies."""
 
+import html
 from datetime import timedelta
 
 import pytest
@@ -42,7 +43,8 @@ def get_request(office: Office) -> StepRequest:  # noqa: F811
 
 
 def decide(office: Office, name: str, path: str, decision: str, reason: str = "") -> tuple[int, str]:  # noqa: F811
-    response = send(office.browsers[name], f"/approvals/{path}", decision=decision, reason=reason)
+    of_case = {"proposed_at": get_proposed_at(office, path)} if path.startswith("cases/") else {}
+    response = send(office.browsers[name], f"/approvals/{path}", decision=decision, reason=reason, **of_case)
     return response.status_code, response.get_data(as_text=True)
 
 
@@ -91,13 +93,20 @@ def get_case(office: Office, case_id: str) -> StoredCase:  # noqa: F811
         return session.get_one(StoredCase, case_id)
 
 
+def get_proposed_at(office: Office, path: str) -> str:  # noqa: F811
+    """When the proposal to close a case was made, as the page says that was read."""
+    return get_case(office, path.removeprefix("cases/")).closing["at"]
+
+
 def test_an_emergency_is_closed_by_an_approver_and_by_no_other_user(office: Office):  # noqa: F811
     case_id = propose_closing(office, "ben")
     for name in ("ben", "ana"):
         assert decide(office, name, f"cases/{case_id}", "approve")[0] == 403
+    read = get_proposed_at(office, case_id)
     with office.database.for_organisation(office.id) as session, pytest.raises(Exception, match="Only an approver"):
-        closing.confirm_closing(session, case_id, today(), now(), "user:ana", is_approver=False)
+        closing.confirm_closing(session, case_id, today(), now(), "user:ana", is_approver=False, proposed_at=read)
     page = office.read("dee", "/approvals")
+    assert f'name="proposed_at" value="{html.escape(read)}"' in page
     assert "C-7" in page
     assert "Remedied, as the people concerned confirm" in page
     assert decide(office, "dee", f"cases/{case_id}", "approve")[0] == 303

@@ -7,7 +7,7 @@ import pytest
 from callers import make_organisation
 from full_organisation import read_all_rows
 from sqlalchemy import select
-from test_case_service import AT, BY, CANNERY, CHECK, LOCKED, ON, OTHER, PAPERS, open_case, save_supplier
+from test_case_service import AT, BY, CANNERY, CHECK, LOCKED, ON, OTHER, PAPERS, confirm, open_case, save_supplier
 
 from service.cases import closing, corrections
 from service.db.case_tables import StoredCase, StoredFinding
@@ -132,7 +132,7 @@ def test_one_user_alone_cannot_delete_an_emergency(database: Database, harbour: 
     assert (error.value.code, error.value.status) == ("case.two_users", 409)
     with database.for_organisation(harbour) as session:
         closing.close_case(session, case_id, "remedied", ON, AT, BY, CHECK)
-        closing.confirm_closing(session, case_id, ON, AT, OTHER, is_approver=True)
+        confirm(session, case_id)
         erasure.erase_case(session, case_id, "duplicate", ON, AT, BY)
     assert read_all_rows(database)["case_record"] == []
 

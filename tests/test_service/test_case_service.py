@@ -1,7 +1,9 @@
 """Test the storage of case records: opening, findings, closing, linking, their effect on suppliers, and their removal."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,11 +11,14 @@ from callers import make_organisation
 from full_organisation import read_all_rows
 from recomputing import recompute
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from service import retention
+from service.audit import record_event
 from service.blob_store import BlobStore
 from service.cases import closing
 from service.cases import service as case_service
+from service.clock import now
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.session import Database
 from service.db.tables import AuditEvent, Result, Supplier
@@ -53,13 +58,19 @@ def open_case(
         return case_service.open_case(session, {**CREW, **answers}, findings, at.date(), at, BY).id
 
 
+def confirm(session: Session, case: str, by: str = OTHER, at: datetime = AT) -> StoredCase:
+    """Confirm the closing of an emergency by somebody who has read the proposal."""
+    proposed_at = (session.get_one(StoredCase, case).closing or {"at": ""})["at"]
+    return closing.confirm_closing(session, case, at.date(), at, by, is_approver=True, proposed_at=proposed_at)
+
+
 def close_emergency(
     database: Database, organisation: str, case: str, outcome: str = "remedied", at: datetime = AT
 ) -> None:
     """Close an emergency: one user proposes it, another confirms it."""
     with database.for_organisation(organisation) as session:
         closing.close_case(session, case, outcome, at.date(), at, BY, CHECK)
-        closing.confirm_closing(session, case, at.date(), at, OTHER, is_approver=True)
+        confirm(session, case, at=at)
 
 
 def list_results(database: Database, organisation: str) -> Sequence[Result]:
@@ -156,10 +167,10 @@ def test_an_emergency_stays_open_until_a_second_user_confirms(database: Database
     assert (stored.state, stored.outcome, stored.closing["by"]) == ("open", None, BY)
     assert get_latest_result(database, harbour)[0]["case_evidence"] == "emergency"
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        closing.confirm_closing(session, case, ON, AT, BY, is_approver=True)
+        confirm(session, case, BY)
     assert (error.value.code, error.value.status) == ("case.same_user", 409)
     with database.for_organisation(harbour) as session:
-        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
+        confirm(session, case)
     [stored] = list_cases(database, harbour)
     assert (stored.state, stored.outcome, stored.closed_by) == ("closed", "remedied", OTHER)
     assert get_latest_result(database, harbour)[0]["case_evidence"] == "none_recorded"
@@ -170,14 +181,59 @@ def test_one_user_and_an_api_key_do_not_close_an_emergency(database: Database, h
     with database.for_organisation(harbour) as session:
         closing.close_case(session, case, "remedied", ON, AT, KEY, CHECK)
     with database.for_organisation(harbour) as session:  # the user makes the proposal of the key their own
-        assert closing.confirm_closing(session, case, ON, AT, BY, is_approver=True).state == "open"
+        assert confirm(session, case, BY).state == "open"
     with database.for_organisation(harbour) as session, pytest.raises(DomainError, match="different user"):
-        closing.confirm_closing(session, case, ON, AT, BY, is_approver=True)
+        confirm(session, case, BY)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        closing.confirm_closing(session, case, ON, AT, KEY, is_approver=True)
+        confirm(session, case, KEY)
     assert (error.value.code, error.value.status) == ("case.closing_by_key", 403)
     with database.for_organisation(harbour) as session:
-        assert closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True).state == "closed"
+        assert confirm(session, case).state == "closed"
+
+
+def test_an_approver_confirms_only_the_proposal_that_was_read(database: Database, harbour: str):
+    case = open_case(database, harbour, LOCKED)
+    with database.for_organisation(harbour) as session:
+        read = closing.close_case(session, case, "remedied", ON, AT, BY, CHECK).closing["at"]
+    with database.for_organisation(harbour) as session:
+        nobody = closing.WorkerCheck(ON, 0, "no_one")
+        closing.close_case(session, case, "entered_by_mistake", ON, AT + timedelta(minutes=1), BY, nobody)
+    for decide in (closing.confirm_closing, partial(closing.decline_closing, reason="Not yet.")):
+        with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+            decide(session, case, on=ON, at=AT, by=OTHER, is_approver=True, proposed_at=read)
+        assert (error.value.code, error.value.status) == ("case.closing_changed", 409)
+    assert list_cases(database, harbour)[0].state == "open"
+
+
+@pytest.mark.parametrize("action", closing.LET_IN)
+@pytest.mark.parametrize(("actor", "user"), [(BY, OTHER), (OTHER, BY)])
+def test_two_users_of_whom_one_has_just_let_the_other_in_do_not_close_an_emergency(
+    sqlite_database: Database, action: str, actor: str, user: str
+):
+    harbour = make_organisation(sqlite_database)
+    case = open_case(sqlite_database, harbour, LOCKED)
+    with sqlite_database.for_organisation(harbour) as session:
+        record_event(session, actor, action, "user", user.removeprefix("user:"))
+        closing.close_case(session, case, "remedied", ON, AT, BY, CHECK)
+    with sqlite_database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
+        confirm(session, case, at=now())
+    assert (error.value.code, error.value.status) == ("case.related_users", 409)
+    assert list_cases(sqlite_database, harbour)[0].state == "open"
+    with sqlite_database.for_organisation(harbour) as session:
+        assert confirm(session, case, at=now() + closing.ACQUAINTED + timedelta(hours=1)).state == "closed"
+
+
+def test_what_workers_said_before_the_newest_finding_closes_no_emergency(database: Database, harbour: str):
+    case = open_case(database, harbour, PAPERS)
+    later = AT + timedelta(days=9)
+    newest = {**LOCKED, "found_on": later.date().isoformat()}
+    with database.for_organisation(harbour) as session:
+        case_service.add_finding(session, case, newest, later.date(), later, BY)
+    for day, code in ((ON + timedelta(days=7), "case.closing_check"), (later.date(), None)):
+        check = closing.WorkerCheck(day, 7, "worker_organisation")
+        with suppress(DomainError) if code else nullcontext(), database.for_organisation(harbour) as session:
+            closing.close_case(session, case, "remedied", later.date(), later, BY, check)
+        assert (list_cases(database, harbour)[0].closing is None) == (code is not None)
 
 
 def test_an_emergency_that_has_aged_still_takes_two_users(database: Database, harbour: str):
@@ -199,7 +255,7 @@ def test_a_new_finding_withdraws_the_proposal_to_close(database: Database, harbo
         closing.close_case(session, case, "remedied", ON, AT, BY, CHECK)
         case_service.add_finding(session, case, PAPERS, ON, AT, BY)
     with database.for_organisation(harbour) as session, pytest.raises(DomainError) as error:
-        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
+        confirm(session, case)
     assert error.value.code == "case.not_proposed"
 
 
@@ -231,7 +287,7 @@ def test_an_emergency_entered_by_mistake_is_closed_without_speaking_to_workers(d
     nobody = closing.WorkerCheck(ON, 0, "no_one")
     with database.for_organisation(harbour) as session:
         closing.close_case(session, case, "entered_by_mistake", ON, AT, BY, nobody)
-        closing.confirm_closing(session, case, ON, AT, OTHER, is_approver=True)
+        confirm(session, case)
     assert list_cases(database, harbour)[0].state == "closed"
 
 

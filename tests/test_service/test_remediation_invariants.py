@@ -150,7 +150,13 @@ class Emergency(Workspace):
                 self.session, thing.id, "remedied", ON, AT, act.actor.name, CLOSING_CHECK
             ),
             "confirm_case": lambda: closing.confirm_closing(
-                self.session, thing.id, ON, AT, act.actor.name, is_approver=act.actor.is_approver
+                self.session,
+                thing.id,
+                ON,
+                AT,
+                act.actor.name,
+                is_approver=act.actor.is_approver,
+                proposed_at=AT.isoformat(),
             ),
             "check": lambda: self.record_check(*value, act),
             "end_watch": lambda: self.decide_on_watch(value, act),

@@ -135,7 +135,8 @@ class Desk:
                 "approval": f"/approvals/cases/{self.case}",
             }
             version = {"version": str(self.get_version())} if kind == "step" else {}
-            fields = {"csrf_token": self.tokens[caller], **body, **version}
+            read = {} if kind == "step" else {"proposed_at": self.get_proposed_at()}
+            fields = {"csrf_token": self.tokens[caller], **body, **version, **read}
             response = self.browsers[caller].post(paths[kind], data=fields)
         else:
             return
@@ -144,6 +145,11 @@ class Desk:
     def get_version(self) -> int:
         with self.database.for_organisation(self.id, write=False) as session:
             return session.get_one(Step, self.step).version
+
+    def get_proposed_at(self) -> str:
+        with self.database.for_organisation(self.id, write=False) as session:
+            case = session.get(StoredCase, self.case)
+            return case.closing["at"] if case and case.closing else ""
 
     def check(self) -> None:
         with self.database.for_organisation(self.id, write=False) as session:

@@ -74,8 +74,10 @@ def none_stays_open(office: Office) -> Iterator[None]:
         for left in session.scalars(select(StoredCase.id).where(StoredCase.state == "open")).all():
             by_now = now().date(), now()
             check = closing.WorkerCheck(by_now[0], 3, "workers")
-            if closing.close_case(session, left, "remedied", *by_now, "user:web", check).state == "open":
-                closing.confirm_closing(session, left, *by_now, "user:web-2", is_approver=True)
+            proposed = closing.close_case(session, left, "remedied", *by_now, "user:web", check)
+            if proposed.state == "open":
+                read = proposed.closing["at"]
+                closing.confirm_closing(session, left, *by_now, "user:web-2", is_approver=True, proposed_at=read)
 
 
 def faults(page: Page, name: str) -> list[tuple[str, str, str]]:

@@ -60,12 +60,16 @@ def decide_closing(case_id: str) -> AnyResponse:
     """Close an emergency as proposed, or send the proposal back."""
 
     def decide(session: Session, act: Act) -> None:
-        by, is_approver = act.actor.name, act.actor.is_approver
+        by, is_approver, proposed_at = act.actor.name, act.actor.is_approver, request.form.get("proposed_at", "")
         if _approves():
-            closing.confirm_closing(session, case_id, act.on, act.at, by, is_approver=is_approver)
+            closing.confirm_closing(
+                session, case_id, act.on, act.at, by, is_approver=is_approver, proposed_at=proposed_at
+            )
         else:
             reason = request.form.get("reason", "")
-            closing.decline_closing(session, case_id, reason, act.on, act.at, by, is_approver=is_approver)
+            closing.decline_closing(
+                session, case_id, reason, act.on, act.at, by, is_approver=is_approver, proposed_at=proposed_at
+            )
 
     return _decide(decide)
 

@@ -275,9 +275,12 @@ def close_case(case_id: str) -> AnyResponse:
 
 def confirm_closing(case_id: str) -> AnyResponse:
     """Close an emergency as another user proposed; an error is shown above the form."""
+    proposed_at = request.form.get("proposed_at", "")
     return _change_closing(
         case_id,
-        lambda session: closing.confirm_closing(session, case_id, *_get_change_context(), is_approver=_is_approver()),
+        lambda session: closing.confirm_closing(
+            session, case_id, *_get_change_context(), is_approver=_is_approver(), proposed_at=proposed_at
+        ),
     )
 
 
