@@ -30,7 +30,7 @@ def sign_answers(
     texts = {**form.given, **{question: text for question, text in check.texts.items() if text}}
     answers = {question: text for question, text in texts.items() if text and question not in LEFT_OUT}
     in_words = {q: format_answer(form.by_id[q], text) if q in form.by_id else text for q, text in answers.items()}
-    workbook = build_request_workbook(request, supplier, form.form, in_words, is_same_record=False)
+    workbook = build_request_workbook(request, supplier, form.form, in_words, is_same_record=False, is_for_return=False)
     return write_bundle(
         request.form,
         request.form_version,

@@ -110,12 +110,14 @@ def build_request_workbook(
     answers: Mapping[str, str] | None = None,
     *,
     is_same_record: bool = True,
+    is_for_return: bool = True,
 ) -> bytes:
     """Return the form as a workbook for one supplier, with its identity in the first row, and its reference and the id of the
     request in the stamp.
 
     ``answers``: texts by question to fill in besides, for a supplier's copy of what it answered. ``is_same_record``: whether
-    the request was sent to this record. After a merge, nothing known about the other is filled in.
+    the request was sent to this record. After a merge, nothing known about the other is filled in. ``is_for_return``: whether
+    it comes back to this buyer; otherwise nothing identifies the request.
     """
     book = load_workbook(io.BytesIO(build_template(form, country=supplier.answers.get("country"), for_request=True)))
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible" and sheet.title != "About")
@@ -127,11 +129,12 @@ def build_request_workbook(
         question = by_title[str(header.value)]
         header.comment = build_header_comment(question)  # openpyxl loses the size of a note when it reads one
         _write_text(sheet, FIRST_ANSWER_ROW, column, filled.get(question.id, ""))
-    stamp = book[STAMP_SHEET]
-    for row, (name, text) in enumerate((("reference", reference or ""), ("asking", request.id)), stamp.max_row + 1):
-        _write_text(stamp, row, 1, name)
-        _write_text(stamp, row, 2, text)
-    book.custom_doc_props.append(StringProperty(name="_asking", value=request.id))  # type: ignore[attr-defined]
+    if is_for_return:
+        stamp = book[STAMP_SHEET]
+        for row, (name, text) in enumerate((("reference", reference or ""), ("asking", request.id)), stamp.max_row + 1):
+            _write_text(stamp, row, 1, name)
+            _write_text(stamp, row, 2, text)
+        book.custom_doc_props.append(StringProperty(name="_asking", value=request.id))  # type: ignore[attr-defined]
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()
