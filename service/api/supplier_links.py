@@ -14,7 +14,7 @@ from service.api.responses import Reply, whole_list
 from service.api.schemas.base import Resource
 from service.auth.caller import get_caller
 from service.clock import now
-from service.questionnaires_sent.requests import check_may_ask, get_request
+from service.questionnaires_sent.requests import get_open_request
 from service.shared_plans.link_mail import send_link
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
@@ -30,8 +30,7 @@ def create_link(session: Session, kind: str, supplier_id: str, body: Mapping[str
     supplier = suppliers.get_supplier(session, kind, supplier_id)
     language = body.get("language") if body.get("language") != ENGLISH else None
     if body.get("asking_id"):
-        sent = get_request(session, supplier, body["asking_id"])
-        check_may_ask(session, supplier, now().date())
+        sent = get_open_request(session, supplier, body["asking_id"], now().date())
         expires_at = now() + timedelta(days=body["days"])
         link, token = links.create_questionnaire_link(session, sent, body["addressee"], expires_at, get_caller().actor)
         address = url_for("questionnaire.show", token=token, _external=True, language=language)

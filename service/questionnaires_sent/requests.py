@@ -201,6 +201,18 @@ def get_request(session: Session, supplier: Supplier, request_id: str) -> Questi
     return request
 
 
+def get_open_request(session: Session, supplier: Supplier, request_id: str, on: date) -> QuestionnaireRequest:
+    """Return a questionnaire request of a supplier to which it may still be asked to reply.
+
+    Raises DomainError: ``not_found``, 404; ``asking.closed``, 409, if nobody waits for it any more; ``asking.state_imposed``, 409.
+    """
+    request = get_request(session, supplier, request_id)
+    if request.closed_as is not None:
+        raise DomainError("asking.closed", 409, "This request was closed. Send a new questionnaire instead.")
+    check_may_ask(session, supplier, on)
+    return request
+
+
 def get_due_day(request: QuestionnaireRequest) -> date:
     """Return the day by which a questionnaire should be returned."""
     return request.due_on or request.sent_on + timedelta(days=ANSWER_PERIOD_DAYS)

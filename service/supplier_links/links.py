@@ -85,14 +85,12 @@ def create_questionnaire_link(
     """Create a link through which a questionnaire is answered; return it with its token, which cannot be retrieved later.
 
     Raises DomainError, 422: ``link.addressee``; ``link.days`` (in the future, at most LONGEST_DAYS away); and 409:
-    ``link.too_many``; ``link.returned`` if the questionnaire was already returned; ``link.closed`` if nobody waits for it.
+    ``link.too_many``; ``link.returned`` if the questionnaire was already returned.
     """
     if not timedelta(0) < expires_at - now() <= timedelta(days=LONGEST_DAYS):
         raise _build_days_error()
     if request.returned_on is not None:
         raise DomainError("link.returned", 409, "This questionnaire has already been returned. Send a new one instead.")
-    if request.closed_as is not None:
-        raise DomainError("link.closed", 409, "This request was closed. Send a new questionnaire instead.")
     link = SupplierLink(
         supplier_id=request.supplier_id,
         purpose=QUESTIONNAIRE,

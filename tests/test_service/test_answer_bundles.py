@@ -1,7 +1,6 @@
 """Signed answers that a supplier takes from one buyer to another, and what is refused."""
 
 import base64
-import json
 import re
 import zipfile
 from collections.abc import Callable

@@ -15,7 +15,7 @@ from service.errors import DomainError
 from service.online_questionnaires.drafts import Draft, Sent, load_drafts, save_answers
 from service.online_questionnaires.questions import OnlineForm, load_online_form
 from service.online_questionnaires.sending import send_questionnaire
-from service.questionnaires_sent.requests import create_request
+from service.questionnaires_sent.requests import create_request, get_open_request
 from service.supplier_links import links
 from service.suppliers import repository as suppliers
 
@@ -106,12 +106,11 @@ def test_nothing_is_saved_once_the_questionnaire_was_sent(questionnaire: Questio
 
 
 def test_nothing_is_saved_and_no_link_is_made_once_the_request_was_closed(questionnaire: Questionnaire):
-    until = now() + timedelta(days=1)
     with questionnaire.database.for_organisation(questionnaire.organisation_id) as session:
-        request = session.get_one(QuestionnaireRequest, questionnaire.asking_id)
-        request.closed_as = "cancelled"
+        session.get_one(QuestionnaireRequest, questionnaire.asking_id).closed_as = "cancelled"
+        supplier = session.get_one(Supplier, questionnaire.supplier_id)
         with pytest.raises(DomainError, match="was closed"):
-            links.create_questionnaire_link(session, request, "management", until, "user:ana")
+            get_open_request(session, supplier, questionnaire.asking_id, now().date())
     with pytest.raises(DomainError, match="not found"):
         questionnaire.answer(workers_total="120")
 

@@ -19,7 +19,7 @@ from service.db.remediation_tables import Reply
 from service.errors import DomainError, not_found
 from service.online_questionnaires import files as answer_files
 from service.online_questionnaires.progress import STATES, describe_progress
-from service.questionnaires_sent.requests import check_may_ask, get_request, list_requests
+from service.questionnaires_sent.requests import get_open_request, list_requests
 from service.remediation import evidence_files, replies
 from service.remediation.steps import build_act, get_action
 from service.shared_plans import contents, proofs, submissions
@@ -62,8 +62,8 @@ def create_link(kind: str, supplier_id: str) -> Response:
                 link, token = links.create_link(session, supplier, addressee, valid_for, by)
                 address = url_for("shared.show", token=token, _external=True, language=language)
             else:
-                sent, expires_at = get_request(session, supplier, opens), now() + timedelta(days=valid_for)
-                check_may_ask(session, supplier, now().date())
+                sent = get_open_request(session, supplier, opens, now().date())
+                expires_at = now() + timedelta(days=valid_for)
                 link, token = links.create_questionnaire_link(session, sent, addressee, expires_at, by)
                 address = url_for("questionnaire.show", token=token, _external=True, language=language)
             if email:
