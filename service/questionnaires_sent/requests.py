@@ -204,7 +204,7 @@ def get_request(session: Session, supplier: Supplier, request_id: str) -> Questi
 def get_open_request(session: Session, supplier: Supplier, request_id: str, on: date) -> QuestionnaireRequest:
     """Return a questionnaire request of a supplier to which it may still be asked to reply.
 
-    Raises DomainError: ``not_found``, 404; ``asking.closed``, 409, if nobody waits for it any more; ``asking.state_imposed``, 409.
+    Raises DomainError: ``not_found``, 404; and 409: ``asking.closed``, if nobody waits for it any more; ``asking.state_imposed``.
     """
     request = get_request(session, supplier, request_id)
     if request.closed_as is not None:
