@@ -110,7 +110,7 @@ def check_version(current: str | None) -> None:
         raise DomainError(
             "precondition.failed",
             412,
-            "The object has changed: its current version is not the one given in If-Match. Read it again.",
+            "The object has changed: its current version is not the one given in If-Match. Read the object again.",
         )
     if none_match and current is not None and none_match.contains_weak(current):
         raise DomainError(

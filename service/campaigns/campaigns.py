@@ -156,7 +156,7 @@ def withdraw_mail(session: Session, row: CampaignSupplier) -> None:
 def _change_state(session: Session, campaign_id: str, state: str, by: str) -> Campaign:
     campaign = get_campaign(session, campaign_id, lock=True)
     if campaign.state == "cancelled" and state != "cancelled":
-        raise DomainError("campaign.cancelled", 409, "This campaign was cancelled. Start another one.")
+        raise DomainError("campaign.cancelled", 409, "This campaign was cancelled. Start a new campaign.")
     if campaign.state != state:
         campaign.state = state
         record_event(session, by, f"campaign.{state}", "campaign", campaign.id)

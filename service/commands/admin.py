@@ -197,7 +197,7 @@ def _add_release_commands(commands: Any) -> None:
             parser.add_argument("--out", metavar="FILE", help="write all suppliers to this .csv or .xlsx file")
         if name == "set":
             parser.add_argument("release", metavar="RELEASE", help="the next release, such as 2026.4")
-            parser.add_argument("day", metavar="DATE", help="first day on which it applies (YYYY-MM-DD)")
+            parser.add_argument("day", metavar="DATE", help="first day on which the release applies (YYYY-MM-DD)")
 
 
 def _add_organisation_commands(commands: Any) -> None:

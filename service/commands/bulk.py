@@ -49,7 +49,7 @@ def add_commands(commands: Any) -> None:
         "before", metavar="A", help="a version of all models (2026.1), or of one model (site_fishing@2026.1)"
     )
     compare.add_argument("after", metavar="B")
-    compare.add_argument("folder", metavar="FOLDER", help="files as for bulk assess")
+    compare.add_argument("folder", metavar="FOLDER", help="input files, as for `bulk assess`")
     _add_run_options(compare)
     compare.set_defaults(run=_compare)
 

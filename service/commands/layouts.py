@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> None:
     about = "show how a file would be read: its sheets, header rows, columns, and the rows that are left out"
     parser: argparse.ArgumentParser = commands.add_parser("inspect", help=about, description=about)
     parser.add_argument("file", metavar="FILE", help="xlsx, xlsm, xls, ods, csv, tsv or json")
-    parser.add_argument("--json", action="store_true", help="print the layout as JSON, for --layout")
+    parser.add_argument("--json", action="store_true", help="print the layout as JSON, for use with --layout")
     parser.add_argument("--kind", choices=("site", "agency", "case"), help="what the rows describe")
     add_layout_options(parser)
     parser.set_defaults(run=_inspect)

@@ -19,7 +19,7 @@ SAME, DIFFERENT = 0, 1
 def add_commands(commands: Any) -> None:
     """Add the command ``verify``."""
     verify = commands.add_parser(
-        "verify", help="recompute an assessment or an evidence pack from its own file and compare the results"
+        "verify", help="recompute an assessment or an evidence pack from its own data and compare the results"
     )
     verify.add_argument("file", metavar="FILE", help="assessment.json or an evidence pack")
     verify.set_defaults(run=_verify)

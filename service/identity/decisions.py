@@ -39,7 +39,7 @@ def decide_pair(
     if decision not in DECISIONS or keep not in KEEP:
         raise DomainError("proposal.decision", 422, f"Choose one of these decisions: {', '.join(DECISIONS)}.")
     if proposal.state != "open" and decision == proposal.state:
-        raise DomainError("proposal.decided", 409, "This has already been decided.")
+        raise DomainError("proposal.decided", 409, "A decision on this pair has already been made.")
     first, second = (session.get_one(Supplier, one) for one in (proposal.first_id, proposal.second_id))
     if fingerprint is not None and fingerprint != compute_fingerprint(first, second):
         raise DomainError(

@@ -118,7 +118,9 @@ def send_asked_back(
     pending = [answer.decisions[-1] for answer in before.list_in_state("to_ask")]
     if not pending or before.review is None:
         raise DomainError(
-            "review.nothing", 409, "No answer is marked for clarification. Mark one and give a reason first."
+            "review.nothing",
+            409,
+            "No answer is marked for clarification. Mark at least one answer and give a reason first.",
         )
     rules, contact = load_rules(), get_contact(session, request.supplier_id)
     supplier = session.get_one(Supplier, request.supplier_id)
@@ -161,7 +163,7 @@ def _check_asking(answer: ReviewedAnswer, reason: str) -> None:
         title = answer.question.title
         detail = (
             f"Clarification of “{title}” has already been requested for this reason, and the "
-            "answer has not changed. Accept it, or give a different reason."
+            "answer has not changed. Accept the answer, or give a different reason."
         )
         raise DomainError("review.asked_before", 409, detail)
 

@@ -92,7 +92,7 @@ def check_may_ask(session: Session, supplier: Supplier, on: date) -> None:
 
 def _load_form(form_id: str, version: str | None, kind: str) -> Questionnaire:
     if form_id not in list_form_ids() or (version is not None and version not in list_versions(form_id)):
-        raise DomainError("asking.form", 422, "This form, or this version of it, does not exist.")
+        raise DomainError("asking.form", 422, "This form or version does not exist.")
     form = load_form(form_id, version)
     if form.kind != kind:
         raise DomainError(

@@ -55,7 +55,7 @@ def ask_to_withhold(session: Session, step: Step, reason: str, act: Act) -> Step
 
 def _ask(session: Session, step: Step, request: StepRequest, reason: str, act: Act) -> StepRequest:
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot request an approval; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot request an approval; only a user can.")
     check_reason(reason)
     earlier = select(StepRequest).where(
         StepRequest.step_id == step.id, StepRequest.kind == request.kind, StepRequest.state == "open"

@@ -165,7 +165,7 @@ def confirm_payment(
     if instalment.paid_on is None:
         raise DomainError("remedy.unpaid", 409, "No payment has been recorded for this instalment.")
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot confirm a payment; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot confirm a payment; only a user can.")
     if act.actor.person == instalment.person:
         raise DomainError("remedy.same_user", 403, "You recorded this payment. A different user has to confirm it.")
     sources = load_rules()["verification"]["worker_side"]

@@ -94,7 +94,7 @@ def note_delivery(session: Session, reply: Reply, delivered_at: datetime, note: 
     ``transition.by_key``, 403.
     """
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot confirm a delivery; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot confirm a delivery; only a user can.")
     if reply.delivered_at is not None:
         raise DomainError("reply.delivered", 409, "The delivery has already been recorded.")
     if not note.strip():

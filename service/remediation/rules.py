@@ -104,7 +104,7 @@ def check_transition(
         raise DomainError("transition.not_allowed", 409, detail)
     check_reason(reason, is_needed="reason" in permitted.needs)
     if "user" in permitted.needs and not actor.is_user:
-        raise DomainError("transition.by_key", 403, f"An API key cannot do this; a user has to. {permitted.because}")
+        raise DomainError("transition.by_key", 403, f"An API key cannot do this; only a user can. {permitted.because}")
     if "approver" in permitted.needs and safety:
         check_approver(actor)
     if "other" in permitted.needs and actor.name == last_actor:

@@ -222,7 +222,7 @@ def add_evidence(session: Session, step: Step, evidence: Evidence, act: Act) -> 
         raise DomainError("evidence.reference", 422, detail)
     check_text(evidence.reference, MAX_REFERENCE)
     if evidence.period_from and evidence.period_to and evidence.period_from > evidence.period_to:
-        raise DomainError("evidence.period", 422, "The end of the period is before its beginning.")
+        raise DomainError("evidence.period", 422, "The period ends before it begins.")
     stored = StepEvidence(
         id=new_id(),
         step_id=step.id,

@@ -55,7 +55,7 @@ def record_check(session: Session, watch: RetaliationWatch, check_id: str, outco
     ``date.future``, ``transition.reason``, ``text.too_long``, ``person.*``, 422.
     """
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot record a check; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot record a check; only a user can.")
     check_open(watch)
     check = _get_pending(session, watch, check_id)
     _check_day(session, watch, check, outcome, act)

@@ -144,7 +144,7 @@ def ask_to_end(session: Session, watch: RetaliationWatch, reason: str, act: Act)
     """
     check_open(watch)
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot request an approval; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot request an approval; only a user can.")
     check_reason(reason)
     watch.end_reason, watch.end_asked_by, watch.end_asked_at = reason.strip(), act.actor.name, act.at
     watch.end_response = None

@@ -169,7 +169,7 @@ def update_schedule(
     schedule.active = schedule.active if active is None else active
     if report is not None and schedule.report is None:
         raise DomainError(
-            "schedule.of_reviews", 422, "This schedule reviews suppliers. Create another one for the report."
+            "schedule.of_reviews", 422, "This schedule reviews suppliers. Create another schedule for the report."
         )
     if report is not None:
         schedule.report = _validate_report(session, schedule.rule, report, sees_worker_derived=sees_worker_derived)

@@ -97,7 +97,7 @@ def confirm_piece(answers: Row, piece: Piece, voucher: Voucher, risk_lookup: Ris
         raise DomainError(
             "evidence.not_answered",
             422,
-            f"Evidence can only be confirmed for questions that it covers and that are answered{seen}.",
+            f"Evidence can be confirmed only for questions that it covers and that have been answered{seen}.",
         )
     named = set(voucher.covers or piece.get("covers") or confirmable)
     return _with_confirmation(piece, voucher, [question for question in confirmable if question in named])

@@ -88,7 +88,7 @@ def cancel_next_release(session: Session, today: date, by: str) -> Organisation:
     organisation = get_organisation(session, lock=True)
     day = _get_planned_day(organisation, today)
     if day is None:
-        raise DomainError("release.not_set", 409, "No day has been set, or it has already passed.")
+        raise DomainError("release.not_set", 409, "No day has been set, or that day has already passed.")
     details = {"release": organisation.next_models_release, "day": day.isoformat()}
     organisation.next_models_release = organisation.next_models_from = None
     record_event(session, by, "organisation.release_cancelled", "organisation", organisation.id, details)

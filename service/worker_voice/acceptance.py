@@ -82,7 +82,7 @@ def accept(session: Session, survey: WorkerSurvey, statements: Collection[str], 
     ``survey.nothing_to_support``, 409; ``survey.statements``, 422.
     """
     if not act.actor.is_user:
-        raise DomainError("transition.by_key", 403, "An API key cannot accept workers' answers; a user has to.")
+        raise DomainError("transition.by_key", 403, "An API key cannot accept workers' answers; only a user can.")
     if survey.state != CLOSED:
         raise DomainError("survey.not_closed", 409, "Close the survey first.")
     chosen = [reading for reading in read_survey(survey) if reading.statement.id in statements]
