@@ -176,7 +176,7 @@ def test_the_forms_to_send_come_in_one_file_each_with_its_supplier(
     [
         ({"site_form": "site", "sent_to": " "}, "Enter the recipient"),
         ({"site_form": "agency", "sent_to": "the desk"}, "This form is for agencies"),
-        ({"sent_to": "the desk"}, "This form, or this version of it, does not exist"),
+        ({"sent_to": "the desk"}, "This form or version does not exist"),
     ],
 )
 def test_a_request_that_cannot_be_recorded_is_recorded_for_none(
