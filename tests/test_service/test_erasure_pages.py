@@ -44,7 +44,7 @@ def test_an_import_is_erased_after_a_page_that_says_what_goes_and_what_stays(app
     assert f"/imports/{import_id}/erase" in admin.get(f"/imports/{import_id}").get_data(as_text=True)
     page = admin.get(f"/imports/{import_id}/erase").get_data(as_text=True)
     assert "1 stored file will be deleted." in page
-    assert "1 supplier or agency, with its answers and results;" in page
+    assert "1 supplier or agency, with its answers and results" in page
     assert "1 backup will still contain this data until it is deleted on" in page
     assert "Also erase 1 supplier or agency that came only from this import" in page
     assert "monday.tar.gz" not in page  # where backups are is the operator's business

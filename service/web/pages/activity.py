@@ -186,7 +186,7 @@ def describe_actor(actor: str, names: Mapping[str, str]) -> str:
     if kind == "key":
         return str(_("API key %(name)s", name=names.get(actor, _("(deleted)"))))
     if kind == "link":
-        return str(_("The supplier, through a link,"))
+        return str(_("The supplier (through a link)"))
     return names.get(actor, str(_("A former user"))) if kind == "user" else "Diligence"
 
 
