@@ -23,6 +23,7 @@ from service.blob_store import BlobStore
 from service.db.import_tables import Import
 from service.db.migrations import migrate
 from service.db.session import Database
+from service.db.tables import new_id
 from service.imports import editions
 from service.imports.receiving import receive_upload
 from service.jobs.kinds import ASSESS_IMPORT, FIND_SAME_SUPPLIERS, READ_IMPORT, SCREEN_SUPPLIERS
@@ -45,11 +46,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
-        "--only", type=Path, help="import this file twice, and print the CPU seconds of each phase as JSON"
+        "--only",
+        type=Path,
+        nargs=2,
+        metavar=("MANY", "ONE"),
+        help="import these files twice, and print the CPU seconds that each phase of the first takes longer as JSON",
     )
     options = parser.parse_args()
     if options.only:
-        print(json.dumps(import_twice(options.only)))
+        print(json.dumps(measure_imports(*options.only)))
         return
     with tempfile.TemporaryDirectory() as name:
         many_rows, one_row = Path(name) / "many.xlsx", Path(name) / "one.xlsx"
@@ -58,7 +63,7 @@ def main() -> None:
         readings, imports = [], []
         for _ in range(options.rounds):
             readings.append(read(many_rows) - read(one_row))
-            imports.append([subtract(*both) for both in zip(run_import(many_rows), run_import(one_row), strict=True)])
+            imports.append(run_imports(many_rows, one_row))
     reading = statistics.median(readings)
     print(
         f"{options.rows:,} rows x {len(workbook.list_columns())} columns: CPU time without start-up, median of rounds"
@@ -87,40 +92,41 @@ def read(file: Path) -> float:
     return run([sys.executable, str(BENCHMARKS / "read.py"), str(file)]).cpu
 
 
-def run_import(file: Path) -> list[Phases]:
-    """Return the CPU seconds of the phases of both imports of a file, measured in a new process."""
-    command = [sys.executable, __file__, "--only", str(file)]
+def run_imports(many_rows: Path, one_row: Path) -> list[Phases]:
+    """Return what :func:`measure_imports` returns, measured in a new process."""
+    command = [sys.executable, __file__, "--only", str(many_rows), str(one_row)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     printed = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout.splitlines()
     result: list[Phases] = json.loads(printed[-1])  # after the log
     return result
 
 
-def subtract(many: Phases, one: Phases) -> Phases:
-    """Return the CPU seconds without those that a list of one row takes as well."""
-    return {phase: seconds - one[phase] for phase, seconds in many.items()}
+def measure_imports(many_rows: Path, one_row: Path) -> list[Phases]:
+    """Import a file twice, and return the CPU seconds of the phases of each import without those that a list of one row takes.
 
-
-def import_twice(file: Path) -> list[Phases]:
-    """Import a file twice into an empty register, and return the CPU seconds of the phases of each import.
-
-    Exits if not every row became a supplier, or if the second import finds a difference.
+    That list is imported first, so that what is done once in a process is not counted.
     """
     with tempfile.TemporaryDirectory() as name, open_installation(Settings(data=Path(name))) as database:
         migrate(database.engine)
         preload_data()  # as a worker does
-        organisation_id, blobs = create_organisation(database, "Harbour Foods"), open_blobs(Settings(data=Path(name)))
-        imports = [import_file(database, blobs, organisation_id, file) for _ in range(2)]
-        with database.for_organisation(organisation_id) as session:
-            for import_id, _ in imports:
-                import_ = session.get_one(Import, import_id)
-                counts = editions.count_states(session, import_)
-                if (
-                    import_.state != "done"
-                    or not import_.accepted
-                    or any(counts.pop(state) for state in [*counts][:-1])
-                ):
-                    sys.exit(f"{import_.state}: {import_.accepted} of {import_.rows} rows, {counts}")
+        blobs = open_blobs(Settings(data=Path(name)))
+        _, one, many = (import_twice(database, blobs, file) for file in (one_row, one_row, many_rows))
+    return [{phase: total[phase] - fixed[phase] for phase in total} for total, fixed in zip(many, one, strict=True)]
+
+
+def import_twice(database: Database, blobs: BlobStore, file: Path) -> list[Phases]:
+    """Import a file twice into an empty register, and return the CPU seconds of the phases of each import.
+
+    Exits if not every row became a supplier, or if the second import finds a difference.
+    """
+    organisation_id = create_organisation(database, f"Harbour Foods {new_id()}")
+    imports = [import_file(database, blobs, organisation_id, file) for _ in range(2)]
+    with database.for_organisation(organisation_id) as session:
+        for import_id, _ in imports:
+            import_ = session.get_one(Import, import_id)
+            counts = editions.count_states(session, import_)
+            if import_.state != "done" or not import_.accepted or any(counts.pop(state) for state in [*counts][:-1]):
+                sys.exit(f"{import_.state}: {import_.accepted} of {import_.rows} rows, {counts}")
     return [phases for _, phases in imports]
 
 

@@ -126,10 +126,7 @@ def _is_money(match: re.Match[str], text: str, kind: str) -> bool:
 def _contains_name(text: str, company_name: bool) -> bool:
     """Return whether a text contains a name: a title or a cue before a capitalised word, or a known name."""
     words = _load_words()
-    lowered = text.casefold()
-    for place in words.places:
-        lowered = lowered.replace(place, " " * len(place)) if len(lowered) == len(text) else lowered
-    text = "".join(" " if a != b and b == " " else a for a, b in zip(text, lowered.ljust(len(text)), strict=False))
+    text = _blank_places(text, words.places)
     for run in _split_runs(text):
         keys = [fold_text(word) for word in run]
         is_company = any(key in words.company_words for key in keys)
@@ -141,6 +138,18 @@ def _contains_name(text: str, company_name: bool) -> bool:
         if not company_name and _has_known_name(run, keys):
             return True
     return not company_name and _follows_cue(text)
+
+
+def _blank_places(text: str, places: Sequence[str]) -> str:
+    """Return a text with blanks in place of the names of places that contain names of persons."""
+    folded = text.casefold()
+    if len(folded) != len(text):  # its positions are not those of the text
+        return text
+    for place in places:
+        while (start := folded.find(place)) >= 0:
+            end = start + len(place)
+            folded, text = (f"{one[:start]}{' ' * len(place)}{one[end:]}" for one in (folded, text))
+    return text
 
 
 def is_certainly_name(text: str) -> bool:

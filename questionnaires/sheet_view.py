@@ -203,4 +203,4 @@ def _list_samples(sheet: Sheet, index: int, header_row: int) -> tuple[str, ...]:
     column = sheet.columns[index]
     below = column.codes[header_row + 1 - sheet.first_row :][:50].tolist()
     texts = (_show(column.values[code]) for code in dict.fromkeys(below) if code >= 0)
-    return tuple([text for text in texts if text][:SAMPLES])
+    return tuple(islice(filter(None, texts), SAMPLES))

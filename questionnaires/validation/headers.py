@@ -89,29 +89,37 @@ def read_headers(headers: Sequence[str], form: Questionnaire) -> list[HeaderRead
     readings = [read_header(header, form) for header in headers]
     if form.kind not in load_header_words().prefixes:
         return readings
-    tokens = [list_tokens(header) for header in headers]
+    tokens = [_list_tokens(header) for header in headers]
     own = _find_own_word(tokens, readings, form)
     for index, header_tokens in enumerate(tokens):
-        if own and readings[index] is None and tuple(header_tokens[: len(own)]) == own:
+        if own and readings[index] is None and header_tokens[: len(own)] == own:
             reading = read_header(" ".join(header_tokens[len(own) :]), form)
             if reading and load_header_words().prefixed.issuperset(reading.questions):
                 readings[index] = reading._replace(rank=COMPOSED)
     return readings
 
 
+@lru_cache(maxsize=10_000)  # as in read_header
+def _list_tokens(header: str) -> tuple[str, ...]:
+    return tuple(list_tokens(header))
+
+
 def _find_own_word(
-    tokens: Sequence[Sequence[str]], readings: Sequence[HeaderReading | None], form: Questionnaire
+    tokens: Sequence[tuple[str, ...]], readings: Sequence[HeaderReading | None], form: Questionnaire
 ) -> tuple[str, ...]:
     """Return the words at the beginning of several headers that say whose they are, where one of them is the name of the row."""
+    names = [reading for reading in readings if reading and "name" in reading.questions and not reading.doubtful]
+    beginnings = Counter(each[:n] for each in tokens for n in (1, 2) if len(each) > n)
+    least = MOST_HEADERS * len(tokens) if names else MIN_OWN
+    frequent = [item for item in beginnings.items() if item[1] >= least]
+    if not frequent:
+        return ()
     words = load_header_words()
     no_owners = words.other_words | words.people.keys() | words.question_words  # "Customer name", "No. of sites"
-    names = [reading for reading in readings if reading and "name" in reading.questions and not reading.doubtful]
-    beginnings = Counter(tuple(each[:n]) for each in tokens for n in (1, 2) if len(each) > n)
-    for own, count in sorted(beginnings.items(), key=lambda item: (-item[1], -len(item[0]))):
-        is_rare = count < (MOST_HEADERS * len(tokens) if names else MIN_OWN)
-        if is_rare or not no_owners.isdisjoint(own):
+    for own, _ in sorted(frequent, key=lambda item: (-item[1], -len(item[0]))):
+        if not no_owners.isdisjoint(own):
             continue
-        rests = [" ".join(each[len(own) :]) for each in tokens if tuple(each[: len(own)]) == own]
+        rests = [" ".join(each[len(own) :]) for each in tokens if each[: len(own)] == own]
         asked = {question for rest in rests if (reading := read_header(rest, form)) for question in reading.questions}
         if "name" in asked:
             return own

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -139,6 +140,7 @@ def _has_number(text: str) -> bool:
     return sum(map(str.isdecimal, text)) >= 5 or "@" in text
 
 
+@lru_cache(maxsize=50_000)  # a sandboxed process reads the columns of its file twice: as a whole, and as they are shown
 def _detect_certainly(text: str, *, names: bool) -> str | None:
     """Return the issue code of personal data that a cell can hardly be anything else than."""
     if len(text) > MAX_CELL:

@@ -94,6 +94,7 @@ OWNED_TABLES = {mapper.local_table for mapper in Base.registry.mappers if issubc
 
 log = structlog.get_logger("service")
 Item = TypeVar("Item")
+FEW = 100  # rows that are looked up at once; before more are, it is checked whether there is anything to find
 
 
 def chunks(items: Sequence[Item], size: int = 500) -> Iterator[Sequence[Item]]:

@@ -57,10 +57,10 @@ def list_words(texts: Iterable[str | None]) -> list[str]:
 
 def _list_parts(word: str) -> list[str]:
     """List what follows each sign inside a word, and each character of a script without blanks."""
-    starts = {match.start() for match in AFTER_SIGN.finditer(word)}
+    starts = [match.start() for match in AFTER_SIGN.finditer(word)]
     if not word.isascii():
-        starts |= {match.start() for match in UNSPACED.finditer(word)}
-    return [word[start:] for start in sorted(starts - {0})]
+        starts = sorted({*starts, *(match.start() for match in UNSPACED.finditer(word))} - {0})
+    return [word[start:] for start in starts]
 
 
 def is_found_by(word: str, kind: str) -> ColumnElement[bool]:

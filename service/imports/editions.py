@@ -82,8 +82,7 @@ def compare(session: Session, import_: Import, groups: Sequence[SupplierRows], *
     previous = find_previous(session, import_, listed)
     before = editions.load_listed(session, previous.id) if previous is not None else {}
     questions = editions.list_compared(
-        {question for listed in before.values() for question in listed.given},
-        {question for row in rows for question in row.listed.given},
+        set().union(*(listed.given for listed in before.values())), set().union(*(row.listed.given for row in rows))
     )
     likely = _find_likely(session, rows, named) if is_preview else {}
     described = [
@@ -214,7 +213,7 @@ def _describe(
     earlier = before.get(row.supplier_id or "")
     if earlier is not None:
         # What a row under an old key says about name and place is not used, so it is no difference either.
-        compared = set(questions) - ({*IDENTITY, *PLACE} if row.group.by_alias else set())
+        compared = set(questions) - {*IDENTITY, *PLACE} if row.group.by_alias else questions
         changes = editions.list_changes(earlier, row.listed, compared)
         return _build_entry(row, editions.name_state(changes), changes) if changes else None
     if likely is not None:

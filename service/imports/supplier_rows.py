@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -157,7 +157,8 @@ def list_known_supplier_issues(
             end = start + len(batch.rows)
             keys = [matched.keys.get(row_key.key, row_key.key) for row_key in row_keys[start:end]]
             issues += _list_strangers(batch, keys, matched)
-            issues += _list_known(session, parsed, batch, [recognised.get((kind, key), key) for key in keys])
+            keys = [recognised.get((kind, key), key) for key in keys]
+            issues += _list_known(session, parsed, batch, keys, matched.stored_numbers)
             start = end
     return issues
 
@@ -181,15 +182,17 @@ def _list_strangers(batch: Batch, keys: Sequence[str], matched: Matched) -> list
     ]
 
 
-def _list_known(session: Session, parsed: ParsedUpload, batch: Batch, keys: list[str]) -> list[Issue]:
+def _list_known(
+    session: Session, parsed: ParsedUpload, batch: Batch, keys: list[str], stored_numbers: Collection[str]
+) -> list[Issue]:
     issues = []
     merged = identity.find_merged(session, batch.kind, keys)
     if merged:
         seen = _describe_merged(batch, keys, merged)
         issues.append(build_issue("known.merged", file=batch.file, sheet=batch.sheet, seen=seen))
         keys = [merged[key].key if key in merged else key for key in keys]
-    stored_keys: set[str] = set()
-    for some in chunks(keys):
+    stored_keys = {key for key in keys if key in stored_numbers}
+    for some in chunks([key for key in keys if key not in stored_numbers]):
         query = select(Supplier.key).where(Supplier.kind == batch.kind, Supplier.key.in_(some))
         stored_keys.update(session.scalars(query))
     # A returned form contains answers or declined answers, even if it is entirely blank.

@@ -140,4 +140,5 @@ def list_agencies_named_before(session: Session, sites: Sequence[Supplier]) -> d
 
 def select_agency_scores(answers: Mapping[str, Any], scores: Mapping[str, float]) -> dict[str, float]:
     """Return the scores of the agencies that answers name, by key."""
-    return {key: scores[key] for key in map(name_key, get_named_agencies(answers)) if key in scores}
+    named = get_named_agencies(answers) if scores else ()
+    return {key: scores[key] for key in map(name_key, named) if key in scores}

@@ -22,7 +22,7 @@ from risk_models.cases.rules import list_case_rules
 from service.assessment.assess import Batch
 from service.case_reading.records import CaseRecord, link_to_suppliers
 from service.db.case_tables import StoredCase, StoredFinding
-from service.db.session import chunks
+from service.db.session import FEW, chunks
 
 Findings = Mapping[str, Sequence[StoredFinding]]
 
@@ -95,7 +95,8 @@ def get_case_evidence(
     ``newly_linked``: cases that are being linked, with the ids of their suppliers.
     """
     cases_by_supplier: dict[str, list[StoredCase]] = defaultdict(list)
-    for chunk in chunks(ids):
+    has_cases = len(ids) <= FEW or session.scalars(select(StoredCase.id).limit(1)).first() is not None
+    for chunk in chunks(ids if has_cases else ()):
         for case in session.scalars(select(StoredCase).where(StoredCase.supplier_id.in_(chunk))):
             cases_by_supplier[str(case.supplier_id)].append(case)
     for case, supplier_id in newly_linked:

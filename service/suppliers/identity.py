@@ -17,7 +17,7 @@ from questionnaires.places import names_region_that_outweighs_all
 from risk_models.answers import Answers
 from risk_models.name_normalize import name_key
 from service.audit import record_event
-from service.db.session import chunks
+from service.db.session import FEW, chunks
 from service.db.supplier_words import replace_words
 from service.db.tables import MergedKey, Supplier
 from service.errors import not_found
@@ -37,7 +37,6 @@ IDENTIFIERS = ("imo", "lei", "licence_number", "registration_number")
 REGISTERED = ("licence_number", "registration_number")  # unique only within a country
 PLACE = ("country", "region", "city", "address", "postal_code", "latitude", "longitude")
 REGION_NAMING = ("region", "city")
-FEW_KEYS = 100  # which are looked up at once, without a look at whether there are any aliases
 LOCK_CLASS = 0x534B  # identifies the locks of keys among the advisory locks of the database
 NUMBERS = ("reference", *IDENTIFIERS)
 KEYED = (*NUMBERS, "name", "name_local", "country", "address")
@@ -238,12 +237,13 @@ def find_known(session: Session, kind: str, keys: Iterable[str]) -> dict[str, Kn
 
 
 class Matched(NamedTuple):
-    """The keys under which rows are stored, by the keys that they were given; and the rows whose number a stored supplier with
-    another name has, by the key of the row.
+    """The keys under which rows are stored, by the keys that they were given; the rows whose number a stored supplier with
+    another name has, by the key of the row; and the numbers of rows under which a supplier is stored, as keys.
     """
 
     keys: Mapping[str, str]
     strangers: Mapping[str, KnownSupplier]
+    stored_numbers: Collection[str]
 
 
 def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> Matched:
@@ -268,7 +268,7 @@ def match_to_stored(session: Session, kind: str, rows: Mapping[RowKey, Row]) -> 
         same_place = [row_key for row_key in candidates if row_key.key == place_key(known[key].answers)]
         if same_place or len(candidates) == 1:
             keys[(same_place or candidates)[0].key] = key
-    return Matched(keys, strangers)
+    return Matched(keys, strangers, known.keys())
 
 
 def _is_stranger(key: str, row: Row, stored: Row) -> bool:
@@ -283,7 +283,7 @@ def find_merged(session: Session, kind: str, keys: Iterable[str]) -> dict[str, S
     """Return, for those keys that are aliases, the supplier each was merged into."""
     distinct = list(dict.fromkeys(keys))
     found: dict[str, Supplier] = {}
-    if len(distinct) > FEW_KEYS:  # most registers have no aliases at all
+    if len(distinct) > FEW:  # most registers have no aliases at all
         query = select(MergedKey.id).where(MergedKey.kind == kind).limit(1)
         if session.scalars(query).first() is None:
             return found

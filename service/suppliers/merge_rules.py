@@ -90,7 +90,7 @@ class RiskLookup:
 
     def answers_practice(self, row: Row) -> bool:
         """Return whether a row answers, or declines, any question about practice."""
-        return any(row.get(question) is not None for question in row.keys() & self.practice_questions)
+        return any(answer is not None and question in self.practice_questions for question, answer in row.items())
 
     def is_less_risky(self, question: str, before: object, after: object) -> bool:
         """Return whether an answer is less risky than the one before it, or cannot be compared with it."""

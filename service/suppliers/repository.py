@@ -257,7 +257,7 @@ def _write_suppliers(
     renamed: dict[str, tuple[str | None, ...]] = {}
     for j, (key, supplier_id) in enumerate(zip(save.keys, save.ids, strict=True)):
         latest = {"latest_id": results[j]["id"], "assessed_at": origin.at, "updated_at": origin.at}
-        columns = _identity_columns(save.answers[j]) | summaries[j] | latest
+        columns = {**_identity_columns(save.answers[j]), **summaries[j], **latest}
         is_form = origin.brings_answers and "form_returned" in save.received[j]
         if is_form and not (
             key in save.stored and is_older_form(save.received[j], save.stored[key].form_answers or {})
@@ -278,7 +278,7 @@ def _write_suppliers(
                 set_committed_value(stored, column, value)
         else:
             first = {"id": supplier_id, "kind": save.kind, "key": key, "version": 1, "created_at": origin.at}
-            new.append(first | {"form_answers": None} | columns)
+            new.append({**first, "form_answers": None, **columns})
     for rows in changed.values():
         update_rows(session, Supplier, rows)
     if new:

@@ -63,7 +63,7 @@ def _merge_supported(
     entered_on: date | None,
 ) -> dict[str, Any]:
     merged = merge_answers(stored, incoming, risk_lookup, kind, entered_on)
-    if merged == incoming == stored:  # nothing new, and the row was valid on that day when it came in
+    if merged == stored == incoming:  # nothing new, and the row was valid on that day when it came in
         return merged
     checked = recheck_merged(kind, merged, on)
     unsupported = list_unsupported_denials(kind, _hashable({**stored, **incoming}), on.isoformat())

@@ -29,7 +29,7 @@ from risk_models.model import Indicator, Model
 from service.assessment.evidence_entries import REPORTED_STEP, STEP, get_step_id, without_step_evidence
 from service.assessment.models_in_force import list_models_in_force
 from service.db.remediation_tables import Finding, Step, StepFinding, StepVerification
-from service.db.session import chunks
+from service.db.session import FEW, chunks
 from service.jobs.kinds import COUNT_VERIFIED_STEPS
 from service.jobs.table import enqueue
 from service.suppliers.confirmations import Voucher, confirm_piece
@@ -77,8 +77,11 @@ def queue_assessment(session: Session, supplier_id: str, on: date, by: str) -> N
 def list_outcomes(session: Session, supplier_ids: Collection[str]) -> dict[str, list[Outcome]]:
     """Return the outcomes of the closed steps of suppliers by the id of the supplier, in the order of the checks."""
     outcomes: dict[str, list[Outcome]] = defaultdict(list)
+    is_closed = Step.state == "closed"
+    if len(supplier_ids) > FEW and session.scalars(select(Step.id).where(is_closed).limit(1)).first() is None:
+        return outcomes
     for chunk in chunks(sorted(supplier_ids)):
-        closed = select(Step).where(Step.supplier_id.in_(chunk), Step.state == "closed")
+        closed = select(Step).where(Step.supplier_id.in_(chunk), is_closed)
         steps = {step.id: step for step in session.scalars(closed)}
         if not steps:
             continue

@@ -47,7 +47,7 @@ from service.wiring.server import Server
 
 GRACE_SECONDS = 20.0  # for which requests that have arrived are still handled when the service stops
 NEW_OBJECTS = (
-    10_000  # after which the newest objects are searched for garbage: a job or a page creates many that stay a while
+    100_000  # after which the newest objects are searched for garbage: a job or a page creates many that stay a while
 )
 SHUTDOWN_TIMEOUT = 10.0  # seconds that a job has to end or reach its next checkpoint when the service stops
 

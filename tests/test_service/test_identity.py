@@ -20,7 +20,7 @@ from sqlalchemy.exc import NoResultFound
 
 from service.blob_store.folder import FolderStore
 from service.clock import now
-from service.db.session import Database
+from service.db.session import FEW, Database
 from service.db.tables import AgencyName, MergedKey, Result, Supplier, new_id
 from service.erasure.organisation import erase_organisation
 from service.errors import DomainError
@@ -141,7 +141,7 @@ def test_keys_of_a_chain_of_merges_find_the_last_supplier(database: Database, ha
     with database.for_organisation(harbour, write=False) as session:
         old = identity.list_aliases(session, session.get_one(Supplier, third))
         assert [each.named for each in old] == ["A", "B"]
-        keys = ["ref:a", "ref:b", "ref:c", *(f"ref:{number}" for number in range(identity.FEW_KEYS))]
+        keys = ["ref:a", "ref:b", "ref:c", *(f"ref:{number}" for number in range(FEW))]
         found = identity.find_merged(session, "site", keys)
         assert {key: supplier.id for key, supplier in found.items()} == {"ref:a": third, "ref:b": third}
         assert identity.find_merged(session, "agency", keys) == {}
