@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -235,7 +234,10 @@ def from_rows(rows: Iterable[Mapping[str, Any]]) -> Answers:
         return Answers(
             1, {question: _build_single_column(_normalize_value(question, value)) for question, value in answers}
         )
-    questions = dict.fromkeys(chain.from_iterable(suppliers))
+    questions: dict[str, None] = {}
+    for row in suppliers:
+        if not row.keys() <= questions.keys():  # most rows answer what those before them do
+            questions |= dict.fromkeys(row)
     return Answers(
         len(suppliers),
         {question: _encode_column(question, [row.get(question) for row in suppliers]) for question in questions},

@@ -190,6 +190,11 @@ def test_personal_data_is_detected_inside_a_sentence(text):
     assert detect_personal_data(f"the report of May says that {text} was asked twice")
 
 
+@pytest.mark.parametrize("text", ["Großhandel: told by Mr Xan", "Straße 5, Ms Bir", "İzmir, Mr Xan"])
+def test_a_name_is_detected_after_a_letter_that_is_two_in_lower_case(text):
+    assert detect_personal_data(text) == "person.name"
+
+
 @pytest.mark.parametrize("text", ALLOWED)
 def test_places_jobs_amounts_and_ordinary_words_are_allowed(text):
     assert detect_personal_data(text) is None
