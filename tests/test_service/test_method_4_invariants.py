@@ -208,7 +208,9 @@ def test_a_declined_flag_gains_no_level_over_one_of_a_country_with_a_documented_
         assert declined[number] >= answered[number] - SMALL, number
     assert declined["worst"] >= answered["worst"] - 1
     assert declined["level"] != "low"
-    if row.get("country", "declined") != "declined":  # without a flag and a country, no place is known: insufficient evidence
+    if (
+        row.get("country", "declined") != "declined"
+    ):  # without a flag and a country, no place is known: insufficient evidence
         assert get_queue_rank(declined)[0] >= get_queue_rank(answered)[0]
 
 
