@@ -31,7 +31,7 @@ def confirm_import(
     """Confirm a previewed import. With changed options the files are read again first; with the same ones they are assessed
     now. Raises DomainError: ``not_found``, ``import.state``, ``field.unknown``, ``jobs.too_many``.
     """
-    import_ = get_import(session, import_id)
+    import_ = get_import(session, import_id, lock=True)
     if import_.state != "previewed":
         raise DomainError(
             "import.state",

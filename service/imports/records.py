@@ -17,9 +17,10 @@ from service.imports.pipeline import Choices, Correction, RedactedFile, RowChoic
 from service.imports.vouching import Vouching
 
 
-def get_import(session: Session, import_id: str) -> Import:
-    """Return an import by id. Raises DomainError, 404, if there is none."""
-    import_ = session.scalars(select(Import).where(Import.id == import_id)).first()
+def get_import(session: Session, import_id: str, *, lock: bool = False) -> Import:
+    """Return an import by id, locked until the transaction ends if asked. Raises DomainError, 404, if there is none."""
+    query = select(Import).where(Import.id == import_id)
+    import_ = session.scalars(query.with_for_update() if lock else query).first()
     if import_ is None:
         raise DomainError("not_found", 404, "Import not found.")
     return import_

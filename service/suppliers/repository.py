@@ -365,7 +365,8 @@ def reassess(session: Session, ids: Iterable[str], on: date, at: datetime, by: s
     A supplier that was assessed on the day after ``on``, because that day had begun where its organisation is, is assessed as of
     that day again: its answers of that day would not count on the day before.
     """
-    suppliers = session.scalars(select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id)).all()
+    query = select(Supplier).where(Supplier.id.in_(list(ids))).order_by(Supplier.id).with_for_update()
+    suppliers = session.scalars(query).all()
     latest = session.scalars(select(Result).where(Result.id.in_([supplier.latest_id for supplier in suppliers])))
     results = {result.supplier_id: result for result in latest}
     days = {id_: result.on if result.on == on + timedelta(days=1) else on for id_, result in results.items()}
