@@ -18,7 +18,7 @@ import numpy as np
 from questionnaires.form import Questionnaire
 from questionnaires.lookups import LISTS_DIR, DataFileError
 from questionnaires.parse.answer import CANNOT_APPLY, DECLINED, NOT_APPLICABLE, RESERVED_ANSWERS, Value
-from questionnaires.validation.context import IssueText, Mask, ValidationContext
+from questionnaires.validation.context import AnswerColumn, IssueText, Mask, ValidationContext
 from questionnaires.validation.returned_forms import ReturnedForms
 
 FILE = "lists/contradictions.toml"
@@ -205,36 +205,53 @@ def list_unsupported_denials(kind: str, answers: Mapping[str, Value], as_of: str
 
 
 def iter_migrant_pairs(context: ValidationContext, form: Questionnaire) -> Iterator[Pair]:
-    """Yield where "no migrants" meets a share of migrants, a number of them, or a foreign country that workers come from.
+    """Yield where "no migrants" meets a share of migrants, a number of them, or a foreign country that workers come from; for an
+    agency, countries of origin and of placement that differ.
 
     If the number of workers is known, :func:`~questionnaires.validation.rules.reconcile_migrant_share` compares the numbers
     with the share.
     """
     count, share = context.answers.get("workers_migrant"), context.answers.get("migrant_pct")
-    if form.kind != "site" or (count is None and share is None):
+    if count is None and share is None:
         return
     nowhere: Mask = np.zeros(len(context.rows), dtype=np.bool_)
+    none = count.equals(0.0) if count else nowhere
+    if form.kind != "site":
+        crossing = find_crossings(context, none)
+        for question in ("destination_countries", "worker_origin_countries"):
+            told = context.answers.get(question)
+            yield Pair("workers_migrant", question, none, crossing & told.answered if told else nowhere)
+        return
     total = context.answers.get("workers_total")
     no_total = np.True_ if total is None else ~total.answered
-    if count and (none := count.equals(0.0)).any():
+    if none.any():
         yield Pair("workers_migrant", "migrant_pct", none, share.to_numbers() > 0 if share else nowhere)
     if share and (none := share.equals(0.0)).any():
         revealed = (count.to_numbers() > 0) & no_total if count else nowhere
         yield Pair("migrant_pct", "workers_migrant", none, revealed)
     for question, answers in (("workers_migrant", count), ("migrant_pct", share)):
         if answers and (none := answers.equals(0.0)).any():
-            yield Pair(question, "worker_origin_countries", none, find_foreign_origins(context, none))
+            yield Pair(question, "worker_origin_countries", none, find_crossings(context, none))
 
 
-def find_foreign_origins(context: ValidationContext, where: Mask) -> Mask:
-    """Return in which of some rows workers come from another country than that of the row."""
-    origins, country = context.answers.get("worker_origin_countries"), context.answers.get("country")
-    foreign: Mask = np.zeros(len(context.rows), dtype=np.bool_)
-    for row in np.flatnonzero(where & origins.answered) if origins else ():
-        codes = origins.values[origins.codes[row]]  # type: ignore[union-attr]
-        own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else None
-        foreign[row] = isinstance(codes, tuple) and any(code != own for code in codes)
-    return foreign
+def find_crossings(context: ValidationContext, where: Mask) -> Mask:
+    """Return in which of some rows workers come from another country than they work in; the country of the row stands for either
+    if it is not told.
+    """
+    country = context.answers.get("country")
+    told = [context.answers.get(question) for question in ("worker_origin_countries", "destination_countries")]
+    crossing: Mask = np.zeros(len(context.rows), dtype=np.bool_)
+    answered = np.logical_or.reduce([crossing, *(answers.answered for answers in told if answers)])
+    for row in np.flatnonzero(where & answered).tolist():
+        own = country.values[country.codes[row]] if country and country.codes[row] >= 0 else ""
+        origins, places = (_list_countries(answers, row) or {own} for answers in told)
+        crossing[row] = origins != places
+    return crossing
+
+
+def _list_countries(answers: AnswerColumn | None, row: int) -> set[Value]:
+    codes = answers.values[answers.codes[row]] if answers and answers.codes[row] >= 0 else None
+    return set(codes) if isinstance(codes, tuple) else set()
 
 
 def reject_contradicted(context: ValidationContext, pair: Pair, where: Mask) -> None:

@@ -74,3 +74,21 @@ def test_every_contradiction_names_questions_and_choices_that_are_asked():
             assert condition.choices <= offered | {choice.code for choice in questions[question].choices}
         assert contradiction.because
         assert contradiction.sources
+
+
+@pytest.mark.parametrize(
+    ("cells", "stands"),
+    [
+        ({"country": "Thailand", "destination_countries": "Qatar"}, False),
+        ({"country": "Thailand", "worker_origin_countries": "Myanmar"}, False),
+        ({"destination_countries": "Qatar", "worker_origin_countries": "Nepal"}, False),
+        ({"country": "Sweden", "destination_countries": "Norway", "worker_origin_countries": "Norway"}, True),
+        ({"country": "Thailand", "destination_countries": "Thailand"}, True),
+        ({"destination_countries": "Qatar"}, False),
+        ({"country": "Thailand"}, True),
+    ],
+)
+def test_an_agency_that_places_workers_abroad_places_migrants(cells, stands):
+    submission = submit_row(AGENCY, workers_migrant="0", **cells)
+    assert (get_answers(submission, "workers_migrant") == [0.0]) == stands
+    assert ("answer.contradicted" in [issue.code for issue in submission.issues]) == (not stands)
