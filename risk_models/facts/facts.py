@@ -209,6 +209,7 @@ class FactSnapshot:
         codes = (f"{origin}>{destination}", f"{origin}>*", f"*>{destination}")
         return tuple(known for known in (self.get_fact("corridor", code, fact) for code in codes) if known is not None)
 
+    @lru_cache(maxsize=10_000)  # noqa: B019  a text is read for several models and facts; few snapshots are in use
     def find_goods(self, text: str) -> tuple[str, ...]:
         """Return the goods named in a product text, recognised by words in many languages or by HS codes with a dot (0306.17)."""
         normalized = normalize_text(text)

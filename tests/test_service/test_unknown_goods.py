@@ -23,7 +23,7 @@ def test_a_product_that_no_list_knows_is_reported_by_country_and_sector_with_the
     assert (first.cells, first.count, first.seen) == (("D2", "D4"), 2, "xq-7")
     assert "shrimp" in first.expected
     assert "Thailand" in first.expected
-    assert "write it as it is listed here" in first.describe()
+    assert "write it as listed here" in first.describe()
     assert (second.cells, second.count) == (("D5",), 1)
 
 
