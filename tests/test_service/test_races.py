@@ -17,6 +17,7 @@ from service.db.import_tables import Import
 from service.db.job_tables import Job
 from service.db.session import Database
 from service.db.tables import Result, Supplier
+from service.erasure.erase import erase_supplier
 from service.errors import DomainError
 from service.imports import confirming
 from service.jobs.kinds import ASSESS_IMPORT, READ_IMPORT
@@ -99,3 +100,19 @@ def test_an_import_is_confirmed_or_read_again_and_never_both(
         assert session.scalars(select(Job.kind).where(Job.kind.in_((ASSESS_IMPORT, READ_IMPORT)))).all() == [
             ASSESS_IMPORT
         ]
+
+
+def test_a_supplier_that_is_erased_while_it_is_reassessed_does_not_come_back(
+    server: Database, harbour: str, monkeypatch: pytest.MonkeyPatch
+):
+    def erase() -> None:
+        with server.for_organisation(harbour) as session:
+            erase_supplier(session, suppliers.get_supplier(session, "site", "S-1", lock=True), AT, "user:ana")
+
+    others = meanwhile(monkeypatch, suppliers, "answers_with_entry_dates", erase)
+    with server.for_organisation(harbour) as session:
+        suppliers.reassess(session, session.scalars(select(Supplier.id)).all(), AT.date(), AT, "user:ben")
+    others[0].result()
+    with server.for_organisation(harbour) as session:
+        assert session.scalars(select(Supplier.id)).all() == []
+        assert session.scalars(select(Result.id)).all() == []
