@@ -50,11 +50,15 @@ class Act:
     sees_worker_derived: bool
 
 
-def confirm_evidence(session: Session, supplier: Supplier, piece_id: str, voucher: Voucher, act: Act) -> None:
-    """Confirm a piece of evidence of a supplier and reassess it. Raises DomainError as ``confirm_entry`` does, and
-    ``evidence.of_step``, 409.
+def confirm_evidence(
+    session: Session, supplier: Supplier, piece_id: str, voucher: Voucher, act: Act, *, seen: str | None = None
+) -> None:
+    """Confirm a piece of evidence of a supplier and reassess it. ``seen``: the version of the supplier, whose answers were read
+    with the piece; None for any. Raises DomainError as ``confirm_entry`` does, and 409: ``evidence.of_step``;
+    ``evidence.answers_changed``.
     """
     _lock(session, [supplier.id])
+    _check_seen(supplier, seen)
     _confirm(session, supplier, piece_id, voucher, act)
     reassess(session, [supplier.id], act.on, act.at, act.by, CAUSE)
 
@@ -116,11 +120,14 @@ def _validate_piece(kind: str, piece: Mapping[str, Any], on: date) -> dict[str, 
 
 
 class ChosenPiece(NamedTuple):
-    """A piece of evidence of a supplier, by their ids, and the questions to confirm it for (none: all that it covers)."""
+    """A piece of evidence of a supplier, by their ids, the questions to confirm it for (none: all that it covers), and the
+    version of the supplier whose answers were read with it (None: any).
+    """
 
     supplier_id: str
     piece_id: str
     covers: tuple[str, ...] = ()
+    seen: str | None = None
 
 
 class RefusedPiece(NamedTuple):
@@ -157,6 +164,7 @@ def confirm_in_bulk(session: Session, chosen: Sequence[ChosenPiece], voucher: Vo
         try:
             if supplier is None:
                 raise not_found("Supplier not found.")
+            _check_seen(supplier, each.seen)
             _confirm(session, supplier, each.piece_id, replace(voucher, covers=each.covers or voucher.covers), act)
             confirmed.append(each)
         except DomainError as error:
@@ -172,6 +180,17 @@ def _lock(session: Session, ids: Sequence[str]) -> dict[str, Supplier]:
     query = select(Supplier).where(Supplier.id.in_(ids), Supplier.deleted_at.is_(None)).order_by(Supplier.id)
     found = session.scalars(query.with_for_update())
     return {supplier.id: supplier for supplier in found}
+
+
+def _check_seen(supplier: Supplier, seen: str | None) -> None:
+    """Refuse to confirm evidence for answers that nobody has read: a supplier may send others in the meantime."""
+    if seen is not None and seen != str(supplier.version):
+        raise DomainError(
+            "evidence.answers_changed",
+            409,
+            "The supplier was reassessed after you opened the page, so its answers may have changed. Check them, and then "
+            "confirm the evidence.",
+        )
 
 
 def _get_visible(supplier: Supplier, piece_id: str, act: Act) -> EvidenceEntry:

@@ -147,3 +147,20 @@ def test_what_if_shows_what_confirming_the_claimed_evidence_would_change(app: Fl
     name = re.search(r'name="(evidence\.[0-9a-f]+)"', text)[1]
     text = send(officer, address, **{name: "1", "evidence_grade": ""})
     assert "This assumes that you have confirmed: Audit, 2026-10-03, SMETA-123</p>" in text
+
+
+def test_no_evidence_is_confirmed_for_answers_that_came_after_the_page_was_opened(app: Flask):
+    officer, address = sign_in_as(app, "officer"), f"/suppliers/{app.extensions['S-0']}"
+    text = page(officer, address)
+    seen = {"seen": re.search(r'name="seen" value="(\d+)"', text)[1], "covers": "papers_retention"}
+    selected = re.findall(r'name="piece" value="([^"]+)"', page(officer, "/evidence?grade=audit"))
+    with app.extensions["database"].for_organisation(app.extensions["harbour"]) as session:
+        answers = {"reference": "S-0", "name": "Mill 0", **WHO, **SAFE, "recruitment_fees": "some", "evidence": [AUDIT]}
+        suppliers.save_supplier(session, "site", answers, today("UTC"), now(), "system:test", "api")
+    before, token = score_of(app), form_token(officer)
+    path = f"{address}/evidence/{piece_id(text, 'Audit')}/confirm"
+    assert officer.post(path, data={"csrf_token": token, **seen}).status_code == 409
+    assert "Not confirmed: The supplier was reassessed" in send(
+        officer, "/evidence/confirm", piece=selected, grade="audit"
+    )
+    assert score_of(app) == before

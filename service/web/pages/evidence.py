@@ -32,7 +32,8 @@ def confirm(kind: str, supplier_id: str, piece_id: str) -> AnyResponse:
         raise DomainError("evidence.covers_required", 422, _("Tick at least one question."))
     with write_session() as session:
         supplier = suppliers.get_supplier(session, kind, supplier_id)
-        evidence.confirm_evidence(session, supplier, piece_id, _read_voucher(covers), _get_act())
+        seen = request.form.get("seen")
+        evidence.confirm_evidence(session, supplier, piece_id, _read_voucher(covers), _get_act(), seen=seen)
     flash(_("Evidence confirmed. The supplier has been reassessed."))
     return _show_evidence(kind, supplier_id)
 
@@ -71,8 +72,8 @@ def show_claimed() -> Response:
 def confirm_selected() -> Response | AnyResponse:
     """Confirm the ticked pieces of evidence; an error is shown above the list."""
     chosen = [
-        ChosenPiece(supplier_id, piece_id)
-        for supplier_id, _separator, piece_id in (each.partition(" ") for each in request.form.getlist("piece"))
+        ChosenPiece(supplier_id, piece_id, seen=seen)
+        for supplier_id, piece_id, seen in (f"{each}  ".split(" ")[:3] for each in request.form.getlist("piece"))
     ]
     try:
         if not chosen:
