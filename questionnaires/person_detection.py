@@ -165,10 +165,11 @@ def has_company_word(text: str) -> bool:
 
 
 def has_legal_form(text: str) -> bool:
-    """Return whether a text is a name with a legal form: "Alder Fishing Co., Ltd"."""
+    """Return whether a text is a name with a legal form: "Alder Fishing Co., Ltd"; not a code, such as "AG-0516"."""
     forms = load_common_words().legal_forms
-    words = [fold_text(word) for word in PLAIN_WORD.findall(text)]
-    if len(words) > 1 and (words[-1] in forms or words[0] in forms):
+    words = [fold_text(word) for word in PLAIN_WORD.findall(text.replace(".", ""))]
+    has_form = len(words) > 1 and (words[-1] in forms or words[0] in forms)
+    if has_form and any(len(word) > 1 and not any(map(str.isdigit, word)) and word not in forms for word in words):
         return True
     return any(len(form) > 1 and not form.isascii() and form in text.replace(" ", "") for form in forms)
 

@@ -14,6 +14,7 @@ from questionnaires.validation.headers import read_header
 MAX_HEADER_ROWS = 4
 MAX_HEADER = 120  # characters; a longer text is a sentence
 UNIT = re.compile(r"[(\[（].{0,40}[)\]）]|%|no\.?|nr\.?|n°|#|number|[a-z$€£]{2,4}", re.IGNORECASE)
+STATEMENT = re.compile(r"[:：]\s{0,3}[^\W_]")
 LABEL = re.compile(r"[^\W\d_]|%|#|№")
 
 
@@ -142,7 +143,8 @@ def _continues_below(grid: Grid, first: int, row: int, known: Headers) -> bool:
         return False
     above_cells, below_cells = grid.get_cells(row), grid.get_cells(below)
     translated = [known.find(text) & known.find(above_cells.get(column, "")) for column, text in below_cells.items()]
-    if sum(map(bool, translated)) >= 2 and sum(map(bool, translated)) * 2 > len(below_cells):
+    alike = sum(map(bool, translated))
+    if alike >= 3 or (alike == 2 and len(below_cells) == 3):
         return fold_text("".join(above_cells.values())) != fold_text("".join(below_cells.values()))
     name_columns = [
         column
@@ -165,6 +167,8 @@ def _groups_above(grid: Grid, row: int) -> bool:
     if not _is_label_row(grid, above):
         return False
     cells = grid.get_cells(above)
+    if any(map(STATEMENT.search, cells.values())):
+        return False  # "(Unit: persons)", "As of: 30 September"
     header_columns = grid.get_cells(row).keys()
     merged = [column for column in cells if grid.merged.get((above, column), (above, column))[1] > column]
     covered = [set(range(column, grid.merged[above, column][1] + 1)) & header_columns for column in merged]

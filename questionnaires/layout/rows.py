@@ -31,6 +31,7 @@ FOOTNOTE = re.compile(r"(?:\*{1,4}|[†‡§¹²³⁴⁵⁶]|\[\d{1,2}\]|\(\d{1,
 NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?[\d.,'\s]{1,30}\s?[%)]?|n/?a|-{1,3}|–|—", re.IGNORECASE)
 RULE = re.compile(r"[\W_]+")
 WORD = re.compile(r"[^\W_]+")
+OR = re.compile(r"[/|()]")
 LABEL_END = re.compile(r"[:：.]")
 COUNTED = re.compile(r"[^\W\d_]+")
 YEAR_OR_DATE = re.compile(
@@ -238,6 +239,8 @@ class RowClassifier:
         is_few = len(cells) <= MAX_FEW and len(cells) <= max(1.0, self.usual - 1)
         if row == self.first_row and self._numbers_columns(texts):
             return Finding("left_out", "column_numbers")
+        if row == self.first_row and self._says_how_to_fill_in(texts):
+            return Finding("left_out", "note")
         if all(RULE.fullmatch(value) for value in texts) and len(texts) > 1:
             return Finding("left_out", "line")
         if is_few and self.words.pages.fullmatch(text.casefold()):
@@ -261,6 +264,10 @@ class RowClassifier:
         letters = [chr(ord("a") + number) for number in range(len(bare))] if len(bare) <= 26 else []
         return len(bare) >= 3 and bare in (numbers, letters)
 
+    def _says_how_to_fill_in(self, texts: list[str]) -> bool:
+        """Return whether a row under the headers says what to write into each column: "Pick one", "Y or N", "Number"."""
+        return len(texts) >= 3 and 2 * sum(fold_text(text) in self.words.guidance for text in texts) > len(texts)
+
     def _find_sum(self, cells: Mapping[int, str]) -> Finding | None:
         """Return what to do with a row that is a sum: its word, a country or a count beside it, and otherwise only numbers."""
         column, text = next(
@@ -276,7 +283,8 @@ class RowClassifier:
         others = [other for place, other in cells.items() if place != column]
         is_only_numbers = all(NUMBER.fullmatch(other) or fold_text(other) in self.common.nothing for other in others)
         label = fold_text(text)
-        if label in self.words.totals or label in self.words.subtotals:
+        labels = {fold_text(part) for part in OR.split(text)} - {""}  # "Tổng cộng / Total"
+        if label in self.words.totals or labels <= self.words.totals | self.words.subtotals:
             # The existing rule for the last row accepts its label in any column before the country.
             return SUBTOTAL if is_only_numbers or len(others) < self.usual / 2 else None
         rest = strip_sum(text)

@@ -28,6 +28,7 @@ class LayoutWords:
     subtotals: frozenset[str]
     counted: frozenset[str]
     notes: frozenset[str]
+    guidance: frozenset[str]
     pages: re.Pattern[str]
     nothing_listed: frozenset[str]
     world_regions: frozenset[str]
@@ -58,6 +59,7 @@ def load_layout_words() -> LayoutWords:
         subtotals=_fold(data["subtotals"]),
         counted=_fold(data["counted"]),
         notes=_fold(data["notes"]),
+        guidance=_fold(data["guidance"]),
         pages=re.compile(
             rf"\W{{0,3}}(?:(?:{page})[\s.:]{{0,3}}{number}(?:\s?(?:{page}))?|{number}\s?(?:{page}))"
             rf"(?:\s?(?:{of})\s?{number})?\W{{0,3}}"

@@ -13,6 +13,7 @@ from questionnaires.validation.column_values import (
     MIN_TEXTS,
     NUMBER,
     SEVERAL,
+    STATUSES,
     SUPPORTED,
     VALUE_KINDS,
     Verdict,
@@ -20,6 +21,7 @@ from questionnaires.validation.column_values import (
     build_test,
     is_address,
     is_country,
+    is_status,
     is_supported,
 )
 from questionnaires.validation.headers import (
@@ -41,6 +43,7 @@ HEADQUARTERS = ("hq", "headquarter", "headoffice")
 VESSEL_QUESTIONS = frozenset({"call_sign", "flag", "gear", "imo", "vessel_type"})
 GROUPS = frozenset({"workers_total", "workers_migrant", "workers_female", "workers_temporary", *SHARES.values()})
 WHOLE = re.compile(r"[0-9]{1,3}(?:,?[0-9]{3})*")
+LISTED = 0.3  # the share of texts with several countries, from which on these are not where an agency is
 QUANTITIES = ("number", "money", "percent")
 
 
@@ -146,12 +149,17 @@ class ClaimCollector:
         """Return whether the other columns (which ask ``asked``) and its own values show that a column answers the question of
         a context.
         """
-        asked = self.asked if asked is None else asked
-        is_beside = context.also <= asked and (not context.beside or bool(context.beside & asked))
-        if not is_beside or any(self.table.names(other, context.unless) for other in range(len(self.table.headers))):
+        if not self.is_beside(context, self.asked if asked is None else asked):
             return False
         return context.question in self.table.form.by_id and are_answers(
             self.table.form.by_id[context.question], self.table.texts(index)
+        )
+
+    def is_beside(self, context: Context, asked: set[str]) -> bool:
+        """Return whether the other columns, which ask ``asked``, are those of a context, and no header has another word."""
+        is_beside = context.also <= asked and (not context.beside or bool(context.beside & asked))
+        return is_beside and not any(
+            self.table.names(other, context.unless) for other in range(len(self.table.headers))
         )
 
     def is_reference(self, index: int, has_names: bool) -> bool:
@@ -175,7 +183,7 @@ class ClaimCollector:
         """Return the question of a column that counts people, or that of their share if its values are written in per cent; for
         a contact, that of phone numbers or of names of companies if these are its values; that of names, if no other column has
         them, also for an industry and the like; for an address, that of cities, and the other
-        way round; for
+        way round; for the country of an agency, those that it sends workers to; for housing, its type or number of places; for
         agencies, whether there are any, or the other way round; for pay, the amount of it.
         """
         table, form = self.table, self.table.form
@@ -199,6 +207,12 @@ class ClaimCollector:
             return "agencies"
         if question == "wage_level" and len(texts) >= MIN_TEXTS and table.consists_of(index, NUMBER.fullmatch):
             return "wage"
+        if question == "country" and form.kind == "agency" and table.consists_of(index, is_list, LISTED):
+            return "destination_countries"  # "Country of operation"
+        if question == "housing" and texts and not any(map(build_test(form.by_id[question]), texts)):
+            if not table.consists_of(index, WHOLE.fullmatch):
+                return "housing_type"  # "Hostel"
+            return "housing_places" if table.names(index, self.words.suffixes["housing_places"]) else question
         if question in COUNTED and texts and not table.may_be_share(index):
             return COUNTED[question]  # "% or no. of women"
         share = SHARES.get(question, "")
@@ -232,6 +246,8 @@ class ClaimCollector:
         context = self.words.told_by.get(question)
         if context and claim.unclear and self.is_told(context, claim.column):
             return True
+        if context and claim.unclear and question in STATUSES and self.is_beside(context, self.asked):
+            return self.table.consists_of(claim.column, is_status)  # each register has words of its own for it
         if claim.unclear:  # the whole header is understood, and may still mean something else
             lists_several = any(len(SEVERAL.split(text)) > 1 for text in self.table.texts(claim.column))
             is_asked = fold_text(self.table.headers[claim.column]) in self.words.always_asked
@@ -257,6 +273,11 @@ class ClaimCollector:
 def is_country_code(text: str) -> bool:
     """Return whether a text is written as the code of a country; states of other countries have the same."""
     return len(text) <= 3 and text.isupper() and is_country(text)
+
+
+def is_list(text: str) -> bool:
+    """Return whether a text lists several things."""
+    return len([part for part in SEVERAL.split(text) if part.strip()]) > 1
 
 
 def is_yes_or_no(text: str) -> bool:

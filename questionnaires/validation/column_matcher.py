@@ -19,6 +19,7 @@ from questionnaires.person_detection import (
     detect_personal_column,
     detect_personal_data,
     has_company_word,
+    has_legal_form,
     names_a_role,
 )
 from questionnaires.question import Question
@@ -46,6 +47,7 @@ from questionnaires.validation.sheet_columns import UNIQUE_QUESTIONS, SheetColum
 
 DIGITS = re.compile(r"[0-9]+")
 LATIN = re.compile(r"[A-Za-z]")
+LATIN_END = "\u0250"
 SAMPLES = 3  # values shown beside a column
 PLACE_ORDER = ("address", "city", "region", "postal_code")  # which question a text of several parts answers best
 
@@ -128,6 +130,8 @@ class ColumnMatcher:
             best = [claim for claim in usable if self.table.names(claim.column, ("total",))] or best
         elif len(usable) > 1 and question == "region":
             best = self.set_district_apart(best, usable)
+        if len(best) > 1 and question == "name":
+            best = [claim for claim in best if self.table.consists_of(claim.column, has_legal_form)] or best
         if len(best) > 1:
             is_same = self.table.are_equal(question, [claim.column for claim in best])
             best = best[:1] if is_same else self.prefer(question, best)
@@ -142,7 +146,7 @@ class ColumnMatcher:
         """Return the columns of names without the one in another script than Latin, which is read as the local name."""
         local = [claim for claim in claims if self.table.consists_of(claim.column, has_no_latin)]
         is_open = "name_local" in self.table.form.by_id and "name_local" not in self.claims.asked | self.decided
-        has_others = any(self.table.consists_of(claim.column, LATIN.search) for claim in claims)
+        has_others = any(self.table.consists_of(claim.column, is_all_latin) for claim in claims)
         if len(local) != 1 or not is_open or not has_others:
             return claims
         self.read("name_local", local[0].column, "likely")
@@ -200,7 +204,8 @@ class ColumnMatcher:
         others = [claim for claim in claims if claim not in of_sites]
         identify = any(self.table.identifies_rows(claim.column) for claim in others)
         if identify and all(self.table.repeats(claim.column) for claim in of_sites):
-            return list(claims)  # each supplier once, and few plants: those may be the buyer's own
+            of_suppliers = [claim for claim in others if self.table.names(claim.column, self.words.supplier_words)]
+            return of_suppliers or list(claims)  # each supplier once, and few plants: those may be the buyer's own
         are_suppliers = all(self.table.names(claim.column, self.words.supplier_words) for claim in others)
         return of_sites if of_sites and are_suppliers else list(claims)
 
@@ -351,6 +356,12 @@ class ColumnMatcher:
 def has_no_latin(text: str) -> bool:
     """Return whether a text has letters, and none of them is Latin."""
     return any(map(str.isalpha, text)) and not LATIN.search(text)
+
+
+def is_all_latin(text: str) -> bool:
+    """Return whether all letters of a text are Latin, with accents or without; not if it has none."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return bool(letters) and max(letters) < LATIN_END
 
 
 def has_letters(text: str) -> bool:

@@ -30,7 +30,7 @@ MIN_TEXTS = 3  # fewer distinct texts prove nothing
 MIN_TEXTS_AGAINST_TITLE = 5  # and fewer than this do not contradict the plain word "Country"
 MOST, FEW = 0.8, 0.1  # the shares of texts that support a header, and below which they contradict it
 SUPPORTED = 0.6  # the share of texts that show what an answer in words is: our lists of these are never complete
-MAX_NAME_WORDS = 5
+MAX_NAME_WORDS, MAX_STATUS_WORDS = 5, 4
 
 DATE = re.compile(
     r"(?:19|20)[0-9]{2}[-/.][01]?[0-9][-/.][0-3]?[0-9](?:[T ].{0,20})?|[0-3]?[0-9][-/.][0-3]?[0-9][-/.](?:19|20)[0-9]{2}"
@@ -46,7 +46,7 @@ ADDRESS = re.compile(  # words and a number, or parts
 )
 PARTS = re.compile(r"[,،，、]")
 POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
-STATUS = re.compile(r"[^\W\d]+(?: [^\W\d]+){0,3}")
+SHORT_NUMBER = re.compile(r"[0-9]{1,4}(?:[.,][0-9]{1,2})?")
 LETTER = re.compile(r"([A-Za-z])(?:\1{1,3}|[0-9])?[+-]?")  # a mark: "B", "AAA", "C1"
 
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
@@ -65,6 +65,7 @@ CONTRADICTING: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(NUMBERS_OF_COMPANIES, (*NEVER, "country", "person", "company")),
     **dict.fromkeys(DESCRIPTIONS, (*NEVER, "country", "person", "company")),
     "postal_code": (*NEVER, "country", "person", "company", "phone"),
+    "tax_number": (*NEVER, "country", "person", "company", "short_number"),
     "address": (*NEVER, "country", "number"),
     "city": (*NEVER, "country", "number", "company"),
     "region": (*NEVER, "country_name", "company"),
@@ -104,7 +105,7 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
         if rank <= TITLE:
             is_plain = question.id != "country" or len(texts) < MIN_TEXTS_AGAINST_TITLE
             return "neither" if is_plain or share else "contradicts"
-        if question.id in STATUSES and not share and find_share(texts, STATUS.fullmatch) >= MOST:
+        if question.id in STATUSES and not share and find_share(texts, is_status) >= MOST:
             return "neither"
         return "contradicts" if share <= (0 if is_choice else FEW) else "neither"
     if question.id in IDENTIFIERS:
@@ -198,6 +199,11 @@ def is_address(text: str) -> bool:
     return PARTS.search(text) is not None and any(map(str.isdigit, text)) and not has_company_word(text)
 
 
+def is_status(text: str) -> bool:
+    """Return whether a text may be the word of some register for the status of a licence: up to four words without digits."""
+    return len(text.split()) <= MAX_STATUS_WORDS and not any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+
+
 def is_no_region(text: str) -> bool:
     """Return whether a text is a part of the world or a status, and no province: "Asia", "NA-East", "Active"."""
     first, *others = PART.split(text.strip())
@@ -215,6 +221,7 @@ VALUE_KINDS: dict[str, Callable[[str], object]] = {
     "number": NUMBER.fullmatch,
     "phone": PHONE.fullmatch,
     "letter": LETTER.fullmatch,
+    "short_number": SHORT_NUMBER.fullmatch,
     "person": is_person,
     "place": is_address,
     "yes_no": lambda text: fold_text(text) in load_common_words().yes_no and not text.isdigit(),

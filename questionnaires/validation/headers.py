@@ -42,7 +42,9 @@ WITHOUT_BLANK = 4
 LATIN_WORD = re.compile(rf"[A-Za-z]{{{WITHOUT_BLANK},}}")
 SCRIPT_RUNS = re.compile(r"[\x00-\u024F]+|[^\x00-\u024F]+")  # of one word: Latin letters, and letters of another script
 PLURAL = re.compile(r"(?<=[a-z])\((e?s)\)", re.IGNORECASE)  # "Agent(s)"
-NUMBERING = re.compile(r"\A\s*(?:[A-Za-z]{0,2}[0-9]{1,3}(?:[a-z]|\.[0-9]{1,2})?[.):]|[*•-])\s*")
+NUMBERING = re.compile(
+    r"\A\s*(?:[0-9]{1,2}\.[0-9]{1,2}\s|[A-Za-z]{0,2}[0-9]{1,3}(?:[a-z]|\.[0-9]{1,2})?[.):]|[*•-])[\s.…]*"
+)
 
 # Of a question, in surveys and returns: "q3_district", "Q10. Where are passports kept?", "q7a_n_women", "Q6. ...of which women".
 QUESTION_NUMBER = re.compile(r"\A\s*[Qq][0-9]{1,3}[A-Za-z]?(?:_|[.):]\s)[\s.…]*")
@@ -139,8 +141,11 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     exact = _read_words(bare, form) if bare != header else None
     if exact and exact.rank < COMPOSED:
         return exact
-    if people := _read_people(counted, form) or _read_people(bare, form):
-        return people
+    people = _read_people(bare, form)
+    if people is None or people.doubtful:  # "Female (no.)"
+        people = _read_people(counted, form) or people
+    if people:
+        return people if people.questions else None
     if whole or (bare == header and header.isascii() and not SEPARATOR.search(header)):
         return whole
     if joined := _read_words(SEPARATOR.sub(" ", bare), form):
@@ -184,6 +189,8 @@ def _read_people(header: str, form: Questionnaire) -> HeaderReading | None:
     tokens = [token for token in tokens if token not in only_ask and not YEAR.fullmatch(token)]
     is_share = PER_CENT.search(header) is not None
     people = read_people_header(tokens, is_share=is_share)
+    if people and not people.question:
+        return HeaderReading((), COMPOSED)
     if people is None or people.question not in form.by_id:
         return None
     is_counted = any(roles.get(token) in ("count", "number", "heads") for token in tokens)

@@ -22,25 +22,30 @@ NOUNS = ("noun", "one", "heads")
 
 
 class PeopleHeader(NamedTuple):
-    """The question of a header about people; ``is_bare``: whether it has nothing but the word for a group, such as "Female"."""
+    """The question of a header about people, "" if none asks for them (men, or women who are migrants); ``is_bare``: whether it
+    has nothing but the word for a group, such as "Female".
+    """
 
     question: str
     is_bare: bool
 
 
 def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader | None:
-    """Return what a header of some folded words asks about people; None if it has other words, or asks what no question asks.
+    """Return what a header of some folded words asks about people; None if it has other words.
 
     ``is_share``: whether the header has a sign for per cent.
     """
     words = _divide_words(list(_divide_unspaced(tokens)))
     roles = [load_header_words().people[word] for word in words]
+    named = [role for role in roles if role not in (*COUNTS, *NOUNS, "origin")]
     groups = {role: word for role, word in zip(roles, words, strict=True) if role not in (*COUNTS, *NOUNS, "origin")}
     if groups.keys() == {"permanent", "workers_temporary"} and not is_share:
         return PeopleHeader("workers_total", is_bare=False)
     if "origin" in roles:
         return PeopleHeader("worker_origin_countries", is_bare=False) if {*roles} & {*NOUNS, *groups} else None
-    has_noun = not {*NOUNS}.isdisjoint(roles)
+    if "men" in groups or {"workers_female", "workers_migrant"} <= groups.keys():
+        return PeopleHeader("", is_bare=False)
+    has_noun = not {*NOUNS}.isdisjoint(roles) or len(named) > 1  # "Contract / temporary"
     if len(groups) > 1 or "permanent" in groups or not (groups or (has_noun and _is_counted_first(roles))):
         return None
     is_share = is_share or "share" in roles
@@ -52,7 +57,7 @@ def read_people_header(tokens: Sequence[str], *, is_share: bool) -> PeopleHeader
         return None
     if is_share:
         return PeopleHeader(SHARES[question], is_bare=False) if question in SHARES else None
-    return PeopleHeader(question, is_bare=set(roles) == {question})
+    return PeopleHeader(question, is_bare=set(roles) == {question} and len(named) == 1)
 
 
 def counts_part(header: str) -> bool:

@@ -146,6 +146,17 @@ HEADERS = {
     "SAP vendor code": "reference",
     "Sedex ID": "reference",
     "Supplier name (as per registration)": "name",
+    "1.2 Country of operation": "country",
+    "2.2 ...of whom female (%)": "female_pct",
+    "Contract / Temporary": "workers_temporary",
+    "Avg. no. of workers (own + agency)": "workers_total",
+    "상시근로자수(명)": "workers_total",
+    "Top. Çal. Say.": "workers_total",
+    "Tripul. extranj.": "workers_migrant",
+    "Strength (F)": "workers_female",
+    "Strength (M)": None,
+    "Foreign workers / F": None,
+    "Workforce / Male": None,
     "Office staff": None,
     "Workers required": None,
     "Lao động nam": None,
@@ -184,7 +195,6 @@ def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header
     "header",
     [
         "Reg no (DOSH)",
-        "Workforce / Male",
         "Brand / Country",
         "Name and address",
         "Nationality",
@@ -192,6 +202,7 @@ def test_a_header_is_understood_in_two_languages_and_with_words_around_it(header
         "Payment method",
         "Department",
         "Brand name",
+        "Category",
         "Marca",
     ],
 )
@@ -256,6 +267,12 @@ BESIDE = {
     "companies that supply goods": (
         ["Factory", "Raw material supplier"], [FACTORIES, [f"{n} Ltd" for n in BRANDS]], "?product",
     ),
+    "the kind of a hostel": (["Factory", "Hostel"], [FACTORIES, ["Company dormitory", "Rented rooms"] * 3], "housing_type"),
+    "the beds of a hostel": (
+        ["Factory", "Hostel / Asrama / Cap. (pax)"], [FACTORIES, [f"{n}0" for n in range(1, 7)]], "housing_places",
+    ),
+    "how many hostels there are": (["Factory", "Hostel"], [FACTORIES, [f"{n}0" for n in range(1, 7)]], "?housing"),
+    "the tonnage of vessels": (["Vessel", "Flag", "TRN"], [BRANDS, COUNTRIES, [f"{n}08" for n in range(1, 7)]], "?tax_number"),
     "countries of an address": (["Factory", "Country (site address)"], [FACTORIES, COUNTRIES], "country"),
     "addresses under a seat": (["Factory", "Firmensitz"], [FACTORIES, [f"Ringstr. {n}, Ulm" for n in range(6)]], "address"),
     "phone numbers under a code of the post": (
@@ -568,9 +585,9 @@ def test_a_legal_form_is_no_sector():
     assert get_questions(match(["Factory", "Company category"], FACTORIES, forms)) == ["name", "?sector"]
 
 
-def test_few_plants_beside_suppliers_that_occur_once_are_asked_about_as_the_buyers_may_be_meant():
+def test_few_plants_beside_suppliers_that_occur_once_are_not_the_rows_as_the_buyers_may_be_meant():
     plants = ["Plant North", "Plant South"] * 3
-    assert get_questions(match(["Supplier", "Primary plant"], FACTORIES, plants)) == ["?name", "?name"]
+    assert get_questions(match(["Supplier", "Primary plant"], FACTORIES, plants)) == ["name", ""]
     assert get_questions(match(["Supplier", "Plant"], plants, FACTORIES)) == ["parent", "name"]
 
 
@@ -612,6 +629,29 @@ def test_workers_of_an_agency_are_those_that_it_placed_only_where_they_are_count
     assert read_header("Current workers", FORMS["agency"]) is None
     assert read_header("Number of staff", FORMS["agency"]) is None
     assert read_header("Number of workers", FORMS["agency"]).questions == ("workers_total",)
+
+
+def test_several_countries_of_operation_are_those_that_an_agency_sends_workers_to():
+    several = ["Kuwait; Qatar", "Qatar; Oman", "Kuwait; Oman"] * 2
+    for countries, question in ((several, "destination_countries"), (COUNTRIES, "country")):
+        matched = match(["Agency", "Country of operation"], FACTORIES, countries, form=FORMS["agency"])
+        assert get_questions(matched) == ["name", question]
+
+
+def test_names_of_companies_are_the_names_of_rows_beside_those_of_people():
+    headers = ["ชื่อบริษัท", "ผู้รับอนุญาต", "เลขที่ใบอนุญาต"]
+    companies, people = [f"บริษัท {name} จำกัด" for name in BRANDS], ["สมชาย ใจดี", "มาลี สุขใจ", "วิชัย ทองดี"] * 2
+    matched = match(headers, companies, people, [f"L-{n}" for n in range(6)], form=FORMS["agency"])
+    assert get_questions(matched) == ["name", "", "licence_number"]
+    assert matched.readings[1].samples == ()
+
+
+def test_each_register_has_words_of_its_own_for_the_status_of_a_licence():
+    statuses = ["Active", "Blacklisted", "Ceased"] * 2
+    matched = match(
+        ["Agency", "Licence no", "Status"], FACTORIES, [f"L-{n}" for n in range(6)], statuses, form=FORMS["agency"]
+    )
+    assert get_questions(matched) == ["name", "licence_number", "licence_status"]
 
 
 def test_an_amount_of_money_is_no_kind_of_charge():
