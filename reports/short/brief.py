@@ -61,7 +61,7 @@ def list_decisions(report: Report) -> list[Decision]:
     found = (
         _decide_on_danger(report),
         _decide_on_plans(report),
-        _decide_on_state_imposed(report.plan),
+        _decide_on_state_imposed(report),
         _decide_on_exits(report.exits),
         _decide_on_questions(report),
         _decide_on_own_practices(report),
@@ -100,7 +100,7 @@ def _decide_on_danger(report: Report) -> Decision | None:
             f"make sure that people at {format_count(len(endangered), 'supplier')} are safe",
             "Name a person who will make sure today that the people concerned are safe.",
             f"Case records suggest that {people} may be in danger now.",
-            format_due(urgent[0]) if urgent else "Today",
+            format_due(urgent[0], report.on) if urgent else "Today",
         )
     if not urgent:
         return None
@@ -109,7 +109,7 @@ def _decide_on_danger(report: Report) -> Decision | None:
         f"start the safety steps at {format_count(most.suppliers, 'supplier')}",
         "Name a person to start the safety steps, and approve their cost.",
         f"{_join_names(most.names, most.suppliers)}: {_uncapitalise(most.title)}.",
-        format_due(urgent[0]),
+        format_due(urgent[0], report.on),
     )
 
 
@@ -129,8 +129,8 @@ def _decide_on_plans(report: Report) -> Decision | None:
     )
 
 
-def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
-    step = next((step for step in plan if step.action == STATE_IMPOSED), None)
+def _decide_on_state_imposed(report: Report) -> Decision | None:
+    step = next((step for step in report.plan if step.action == STATE_IMPOSED), None)
     if step is None:
         return None
     return Decision(
@@ -139,7 +139,7 @@ def _decide_on_state_imposed(plan: Sequence[Step]) -> Decision | None:
         f"Decide whether to continue buying from {_join_names(step.names, step.suppliers)}.",
         "State-imposed labour is documented there. No audit and no answer from a site can show otherwise, and asking "
         "could harm workers.",
-        format_due(step),
+        format_due(step, report.on),
     )
 
 
@@ -184,7 +184,7 @@ def _decide_on_own_practices(report: Report) -> Decision | None:
         f"change {practices}",
         f"Change {practices}.",
         f"{they_make} forced labour at suppliers more likely: {'; '.join(map(_uncapitalise, harmful[:MAX_NAMES]))}.",
-        f"By {format_short_date(min(dates))}" if dates else "Next meeting",
+        _format_day(min(dates), report.on) if dates else "Next meeting",
     )
 
 
@@ -279,7 +279,7 @@ def _step_table(report: Report) -> Table | Paragraph:
     if not steps:
         return Paragraph("The results do not call for any steps.")
     rows = [
-        (step.title, _describe_owner(step), _join_names(step.names[:1], step.suppliers), format_due(step))
+        (step.title, _describe_owner(step), _join_names(step.names[:1], step.suppliers), format_due(step, report.on))
         for step in steps
     ]
     return Table(("What", "Who", "Where", "By when"), tuple(rows), (38, 15, 30, 17))
@@ -312,11 +312,17 @@ def _describe_confidence(report: Report) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def format_due(step: Step) -> str:
-    """Return when a step is due: "Within 24 hours of receiving this brief", "By 28 Nov 2026" or "No date"."""
+def format_due(step: Step, on: date) -> str:
+    """Return when a step is due, seen from a day: "Within 24 hours of receiving this brief", "By 28 Nov 2026", "Overdue since
+    28 Nov 2026" or "No date".
+    """
     if step.within_hours is not None:
         return f"Within {step.within_hours:g} hours of receiving this brief"
-    return f"By {format_short_date(step.due)}" if step.due else "No date"
+    return _format_day(step.due, on) if step.due else "No date"
+
+
+def _format_day(due: date, on: date) -> str:
+    return f"{'Overdue since' if due < on else 'By'} {format_short_date(due)}"
 
 
 def format_people(number: float) -> str:

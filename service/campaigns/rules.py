@@ -57,6 +57,11 @@ def find_language(country: object, chosen: str | None, available: Collection[str
     return FALLBACK
 
 
+def find_last_day(due_on: date) -> date:
+    """Return the last day on which the links of a questionnaire can be used: they expire as it ends where the supplier is."""
+    return due_on + timedelta(days=load_rules()["open_after"])
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """The moments at which something is due at one supplier, whose due day ends at ``due_at`` (in its own time zone)."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from service.campaigns import declining
 from service.campaigns.campaigns import request_run, withdraw_mail
 from service.campaigns.contacts import load_contacts
-from service.campaigns.rules import Calendar, choose_language
+from service.campaigns.rules import Calendar, choose_language, find_last_day
 from service.campaigns.selection import MAIL, SENT
 from service.clock import now
 from service.db.campaign_tables import Campaign, CampaignSupplier, SupplierContact
@@ -196,6 +196,7 @@ def mail_link(
     Raises the errors of :func:`service.supplier_links.links.create_questionnaire_link`.
     """
     link, token = create_questionnaire_link(session, request, ADDRESSEE, calendar.closes_at, request.created_by)
+    last_day = find_last_day(request.due_on) if request.due_on else link.expires_at.date()
     event = Event(
         code=code,
         occasion=occasion,
@@ -203,7 +204,7 @@ def mail_link(
             "supplier_id": supplier.id,
             "link_id": link.id,
             "questionnaire_id": request.id,
-            "expires_on": link.expires_at.date().isoformat(),
+            "expires_on": last_day.isoformat(),
             "due": str(request.due_on),
         },
         supplier_id=supplier.id,

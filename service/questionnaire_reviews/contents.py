@@ -18,7 +18,7 @@ from questionnaires.issues import Issue, parse_issue
 from questionnaires.question import Question
 from questionnaires.validation.text_answers import describe_to_respondent
 from questionnaires.workbook import list_outgoing_questions
-from risk_models.answers import EVIDENCE
+from risk_models.answers import DECLINED, EVIDENCE
 from risk_models.facts.facts import load_facts
 from service.assessment.evidence_entries import EvidenceEntry
 from service.db.import_tables import Import
@@ -45,6 +45,7 @@ RETURN_CAUSES = ("import", "api", SENT_CAUSE)
 DONE_FINDINGS = ("remedied", "closed")
 NOT_REVIEWED = {*IDENTITY_QUESTIONS, EVIDENCE}  # identity is matched, and evidence is confirmed where it is listed
 NO_ANSWER = "no answer"
+SET_ASIDE = "answered, but not used"  # it contradicts another answer or could not be read; a point says why
 NOT_USED = (
     "not used, because other answers outweigh it"  # by service/suppliers/merge_rules.py, or because two do not agree
 )
@@ -129,6 +130,8 @@ def load_review(session: Session, request: QuestionnaireRequest, on: date, *, se
     )
     open_ids = {one.id for one in follow_ups if one.returned_on is None and one.closed_as is None}
     combined = load_combined_form(supplier.kind)
+    # What cannot be used counts as declined, but the supplier did not leave it blank.
+    set_aside = {question for question, said in messages.items() if said and answers.get(question) == DECLINED}
     return Review(
         request,
         supplier,
@@ -137,11 +140,13 @@ def load_review(session: Session, request: QuestionnaireRequest, on: date, *, se
             ReviewedAnswer(
                 question,
                 answers.get(question.id),
-                _describe_answer(combined, question.id, answers, result),
+                SET_ASIDE if question.id in set_aside else _describe_answer(combined, question.id, answers, result),
                 format_answer(combined, question.id, known.earlier[question.id])
                 if question.id in known.earlier
                 else "",
-                (*messages.get(question.id, ()), *find_points(question, known)),
+                messages[question.id]
+                if question.id in set_aside
+                else (*messages.get(question.id, ()), *find_points(question, known)),
                 [one for one in evidence if _covers(one, question.id)],
                 [file for file in files if file.question == question.id],
                 decisions.get(question.id, ()),

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, not_, select
+from sqlalchemy import ColumnElement, Select, func, not_, select
 from sqlalchemy.orm import Session
 
 from risk_models.model import Model, get_model_version
@@ -219,6 +219,12 @@ def list_proposals(session: Session, supplier_id: str) -> Sequence[tuple[StepPro
         .order_by(StepProposal.state != "open", StepProposal.sent_at.desc(), StepProposal.id)
     )
     return [(proposal, step) for proposal, step in session.execute(query)]
+
+
+def count_open_proposals(session: Session, step: Step) -> int:
+    """Return how many proposals of the supplier about a step wait for a decision."""
+    query = select(func.count()).where(StepProposal.step_id == step.id, StepProposal.state == "open")
+    return session.scalar(query) or 0
 
 
 class FindingTitles:

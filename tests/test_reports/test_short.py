@@ -123,7 +123,12 @@ def test_the_brief_says_so_if_there_is_nothing_to_decide():
 def test_the_brief_asks_for_a_decision_about_state_imposed_labour_and_our_own_practices():
     step = replace(sample().plan[0], action=STATE_IMPOSED, names=("Cotton Hill",), suppliers=1, within_hours=None)
     finding = BuyerFinding("Home", "Late orders", "", "harm", "")
-    text = brief_text(make_report(make_headline(level="low"), plan=(replace(step, safety=False),), buyer=(finding,)))
+    late = replace(step, action="pay_on_time", due=date(2026, 11, 20))
+    report = make_report(
+        make_headline(level="low"), plan=(replace(step, safety=False),), buyer=(finding,), buyer_plan=(late,)
+    )
+    text = brief_text(replace(report, on=date(2026, 11, 28)))
+    assert "Overdue since 20 Nov 2026" in text
     assert "Decide whether to continue buying from Cotton Hill." in text
     assert "Change 1 of our own buying practices." in text
 

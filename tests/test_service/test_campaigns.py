@@ -425,6 +425,16 @@ def test_a_mailbox_that_refuses_the_email_is_bounced_and_not_reminded(desk: Desk
     assert desk.deliver() == ["office-2@cannery.example"]
 
 
+@pytest.mark.parametrize("country", ["PE", "TH"])
+def test_an_email_names_the_last_day_of_its_link_where_the_supplier_is(desk: Desk, country: str):
+    desk.add_suppliers(1, country)
+    desk.start()
+    with desk.session() as session:
+        assert (
+            session.scalars(select(Message.payload).where(Message.recipient != "")).one()["expires_on"] == "2026-12-30"
+        )
+
+
 @pytest.mark.parametrize("how", ["by the mail server", "by an officer"])
 def test_a_bounced_email_never_becomes_declined(desk: Desk, how: str):
     desk.add_suppliers(1)

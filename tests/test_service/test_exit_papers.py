@@ -256,6 +256,18 @@ def desk(app: Flask, database: Database) -> Desk:
     return Desk(app, database)
 
 
+def test_what_was_written_is_saved_when_the_paper_is_submitted_complete_or_not(desk: Desk):
+    desk.write()
+    form = {"paper": desk.get_paper()["id"], "version": desk.get_paper()["version"], "then": "submit"}
+    refused = send(desk.officer, f"{desk.path}/exit", **form, reason="Three plans have failed.")
+    assert refused.status_code == 422
+    assert "The exit paper is not complete yet." in refused.text
+    assert (desk.get_paper()["state"], desk.get_paper()["reason"]) == ("draft", "Three plans have failed.")
+    form["version"] = desk.get_paper()["version"]
+    desk.write(**form)
+    assert desk.get_paper()["state"] == "submitted"
+
+
 def test_a_paper_goes_from_its_page_to_an_approver_and_the_gate_says_so(desk: Desk):
     desk.write()
     assert "Draft" in desk.officer.get(f"{desk.path}/exit").text

@@ -262,6 +262,8 @@ def test_answers_that_contradict_each_other_are_named_as_people_read_them(case: 
     assert f"“{free}”" in html.unescape(officer.get(path).text)
     review = html.unescape(officer.get(f"{path}/questionnaires/{case.asking_id}/review").text)
     assert f"'{free}' contradicts" in review
+    assert "answered, but not used" in review
+    assert "The question was asked and left blank" not in review.split('id="q-freedom_to_resign"')[1].split('id="q-')[0]
     assert "Please correct one of them" not in review, "that is for whoever answers"
 
 

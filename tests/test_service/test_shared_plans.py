@@ -286,12 +286,15 @@ def test_an_officer_accepts_a_proposed_date_with_a_reason_that_the_supplier_sees
     browser = make_browser(case.app, make_user(case.database, case.organisation_id))
     address = f"/suppliers/{case.supplier_id}"
     assert "The bank is slow." in browser.get(f"{address}/links").get_data(as_text=True)
+    waiting = "waiting for a decision"
+    assert waiting in browser.get(f"/remediation/steps/{case.ids['step']}").text
     assert send(browser, f"{address}/proposals/{proposal_id}", decision="accept", reason="").status_code == 422
     assert (
         send(browser, f"{address}/proposals/{proposal_id}", decision="accept", reason="Agreed by us.").status_code
         == 303
     )
     assert case.load(Step, case.ids["step"]).due == due
+    assert waiting not in browser.get(f"/remediation/steps/{case.ids['step']}").text
     assert "Agreed by us." in case.see()
     assert send(browser, f"{address}/proposals/{proposal_id}", decision="decline", reason="No.").status_code == 409
 

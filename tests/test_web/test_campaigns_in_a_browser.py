@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -49,7 +50,7 @@ def test_four_clicks_lead_from_the_list_to_a_campaign_that_runs(ana: Page) -> No
 
 
 @pytest.mark.usefixtures("addresses")
-def test_a_campaign_can_be_paused_and_resumed(ana: Page) -> None:
+def test_a_campaign_can_be_paused_and_resumed_keeps_a_selection_and_ends(ana: Page, office: Office) -> None:
     ana.goto("/suppliers?country=VN")
     ana.get_by_role("link", name="Send questionnaires to this list").click()
     ana.get_by_role("button", name=re.compile("^Start with ")).click()
@@ -57,3 +58,15 @@ def test_a_campaign_can_be_paused_and_resumed(ana: Page) -> None:
     expect(ana.get_by_text("The campaign is paused.")).to_be_visible()
     ana.get_by_role("button", name="Resume").click()
     expect(ana.get_by_text("The campaign has resumed.")).to_be_visible()
+    first = ana.locator("tbody").get_by_role("checkbox").first
+    first.check()
+    ana.get_by_label("What to do").select_option("bounced")
+    ana.get_by_role("button", name="Apply to the selected suppliers").click()
+    expect(ana.get_by_text("Give the reason.")).to_be_visible()
+    expect(first).to_be_checked()
+    with office.database.for_organisation(office.harbour) as session:
+        for campaign in session.scalars(select(Campaign)):
+            campaign.due_on -= timedelta(days=60)
+    ana.goto(ana.url.removesuffix("/suppliers"))
+    expect(ana.get_by_role("heading", level=1)).to_contain_text("ended")
+    expect(ana.get_by_role("button", name="Pause", exact=True)).to_have_count(0)

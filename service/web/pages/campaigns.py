@@ -16,7 +16,7 @@ from reports.formats import FORMATS
 from service.auth.caller import get_caller, get_service_address, get_settings, read_session, write_session
 from service.campaigns import board, campaigns, contacts, merge_file, outcomes
 from service.campaigns.outcomes import Change
-from service.campaigns.rules import load_rules
+from service.campaigns.rules import find_last_day, load_rules
 from service.campaigns.selection import MAIL, MERGE_FILE, Plan, Preview, preview
 from service.clock import now, today
 from service.db.campaign_tables import Campaign
@@ -78,6 +78,7 @@ def show_campaigns() -> str:
             counts=board.count_states(session, found),
             contacts=contacts.count_contacts(session),
             has_suppliers=has_suppliers(session),
+            has_ended=_has_ended,
         )
 
 
@@ -261,6 +262,11 @@ def _read_preview() -> tuple[Plan, Preview | None, DomainError | None]:
         return plan, None, refused
 
 
+def _has_ended(campaign: Campaign) -> bool:
+    """Return whether the links of a campaign have expired: nothing more is sent or can be returned."""
+    return campaign.state != "cancelled" and find_last_day(campaign.due_on) < today(get_caller().time_zone)
+
+
 def _list_due_days() -> tuple[date, date]:
     """Return the first and the last day that may be a due day."""
     on, rules = today(get_caller().time_zone), load_rules()
@@ -284,8 +290,10 @@ def _render_board(campaign_id: str, error: DomainError | None) -> Response:
         changes=CHANGE_TITLES,
         how=HOW_TITLES,
         has_mail_server=bool(get_settings().smtp_host),
+        has_ended=_has_ended(campaign),
         now=now(),
         values=request.form,
+        picked=request.form.getlist("row"),
         error=error,
     )
     return make_response(html, error.status if error else 200)

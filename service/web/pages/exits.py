@@ -102,7 +102,10 @@ def _list_shown_attempts(current: ExitPaper | None) -> list[tuple[str, str]]:
 
 
 def save_exit(kind: str, supplier_id: str) -> AnyResponse:
-    """Save the exit paper about a supplier as a draft, or what was changed in one."""
+    """Save the exit paper about a supplier as a draft, or what was changed in one, and submit it if asked to.
+
+    If it cannot be submitted, the page shows why, and what was written stays saved.
+    """
 
     def save(session: Session, act: Act) -> None:
         content, paper_id = _read_content(), request.form.get("paper")
@@ -112,7 +115,17 @@ def save_exit(kind: str, supplier_id: str) -> AnyResponse:
         else:
             exit_papers.start_paper(session, suppliers.get_supplier(session, kind, supplier_id), content, act)
 
-    return _change(kind, supplier_id, save, _("Exit paper saved."))
+    saved = _change(kind, supplier_id, save, _("Exit paper saved."))
+    if saved.status_code != 303 or request.form.get("then") != "submit":
+        return saved
+
+    def submit(session: Session, act: Act) -> None:
+        papers = exit_papers.list_papers(session, supplier_id)
+        current = next(paper for paper in papers if paper.state in CHANGEABLE)
+        paper = exit_papers.get_paper(session, current.id, version=current.version)
+        exit_papers.change_state(session, paper, "submitted", "", act)
+
+    return _change(kind, supplier_id, submit, _("The exit paper is waiting for an approver."))
 
 
 def change_state(exit_paper_id: str) -> AnyResponse:

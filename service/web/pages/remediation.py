@@ -28,7 +28,7 @@ from service.remediation.remedy_totals import repays_workers
 from service.remediation.rules import DONE, list_next_states
 from service.remediation.steps import Act, Evidence, build_act
 from service.remediation.verification import Check
-from service.shared_plans.contents import FindingTitles
+from service.shared_plans.contents import FindingTitles, count_open_proposals
 from service.web.downloads import build_download
 from service.web.form_fields import parse_day, parse_number
 
@@ -187,6 +187,7 @@ def render_step(step_id: str, error: DomainError | None) -> Response:
                 for one in record.findings
             },
             sees_worker_derived=act.sees_worker_derived,
+            proposals=count_open_proposals(session, step),
             repays_workers=repays_workers(step),
             is_approver=act.actor.is_approver,
             today=act.on,

@@ -58,6 +58,18 @@ document.addEventListener("click", (event) => {
   document.querySelectorAll(".menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
 });
 
+// After a list was sorted, its header has the focus again. Without this script, the page starts at its top.
+const SORTED = "sorted-by";
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("thead a");
+  if (link) sessionStorage.setItem(SORTED, link.closest("th").cellIndex);
+});
+document.addEventListener("DOMContentLoaded", () => {
+  const column = sessionStorage.getItem(SORTED);
+  sessionStorage.removeItem(SORTED);
+  if (column) document.querySelector("main thead tr")?.cells[column]?.querySelector("a")?.focus();
+});
+
 // Pairs of suppliers are decided by keyboard: j and k move, y and n press the button with that key. Without this script, by Tab.
 const findPair = (step) => {
   const pairs = [...document.querySelectorAll(".pair")];
