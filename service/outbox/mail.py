@@ -120,7 +120,7 @@ def _list_values(session: Session, message: Message, user: User | None, address:
         **letter_values,
     }
     if "step_ids" in message.payload:
-        today = date.fromisoformat(message.occasion)
+        today = date.fromisoformat(message.occasion.split()[0])  # an hour of the day may follow
         values[LIST] = write_step_list(session, message.payload["step_ids"], today, address)
     if (
         message.language == FALLBACK

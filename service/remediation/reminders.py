@@ -3,8 +3,9 @@
 An occasion is one of these days, or an hour of it where people may be in danger. It belongs to the due date: if that is moved,
 there are new ones. What fell due while no scheduler ran is made up for by its latest occasion only.
 
-If there are several for one person on a day, one email lists them (event ``steps.due``), except those of steps that protect
-people, which are sent one by one and at once. Webhooks are called for each step.
+If there are several for one person on a day, one email lists them (event ``steps.due``). Those of steps that protect people do
+not wait for it: several that fall due in the same hour are listed in an email of their own (event ``steps.urgent``). Webhooks are
+called for each step.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from service.remediation import withholding
 
 FILE = Path(__file__).with_name("reminders.toml")
 COMBINED = "steps.due"  # the event of an email that lists several steps
+URGENT = "steps.urgent"  # the event of an email that lists several steps that protect people
 Batch = Sequence[Event]  # events that are queued in one transaction
 ListReminders = Callable[[Session, date, int], Sequence[Batch]]
 ROLES = ("admin", "officer")  # whose users are told of a step that nobody owns
@@ -89,7 +91,7 @@ def queue_all_reminders(db: Database, at: datetime, list_waiting: ListReminders 
         for batch in waiting:
             with db.for_organisation(organisation_id) as session:
                 queue_events(session, *batch)
-        count += sum(event.code != COMBINED for batch in waiting for event in batch)
+        count += sum(event.code not in (COMBINED, URGENT) for batch in waiting for event in batch)
     return count
 
 
@@ -97,8 +99,8 @@ def list_reminders(session: Session, today: date, hour: int = 0) -> list[Batch]:
     """Return the reminders of the organisation that are due on a day, until an hour of it, and have not been queued yet, in
     batches: several that one person gets in one email are a batch with that email.
 
-    Those of steps that contact workers wait until the referral directory is ready, and those of a person who has had such an
-    email on that day wait until the next one.
+    Those of steps that contact workers wait until the referral directory is ready. Those of a person who has had such an email on
+    that day wait until the next one, unless they protect people.
     """
     rules, withheld = load_rules(), withholding.build_condition(session, load_gate(session, today))
     last = today + timedelta(days=max(rules["before"]))
@@ -116,46 +118,59 @@ def list_reminders(session: Session, today: date, hour: int = 0) -> list[Batch]:
     events = [_build_event(step, occasion, roles, today) for step, occasion in occasions]
     queued = find_queued(session, ("step.due", "step.overdue"), [event.occasion for event in events])
     combined, emailed = _find_combined(session, today)
-    single, by_person = [], defaultdict(list)
+    at_once, by_owner = [], defaultdict(list)
     for (step, _), event in zip(occasions, events, strict=True):
         if (event.code, event.occasion) in queued or _write_code(event.occasion) in combined:
             continue
         if step.safety or not event.mail_to:
-            single.append(event)
-        elif emailed.isdisjoint(event.mail_to):
-            by_person[tuple(event.mail_to)].append(event)
-    batches = [_combine(person, waiting, today) for person, waiting in by_person.items()]
-    return [*chunks(single, 100), *batches]
+            at_once.append(event)
+        elif emailed.isdisjoint((today.isoformat(), person) for person in event.mail_to):
+            by_owner[tuple(event.mail_to)].append(event)
+    at = f"{today.isoformat()} {hour:02}:00"
+    listed = {recipient for moment, recipient in emailed if moment == at}
+    batches = [_combine(COMBINED, today.isoformat(), waiting, set()) for waiting in by_owner.values()]
+    return [*([_combine(URGENT, at, at_once, listed)] if at_once else []), *batches]
 
 
-def _find_combined(session: Session, today: date) -> tuple[set[str], set[str]]:
-    """Return the occasions that recent emails about several steps stand for, as codes, and who has had one on this day.
+def _find_combined(session: Session, today: date) -> tuple[set[str], set[tuple[str, str]]]:
+    """Return the occasions that recent emails about several steps stand for, as codes, and the occasion (a day, or an hour of
+    it) and recipient of each of these emails.
 
     No occasion is the latest one of its step for longer than the longest gap between two.
     """
     rules = load_rules()
     since = today - timedelta(days=max(rules["overdue"]["every"], *rules["before"]))
     query = select(Message.occasion, Message.recipient, Message.payload)
-    rows = session.execute(query.where(Message.event == COMBINED, Message.occasion >= since.isoformat())).all()
+    recent = query.where(Message.event.in_((COMBINED, URGENT)), Message.occasion >= since.isoformat())
+    rows = session.execute(recent).all()
     occasions = {code for _, _, payload in rows for code in payload["occasion_ids"]}
-    return occasions, {recipient for day, recipient, _ in rows if day == today.isoformat()}
+    return occasions, {(moment, recipient) for moment, recipient, _ in rows}
 
 
 def _write_code(occasion: str) -> str:
     return occasion.replace(" ", "/")
 
 
-def _combine(person: Collection[str], events: Batch, today: date) -> Batch:
-    """Return the events without their emails and with one that lists their steps; a single event as it is."""
-    if len(events) == 1:
-        return events
+def _combine(code: str, occasion: str, events: Batch, listed: Collection[str]) -> Batch:
+    """Return events with one email for each person who would get several, in place of these. ``listed``: who has had such an
+    email on this occasion, so that others are sent one by one.
+    """
+    of_person: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        for person in event.mail_to:
+            of_person[person].append(event)
+    several = {person: own for person, own in of_person.items() if len(own) > 1 and person not in listed}
+    single = [replace(event, mail_to=[person for person in event.mail_to if person not in several]) for event in events]
+    return [*single, *(_build_list(code, occasion, own, person) for person, own in several.items())]
+
+
+def _build_list(code: str, occasion: str, events: Batch, person: str) -> Event:
     payload = {
         "count": len(events),
         "step_ids": [event.payload["step_id"] for event in events],
         "occasion_ids": [_write_code(event.occasion) for event in events],
     }
-    email = Event(code=COMBINED, occasion=today.isoformat(), payload=payload, mail_to=person)
-    return [*(replace(event, mail_to=()) for event in events), email]
+    return Event(code=code, occasion=occasion, payload=payload, mail_to=[person])
 
 
 def _build_event(step: Step, occasion: Occasion, roles: Mapping[str, str], today: date) -> Event:

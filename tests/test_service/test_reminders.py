@@ -188,6 +188,38 @@ def test_several_steps_of_one_person_are_one_email_a_day(database: Database):
     assert [event for event, *_ in list_queued(database)].count("steps.due") == 2, "of the steps added later"
 
 
+def test_steps_that_protect_people_are_listed_at_once_in_one_email_for_each_of_two_people(database: Database):
+    organisation_id = make_organisation(database)
+    first, second, approver = (
+        make_user(database, organisation_id, role) for role in ("officer", "officer", "approver")
+    )
+    add_steps(database, organisation_id, 2, owner_id=first, safety=True)
+    add_steps(database, organisation_id, owner_id=second, safety=True)
+    add_steps(database, organisation_id, 2, owner_id=first)
+    queue_all_reminders(database, NOON)
+    expected = {
+        ("steps.urgent", first): 1,
+        ("steps.urgent", approver): 1,
+        ("step.overdue", second): 1,
+        ("steps.due", first): 1,
+    }
+    assert Counter((event, recipient) for event, _, recipient in list_queued(database)) == expected
+    (late,) = add_steps(database, organisation_id, owner_id=first, safety=True)
+    queue_all_reminders(database, NOON + timedelta(minutes=30))
+    new = [row for row in list_queued(database) if row[1].startswith(late)]
+    assert {(event, recipient) for event, _, recipient in new} == {("step.overdue", first), ("step.overdue", approver)}
+    queue_all_reminders(database, NOON + timedelta(minutes=40))
+    assert len(list_queued(database)) == 6, "nobody is told twice in an hour"
+    queue_all_reminders(database, NOON + timedelta(hours=1))
+    with database.for_organisation(organisation_id, write=False) as session:
+        query = select(Message).where(Message.event == "steps.urgent", Message.recipient == approver)
+        message = session.scalars(query.order_by(Message.created_at)).all()[-1]
+        mail = build_mail(session, message, "diligence@buyer.example", "https://diligence.example", NOON)
+    assert mail is not None
+    assert mail["Subject"] == "Urgent: 4 steps that protect people are due or overdue"
+    assert f"- Overdue since 1 Nov 2026: https://diligence.example/remediation/steps/{late}\n" in mail.get_content()
+
+
 def test_a_day_is_that_of_the_organisation(sqlite_database: Database):
     organisation_id = make_organisation(sqlite_database, time_zone="Pacific/Kiritimati")  # 14 hours ahead
     owner = make_user(sqlite_database, organisation_id)
@@ -216,7 +248,7 @@ def test_two_schedulers_that_are_killed_queue_200_overdue_steps_once_each(databa
         ends.append({wait_for(scheduler) for scheduler in schedulers})
     assert set.union(*ends) == {"killed", "ended"}
     assert ends[-1] == {"ended"}
-    assert Counter(recipient for *_, recipient in list_queued(database)) == {owner: 101, second: 100, endpoint.id: 200}
+    assert Counter(recipient for *_, recipient in list_queued(database)) == {owner: 2, second: 1, endpoint.id: 200}
     with database.unscoped(write=False) as session:
         of_steps = select(func.count(Message.occasion.distinct())).where(Message.event == "step.overdue")
         assert session.scalars(of_steps).one() == 200
