@@ -68,7 +68,7 @@ def join_headers(grid: Grid, rows: tuple[int, int], known: Headers) -> dict[int,
     joined = {}
     for column, labels in parts.items():
         is_alone = lowest.count(fold_text(labels[-1])) == 1
-        is_alone &= len(labels) == 1 or not _is_unit(labels[-1], known)
+        is_alone &= len(labels) == 1 or not (_is_unit(labels[-1], known) or _is_name_of_contact(labels, known))
         options = [" / ".join(labels), *([labels[-1]] if is_alone else []), " ".join(labels), *labels[:-1]]
         named = [text for text in options if known.find(text)]
         # A label above several columns names none of them.
@@ -81,6 +81,11 @@ def _is_unit(label: str, known: Headers) -> bool:
     """Return whether a label under a group is a unit ("%", "USD", "No."). A header that forms know, such as "City", is none."""
     is_header = len(label) >= 3 and label.isalpha() and bool(known.find(label))
     return UNIT.fullmatch(label) is not None and not is_header
+
+
+def _is_name_of_contact(labels: Sequence[str], known: Headers) -> bool:
+    """Return whether a label that could be the name of a supplier is that of a person, by the group above it: "Contact / Nom"."""
+    return "name" in known.find(labels[-1]) and known.read(" / ".join(labels)) == {"contact_name"}
 
 
 def _list_parts(levels: Sequence[Mapping[int, str]], column: int) -> list[str]:

@@ -49,6 +49,7 @@ POSTAL_CODE = re.compile(r"(?=.*[0-9])[A-Z0-9]{2,5}[ -]?[A-Z0-9]{2,5}")
 SHORT_NUMBER = re.compile(r"[0-9]{1,4}(?:[.,][0-9]{1,2})?")
 LETTER = re.compile(r"([A-Za-z])(?:\1{1,3}|[0-9])?[+-]?")  # a mark: "B", "AAA", "C1"
 
+NUMBERS = ("number", "money", "percent")
 TYPED = ("number", "money", "percent", "date", "choice", "yes_no", "country", "countries")
 NAMES = ("name", "name_local", "trade_name", "parent", "agencies")
 COMPANIES = ("owner", "operator")
@@ -95,6 +96,8 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     no_answer = {"region": "no_region", "parent": "no_company"}.get(question.id)
     if no_answer and texts and find_share(texts, VALUE_KINDS[no_answer]) >= MOST:
         return "contradicts"  # one word for a part of the world, or for a group of suppliers, is enough
+    if rank and question.type in NUMBERS and texts and are_yes_and_no(texts):
+        return "contradicts"  # "Migrant workers (Y/N)" asks whether there are any
     is_choice = question.type in ("choice", "yes_no") and question.id not in STATUSES
     if len(texts) < (1 if is_choice else MIN_TEXTS):  # that no text is a choice shows soon
         return "neither"
@@ -121,6 +124,12 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
     return "contradicts" if any(has_kind(texts, kind) for kind in kinds) else "neither"
 
 
+def are_yes_and_no(texts: Sequence[str]) -> bool:
+    """Return whether all texts say yes or no, and one of them yes: "no" alone may stand for a number."""
+    meanings = {load_common_words().yes_no.get(fold_text(text)) for text in texts}
+    return "yes" in meanings <= {"yes", "no"}
+
+
 def is_supported(question: str, texts: Sequence[str]) -> bool:
     """Return whether most texts are what only a question with answers in words is about, such as cities or addresses."""
     test = SUPPORTING.get(question)
@@ -140,7 +149,7 @@ def build_test(question: Question) -> Callable[[str], bool]:
     """Return the function that says whether a text may answer a question of a type with a known form."""
     if question.type in ("country", "countries"):
         return is_country
-    if question.type in ("number", "money", "percent"):
+    if question.type in NUMBERS:
         return lambda text: any(map(str.isdigit, text)) and not DATE.fullmatch(text) and "@" not in text
     field = question.build_field()
     if question.type == "date":

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from questionnaires.form import Questionnaire
 from questionnaires.header_words import PEOPLE, load_header_words
+from questionnaires.person_detection import detect_personal_column
 from questionnaires.text_normalize import fold_text, list_tokens
 from questionnaires.validation.people_headers import SHARES, read_people_header
 from questionnaires.validation.run_together import UNSPACED, divide_word
@@ -166,6 +167,9 @@ def _read_parts(header: str, form: Questionnaire) -> HeaderReading | None:
     questions = tuple(dict.fromkeys(question for _, reading in known for question in reading.questions))
     if not questions:
         return None
+    if questions == ("contact_name", "name") and detect_personal_column(known[-1][0]) == "person.name":
+        # "Contact / Nom": under a person, the name is that of the person.
+        return HeaderReading(("contact_name",), COMPOSED)
     others = [part for part, reading in readings if not reading]
     scripts = {_find_script(part) for part, _ in known}
     others = [part for part in others if not _is_qualifier(part, questions[0]) and not _has_initials(header, part)]

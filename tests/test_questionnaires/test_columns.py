@@ -369,6 +369,7 @@ CONTRADICTED = {
     "marks under the category": ("Category", ["AAA", "AA", "B", "C1", "AAA", "B"], "sector"),
     "people under the employer": ("Employer", PEOPLE, "name"),
     "people under the number of staff": ("Staff", PEOPLE, "workers_total"),
+    "yes and no under the migrant workers": ("Migrant workers (Y/N)", ["Y", "N", "N"] * 2, "workers_migrant"),
     "jobs under the number of positions": ("Positions", ["Cook", "Driver", "Packer"] * 2, "workers_migrant"),
     "letters under the category": ("Category", ["A", "B", "C", "A", "B", "C"], "sector"),
     "countries under the location": ("Location", COUNTRIES, "address"),
