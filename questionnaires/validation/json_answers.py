@@ -30,7 +30,9 @@ RULE_QUESTIONS = {
 DERIVED_QUESTIONS = {"name_local", "naics"}
 TRIGGERS = frozenset(RULE_QUESTIONS | DERIVED_QUESTIONS)
 # The other questions that these rules read; for blanks in a returned form they look at all answers.
-RELATED_QUESTIONS = {"name", "sector", "country", "worker_origin_countries", "uses_agencies", "questions_shown"}
+RELATED_QUESTIONS = {
+    "name", "sector", "country", "worker_origin_countries", "destination_countries", "uses_agencies", "questions_shown",
+}  # fmt: skip
 COMPARED_QUESTIONS = TRIGGERS | RELATED_QUESTIONS
 CONTRADICTIONS = [(each.question, other) for each in load_contradictions() for other in each.contradicted_by]
 RULE_INPUTS = COMPARED_QUESTIONS.union(*CONTRADICTIONS)

@@ -103,7 +103,7 @@ def test_an_emergency_is_closed_by_an_approver_and_by_no_other_user(office: Offi
     for name in ("ben", "ana"):
         assert decide(office, name, f"cases/{case_id}", "approve")[0] == 403
     read = get_proposed_at(office, case_id)
-    with office.database.for_organisation(office.id) as session, pytest.raises(Exception, match="Only an approver"):
+    with office.database.for_organisation(office.id) as session, pytest.raises(Exception, match="only an approver"):
         closing.confirm_closing(session, case_id, today(), now(), "user:ana", is_approver=False, proposed_at=read)
     page = office.read("dee", "/approvals")
     assert f'name="proposed_at" value="{html.escape(read)}"' in page

@@ -1,5 +1,6 @@
 """Texts about cases and from workers are encrypted in the database, in stored files and in backups, whoever reads them there."""
 
+import re
 import tarfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -87,7 +88,8 @@ def plant_on_pages(portal: Portal, database: Database, organisation: str, case: 
 
     check = {"checked_on": today().isoformat(), "workers": "7", "chosen_by": "workers", "outcome": "remedied"}
     fill_in(browser, f"{case}/close", **check)
-    fill_in(approver, f"/approvals{case}", decision="decline", reason=f"{WORD} shift")
+    proposed_at = re.search(r'name="proposed_at" value="([^"]+)"', approver.get("/approvals").get_data(as_text=True))
+    fill_in(approver, f"/approvals{case}", decision="decline", reason=f"{WORD} shift", proposed_at=proposed_at[1])
     steps = portal.get("/steps").json["items"]
     step = next(one for one in steps if one["worker_derived"] and one["safety"])
     path, version = f"/remediation/steps/{step['id']}", step["version"]

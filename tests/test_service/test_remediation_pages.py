@@ -48,7 +48,7 @@ class Office:
         response = send(self.browsers[name], f"{self.path}/{what}", **{"version": version[1], **fields})
         if response.status_code == 303:
             return ""
-        shown = re.search(r'role="alert">([^<]+)<', response.get_data(as_text=True))
+        shown = re.search(r'role="alert"[^>]*>([^<]+)<', response.get_data(as_text=True))
         return shown[1] if shown else str(response.status_code)
 
     def state(self) -> tuple[str, str]:

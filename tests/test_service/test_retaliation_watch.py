@@ -234,7 +234,7 @@ def test_only_an_approver_who_did_not_ask_ends_a_watch_early(watched: Watched):
 
     with pytest.raises(DomainError, match="no open request"):
         decide(blind)
-    with pytest.raises(DomainError, match="user has to"):
+    with pytest.raises(DomainError, match="only a user can"):
         watches.ask_to_end(session, watch, "Closed.", act_on(ON, role=None))
     watches.ask_to_end(session, watch, "The site has closed.", act_on(ON, "eve", "admin"))
     for by, code in (

@@ -136,7 +136,7 @@ def test_a_note_that_may_point_to_one_person_is_saved_once_its_writer_confirms_i
     expect(handler.get_by_role("alert")).to_contain_text("may identify an individual")
     expect(findings).not_to_contain_text("bed 12")
     assert faults(handler, "case, note to confirm") == []
-    add.get_by_label("Save it as it is").check()
+    add.get_by_label("Save it unchanged").check()
     add.get_by_role("button", name="Add finding").click()
     expect(findings).to_contain_text("bed 12")
 
