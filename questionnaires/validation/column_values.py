@@ -125,8 +125,9 @@ def judge_values(question: Question, texts: Sequence[str], rank: int, header: st
 
 
 def are_yes_and_no(texts: Sequence[str]) -> bool:
-    """Return whether all texts say yes or no, and one of them yes: "no" alone may stand for a number."""
-    meanings = {load_common_words().yes_no.get(fold_text(text)) for text in texts}
+    """Return whether all texts say yes or no in words, and one of them yes: "no" alone may stand for a number, as do 0 and 1."""
+    words = load_common_words().yes_no
+    meanings = {None if text.isdigit() else words.get(fold_text(text)) for text in texts}
     return "yes" in meanings <= {"yes", "no"}
 
 
