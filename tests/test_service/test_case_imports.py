@@ -16,6 +16,7 @@ from sqlalchemy import select
 from questionnaires.sheet import Limits
 from service import retention
 from service.blob_store import BlobStore
+from service.cases import closing
 from service.clock import now
 from service.db.case_tables import StoredCase, StoredFinding
 from service.db.import_tables import Import, Upload
@@ -128,6 +129,26 @@ def test_importing_a_sheet_again_adds_only_new_findings(database: Database, blob
     import_files(database, blobs, harbour, ("november.csv", build_sheet(PAPERS, LOCKED)))
     assert list_cases(database, harbour) == [("C-1", ["papers_held", "locked_in"])]
     assert list_evidence(database, harbour)[-1]["strength"] == "emergency"
+
+
+def test_a_sheet_that_says_more_about_the_people_ends_a_proposal_to_close_their_case(
+    database: Database, blobs: BlobStore, harbour: str
+):
+    less, more = (LOCKED.replace("| | | | |", f"| S-1 | Myanmar | Packer | {age} |") for age in ("", "Adults"))
+    import_files(database, blobs, harbour, ("october.csv", build_sheet(less)))
+
+    def get_closing() -> object:
+        with database.for_organisation(harbour, write=False) as session:
+            return session.scalars(select(StoredCase)).one().closing
+
+    with database.for_organisation(harbour) as session:
+        case, at = session.scalars(select(StoredCase)).one(), now()
+        check = closing.WorkerCheck(at.date(), 7, "worker_organisation")
+        closing.close_case(session, case.id, "remedied", at.date(), at, "user:ana", check)
+    import_files(database, blobs, harbour, ("october.csv", build_sheet(less)))
+    assert get_closing() is not None
+    import_files(database, blobs, harbour, ("november.csv", build_sheet(more)))
+    assert get_closing() is None
 
 
 def test_a_case_number_used_for_another_group_is_reported_and_skipped(
