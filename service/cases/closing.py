@@ -186,10 +186,13 @@ def _check_unrelated(session: Session, proposer: str, approver: str, at: datetim
     can also sign in as the other.
     """
     for actor, user in ((proposer, approver), (approver, proposer)):
-        changes = list_events(
-            session, actor=actor, object_type="user", object_id=user.partition(":")[2], since=at - ACQUAINTED
-        )
-        if any(event.action in LET_IN for event in changes.events):
+        user_id, since = user.partition(":")[2], at - ACQUAINTED
+        if any(
+            list_events(
+                session, actor=actor, action=action, object_type="user", object_id=user_id, since=since, limit=1
+            ).events
+            for action in LET_IN
+        ):
             raise DomainError(
                 "case.related_users",
                 409,
